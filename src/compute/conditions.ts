@@ -1,0 +1,98 @@
+/** One observed fact about a sandbox, in the form that Kubernetes made common. */
+export interface Condition {
+  /** `Ready`, `Suspended` or `MainProcess` decide the state; others only inform. */
+  readonly type: string;
+  readonly status: 'True' | 'False' | 'Unknown';
+  /** CamelCase word for programs. */
+  readonly reason: string;
+  /** For people. */
+  readonly message: string;
+  /** RFC 3339, or empty when unknown. */
+  readonly lastTransitionTime: string;
+}
+
+/** What a driver's conditions say about the sandbox, as the lifecycle controller reads it. */
+export type ObservedState =
+  | { readonly kind: 'running' }
+  | { readonly kind: 'provisioning'; readonly reason: string; readonly message: string }
+  | { readonly kind: 'exited'; readonly exitCode: number; readonly message: string }
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'failed'; readonly reason: string; readonly message: string }
+  | { readonly kind: 'deleting' }
+  | { readonly kind: 'unknown' };
+
+/** The engine made the resource but has never started it: a create that was cut off. */
+export const REASON_CREATED = 'ContainerCreated';
+
+/** Reasons of Ready=False that pass by themselves (compared lower-case); any other is terminal. From OpenShell's table. */
+const TRANSIENT_REASONS = new Set([
+  'reconcilererror',
+  'dependenciesnotready',
+  'supervisornotconnected',
+  'starting',
+  'containerstarting',
+  'containercreated',
+  'healthcheckstarting',
+  'inspectfailed',
+]);
+
+const condition = (
+  type: string,
+  status: Condition['status'],
+  reason: string,
+  message: string,
+  at?: string,
+): Condition => ({ type, status, reason, message, lastTransitionTime: at ?? '' });
+
+/** Ready: the main process runs. `at` is RFC 3339. */
+export const runningConditions = (at?: string): Condition[] => [
+  condition('Ready', 'True', 'BackendReady', 'the main process runs', at),
+];
+
+/** Not ready yet, and on its way: `reason` is one of the transient ones. */
+export const startingConditions = (reason: string, message: string, at?: string): Condition[] => [
+  condition('Ready', 'False', reason, message, at),
+];
+
+/** The main process ended. `detail` tells a person why (e.g. `OOMKilled`), default none. */
+export const exitedConditions = (exitCode: number, detail = '', at?: string): Condition[] => [
+  condition(
+    'Ready',
+    'False',
+    'ContainerExited',
+    detail || `the main process exited with code ${exitCode}`,
+    at,
+  ),
+  condition('MainProcess', 'False', 'Exited', String(exitCode), at),
+];
+
+/** Held by the engine without a process, e.g. a scaled-down Pod or a VM that is switched off. */
+export const suspendedConditions = (at?: string): Condition[] => [
+  condition('Ready', 'False', 'ContainerStopped', 'the sandbox is stopped', at),
+  condition('Suspended', 'True', 'Stopped', 'the sandbox is stopped', at),
+];
+
+/** It cannot run, and will not by itself. */
+export const failedConditions = (reason: string, message: string, at?: string): Condition[] => [
+  condition('Ready', 'False', reason, message, at),
+];
+
+/** Reads the state out of a driver's conditions (OpenShell's phase derivation, plus the exit code's condition). */
+export const observedState = (status: {
+  readonly conditions: readonly Condition[];
+  readonly deleting: boolean;
+}): ObservedState => {
+  if (status.deleting) return { kind: 'deleting' };
+  const find = (type: string) => status.conditions.find((c) => c.type === type);
+  if (find('Suspended')?.status === 'True') return { kind: 'stopped' };
+  const ready = find('Ready');
+  if (ready?.status === 'True') return { kind: 'running' };
+  const main = find('MainProcess');
+  if (main?.status === 'False' && main.reason === 'Exited' && /^-?\d{1,10}$/.test(main.message)) {
+    return { kind: 'exited', exitCode: Number(main.message), message: ready?.message ?? '' };
+  }
+  if (ready?.status !== 'False') return { kind: 'unknown' };
+  return TRANSIENT_REASONS.has(ready.reason.toLowerCase())
+    ? { kind: 'provisioning', reason: ready.reason, message: ready.message }
+    : { kind: 'failed', reason: ready.reason, message: ready.message };
+};

@@ -1,0 +1,57 @@
+import type { ComputeDriver } from './driver.js';
+import type { Logger } from './log.js';
+import type { SettingsSchema } from './settings.js';
+
+/** A table of `[openshell.drivers.<name>]`, checked against the entry's schema, defaults filled in. */
+export type DriverSettings = Readonly<Record<string, unknown>>;
+
+export interface ProbeContext {
+  readonly settings: DriverSettings;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** A probe waits no longer than this signal lets it. */
+  readonly signal: AbortSignal;
+}
+
+/** Whether this host has the driver's engine. `tried` names every place that was looked at, with its outcome. */
+export type ProbeResult =
+  | {
+      readonly state: 'ready';
+      /** Where the engine answers, e.g. a socket path or a URL. */
+      readonly endpoint: string;
+      readonly engineVersion: string;
+      /** What a user should know although it works, e.g. limits that this engine cannot enforce. */
+      readonly warnings?: readonly string[];
+    }
+  | { readonly state: 'unavailable'; readonly reason: string; readonly tried?: readonly string[] };
+
+export interface DriverContext {
+  /** Marks everything this gateway makes on the engine. */
+  readonly gatewayId: string;
+  /** The gateway's version. */
+  readonly version: string;
+  readonly sandboxNamespace: string;
+  /** Where a driver may keep files, e.g. sockets and disk images; made by the driver, mode 0700. */
+  readonly stateDir: string;
+  readonly settings: DriverSettings;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** From the probe that found the engine. */
+  readonly endpoint: string;
+  readonly log: Logger;
+}
+
+export interface DriverModule {
+  /** Does not wait for the engine longer than a call to it may take. */
+  createDriver(context: DriverContext): Promise<ComputeDriver>;
+}
+
+/** What a flavor lists. It is light: probe and schema pull in no engine client, `load` does. */
+export interface DriverEntry<Name extends string = string> {
+  readonly name: Name;
+  /** A string that stands nowhere else, so that an artifact can be searched for the driver's presence. */
+  readonly marker: string;
+  /** Whether a gateway without a configured driver may choose this one. */
+  readonly autoDetect: boolean;
+  readonly settings: SettingsSchema;
+  probe(context: ProbeContext): Promise<ProbeResult>;
+  load(): Promise<DriverModule>;
+}

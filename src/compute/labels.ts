@@ -1,0 +1,29 @@
+import type { SandboxRef } from './sandbox.js';
+
+/** Keys of the labels that say whose an engine's object is. */
+export const LABEL = {
+  managedBy: 'openshell.ai/managed-by',
+  gatewayId: 'openshell.ai/gateway-id',
+  sandboxId: 'openshell.ai/sandbox-id',
+  sandboxName: 'openshell.ai/sandbox-name',
+  sandboxNamespace: 'openshell.ai/sandbox-namespace',
+  sandboxWorkspace: 'openshell.ai/sandbox-workspace',
+  version: 'openshell.ai/gateway-version',
+} as const;
+
+/** Prefix of the label keys that users may not set. */
+export const RESERVED_LABEL_PREFIX = 'openshell.ai/';
+
+/** The labels of everything that a driver makes for one sandbox; every filter of ours includes the gateway id. */
+export const ownerLabels = (
+  owner: { readonly gatewayId: string; readonly version: string },
+  sandbox: SandboxRef & { readonly namespace: string },
+): Record<string, string> => ({
+  [LABEL.managedBy]: 'openshell',
+  [LABEL.gatewayId]: owner.gatewayId,
+  [LABEL.version]: owner.version,
+  [LABEL.sandboxId]: sandbox.id,
+  [LABEL.sandboxName]: sandbox.name,
+  [LABEL.sandboxNamespace]: sandbox.namespace,
+  [LABEL.sandboxWorkspace]: sandbox.workspace,
+});

@@ -1,0 +1,38 @@
+import type { Logger } from './log.js';
+
+export type Outcome = 'success' | 'failure';
+
+/** What happened, in the gateway's own words, with nothing in it that names a user's thing. */
+export type GatewayEvent =
+  | {
+      readonly kind: 'sandbox-lifecycle';
+      readonly operation: 'create' | 'delete' | 'stop' | 'start' | 'update';
+      readonly outcome: Outcome;
+    }
+  | {
+      readonly kind: 'sandbox-create';
+      readonly outcome: Outcome;
+      readonly requestedGpu: boolean;
+      readonly image: 'default' | 'given';
+      readonly driver: string;
+    };
+
+export interface TelemetrySink {
+  /** Never throws and never waits. */
+  record(event: GatewayEvent): void;
+  /** Gives what is queued at most `timeoutMs` to leave. */
+  close(timeoutMs: number): Promise<void>;
+}
+
+export interface TelemetryOptions {
+  /** Where events go; there is no built-in one. */
+  readonly endpoint: string;
+  readonly version: string;
+  readonly log: Logger;
+}
+
+/** Telemetry as a part of a flavor. Light: `load` brings the sender. */
+export interface TelemetryEntry {
+  readonly marker: string;
+  load(): Promise<{ createTelemetry(options: TelemetryOptions): TelemetrySink }>;
+}
