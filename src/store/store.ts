@@ -1,0 +1,78 @@
+import type { SandboxRecord, Tombstone, WorkspaceRecord } from './model.js';
+
+/** `key=value` pairs that must all match. */
+export type LabelSelector = ReadonlyMap<string, string>;
+
+export interface Page {
+  readonly limit: number;
+  readonly offset: number;
+}
+
+export interface SandboxQuery {
+  /** Undefined: all workspaces. */
+  readonly workspace?: string;
+  readonly driver?: string;
+  readonly selector?: LabelSelector;
+  /** Undefined: all. */
+  readonly page?: Page;
+}
+
+/** The fields that a write may change; identity, workspace, driver and spec stay. */
+export type SandboxChange = Partial<
+  Omit<
+    SandboxRecord,
+    | 'id'
+    | 'name'
+    | 'workspace'
+    | 'driver'
+    | 'spec'
+    | 'createdAtMs'
+    | 'resourceVersion'
+    | 'labels'
+    | 'annotations'
+  >
+>;
+
+/**
+ * Durable state. What a method resolves with has reached the disk. Lists are in order of creation, then name.
+ * Errors: NOT_FOUND, ALREADY_EXISTS, ABORTED when the expected resource version is not the stored one,
+ * RESOURCE_EXHAUSTED when the disk is full, UNAVAILABLE when the database cannot be used.
+ */
+export interface Store {
+  /** ALREADY_EXISTS when the id, or the name in its workspace, is taken; NOT_FOUND when the workspace is gone. */
+  insertSandbox(record: Omit<SandboxRecord, 'resourceVersion'>): Promise<SandboxRecord>;
+  getSandbox(id: string): Promise<SandboxRecord | undefined>;
+  findSandbox(workspace: string, name: string): Promise<SandboxRecord | undefined>;
+  listSandboxes(query: SandboxQuery): Promise<SandboxRecord[]>;
+  /** Rows by driver and phase, for the metrics. */
+  countSandboxes(): Promise<{ driver: string; phase: string; count: number }[]>;
+  updateSandbox(id: string, expectedVersion: number, change: SandboxChange): Promise<SandboxRecord>;
+  /** Removes the row and leaves a tombstone, in one step. False when there was no row. */
+  removeSandbox(id: string, deletedAtMs: number): Promise<boolean>;
+
+  insertWorkspace(record: Omit<WorkspaceRecord, 'resourceVersion'>): Promise<WorkspaceRecord>;
+  findWorkspace(name: string): Promise<WorkspaceRecord | undefined>;
+  listWorkspaces(query: {
+    readonly selector?: LabelSelector;
+    readonly page?: Page;
+  }): Promise<WorkspaceRecord[]>;
+  updateWorkspace(
+    id: string,
+    expectedVersion: number,
+    change: Partial<Pick<WorkspaceRecord, 'phase' | 'deletionAtMs'>>,
+  ): Promise<WorkspaceRecord>;
+  /** FAILED_PRECONDITION, naming up to ten, when sandboxes are in it. False when there was no row. */
+  removeWorkspace(name: string): Promise<boolean>;
+
+  getTombstone(sandboxId: string): Promise<Tombstone | undefined>;
+  /** Forgets tombstones older than that; gives their number. */
+  pruneTombstones(deletedBeforeMs: number): Promise<number>;
+
+  /** Small values of the gateway itself, such as its id. */
+  getMeta(key: string): Promise<string | undefined>;
+  setMeta(key: string, value: string): Promise<void>;
+
+  /** Resolves when the database answers a read. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
