@@ -1,0 +1,77 @@
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from '@bufbuild/protobuf';
+
+export type MethodKind = 'unary' | 'server_streaming' | 'client_streaming' | 'bidi_streaming';
+
+/** What gRPC has to know of a method before any message is read. */
+export interface MethodShape {
+  /** As on the wire, for example `GetSandbox`. */
+  readonly name: string;
+  /** HTTP/2 path, for example `/openshell.v1.OpenShell/GetSandbox`. */
+  readonly path: string;
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+}
+
+/**
+ * One method with the four conversions between its messages and bytes.
+ *
+ * Decoding throws an Error that names the message and what is wrong with the bytes; a server answers it with
+ * INVALID_ARGUMENT. Unknown fields are dropped. `bytes` fields of a decoded message share memory with the input.
+ */
+export interface Method<I extends DescMessage = DescMessage, O extends DescMessage = DescMessage>
+  extends MethodShape {
+  readonly input: I;
+  readonly output: O;
+  decodeRequest(bytes: Uint8Array): MessageShape<I>;
+  encodeResponse(message: MessageInitShape<O>): Buffer;
+  encodeRequest(message: MessageInitShape<I>): Buffer;
+  decodeResponse(bytes: Uint8Array): MessageShape<O>;
+}
+
+export function methodShape(service: string, name: string, kind: MethodKind): MethodShape {
+  return {
+    name,
+    path: `/${service}/${name}`,
+    requestStream: kind === 'client_streaming' || kind === 'bidi_streaming',
+    responseStream: kind === 'server_streaming' || kind === 'bidi_streaming',
+  };
+}
+
+export function createMethod<I extends DescMessage, O extends DescMessage>(
+  shape: MethodShape,
+  input: I,
+  output: O,
+): Method<I, O> {
+  return {
+    ...shape,
+    input,
+    output,
+    decodeRequest: (bytes) => decode(input, bytes),
+    encodeResponse: (message) => encode(output, message),
+    encodeRequest: (message) => encode(input, message),
+    decodeResponse: (bytes) => decode(output, bytes),
+  };
+}
+
+function encode<D extends DescMessage>(schema: D, message: MessageInitShape<D>): Buffer {
+  const bytes = toBinary(schema, create(schema, message));
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function decode<D extends DescMessage>(schema: D, bytes: Uint8Array): MessageShape<D> {
+  try {
+    return fromBinary(schema, bytes, { readUnknownFields: false });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`the ${bytes.length} bytes received are no ${schema.typeName}: ${reason}`, {
+      cause: error,
+    });
+  }
+}
