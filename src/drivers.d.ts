@@ -1,0 +1,5 @@
+/** What this build contains; a flavor's `drivers.ts` provides it. */
+declare module '#drivers' {
+  const flavor: import('./compute/flavor.js').Flavor;
+  export default flavor;
+}

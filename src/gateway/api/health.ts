@@ -1,0 +1,32 @@
+import { notFound } from '../../compute/errors.js';
+import { Health, HealthCheckResponse_ServingStatus as Serving } from '../../wire/health/index.js';
+import { methodTable } from '../../wire/service.js';
+import type { Method } from '../rpc/call.js';
+import { serverStream, unary } from './method.js';
+
+const wire = methodTable(Health);
+
+/** grpc.health.v1: the gateway serves from its first answer to its last, as a whole and for each of `services`. */
+export const healthMethods = (services: readonly string[]): Method[] => {
+  const serves = (service: string) => service === '' || services.includes(service);
+  const open = <T extends Method>(method: T) => ({ ...method, open: true }) as const;
+  return [
+    open(
+      unary(wire.check, ({ service }) => {
+        if (!serves(service)) throw notFound(`unknown service '${service}'`);
+        return { status: Serving.SERVING };
+      }),
+    ),
+    open(
+      serverStream(wire.watch, async ({ service }, { signal }, send) => {
+        await send(
+          wire.watch.encodeResponse({ status: serves(service) ? Serving.SERVING : Serving.SERVICE_UNKNOWN }),
+        );
+        await new Promise<void>((resolve) => {
+          if (signal.aborted) resolve();
+          signal.addEventListener('abort', () => resolve(), { once: true });
+        });
+      }),
+    ),
+  ];
+};

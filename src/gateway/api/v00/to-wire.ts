@@ -1,0 +1,105 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { PlatformEvent } from '../../../compute/driver.js';
+import type { ObjectMeta, SandboxRecord, StoredSandboxSpec, WorkspaceRecord } from '../../../store/model.js';
+import {
+  type PlatformEventSchema,
+  type SandboxLogLineSchema,
+  SandboxPhase,
+  type SandboxSchema,
+  type SandboxSpecSchema,
+  WorkspacePhase,
+  type WorkspaceSchema,
+} from '../../../wire/v00/index.js';
+import type { SandboxLogLine } from '../../sandbox-log.js';
+
+const PHASE: Record<SandboxRecord['phase'], SandboxPhase> = {
+  provisioning: SandboxPhase.PROVISIONING,
+  running: SandboxPhase.READY,
+  stopping: SandboxPhase.STOPPING,
+  stopped: SandboxPhase.STOPPED,
+  starting: SandboxPhase.STARTING,
+  exited: SandboxPhase.ERROR,
+  failed: SandboxPhase.ERROR,
+  deleting: SandboxPhase.DELETING,
+};
+
+/** `orphaned`: why nothing is known of the sandbox now, if so. */
+export const toSandbox = (
+  record: SandboxRecord,
+  orphaned: string | undefined,
+): MessageInitShape<typeof SandboxSchema> => ({
+  metadata: toMeta(record, record.workspace),
+  spec: toSpec(record.spec),
+  status: {
+    sandboxName: record.resourceName,
+    agentPod: record.resourceName,
+    phase: orphaned === undefined ? PHASE[record.phase] : SandboxPhase.UNKNOWN,
+    mainProcessInstanceId: record.instanceId,
+    ...(record.exitCode === undefined ? {} : { exitCode: record.exitCode }),
+    conditions:
+      orphaned === undefined
+        ? record.conditions.map(({ transitionAtMs, ...condition }) => ({
+            ...condition,
+            lastTransitionTime: new Date(transitionAtMs).toISOString(),
+          }))
+        : [{ type: 'Ready', status: 'Unknown', reason: 'DriverNotRunning', message: orphaned }],
+  },
+});
+
+const toMeta = (meta: ObjectMeta, workspace: string) => ({
+  id: meta.id,
+  name: meta.name,
+  createdAtMs: BigInt(meta.createdAtMs),
+  labels: { ...meta.labels },
+  resourceVersion: BigInt(meta.resourceVersion),
+  annotations: { ...meta.annotations },
+  workspace,
+  deletionTimestampMs: BigInt(meta.deletionAtMs),
+});
+
+const toSpec = (spec: StoredSandboxSpec): MessageInitShape<typeof SandboxSpecSchema> => {
+  const { template } = spec;
+  return {
+    logLevel: spec.logLevel,
+    environment: { ...spec.environment },
+    template: {
+      image: template.image,
+      runtimeClassName: template.runtimeClassName,
+      labels: { ...template.labels },
+      annotations: { ...template.annotations },
+      environment: { ...template.environment },
+      ...(template.resources === undefined ? {} : { resources: template.resources }),
+      ...(template.userNamespaces === undefined ? {} : { userNamespaces: template.userNamespaces }),
+      ...(template.driverConfig === undefined ? {} : { driverConfig: template.driverConfig }),
+    },
+    ...(spec.gpu === undefined
+      ? {}
+      : { resourceRequirements: { gpu: spec.gpu.count === undefined ? {} : { count: spec.gpu.count } } }),
+    command: [...spec.command],
+    tty: spec.tty,
+  };
+};
+
+export const toWorkspace = (record: WorkspaceRecord): MessageInitShape<typeof WorkspaceSchema> => ({
+  metadata: toMeta(record, ''),
+  status: { phase: record.phase === 'active' ? WorkspacePhase.ACTIVE : WorkspacePhase.TERMINATING },
+});
+
+export const toLogLine = (line: SandboxLogLine): MessageInitShape<typeof SandboxLogLineSchema> => ({
+  sandboxId: line.sandboxId,
+  timestampMs: BigInt(line.timeMs),
+  level: line.level,
+  target: line.target,
+  message: line.message,
+  source: line.source,
+  fields: { ...line.fields },
+});
+
+export const toPlatformEvent = (event: PlatformEvent): MessageInitShape<typeof PlatformEventSchema> => ({
+  timestampMs: BigInt(event.timestampMs),
+  source: event.source,
+  type: event.type,
+  reason: event.reason,
+  message: event.message,
+  metadata: { ...event.metadata },
+});

@@ -1,0 +1,124 @@
+import { deadline, delay } from '../../compute/deadline.js';
+import type { ComputeDriver, DriverCapabilities, DriverEvent } from '../../compute/driver.js';
+import { OpenShellError, unavailable } from '../../compute/errors.js';
+import type { Logger } from '../../compute/log.js';
+
+/** A driver's events, and the moment before each watch's first. */
+export type WatchEvent = DriverEvent | { readonly type: 'opened' };
+
+/** The four words for what a driver is in this gateway. */
+export type DriverState = 'absent' | 'unavailable' | 'ready' | 'failed';
+
+export interface ManagedDriverOptions {
+  readonly name: string;
+  readonly external: boolean;
+  readonly engineVersion: string;
+  /** Loads the driver's code and makes the driver. Asked again after a failure. */
+  readonly create: () => Promise<ComputeDriver>;
+  readonly log: Logger;
+}
+
+/** A selected driver: made when first needed, watched, and known as ready or failed. */
+export interface ManagedDriver {
+  readonly name: string;
+  readonly external: boolean;
+  readonly state: 'ready' | 'failed';
+  /** Why it failed; empty when ready. */
+  readonly reason: string;
+  readonly engineVersion: string;
+  driver(): Promise<ComputeDriver>;
+  capabilities(signal: AbortSignal): Promise<DriverCapabilities>;
+  /** Watches until the signal aborts, opening the watch again whenever it breaks. `handle` is awaited. */
+  watch(
+    handle: (driver: ComputeDriver, event: WatchEvent) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void>;
+  close(): Promise<void>;
+}
+
+const REOPEN_FIRST_MS = 200;
+const REOPEN_MOST_MS = 5_000;
+const CAPABILITIES_TIMEOUT_MS = 10_000;
+
+export const createManagedDriver = (options: ManagedDriverOptions): ManagedDriver => {
+  const { name, log } = options;
+  let made: Promise<ComputeDriver> | undefined;
+  let capabilities: DriverCapabilities | undefined;
+  let failure = '';
+
+  const fail = (error: unknown): void => {
+    const reason = OpenShellError.from(error).text;
+    if (failure === '') log.warn(`driver '${name}' failed: ${reason}`, { driver: name, error });
+    failure = reason;
+  };
+
+  const recover = (): void => {
+    if (failure !== '') log.info(`driver '${name}' is ready again`, { driver: name });
+    failure = '';
+  };
+
+  const driver = (): Promise<ComputeDriver> => {
+    if (made === undefined) {
+      made = options.create();
+      made.catch((error) => {
+        made = undefined;
+        fail(error);
+      });
+    }
+    return made.catch((error) => {
+      const known = OpenShellError.from(error);
+      throw unavailable(`driver '${name}' could not be started: ${known.message}`, {
+        reason: known.reason ?? 'DriverFailed',
+        cause: error,
+        ...(known.hint === undefined ? {} : { hint: known.hint }),
+      });
+    });
+  };
+
+  return {
+    name,
+    external: options.external,
+    get state() {
+      return failure === '' ? 'ready' : 'failed';
+    },
+    get reason() {
+      return failure;
+    },
+    get engineVersion() {
+      return capabilities?.driverVersion || options.engineVersion;
+    },
+    driver,
+    async capabilities(signal) {
+      capabilities ??= await (await driver()).capabilities({
+        signal: deadline(CAPABILITIES_TIMEOUT_MS, signal),
+      });
+      return capabilities;
+    },
+    async watch(handle, signal) {
+      let waitMs = REOPEN_FIRST_MS;
+      while (!signal.aborted) {
+        try {
+          const current = await driver();
+          await handle(current, { type: 'opened' });
+          for await (const event of current.watch({ signal })) {
+            if (event.type === 'synced') {
+              recover();
+              waitMs = REOPEN_FIRST_MS;
+            }
+            await handle(current, event);
+          }
+        } catch (error) {
+          if (signal.aborted) return;
+          fail(error);
+        }
+        await delay(waitMs, signal).catch(() => {});
+        waitMs = Math.min(waitMs * 2, REOPEN_MOST_MS);
+      }
+    },
+    async close() {
+      await made
+        ?.then((current) => current.close())
+        .catch((error) => log.debug('closing a driver', { error }));
+    },
+  };
+};

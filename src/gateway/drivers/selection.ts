@@ -1,0 +1,185 @@
+import { deadline } from '../../compute/deadline.js';
+import type { DriverEntry, DriverSettings, ProbeResult } from '../../compute/entry.js';
+import { failedPrecondition, invalidArgument, OpenShellError, unavailable } from '../../compute/errors.js';
+import type { Flavor } from '../../compute/flavor.js';
+import { KNOWN_DRIVERS } from '../../compute/known-drivers.js';
+import { nearest } from '../../compute/nearest.js';
+import type { DriverState } from './managed.js';
+
+/** What there is to say about one driver, selected or not. */
+export interface DriverReport {
+  readonly name: string;
+  readonly state: DriverState;
+  /** Why it is not ready; for an absent one how to get it back. Empty when ready. */
+  readonly reason: string;
+  readonly engineVersion: string;
+  readonly endpoint: string;
+  readonly external: boolean;
+  readonly warnings: readonly string[];
+  /** The places a probe looked at, with their outcome. */
+  readonly tried: readonly string[];
+  /** The command that builds a gateway with it; empty when it is in this build. */
+  readonly command: string;
+}
+
+export interface SelectedDriver {
+  readonly name: string;
+  /** Undefined for a driver in a process that is not ours. */
+  readonly entry: DriverEntry | undefined;
+  /** The engine's address, or an external driver's gRPC socket. */
+  readonly endpoint: string;
+  readonly report: DriverReport;
+}
+
+export interface SelectionOptions {
+  readonly flavor: Flavor;
+  /** Empty: auto-detect. */
+  readonly configured: readonly string[];
+  readonly settings: (name: string) => DriverSettings;
+  /** The gRPC sockets of external drivers, by name. */
+  readonly external: ReadonlyMap<string, string>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+}
+
+const PROBE_TIMEOUT_MS = 10_000;
+
+const entryOf = (flavor: Flavor, name: string) => flavor.drivers.find((entry) => entry.name === name);
+const namesIn = (flavor: Flavor): string => flavor.drivers.map((entry) => entry.name).join(', ');
+
+const probe = async (
+  entry: DriverEntry,
+  options: Omit<SelectionOptions, 'configured'>,
+): Promise<ProbeResult> => {
+  const signal = deadline(PROBE_TIMEOUT_MS, options.signal);
+  try {
+    return await entry.probe({ settings: options.settings(entry.name), env: options.env, signal });
+  } catch (error) {
+    options.signal.throwIfAborted();
+    const reason = signal.aborted
+      ? `no answer within ${PROBE_TIMEOUT_MS / 1000} s`
+      : OpenShellError.from(error).text;
+    return { state: 'unavailable', reason };
+  }
+};
+
+const toReport = (name: string, result: ProbeResult): DriverReport => ({
+  name,
+  state: result.state,
+  reason: result.state === 'ready' ? '' : result.reason,
+  engineVersion: result.state === 'ready' ? result.engineVersion : '',
+  endpoint: result.state === 'ready' ? result.endpoint : '',
+  external: false,
+  warnings: (result.state === 'ready' ? result.warnings : undefined) ?? [],
+  tried: (result.state === 'unavailable' ? result.tried : undefined) ?? [],
+  command: '',
+});
+
+const externalReport = (name: string, socket: string): DriverReport => ({
+  name,
+  state: 'ready',
+  reason: '',
+  engineVersion: '',
+  endpoint: socket,
+  external: true,
+  warnings: [],
+  tried: [],
+  command: '',
+});
+
+/** Every known driver, every driver of the build and every external one, each probed. */
+export const reportDrivers = async (
+  options: Omit<SelectionOptions, 'configured'>,
+): Promise<DriverReport[]> => {
+  const { flavor, external } = options;
+  const names = new Set([
+    ...KNOWN_DRIVERS.map((known) => known.name),
+    ...flavor.drivers.map((entry) => entry.name),
+    ...external.keys(),
+  ]);
+  return Promise.all(
+    [...names].map(async (name) => {
+      const socket = external.get(name);
+      if (socket !== undefined) return externalReport(name, socket);
+      const entry = entryOf(flavor, name);
+      if (entry !== undefined) return toReport(name, await probe(entry, options));
+      const command = KNOWN_DRIVERS.find((known) => known.name === name)?.command ?? '';
+      return {
+        ...toReport(name, { state: 'unavailable', reason: `not in this build (flavor '${flavor.name}')` }),
+        state: 'absent' as const,
+        command,
+      };
+    }),
+  );
+};
+
+/** The configured drivers, each ready, or else the first that auto-detection finds. Never another than was asked for. */
+export const selectDrivers = async (options: SelectionOptions): Promise<SelectedDriver[]> =>
+  options.configured.length > 0
+    ? Promise.all(options.configured.map((name) => selectConfigured(name, options)))
+    : [await detect(options)];
+
+const selectConfigured = async (name: string, options: SelectionOptions): Promise<SelectedDriver> => {
+  const socket = options.external.get(name);
+  if (socket !== undefined) {
+    return { name, entry: undefined, endpoint: socket, report: externalReport(name, socket) };
+  }
+  const entry = entryOf(options.flavor, name);
+  if (entry === undefined) throw notInBuild(name, options.flavor);
+  const result = await probe(entry, options);
+  if (result.state === 'ready')
+    return { name, entry, endpoint: result.endpoint, report: toReport(name, result) };
+  throw unavailable(`the driver '${name}' is configured and cannot be used on this host: ${result.reason}`, {
+    reason: 'DriverUnavailable',
+    ...(result.tried === undefined ? {} : { hint: `tried ${result.tried.join('; ')}` }),
+  });
+};
+
+/** Which of two things a name that the build lacks is: left out, or no driver at all. */
+const notInBuild = (name: string, flavor: Flavor): OpenShellError => {
+  const known = KNOWN_DRIVERS.find((candidate) => candidate.name === name);
+  const build = `this build is the flavor '${flavor.name}' with: ${namesIn(flavor)}`;
+  if (known !== undefined) {
+    return failedPrecondition(`the driver '${name}' is configured and not in this build; ${build}`, {
+      reason: 'DriverNotInBuild',
+      hint: `build a gateway that has it with '${known.command}' (or 'npm run build' for all drivers)`,
+    });
+  }
+  const meant = nearest(name, [
+    ...KNOWN_DRIVERS.map((k) => k.name),
+    ...flavor.drivers.map((entry) => entry.name),
+  ]);
+  return invalidArgument(`there is no driver '${name}'; ${build}`, {
+    reason: 'DriverUnknown',
+    hint:
+      meant === undefined
+        ? `for a driver in a process of its own set socket_path under [openshell.drivers.${name}]`
+        : `did you mean '${meant}'?`,
+  });
+};
+
+const detect = async (options: SelectionOptions): Promise<SelectedDriver> => {
+  const { flavor } = options;
+  const ordered = KNOWN_DRIVERS.map((known) => known.name);
+  const candidates = [
+    ...ordered.map((name) => entryOf(flavor, name)),
+    ...flavor.drivers.filter((entry) => !ordered.includes(entry.name)),
+  ].filter((entry) => entry?.autoDetect === true) as DriverEntry[];
+  const outcomes: string[] = [];
+  for (const entry of candidates) {
+    const result = await probe(entry, options);
+    if (result.state === 'ready') {
+      return { name: entry.name, entry, endpoint: result.endpoint, report: toReport(entry.name, result) };
+    }
+    outcomes.push(`${entry.name}: ${result.reason}`);
+  }
+  const asked = flavor.drivers.filter((entry) => !entry.autoDetect).map((entry) => entry.name);
+  for (const name of asked) outcomes.push(`${name}: only when asked for (--drivers ${name})`);
+  for (const { name } of KNOWN_DRIVERS) {
+    if (entryOf(flavor, name) === undefined) outcomes.push(`${name}: not in this build`);
+  }
+  throw unavailable(`no compute driver configured, and none found on this host (${outcomes.join('; ')})`, {
+    reason: 'NoDriverFound',
+    hint: 'start an engine, or name a driver with --drivers <name> or OPENSHELL_DRIVERS=<name>',
+  });
+};

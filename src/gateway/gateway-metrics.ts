@@ -1,0 +1,84 @@
+import type { Flavor } from '../compute/flavor.js';
+import { KNOWN_DRIVERS } from '../compute/known-drivers.js';
+import type { Store } from '../store/store.js';
+import type { ManagedDriver } from './drivers/managed.js';
+import { createMetricsRegistry } from './metrics.js';
+
+/** The gateway's metrics, named after OpenShell's where it has the same. */
+export interface GatewayMetrics {
+  observeRpc(method: string, code: number, seconds: number): void;
+  observeDriverCall(driver: string, call: string, seconds: number, error: boolean): void;
+  observeReconcile(driver: string, outcome: 'success' | 'failure'): void;
+  render(): Promise<string>;
+}
+
+const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+export const createGatewayMetrics = (options: {
+  store: Store;
+  drivers: ReadonlyMap<string, ManagedDriver>;
+  flavor: Flavor;
+}): GatewayMetrics => {
+  const { store, drivers, flavor } = options;
+  const registry = createMetricsRegistry();
+  const rpcs = registry.counter(
+    'openshell_server_grpc_requests_total',
+    'RPCs answered, by gRPC status code.',
+    ['method', 'code'],
+  );
+  const rpcSeconds = registry.histogram(
+    'openshell_server_grpc_request_duration_seconds',
+    'Time to answer an RPC.',
+    ['method'],
+    SECONDS,
+  );
+  const driverSeconds = registry.histogram(
+    'openshell_driver_call_duration_seconds',
+    'Time of a call to a compute driver.',
+    ['driver', 'call'],
+    SECONDS,
+  );
+  const driverErrors = registry.counter(
+    'openshell_driver_call_errors_total',
+    'Calls to a compute driver that failed.',
+    ['driver', 'call'],
+  );
+  const reconciles = registry.counter('openshell_reconcile_total', 'Reconciliations of store and engine.', [
+    'driver',
+    'outcome',
+  ]);
+  registry.gauge('openshell_sandboxes', 'Stored sandboxes.', ['driver', 'phase'], async () =>
+    (await store.countSandboxes()).map(({ driver, phase, count }) => [[driver, phase], count]),
+  );
+  registry.gauge(
+    'openshell_driver_state',
+    'What each known driver is: 1 for its state. unavailable: in the build and not selected or not usable.',
+    ['driver', 'state'],
+    async () => {
+      const names = new Set([
+        ...KNOWN_DRIVERS.map((k) => k.name),
+        ...flavor.drivers.map((d) => d.name),
+        ...drivers.keys(),
+      ]);
+      return [...names].map((name) => [[name, stateOf(name)], 1]);
+    },
+  );
+
+  const stateOf = (name: string): string =>
+    drivers.get(name)?.state ??
+    (flavor.drivers.some((entry) => entry.name === name) ? 'unavailable' : 'absent');
+
+  return {
+    observeRpc(path, code, seconds) {
+      const method = path.slice(1);
+      rpcs.add([method, String(code)]);
+      rpcSeconds.observe([method], seconds);
+    },
+    observeDriverCall(driver, call, seconds, error) {
+      driverSeconds.observe([driver, call], seconds);
+      if (error) driverErrors.add([driver, call]);
+    },
+    observeReconcile: (driver, outcome) => reconciles.add([driver, outcome]),
+    render: () => registry.render(),
+  };
+};

@@ -1,0 +1,217 @@
+import type { DriverSettings } from '../compute/entry.js';
+import { OpenShellError, unavailable } from '../compute/errors.js';
+import type { Flavor } from '../compute/flavor.js';
+import type { Logger } from '../compute/log.js';
+import type { TelemetrySink } from '../compute/telemetry.js';
+import type { Store } from '../store/store.js';
+import { SERVICE } from '../wire/v00/index.js';
+import { healthMethods } from './api/health.js';
+import { v00Methods } from './api/v00/methods.js';
+import { type AuthOptions, createAuthenticator } from './auth.js';
+import { loadCredentials, type TlsFiles } from './credentials.js';
+import { type ConnectExternal, createDrivers } from './drivers/create.js';
+import type { ManagedDriver } from './drivers/managed.js';
+import { type DriverReport, selectDrivers } from './drivers/selection.js';
+import { createGatewayMetrics } from './gateway-metrics.js';
+import { createHealthServer, createMetricsServer, type HttpEndpoint } from './http-endpoints.js';
+import { gatewayId } from './identity.js';
+import { createController } from './lifecycle/controller.js';
+import { createHub } from './lifecycle/hub.js';
+import { createRpcServer } from './rpc/server.js';
+import type { SandboxLog } from './sandbox-log.js';
+import { createExecService } from './services/exec.js';
+import { createLogService } from './services/logs.js';
+import { createSandboxService } from './services/sandboxes.js';
+import { createInfoService } from './services/services.js';
+import { createWatchService } from './services/watch.js';
+import { createWorkspaceService } from './services/workspaces.js';
+
+export interface GatewayOptions {
+  readonly version: string;
+  readonly flavor: Flavor;
+  /** `host:port`; port 0 takes a free one. */
+  readonly bindAddress: string;
+  /** Undefined: no such listener. */
+  readonly healthBindAddress: string | undefined;
+  readonly metricsBindAddress: string | undefined;
+  /** Undefined: plaintext. */
+  readonly tls: TlsFiles | undefined;
+  readonly auth: AuthOptions;
+  /** Driver names, the default one first; empty: auto-detect. */
+  readonly computeDrivers: readonly string[];
+  readonly driverSettings: (name: string) => DriverSettings;
+  /** gRPC sockets of drivers in processes that are not ours, by driver name. */
+  readonly externalDrivers: ReadonlyMap<string, string>;
+  readonly connectExternal: ConnectExternal | undefined;
+  readonly sandboxNamespace: string;
+  /** Empty: none. */
+  readonly defaultImage: string;
+  readonly gatewayId: string | undefined;
+  /** Drivers keep their files below it. */
+  readonly stateDir: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly openStore: () => Promise<Store>;
+  readonly telemetry: TelemetrySink | undefined;
+  readonly log: Logger;
+  readonly sandboxLog: SandboxLog;
+  /** Ends a start that is under way. */
+  readonly signal: AbortSignal;
+}
+
+export interface Gateway {
+  readonly gatewayId: string;
+  /** `host:port` as bound. */
+  readonly address: string;
+  readonly healthAddress: string | undefined;
+  readonly metricsAddress: string | undefined;
+  readonly drivers: readonly DriverReport[];
+  /** Lets running calls end, at most `graceMs`. Sandboxes keep running. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** From SIGTERM to the cut. */
+export const DRAIN_MS = 10_000;
+const CLOSE_LIFECYCLE_MS = 2_000;
+
+/** Checks the drivers, opens the store, listens. What was begun is undone when a step fails. */
+export const startGateway = async (options: GatewayOptions): Promise<Gateway> => {
+  const { log, flavor, version } = options;
+  const undo: (() => Promise<void>)[] = [];
+  try {
+    const selected = await selectDrivers({
+      flavor,
+      configured: options.computeDrivers,
+      settings: options.driverSettings,
+      external: options.externalDrivers,
+      env: options.env,
+      signal: options.signal,
+    });
+    for (const { name, report } of selected) {
+      for (const warning of report.warnings) log.warn(warning, { driver: name });
+    }
+    const credentials = await loadCredentials(options.tls);
+    const store = await options.openStore();
+    undo.push(() => store.close());
+    const id = await gatewayId(store, options.gatewayId);
+
+    const drivers: ReadonlyMap<string, ManagedDriver> = createDrivers(selected, {
+      gatewayId: id,
+      version,
+      sandboxNamespace: options.sandboxNamespace,
+      stateDir: options.stateDir,
+      settings: options.driverSettings,
+      env: options.env,
+      log,
+      connectExternal: options.connectExternal,
+    });
+    undo.push(async () => {
+      await Promise.all([...drivers.values()].map((driver) => driver.close()));
+    });
+    const metrics = createGatewayMetrics({ store, drivers, flavor });
+    const hub = createHub();
+    const controller = createController({
+      store,
+      drivers,
+      hub,
+      namespace: options.sandboxNamespace,
+      log,
+      observeCall: metrics.observeDriverCall,
+      observeReconcile: metrics.observeReconcile,
+    });
+    undo.push(() => controller.close(CLOSE_LIFECYCLE_MS));
+    const workspaces = createWorkspaceService({ store, now: Date.now });
+    await workspaces.ensureDefault();
+    const sandboxes = createSandboxService({
+      store,
+      controller,
+      workspaces,
+      drivers,
+      namespace: options.sandboxNamespace,
+      defaultImage: options.defaultImage,
+      telemetry: options.telemetry,
+      now: Date.now,
+    });
+    const logs = createLogService({ gatewayLog: options.sandboxLog, drivers, log });
+    const services = {
+      sandboxes,
+      workspaces,
+      logs,
+      exec: createExecService({ sandboxes, drivers }),
+      watch: createWatchService({ sandboxes, logs, hub }),
+      info: createInfoService({ version, drivers }),
+    };
+    const rpc = createRpcServer({
+      methods: [...v00Methods(services), ...healthMethods([SERVICE])],
+      authenticate: createAuthenticator(options.auth),
+      log,
+      observeCall: metrics.observeRpc,
+    });
+    const port = await listening('gateway', options.bindAddress, () =>
+      rpc.listen(options.bindAddress, credentials),
+    );
+    let graceMs = 0;
+    undo.push(() => rpc.close(graceMs));
+    const health = await optional(options.healthBindAddress, (address) =>
+      listening('health', address, () =>
+        createHealthServer({
+          address,
+          version,
+          checks: { database: () => store.ping() },
+          drivers: () => reports(drivers),
+        }),
+      ),
+    );
+    if (health !== undefined) undo.push(() => health.close());
+    const metricsServer = await optional(options.metricsBindAddress, (address) =>
+      listening('metrics', address, () => createMetricsServer({ address, render: () => metrics.render() })),
+    );
+    if (metricsServer !== undefined) undo.push(() => metricsServer.close());
+    controller.start();
+
+    return {
+      gatewayId: id,
+      address: withPort(options.bindAddress, port),
+      healthAddress: health?.address,
+      metricsAddress: metricsServer?.address,
+      drivers: selected.map(({ report }) => report),
+      async close(grace) {
+        graceMs = grace;
+        await runAll(undo, log);
+      },
+    };
+  } catch (error) {
+    await runAll(undo, log);
+    throw error;
+  }
+};
+
+const runAll = async (undo: (() => Promise<void>)[], log: Logger): Promise<void> => {
+  for (const step of undo.reverse()) {
+    await step().catch((error) => log.warn(`while closing: ${OpenShellError.from(error).text}`, { error }));
+  }
+  undo.length = 0;
+};
+
+const optional = async (
+  address: string | undefined,
+  open: (address: string) => Promise<HttpEndpoint>,
+): Promise<HttpEndpoint | undefined> => (address === undefined ? undefined : open(address));
+
+const listening = async <T>(what: string, address: string, listen: () => Promise<T>): Promise<T> => {
+  try {
+    return await listen();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw unavailable(`the ${what} listener cannot use ${address}: ${reason}`, {
+      reason: 'ListenFailed',
+      hint: 'is another gateway running? choose another address',
+      cause: error,
+    });
+  }
+};
+
+const withPort = (address: string, port: number): string =>
+  `${address.slice(0, address.lastIndexOf(':'))}:${port}`;
+
+const reports = (drivers: ReadonlyMap<string, ManagedDriver>) =>
+  [...drivers.values()].map(({ name, state, reason }) => ({ name, state, reason }));

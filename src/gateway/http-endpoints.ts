@@ -1,0 +1,128 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { OpenShellError } from '../compute/errors.js';
+
+export interface HttpEndpoint {
+  /** `host:port` as bound. */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+export interface DriverHealth {
+  readonly name: string;
+  readonly state: string;
+  readonly reason: string;
+}
+
+export interface HealthServerOptions {
+  readonly address: string;
+  readonly version: string;
+  /** Each resolves when its part is healthy. */
+  readonly checks: Readonly<Record<string, () => Promise<void>>>;
+  readonly drivers: () => readonly DriverHealth[];
+}
+
+const CHECK_TIMEOUT_MS = 2_000;
+const REQUEST_TIMEOUT_MS = 5_000;
+
+/** `/healthz` answers 200 while the process lives; `/readyz` and `/health` tell whether it can work, 200 or 503. */
+export const createHealthServer = (options: HealthServerOptions): Promise<HttpEndpoint> =>
+  open(options.address, async (path, response) => {
+    if (path === '/healthz') return send(response, 200, 'text/plain', 'ok\n');
+    if (path !== '/readyz' && path !== '/health') return send(response, 404, 'text/plain', 'not found\n');
+    const names = Object.keys(options.checks);
+    const results = await Promise.all(Object.values(options.checks).map(run));
+    const checks = Object.fromEntries(names.map((name, i) => [name, results[i] as CheckResult]));
+    const drivers = options.drivers();
+    const healthy =
+      Object.values(checks).every((check) => check.status === 'healthy') &&
+      drivers.some((d) => d.state === 'ready');
+    const body = {
+      status: healthy ? 'healthy' : 'unhealthy',
+      version: options.version,
+      checks,
+      drivers: Object.fromEntries(
+        drivers.map(({ name, state, reason }) => [name, reason ? { state, reason } : { state }]),
+      ),
+    };
+    send(response, healthy ? 200 : 503, 'application/json', `${JSON.stringify(body)}\n`);
+  });
+
+/** `/metrics` in Prometheus' text format. */
+export const createMetricsServer = (options: {
+  address: string;
+  render: () => Promise<string>;
+}): Promise<HttpEndpoint> =>
+  open(options.address, async (path, response) => {
+    if (path !== '/metrics') return send(response, 404, 'text/plain', 'not found\n');
+    send(response, 200, 'text/plain; version=0.0.4', await options.render());
+  });
+
+interface CheckResult {
+  readonly status: string;
+  readonly latency_ms?: number;
+  readonly error?: string;
+}
+
+const run = async (check: () => Promise<void>): Promise<CheckResult> => {
+  const startedAt = performance.now();
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new Error(`no answer within ${CHECK_TIMEOUT_MS} ms`)),
+        CHECK_TIMEOUT_MS,
+      );
+    });
+    await Promise.race([check(), late]);
+    return { status: 'healthy', latency_ms: Math.round(performance.now() - startedAt) };
+  } catch (error) {
+    return { status: 'unhealthy', error: OpenShellError.from(error).message };
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+const send = (response: ServerResponse, status: number, type: string, body: string): void => {
+  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
+  response.end(body);
+};
+
+const open = (
+  address: string,
+  answer: (path: string, response: ServerResponse) => Promise<void>,
+): Promise<HttpEndpoint> => {
+  const server = createServer(
+    { requestTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: 8192 },
+    (request, response) => {
+      handle(request, response, answer).catch(() => response.destroy());
+    },
+  );
+  const colon = address.lastIndexOf(':');
+  const host = address.slice(0, colon).replace(/^\[|\]$/g, '');
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(Number(address.slice(colon + 1)), host, () => {
+      server.off('error', reject);
+      const { port } = server.address() as AddressInfo;
+      resolve({ address: `${address.slice(0, colon)}:${port}`, close: () => close(server) });
+    });
+  });
+};
+
+const handle = async (
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: (path: string, response: ServerResponse) => Promise<void>,
+): Promise<void> => {
+  request.resume();
+  if (request.method !== 'GET' && request.method !== 'HEAD')
+    return send(response, 405, 'text/plain', 'GET only\n');
+  await answer((request.url ?? '/').split('?')[0] as string, response);
+};
+
+const close = (server: Server): Promise<void> =>
+  new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });

@@ -1,0 +1,48 @@
+import type { PlatformEvent } from '../../compute/driver.js';
+import type { SandboxRecord } from '../../store/model.js';
+
+export type HubEvent =
+  | { readonly type: 'record'; readonly record: SandboxRecord }
+  | { readonly type: 'event'; readonly event: PlatformEvent }
+  /** The row is gone. */
+  | { readonly type: 'removed' };
+
+/** Brings a sandbox's news to whoever watches it, and keeps the latest platform events. */
+export interface Hub {
+  publish(id: string, event: HubEvent): void;
+  /** `listener` must not throw. Returns the way to end it. */
+  subscribe(id: string, listener: (event: HubEvent) => void): () => void;
+  /** The latest platform events, oldest first; at most `count` and at most EVENTS_KEPT. */
+  recentEvents(id: string, count: number): PlatformEvent[];
+}
+
+/** Platform events kept for each sandbox. */
+const EVENTS_KEPT = 100;
+
+export const createHub = (): Hub => {
+  const listeners = new Map<string, Set<(event: HubEvent) => void>>();
+  const recent = new Map<string, PlatformEvent[]>();
+  return {
+    publish(id, event) {
+      if (event.type === 'event') {
+        const events = recent.get(id) ?? [];
+        events.push(event.event);
+        if (events.length > EVENTS_KEPT) events.shift();
+        recent.set(id, events);
+      } else if (event.type === 'removed') {
+        recent.delete(id);
+      }
+      for (const listener of [...(listeners.get(id) ?? [])]) listener(event);
+    },
+    subscribe(id, listener) {
+      const set = listeners.get(id) ?? new Set();
+      set.add(listener);
+      listeners.set(id, set);
+      return () => {
+        set.delete(listener);
+        if (set.size === 0 && listeners.get(id) === set) listeners.delete(id);
+      };
+    },
+    recentEvents: (id, count) => (count <= 0 ? [] : (recent.get(id) ?? []).slice(-count)),
+  };
+};

@@ -1,0 +1,31 @@
+/** One queue for each key: tasks of a key run one after the other, keys run side by side. */
+export interface Lanes {
+  run<T>(key: string, task: () => Promise<T>): Promise<T>;
+  /** Whether a task of the key runs or waits. */
+  busy(key: string): boolean;
+  /** Resolves when no task of any key is left. */
+  idle(): Promise<void>;
+}
+
+export const createLanes = (): Lanes => {
+  const tails = new Map<string, Promise<unknown>>();
+  return {
+    run(key, task) {
+      const before = tails.get(key) ?? Promise.resolve();
+      const result = before.then(task, task);
+      const tail = result.then(
+        () => {},
+        () => {},
+      );
+      tails.set(key, tail);
+      void tail.then(() => {
+        if (tails.get(key) === tail) tails.delete(key);
+      });
+      return result;
+    },
+    busy: (key) => tails.has(key),
+    async idle() {
+      while (tails.size > 0) await Promise.all(tails.values());
+    },
+  };
+};

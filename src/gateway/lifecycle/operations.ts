@@ -1,0 +1,172 @@
+import { observedState, REASON_CREATED } from '../../compute/conditions.js';
+import { deadline, delay } from '../../compute/deadline.js';
+import type { ComputeDriver } from '../../compute/driver.js';
+import { Code, OpenShellError } from '../../compute/errors.js';
+import type { Logger } from '../../compute/log.js';
+import type { SandboxRecord } from '../../store/model.js';
+import { type CallObserver, DRIVER_DEADLINE_MS, observed } from './driver-calls.js';
+import { toDriverSandbox } from './driver-sandbox.js';
+import type { Records } from './records.js';
+import { observe, REASON, toFailed, toStopped } from './transition.js';
+
+export interface OperationsOptions {
+  readonly records: Records;
+  readonly namespace: string;
+  readonly log: Logger;
+  readonly observeCall: CallObserver;
+  readonly now: () => number;
+}
+
+/** Carries a stored intent out on the driver. Every one of them may be cut off anywhere and run again. */
+export interface Operations {
+  /** Brings a `provisioning` sandbox up. A failure leaves the row `failed`, with the engine's reason. */
+  provision(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal): Promise<void>;
+  stop(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal): Promise<void>;
+  start(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal): Promise<void>;
+  /** Resolves when the resource and the row are gone; tries until then. */
+  remove(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal): Promise<void>;
+}
+
+const DELETE_RETRY_FIRST_MS = 500;
+const DELETE_RETRY_MOST_MS = 30_000;
+/** How often the engine is asked whether an accepted delete is done, in case its event is lost. */
+const DELETE_CONFIRM_MS = 1_000;
+
+export const createOperations = (options: OperationsOptions): Operations => {
+  const { records, namespace, log, observeCall, now } = options;
+
+  const call = <T>(
+    driver: ComputeDriver,
+    name: string,
+    timeoutMs: number,
+    signal: AbortSignal,
+    run: (options: { signal: AbortSignal }) => Promise<T>,
+  ): Promise<T> =>
+    observed(observeCall, driver.name, name, () => run({ signal: deadline(timeoutMs, signal) }));
+
+  const query = (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) =>
+    call(driver, 'get', DRIVER_DEADLINE_MS.query, signal, (o) => driver.get(record, o));
+
+  /** Takes over what the engine shows now, in case the watch has not brought it. */
+  const settle = async (driver: ComputeDriver, id: string, signal: AbortSignal): Promise<void> => {
+    const settled = (record: SandboxRecord) => record.phase !== 'provisioning' && record.phase !== 'starting';
+    const record = await records.change(id, () => []);
+    if (settled(record)) return;
+    const shown = await query(driver, record, signal);
+    await records.change(id, (current) => {
+      if (settled(current)) return [];
+      if (shown === undefined) return [resourceMissing(now())];
+      return observe({ ...current, instanceId: '' }, shown, now());
+    });
+  };
+
+  const fail = async (record: SandboxRecord, error: unknown, fallbackReason: string, signal: AbortSignal) => {
+    if (signal.aborted) throw error;
+    const known = OpenShellError.from(error);
+    log.warn(`${fallbackReason}: ${known.text}`, { sandbox_id: record.id, driver: record.driver, error });
+    const reason = known.reason ?? fallbackReason;
+    await records.change(record.id, (current) =>
+      current.intent === record.intent ? [toFailed(reason, known.text, now())] : [],
+    );
+  };
+
+  /** A create that was cut off leaves no resource, a whole one, or one that never ran: then it is made anew. */
+  const needsCreate = async (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) => {
+    const shown = await query(driver, record, signal);
+    if (shown === undefined) return true;
+    const state = observedState(shown.status);
+    const neverRan = state.kind === 'provisioning' && state.reason === REASON_CREATED;
+    if (!neverRan && state.kind !== 'failed') return false;
+    await call(driver, 'delete', DRIVER_DEADLINE_MS.delete, signal, (o) => driver.delete(record, o));
+    return true;
+  };
+
+  const create = (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) =>
+    call(driver, 'create', DRIVER_DEADLINE_MS.create, signal, (o) =>
+      driver.create(toDriverSandbox(record, namespace), o),
+    );
+
+  return {
+    async provision(driver, record, signal) {
+      try {
+        try {
+          await create(driver, record, signal);
+        } catch (error) {
+          if (!(error instanceof OpenShellError) || error.code !== Code.ALREADY_EXISTS) throw error;
+          if (await needsCreate(driver, record, signal)) await create(driver, record, signal);
+        }
+        await settle(driver, record.id, signal);
+      } catch (error) {
+        await fail(record, error, 'CreateFailed', signal);
+      }
+    },
+
+    async stop(driver, record, signal) {
+      try {
+        await call(driver, 'stop', DRIVER_DEADLINE_MS.stop, signal, (o) => driver.stop(record, o));
+        await records.change(record.id, (current) =>
+          current.phase === 'stopping' ? [toStopped(now())] : [],
+        );
+      } catch (error) {
+        await failUnlessPassing(error, record, 'StopFailed', signal);
+      }
+    },
+
+    async start(driver, record, signal) {
+      try {
+        await call(driver, 'start', DRIVER_DEADLINE_MS.start, signal, (o) => driver.start(record, o));
+        await settle(driver, record.id, signal);
+      } catch (error) {
+        await failUnlessPassing(error, record, 'StartFailed', signal);
+      }
+    },
+
+    async remove(driver, record, signal) {
+      for (let waitMs = DELETE_RETRY_FIRST_MS; ; waitMs = Math.min(waitMs * 2, DELETE_RETRY_MOST_MS)) {
+        try {
+          await call(driver, 'delete', DRIVER_DEADLINE_MS.delete, signal, (o) => driver.delete(record, o));
+          await gone(driver, record, signal);
+          await records.remove(record.id);
+          return;
+        } catch (error) {
+          if (signal.aborted) throw error;
+          const known = OpenShellError.from(error);
+          log.warn(`delete will be tried again in ${waitMs} ms: ${known.text}`, {
+            sandbox_id: record.id,
+            error,
+          });
+          await delay(waitMs, signal);
+        }
+      }
+    },
+  };
+
+  async function gone(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal): Promise<void> {
+    const until = deadline(DRIVER_DEADLINE_MS.delete, signal);
+    while ((await query(driver, record, until)) !== undefined) await delay(DELETE_CONFIRM_MS, until);
+  }
+
+  async function failUnlessPassing(
+    error: unknown,
+    record: SandboxRecord,
+    reason: string,
+    signal: AbortSignal,
+  ) {
+    if (error instanceof OpenShellError && error.code === Code.UNAVAILABLE && !signal.aborted) {
+      // The engine is away: the row keeps its intent and the reconciler takes it up again.
+      log.warn(`${reason}: ${error.text}; it will be tried again`, { sandbox_id: record.id, error });
+      throw error;
+    }
+    if (error instanceof OpenShellError && error.code === Code.NOT_FOUND) {
+      await records.change(record.id, (current) =>
+        current.intent === record.intent ? [resourceMissing(now())] : [],
+      );
+      return;
+    }
+    await fail(record, error, reason, signal);
+  }
+};
+
+/** The failure of a sandbox whose engine does not know it any more. */
+export const resourceMissing = (nowMs: number) =>
+  toFailed(REASON.resourceMissing, 'the sandbox is gone from its engine; delete it', nowMs);

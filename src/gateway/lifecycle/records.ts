@@ -1,0 +1,44 @@
+import { Code, notFound, OpenShellError } from '../../compute/errors.js';
+import type { SandboxRecord } from '../../store/model.js';
+import type { SandboxChange, Store } from '../../store/store.js';
+import type { Hub } from './hub.js';
+
+/** Lost races before a write gives up; every loss means that another write got through. */
+const ATTEMPTS = 8;
+
+/** Reads, decides, writes and publishes one sandbox row, by compare-and-swap. */
+export interface Records {
+  /**
+   * Asks `decide` for the writes to do, does them in order and publishes each. `decide` sees the stored row and is
+   * asked again when another write came first. NOT_FOUND when there is no row. Gives the row as it is afterwards.
+   */
+  change(id: string, decide: (record: SandboxRecord) => readonly SandboxChange[]): Promise<SandboxRecord>;
+  /** Removes the row, leaves a tombstone and tells the watchers. */
+  remove(id: string): Promise<void>;
+}
+
+export const createRecords = (options: { store: Store; hub: Hub; now: () => number }): Records => {
+  const { store, hub, now } = options;
+  return {
+    async change(id, decide) {
+      for (let attempt = 1; ; attempt++) {
+        let record = await store.getSandbox(id);
+        if (record === undefined) throw notFound('sandbox not found');
+        try {
+          for (const change of decide(record)) {
+            record = await store.updateSandbox(id, record.resourceVersion, change);
+            hub.publish(id, { type: 'record', record });
+          }
+          return record;
+        } catch (error) {
+          if (!(error instanceof OpenShellError) || error.code !== Code.ABORTED || attempt === ATTEMPTS)
+            throw error;
+        }
+      }
+    },
+    async remove(id) {
+      await store.removeSandbox(id, now());
+      hub.publish(id, { type: 'removed' });
+    },
+  };
+};

@@ -1,0 +1,155 @@
+import { type ObservedState, observedState } from '../../compute/conditions.js';
+import type { ObservedSandbox } from '../../compute/sandbox.js';
+import type { SandboxRecord, StoredCondition } from '../../store/model.js';
+import type { SandboxChange } from '../../store/store.js';
+
+/** Reasons that the gateway itself gives to a sandbox's Ready condition. */
+export const REASON = {
+  provisioning: 'Provisioning',
+  starting: 'Starting',
+  stopping: 'Stopping',
+  stopped: 'Stopped',
+  deleting: 'Deleting',
+  exited: 'MainProcessExited',
+  resourceMissing: 'BackendResourceMissing',
+} as const;
+
+const ready = (
+  status: 'True' | 'False',
+  reason: string,
+  message: string,
+  nowMs: number,
+): StoredCondition[] => [{ type: 'Ready', status, reason, message, transitionAtMs: nowMs }];
+
+export const toRunning = (observed: ObservedSandbox, nowMs: number): SandboxChange => ({
+  phase: 'running',
+  exitCode: undefined,
+  reason: '',
+  message: '',
+  resourceName: observed.status.resourceName,
+  instanceId: observed.status.instanceId,
+  conditions: ready('True', 'BackendReady', 'the main process runs', nowMs),
+});
+
+export const toExited = (
+  exitCode: number,
+  message: string,
+  observed: ObservedSandbox,
+  nowMs: number,
+): SandboxChange => ({
+  phase: 'exited',
+  exitCode,
+  reason: REASON.exited,
+  message,
+  resourceName: observed.status.resourceName,
+  instanceId: observed.status.instanceId,
+  conditions: ready(
+    'False',
+    REASON.exited,
+    message || `the main process exited with code ${exitCode}`,
+    nowMs,
+  ),
+});
+
+export const toFailed = (reason: string, message: string, nowMs: number): SandboxChange => ({
+  phase: 'failed',
+  reason,
+  message,
+  conditions: ready('False', reason, message, nowMs),
+});
+
+export const toProvisioning = (reason: string, message: string, nowMs: number): SandboxChange => ({
+  phase: 'provisioning',
+  conditions: ready('False', reason, message, nowMs),
+});
+
+export const toStopping = (nowMs: number): SandboxChange => ({
+  intent: 'stop',
+  phase: 'stopping',
+  conditions: ready('False', REASON.stopping, 'the sandbox is being stopped', nowMs),
+});
+
+export const toStopped = (nowMs: number): SandboxChange => ({
+  phase: 'stopped',
+  exitCode: undefined,
+  reason: '',
+  message: '',
+  conditions: ready('False', REASON.stopped, 'the sandbox is stopped', nowMs),
+});
+
+export const toStarting = (nowMs: number): SandboxChange => ({
+  intent: 'run',
+  phase: 'starting',
+  exitCode: undefined,
+  reason: '',
+  message: '',
+  conditions: ready('False', REASON.starting, 'the sandbox is being started', nowMs),
+});
+
+export const toDeleting = (nowMs: number): SandboxChange => ({
+  intent: 'delete',
+  phase: 'deleting',
+  deletionAtMs: nowMs,
+  conditions: ready('False', REASON.deleting, 'the sandbox is being deleted', nowMs),
+});
+
+/**
+ * What an observation changes in the stored sandbox, as the writes to do one after the other. A process that ended
+ * before anyone saw it run is written as running first: every start is published before its exit.
+ */
+export const observe = (record: SandboxRecord, observed: ObservedSandbox, nowMs: number): SandboxChange[] => {
+  if (record.intent === 'delete') return [];
+  const state = observedState(observed.status);
+  if (record.intent === 'stop') return [];
+  switch (state.kind) {
+    case 'running':
+      return observeRunning(record, observed, nowMs);
+    case 'exited':
+      return observeExit(record, state, observed, nowMs);
+    case 'failed':
+      return isUp(record) ? [toFailed(state.reason, state.message, nowMs)] : [];
+    case 'stopped':
+      return record.phase === 'running' ? [toStopped(nowMs)] : [];
+    case 'provisioning':
+      return record.phase === 'running' || (record.phase === 'provisioning' && said(record) !== state.message)
+        ? [toProvisioning(state.reason, state.message, nowMs)]
+        : [];
+    case 'deleting':
+    case 'unknown':
+      return [];
+  }
+};
+
+const isUp = (record: SandboxRecord): boolean =>
+  record.phase === 'provisioning' || record.phase === 'starting' || record.phase === 'running';
+
+const said = (record: SandboxRecord): string | undefined => record.conditions[0]?.message;
+
+const observeRunning = (record: SandboxRecord, observed: ObservedSandbox, nowMs: number): SandboxChange[] => {
+  const sameRun = record.instanceId === observed.status.instanceId;
+  switch (record.phase) {
+    case 'provisioning':
+      return [toRunning(observed, nowMs)];
+    case 'starting':
+    case 'running':
+    case 'exited':
+    case 'stopped':
+      return sameRun && record.phase !== 'stopped' ? [] : [toRunning(observed, nowMs)];
+    default:
+      return [];
+  }
+};
+
+const observeExit = (
+  record: SandboxRecord,
+  state: ObservedState & { kind: 'exited' },
+  observed: ObservedSandbox,
+  nowMs: number,
+): SandboxChange[] => {
+  const exited = toExited(state.exitCode, state.message, observed, nowMs);
+  const sameRun = record.instanceId === observed.status.instanceId;
+  if (record.phase === 'running' && sameRun) return [exited];
+  // An old run's end says nothing about the start that is under way, nor about an exit already written.
+  if (sameRun || record.phase === 'stopped' || record.phase === 'failed') return [];
+  return [toRunning(observed, nowMs), exited];
+};

@@ -1,0 +1,97 @@
+/** The values of a series' labels, in the order in which the metric names them. */
+export type LabelValues = readonly string[];
+
+export interface Counter {
+  add(labels: LabelValues, value?: number): void;
+}
+
+export interface Histogram {
+  observe(labels: LabelValues, value: number): void;
+}
+
+/** Prometheus metrics in the text format 0.0.4. */
+export interface MetricsRegistry {
+  counter(name: string, help: string, labels: readonly string[]): Counter;
+  /** Asked for its series at every scrape. */
+  gauge(
+    name: string,
+    help: string,
+    labels: readonly string[],
+    read: () => Promise<readonly (readonly [LabelValues, number])[]>,
+  ): void;
+  /** `buckets` are upper bounds, ascending, without +Inf. */
+  histogram(name: string, help: string, labels: readonly string[], buckets: readonly number[]): Histogram;
+  render(): Promise<string>;
+}
+
+export const createMetricsRegistry = (): MetricsRegistry => {
+  const families: (() => Promise<string>)[] = [];
+
+  const family = (
+    name: string,
+    type: string,
+    help: string,
+    lines: () => Promise<string[]> | string[],
+  ): void => {
+    families.push(async () =>
+      [`# HELP ${name} ${escapeHelp(help)}`, `# TYPE ${name} ${type}`, ...(await lines())].join('\n'),
+    );
+  };
+
+  return {
+    counter(name, help, labels) {
+      const series = new Map<string, number>();
+      family(name, 'counter', help, () => [...series].map(([key, value]) => `${name}${key} ${value}`));
+      return {
+        add(values, value = 1) {
+          const key = render(labels, values);
+          series.set(key, (series.get(key) ?? 0) + value);
+        },
+      };
+    },
+    gauge(name, help, labels, read) {
+      family(name, 'gauge', help, async () =>
+        (await read()).map(([values, value]) => `${name}${render(labels, values)} ${value}`),
+      );
+    },
+    histogram(name, help, labels, buckets) {
+      const series = new Map<string, { values: LabelValues; counts: number[]; sum: number; count: number }>();
+      family(name, 'histogram', help, () =>
+        [...series.values()].flatMap(({ values, counts, sum, count }) => [
+          ...buckets.map(
+            (bound, i) =>
+              `${name}_bucket${render([...labels, 'le'], [...values, String(bound)])} ${counts[i]}`,
+          ),
+          `${name}_bucket${render([...labels, 'le'], [...values, '+Inf'])} ${count}`,
+          `${name}_sum${render(labels, values)} ${sum}`,
+          `${name}_count${render(labels, values)} ${count}`,
+        ]),
+      );
+      return {
+        observe(values, value) {
+          const key = values.join('\0');
+          const entry = series.get(key) ?? { values, counts: buckets.map(() => 0), sum: 0, count: 0 };
+          series.set(key, entry);
+          for (let i = buckets.length - 1; i >= 0 && value <= (buckets[i] as number); i--) {
+            entry.counts[i] = (entry.counts[i] as number) + 1;
+          }
+          entry.sum += value;
+          entry.count++;
+        },
+      };
+    },
+    async render() {
+      return `${(await Promise.all(families.map((one) => one()))).join('\n')}\n`;
+    },
+  };
+};
+
+const render = (names: readonly string[], values: LabelValues): string =>
+  names.length === 0
+    ? ''
+    : `{${names.map((name, i) => `${name}="${escapeLabel(values[i] ?? '')}"`).join(',')}}`;
+
+const escapeLabel = (value: string): string =>
+  value.replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`));
+
+const escapeHelp = (text: string): string => text.replace(/[\\\n]/g, (c) => (c === '\n' ? '\\n' : '\\\\'));

@@ -1,0 +1,204 @@
+import { randomUUID } from 'node:crypto';
+import {
+  Metadata,
+  Server,
+  type ServerCredentials,
+  type ServerDuplexStream,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type ServiceDefinition,
+  type sendUnaryData,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { Code, OpenShellError } from '../../compute/errors.js';
+import type { Logger } from '../../compute/log.js';
+import type { Peer, User } from '../auth.js';
+import type { CallContext, Method, Send } from './call.js';
+import { toStatus } from './status.js';
+
+export interface RpcServerOptions {
+  readonly methods: readonly Method[];
+  readonly authenticate: (peer: Peer) => User;
+  readonly log: Logger;
+  /** Tells of every finished call: full method name, gRPC code, seconds. */
+  readonly observeCall: (method: string, code: number, seconds: number) => void;
+}
+
+export interface RpcServer {
+  /** Gives the port that was bound. */
+  listen(address: string, credentials: ServerCredentials): Promise<number>;
+  /** Refuses new calls, gives running ones `graceMs`, then cuts them off. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** OpenShell's limit for one message. */
+const MESSAGE_BYTES = 1024 * 1024;
+/** Callers without a name, for open methods. */
+const NOBODY: User = { subject: '', displayName: '', roles: [], identityProvider: 'local_dev' };
+const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+type Call = ServerUnaryCall<Buffer, Buffer> &
+  ServerWritableStream<Buffer, Buffer> &
+  ServerReadableStream<Buffer, Buffer> &
+  ServerDuplexStream<Buffer, Buffer>;
+
+export const createRpcServer = (options: RpcServerOptions): RpcServer => {
+  const { log, observeCall } = options;
+  const server = new Server({
+    'grpc.max_receive_message_length': MESSAGE_BYTES,
+    'grpc.max_send_message_length': -1,
+    'grpc.keepalive_permit_without_calls': 1,
+    'grpc.http2.min_ping_interval_without_data_ms': 1_000,
+  });
+  const closing = new AbortController();
+
+  const contextOf = (call: Call, method: Method, requestId: string): CallContext => {
+    const peer: Peer = {
+      address: call.getPeer(),
+      certificateCommonName: [call.getAuthContext().sslPeerCertificate?.subject?.CN ?? []].flat()[0],
+    };
+    const user = method.open === true ? NOBODY : options.authenticate(peer);
+    let aborter: AbortController | undefined;
+    return {
+      user,
+      requestId,
+      metadata: call.metadata,
+      get signal() {
+        if (aborter === undefined) {
+          const made = new AbortController();
+          aborter = made;
+          const cancel = () =>
+            made.abort(new OpenShellError(Code.CANCELLED, 'the client cancelled the call'));
+          if (call.cancelled) cancel();
+          call.on('cancelled', cancel);
+          closing.signal.addEventListener('abort', cancel, { once: true });
+          call.on('close', () => closing.signal.removeEventListener('abort', cancel));
+        }
+        return aborter.signal;
+      },
+    };
+  };
+
+  const answer = async (
+    method: Method,
+    call: Call,
+    fail: (status: ReturnType<typeof toStatus>) => void,
+    run: (context: CallContext) => Promise<void>,
+  ) => {
+    const startedAt = performance.now();
+    const given = call.metadata.get('x-request-id')[0];
+    const requestId = typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+    let code = 0;
+    try {
+      const initial = new Metadata();
+      initial.set('x-request-id', requestId);
+      call.sendMetadata(initial);
+      if (closing.signal.aborted) throw new OpenShellError(Code.UNAVAILABLE, 'the gateway is shutting down');
+      await run(contextOf(call, method, requestId));
+    } catch (thrown) {
+      const status = toStatus(thrown);
+      code = status.code;
+      const fields = { method: method.path, code, request_id: requestId, error: status.error };
+      if (code === Code.INTERNAL || code === Code.UNKNOWN)
+        log.error(`${method.path}: ${status.details}`, fields);
+      else log.debug(`${method.path}: ${status.details}`, fields);
+      fail(status);
+    } finally {
+      observeCall(method.path, code, (performance.now() - startedAt) / 1000);
+    }
+  };
+
+  const sender =
+    (call: Call): Send =>
+    (message) => {
+      if (call.cancelled || call.destroyed)
+        throw new OpenShellError(Code.CANCELLED, 'the client cancelled the call');
+      if (call.write(message as Buffer)) return undefined;
+      return new Promise((resolve) => {
+        const done = () => {
+          call.off('drain', done);
+          call.off('cancelled', done);
+          call.off('close', done);
+          resolve();
+        };
+        call.on('drain', done);
+        call.on('cancelled', done);
+        call.on('close', done);
+      });
+    };
+
+  const implement = (method: Method) => (raw: unknown, callback?: sendUnaryData<Buffer>) => {
+    const call = raw as Call;
+    const { handler } = method;
+    call.on('error', () => {});
+    const fail = (status: ReturnType<typeof toStatus>): void => {
+      if (method.responseStream) call.emit('error', status);
+      else callback?.(status);
+    };
+    void answer(method, call, fail, async (context) => {
+      switch (handler.kind) {
+        case 'unary':
+          callback?.(null, (await handler.handle(call.request, context)) as Buffer);
+          return;
+        case 'server-stream':
+          await handler.handle(call.request, context, sender(call));
+          break;
+        case 'bidi':
+          await handler.handle(call, context, sender(call));
+          break;
+        case 'unimplemented':
+          throw new OpenShellError(Code.UNIMPLEMENTED, `this gateway does not serve ${method.path.slice(1)}`);
+      }
+      call.end();
+    });
+  };
+
+  const byService = new Map<
+    string,
+    { definition: Mutable<ServiceDefinition>; implementation: UntypedServiceImplementation }
+  >();
+  for (const method of options.methods) {
+    const [, service = '', name = ''] = method.path.split('/');
+    const entry = byService.get(service) ?? { definition: {}, implementation: {} };
+    byService.set(service, entry);
+    entry.definition[name] = {
+      path: method.path,
+      requestStream: method.requestStream,
+      responseStream: method.responseStream,
+      requestSerialize: asIs,
+      requestDeserialize: asIs,
+      responseSerialize: asIs,
+      responseDeserialize: asIs,
+    };
+    entry.implementation[name] = implement(method) as UntypedServiceImplementation[string];
+  }
+  for (const { definition, implementation } of byService.values())
+    server.addService(definition, implementation);
+
+  return {
+    listen: (address, credentials) =>
+      new Promise((resolve, reject) => {
+        server.bindAsync(address, credentials, (error, port) =>
+          error === null ? resolve(port) : reject(error),
+        );
+      }),
+    async close(graceMs) {
+      await new Promise<void>((resolve) => {
+        const cut = setTimeout(() => {
+          closing.abort();
+          server.forceShutdown();
+          resolve();
+        }, graceMs);
+        server.tryShutdown(() => {
+          clearTimeout(cut);
+          resolve();
+        });
+      });
+    },
+  };
+};
+
+const asIs = (message: Buffer): Buffer => message;

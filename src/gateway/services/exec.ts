@@ -1,0 +1,109 @@
+import type { ExecChunk, ExecSession, TerminalSize } from '../../compute/driver.js';
+import { failedPrecondition, OpenShellError, unavailable } from '../../compute/errors.js';
+import type { ManagedDriver } from '../drivers/managed.js';
+import { checkExec } from './limits.js';
+import { accessOf, type SandboxService } from './sandboxes.js';
+
+export interface ExecInput {
+  readonly sandboxId: string;
+  readonly command: readonly string[];
+  readonly workdir: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** 0: no limit. */
+  readonly timeoutMs: number;
+  readonly tty: boolean;
+  /** 0 by 0 with a TTY: 80 by 24. */
+  readonly cols: number;
+  readonly rows: number;
+  /** Written at once; the process then reads end of file unless `input` goes on. */
+  readonly stdin: Uint8Array;
+  /** What follows while the command runs; its end is the process's end of file. Undefined: nothing follows. */
+  readonly input: AsyncIterable<ExecInputFrame> | undefined;
+}
+
+export type ExecInputFrame =
+  | { readonly type: 'stdin'; readonly data: Uint8Array }
+  | { readonly type: 'resize'; readonly size: TerminalSize };
+
+export interface ExecService {
+  /** Runs to the end, handing out the output as it comes; gives the exit code (124 after the timeout). */
+  run(
+    input: ExecInput,
+    emit: (chunk: ExecChunk) => Promise<void> | undefined,
+    signal: AbortSignal,
+  ): Promise<number>;
+}
+
+const DEFAULT_SIZE: TerminalSize = { cols: 80, rows: 24 };
+
+export const createExecService = (options: {
+  sandboxes: SandboxService;
+  drivers: ReadonlyMap<string, ManagedDriver>;
+}): ExecService => ({
+  async run(input, emit, signal) {
+    checkExec(input);
+    const record = await options.sandboxes.getById(input.sandboxId);
+    const access = await accessOf(record, options.drivers);
+    if (record.phase !== 'running')
+      throw failedPrecondition('sandbox is not ready', { reason: 'SandboxNotReady' });
+    const ended = new AbortController();
+    const session = await access.exec(
+      record,
+      {
+        command: input.command,
+        workdir: input.workdir,
+        environment: input.environment,
+        tty: input.tty,
+        size: input.tty ? sizeOf(input) : undefined,
+        timeoutMs: input.timeoutMs,
+        stdin: input.input !== undefined || input.stdin.length > 0,
+      },
+      { signal: AbortSignal.any([signal, ended.signal]) },
+    );
+    try {
+      session.exitCode.catch(() => {});
+      const fed = feed(session, input);
+      fed.catch(() => {});
+      for await (const chunk of session.output) await emit(chunk);
+      return await session.exitCode;
+    } catch (error) {
+      ended.abort(error);
+      if (signal.aborted || error instanceof OpenShellError) throw error;
+      throw unavailable('the command was lost before it reported an exit status', {
+        reason: 'ExecLost',
+        cause: error,
+      });
+    }
+  },
+});
+
+const sizeOf = (input: ExecInput): TerminalSize =>
+  input.cols > 0 && input.rows > 0 ? { cols: input.cols, rows: input.rows } : DEFAULT_SIZE;
+
+const feed = async (session: ExecSession, input: ExecInput): Promise<void> => {
+  const { stdin } = session;
+  if (stdin === undefined) return;
+  // A process that ends without reading its input is no error.
+  stdin.on('error', () => {});
+  const write = (data: Uint8Array): Promise<void> | undefined => {
+    if (stdin.destroyed || stdin.writableEnded || stdin.write(data)) return undefined;
+    return new Promise((resolve) => {
+      const done = () => {
+        stdin.off('drain', done);
+        stdin.off('close', done);
+        resolve();
+      };
+      stdin.once('drain', done);
+      stdin.once('close', done);
+    });
+  };
+  if (input.stdin.length > 0) await write(input.stdin);
+  try {
+    for await (const frame of input.input ?? []) {
+      if (frame.type === 'stdin') await write(frame.data);
+      else await session.resize(frame.size);
+    }
+  } finally {
+    stdin.end();
+  }
+};

@@ -1,0 +1,228 @@
+import { invalidArgument, type OpenShellError, type OpenShellErrorOptions } from '../../compute/errors.js';
+import { RESERVED_LABEL_PREFIX } from '../../compute/labels.js';
+import type { JsonObject } from '../../compute/sandbox.js';
+import type { StoredSandboxSpec } from '../../store/model.js';
+import type { LabelSelector } from '../../store/store.js';
+
+/** OpenShell's limits, see the table of validation limits in docs/configuration.md. */
+export const LIMIT = {
+  nameChars: 19,
+  logLevelChars: 32,
+  mapEntries: 128,
+  envKeyBytes: 256,
+  envValueBytes: 8192,
+  envTotalBytes: 256 * 1024,
+  templateStringChars: 1024,
+  structBytes: 65_536,
+  labelNameChars: 63,
+  labelKeyChars: 253,
+  labelValueChars: 63,
+  annotationValueBytes: 8192,
+  selectorPairs: 64,
+  commandArgs: 256,
+  commandBytes: 256 * 1024,
+  execArgs: 1024,
+  execArgBytes: 32 * 1024,
+  execTotalBytes: 256 * 1024,
+  workdirChars: 4096,
+  pageDefault: 100,
+  pageMost: 1000,
+  logLines: 2000,
+} as const;
+
+const bad = (field: string, what: string, options: OpenShellErrorOptions = {}): OpenShellError =>
+  invalidArgument(`${field} ${what}`, { field, ...options });
+
+const bytes = (text: string): number => Buffer.byteLength(text);
+
+/** Lower-case DNS-1123 label of at most 19 characters without `--`. */
+export const checkName = (name: string, field = 'name'): void => {
+  if (name === '') throw invalidArgument(`${field} is required`, { field });
+  if (name.length > LIMIT.nameChars)
+    throw bad(field, `'${name.slice(0, 64)}' is longer than ${LIMIT.nameChars} characters`);
+  if (!/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name) || name.includes('--')) {
+    throw bad(field, `'${name}' is not a valid name`, {
+      hint: 'use lower-case letters, digits and single hyphens, beginning and ending with a letter or digit',
+    });
+  }
+};
+
+const LABEL_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
+const LABEL_PREFIX = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
+
+const checkLabelKey = (key: string, field: string): void => {
+  const slash = key.indexOf('/');
+  const name = key.slice(slash + 1);
+  const prefixOk = slash === -1 || LABEL_PREFIX.test(key.slice(0, slash));
+  if (
+    key.length > LIMIT.labelKeyChars ||
+    name.length > LIMIT.labelNameChars ||
+    !LABEL_NAME.test(name) ||
+    !prefixOk
+  ) {
+    throw bad(field, `has the key '${key.slice(0, 300)}', which is not a label key`, {
+      hint: 'a key is [prefix/]name; the name has at most 63 letters, digits, dots, hyphens or underscores',
+    });
+  }
+};
+
+const checkEntries = (map: Readonly<Record<string, unknown>>, field: string): void => {
+  const count = Object.keys(map).length;
+  if (count > LIMIT.mapEntries)
+    throw bad(field, `has ${count} entries; at most ${LIMIT.mapEntries} are allowed`);
+};
+
+export const checkLabels = (labels: Readonly<Record<string, string>>, field = 'labels'): void => {
+  checkEntries(labels, field);
+  for (const [key, value] of Object.entries(labels)) {
+    checkLabelKey(key, field);
+    if (key.startsWith(RESERVED_LABEL_PREFIX))
+      throw bad(field, `may not set '${key}': ${RESERVED_LABEL_PREFIX} is the gateway's`);
+    if (value.length > LIMIT.labelValueChars || (value !== '' && !LABEL_NAME.test(value))) {
+      throw bad(`${field}.${key}`, `has the value '${value.slice(0, 100)}', which is not a label value`, {
+        hint: 'at most 63 letters, digits, dots, hyphens or underscores',
+      });
+    }
+  }
+};
+
+export const checkAnnotations = (
+  annotations: Readonly<Record<string, string>>,
+  field = 'annotations',
+): void => {
+  checkEntries(annotations, field);
+  for (const [key, value] of Object.entries(annotations)) {
+    checkLabelKey(key, field);
+    if (bytes(value) > LIMIT.annotationValueBytes) {
+      throw bad(`${field}.${key}`, `is longer than ${LIMIT.annotationValueBytes} bytes`);
+    }
+  }
+};
+
+const ENV_KEY = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** `allowed` names OPENSHELL_ variables that may be set all the same. */
+export const checkEnvironment = (
+  env: Readonly<Record<string, string>>,
+  field: string,
+  allowed: readonly string[] = [],
+  valueBytes: number = LIMIT.envValueBytes,
+): void => {
+  checkEntries(env, field);
+  let total = 0;
+  for (const [key, value] of Object.entries(env)) {
+    if (!ENV_KEY.test(key) || bytes(key) > LIMIT.envKeyBytes) {
+      throw bad(field, `has the key '${key.slice(0, 300)}', which is not a variable name`, {
+        hint: 'letters, digits and underscores, not beginning with a digit',
+      });
+    }
+    if (key.startsWith('OPENSHELL_') && !allowed.includes(key)) {
+      throw bad(field, `may not set '${key}': OPENSHELL_ variables are the gateway's`);
+    }
+    if (bytes(value) > valueBytes) throw bad(`${field}.${key}`, `is longer than ${valueBytes} bytes`);
+    if (/[\0\n]/.test(value))
+      throw bad(`${field}.${key}`, 'holds a NUL or a newline, which a variable may not');
+    total += bytes(key) + bytes(value);
+  }
+  if (total > LIMIT.envTotalBytes)
+    throw bad(field, `is ${total} bytes in all; at most ${LIMIT.envTotalBytes} are allowed`);
+};
+
+const checkArgv = (
+  argv: readonly string[],
+  field: string,
+  most: { readonly args: number; readonly total: number; readonly each: number },
+): void => {
+  if (argv.length > most.args)
+    throw bad(field, `has ${argv.length} arguments; at most ${most.args} are allowed`);
+  if (argv.length > 0 && argv[0] === '') throw bad(field, 'begins with an empty string: name a program');
+  let total = 0;
+  for (const argument of argv) {
+    if (argument.includes('\0')) throw bad(field, 'holds a NUL byte, which an argument may not');
+    if (bytes(argument) > most.each) throw bad(field, `has an argument longer than ${most.each} bytes`);
+    total += bytes(argument);
+  }
+  if (total > most.total) throw bad(field, `is ${total} bytes in all; at most ${most.total} are allowed`);
+};
+
+const checkStruct = (value: JsonObject | undefined, field: string): void => {
+  if (value !== undefined && bytes(JSON.stringify(value)) > LIMIT.structBytes) {
+    throw bad(field, `is larger than ${LIMIT.structBytes} bytes`);
+  }
+};
+
+export const checkSpec = (spec: StoredSandboxSpec): void => {
+  if (spec.logLevel.length > LIMIT.logLevelChars) {
+    throw bad('spec.log_level', `is longer than ${LIMIT.logLevelChars} characters`);
+  }
+  checkEnvironment(spec.environment, 'spec.environment');
+  checkArgv(spec.command, 'spec.command', {
+    args: LIMIT.commandArgs,
+    total: LIMIT.commandBytes,
+    each: LIMIT.commandBytes,
+  });
+  if (spec.gpu?.count === 0) {
+    throw bad('spec.resource_requirements.gpu.count', 'is 0: leave the GPU out, or ask for at least one');
+  }
+  const { template } = spec;
+  for (const [name, value] of [
+    ['image', template.image],
+    ['runtime_class_name', template.runtimeClassName],
+  ] as const) {
+    if (value.length > LIMIT.templateStringChars) {
+      throw bad(`spec.template.${name}`, `is longer than ${LIMIT.templateStringChars} characters`);
+    }
+  }
+  if (/[\s\0]/.test(template.image))
+    throw bad('spec.template.image', 'holds white space, which an image name may not');
+  checkLabels(template.labels, 'spec.template.labels');
+  checkAnnotations(template.annotations, 'spec.template.annotations');
+  checkEnvironment(template.environment, 'spec.template.environment');
+  checkStruct(template.resources, 'spec.template.resources');
+  checkStruct(template.driverConfig, 'spec.template.driver_config');
+};
+
+/** Sent by the Python SDK's exec_python. */
+const EXEC_ALLOWED_ENV = ['OPENSHELL_PYFUNC_B64'];
+
+export const checkExec = (exec: {
+  readonly command: readonly string[];
+  readonly workdir: string;
+  readonly environment: Readonly<Record<string, string>>;
+}): void => {
+  if (exec.command.length === 0) throw bad('command', 'is required');
+  checkArgv(exec.command, 'command', {
+    args: LIMIT.execArgs,
+    total: LIMIT.execTotalBytes,
+    each: LIMIT.execArgBytes,
+  });
+  if (exec.workdir.length > LIMIT.workdirChars || exec.workdir.includes('\0')) {
+    throw bad('workdir', `is no path of at most ${LIMIT.workdirChars} characters`);
+  }
+  checkEnvironment(exec.environment, 'environment', EXEC_ALLOWED_ENV, LIMIT.execArgBytes);
+};
+
+/** Reads `k=v,k2=v2`; empty means no selector. */
+export const parseSelector = (text: string): LabelSelector | undefined => {
+  if (text.trim() === '') return undefined;
+  const selector = new Map<string, string>();
+  for (const part of text.split(',')) {
+    const equals = part.indexOf('=');
+    const key = part.slice(0, equals).trim();
+    if (equals === -1 || key === '' || part.slice(equals + 1).startsWith('=')) {
+      throw bad('label_selector', `has '${part.slice(0, 100)}', which is not key=value`, {
+        hint: 'write key=value,key2=value2',
+      });
+    }
+    const value = part.slice(equals + 1).trim();
+    if (selector.has(key) && selector.get(key) !== value) throw bad('label_selector', `names '${key}' twice`);
+    selector.set(key, value);
+  }
+  if (selector.size > LIMIT.selectorPairs)
+    throw bad('label_selector', `has more than ${LIMIT.selectorPairs} pairs`);
+  return selector;
+};
+
+/** 0 means the default; more than the cap means the cap. */
+export const pageLimit = (asked: number): number =>
+  Math.min(asked === 0 ? LIMIT.pageDefault : asked, LIMIT.pageMost);

@@ -1,0 +1,144 @@
+import type { LogLine } from '../../compute/driver.js';
+import { Code, OpenShellError } from '../../compute/errors.js';
+import type { Logger } from '../../compute/log.js';
+import type { SandboxRecord } from '../../store/model.js';
+import type { ManagedDriver } from '../drivers/managed.js';
+import { levelAllows, type SandboxLog, type SandboxLogLine } from '../sandbox-log.js';
+import { LIMIT } from './limits.js';
+import { accessOf } from './sandboxes.js';
+
+export interface LogFilter {
+  /** Lines of this time and later; 0: all. */
+  readonly sinceMs: number;
+  /** `sandbox`, `gateway`; empty: both. */
+  readonly sources: readonly string[];
+  /** Empty: all levels. */
+  readonly minLevel: string;
+}
+
+export interface LogService {
+  /** The latest `lines` (0: 2,000) of both sources, oldest first, and how many there were before the filter. */
+  tail(
+    record: SandboxRecord,
+    lines: number,
+    filter: LogFilter,
+    signal: AbortSignal,
+  ): Promise<{ lines: SandboxLogLine[]; total: number }>;
+  /** New lines of both sources until the signal aborts. `emit` must not throw. */
+  follow(
+    record: SandboxRecord,
+    filter: LogFilter,
+    emit: (line: SandboxLogLine) => void,
+    signal: AbortSignal,
+  ): void;
+}
+
+/** From one end of the main process's output to the next look, while following. */
+const REFOLLOW_MS = 500;
+
+export const createLogService = (options: {
+  gatewayLog: SandboxLog;
+  drivers: ReadonlyMap<string, ManagedDriver>;
+  log: Logger;
+}): LogService => {
+  const { gatewayLog, drivers, log } = options;
+
+  const wants = (filter: LogFilter, source: 'sandbox' | 'gateway') =>
+    filter.sources.length === 0 || filter.sources.includes(source);
+
+  const allows = (filter: LogFilter, line: SandboxLogLine) =>
+    wants(filter, line.source as 'sandbox' | 'gateway') &&
+    line.timeMs >= filter.sinceMs &&
+    levelAllows(filter.minLevel, line.level);
+
+  const fromDriver = (record: SandboxRecord, line: LogLine): SandboxLogLine => ({
+    sandboxId: record.id,
+    timeMs: line.timeMs,
+    level: 'INFO',
+    target: line.stream,
+    message: line.message,
+    source: 'sandbox',
+    fields: {},
+  });
+
+  const output = async (
+    record: SandboxRecord,
+    lines: number,
+    filter: LogFilter,
+    signal: AbortSignal,
+  ): Promise<SandboxLogLine[]> => {
+    if (!wants(filter, 'sandbox') || record.phase === 'provisioning') return [];
+    const found: SandboxLogLine[] = [];
+    try {
+      const access = await accessOf(record, drivers);
+      for await (const line of access.logs(record, {
+        follow: false,
+        tail: lines,
+        sinceMs: filter.sinceMs,
+        signal,
+      })) {
+        found.push(fromDriver(record, line));
+      }
+    } catch (error) {
+      const known = OpenShellError.from(error);
+      // No resource, no output: the gateway's own lines still tell what happened.
+      if (known.code !== Code.NOT_FOUND && known.code !== Code.UNIMPLEMENTED && !orphaned(known)) throw error;
+    }
+    return found;
+  };
+
+  const orphaned = (error: OpenShellError) => error.reason === 'DriverNotRunning';
+
+  const followOutput = async (
+    record: SandboxRecord,
+    filter: LogFilter,
+    emit: (line: SandboxLogLine) => void,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    let sinceMs = Math.max(filter.sinceMs, Date.now());
+    while (!signal.aborted) {
+      try {
+        const access = await accessOf(record, drivers);
+        for await (const line of access.logs(record, { follow: true, tail: undefined, sinceMs, signal })) {
+          sinceMs = line.timeMs + 1;
+          const entry = fromDriver(record, line);
+          if (allows(filter, entry)) emit(entry);
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        log.debug('following the output of a sandbox', { sandbox_id: record.id, error });
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, REFOLLOW_MS);
+        signal.addEventListener(
+          'abort',
+          () => {
+            clearTimeout(timer);
+            resolve();
+          },
+          { once: true },
+        );
+      });
+    }
+  };
+
+  return {
+    async tail(record, lines, filter, signal) {
+      const most = lines === 0 ? LIMIT.logLines : Math.min(lines, LIMIT.logLines);
+      const own = wants(filter, 'gateway') ? gatewayLog.tail(record.id, most) : [];
+      const all = [...own, ...(await output(record, most, filter, signal))].sort(
+        (a, b) => a.timeMs - b.timeMs,
+      );
+      const latest = all.slice(-most);
+      return { lines: latest.filter((line) => allows(filter, line)), total: latest.length };
+    },
+    follow(record, filter, emit, signal) {
+      if (signal.aborted) return;
+      const unsubscribe = gatewayLog.subscribe(record.id, (line) => {
+        if (allows(filter, line)) emit(line);
+      });
+      signal.addEventListener('abort', unsubscribe, { once: true });
+      if (wants(filter, 'sandbox')) void followOutput(record, filter, emit, signal);
+    },
+  };
+};

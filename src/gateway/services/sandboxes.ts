@@ -1,0 +1,236 @@
+import { randomUUID } from 'node:crypto';
+import { deadline } from '../../compute/deadline.js';
+import { Code, failedPrecondition, invalidArgument, notFound, OpenShellError } from '../../compute/errors.js';
+import { nearest } from '../../compute/nearest.js';
+import type { TelemetrySink } from '../../compute/telemetry.js';
+import type { SandboxRecord, StoredSandboxSpec } from '../../store/model.js';
+import type { Store } from '../../store/store.js';
+import type { ManagedDriver } from '../drivers/managed.js';
+import type { Controller } from '../lifecycle/controller.js';
+import { toDriverSandbox } from '../lifecycle/driver-sandbox.js';
+import { REASON } from '../lifecycle/transition.js';
+import { checkAnnotations, checkLabels, checkName, checkSpec, pageLimit, parseSelector } from './limits.js';
+import { petName } from './pet-name.js';
+import { DEFAULT_WORKSPACE, type WorkspaceService } from './workspaces.js';
+
+/** The annotation by which a create chooses another driver than the default one. */
+export const DRIVER_ANNOTATION = 'openshell.ai/compute-driver';
+
+export interface CreateSandboxInput {
+  /** Empty: two words are chosen. */
+  readonly name: string;
+  /** Empty: the default workspace. */
+  readonly workspace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly spec: StoredSandboxSpec;
+}
+
+export interface ListSandboxesInput {
+  readonly workspace: string;
+  readonly allWorkspaces: boolean;
+  readonly labelSelector: string;
+  readonly limit: number;
+  readonly offset: number;
+}
+
+export interface SandboxService {
+  /** Validates, stores and answers; the driver goes on in the background. */
+  create(input: CreateSandboxInput, signal: AbortSignal): Promise<SandboxRecord>;
+  get(workspace: string, name: string): Promise<SandboxRecord>;
+  getById(id: string): Promise<SandboxRecord>;
+  list(input: ListSandboxesInput): Promise<SandboxRecord[]>;
+  delete(workspace: string, name: string): Promise<SandboxRecord>;
+  stop(workspace: string, name: string): Promise<SandboxRecord>;
+  start(workspace: string, name: string): Promise<SandboxRecord>;
+  /** Why the sandbox's driver is not running here; undefined when it is. */
+  orphaned(record: SandboxRecord): string | undefined;
+}
+
+export interface SandboxServiceOptions {
+  readonly store: Store;
+  readonly controller: Controller;
+  readonly workspaces: WorkspaceService;
+  /** The default one first. */
+  readonly drivers: ReadonlyMap<string, ManagedDriver>;
+  readonly namespace: string;
+  /** Empty: none. */
+  readonly defaultImage: string;
+  readonly telemetry: TelemetrySink | undefined;
+  readonly now: () => number;
+}
+
+const VALIDATE_TIMEOUT_MS = 30_000;
+
+export const createSandboxService = (options: SandboxServiceOptions): SandboxService => {
+  const { store, controller, workspaces, drivers, now, telemetry } = options;
+
+  const driverFor = (annotations: Readonly<Record<string, string>>): ManagedDriver => {
+    const asked = annotations[DRIVER_ANNOTATION];
+    const found = asked === undefined ? drivers.values().next().value : drivers.get(asked);
+    if (found !== undefined) return found;
+    const running = [...drivers.keys()];
+    const meant = nearest(asked ?? '', running);
+    throw invalidArgument(
+      `the driver '${asked}' is not running in this gateway; running: ${running.join(', ')}`,
+      {
+        field: `annotations.${DRIVER_ANNOTATION}`,
+        reason: 'DriverNotRunning',
+        ...(meant === undefined ? {} : { hint: `did you mean '${meant}'?` }),
+      },
+    );
+  };
+
+  const imageFor = async (asked: string, driver: ManagedDriver, signal: AbortSignal): Promise<string> => {
+    const image = asked || options.defaultImage || (await driver.capabilities(signal)).defaultImage;
+    if (image !== '') return image;
+    throw invalidArgument('spec.template.image is required: this gateway has no default image', {
+      field: 'spec.template.image',
+      hint: 'give an image, or set default_image under [openshell.gateway] in gateway.toml',
+    });
+  };
+
+  const find = async (workspace: string, name: string): Promise<SandboxRecord> => {
+    if (name === '') throw invalidArgument('name is required', { field: 'name' });
+    const record = await store.findSandbox(workspace || DEFAULT_WORKSPACE, name);
+    if (record === undefined) throw notFound('sandbox not found', { reason: 'SandboxNotFound' });
+    return record;
+  };
+
+  const counted = async (
+    operation: 'delete' | 'stop' | 'start',
+    work: () => Promise<SandboxRecord>,
+  ): Promise<SandboxRecord> => {
+    try {
+      const record = await work();
+      telemetry?.record({ kind: 'sandbox-lifecycle', operation, outcome: 'success' });
+      return record;
+    } catch (error) {
+      telemetry?.record({ kind: 'sandbox-lifecycle', operation, outcome: 'failure' });
+      throw error;
+    }
+  };
+
+  const prepare = async (input: CreateSandboxInput, signal: AbortSignal) => {
+    const name = input.name === '' ? petName() : input.name;
+    checkName(name);
+    checkLabels(input.labels);
+    const { [DRIVER_ANNOTATION]: _, ...annotations } = input.annotations;
+    checkAnnotations(annotations);
+    checkSpec(input.spec);
+    const workspace = await workspaces.resolveActive(input.workspace);
+    const driver = driverFor(input.annotations);
+    const image = await imageFor(input.spec.template.image, driver, signal);
+    const nowMs = now();
+    const record: Omit<SandboxRecord, 'resourceVersion'> = {
+      id: randomUUID(),
+      name,
+      workspace,
+      driver: driver.name,
+      labels: input.labels,
+      annotations: input.annotations,
+      spec: { ...input.spec, template: { ...input.spec.template, image } },
+      createdAtMs: nowMs,
+      deletionAtMs: 0,
+      intent: 'run',
+      phase: 'provisioning',
+      exitCode: undefined,
+      reason: '',
+      message: '',
+      resourceName: '',
+      instanceId: '',
+      conditions: [
+        {
+          type: 'Ready',
+          status: 'False',
+          reason: REASON.provisioning,
+          message: 'the sandbox is being made',
+          transitionAtMs: nowMs,
+        },
+      ],
+    };
+    const asked = toDriverSandbox(record, options.namespace);
+    await (await driver.driver()).validateCreate(asked, { signal: deadline(VALIDATE_TIMEOUT_MS, signal) });
+    return record;
+  };
+
+  const report = (input: CreateSandboxInput, driver: string, outcome: 'success' | 'failure') =>
+    telemetry?.record({
+      kind: 'sandbox-create',
+      outcome,
+      requestedGpu: input.spec.gpu !== undefined,
+      image: input.spec.template.image === '' ? 'default' : 'given',
+      driver,
+    });
+
+  return {
+    async create(input, signal) {
+      let stored: SandboxRecord;
+      try {
+        stored = await store.insertSandbox(await prepare(input, signal));
+      } catch (error) {
+        report(input, input.annotations[DRIVER_ANNOTATION] ?? '', 'failure');
+        throw error;
+      }
+      controller
+        .provision(stored.id)
+        .then(() => store.getSandbox(stored.id))
+        .then(
+          (record) => report(input, stored.driver, record?.phase === 'failed' ? 'failure' : 'success'),
+          () => report(input, stored.driver, 'failure'),
+        );
+      return stored;
+    },
+    get: find,
+    async getById(id) {
+      if (id === '') throw invalidArgument('sandbox_id is required', { field: 'sandbox_id' });
+      const record = await store.getSandbox(id);
+      if (record === undefined) throw notFound('sandbox not found', { reason: 'SandboxNotFound' });
+      return record;
+    },
+    async list({ workspace, allWorkspaces, labelSelector, limit, offset }) {
+      if (allWorkspaces && workspace !== '') {
+        throw invalidArgument('workspace and all_workspaces exclude each other', { field: 'all_workspaces' });
+      }
+      const selector = parseSelector(labelSelector);
+      const name = allWorkspaces ? undefined : (await workspaces.get(workspace || DEFAULT_WORKSPACE)).name;
+      return store.listSandboxes({
+        page: { limit: pageLimit(limit), offset },
+        ...(name === undefined ? {} : { workspace: name }),
+        ...(selector === undefined ? {} : { selector }),
+      });
+    },
+    delete: (workspace, name) =>
+      counted('delete', async () => controller.delete((await find(workspace, name)).id)),
+    stop: (workspace, name) => counted('stop', async () => controller.stop((await find(workspace, name)).id)),
+    start: (workspace, name) =>
+      counted('start', async () => controller.restart((await find(workspace, name)).id)),
+    orphaned(record) {
+      if (drivers.has(record.driver)) return undefined;
+      return `its driver '${record.driver}' is not running in this gateway`;
+    },
+  };
+};
+
+/** The running sandbox's driver access, for exec and logs. */
+export const accessOf = async (record: SandboxRecord, drivers: ReadonlyMap<string, ManagedDriver>) => {
+  const managed = drivers.get(record.driver);
+  if (managed === undefined) {
+    throw failedPrecondition(
+      `sandbox '${record.name}' belongs to driver '${record.driver}', which is not running here`,
+      {
+        reason: 'DriverNotRunning',
+        hint: `start the gateway with --drivers ${record.driver}`,
+      },
+    );
+  }
+  const { access } = await managed.driver();
+  if (access !== undefined) return access;
+  throw new OpenShellError(
+    Code.UNIMPLEMENTED,
+    `driver '${record.driver}' offers no access to its sandboxes, only their lifecycle`,
+    {
+      reason: 'AccessNotServed',
+    },
+  );
+};

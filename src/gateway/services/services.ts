@@ -1,0 +1,51 @@
+import { deadline } from '../../compute/deadline.js';
+import type { DriverCapabilities } from '../../compute/driver.js';
+import type { ManagedDriver } from '../drivers/managed.js';
+import type { ExecService } from './exec.js';
+import type { LogService } from './logs.js';
+import type { SandboxService } from './sandboxes.js';
+import type { WatchService } from './watch.js';
+import type { WorkspaceService } from './workspaces.js';
+
+export interface InfoService {
+  /** The gateway's. */
+  readonly version: string;
+  /** The default one first. */
+  readyDrivers(signal: AbortSignal): Promise<{ name: string; capabilities: DriverCapabilities }[]>;
+}
+
+/** All that a generation of the public API is mapped onto. */
+export interface Services {
+  readonly sandboxes: SandboxService;
+  readonly workspaces: WorkspaceService;
+  readonly exec: ExecService;
+  readonly logs: LogService;
+  readonly watch: WatchService;
+  readonly info: InfoService;
+}
+
+const CAPABILITIES_TIMEOUT_MS = 10_000;
+
+export const createInfoService = (options: {
+  version: string;
+  drivers: ReadonlyMap<string, ManagedDriver>;
+}): InfoService => ({
+  version: options.version,
+  async readyDrivers(signal) {
+    const ready = [...options.drivers.values()].filter((driver) => driver.state === 'ready');
+    const known = await Promise.all(
+      ready.map(async (driver) => {
+        try {
+          return {
+            name: driver.name,
+            capabilities: await driver.capabilities(deadline(CAPABILITIES_TIMEOUT_MS, signal)),
+          };
+        } catch {
+          signal.throwIfAborted();
+          return undefined;
+        }
+      }),
+    );
+    return known.filter((driver) => driver !== undefined);
+  },
+});

@@ -1,0 +1,92 @@
+import type { PlatformEvent } from '../../compute/driver.js';
+import { Code, invalidArgument, OpenShellError } from '../../compute/errors.js';
+import type { SandboxRecord } from '../../store/model.js';
+import type { Hub } from '../lifecycle/hub.js';
+import type { SandboxLogLine } from '../sandbox-log.js';
+import type { LogFilter, LogService } from './logs.js';
+import { createBoundedQueue } from './queue.js';
+import type { SandboxService } from './sandboxes.js';
+
+export interface WatchInput {
+  readonly sandboxId: string;
+  readonly followStatus: boolean;
+  readonly followLogs: boolean;
+  readonly followEvents: boolean;
+  /** 0: 200. */
+  readonly logTail: number;
+  readonly eventTail: number;
+  /** Ends at the first READY or ERROR. */
+  readonly stopOnTerminal: boolean;
+  readonly logs: LogFilter;
+}
+
+export type WatchItem =
+  | { readonly type: 'sandbox'; readonly record: SandboxRecord }
+  | { readonly type: 'log'; readonly line: SandboxLogLine }
+  | { readonly type: 'event'; readonly event: PlatformEvent };
+
+export interface WatchService {
+  /** The sandbox as it is, the log and event tails, then what follows. Ends by itself when nothing is followed. */
+  watch(
+    input: WatchInput,
+    emit: (item: WatchItem) => Promise<void> | undefined,
+    signal: AbortSignal,
+  ): Promise<void>;
+}
+
+const QUEUE_ITEMS = 256;
+const LOG_TAIL_DEFAULT = 200;
+const TERMINAL = new Set<SandboxRecord['phase']>(['running', 'failed', 'exited']);
+
+export const createWatchService = (options: {
+  sandboxes: SandboxService;
+  logs: LogService;
+  hub: Hub;
+}): WatchService => {
+  const { sandboxes, logs, hub } = options;
+  return {
+    async watch(input, emit, signal) {
+      if (input.sandboxId === '') throw invalidArgument('id is required', { field: 'id' });
+      const queue = createBoundedQueue<WatchItem>(QUEUE_ITEMS);
+      // Subscribed before the snapshot is read: nothing falls in between, an older row is told by its version.
+      const unsubscribe = hub.subscribe(input.sandboxId, (event) => {
+        if (event.type === 'removed')
+          queue.end(new OpenShellError(Code.CANCELLED, 'the sandbox was deleted'));
+        else if (event.type === 'record' && input.followStatus)
+          queue.push({ type: 'sandbox', record: event.record });
+        else if (event.type === 'event' && input.followEvents)
+          queue.push({ type: 'event', event: event.event });
+      });
+      const followed = new AbortController();
+      const cut = () => followed.abort(signal.reason);
+      signal.addEventListener('abort', cut, { once: true });
+      try {
+        const record = await sandboxes.getById(input.sandboxId);
+        await emit({ type: 'sandbox', record });
+        if (input.followLogs) {
+          logs.follow(record, input.logs, (line) => queue.push({ type: 'log', line }), followed.signal);
+          const tail = await logs.tail(record, input.logTail || LOG_TAIL_DEFAULT, input.logs, signal);
+          for (const line of tail.lines) await emit({ type: 'log', line });
+        }
+        for (const event of hub.recentEvents(record.id, input.followEvents ? input.eventTail : 0)) {
+          await emit({ type: 'event', event });
+        }
+        if (input.stopOnTerminal && TERMINAL.has(record.phase)) return;
+        if (!input.followStatus && !input.followLogs && !input.followEvents) return;
+        let version = record.resourceVersion;
+        for await (const item of queue.read(signal)) {
+          if (item.type === 'sandbox') {
+            if (item.record.resourceVersion <= version) continue;
+            version = item.record.resourceVersion;
+          }
+          await emit(item);
+          if (item.type === 'sandbox' && input.stopOnTerminal && TERMINAL.has(item.record.phase)) return;
+        }
+      } finally {
+        unsubscribe();
+        followed.abort();
+        signal.removeEventListener('abort', cut);
+      }
+    },
+  };
+};
