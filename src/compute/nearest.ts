@@ -1,4 +1,4 @@
-/** The candidate that a mistyped word most likely meant (edit distance at most a third of its length), if any. */
+/** The candidate that a mistyped word most likely meant (a distance of at most a third of its length), if any. */
 export const nearest = (word: string, candidates: Iterable<string>): string | undefined => {
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
@@ -12,14 +12,19 @@ export const nearest = (word: string, candidates: Iterable<string>): string | un
   return best;
 };
 
+/** The number of letters put in, taken out, replaced, or swapped with their neighbour. */
 const editDistance = (a: string, b: string): number => {
+  let beforePrevious: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
     for (let j = 1; j <= b.length; j++) {
       const substitution = (previous[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(substitution, (previous[j] as number) + 1, (row[j - 1] as number) + 1));
+      const best = Math.min(substitution, (previous[j] as number) + 1, (row[j - 1] as number) + 1);
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      row.push(swapped ? Math.min(best, (beforePrevious[j - 2] as number) + 1) : best);
     }
+    beforePrevious = previous;
     previous = row;
   }
   return previous[b.length] as number;

@@ -1,0 +1,99 @@
+import { readFile } from 'node:fs/promises';
+import { extname, join, resolve } from 'node:path';
+import type { ParsedText } from './parsed-text.js';
+import type { Problem } from './problem.js';
+import { readIni } from './read-ini.js';
+import { readToml } from './read-toml.js';
+import { quote } from './value-text.js';
+
+export interface ConfigFile extends Omit<ParsedText, 'problems'> {
+  /** Absolute. */
+  readonly path: string;
+}
+
+const MAX_BYTES = 1024 * 1024;
+
+const READERS: Readonly<Record<string, (text: string) => Promise<ParsedText>>> = {
+  '.toml': readToml,
+  '.ini': readIni,
+};
+
+/**
+ * Reads the file that was asked for, else gateway.toml or gateway.ini of `configDir`; undefined when there is none or
+ * when it cannot be used, which is then reported.
+ *
+ * @param asked a path that must exist, with the place that names it
+ */
+export const readConfigFile = async (
+  asked: { readonly path: string; readonly place: string } | undefined,
+  configDir: string,
+  report: (problem: Problem) => void,
+): Promise<ConfigFile | undefined> => {
+  if (asked !== undefined) {
+    const path = resolve(asked.path);
+    const bytes = await readBytes(path);
+    if (bytes instanceof Uint8Array) return await parse(path, bytes, report);
+    report({ place: asked.place, message: `cannot read ${quote(path)}: ${bytes.error}` });
+    return undefined;
+  }
+  const [toml, ini] = [join(configDir, 'gateway.toml'), join(configDir, 'gateway.ini')];
+  const [tomlBytes, iniBytes] = await Promise.all([readBytes(toml), readBytes(ini)]);
+  const isThere = (bytes: typeof tomlBytes): boolean =>
+    bytes instanceof Uint8Array || bytes.error !== 'ENOENT';
+  if (isThere(tomlBytes) && isThere(iniBytes)) {
+    report({
+      place: configDir,
+      message: 'holds gateway.toml and gateway.ini; remove one, or name one by --config',
+    });
+    return undefined;
+  }
+  const [path, bytes] = isThere(iniBytes) ? [ini, iniBytes] : [toml, tomlBytes];
+  if (bytes instanceof Uint8Array) return await parse(path, bytes, report);
+  if (bytes.error !== 'ENOENT') report({ place: path, message: `cannot be read: ${bytes.error}` });
+  return undefined;
+};
+
+const readBytes = async (path: string): Promise<Uint8Array | { readonly error: string }> => {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // A path through something that is no folder leads nowhere, just as a missing one.
+    return { error: code === 'ENOTDIR' ? 'ENOENT' : (code ?? String(error)) };
+  }
+};
+
+const parse = async (
+  path: string,
+  bytes: Uint8Array,
+  report: (problem: Problem) => void,
+): Promise<ConfigFile | undefined> => {
+  const read = READERS[extname(path)];
+  if (read === undefined) {
+    report({
+      place: path,
+      message: `the name of a configuration file ends in ${Object.keys(READERS).join(' or ')}`,
+    });
+    return undefined;
+  }
+  if (bytes.length > MAX_BYTES) {
+    report({ place: path, message: `is larger than ${MAX_BYTES} bytes, too much for a configuration file` });
+    return undefined;
+  }
+  const text = decode(bytes);
+  if (text === undefined) {
+    report({ place: path, message: 'is not UTF-8 text' });
+    return undefined;
+  }
+  const { problems, ...parsed } = await read(text);
+  for (const { line, message } of problems) report({ place: `${path}:${line}`, message });
+  return problems.length === 0 ? { path, ...parsed } : undefined;
+};
+
+const decode = (bytes: Uint8Array): string | undefined => {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+};

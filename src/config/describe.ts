@@ -1,0 +1,91 @@
+import type { DriverEntry } from '../compute/entry.js';
+import type { Setting, SettingsSchema } from '../compute/settings.js';
+import { isTable, type KeyPath } from './check-table.js';
+import { driverKeys } from './driver-tables.js';
+import { DRIVERS_PATH } from './file-schema.js';
+import { type GatewayKey, keyLabel } from './key.js';
+import { gatewayKey, KEY_NAMES } from './keys.js';
+
+/** One key as the documentation shows it. */
+export interface KeyDescription {
+  /** The dotted path in the file, or the flag of a key that no file can set. */
+  readonly key: string;
+  /** `string`, `integer`, `boolean`, `list` or `table`, with what is allowed, e.g. `string: debug | info`. */
+  readonly type: string;
+  /** Empty: none. */
+  readonly default: string;
+  /** With their dashes; empty: none. */
+  readonly flags: readonly string[];
+  /** Undefined: none. */
+  readonly env: string | undefined;
+  readonly doc: string;
+}
+
+/** The gateway's keys in the order of their table. */
+export const describeGatewayKeys = (): readonly KeyDescription[] =>
+  KEY_NAMES.map((name) => {
+    const key = gatewayKey(name);
+    return {
+      key: keyLabel(key),
+      type: typeText(key.setting),
+      default: key.defaultText ?? defaultText(key.setting),
+      flags: flagTexts(key),
+      env: key.env,
+      doc: key.setting.doc,
+    };
+  });
+
+/** The keys of a driver's table, those of inner tables with their dotted path. */
+export const describeDriverKeys = (entry: DriverEntry): readonly KeyDescription[] =>
+  describeSchema(driverKeys(entry), [...DRIVERS_PATH, entry.name]);
+
+const describeSchema = (schema: SettingsSchema, path: KeyPath): KeyDescription[] =>
+  Object.entries(schema).flatMap(([key, setting]) => {
+    const at = [...path, key];
+    if (setting.type === 'table') return describeSchema(setting.keys, at);
+    const { doc } = setting;
+    return [
+      {
+        key: at.join('.'),
+        type: typeText(setting),
+        default: defaultText(setting),
+        flags: [],
+        env: undefined,
+        doc,
+      },
+    ];
+  });
+
+const flagTexts = ({ flag, alias }: GatewayKey): string[] =>
+  [flag, alias].filter((word) => word !== undefined).map((word) => `--${word}`);
+
+const typeText = (setting: Setting): string => {
+  switch (setting.type) {
+    case 'string':
+      return setting.values === undefined ? 'string' : `string: ${setting.values.join(' | ')}`;
+    case 'integer': {
+      const { min, max, unit } = setting;
+      const range = min === undefined && max === undefined ? '' : ` ${min ?? ''}..${max ?? ''}`;
+      return `integer${range}${unit === undefined ? '' : `, ${unit}`}`;
+    }
+    case 'strings':
+      return 'list of strings';
+    case 'any':
+      return 'table';
+    default:
+      return setting.type;
+  }
+};
+
+const defaultText = (setting: Setting): string =>
+  'default' in setting && setting.default !== undefined ? valueText(setting.default) : '';
+
+/** A value as TOML would write it. */
+export const valueText = (value: unknown): string => {
+  if (Array.isArray(value)) return `[${value.map(valueText).join(', ')}]`;
+  if (isTable(value)) {
+    const pairs = Object.entries(value).map(([key, inner]) => `${key} = ${valueText(inner)}`);
+    return pairs.length === 0 ? '{}' : `{ ${pairs.join(', ')} }`;
+  }
+  return typeof value === 'string' ? JSON.stringify(value) : String(value);
+};

@@ -1,0 +1,114 @@
+import { parseAddress } from './address.js';
+import type { ValueOf } from './check-value.js';
+import { parseDatabaseUrl } from './database-url.js';
+import { fileKey, type GatewayKey, processKey } from './key.js';
+import { quote } from './value-text.js';
+
+const DEFAULT_BIND_ADDRESS = '127.0.0.1:17670';
+const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+/** `compute_drivers` as it counts: without spaces around a name, in lower case. */
+export const driverNames = (names: readonly string[]): readonly string[] =>
+  names.map((name) => name.trim().toLowerCase());
+
+const checkAddress = (text: string): string | undefined =>
+  parseAddress(text) === undefined
+    ? `must be an IP address with or without a port, as in ${DEFAULT_BIND_ADDRESS}, not ${quote(text)}`
+    : undefined;
+
+const checkDriverNames = (names: readonly string[]): string | undefined => {
+  const normal = driverNames(names);
+  const bad = normal.find((name) => !/^[a-z0-9_-]+$/.test(name));
+  if (bad !== undefined) return `a driver's name is made of A-Z a-z 0-9 _ and -, not ${quote(bad)}`;
+  const twice = normal.find((name, i) => normal.indexOf(name) !== i);
+  return twice === undefined ? undefined : `names the driver ${quote(twice)} twice`;
+};
+
+const checkDnsLabel = (name: string): string | undefined =>
+  DNS_LABEL.test(name)
+    ? undefined
+    : `must be 1 to 63 characters a-z 0-9 and -, the first and last no -, not ${quote(name)}`;
+
+const checkDatabaseUrl = (url: string): string | undefined => {
+  const parsed = parseDatabaseUrl(url);
+  return 'complaint' in parsed ? parsed.complaint : undefined;
+};
+
+const checkEndpoint = (url: string): string | undefined => {
+  if (url.trim() === '') return undefined;
+  const protocol = URL.canParse(url) ? new URL(url).protocol : '';
+  return ['http:', 'https:'].includes(protocol) ? undefined : 'must be an http:// or https:// URL';
+};
+
+const notBlank = (text: string): string | undefined => (text.trim() === '' ? 'must not be blank' : undefined);
+
+const switchedOn = (text: string): boolean =>
+  !['0', 'false', 'no', 'off'].includes(text.trim().toLowerCase());
+
+const port = (doc: string) => ({ type: 'integer', min: 0, max: 65_535, doc }) as const;
+
+/**
+ * Every key of the gateway's own. Parsing, checks, `--help`, `config show` and the documentation come from this table;
+ * a driver's keys stand in its entry.
+ */
+// biome-ignore format: one key a paragraph, what it is before where it is set
+export const KEYS = {
+  configFile: processKey({ type: 'string', doc: 'The configuration file, .toml or .ini.' },
+    { flag: 'config', env: 'OPENSHELL_GATEWAY_CONFIG', check: notBlank, defaultText: '$XDG_CONFIG_HOME/openshell/gateway.toml, else gateway.ini' }),
+  version: fileKey('openshell.version', { type: 'integer', min: 0, max: 1, doc: 'The version of the file format.' }),
+  bindAddress: fileKey('openshell.gateway.bind_address', { type: 'string', default: DEFAULT_BIND_ADDRESS, doc: 'Where the API listens: an IP address, with or without a port.' },
+    { flag: 'bind-address', env: 'OPENSHELL_BIND_ADDRESS', check: checkAddress }),
+  port: processKey(port('The port of bind_address; 0 takes any free one.'),
+    { flag: 'port', env: 'OPENSHELL_SERVER_PORT', defaultText: 'that of bind_address' }),
+  healthBindAddress: fileKey('openshell.gateway.health_bind_address', { type: 'string', doc: 'Where /healthz and /readyz are served; without it they are not.' },
+    { check: checkAddress }),
+  healthPort: processKey(port('The port of health_bind_address, on the API\'s IP address when that has none; 0 is off.'),
+    { flag: 'health-port', env: 'OPENSHELL_HEALTH_PORT', defaultText: 'that of health_bind_address' }),
+  metricsBindAddress: fileKey('openshell.gateway.metrics_bind_address', { type: 'string', doc: 'Where /metrics is served; without it it is not.' },
+    { check: checkAddress }),
+  metricsPort: processKey(port('The port of metrics_bind_address, on the API\'s IP address when that has none; 0 is off.'),
+    { flag: 'metrics-port', env: 'OPENSHELL_METRICS_PORT', defaultText: 'that of metrics_bind_address' }),
+  logLevel: fileKey('openshell.gateway.log_level', { type: 'string', values: ['trace', 'debug', 'info', 'warn', 'error'], default: 'info', doc: 'The least severe lines that are logged.' },
+    { flag: 'log-level', env: 'OPENSHELL_LOG_LEVEL' }),
+  computeDrivers: fileKey('openshell.gateway.compute_drivers', { type: 'strings', default: [], doc: 'The compute drivers to run, the default one first; empty: found by probing this host.' },
+    { flag: 'drivers', alias: 'driver', env: 'OPENSHELL_DRIVERS', check: checkDriverNames }),
+  computeDriverSocket: processKey({ type: 'string', doc: 'The gRPC socket of a driver that runs as a process of its own; needs exactly one driver name.' },
+    { flag: 'compute-driver-socket', env: 'OPENSHELL_COMPUTE_DRIVER_SOCKET', check: notBlank }),
+  sandboxNamespace: fileKey('openshell.gateway.sandbox_namespace', { type: 'string', default: 'default', doc: 'The namespace that sandboxes are labelled with or, on Kubernetes, made in.' },
+    { check: checkDnsLabel }),
+  defaultImage: fileKey('openshell.gateway.default_image', { type: 'string', doc: 'The image of a sandbox whose template names none; without it such a create is refused.' },
+    { check: notBlank }),
+  gatewayId: fileKey('openshell.gateway.gateway_id', { type: 'string', doc: 'Marks what this gateway makes on an engine; may be set before the first start, never changed.' },
+    { check: checkDnsLabel, defaultText: 'a random UUID, made at the first start' }),
+  databaseUrl: processKey({ type: 'string', doc: 'The database file, as sqlite:PATH.' },
+    { flag: 'db-url', env: 'OPENSHELL_DB_URL', check: checkDatabaseUrl, defaultText: 'sqlite:$XDG_STATE_HOME/openshell/gateway/openshell.db' }),
+  tlsCert: fileKey('openshell.gateway.tls.cert_path', { type: 'string', doc: 'The server certificate with its chain, PEM; TLS is on when it is set.' },
+    { flag: 'tls-cert', env: 'OPENSHELL_TLS_CERT', check: notBlank }),
+  tlsKey: fileKey('openshell.gateway.tls.key_path', { type: 'string', doc: 'The key of the server certificate, PEM.' },
+    { flag: 'tls-key', env: 'OPENSHELL_TLS_KEY', check: notBlank }),
+  tlsClientCa: fileKey('openshell.gateway.tls.client_ca_path', { type: 'string', doc: 'The CA of client certificates, PEM; when it is set every client needs one, and its CN is the user.' },
+    { flag: 'tls-client-ca', env: 'OPENSHELL_TLS_CLIENT_CA', check: notBlank }),
+  requireClientAuth: fileKey('openshell.gateway.tls.require_client_auth', { type: 'boolean', doc: 'Whether clients need a certificate; always the case with client_ca_path, never without.' },
+    { defaultText: 'true with client_ca_path' }),
+  disableTls: fileKey('openshell.gateway.disable_tls', { type: 'boolean', default: false, doc: 'Serves plaintext even when certificates are set, and beyond loopback.' },
+    { flag: 'disable-tls', env: 'OPENSHELL_DISABLE_TLS' }),
+  allowUnauthenticatedUsers: fileKey('openshell.gateway.auth.allow_unauthenticated_users', { type: 'boolean', default: false, doc: 'Lets anyone who reaches a listener beyond loopback administer this gateway.' }),
+  telemetryEnabled: fileKey('openshell.telemetry.enabled', { type: 'boolean', default: true, doc: 'Whether events are sent; the environment variable turns it off by 0, false, no or off.' },
+    { env: 'OPENSHELL_TELEMETRY_ENABLED', fromText: switchedOn }),
+  telemetryEndpoint: fileKey('openshell.telemetry.endpoint', { type: 'string', doc: 'Where events are sent; without it, or blank, nowhere.' },
+    { env: 'OPENSHELL_TELEMETRY_ENDPOINT', keepBlank: true, check: checkEndpoint }),
+} as const satisfies Readonly<Record<string, GatewayKey>>;
+
+export type KeyName = keyof typeof KEYS;
+export type KeyValue<N extends KeyName> = ValueOf<(typeof KEYS)[N]['setting']>;
+
+export const KEY_NAMES = Object.keys(KEYS) as readonly KeyName[];
+
+/** A row of the table without its exact types. */
+export const gatewayKey = (name: KeyName): GatewayKey => KEYS[name];
+
+/** Keys that stood in files of other gateways, and what to use here. */
+export const REFUSED_KEYS: Readonly<Record<string, string>> = {
+  'openshell.gateway.database_url':
+    'not a key of the file, which may be world-readable; use --db-url or OPENSHELL_DB_URL',
+};

@@ -1,0 +1,128 @@
+import { join, resolve } from 'node:path';
+import type { DriverEntry } from '../compute/entry.js';
+import { checkExposure, resolveTls } from './access-rules.js';
+import { type ConfigFile, readConfigFile } from './config-file.js';
+import { parseDatabaseUrl } from './database-url.js';
+import { type DriverTable, readDriverTables } from './driver-tables.js';
+import type { DriverConfig, GatewayConfig } from './gateway-config.js';
+import type { HomePaths } from './home.js';
+import { keyLabel } from './key.js';
+import { driverNames, KEYS, type KeyName, type KeyValue } from './keys.js';
+import { type Listeners, resolveListeners } from './listeners.js';
+import { DEFAULT_ORIGIN, originPlace, type Sourced } from './origin.js';
+import { type Problem, problemsError } from './problem.js';
+import { type Environment, effective, type Flags, processLayers, readValues, type Values } from './values.js';
+
+export interface LoadConfigOptions {
+  /** From `parseCommandLine`. */
+  readonly flags: Flags;
+  readonly env: Environment;
+  /** The drivers of this build. */
+  readonly drivers: readonly DriverEntry[];
+  readonly home: HomePaths;
+}
+
+export interface LoadedConfig {
+  readonly config: GatewayConfig;
+  /** What an operator should know although it is no error. */
+  readonly warnings: readonly string[];
+  /** Where everything came from, for `describeConfig`. */
+  readonly sources: ConfigSources;
+}
+
+export interface ConfigSources {
+  readonly file: ConfigFile | undefined;
+  readonly values: Values;
+  readonly listeners: Listeners;
+  readonly databasePath: Sourced<string>;
+  readonly drivers: readonly DriverTable[];
+}
+
+/**
+ * Reads flags, environment and file into one configuration; a flag wins over the environment, that over the file,
+ * and the file over the defaults.
+ *
+ * @throws OpenShellError INVALID_ARGUMENT with reason `InvalidConfig`; its message lists every problem
+ */
+export const loadConfig = async ({ flags, env, drivers, home }: LoadConfigOptions): Promise<LoadedConfig> => {
+  const problems: Problem[] = [];
+  const warnings: string[] = [];
+  const report = (problem: Problem): void => void problems.push(problem);
+
+  // Its problems are reported with those of all other keys, below.
+  const asked = effective(processLayers('configFile', flags, env, () => {}));
+  const askedFile = asked && { path: asked.value, place: originPlace(asked.origin) };
+  const file = await readConfigFile(askedFile, home.configDir, report);
+  const values = readValues(flags, env, file, report);
+  const listeners = resolveListeners(values, report);
+  const tls = resolveTls(values, report);
+  checkExposure(listeners, tls, values, report);
+  if (tls === undefined && effective(values.tlsCert) && effective(values.disableTls)?.value) {
+    warnings.push(`${KEYS.disableTls.path} is true: the certificates of openshell.gateway.tls are not used`);
+  }
+  const defaultImage = effective(values.defaultImage)?.value;
+  const tables = readDriverTables(file, drivers, defaultImage, report, (text) => void warnings.push(text));
+  const databasePath = databaseFile(values, home);
+  const computeDrivers = driverNames(valueWithDefault(values, 'computeDrivers'));
+  const configs = driverConfigs(tables, computeDrivers, effective(values.computeDriverSocket), report);
+  if (problems.length > 0) throw problemsError('InvalidConfig', problems);
+
+  const config: GatewayConfig = {
+    bindAddress: listeners.bindAddress.value,
+    healthBindAddress: listeners.healthBindAddress?.value,
+    metricsBindAddress: listeners.metricsBindAddress?.value,
+    logLevel: valueWithDefault(values, 'logLevel') as GatewayConfig['logLevel'],
+    computeDrivers,
+    drivers: configs,
+    sandboxNamespace: valueWithDefault(values, 'sandboxNamespace'),
+    defaultImage,
+    gatewayId: effective(values.gatewayId)?.value,
+    databasePath: databasePath.value,
+    tls,
+    allowUnauthenticatedUsers: valueWithDefault(values, 'allowUnauthenticatedUsers'),
+    telemetry: {
+      enabled: valueWithDefault(values, 'telemetryEnabled'),
+      endpoint: effective(values.telemetryEndpoint)?.value.trim() || undefined,
+    },
+  };
+  return { config, warnings, sources: { file, values, listeners, databasePath, drivers: tables } };
+};
+
+type WithDefault = {
+  [N in KeyName]: (typeof KEYS)[N]['setting'] extends { default: unknown } ? N : never;
+}[KeyName];
+
+/** The value of a key that has a default, so that there always is one. */
+const valueWithDefault = <N extends WithDefault>(values: Values, name: N): KeyValue<N> =>
+  (effective(values[name]) as Sourced<KeyValue<N>>).value;
+
+const databaseFile = (values: Values, home: HomePaths): Sourced<string> => {
+  const url = effective(values.databaseUrl);
+  const parsed = url && parseDatabaseUrl(url.value);
+  return url !== undefined && parsed !== undefined && 'path' in parsed
+    ? { value: resolve(parsed.path), origin: url.origin }
+    : { value: join(home.stateDir, 'gateway', 'openshell.db'), origin: DEFAULT_ORIGIN };
+};
+
+const driverConfigs = (
+  tables: readonly DriverTable[],
+  computeDrivers: readonly string[],
+  socket: Sourced<string> | undefined,
+  report: (problem: Problem) => void,
+): ReadonlyMap<string, DriverConfig> => {
+  const configs = new Map(
+    tables.map(({ name, settings, socketPath }): [string, DriverConfig] => [name, { settings, socketPath }]),
+  );
+  if (socket === undefined) return configs;
+  const [name, ...more] = computeDrivers;
+  if (name === undefined || more.length > 0) {
+    const count = computeDrivers.length === 0 ? 'none is' : `${computeDrivers.length} are`;
+    const message = `needs exactly one compute driver, but ${count} configured; set --drivers <name> or OPENSHELL_DRIVERS=<name>`;
+    report({ place: originPlace(socket.origin), key: keyLabel(KEYS.computeDriverSocket), message });
+    return configs;
+  }
+  return configs.set(name, {
+    settings: configs.get(name)?.settings ?? {},
+    socketPath: resolve(socket.value),
+  });
+};

@@ -1,0 +1,33 @@
+/** Where an effective value came from. */
+export type Origin =
+  | { readonly kind: 'flag'; readonly name: string }
+  | { readonly kind: 'env'; readonly name: string }
+  /** `line` counts from 1; undefined when the key's line is not known. */
+  | { readonly kind: 'file'; readonly path: string; readonly line: number | undefined }
+  | { readonly kind: 'default' };
+
+/** A value with the place that it came from. */
+export interface Sourced<T> {
+  readonly value: T;
+  readonly origin: Origin;
+}
+
+export const DEFAULT_ORIGIN: Origin = { kind: 'default' };
+
+/** The place alone, as an error begins with it: `--port`, `OPENSHELL_SERVER_PORT`, `/etc/gateway.toml:3`. */
+export const originPlace = (origin: Origin): string => {
+  switch (origin.kind) {
+    case 'flag':
+      return `--${origin.name}`;
+    case 'env':
+      return origin.name;
+    case 'file':
+      return origin.line === undefined ? origin.path : `${origin.path}:${origin.line}`;
+    case 'default':
+      return 'default';
+  }
+};
+
+/** The place with its kind, as `config show` prints it: `flag --port`, `file /etc/gateway.toml:3`. */
+export const originText = (origin: Origin): string =>
+  origin.kind === 'default' ? 'default' : `${origin.kind} ${originPlace(origin)}`;
