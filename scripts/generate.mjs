@@ -27,7 +27,8 @@ console.log(check ? `generated code of ${rooms.join(', ')} is up to date` : `gen
 
 /** Path of the buf binary in its platform package, so that npm's launcher never looks for a download. */
 function bufBinary() {
-  const name = `@bufbuild/buf-${process.platform}-${process.arch === 'arm' ? 'armv7' : process.arch === 'arm64' && process.platform === 'linux' ? 'aarch64' : process.arch}`;
+  const arch = { arm: 'armv7', arm64: process.platform === 'linux' ? 'aarch64' : 'arm64' }[process.arch];
+  const name = `@bufbuild/buf-${process.platform}-${arch ?? process.arch}`;
   const file = process.platform === 'win32' ? 'buf.exe' : 'buf';
   try {
     return createRequire(import.meta.url).resolve(`${name}/bin/${file}`);
