@@ -1,0 +1,121 @@
+import { unavailable } from '../../compute/errors.js';
+import type { SqliteDatabase, SqliteStatement, SqlRow, SqlValue } from './engine.js';
+import { storeError } from './errors.js';
+
+/** SQL as the rooms of the store run it; statements are prepared once. */
+export interface Sql {
+  get(sql: string, ...values: SqlValue[]): SqlRow | undefined;
+  all(sql: string, ...values: SqlValue[]): SqlRow[];
+  /** The number of rows it changed. */
+  run(sql: string, ...values: SqlValue[]): number;
+}
+
+export interface Connection {
+  read<T>(work: (sql: Sql) => T): Promise<T>;
+  /**
+   * Runs `work` in a transaction and resolves when that is on the disk. `work` may run twice, the first time
+   * without effect: it must do nothing but SQL.
+   */
+  write<T>(work: (sql: Sql) => T): Promise<T>;
+  /** Writes what was asked for before, then gives the file up. */
+  close(): Promise<void>;
+}
+
+interface Job {
+  readonly work: (sql: Sql) => unknown;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** How many writes share one fsync at most. */
+const MAX_BATCH = 64;
+
+const preparedSql = (database: SqliteDatabase): Sql => {
+  const statements = new Map<string, SqliteStatement>();
+  const prepared = (sql: string): SqliteStatement => {
+    let statement = statements.get(sql);
+    if (statement === undefined) {
+      statement = database.prepare(sql);
+      statements.set(sql, statement);
+    }
+    return statement;
+  };
+  return {
+    get: (sql, ...values) => prepared(sql).get(...values),
+    all: (sql, ...values) => prepared(sql).all(...values),
+    run: (sql, ...values) => Number(prepared(sql).run(...values).changes),
+  };
+};
+
+/** Reads at once, and writes in the order asked for; writes that come in one turn of the event loop share a commit. */
+export const connect = (database: SqliteDatabase, path: string): Connection => {
+  const sql = preparedSql(database);
+  let queue: Job[] = [];
+  let scheduled = false;
+  let closed = false;
+
+  const transact = (jobs: readonly Job[]): unknown[] => {
+    sql.run('BEGIN IMMEDIATE');
+    try {
+      const values = jobs.map((job) => job.work(sql));
+      sql.run('COMMIT');
+      return values;
+    } catch (error) {
+      try {
+        sql.run('ROLLBACK');
+      } catch {
+        // SQLite has rolled back by itself, as it does when the disk is full.
+      }
+      throw error;
+    }
+  };
+
+  const settle = (jobs: readonly Job[]): void => {
+    let values: unknown[];
+    try {
+      values = transact(jobs);
+    } catch (error) {
+      if (jobs.length === 1) jobs[0]?.reject(storeError(error, path));
+      else for (const job of jobs) settle([job]);
+      return;
+    }
+    for (const [index, job] of jobs.entries()) job.resolve(values[index]);
+  };
+
+  const flush = (): void => {
+    scheduled = false;
+    const jobs = queue;
+    queue = [];
+    for (let at = 0; at < jobs.length; at += MAX_BATCH) settle(jobs.slice(at, at + MAX_BATCH));
+  };
+
+  const assertOpen = (): void => {
+    if (closed) throw unavailable(`the database ${path} is closed`, { reason: 'StoreClosed' });
+  };
+
+  return {
+    async read(work) {
+      assertOpen();
+      try {
+        return work(sql);
+      } catch (error) {
+        throw storeError(error, path);
+      }
+    },
+    async write<T>(work: (sql: Sql) => T) {
+      assertOpen();
+      return new Promise<T>((resolve, reject) => {
+        queue.push({ work, resolve: resolve as (value: unknown) => void, reject });
+        if (scheduled) return;
+        scheduled = true;
+        setImmediate(flush);
+      });
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      flush();
+      database.close();
+    },
+  };
+};

@@ -1,0 +1,61 @@
+import { OpenShellError, unavailable } from '../../compute/errors.js';
+
+export type SqlValue = string | number | null;
+export type SqlRow = Readonly<Record<string, SqlValue>>;
+
+/** What the store uses of `node:sqlite`; @photostructure/sqlite has the same API. */
+export interface SqliteModule {
+  readonly DatabaseSync: new (path: string) => SqliteDatabase;
+}
+
+export interface SqliteDatabase {
+  exec(sql: string): void;
+  prepare(sql: string): SqliteStatement;
+  close(): void;
+}
+
+export interface SqliteStatement {
+  get(...values: SqlValue[]): SqlRow | undefined;
+  all(...values: SqlValue[]): SqlRow[];
+  run(...values: SqlValue[]): { changes: number | bigint };
+}
+
+/** Node's own module; undefined where this Node has none. Its ExperimentalWarning (Node 22) is kept off stderr. */
+const builtin = (): SqliteModule | undefined => {
+  const emitWarning = process.emitWarning;
+  process.emitWarning = (warning: string | Error, ...rest: unknown[]) => {
+    if (rest[0] === 'ExperimentalWarning' && String(warning).startsWith('SQLite ')) return;
+    Reflect.apply(emitWarning, process, [warning, ...rest]);
+  };
+  try {
+    return process.getBuiltinModule('node:sqlite') as SqliteModule | undefined;
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+};
+
+/** The package for a Node without SQLite; undefined when it is not installed. */
+const fallback = async (): Promise<SqliteModule | undefined> => {
+  try {
+    return await import('@photostructure/sqlite');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') return undefined;
+    throw unavailable(
+      `the package @photostructure/sqlite does not load: ${OpenShellError.from(error).message}`,
+      { reason: 'StoreEngineMissing', hint: 'run Node 22.13 or later, which needs no package', cause: error },
+    );
+  }
+};
+
+/** SQLite for this Node: its own, else the optional package. UNAVAILABLE when there is neither. */
+export const loadSqlite = async (sources = { builtin, fallback }): Promise<SqliteModule> => {
+  const module = sources.builtin() ?? (await sources.fallback());
+  if (module !== undefined) return module;
+  throw unavailable(
+    `Node ${process.version} has no SQLite, and the optional package @photostructure/sqlite is not installed`,
+    {
+      reason: 'StoreEngineMissing',
+      hint: 'run Node 22.13 or later, or install the packages again without --omit=optional',
+    },
+  );
+};

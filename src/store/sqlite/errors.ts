@@ -1,0 +1,61 @@
+import { Code, OpenShellError, unavailable } from '../../compute/errors.js';
+
+/** SQLite's primary result codes, the low byte of `errcode`. */
+const BUSY = 5;
+const READONLY = 8;
+const CORRUPT = 11;
+const FULL = 13;
+const CANTOPEN = 14;
+const NOTADB = 26;
+
+export const lockedError = (path: string, cause?: unknown): OpenShellError =>
+  unavailable(`the database ${path} is in use by another process`, {
+    reason: 'StoreLocked',
+    hint: 'stop the other gateway, or give this one a database file of its own',
+    cause,
+  });
+
+export const corruptError = (path: string, detail: string, cause?: unknown): OpenShellError =>
+  unavailable(`the database ${path} is damaged or no database: ${detail}`, {
+    reason: 'StoreCorrupt',
+    hint:
+      `stop the gateway and put a backup in its place, or move it and ${path}-wal away to start with an empty one: ` +
+      'sandboxes keep running on their engines and are then reported as strays',
+    cause,
+  });
+
+const fullError = (path: string, cause: unknown): OpenShellError =>
+  new OpenShellError(Code.RESOURCE_EXHAUSTED, `no space left to write the database ${path}`, {
+    reason: 'StoreFull',
+    hint: 'free space on its file system and try again; what was stored before is untouched',
+    cause,
+  });
+
+/** Whatever SQLite or the file system threw about the database at `path`, in the project's words. */
+export const storeError = (thrown: unknown, path: string): OpenShellError => {
+  if (thrown instanceof OpenShellError || !(thrown instanceof Error)) return OpenShellError.from(thrown);
+  const { code, errcode } = thrown as Error & { code?: string; errcode?: number };
+  if (code === 'ENOSPC' || code === 'EDQUOT') return fullError(path, thrown);
+  switch (errcode === undefined ? undefined : errcode & 0xff) {
+    case BUSY:
+      return lockedError(path, thrown);
+    case FULL:
+      return fullError(path, thrown);
+    case CORRUPT:
+    case NOTADB:
+      return corruptError(path, thrown.message, thrown);
+    case READONLY:
+    case CANTOPEN:
+      return unavailable(`the database ${path} cannot be opened for writing: ${thrown.message}`, {
+        reason: 'StoreNotWritable',
+        hint: 'check that the user of the gateway owns the file and its folder',
+        cause: thrown,
+      });
+    case undefined:
+      return code === undefined
+        ? OpenShellError.from(thrown)
+        : unavailable(`the database ${path} cannot be used: ${thrown.message}`, { cause: thrown });
+    default:
+      return unavailable(`the database ${path} cannot be used: ${thrown.message}`, { cause: thrown });
+  }
+};

@@ -1,0 +1,56 @@
+/** Marks a database file as one of this gateway ("OSGW"). */
+export const APPLICATION_ID = 0x4f534757;
+
+/**
+ * One entry a schema version, from 1; an entry that was released never changes.
+ * `payload` is JSON of what no query looks at; the other columns stand nowhere else.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE workspace (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    created_at_ms INTEGER NOT NULL,
+    resource_version INTEGER NOT NULL,
+    payload TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX workspace_order ON workspace (created_at_ms, name);
+  CREATE TABLE workspace_label (
+    owner TEXT NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (owner, key)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE sandbox (
+    id TEXT PRIMARY KEY,
+    workspace TEXT NOT NULL REFERENCES workspace (name),
+    name TEXT NOT NULL,
+    driver TEXT NOT NULL,
+    phase TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    resource_version INTEGER NOT NULL,
+    payload TEXT NOT NULL,
+    UNIQUE (workspace, name)
+  ) STRICT;
+  CREATE INDEX sandbox_order ON sandbox (created_at_ms, name, id);
+  CREATE INDEX sandbox_workspace_order ON sandbox (workspace, created_at_ms, name, id);
+  CREATE INDEX sandbox_driver_phase ON sandbox (driver, phase);
+  CREATE TABLE sandbox_label (
+    owner TEXT NOT NULL REFERENCES sandbox (id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (owner, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX sandbox_label_value ON sandbox_label (key, value);
+
+  CREATE TABLE tombstone (
+    sandbox_id TEXT PRIMARY KEY,
+    driver TEXT NOT NULL,
+    deleted_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX tombstone_age ON tombstone (deleted_at_ms);
+  `,
+];
