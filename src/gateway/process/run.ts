@@ -1,0 +1,80 @@
+import { homedir } from 'node:os';
+import { OpenShellError } from '../../compute/errors.js';
+import type { Flavor } from '../../compute/flavor.js';
+import { VERSION } from '../../compute/version.js';
+import { parseCommandLine } from '../../config/command-line.js';
+import { helpText } from '../../config/help.js';
+import { homePaths } from '../../config/home.js';
+import { loadConfig } from '../../config/load.js';
+import { describeConfig, showConfig } from '../../config/show.js';
+import { buildInfo, versionText } from '../build-info.js';
+import type { ConnectExternal } from '../drivers/create.js';
+import { exitCodeOf } from './exit-codes.js';
+
+export interface ProcessOptions {
+  readonly flavor: Flavor;
+  /** What the build was made from, e.g. a commit. */
+  readonly build: string;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Undefined: this build cannot reach drivers in other processes. */
+  readonly connectExternal: ConnectExternal | undefined;
+  /** What an operator should know about the build, e.g. left-over output. */
+  readonly buildWarnings: readonly string[];
+}
+
+/** Runs `openshell-gateway` and gives its exit code. */
+export const run = async (options: ProcessOptions): Promise<number> => {
+  try {
+    return await dispatch(options);
+  } catch (thrown) {
+    const error = OpenShellError.from(thrown);
+    process.stderr.write(`openshell-gateway: error[${error.reason ?? 'Failed'}]: ${error.text}\n`);
+    if (
+      error.reason === undefined &&
+      error.cause instanceof Error &&
+      options.env.OPENSHELL_LOG_LEVEL === 'debug'
+    ) {
+      process.stderr.write(`${error.cause.stack}\n`);
+    }
+    return exitCodeOf(error);
+  }
+};
+
+const dispatch = async (options: ProcessOptions): Promise<number> => {
+  const { flavor, env } = options;
+  const { command, json, flags } = parseCommandLine(options.argv);
+  if (command === 'help') return print(helpText());
+  if (command === 'version') {
+    const info = buildInfo(flavor, VERSION, options.build);
+    return print(json ? toJson(info) : versionText(info));
+  }
+  const home = homePaths(env, homedir());
+  const loaded = await loadConfig({ flags, env, drivers: flavor.drivers, home });
+  switch (command) {
+    case 'config check':
+      for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`);
+      return print('the configuration is valid\n');
+    case 'config show':
+      return print(json ? toJson(describeConfig(loaded)) : showConfig(loaded));
+    case 'drivers': {
+      const { printDrivers } = await import('./drivers.js');
+      return print(await printDrivers(options, loaded.config, json));
+    }
+    case 'strays': {
+      const { printStrays } = await import('./strays.js');
+      return print(await printStrays(options, loaded.config, home));
+    }
+    case 'serve': {
+      const { serve } = await import('./serve.js');
+      return serve(options, loaded, home);
+    }
+  }
+};
+
+const print = (text: string): number => {
+  process.stdout.write(text);
+  return 0;
+};
+
+const toJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;

@@ -1,0 +1,21 @@
+import type { GatewayConfig } from '../../config/gateway-config.js';
+import type { SelectionOptions } from '../drivers/selection.js';
+import type { ProcessOptions } from './run.js';
+
+/** The configuration as the driver selection takes it. */
+export const selectionOptions = (
+  { flavor, env }: ProcessOptions,
+  config: GatewayConfig,
+  signal: AbortSignal,
+): SelectionOptions => ({
+  flavor,
+  configured: config.computeDrivers,
+  settings: (name) => config.drivers.get(name)?.settings ?? {},
+  external: new Map(
+    [...config.drivers].flatMap(([name, { socketPath }]) =>
+      socketPath === undefined ? [] : [[name, socketPath]],
+    ),
+  ),
+  env,
+  signal,
+});

@@ -1,0 +1,102 @@
+import { join } from 'node:path';
+import type { Logger } from '../../compute/log.js';
+import type { TelemetrySink } from '../../compute/telemetry.js';
+import { VERSION } from '../../compute/version.js';
+import { formatAddress } from '../../config/address.js';
+import type { GatewayConfig } from '../../config/gateway-config.js';
+import type { HomePaths } from '../../config/home.js';
+import type { LoadedConfig } from '../../config/load.js';
+import { openStore } from '../../store/sqlite/open-store.js';
+import { DRAIN_MS, type Gateway, startGateway } from '../gateway.js';
+import { createLogger } from '../logging.js';
+import { createSandboxLog } from '../sandbox-log.js';
+import type { ProcessOptions } from './run.js';
+import { selectionOptions } from './selection-options.js';
+import { signals } from './signals.js';
+
+const TELEMETRY_CLOSE_MS = 2_000;
+
+/** Runs the gateway until it is told to end. */
+export const serve = async (
+  options: ProcessOptions,
+  { config, warnings }: LoadedConfig,
+  home: HomePaths,
+): Promise<number> => {
+  const sandboxLog = createSandboxLog();
+  const log = createLogger({
+    level: config.logLevel,
+    write: (text) => process.stderr.write(text),
+    readable: process.stderr.isTTY === true,
+    onSandboxLine: (line) =>
+      sandboxLog.append({ ...line, level: line.level.toUpperCase(), target: 'gateway', source: 'gateway' }),
+  });
+  for (const warning of [...options.buildWarnings, ...warnings]) log.warn(warning);
+  const ending = signals();
+  const telemetry = await openTelemetry(options, config, log);
+  try {
+    const gateway = await start(options, config, home, { log, sandboxLog, telemetry, signal: ending.first });
+    report(gateway, options, log);
+    await ending.asked;
+    log.info('ending; sandboxes keep running');
+    await Promise.race([gateway.close(DRAIN_MS), ending.insisted]);
+    return 0;
+  } finally {
+    await telemetry?.close(TELEMETRY_CLOSE_MS);
+    ending.dispose();
+  }
+};
+
+const start = (
+  options: ProcessOptions,
+  config: GatewayConfig,
+  home: HomePaths,
+  parts: Pick<Parameters<typeof startGateway>[0], 'log' | 'sandboxLog' | 'telemetry' | 'signal'>,
+): Promise<Gateway> => {
+  const selection = selectionOptions(options, config, parts.signal);
+  return startGateway({
+    ...parts,
+    version: VERSION,
+    flavor: options.flavor,
+    bindAddress: formatAddress(config.bindAddress),
+    healthBindAddress: config.healthBindAddress && formatAddress(config.healthBindAddress),
+    metricsBindAddress: config.metricsBindAddress && formatAddress(config.metricsBindAddress),
+    tls: config.tls,
+    auth: {
+      mutualTls: config.tls?.clientCaPath !== undefined,
+      allowUnauthenticated: config.allowUnauthenticatedUsers,
+    },
+    computeDrivers: config.computeDrivers,
+    driverSettings: selection.settings,
+    externalDrivers: selection.external,
+    connectExternal: options.connectExternal,
+    sandboxNamespace: config.sandboxNamespace,
+    defaultImage: config.defaultImage ?? '',
+    gatewayId: config.gatewayId,
+    stateDir: join(home.stateDir, 'drivers'),
+    env: options.env,
+    openStore: () => openStore({ path: config.databasePath }),
+  });
+};
+
+const openTelemetry = async (
+  { flavor }: ProcessOptions,
+  { telemetry }: GatewayConfig,
+  log: Logger,
+): Promise<TelemetrySink | undefined> => {
+  if (flavor.telemetry === undefined || !telemetry.enabled || telemetry.endpoint === undefined)
+    return undefined;
+  const { createTelemetry } = await flavor.telemetry.load();
+  return createTelemetry({ endpoint: telemetry.endpoint, version: VERSION, log });
+};
+
+const report = (gateway: Gateway, { flavor }: ProcessOptions, log: Logger): void => {
+  log.info(`listening on ${gateway.address}`, {
+    address: gateway.address,
+    ...(gateway.healthAddress === undefined ? {} : { health_address: gateway.healthAddress }),
+    ...(gateway.metricsAddress === undefined ? {} : { metrics_address: gateway.metricsAddress }),
+    version: VERSION,
+    flavor: flavor.name,
+    drivers: gateway.drivers.map(({ name }) => name).join(','),
+    gateway_id: gateway.gatewayId,
+  });
+};
