@@ -2,6 +2,7 @@ import type { Flavor } from '../compute/flavor.js';
 import { KNOWN_DRIVERS } from '../compute/known-drivers.js';
 import type { Store } from '../store/store.js';
 import type { ManagedDriver } from './drivers/managed.js';
+import type { Stray } from './lifecycle/controller.js';
 import { createMetricsRegistry } from './metrics.js';
 
 /** The gateway's metrics, named after OpenShell's where it has the same. */
@@ -18,6 +19,7 @@ export const createGatewayMetrics = (options: {
   store: Store;
   drivers: ReadonlyMap<string, ManagedDriver>;
   flavor: Flavor;
+  strays: () => readonly Stray[];
 }): GatewayMetrics => {
   const { store, drivers, flavor } = options;
   const registry = createMetricsRegistry();
@@ -49,6 +51,16 @@ export const createGatewayMetrics = (options: {
   ]);
   registry.gauge('openshell_sandboxes', 'Stored sandboxes.', ['driver', 'phase'], async () =>
     (await store.countSandboxes()).map(({ driver, phase, count }) => [[driver, phase], count]),
+  );
+  registry.gauge(
+    'openshell_strays',
+    "Resources with this gateway's id that are in none of its rows.",
+    ['driver'],
+    async () => {
+      const counts = new Map([...drivers.keys()].map((name) => [name, 0]));
+      for (const { driver } of options.strays()) counts.set(driver, (counts.get(driver) ?? 0) + 1);
+      return [...counts].map(([driver, count]) => [[driver], count]);
+    },
   );
   registry.gauge(
     'openshell_driver_state',

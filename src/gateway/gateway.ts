@@ -15,7 +15,7 @@ import { type DriverReport, selectDrivers } from './drivers/selection.js';
 import { createGatewayMetrics } from './gateway-metrics.js';
 import { createHealthServer, createMetricsServer, type HttpEndpoint } from './http-endpoints.js';
 import { gatewayId } from './identity.js';
-import { createController } from './lifecycle/controller.js';
+import { createController, type Stray } from './lifecycle/controller.js';
 import { createHub } from './lifecycle/hub.js';
 import { createRpcServer } from './rpc/server.js';
 import type { SandboxLog } from './sandbox-log.js';
@@ -107,7 +107,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     undo.push(async () => {
       await Promise.all([...drivers.values()].map((driver) => driver.close()));
     });
-    const metrics = createGatewayMetrics({ store, drivers, flavor });
+    const metrics = createGatewayMetrics({ store, drivers, flavor, strays: () => controller.strays() });
     const hub = createHub();
     const controller = createController({
       store,
@@ -158,6 +158,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
           version,
           checks: { database: () => store.ping() },
           drivers: () => reports(drivers),
+          strays: () => controller.strays().map(toStrayLine),
         }),
       ),
     );
@@ -215,3 +216,11 @@ const withPort = (address: string, port: number): string =>
 
 const reports = (drivers: ReadonlyMap<string, ManagedDriver>) =>
   [...drivers.values()].map(({ name, state, reason }) => ({ name, state, reason }));
+
+const toStrayLine = ({ driver, sandbox }: Stray) => ({
+  driver,
+  resource: sandbox.status.resourceName,
+  sandbox_id: sandbox.id,
+  workspace: sandbox.workspace,
+  name: sandbox.name,
+});

@@ -20,15 +20,21 @@ export interface HealthServerOptions {
   /** Each resolves when its part is healthy. */
   readonly checks: Readonly<Record<string, () => Promise<void>>>;
   readonly drivers: () => readonly DriverHealth[];
+  /** What /strays lists. */
+  readonly strays: () => readonly unknown[];
 }
 
 const CHECK_TIMEOUT_MS = 2_000;
 const REQUEST_TIMEOUT_MS = 5_000;
 
-/** `/healthz` answers 200 while the process lives; `/readyz` and `/health` tell whether it can work, 200 or 503. */
+/**
+ * `/healthz` answers 200 while the process lives; `/readyz` and `/health` tell whether it can work, 200 or 503;
+ * `/strays` lists what is on the engines and in no row.
+ */
 export const createHealthServer = (options: HealthServerOptions): Promise<HttpEndpoint> =>
   open(options.address, async (path, response) => {
     if (path === '/healthz') return send(response, 200, 'text/plain', 'ok\n');
+    if (path === '/strays') return sendJson(response, 200, { strays: options.strays() });
     if (path !== '/readyz' && path !== '/health') return send(response, 404, 'text/plain', 'not found\n');
     const names = Object.keys(options.checks);
     const results = await Promise.all(Object.values(options.checks).map(run));
@@ -45,7 +51,7 @@ export const createHealthServer = (options: HealthServerOptions): Promise<HttpEn
         drivers.map(({ name, state, reason }) => [name, reason ? { state, reason } : { state }]),
       ),
     };
-    send(response, healthy ? 200 : 503, 'application/json', `${JSON.stringify(body)}\n`);
+    sendJson(response, healthy ? 200 : 503, body);
   });
 
 /** `/metrics` in Prometheus' text format. */
@@ -82,6 +88,9 @@ const run = async (check: () => Promise<void>): Promise<CheckResult> => {
     clearTimeout(timer);
   }
 };
+
+const sendJson = (response: ServerResponse, status: number, body: unknown): void =>
+  send(response, status, 'application/json', `${JSON.stringify(body)}\n`);
 
 const send = (response: ServerResponse, status: number, type: string, body: string): void => {
   response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) });

@@ -9,8 +9,13 @@ export const EXIT_CODES: Readonly<Record<string, number>> = {
   DriverUnavailable: 5,
   NoDriverFound: 6,
   ListenFailed: 7,
-  StoreUnusable: 8,
   StoreLocked: 8,
+  StoreCorrupt: 8,
+  StoreNotWritable: 8,
+  StoreEngineMissing: 8,
+  StoreNewer: 8,
+  StoreForeign: 8,
+  StoreFull: 8,
   GatewayIdMismatch: 9,
 };
 

@@ -1,35 +1,64 @@
 import { join } from 'node:path';
 import { deadline } from '../../compute/deadline.js';
-import { failedPrecondition } from '../../compute/errors.js';
+import { OpenShellError, unavailable } from '../../compute/errors.js';
 import { silentLogger } from '../../compute/log.js';
 import { VERSION } from '../../compute/version.js';
+import { formatAddress } from '../../config/address.js';
 import type { GatewayConfig } from '../../config/gateway-config.js';
 import type { HomePaths } from '../../config/home.js';
-import { readGatewayState } from '../../store/sqlite/read-state.js';
+import { openStore } from '../../store/sqlite/open-store.js';
 import { createDrivers } from '../drivers/create.js';
 import { selectDrivers } from '../drivers/selection.js';
+import { gatewayId } from '../identity.js';
 import type { ProcessOptions } from './run.js';
 import { selectionOptions } from './selection-options.js';
 
 const LIST_TIMEOUT_MS = 30_000;
 
-/** `openshell-gateway strays`: what carries this gateway's id on its engines and has no row; it changes nothing. */
+/**
+ * `openshell-gateway strays`: what carries this gateway's id on its engines and has no row. It changes nothing. A
+ * running gateway holds the store, so it is asked over its health listener.
+ */
 export const printStrays = async (
   options: ProcessOptions,
   config: GatewayConfig,
   home: HomePaths,
 ): Promise<string> => {
   const signal = deadline(LIST_TIMEOUT_MS);
-  const state = await readGatewayState(config.databasePath);
-  const id = state.gatewayId ?? config.gatewayId;
-  if (id === undefined) {
-    throw failedPrecondition(`no gateway has run with '${config.databasePath}' yet`, {
-      reason: 'NoGatewayId',
-    });
+  try {
+    return await fromStore(options, config, home, signal);
+  } catch (error) {
+    if (!(error instanceof OpenShellError) || error.reason !== 'StoreLocked') throw error;
+    if (config.healthBindAddress === undefined) {
+      throw unavailable('the gateway is running and has no health listener to ask', {
+        reason: 'StoreLocked',
+        hint: 'set health_bind_address, look for "left alone" in its log, or stop it first',
+      });
+    }
+    const response = await fetch(`http://${formatAddress(config.healthBindAddress)}/strays`, { signal });
+    return text(((await response.json()) as { strays: StrayLine[] }).strays);
   }
+};
+
+/** One stray as /strays gives it. */
+export interface StrayLine {
+  readonly driver: string;
+  readonly resource: string;
+  readonly sandbox_id: string;
+  readonly workspace: string;
+  readonly name: string;
+}
+
+const fromStore = async (
+  options: ProcessOptions,
+  config: GatewayConfig,
+  home: HomePaths,
+  signal: AbortSignal,
+): Promise<string> => {
+  const store = await openStore({ path: config.databasePath });
   const selection = selectionOptions(options, config, signal);
   const drivers = createDrivers(await selectDrivers(selection), {
-    gatewayId: id,
+    gatewayId: await gatewayId(store, config.gatewayId),
     version: VERSION,
     sandboxNamespace: config.sandboxNamespace,
     stateDir: join(home.stateDir, 'drivers'),
@@ -38,19 +67,27 @@ export const printStrays = async (
     log: silentLogger,
     connectExternal: options.connectExternal,
   });
-  const lines: string[] = [];
+  const strays: StrayLine[] = [];
   try {
     for (const managed of drivers.values()) {
       for (const sandbox of await (await managed.driver()).list({ signal })) {
-        if (state.sandboxIds.has(sandbox.id)) continue;
-        lines.push(
-          `${managed.name}  ${sandbox.status.resourceName}  sandbox ${sandbox.id} (${sandbox.workspace}/${sandbox.name})`,
-        );
+        if ((await store.getSandbox(sandbox.id)) !== undefined) continue;
+        const { id, workspace, name, status } = sandbox;
+        strays.push({ driver: managed.name, resource: status.resourceName, sandbox_id: id, workspace, name });
       }
     }
   } finally {
     await Promise.all([...drivers.values()].map((managed) => managed.close()));
+    await store.close();
   }
-  if (lines.length === 0) return `no strays of gateway ${id}\n`;
-  return `${lines.join('\n')}\nthey carry the id of gateway ${id} and are in none of its rows; remove them with the engine's own tools\n`;
+  return text(strays);
+};
+
+const text = (strays: readonly StrayLine[]): string => {
+  if (strays.length === 0) return 'no strays\n';
+  const lines = strays.map(
+    (stray) =>
+      `${stray.driver}  ${stray.resource}  sandbox ${stray.sandbox_id} (${stray.workspace}/${stray.name})\n`,
+  );
+  return `${lines.join('')}These carry this gateway's id and are in none of its rows. Remove them with the engine's own tools.\n`;
 };
