@@ -22,7 +22,7 @@ const FALSE_WORDS = ['false', '0', 'no', 'off'];
 /** The value as the setting wants it, or what is wrong with it. A secret's value stands in no complaint. */
 export const checkValue = (setting: LeafSetting, raw: unknown, form: Form): Checked => {
   const value = form === 'text' ? fromText(setting, raw) : raw;
-  const complaint = complain(setting, value, setting.secret ? () => 'the value' : quote);
+  const complaint = complain(setting, value, setting.secret ? () => 'the secret that is given' : quote);
   return complaint === undefined ? { value } : { complaint };
 };
 

@@ -53,8 +53,11 @@ export const parseCommandLine = (argv: readonly string[]): CommandLine => {
   const words: string[] = [];
   const problems: Problem[] = [];
   const complain = (place: string, message: string): void => void problems.push({ place, message });
+  let afterUnknown = false;
   for (const token of tokens) {
-    if (token.kind === 'positional') words.push(token.value);
+    // The word behind an unknown flag may be its value, so it is not judged as a command.
+    if (token.kind === 'positional' && !afterUnknown) words.push(token.value);
+    afterUnknown = false;
     if (token.kind !== 'option') continue;
     const name = names.get(token.name);
     if (name !== undefined) {
@@ -66,6 +69,7 @@ export const parseCommandLine = (argv: readonly string[]): CommandLine => {
       const suggestion = nearest(token.name, [...names.keys(), ...Object.keys(SWITCHES)]);
       const meant = suggestion === undefined ? '; --help lists them' : `; did you mean --${suggestion}?`;
       complain(token.rawName, `unknown flag${meant}`);
+      afterUnknown = !token.inlineValue;
     } else if (token.value !== undefined) {
       complain(token.rawName, 'takes no value');
     } else {
