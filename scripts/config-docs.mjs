@@ -12,8 +12,15 @@ const code = (text) => (text === '' ? '' : `\`${text.replaceAll('|', '\\|')}\``)
 /** A default as a value, or as words where it is made at the start. */
 const fallback = (text) => (/^(["[{\d]|true$|false$|sqlite:)/.test(text) ? code(text) : text);
 
-const table = (keys, head, cells) =>
-  [head, head.map(() => '---'), ...keys.map(cells)].map((row) => `| ${row.join(' | ')} |`).join('\n');
+/** Columns are padded as the formatter pads them. */
+const table = (keys, head, cells) => {
+  const rows = [head, head.map(() => ''), ...keys.map(cells)];
+  const widths = head.map((_, column) => Math.max(3, ...rows.map((row) => row[column].length)));
+  return rows
+    .map((row, i) => row.map((cell, column) => cell.padEnd(widths[column], i === 1 ? '-' : ' ')))
+    .map((row) => `| ${row.join(' | ')} |`)
+    .join('\n');
+};
 
 const gatewayTable = () =>
   table(describeGatewayKeys(), ['key', 'type', 'default', 'flag', 'environment', 'what it is'], (key) => [
