@@ -1,0 +1,23 @@
+import { describe, test } from 'node:test';
+import type { Bed } from './bed.js';
+import { lifecycleTests } from './cases/lifecycle.js';
+import { createWorkbench } from './workbench.js';
+
+/** Whether OPENSHELL_REQUIRE_ENGINES names this engine, so that its absence is a failure and not a skip. */
+const required = (name: string): boolean =>
+  (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').some((word) => word.trim() === name);
+
+/** Declares the tests that every driver passes on its real engine. */
+export const driverSuite = async (bed: Bed): Promise<void> => {
+  const why = await bed.unavailable();
+  if (why !== undefined && required(bed.name)) {
+    test(`${bed.name}: the engine is required`, () => {
+      throw new Error(why);
+    });
+    return;
+  }
+  describe(`conformance: ${bed.name}`, { skip: why ?? false, concurrency: false }, () => {
+    const workbench = createWorkbench(bed);
+    lifecycleTests(workbench);
+  });
+};
