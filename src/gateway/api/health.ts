@@ -1,10 +1,10 @@
 import { notFound } from '../../compute/errors.js';
-import { Health, HealthCheckResponse_ServingStatus as Serving } from '../../wire/health/index.js';
-import { methodTable } from '../../wire/service.js';
+import {
+  HealthCheckResponse_ServingStatus as Serving,
+  healthMethods as wire,
+} from '../../wire/health/index.js';
 import type { Method } from '../rpc/call.js';
 import { serverStream, unary } from './method.js';
-
-const wire = methodTable(Health);
 
 /** grpc.health.v1: the gateway serves from its first answer to its last, as a whole and for each of `services`. */
 export const healthMethods = (services: readonly string[]): Method[] => {
@@ -16,6 +16,13 @@ export const healthMethods = (services: readonly string[]): Method[] => {
         if (!serves(service)) throw notFound(`unknown service '${service}'`);
         return { status: Serving.SERVING };
       }),
+    ),
+    open(
+      unary(wire.list, () => ({
+        statuses: Object.fromEntries(
+          ['', ...services].map((service) => [service, { status: Serving.SERVING }]),
+        ),
+      })),
     ),
     open(
       serverStream(wire.watch, async ({ service }, { signal }, send) => {

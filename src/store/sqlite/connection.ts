@@ -30,6 +30,16 @@ interface Job {
 /** How many writes share one fsync at most. */
 const MAX_BATCH = 64;
 
+/**
+ * Leaves one file without a log beside it, and gives the lock up: @photostructure/sqlite keeps a closed database
+ * open until its statements are collected as garbage.
+ */
+const SETTLE = `
+  PRAGMA journal_mode = DELETE;
+  PRAGMA locking_mode = NORMAL;
+  SELECT count(*) FROM meta;
+`;
+
 const preparedSql = (database: SqliteDatabase): Sql => {
   const statements = new Map<string, SqliteStatement>();
   const prepared = (sql: string): SqliteStatement => {
@@ -115,6 +125,7 @@ export const connect = (database: SqliteDatabase, path: string): Connection => {
       if (closed) return;
       closed = true;
       flush();
+      database.exec(SETTLE);
       database.close();
     },
   };

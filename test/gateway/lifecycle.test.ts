@@ -1,0 +1,268 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import { status } from '@grpc/grpc-js';
+import { Code, OpenShellError, unavailable } from '../../dist/compute/errors.js';
+import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
+import { createFakeEngine, type FakeEngine } from '../support/fake-engine.js';
+import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
+import { eventually } from '../support/wait.js';
+
+let folder: Awaited<ReturnType<typeof tempFolder>>;
+let engine: FakeEngine;
+let running: TestGateway;
+
+const start = async () => {
+  running = await startTestGateway(folder.path, [engine.entry()]);
+};
+const restart = async () => {
+  await running.close();
+  await start();
+};
+const get = async (name: string) => (await running.client.unary(api.getSandbox, { name })).sandbox;
+const create = async (name: string, command: string[] = []) => {
+  const { sandbox } = await running.client.unary(api.createSandbox, { name, spec: { command } });
+  assert.ok(sandbox?.metadata);
+  return sandbox.metadata.id;
+};
+const inPhase = (name: string, phase: SandboxPhase) =>
+  eventually(`${name} in ${SandboxPhase[phase]}`, async () => {
+    const sandbox = await get(name);
+    return sandbox?.status?.phase === phase ? sandbox : undefined;
+  });
+const gone = (name: string) =>
+  eventually(`${name} gone`, () =>
+    get(name).then(
+      () => false,
+      (error) => error.code === status.NOT_FOUND,
+    ),
+  );
+
+beforeEach(async () => {
+  folder = await tempFolder();
+  engine = createFakeEngine();
+  await start();
+});
+afterEach(async () => {
+  await running.close();
+  await folder.remove();
+});
+
+test('a create answers PROVISIONING at once and becomes READY', async () => {
+  let go = () => {};
+  const held = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  engine.before = (call) => (call === 'create' ? held : undefined);
+  const { sandbox } = await running.client.unary(api.createSandbox, { name: 'one' });
+  assert.equal(sandbox?.status?.phase, SandboxPhase.PROVISIONING);
+  assert.equal(sandbox?.metadata?.workspace, 'default');
+  go();
+  const ready = await inPhase('one', SandboxPhase.READY);
+  assert.equal(ready.status?.conditions[0]?.status, 'True');
+  assert.equal(ready.spec?.template?.image, 'test:1');
+});
+
+test('every start is published as READY before its exit, also for a process that ends at once', async () => {
+  const phases: SandboxPhase[] = [];
+  let go = () => {};
+  const held = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  engine.before = (call) => (call === 'create' ? held : undefined);
+  const id = await create('short', ['exit', '7']);
+  const stream = running.client.serverStream(api.watchSandbox, { id, followStatus: true });
+  for await (const { payload } of stream) {
+    go();
+    if (payload.case !== 'sandbox') continue;
+    phases.push(payload.value.status?.phase ?? 0);
+    if (payload.value.status?.phase === SandboxPhase.ERROR) {
+      assert.equal(payload.value.status.exitCode, 7);
+      assert.equal(payload.value.status.conditions[0]?.reason, 'MainProcessExited');
+      break;
+    }
+  }
+  assert.deepEqual(phases, [SandboxPhase.PROVISIONING, SandboxPhase.READY, SandboxPhase.ERROR]);
+});
+
+test('exit code 0 is ERROR with exit_code 0, and a start clears it', async () => {
+  const id = await create('zero', []);
+  await inPhase('zero', SandboxPhase.READY);
+  engine.exit(id, 0);
+  const ended = await inPhase('zero', SandboxPhase.ERROR);
+  assert.equal(ended.status?.exitCode, 0);
+  const { sandbox } = await running.client.unary(api.startSandbox, { name: 'zero' });
+  assert.equal(sandbox?.status?.phase, SandboxPhase.READY);
+  assert.equal(sandbox?.status?.exitCode, undefined);
+  assert.notEqual(sandbox?.status?.mainProcessInstanceId, ended.status?.mainProcessInstanceId);
+});
+
+test('stop and start answer when the driver is done; a stop that is not allowed names the phase', async () => {
+  await create('one');
+  await inPhase('one', SandboxPhase.READY);
+  const stopped = await running.client.unary(api.stopSandbox, { name: 'one' });
+  assert.equal(stopped.sandbox?.status?.phase, SandboxPhase.STOPPED);
+  const again = await running.client.unary(api.stopSandbox, { name: 'one' });
+  assert.equal(again.sandbox?.metadata?.resourceVersion, stopped.sandbox?.metadata?.resourceVersion);
+  const started = await running.client.unary(api.startSandbox, { name: 'one' });
+  assert.equal(started.sandbox?.status?.phase, SandboxPhase.READY);
+  engine.exit(started.sandbox?.metadata?.id ?? '', 1);
+  await inPhase('one', SandboxPhase.ERROR);
+  await assert.rejects(running.client.unary(api.stopSandbox, { name: 'one' }), {
+    code: status.FAILED_PRECONDITION,
+    details: 'sandbox must be Ready to stop (current phase: Error)',
+  });
+});
+
+test('a failed create keeps the row in ERROR with the reason of the engine and leaves no resource', async () => {
+  engine.before = (call) => {
+    if (call === 'create')
+      throw unavailable('no space left', { reason: 'ImagePullFailed', hint: 'make room' });
+  };
+  await create('bad');
+  const failed = await inPhase('bad', SandboxPhase.ERROR);
+  assert.equal(failed.status?.conditions[0]?.reason, 'ImagePullFailed');
+  assert.equal(failed.status?.conditions[0]?.message, 'no space left; make room');
+  assert.equal(engine.resources.size, 0);
+  await running.client.unary(api.deleteSandbox, { name: 'bad' });
+  await gone('bad');
+});
+
+test('a delete cuts a create short, and is tried until the engine confirms', async () => {
+  engine.before = (call, _, signal) =>
+    call === 'create'
+      ? new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      : undefined;
+  const id = await create('slow');
+  await eventually('create begun', () => engine.calls.includes(`create ${id}`));
+  let refusals = 2;
+  const before = engine.before;
+  engine.before = (call, ...rest) => {
+    if (call === 'delete' && refusals-- > 0) throw unavailable('the engine is busy');
+    return before(call, ...rest);
+  };
+  const { deleted } = await running.client.unary(api.deleteSandbox, { name: 'slow' });
+  assert.equal(deleted, true);
+  assert.equal((await get('slow'))?.status?.phase, SandboxPhase.DELETING);
+  await gone('slow');
+  assert.equal(engine.resources.size, 0);
+  await assert.rejects(running.client.unary(api.deleteSandbox, { name: 'slow' }), { code: status.NOT_FOUND });
+});
+
+test('a resource that vanished is ERROR BackendResourceMissing until the row is deleted', async () => {
+  const id = await create('lost');
+  await inPhase('lost', SandboxPhase.READY);
+  engine.vanish(id);
+  const lost = await inPhase('lost', SandboxPhase.ERROR);
+  assert.equal(lost.status?.conditions[0]?.reason, 'BackendResourceMissing');
+  await running.client.unary(api.deleteSandbox, { name: 'lost' });
+  await gone('lost');
+});
+
+test('a restart takes unfinished operations up', async () => {
+  const never = (call: string, _: string, signal: AbortSignal) =>
+    ['create', 'stop', 'delete'].includes(call)
+      ? new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      : undefined;
+  const stopping = await create('stopping');
+  const deleting = await create('deleting');
+  await inPhase('stopping', SandboxPhase.READY);
+  await inPhase('deleting', SandboxPhase.READY);
+  engine.before = never;
+  const creating = await create('creating');
+  running.client.unary(api.stopSandbox, { name: 'stopping' }).catch(() => {});
+  await running.client.unary(api.deleteSandbox, { name: 'deleting' });
+  await eventually('all begun', () =>
+    [`create ${creating}`, `stop ${stopping}`, `delete ${deleting}`].every((call) =>
+      engine.calls.includes(call),
+    ),
+  );
+  engine.before = () => {};
+  await restart();
+  await inPhase('creating', SandboxPhase.READY);
+  await inPhase('stopping', SandboxPhase.STOPPED);
+  await gone('deleting');
+  assert.equal(engine.resources.size, 2);
+});
+
+test('a create that was cut off after the engine made the resource is made anew', async () => {
+  engine.before = (call) => {
+    if (call === 'create') throw new Error('crash');
+  };
+  const id = await create('half');
+  await inPhase('half', SandboxPhase.ERROR);
+  assert.equal(engine.resources.get(id)?.runs, 0);
+  await running.client.unary(api.deleteSandbox, { name: 'half' });
+  await gone('half');
+  assert.equal(engine.resources.size, 0);
+});
+
+test('after a restart of the host idle sandboxes run again and others keep their exit code', async () => {
+  const idle = await create('idle');
+  const work = await create('work', ['work']);
+  const stopped = await create('stopped');
+  for (const name of ['idle', 'work', 'stopped']) await inPhase(name, SandboxPhase.READY);
+  await running.client.unary(api.stopSandbox, { name: 'stopped' });
+  await running.close();
+  for (const id of [idle, work]) engine.exit(id, 137);
+  await start();
+  const again = await eventually('idle runs again', async () =>
+    engine.resources.get(idle)?.runs === 2 ? inPhase('idle', SandboxPhase.READY) : undefined,
+  );
+  assert.equal(again.status?.exitCode, undefined);
+  const ended = await inPhase('work', SandboxPhase.ERROR);
+  assert.equal(ended.status?.exitCode, 137);
+  assert.equal((await get('stopped'))?.status?.phase, SandboxPhase.STOPPED);
+  assert.equal(engine.resources.get(stopped)?.runs, 1);
+});
+
+test('a stray is reported and left alone; one with a tombstone is collected', async () => {
+  const id = await create('one');
+  await inPhase('one', SandboxPhase.READY);
+  const resource = engine.resources.get(id);
+  assert.ok(resource);
+  await running.client.unary(api.deleteSandbox, { name: 'one' });
+  await gone('one');
+  engine.resources.set(id, resource);
+  const strayId = '6a1f0000-0000-4000-8000-000000000000';
+  engine.resources.set(strayId, { ...resource, sandbox: { ...resource.sandbox, id: strayId } });
+  engine.breakWatches();
+  await eventually('tombstoned resource collected', () => !engine.resources.has(id));
+  assert.ok(engine.resources.has(strayId));
+});
+
+test('a broken watch makes the driver failed, then ready, and what was missed is made up for', async () => {
+  const id = await create('one', ['work']);
+  await inPhase('one', SandboxPhase.READY);
+  engine.before = (call) => {
+    if (call === 'watch') throw new OpenShellError(Code.UNAVAILABLE, 'the engine is away');
+  };
+  engine.breakWatches();
+  await eventually('driver failed', async () => {
+    const { computeDrivers } = await running.client.unary(api.getGatewayInfo, {});
+    return computeDrivers.length === 0;
+  });
+  engine.exit(id, 3);
+  assert.equal((await get('one'))?.status?.phase, SandboxPhase.READY);
+  engine.before = () => {};
+  assert.equal((await inPhase('one', SandboxPhase.ERROR)).status?.exitCode, 3);
+});
+
+test("a gateway started without a sandbox's driver shows it as UNKNOWN, refuses to touch it and loses nothing", async () => {
+  await create('one');
+  await inPhase('one', SandboxPhase.READY);
+  await running.close();
+  const other = createFakeEngine();
+  running = await startTestGateway(folder.path, [other.entry('other')]);
+  const shown = await get('one');
+  assert.equal(shown?.status?.phase, SandboxPhase.UNKNOWN);
+  assert.match(shown?.status?.conditions[0]?.message ?? '', /driver 'fake' is not running/);
+  for (const method of [api.stopSandbox, api.startSandbox, api.deleteSandbox] as const) {
+    await assert.rejects(running.client.unary(method as typeof api.stopSandbox, { name: 'one' }), {
+      code: status.FAILED_PRECONDITION,
+    });
+  }
+  await running.close();
+  await start();
+  await inPhase('one', SandboxPhase.READY);
+  assert.equal(engine.resources.size, 1);
+});

@@ -1,0 +1,228 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Condition } from '../../dist/compute/conditions.js';
+import {
+  exitedConditions,
+  runningConditions,
+  startingConditions,
+  suspendedConditions,
+} from '../../dist/compute/conditions.js';
+import type {
+  ComputeDriver,
+  DriverEvent,
+  ExecChunk,
+  ExecSession,
+  ExecSpec,
+  LogLine,
+} from '../../dist/compute/driver.js';
+import type { DriverEntry, ProbeResult } from '../../dist/compute/entry.js';
+import { Code, notFound, OpenShellError, unavailable } from '../../dist/compute/errors.js';
+import type { DriverSandbox, ObservedSandbox, SandboxRef } from '../../dist/compute/sandbox.js';
+
+interface Resource {
+  readonly sandbox: DriverSandbox;
+  conditions: Condition[];
+  runs: number;
+}
+
+/** An engine in memory that outlives gateways, for faults that a real one does not produce on demand. */
+export interface FakeEngine {
+  readonly resources: Map<string, Resource>;
+  readonly calls: string[];
+  /** Asked before each call; may throw or wait. */
+  before: (call: string, id: string, signal: AbortSignal) => Promise<void> | void;
+  probe: () => ProbeResult;
+  /** The main process of a sandbox ends. */
+  exit(id: string, code: number): void;
+  /** The resource is removed behind the gateway's back. */
+  vanish(id: string): void;
+  /** Every open watch breaks. */
+  breakWatches(): void;
+  exec: (ref: SandboxRef, spec: ExecSpec, signal: AbortSignal) => ExecSession;
+  logs: LogLine[];
+  entry(name?: string, autoDetect?: boolean): DriverEntry;
+}
+
+export const createFakeEngine = (): FakeEngine => {
+  const watchers = new Set<{ push(event: DriverEvent): void; fail(error: Error): void }>();
+
+  const shown = (resource: Resource): ObservedSandbox => ({
+    ...resource.sandbox,
+    status: {
+      resourceName: `fake-${resource.sandbox.id}`,
+      instanceId: resource.runs === 0 ? '' : `${resource.sandbox.id}#${resource.runs}`,
+      conditions: resource.conditions,
+      deleting: false,
+    },
+  });
+
+  const emit = (event: DriverEvent) => {
+    for (const watcher of watchers) watcher.push(event);
+  };
+
+  const set = (resource: Resource, conditions: Condition[]) => {
+    resource.conditions = conditions;
+    emit({ type: 'sandbox', sandbox: shown(resource) });
+  };
+
+  const run = (resource: Resource) => {
+    resource.runs++;
+    set(resource, runningConditions());
+    const [program, code] = resource.sandbox.spec.command;
+    if (program === 'exit') set(resource, exitedConditions(Number(code)));
+  };
+
+  const engine: FakeEngine = {
+    resources: new Map(),
+    calls: [],
+    before: () => {},
+    probe: () => ({ state: 'ready', endpoint: 'memory', engineVersion: '1.0' }),
+    exit: (id, code) => set(mustGet(id), exitedConditions(code)),
+    vanish(id) {
+      engine.resources.delete(id);
+      emit({ type: 'deleted', id });
+    },
+    breakWatches() {
+      for (const watcher of watchers) watcher.fail(unavailable('the fake engine went away'));
+    },
+    exec: () => {
+      throw new OpenShellError(Code.UNIMPLEMENTED, 'this test set no exec');
+    },
+    logs: [],
+    entry: (name = 'fake', autoDetect = true) => ({
+      name,
+      marker: `MARKER:${name}`,
+      autoDetect,
+      settings: {},
+      probe: async () => engine.probe(),
+      load: async () => ({ createDriver: async () => driver(name) }),
+    }),
+  };
+
+  const mustGet = (id: string): Resource => {
+    const resource = engine.resources.get(id);
+    if (resource === undefined) throw notFound(`no resource of sandbox ${id}`);
+    return resource;
+  };
+
+  const call = async (name: string, id: string, signal: AbortSignal) => {
+    engine.calls.push(`${name} ${id}`);
+    await engine.before(name, id, signal);
+    signal.throwIfAborted();
+  };
+
+  const driver = (name: string): ComputeDriver => ({
+    name,
+    access: {
+      capabilities: { tty: true, logs: true },
+      async exec(ref, spec, { signal }) {
+        await call('exec', ref.id, signal);
+        return engine.exec(ref, spec, signal);
+      },
+      async *logs(ref, { tail, follow, signal }) {
+        mustGet(ref.id);
+        yield* tail === undefined ? engine.logs : engine.logs.slice(-tail);
+        if (follow) await sleep(3_600_000, undefined, { signal, ref: false }).catch(() => {});
+      },
+    },
+    capabilities: async () => ({
+      driverName: name,
+      driverVersion: '1.0',
+      defaultImage: '',
+      gatewayManagesLifecycle: true,
+      resources: { cpuLimit: true, memoryLimit: true, gpuDefault: false, gpuCount: false },
+    }),
+    validateCreate: (sandbox, { signal }) => call('validate', sandbox.id, signal),
+    async create(sandbox, { signal }) {
+      if (engine.resources.has(sandbox.id)) {
+        throw new OpenShellError(Code.ALREADY_EXISTS, `sandbox ${sandbox.id} exists`);
+      }
+      const resource: Resource = {
+        sandbox,
+        conditions: startingConditions('ContainerCreated', 'made, not started'),
+        runs: 0,
+      };
+      engine.resources.set(sandbox.id, resource);
+      try {
+        await call('create', sandbox.id, signal);
+      } catch (error) {
+        if (!(error instanceof Error && error.message === 'crash')) engine.resources.delete(sandbox.id);
+        throw error;
+      }
+      run(resource);
+    },
+    async get(ref, { signal }) {
+      await call('get', ref.id, signal);
+      const resource = engine.resources.get(ref.id);
+      return resource === undefined ? undefined : shown(resource);
+    },
+    async list({ signal }) {
+      await call('list', '', signal);
+      return [...engine.resources.values()].map(shown);
+    },
+    async stop(ref, { signal }) {
+      await call('stop', ref.id, signal);
+      set(mustGet(ref.id), suspendedConditions());
+    },
+    async start(ref, { signal }) {
+      await call('start', ref.id, signal);
+      run(mustGet(ref.id));
+    },
+    async delete(ref, { signal }) {
+      await call('delete', ref.id, signal);
+      const existed = engine.resources.delete(ref.id);
+      if (existed) emit({ type: 'deleted', id: ref.id });
+      return existed;
+    },
+    async *watch({ signal }) {
+      const queue: DriverEvent[] = [];
+      let failure: Error | undefined;
+      let wake = () => {};
+      const watcher = {
+        push(event: DriverEvent) {
+          queue.push(event);
+          wake();
+        },
+        fail(error: Error) {
+          failure = error;
+          wake();
+        },
+      };
+      await call('watch', '', signal);
+      watchers.add(watcher);
+      const onAbort = () => wake();
+      signal.addEventListener('abort', onAbort);
+      try {
+        for (const resource of engine.resources.values()) yield { type: 'sandbox', sandbox: shown(resource) };
+        yield { type: 'synced' };
+        while (!signal.aborted) {
+          const event = queue.shift();
+          if (event !== undefined) {
+            yield event;
+          } else if (failure !== undefined) {
+            throw failure;
+          } else {
+            await new Promise<void>((resolve) => {
+              wake = resolve;
+            });
+          }
+        }
+      } finally {
+        watchers.delete(watcher);
+        signal.removeEventListener('abort', onAbort);
+      }
+    },
+    close: async () => {},
+  });
+
+  return engine;
+};
+
+/** An exec that prints what it is given and ends with `code`. */
+export const printing = (chunks: readonly ExecChunk[], code: number): ExecSession => ({
+  output: (async function* () {
+    yield* chunks;
+  })(),
+  stdin: undefined,
+  resize: async () => {},
+  exitCode: Promise.resolve(code),
+});

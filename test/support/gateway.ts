@@ -1,0 +1,62 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { credentials } from '@grpc/grpc-js';
+import type { DriverEntry } from '../../dist/compute/entry.js';
+import { silentLogger } from '../../dist/compute/log.js';
+import { type Gateway, type GatewayOptions, startGateway } from '../../dist/gateway/gateway.js';
+import { createSandboxLog } from '../../dist/gateway/sandbox-log.js';
+import { openStore } from '../../dist/store/sqlite/open-store.js';
+import { createWireClient, type WireClient } from '../../dist/wire/client.js';
+
+export interface TestGateway {
+  readonly gateway: Gateway;
+  readonly client: WireClient;
+  close(): Promise<void>;
+}
+
+export const tempFolder = async (): Promise<{ path: string; remove(): Promise<void> }> => {
+  const path = await mkdtemp(join(tmpdir(), 'openshell-test-'));
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+};
+
+/** A gateway in this process, on a free port, with its store in `folder`. */
+export const startTestGateway = async (
+  folder: string,
+  drivers: readonly DriverEntry[],
+  options: Partial<GatewayOptions> = {},
+): Promise<TestGateway> => {
+  const gateway = await startGateway({
+    version: '0.0.0-test',
+    flavor: { name: 'test', drivers, telemetry: undefined },
+    bindAddress: '127.0.0.1:0',
+    healthBindAddress: undefined,
+    metricsBindAddress: undefined,
+    tls: undefined,
+    auth: { mutualTls: false, allowUnauthenticated: false },
+    computeDrivers: [],
+    driverSettings: () => ({}),
+    externalDrivers: new Map(),
+    connectExternal: undefined,
+    sandboxNamespace: 'default',
+    defaultImage: 'test:1',
+    gatewayId: undefined,
+    stateDir: join(folder, 'drivers'),
+    env: {},
+    openStore: () => openStore({ path: join(folder, 'openshell.db') }),
+    telemetry: undefined,
+    log: silentLogger,
+    sandboxLog: createSandboxLog(),
+    signal: new AbortController().signal,
+    ...options,
+  });
+  const client = createWireClient(gateway.address, credentials.createInsecure());
+  return {
+    gateway,
+    client,
+    async close() {
+      client.close();
+      await gateway.close(0);
+    },
+  };
+};
