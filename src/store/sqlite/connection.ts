@@ -1,6 +1,7 @@
 import { unavailable } from '../../compute/errors.js';
 import type { SqliteDatabase, SqliteStatement, SqlRow, SqlValue } from './engine.js';
 import { storeError } from './errors.js';
+import { closeDatabase } from './open-database.js';
 
 /** SQL as the rooms of the store run it; statements are prepared once. */
 export interface Sql {
@@ -29,16 +30,6 @@ interface Job {
 
 /** How many writes share one fsync at most. */
 const MAX_BATCH = 64;
-
-/**
- * Leaves one file without a log beside it, and gives the lock up: @photostructure/sqlite keeps a closed database
- * open until its statements are collected as garbage.
- */
-const SETTLE = `
-  PRAGMA journal_mode = DELETE;
-  PRAGMA locking_mode = NORMAL;
-  SELECT count(*) FROM meta;
-`;
 
 const preparedSql = (database: SqliteDatabase): Sql => {
   const statements = new Map<string, SqliteStatement>();
@@ -125,8 +116,7 @@ export const connect = (database: SqliteDatabase, path: string): Connection => {
       if (closed) return;
       closed = true;
       flush();
-      database.exec(SETTLE);
-      database.close();
+      closeDatabase(database);
     },
   };
 };

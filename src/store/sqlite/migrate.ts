@@ -2,18 +2,17 @@ import { failedPrecondition } from '../../compute/errors.js';
 import type { SqliteDatabase } from './engine.js';
 import { APPLICATION_ID, MIGRATIONS } from './schema.js';
 
-const pragma = (database: SqliteDatabase, name: string): number =>
-  Number(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
+const read = (database: SqliteDatabase, sql: string): number =>
+  Number(Object.values(database.prepare(sql).get() ?? {})[0]);
 
 /**
- * Brings the schema to the newest version, all steps or none. FAILED_PRECONDITION when the file is another
- * program's, or was written by a newer gateway.
+ * The file's schema version, 0 for an empty one. FAILED_PRECONDITION when the file is another program's, or was
+ * written by a newer gateway; it is then left as it is.
  */
-export const migrate = (database: SqliteDatabase, path: string): void => {
-  const version = pragma(database, 'user_version');
-  const isOurs = pragma(database, 'application_id') === APPLICATION_ID;
-  const tables = database.prepare('SELECT count(*) AS count FROM sqlite_schema').get()?.count;
-  if (!isOurs && (version !== 0 || tables !== 0)) {
+export const schemaVersion = (database: SqliteDatabase, path: string): number => {
+  const version = read(database, 'PRAGMA user_version');
+  const isOurs = read(database, 'PRAGMA application_id') === APPLICATION_ID;
+  if (!isOurs && (version !== 0 || read(database, 'SELECT count(*) FROM sqlite_schema') !== 0)) {
     throw failedPrecondition(`${path} is a database of another program`, {
       reason: 'StoreForeign',
       hint: 'give the gateway a file of its own',
@@ -28,11 +27,15 @@ export const migrate = (database: SqliteDatabase, path: string): void => {
       },
     );
   }
+  return version;
+};
+
+/** Brings the schema from `version` to the newest one, all steps or none. */
+export const migrate = (database: SqliteDatabase, version: number): void => {
   if (version === MIGRATIONS.length) return;
-  const steps = MIGRATIONS.slice(version).join('\n');
   database.exec(`
     BEGIN IMMEDIATE;
-    ${steps}
+    ${MIGRATIONS.slice(version).join('\n')}
     PRAGMA application_id = ${APPLICATION_ID};
     PRAGMA user_version = ${MIGRATIONS.length};
     COMMIT;

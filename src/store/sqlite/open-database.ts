@@ -2,21 +2,26 @@ import { chmod, mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { loadSqlite, type SqliteDatabase } from './engine.js';
 import { corruptError, storeError } from './errors.js';
-import { migrate } from './migrate.js';
+import { migrate, schemaVersion } from './migrate.js';
 
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 
 /**
- * EXCLUSIVE before WAL: the file stays locked until it is closed or the process is gone, and no shared memory is
- * needed. WAL was chosen by measurement: one fsync a commit, a third of a rollback journal's time (docs/store.md).
+ * Before WAL: so the file stays locked until it is closed or the process is gone, and needs no shared memory.
+ * WAL was chosen by measurement: one fsync a commit, where a rollback journal takes several (docs/store.md).
  */
+const LOCK = 'PRAGMA locking_mode = EXCLUSIVE';
 const SETTINGS = `
-  PRAGMA locking_mode = EXCLUSIVE;
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   PRAGMA foreign_keys = ON;
   PRAGMA journal_size_limit = 8388608;
+`;
+const UNLOCK = `
+  PRAGMA journal_mode = DELETE;
+  PRAGMA locking_mode = NORMAL;
+  SELECT count(*) FROM sqlite_schema;
 `;
 
 /** Makes the file for its owner alone, or takes other people's access away from one that is there. */
@@ -36,6 +41,19 @@ const check = (database: SqliteDatabase, path: string): void => {
   if (finding !== 'ok') throw corruptError(path, String(finding));
 };
 
+/**
+ * Leaves one plain file. The lock is given back before closing, because @photostructure/sqlite closes for good
+ * only when the last prepared statement was collected as garbage.
+ */
+export const closeDatabase = (database: SqliteDatabase): void => {
+  try {
+    database.exec(UNLOCK);
+  } catch {
+    // A full or broken disk: what was committed stands in the WAL file, and the next start reads it from there.
+  }
+  database.close();
+};
+
 /** The database at `path`, made if need be, locked for this process, sound, and of the newest schema. */
 export const openDatabase = async (path: string): Promise<SqliteDatabase> => {
   const { DatabaseSync } = await loadSqlite();
@@ -43,12 +61,14 @@ export const openDatabase = async (path: string): Promise<SqliteDatabase> => {
   try {
     await prepareFile(path);
     database = new DatabaseSync(path);
+    database.exec(LOCK);
+    const version = schemaVersion(database, path);
     database.exec(SETTINGS);
     check(database, path);
-    migrate(database, path);
+    migrate(database, version);
     return database;
   } catch (error) {
-    database?.close();
+    if (database !== undefined) closeDatabase(database);
     throw storeError(error, path);
   }
 };

@@ -1,0 +1,100 @@
+import type { SandboxRecord, Tombstone, WorkspaceRecord } from '../../dist/store/model.js';
+import type { LabelSelector, Page, Store } from '../../dist/store/store.js';
+
+const fail = (code: string): never => {
+  throw new Error(code);
+};
+
+const byAge = (a: { createdAtMs: number; name: string; id: string }, b: typeof a): number =>
+  a.createdAtMs - b.createdAtMs || (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id < b.id ? -1 : 1);
+
+const matches = (labels: Readonly<Record<string, string>>, selector: LabelSelector | undefined): boolean =>
+  [...(selector ?? [])].every(([key, value]) => labels[key] === value);
+
+const cut = <T>(rows: T[], page: Page | undefined): T[] =>
+  page === undefined ? rows : rows.slice(page.offset, page.offset + page.limit);
+
+/** The store as one would explain it: what the real one is compared with. Errors carry the code's name. */
+export const createMemoryStore = (): Store => {
+  const sandboxes = new Map<string, SandboxRecord>();
+  const workspaces = new Map<string, WorkspaceRecord>();
+  const tombstones = new Map<string, Tombstone>();
+  const meta = new Map<string, string>();
+  const inWorkspace = (name: string) => [...sandboxes.values()].filter((row) => row.workspace === name);
+  return {
+    async insertSandbox(given) {
+      if (!workspaces.has(given.workspace)) fail('NOT_FOUND');
+      const isTaken = inWorkspace(given.workspace).some((row) => row.name === given.name);
+      if (isTaken || sandboxes.has(given.id)) fail('ALREADY_EXISTS');
+      const record = { ...given, resourceVersion: 1 };
+      sandboxes.set(given.id, record);
+      return record;
+    },
+    getSandbox: async (id) => sandboxes.get(id),
+    findSandbox: async (workspace, name) => inWorkspace(workspace).find((row) => row.name === name),
+    async listSandboxes(query) {
+      const rows = [...sandboxes.values()]
+        .filter((row) => query.workspace === undefined || row.workspace === query.workspace)
+        .filter((row) => query.driver === undefined || row.driver === query.driver)
+        .filter((row) => matches(row.labels, query.selector));
+      return cut(rows.sort(byAge), query.page);
+    },
+    async countSandboxes() {
+      const counts = new Map<string, { driver: string; phase: string; count: number }>();
+      for (const { driver, phase } of sandboxes.values()) {
+        const key = `${driver} ${phase}`;
+        counts.set(key, { driver, phase, count: (counts.get(key)?.count ?? 0) + 1 });
+      }
+      return [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
+    },
+    async updateSandbox(id, expectedVersion, change) {
+      const current = sandboxes.get(id) ?? fail('NOT_FOUND');
+      if (current.resourceVersion !== expectedVersion) fail('ABORTED');
+      const changed = { ...current, ...change, resourceVersion: current.resourceVersion + 1 };
+      sandboxes.set(id, changed);
+      return changed;
+    },
+    async removeSandbox(id, deletedAtMs) {
+      const row = sandboxes.get(id);
+      if (row === undefined) return false;
+      sandboxes.delete(id);
+      tombstones.set(id, { sandboxId: id, driver: row.driver, deletedAtMs });
+      return true;
+    },
+    async insertWorkspace(given) {
+      if (workspaces.has(given.name)) fail('ALREADY_EXISTS');
+      const record = { ...given, resourceVersion: 1 };
+      workspaces.set(given.name, record);
+      return record;
+    },
+    findWorkspace: async (name) => workspaces.get(name),
+    listWorkspaces: async (query) =>
+      cut(
+        [...workspaces.values()].filter((row) => matches(row.labels, query.selector)).sort(byAge),
+        query.page,
+      ),
+    async updateWorkspace(id, expectedVersion, change) {
+      const current = [...workspaces.values()].find((row) => row.id === id) ?? fail('NOT_FOUND');
+      if (current.resourceVersion !== expectedVersion) fail('ABORTED');
+      const changed = { ...current, ...change, resourceVersion: current.resourceVersion + 1 };
+      workspaces.set(current.name, changed);
+      return changed;
+    },
+    async removeWorkspace(name) {
+      if (inWorkspace(name).length > 0) fail('FAILED_PRECONDITION');
+      return workspaces.delete(name);
+    },
+    getTombstone: async (sandboxId) => tombstones.get(sandboxId),
+    async pruneTombstones(deletedBeforeMs) {
+      const old = [...tombstones.values()].filter((stone) => stone.deletedAtMs < deletedBeforeMs);
+      for (const stone of old) tombstones.delete(stone.sandboxId);
+      return old.length;
+    },
+    getMeta: async (key) => meta.get(key),
+    async setMeta(key, value) {
+      meta.set(key, value);
+    },
+    async ping() {},
+    async close() {},
+  };
+};
