@@ -1,0 +1,128 @@
+import type { ComputeDriver, LogOptions, SandboxAccess } from '../../compute/driver.js';
+import type { DriverContext } from '../../compute/entry.js';
+import { failedPrecondition, notFound } from '../../compute/errors.js';
+import type { ObservedSandbox, SandboxRef } from '../../compute/sandbox.js';
+import { startExec } from './exec.js';
+import { createLifecycle } from './lifecycle.js';
+import { readLogs } from './logs.js';
+import { createNames, type Place, type WorkspaceMode } from './names.js';
+import { createNamespaces } from './namespaces.js';
+import type { Pod } from './objects.js';
+import { observeObjects } from './observed.js';
+import { encodePod, planSandbox } from './pod.js';
+import { isMissing, type Objects } from './pod-status.js';
+import { serverVersion } from './probe.js';
+import { createResources } from './resources.js';
+import type { Rest } from './rest.js';
+import type { KubernetesSettings } from './settings.js';
+import { watchSandboxes } from './watch.js';
+
+/** Sandboxes as Pods of the cluster that `rest` talks to. */
+export const createKubernetesDriver = (context: DriverContext, rest: Rest): ComputeDriver => {
+  const settings = context.settings as KubernetesSettings;
+  const { gatewayId, log } = context;
+  const owner = { gatewayId, version: context.version };
+  const names = createNames({
+    gatewayId,
+    mode: settings.workspace_mode as WorkspaceMode,
+    namespace: settings.namespace,
+  });
+  const resources = createResources({ rest, names, gatewayId });
+  const namespaces = createNamespaces({ rest, names, gatewayId, networkPolicy: settings.network_policy });
+  const plan = (sandbox: Parameters<ComputeDriver['create']>[0]) =>
+    planSandbox(sandbox, names.placeOf(sandbox), owner, settings);
+  const lifecycle = createLifecycle({
+    resources,
+    namespaces,
+    plan,
+    stopTimeoutMs: settings.stop_timeout_secs * 1000,
+    log,
+  });
+  const observe = (objects: Objects) =>
+    observeObjects(objects, { scheduleTimeoutMs: settings.schedule_timeout_secs * 1000, now: Date.now });
+
+  /** Pods and claims are read one after the other: a sandbox without its Pod is looked at again as a whole. */
+  const observeSure = async (objects: Objects, signal: AbortSignal): Promise<ObservedSandbox | undefined> => {
+    const seen = observe(objects);
+    if (!isMissing(seen)) return seen;
+    const again = await resources.find(seen, signal);
+    return isThere(again) ? observe(again) : undefined;
+  };
+
+  const podOf = async (ref: SandboxRef, signal: AbortSignal): Promise<Pod> => {
+    const { pod, claim } = await resources.find(ref, signal);
+    if (pod !== undefined) return pod;
+    if (claim === undefined) throw notFound(`sandbox '${ref.name || ref.id}' does not exist in the cluster`);
+    throw notRunning(ref);
+  };
+
+  const access: SandboxAccess = {
+    capabilities: { tty: true, logs: true },
+    async exec(ref, spec, { signal }) {
+      const pod = await podOf(ref, signal);
+      if (observe({ pod, claim: undefined }).status.conditions[0]?.status !== 'True') throw notRunning(ref);
+      return startExec({
+        rest,
+        place: placeOf(pod),
+        spec,
+        workspacePath: settings.workspace_path,
+        signal,
+        timeoutMs: settings.api_timeout_secs * 1000,
+        log: log.child({ sandbox_id: ref.id }),
+      });
+    },
+    async *logs(ref: SandboxRef, options: LogOptions) {
+      const { pod, claim } = await resources.find(ref, options.signal);
+      if (pod !== undefined) yield* readLogs(rest, placeOf(pod), options);
+      else if (claim === undefined)
+        throw notFound(`sandbox '${ref.name || ref.id}' does not exist in the cluster`);
+    },
+  };
+
+  return {
+    name: 'kubernetes',
+    access,
+    async capabilities({ signal }) {
+      const version = await serverVersion(rest, signal);
+      return {
+        driverName: 'kubernetes',
+        driverVersion: version.gitVersion.replace(/^v/, ''),
+        defaultImage: settings.default_image,
+        gatewayManagesLifecycle: false,
+        resources: { cpuLimit: true, memoryLimit: true, gpuDefault: true, gpuCount: true },
+      };
+    },
+    async validateCreate(sandbox) {
+      encodePod(plan(sandbox).pod);
+    },
+    create: (sandbox, { signal }) => lifecycle.create(sandbox, signal),
+    async get(ref, { signal }) {
+      const objects = await resources.find(ref, signal);
+      return isThere(objects) ? observeSure(objects, signal) : undefined;
+    },
+    async list({ signal }) {
+      const all = [...(await resources.listAll(signal)).values()];
+      const seen = await Promise.all(all.map((objects) => observeSure(objects, signal)));
+      return seen.filter((sandbox) => sandbox !== undefined);
+    },
+    stop: (ref, { signal }) => lifecycle.stop(ref, signal),
+    start: (ref, { signal }) => lifecycle.start(ref, signal),
+    delete: (ref, { signal }) => lifecycle.delete(ref, signal),
+    watch: ({ signal }) => watchSandboxes({ rest, names, find: resources.find, observe, signal, log }),
+    ensureWorkspace: (workspace, { signal }) => namespaces.ensure(workspace, signal),
+    deleteWorkspace: (workspace, { signal }) => namespaces.remove(workspace, signal),
+    async close() {
+      rest.close();
+    },
+  };
+};
+
+const isThere = ({ pod, claim }: Objects): boolean => pod !== undefined || claim !== undefined;
+
+const placeOf = ({ metadata }: Pod): Place => ({ namespace: metadata.namespace ?? '', name: metadata.name });
+
+const notRunning = (ref: SandboxRef) =>
+  failedPrecondition(`sandbox '${ref.name || ref.id}' does not run`, {
+    reason: 'NotRunning',
+    hint: 'start it, or wait until it is ready',
+  });

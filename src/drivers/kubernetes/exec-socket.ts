@@ -1,0 +1,150 @@
+import { WebSocket } from 'ws';
+import { Code, invalidArgument, OpenShellError, unavailable } from '../../compute/errors.js';
+import { connectionLost, fromStatus } from './api-errors.js';
+import type { Place } from './names.js';
+import type { Status } from './objects.js';
+import { type Query, type Rest, url } from './rest.js';
+
+/** Numbers of the streams that share an exec's connection. */
+export const CHANNEL = { stdin: 0, stdout: 1, stderr: 2, status: 3, resize: 4, close: 255 } as const;
+
+/** v5 can close stdin alone; older servers speak v4. */
+const PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
+const PING_EVERY_MS = 25_000;
+
+export interface ExecSocket {
+  /** False on servers before Kubernetes 1.30. */
+  readonly canCloseStdin: boolean;
+  send(channel: number, data: Uint8Array, done?: (error?: Error | null) => void): void;
+  pause(): void;
+  resume(): void;
+  close(): void;
+}
+
+export interface ExecSocketHandlers {
+  data(channel: number, data: Uint8Array): void;
+  /** Once, at the end. `status` undefined: the connection ended without one. */
+  closed(status: Status | undefined): void;
+}
+
+export interface OpenExec {
+  readonly rest: Rest;
+  readonly place: Place;
+  readonly query: Query;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly handlers: ExecSocketHandlers;
+}
+
+/** Opens the connection. Throws what the API server says when it refuses. */
+export const openExec = async (options: OpenExec): Promise<ExecSocket> => {
+  const { rest, place, query, handlers } = options;
+  const target = url(rest.server, `/api/v1/namespaces/${place.namespace}/pods/${place.name}/exec`, query);
+  target.protocol = target.protocol === 'http:' ? 'ws:' : 'wss:';
+  const { agent, headers } = await rest.access();
+  options.signal.throwIfAborted();
+  const socket = new WebSocket(target, PROTOCOLS, {
+    agent,
+    headers: { ...headers, 'User-Agent': 'openshell-gateway' },
+    handshakeTimeout: options.timeoutMs,
+    perMessageDeflate: false,
+    maxPayload: 64 * 1024 * 1024,
+  });
+  const abort = () => socket.terminate();
+  options.signal.addEventListener('abort', abort, { once: true });
+  try {
+    await opened(socket, rest.server, `exec in pod '${place.name}' in '${place.namespace}'`);
+  } catch (error) {
+    options.signal.throwIfAborted();
+    throw error;
+  } finally {
+    options.signal.removeEventListener('abort', abort);
+  }
+  return attach(socket, handlers);
+};
+
+const opened = (socket: WebSocket, server: URL, what: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    socket.once('open', resolve);
+    socket.once('error', (error) => reject(connectionLost(server, error)));
+    socket.once('unexpected-response', (_request, response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', (error) => reject(connectionLost(server, error)));
+      response.on('end', () => {
+        reject(fromStatus(response.statusCode ?? 0, Buffer.concat(chunks).toString('utf8'), what));
+        socket.terminate();
+      });
+    });
+  });
+
+const attach = (socket: WebSocket, handlers: ExecSocketHandlers): ExecSocket => {
+  let status: Status | undefined;
+  let alive = true;
+  const pings = setInterval(() => {
+    // A connection that is held back reads no pong either.
+    if (!alive && !socket.isPaused) return socket.terminate();
+    alive = socket.isPaused;
+    socket.ping();
+  }, PING_EVERY_MS);
+  pings.unref();
+
+  const heard = () => {
+    alive = true;
+  };
+  socket.on('pong', heard);
+  socket.on('message', (message: Buffer) => {
+    heard();
+    const channel = message[0];
+    if (channel === undefined || channel === CHANNEL.close) return;
+    const data = message.subarray(1);
+    if (channel === CHANNEL.status) status = parse(data);
+    else if (data.length > 0) handlers.data(channel, data);
+  });
+  // An error is always followed by the close, which carries what is known.
+  socket.on('error', () => {});
+  socket.once('close', () => {
+    clearInterval(pings);
+    handlers.closed(status);
+  });
+
+  return {
+    canCloseStdin: socket.protocol === PROTOCOLS[0],
+    send(channel, data, done) {
+      const frame = Buffer.allocUnsafe(data.length + 1);
+      frame[0] = channel;
+      frame.set(data, 1);
+      socket.send(frame, (error) => done?.(error ?? null));
+    },
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
+    close() {
+      socket.resume();
+      socket.terminate();
+    },
+  };
+};
+
+const parse = (data: Buffer): Status => {
+  try {
+    return JSON.parse(data.toString('utf8')) as Status;
+  } catch {
+    return { status: 'Failure', message: data.toString('utf8') };
+  }
+};
+
+/** The exit code that an exec's last frame tells, or why there is none. */
+export const exitCodeOf = (status: Status | undefined): number | OpenShellError => {
+  if (status === undefined)
+    return unavailable('the cluster lost the command before it told its exit code', { reason: 'ExecLost' });
+  if (status.status === 'Success') return 0;
+  const cause = status.details?.causes?.find((one) => one.reason === 'ExitCode');
+  const code = Number(cause?.message);
+  if (cause !== undefined && Number.isInteger(code)) return code;
+  const said = status.message ?? 'no details';
+  const program =
+    /exec: "([^"]*)": (?:stat .*no such file|executable file not found|.*permission denied)/.exec(said);
+  return program === null
+    ? new OpenShellError(Code.INTERNAL, `the command could not be run: ${said}`, { reason: 'ExecFailed' })
+    : invalidArgument(`command: there is no program '${program[1]}' in the sandbox`, { field: 'command' });
+};

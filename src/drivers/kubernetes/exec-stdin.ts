@@ -1,0 +1,32 @@
+import { Writable } from 'node:stream';
+import { failedPrecondition } from '../../compute/errors.js';
+import { CHANNEL, type ExecSocket } from './exec-socket.js';
+
+const CHUNK_BYTES = 64 * 1024;
+
+/** Writes to the command's standard input. What comes after its end is dropped: the exit code tells the story. */
+export const createExecStdin = (socket: ExecSocket): Writable =>
+  new Writable({
+    write(chunk: Uint8Array, _encoding, done) {
+      const sendFrom = (offset: number) => {
+        if (offset >= chunk.length) return done();
+        socket.send(CHANNEL.stdin, chunk.subarray(offset, offset + CHUNK_BYTES), (error) => {
+          if (error) done();
+          else sendFrom(offset + CHUNK_BYTES);
+        });
+      };
+      sendFrom(0);
+    },
+    final(done) {
+      if (socket.canCloseStdin) {
+        socket.send(CHANNEL.close, Uint8Array.of(CHANNEL.stdin), () => done());
+        return;
+      }
+      done(
+        failedPrecondition('this cluster cannot close the standard input of a command', {
+          reason: 'StdinNeverEnds',
+          hint: 'use Kubernetes 1.30 or newer, or give the command a timeout',
+        }),
+      );
+    },
+  });

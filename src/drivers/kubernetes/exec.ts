@@ -1,0 +1,192 @@
+import { randomUUID } from 'node:crypto';
+import type { ExecSession, ExecSpec, TerminalSize } from '../../compute/driver.js';
+import { Code, failedPrecondition, invalidArgument, OpenShellError } from '../../compute/errors.js';
+import type { Logger } from '../../compute/log.js';
+import { createGreetingReader, execCommand, type Greeting } from './exec-command.js';
+import { endExec } from './exec-end.js';
+import { createExecOutput } from './exec-output.js';
+import { CHANNEL, type ExecSocket, exitCodeOf, openExec } from './exec-socket.js';
+import { createExecStdin } from './exec-stdin.js';
+import { CONTAINER, type Place } from './names.js';
+import type { Rest } from './rest.js';
+
+export interface ExecOptions {
+  readonly rest: Rest;
+  readonly place: Place;
+  readonly spec: ExecSpec;
+  readonly workspacePath: string;
+  readonly signal: AbortSignal;
+  /** For the connection to stand. */
+  readonly timeoutMs: number;
+  readonly log: Logger;
+}
+
+/** The exit code that tells of a timeout. */
+const TIMED_OUT = 124;
+
+/** Starts a command in a Pod's container and resolves when the program runs. */
+export const startExec = async (options: ExecOptions): Promise<ExecSession> => {
+  const { spec } = options;
+  for (const key of Object.keys(spec.environment)) {
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key))
+      throw invalidArgument(`environment: '${key}' is not the name of a variable`, { field: 'environment' });
+  }
+  try {
+    return await begin(options, randomUUID());
+  } catch (error) {
+    if (!lacksShell(error)) throw error;
+    if (spec.timeoutMs > 0 || Object.keys(spec.environment).length > 0 || spec.workdir !== '')
+      throw failedPrecondition(
+        'the image has no /bin/sh, without which a command has no timeout, directory or variables of its own',
+        { reason: 'NoShell', hint: 'leave them out, or use an image with a /bin/sh' },
+      );
+    return begin(options, undefined);
+  }
+};
+
+/** `execId` undefined: the command runs as it is, without a shell that would announce and mark it. */
+const begin = async (options: ExecOptions, execId: string | undefined): Promise<ExecSession> => {
+  const { rest, place, spec, signal, log } = options;
+  const reader = execId === undefined ? undefined : createGreetingReader(execId);
+  // The shell speaks on stderr, which a terminal makes one with stdout.
+  const greetingChannel = spec.tty ? CHANNEL.stdout : CHANNEL.stderr;
+  const output = createExecOutput({ pause: () => socket.pause(), resume: () => socket.resume() });
+  const ended = createOutcome<number | OpenShellError>();
+  const greeted = createOutcome<Greeting | undefined>();
+  if (reader === undefined) greeted.settle('ok');
+
+  const socket: ExecSocket = await openExec({
+    rest,
+    place,
+    query: {
+      container: CONTAINER,
+      command:
+        execId === undefined
+          ? spec.command
+          : execCommand({
+              execId,
+              workdir: spec.workdir || options.workspacePath,
+              environment: spec.environment,
+              command: spec.command,
+            }),
+      stdin: spec.stdin,
+      stdout: true,
+      stderr: !spec.tty,
+      tty: spec.tty,
+    },
+    timeoutMs: options.timeoutMs,
+    signal,
+    handlers: {
+      data(channel, data) {
+        let own = data;
+        if (reader !== undefined && !greeted.settled && channel === greetingChannel) {
+          const { greeting, rest: after } = reader.take(data);
+          if (greeting !== undefined) greeted.settle(greeting);
+          own = after;
+        }
+        if (own.length > 0)
+          output.push({ stream: channel === CHANNEL.stderr ? 'stderr' : 'stdout', data: own });
+      },
+      closed(status) {
+        ended.settle(exitCodeOf(status));
+        greeted.settle(undefined);
+        output.end();
+      },
+    },
+  });
+  const resize = (size: TerminalSize) =>
+    socket.send(CHANNEL.resize, Buffer.from(JSON.stringify({ Width: size.cols, Height: size.rows })));
+  if (spec.tty && spec.size !== undefined) resize(spec.size);
+
+  let cut: 'aborted' | 'timed out' | undefined;
+  const end = async (why: typeof cut): Promise<void> => {
+    if (ended.settled || cut !== undefined) return;
+    cut = why;
+    output.release();
+    if (execId !== undefined) await endExec({ rest, place, execId, ended: ended.promise, log });
+    else
+      log.warn(`a command was left behind in Pod '${place.name}': its image has no /bin/sh to end it with`);
+    socket.close();
+  };
+  const abort = () => void end('aborted');
+  const timer = spec.timeoutMs > 0 ? setTimeout(() => void end('timed out'), spec.timeoutMs) : undefined;
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+
+  const finish = async (): Promise<number> => {
+    const result = await ended.promise;
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
+    if (cut === undefined && execId !== undefined && isLost(result))
+      void endExec({ rest, place, execId, ended: Promise.resolve(), log });
+    await output.drained;
+    if (cut === 'timed out') return TIMED_OUT;
+    if (cut === 'aborted') throw OpenShellError.from(signal.reason);
+    if (result instanceof OpenShellError) throw result;
+    return result;
+  };
+  const exitCode = finish();
+  exitCode.catch(() => {});
+
+  const greeting = await greeted.promise;
+  if (greeting === undefined) await refuse(await exitCode);
+  else if (greeting !== 'ok') throw missing(greeting, options);
+  return {
+    output,
+    stdin: spec.stdin ? createExecStdin(socket) : undefined,
+    async resize(size) {
+      if (spec.tty) resize(size);
+    },
+    exitCode,
+  };
+};
+
+const refuse = async (exitCode: number): Promise<never> => {
+  if (exitCode === TIMED_OUT)
+    throw new OpenShellError(Code.DEADLINE_EXCEEDED, 'the command did not begin within its timeout');
+  throw new OpenShellError(Code.INTERNAL, `the shell that begins a command ended with code ${exitCode}`, {
+    reason: 'ExecFailed',
+  });
+};
+
+const missing = (greeting: Exclude<Greeting, 'ok'>, { spec, workspacePath }: ExecOptions): OpenShellError =>
+  greeting === 'workdir'
+    ? invalidArgument(`workdir: there is no directory '${spec.workdir || workspacePath}' in the sandbox`, {
+        field: 'workdir',
+      })
+    : invalidArgument(`command: there is no program '${spec.command[0]}' in the sandbox`, {
+        field: 'command',
+      });
+
+const lacksShell = (error: unknown): boolean =>
+  error instanceof OpenShellError &&
+  error.code === Code.INVALID_ARGUMENT &&
+  error.message.includes("'/bin/sh'");
+
+const isLost = (result: unknown): boolean =>
+  result instanceof OpenShellError && result.code === Code.UNAVAILABLE;
+
+interface Outcome<T> {
+  readonly promise: Promise<T>;
+  readonly settled: boolean;
+  settle(value: T): void;
+}
+
+/** A promise that is settled once from outside. */
+const createOutcome = <T>(): Outcome<T> => {
+  let settled = false;
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((done) => {
+    resolve = done;
+  });
+  return {
+    promise,
+    get settled() {
+      return settled;
+    },
+    settle(value) {
+      settled = true;
+      resolve(value);
+    },
+  };
+};

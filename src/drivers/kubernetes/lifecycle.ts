@@ -1,0 +1,172 @@
+import { deadline } from '../../compute/deadline.js';
+import { Code, failedPrecondition, notFound } from '../../compute/errors.js';
+import type { Logger } from '../../compute/log.js';
+import type { DriverSandbox, SandboxRef } from '../../compute/sandbox.js';
+import { hasCode } from './api-errors.js';
+import { ANNOTATION, STATE } from './names.js';
+import type { Namespaces } from './namespaces.js';
+import type { Claim, Pod } from './objects.js';
+import { decodePod, encodePod, type Plan } from './pod.js';
+import type { Objects } from './pod-status.js';
+import type { Resources } from './resources.js';
+
+/** Makes, stops, starts and removes a sandbox that is a Pod and, with a workspace volume, the claim that owns it. */
+export interface Lifecycle {
+  create(sandbox: DriverSandbox, signal: AbortSignal): Promise<void>;
+  stop(ref: SandboxRef, signal: AbortSignal): Promise<void>;
+  start(ref: SandboxRef, signal: AbortSignal): Promise<void>;
+  delete(ref: SandboxRef, signal: AbortSignal): Promise<boolean>;
+}
+
+export interface LifecycleOptions {
+  readonly resources: Resources;
+  readonly namespaces: Namespaces;
+  readonly plan: (sandbox: DriverSandbox) => Plan;
+  readonly stopTimeoutMs: number;
+  readonly log: Logger;
+}
+
+/** A sandbox that is removed with its files has nothing to save. */
+const DELETE_GRACE_SECONDS = 2;
+/** For the kubelet and the volume controller, beyond the process's own time. */
+const REMOVE_TIMEOUT_MS = 60_000;
+const UNDO_TIMEOUT_MS = 10_000;
+
+export const createLifecycle = (options: LifecycleOptions): Lifecycle => {
+  const { resources, namespaces, stopTimeoutMs, log } = options;
+
+  const findOrThrow = async (ref: SandboxRef, signal: AbortSignal): Promise<Objects> => {
+    const objects = await resources.find(ref, signal);
+    if (objects.pod === undefined && objects.claim === undefined)
+      throw notFound(`sandbox '${ref.name || ref.id}' has no Pod and no volume in the cluster`);
+    return objects;
+  };
+
+  const keptClaim = ({ claim }: Objects, ref: SandboxRef): Claim => {
+    if (claim === undefined)
+      throw failedPrecondition(`sandbox '${ref.name}' has no workspace volume that would outlive its Pod`, {
+        reason: 'NoWorkspaceVolume',
+        hint: 'set workspace_default_storage_size above 0 in [openshell.drivers.kubernetes]',
+      });
+    if (claim.metadata.deletionTimestamp !== undefined)
+      throw failedPrecondition(`sandbox '${ref.name}' is being removed`, { reason: 'Deleting' });
+    return claim;
+  };
+
+  const undo = async (plan: Plan, made: Partial<Record<'pod' | 'claim', Pod | Claim>>): Promise<void> => {
+    const signal = deadline(UNDO_TIMEOUT_MS);
+    try {
+      if (made.pod) await resources.removePod(made.pod as Pod, 0, signal);
+      if (made.claim) await resources.removeClaim(made.claim as Claim, signal);
+    } catch (error) {
+      log.warn(`what a failed create made under '${plan.place.name}' was not removed`, { error });
+    }
+  };
+
+  /** The state only tells a cut-off create from a Pod that someone removed, so a failure here is not the sandbox's. */
+  const markStarted = (claim: Claim, signal: AbortSignal): Promise<void> =>
+    resources.setState(claim, STATE.started, signal).catch((error) => {
+      log.warn(`claim '${claim.metadata.name}' could not be marked as started`, { error });
+    });
+
+  return {
+    async create(sandbox, signal) {
+      const plan = options.plan(sandbox);
+      await namespaces.ensure(sandbox.workspace, signal);
+      if (plan.workspace === undefined) {
+        await resources.createPod(plan.pod, signal);
+        return;
+      }
+      const claim = await resources.createClaim(claimOf(plan, plan.workspace), signal);
+      try {
+        await resources.createPod(ownedBy(claim, plan.pod), signal);
+      } catch (error) {
+        await undo(plan, { claim });
+        throw error;
+      }
+      await markStarted(claim, signal);
+    },
+
+    async stop(ref, signal) {
+      const objects = await findOrThrow(ref, signal);
+      const claim = keptClaim(objects, ref);
+      await resources.setState(claim, STATE.stopped, signal);
+      if (objects.pod !== undefined)
+        await resources.removePod(
+          objects.pod,
+          undefined,
+          deadline(stopTimeoutMs + REMOVE_TIMEOUT_MS, signal),
+        );
+    },
+
+    async start(ref, signal) {
+      const objects = await findOrThrow(ref, signal);
+      if (objects.pod !== undefined && isAlive(objects.pod)) return;
+      const claim = keptClaim(objects, ref);
+      if (objects.pod !== undefined) {
+        await resources.setState(claim, STATE.stopped, signal);
+        await resources.removePod(
+          objects.pod,
+          undefined,
+          deadline(stopTimeoutMs + REMOVE_TIMEOUT_MS, signal),
+        );
+      }
+      const pod = ownedBy(claim, decodePod(claim.metadata.annotations?.[ANNOTATION.pod] ?? ''));
+      try {
+        await resources.createPod(pod, signal);
+      } catch (error) {
+        if (!hasCode(error, Code.ALREADY_EXISTS)) throw error;
+      }
+      await markStarted(claim, signal);
+    },
+
+    async delete(ref, signal) {
+      const { pod, claim } = await resources.find(ref, signal);
+      if (pod === undefined && claim === undefined) return false;
+      const until = deadline(REMOVE_TIMEOUT_MS, signal);
+      await Promise.all([
+        pod && resources.removePod(pod, DELETE_GRACE_SECONDS, until),
+        claim && resources.removeClaim(claim, until),
+      ]);
+      return true;
+    },
+  };
+};
+
+const isAlive = (pod: Pod): boolean =>
+  pod.metadata.deletionTimestamp === undefined &&
+  pod.status?.phase !== 'Succeeded' &&
+  pod.status?.phase !== 'Failed' &&
+  pod.status?.containerStatuses?.every((one) => one.state?.terminated === undefined) !== false;
+
+const claimOf = (plan: Plan, { size, storageClass }: NonNullable<Plan['workspace']>): Claim => ({
+  apiVersion: 'v1',
+  kind: 'PersistentVolumeClaim',
+  metadata: {
+    name: plan.place.name,
+    namespace: plan.place.namespace,
+    labels: plan.labels,
+    annotations: { [ANNOTATION.pod]: encodePod(plan.pod), [ANNOTATION.state]: STATE.creating },
+  },
+  spec: {
+    accessModes: ['ReadWriteOnce'],
+    resources: { requests: { storage: size } },
+    ...(storageClass && { storageClassName: storageClass }),
+  },
+});
+
+/** Whoever removes the claim removes the Pod with it, so half of a sandbox cannot stay. */
+const ownedBy = (claim: Claim, pod: Pod): Pod => ({
+  ...pod,
+  metadata: {
+    ...pod.metadata,
+    ownerReferences: [
+      {
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        name: claim.metadata.name,
+        uid: claim.metadata.uid ?? '',
+      },
+    ],
+  },
+});

@@ -1,0 +1,63 @@
+import { delay } from '../../compute/deadline.js';
+import type { LogLine, LogOptions } from '../../compute/driver.js';
+import { Code } from '../../compute/errors.js';
+import { hasCode } from './api-errors.js';
+import { readLines } from './lines.js';
+import { CONTAINER, type Place } from './names.js';
+import type { Rest } from './rest.js';
+
+const LONGEST_LINE = 16 * 1024;
+/** A container that is not made yet has no log: how often to ask when the reader wants to follow. */
+const NOT_YET_MS = 200;
+
+/**
+ * The log of a Pod's container. Kubernetes keeps the two streams in one, so every line is stdout. A Pod without a log
+ * yet is waited for when following, else it has no lines.
+ */
+export async function* readLogs(
+  rest: Rest,
+  place: Place,
+  { follow, tail, sinceMs, signal }: LogOptions,
+): AsyncGenerator<LogLine, void> {
+  const path = `/api/v1/namespaces/${place.namespace}/pods/${place.name}/log`;
+  const query = {
+    container: CONTAINER,
+    timestamps: true,
+    follow,
+    tailLines: tail,
+    // Whole seconds only; what is too early is left out below.
+    sinceTime: sinceMs > 0 ? new Date(sinceMs - (sinceMs % 1000)).toISOString() : undefined,
+  };
+  for (;;) {
+    try {
+      const response = await rest.stream({
+        path,
+        query,
+        what: `read the log of pod '${place.name}'`,
+        signal,
+      });
+      try {
+        for await (const line of readLines(response)) yield* toLogLines(line, sinceMs);
+      } finally {
+        response.destroy();
+      }
+      return;
+    } catch (error) {
+      if (signal.aborted) return;
+      // 400: the container is not made yet.
+      if (!hasCode(error, Code.INVALID_ARGUMENT)) throw error;
+      if (!follow) return;
+      await delay(NOT_YET_MS, signal).catch(() => {});
+    }
+  }
+}
+
+/** `2026-01-02T03:04:05.123456789Z message`. */
+function* toLogLines(line: string, sinceMs: number): Generator<LogLine, void> {
+  const space = line.indexOf(' ');
+  const timeMs = Date.parse(line.slice(0, space === -1 ? undefined : space));
+  if (Number.isNaN(timeMs) || timeMs < sinceMs) return;
+  const message = space === -1 ? '' : line.slice(space + 1);
+  for (let from = 0; from === 0 || from < message.length; from += LONGEST_LINE)
+    yield { timeMs, stream: 'stdout', message: message.slice(from, from + LONGEST_LINE) };
+}

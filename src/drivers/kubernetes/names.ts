@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import { LABEL } from '../../compute/labels.js';
+import type { SandboxRef } from '../../compute/sandbox.js';
+
+/** The container of a sandbox's main process. */
+export const CONTAINER = 'agent';
+/** The volume at the workspace path. */
+export const WORKSPACE_VOLUME = 'workspace';
+
+export const ANNOTATION = {
+  /** On the claim: the Pod to make at each start, see `encodePod`. */
+  pod: 'openshell.ai/pod',
+  /** On the claim: what the driver last did, one of STATE. */
+  state: 'openshell.ai/state',
+} as const;
+
+export const STATE = {
+  /** The Pod was never made: a create that is under way or was cut off. */
+  creating: 'creating',
+  started: 'started',
+  stopped: 'stopped',
+} as const;
+
+export type WorkspaceMode = 'shared' | 'managed';
+
+/** Where a sandbox's objects are, all of one name. */
+export interface Place {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** The namespaces and names of one gateway's objects. */
+export interface Names {
+  readonly mode: WorkspaceMode;
+  /** Part of every query: other gateways' objects do not exist for this one. */
+  readonly ownSelector: string;
+  namespaceOf(workspace: string): string;
+  placeOf(ref: SandboxRef): Place;
+  /** The API path of a resource of the core group in one namespace. */
+  path(namespace: string, resource: string, name?: string): string;
+  /** The API path of a resource in every namespace that may hold sandboxes. */
+  everywhere(resource: string): string;
+}
+
+const LONGEST_NAME = 63;
+
+export const createNames = (options: {
+  gatewayId: string;
+  mode: WorkspaceMode;
+  namespace: string;
+}): Names => {
+  const { gatewayId, mode, namespace } = options;
+  const namespaceOf = (workspace: string): string =>
+    mode === 'shared' ? namespace : shorten(`openshell-${gatewayId}-`, workspace);
+  const path = (inNamespace: string, resource: string, name?: string): string =>
+    `/api/v1/namespaces/${inNamespace}/${resource}${name === undefined ? '' : `/${name}`}`;
+  return {
+    mode,
+    ownSelector: `${LABEL.gatewayId}=${gatewayId}`,
+    namespaceOf,
+    placeOf: (ref) => ({
+      namespace: namespaceOf(ref.workspace),
+      name: mode === 'shared' ? `${ref.workspace}--${ref.name}` : ref.name,
+    }),
+    path,
+    everywhere: (resource) => (mode === 'shared' ? path(namespace, resource) : `/api/v1/${resource}`),
+  };
+};
+
+/** A namespace's name has 63 characters at most: a workspace that does not fit ends in a digest of its name. */
+const shorten = (prefix: string, workspace: string): string => {
+  const name = prefix + workspace;
+  if (name.length <= LONGEST_NAME) return name;
+  const digest = createHash('sha256').update(workspace).digest('hex').slice(0, 8);
+  return `${prefix}${workspace.slice(0, LONGEST_NAME - prefix.length - 9)}-${digest}`.replace(/-+/g, '-');
+};

@@ -1,0 +1,164 @@
+import { deadline } from '../../compute/deadline.js';
+import { Code, failedPrecondition, OpenShellError } from '../../compute/errors.js';
+import { LABEL } from '../../compute/labels.js';
+import { hasCode } from './api-errors.js';
+import type { Names } from './names.js';
+import type { Namespace } from './objects.js';
+import { reflect } from './reflector.js';
+import type { Rest } from './rest.js';
+
+/** The namespaces that sandboxes live in, each with a policy that lets nobody connect to them. */
+export interface Namespaces {
+  /** Cheap when it was done before. */
+  ensure(workspace: string, signal: AbortSignal): Promise<void>;
+  /** With workspace_mode managed: removes the workspace's namespace and all in it, and waits for its end. */
+  remove(workspace: string, signal: AbortSignal): Promise<void>;
+}
+
+export interface NamespacesOptions {
+  readonly rest: Rest;
+  readonly names: Names;
+  readonly gatewayId: string;
+  readonly networkPolicy: boolean;
+}
+
+const POLICIES = '/apis/networking.k8s.io/v1/namespaces';
+/** Of a namespace that is on its way out; then the user should know. */
+const TERMINATING_TIMEOUT_MS = 45_000;
+
+export const createNamespaces = (options: NamespacesOptions): Namespaces => {
+  const { rest, names, gatewayId, networkPolicy } = options;
+  const ensured = new Map<string, Promise<void>>();
+
+  const get = async (name: string, signal: AbortSignal): Promise<Namespace | undefined> => {
+    try {
+      return await rest.json<Namespace>({
+        path: `/api/v1/namespaces/${name}`,
+        what: `get namespace '${name}'`,
+        signal,
+      });
+    } catch (error) {
+      if (hasCode(error, Code.NOT_FOUND)) return undefined;
+      throw error;
+    }
+  };
+
+  const waitGone = async (name: string, signal: AbortSignal): Promise<void> => {
+    const until = deadline(TERMINATING_TIMEOUT_MS, signal);
+    const changes = reflect<Namespace>({
+      rest,
+      path: '/api/v1/namespaces',
+      query: { fieldSelector: `metadata.name=${name}` },
+      what: 'namespaces',
+      signal: until,
+    });
+    let last: Namespace | undefined;
+    for await (const change of changes) {
+      if (change.type === 'gone' || (change.type === 'list' && change.items.length === 0)) return;
+      last = change.type === 'put' ? change.object : change.items[0];
+    }
+    signal.throwIfAborted();
+    const blocking = last?.status?.conditions?.find((one) => one.status === 'True')?.message;
+    throw new OpenShellError(
+      Code.UNAVAILABLE,
+      `namespace '${name}' is still being removed${blocking ? `: ${blocking}` : ''}`,
+      { reason: 'NamespaceTerminating', hint: 'look for finalizers on what is left in it' },
+    );
+  };
+
+  const requireOurs = (found: Namespace): void => {
+    if (found.metadata.labels?.[LABEL.gatewayId] === gatewayId) return;
+    throw failedPrecondition(`namespace '${found.metadata.name}' is not this gateway's`, {
+      reason: 'NamespaceNotOurs',
+      hint: 'remove it, or name the workspace otherwise',
+    });
+  };
+
+  const ensureNamespace = async (workspace: string, name: string, signal: AbortSignal): Promise<void> => {
+    const found = await get(name, signal);
+    if (found !== undefined) {
+      requireOurs(found);
+      if (found.status?.phase !== 'Terminating') return;
+      await waitGone(name, signal);
+    }
+    const labels = {
+      [LABEL.managedBy]: 'openshell',
+      [LABEL.gatewayId]: gatewayId,
+      [LABEL.sandboxWorkspace]: workspace,
+      'pod-security.kubernetes.io/enforce': 'restricted',
+    };
+    await rest
+      .json({
+        method: 'POST',
+        path: '/api/v1/namespaces',
+        body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } },
+        what: `create namespace '${name}'`,
+        signal,
+      })
+      .catch(ignoreExisting);
+  };
+
+  const ensurePolicy = async (namespace: string, signal: AbortSignal): Promise<void> => {
+    const name = `openshell-deny-ingress-${gatewayId}`;
+    const path = `${POLICIES}/${namespace}/networkpolicies`;
+    await rest
+      .json({
+        method: 'POST',
+        path,
+        body: {
+          apiVersion: 'networking.k8s.io/v1',
+          kind: 'NetworkPolicy',
+          metadata: {
+            name,
+            namespace,
+            labels: { [LABEL.managedBy]: 'openshell', [LABEL.gatewayId]: gatewayId },
+          },
+          spec: { podSelector: { matchLabels: { [LABEL.gatewayId]: gatewayId } }, policyTypes: ['Ingress'] },
+        },
+        what: `create networkpolicies in '${namespace}'`,
+        signal,
+      })
+      .catch(ignoreExisting);
+  };
+
+  const prepare = async (workspace: string, name: string, signal: AbortSignal): Promise<void> => {
+    if (names.mode === 'managed') await ensureNamespace(workspace, name, signal);
+    if (networkPolicy) await ensurePolicy(name, signal);
+  };
+
+  return {
+    async ensure(workspace, signal) {
+      const name = names.namespaceOf(workspace);
+      let preparing = ensured.get(name);
+      if (preparing === undefined) {
+        preparing = prepare(workspace, name, signal);
+        ensured.set(name, preparing);
+        preparing.catch(() => ensured.delete(name));
+      }
+      await preparing;
+    },
+    async remove(workspace, signal) {
+      if (names.mode === 'shared') return;
+      const name = names.namespaceOf(workspace);
+      ensured.delete(name);
+      const found = await get(name, signal);
+      if (found === undefined) return;
+      requireOurs(found);
+      await rest
+        .json({
+          method: 'DELETE',
+          path: `/api/v1/namespaces/${name}`,
+          what: `delete namespace '${name}'`,
+          signal,
+        })
+        .catch((error) => {
+          if (!hasCode(error, Code.NOT_FOUND) && !hasCode(error, Code.ABORTED)) throw error;
+        });
+      await waitGone(name, signal);
+    },
+  };
+};
+
+const ignoreExisting = (error: unknown): void => {
+  if (!hasCode(error, Code.ALREADY_EXISTS)) throw error;
+};

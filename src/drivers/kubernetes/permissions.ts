@@ -1,0 +1,80 @@
+import type { WorkspaceMode } from './names.js';
+import type { Rest } from './rest.js';
+import type { KubernetesSettings } from './settings.js';
+
+/** One thing that the gateway's account must be allowed to do. */
+export interface Permission {
+  readonly verb: string;
+  readonly group: string;
+  readonly resource: string;
+  readonly subresource: string;
+  /** Empty: in the whole cluster. */
+  readonly namespace: string;
+}
+
+const CORE: Readonly<Record<string, readonly string[]>> = {
+  pods: ['create', 'get', 'list', 'watch', 'delete'],
+  // A WebSocket begins with a GET; newer servers ask for create as well.
+  'pods/exec': ['get', 'create'],
+  'pods/log': ['get'],
+  persistentvolumeclaims: ['create', 'get', 'list', 'watch', 'patch', 'delete'],
+  events: ['list', 'watch'],
+};
+
+/** What the driver needs; the chart's Role grants just this. */
+export const neededPermissions = (settings: KubernetesSettings): Permission[] => {
+  const mode = settings.workspace_mode as WorkspaceMode;
+  const namespace = mode === 'shared' ? settings.namespace : '';
+  const expand = (group: string, table: Readonly<Record<string, readonly string[]>>): Permission[] =>
+    Object.entries(table).flatMap(([name, verbs]) => {
+      const [resource = '', subresource = ''] = name.split('/');
+      return verbs.map((verb) => ({ verb, group, resource, subresource, namespace }));
+    });
+  return [
+    ...expand('', CORE),
+    ...(settings.network_policy ? expand('networking.k8s.io', { networkpolicies: ['create'] }) : []),
+    ...(mode === 'managed' ? expand('', { namespaces: ['create', 'get', 'list', 'watch', 'delete'] }) : []),
+  ];
+};
+
+/** `create pods/exec in namespace 'openshell'`. */
+export const describePermission = (permission: Permission): string => {
+  const resource = [permission.resource, permission.subresource].filter(Boolean).join('/');
+  const group = permission.group === '' ? '' : `.${permission.group}`;
+  const where =
+    permission.namespace === '' ? 'in the whole cluster' : `in namespace '${permission.namespace}'`;
+  return `${permission.verb} ${resource}${group} ${where}`;
+};
+
+/** Those that the API server says the gateway lacks. */
+export const missingPermissions = async (
+  rest: Rest,
+  permissions: readonly Permission[],
+  signal: AbortSignal,
+): Promise<Permission[]> => {
+  const allowed = await Promise.all(
+    permissions.map(async ({ verb, group, resource, subresource, namespace }) => {
+      const review = await rest.json<{ status?: { allowed?: boolean } }>({
+        method: 'POST',
+        path: '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+        body: {
+          apiVersion: 'authorization.k8s.io/v1',
+          kind: 'SelfSubjectAccessReview',
+          spec: {
+            resourceAttributes: {
+              verb,
+              group,
+              resource,
+              ...(subresource && { subresource }),
+              ...(namespace && { namespace }),
+            },
+          },
+        },
+        what: 'review permissions',
+        signal,
+      });
+      return review.status?.allowed === true;
+    }),
+  );
+  return permissions.filter((_, i) => !allowed[i]);
+};

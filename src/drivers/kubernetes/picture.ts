@@ -1,0 +1,124 @@
+import type { DriverEvent } from '../../compute/driver.js';
+import type { ObservedSandbox } from '../../compute/sandbox.js';
+import type { Claim, CoreEvent, Pod } from './objects.js';
+import { isMissing, type Objects } from './pod-status.js';
+import { toPlatformEvent } from './progress.js';
+import type { Change } from './reflector.js';
+import { idOf } from './resources.js';
+
+/** Puts the changes of Pods, claims and Events together into what happened to sandboxes. */
+export interface Picture {
+  pods(change: Change<Pod>): Promise<void>;
+  claims(change: Change<Claim>): Promise<void>;
+  events(change: Change<CoreEvent>): Promise<void>;
+  /** Looks again at sandboxes that time alone may change. */
+  tick(): Promise<void>;
+}
+
+export interface PictureOptions {
+  readonly observe: (objects: Objects) => ObservedSandbox;
+  /** Asks the API server itself. The two watches are not in step: a claim can be seen without the Pod it belongs to. */
+  readonly confirm: (shown: ObservedSandbox) => Promise<Objects>;
+  readonly emit: (event: DriverEvent) => Promise<void>;
+}
+
+/** Events that came before their Pod. */
+const EARLY_EVENTS = 256;
+
+export const createPicture = ({ observe, confirm, emit }: PictureOptions): Picture => {
+  const pods = new Map<string, Pod>();
+  const claims = new Map<string, Claim>();
+  const shown = new Map<string, string>();
+  const idsByPod = new Map<string, string>();
+  const early: CoreEvent[] = [];
+  const listed = { pods: false, claims: false };
+  let synced = false;
+
+  const look = (id: string): Objects => ({ pod: pods.get(id), claim: claims.get(id) });
+
+  const confirmed = async (id: string): Promise<ObservedSandbox | undefined> => {
+    for (;;) {
+      const { pod, claim } = look(id);
+      if (pod === undefined && claim === undefined) return undefined;
+      const sandbox = observe({ pod, claim });
+      if (!isMissing(sandbox)) return sandbox;
+      const fresh = await confirm(sandbox);
+      if (pods.get(id) !== pod || claims.get(id) !== claim) continue;
+      // Nothing left: the watch will say so in its own time.
+      return fresh.pod === undefined && fresh.claim === undefined ? undefined : observe(fresh);
+    }
+  };
+
+  const refresh = async (id: string): Promise<void> => {
+    if (id === '') return;
+    const sandbox = await confirmed(id);
+    if (sandbox === undefined) {
+      if (!pods.has(id) && !claims.has(id) && shown.delete(id)) await emit({ type: 'deleted', id });
+      return;
+    }
+    const text = JSON.stringify(sandbox.status);
+    if (shown.get(id) === text) return;
+    shown.set(id, text);
+    await emit({ type: 'sandbox', sandbox });
+  };
+
+  const publish = (id: string, event: CoreEvent) =>
+    emit({ type: 'platform', id, event: toPlatformEvent(event) });
+
+  const flushEarly = async (pod: Pod, id: string): Promise<void> => {
+    const uid = pod.metadata.uid ?? '';
+    idsByPod.set(uid, id);
+    for (let i = early.findIndex((one) => one.involvedObject.uid === uid); i !== -1; ) {
+      await publish(id, early.splice(i, 1)[0] as CoreEvent);
+      i = early.findIndex((one) => one.involvedObject.uid === uid);
+    }
+  };
+
+  const apply = async <T extends Pod | Claim>(
+    kind: 'pods' | 'claims',
+    known: Map<string, T>,
+    change: Change<T>,
+  ): Promise<void> => {
+    if (change.type === 'list') {
+      const before = [...known.keys()];
+      known.clear();
+      for (const object of change.items) known.set(idOf(object), object);
+      listed[kind] = true;
+      if (!listed.pods || !listed.claims) return;
+      for (const id of new Set([...before, ...pods.keys(), ...claims.keys()])) await refresh(id);
+      if (!synced) await emit({ type: 'synced' });
+      synced = true;
+      return;
+    }
+    const id = idOf(change.object);
+    if (change.type === 'put') known.set(id, change.object);
+    else if (known.get(id)?.metadata.uid === change.object.metadata.uid) known.delete(id);
+    if (synced) await refresh(id);
+  };
+
+  return {
+    async pods(change) {
+      if (change.type === 'gone') idsByPod.delete(change.object.metadata.uid ?? '');
+      else {
+        if (change.type === 'list') idsByPod.clear();
+        for (const pod of change.type === 'list' ? change.items : [change.object])
+          await flushEarly(pod, idOf(pod));
+      }
+      await apply('pods', pods, change);
+    },
+    claims: (change) => apply('claims', claims, change),
+    async events(change) {
+      // The list is of the past: it has been told before.
+      if (change.type !== 'put') return;
+      const { uid } = change.object.involvedObject;
+      const id = idsByPod.get(uid ?? '');
+      if (id !== undefined) return publish(id, change.object);
+      early.push(change.object);
+      if (early.length > EARLY_EVENTS) early.shift();
+    },
+    async tick() {
+      if (!synced) return;
+      for (const [id, pod] of pods) if (pod.status?.phase === 'Pending') await refresh(id);
+    },
+  };
+};

@@ -1,0 +1,251 @@
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { invalidArgument } from '../../compute/errors.js';
+import { LABEL, ownerLabels, RESERVED_LABEL_PREFIX } from '../../compute/labels.js';
+import { parseCpuNanos, parseMemoryBytes } from '../../compute/quantity.js';
+import { type DriverSandbox, IDLE_COMMAND, type Json, type JsonObject } from '../../compute/sandbox.js';
+import { type DriverConfig, readDriverConfig, type VolumeConfig } from './driver-config.js';
+import { CONTAINER, type Place, WORKSPACE_VOLUME } from './names.js';
+import type { Pod } from './objects.js';
+import type { KubernetesSettings } from './settings.js';
+import { anyObject, flag, mapOf, objectOf, text } from './shape.js';
+
+export interface Owner {
+  readonly gatewayId: string;
+  readonly version: string;
+}
+
+/** What a sandbox becomes in the cluster. */
+export interface Plan {
+  readonly place: Place;
+  readonly labels: Record<string, string>;
+  readonly pod: Pod;
+  /** Undefined: the workspace path is an emptyDir. */
+  readonly workspace: { readonly size: string; readonly storageClass: string } | undefined;
+}
+
+const GPU = 'nvidia.com/gpu';
+
+const platformShape = objectOf({
+  annotations: mapOf((value, field) => (value === '' ? '' : text(value, field))),
+  runtime_class_name: text,
+  host_users: flag,
+  resources_raw: anyObject,
+});
+const resourcesShape = objectOf({ limits: mapOf(text), requests: mapOf(text) });
+
+/** Changes nothing. INVALID_ARGUMENT and FAILED_PRECONDITION for what cannot be run. */
+export const planSandbox = (
+  sandbox: DriverSandbox,
+  place: Place,
+  owner: Owner,
+  settings: KubernetesSettings,
+): Plan => {
+  const { template } = sandbox.spec;
+  const config = readDriverConfig(template.driverConfig, settings);
+  const platform = platformShape(template.platformConfig, 'spec.template');
+  const labels = { ...userLabels(template.labels), ...ownerLabels(owner, sandbox) };
+  const size = config.workspace?.storage_size ?? settings.workspace_default_storage_size;
+  const workspace =
+    parseMemoryBytes(size, 'workspace_default_storage_size') === 0
+      ? undefined
+      : { size, storageClass: config.workspace?.storage_class ?? settings.workspace_storage_class };
+  const agent = config.containers?.agent;
+  const readOnlyRoot = agent?.read_only_root_filesystem ?? settings.read_only_root;
+  const runtimeClassName =
+    config.pod?.runtime_class_name ?? platform.runtime_class_name ?? settings.default_runtime_class_name;
+  const hostUsers = config.pod?.host_users ?? platform.host_users;
+  const pullPolicy = agent?.image_pull_policy ?? settings.image_pull_policy;
+  const pullSecrets = [...settings.image_pull_secrets, ...(config.pod?.image_pull_secrets ?? [])];
+  const pod = config.pod;
+  const plain: Pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: place.name,
+      namespace: place.namespace,
+      labels,
+      annotations: platform.annotations ?? {},
+    },
+    spec: {
+      restartPolicy: 'Never',
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      serviceAccountName: settings.service_account_name,
+      terminationGracePeriodSeconds: settings.stop_timeout_secs,
+      hostname: sandbox.name,
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: agent?.run_as_user ?? settings.sandbox_uid,
+        runAsGroup: agent?.run_as_group ?? settings.sandbox_gid,
+        fsGroup: agent?.run_as_group ?? settings.sandbox_gid,
+        fsGroupChangePolicy: 'OnRootMismatch',
+        seccompProfile: { type: 'RuntimeDefault' },
+      },
+      ...(runtimeClassName && { runtimeClassName }),
+      ...(hostUsers !== undefined && { hostUsers }),
+      ...(pullSecrets.length > 0 && { imagePullSecrets: pullSecrets.map((name) => ({ name })) }),
+      ...(pod?.node_selector && { nodeSelector: pod.node_selector }),
+      ...(pod?.tolerations && {
+        tolerations: pod.tolerations.map(({ toleration_seconds, ...rest }) => ({
+          ...rest,
+          ...(toleration_seconds !== undefined && { tolerationSeconds: toleration_seconds }),
+        })),
+      }),
+      ...(pod?.affinity && { affinity: pod.affinity }),
+      ...(pod?.priority_class_name && { priorityClassName: pod.priority_class_name }),
+      containers: [
+        {
+          name: CONTAINER,
+          image: template.image,
+          command: [...(sandbox.spec.command.length > 0 ? sandbox.spec.command : IDLE_COMMAND)].map(literal),
+          env: environment(sandbox),
+          workingDir: settings.workspace_path,
+          ...(pullPolicy && { imagePullPolicy: pullPolicy }),
+          ...(sandbox.spec.tty && { tty: true, stdin: true }),
+          resources: resources(sandbox, platform.resources_raw, settings) as unknown as Record<string, never>,
+          securityContext: {
+            allowPrivilegeEscalation: false,
+            capabilities: { drop: ['ALL'] },
+            readOnlyRootFilesystem: readOnlyRoot,
+          },
+          volumeMounts: mounts(config, settings.workspace_path, readOnlyRoot),
+        },
+      ],
+      volumes: [
+        {
+          name: WORKSPACE_VOLUME,
+          ...(workspace ? { persistentVolumeClaim: { claimName: place.name } } : { emptyDir: {} }),
+        },
+        ...(readOnlyRoot ? [{ name: 'tmp', emptyDir: {} }] : []),
+        ...(config.volumes ?? []).map(toVolume),
+      ],
+    },
+  };
+  return { place, labels, pod: plain, workspace };
+};
+
+const userLabels = (labels: Readonly<Record<string, string>>): Record<string, string> => {
+  for (const key of Object.keys(labels)) {
+    if (key.startsWith(RESERVED_LABEL_PREFIX))
+      throw invalidArgument(`spec.template.labels: '${key}' is reserved`, { field: 'spec.template.labels' });
+  }
+  return { ...labels };
+};
+
+/** The kubelet replaces $(NAME) in commands and values, and reads $$ as one $. */
+const literal = (value: string): string => value.replaceAll('$', '$$$$');
+
+const environment = ({ id, name, spec }: DriverSandbox): { name: string; value: string }[] => {
+  const variables = {
+    ...spec.template.environment,
+    ...spec.environment,
+    OPENSHELL_SANDBOX_ID: id,
+    OPENSHELL_SANDBOX: name,
+  };
+  return Object.entries(variables).map(([key, value]) => ({ name: key, value: literal(value) }));
+};
+
+const resources = (
+  { spec }: DriverSandbox,
+  raw: JsonObject | undefined,
+  settings: KubernetesSettings,
+): { limits: Record<string, string>; requests: Record<string, string> } => {
+  const asked = spec.template.resources;
+  const more = raw === undefined ? {} : resourcesShape(raw, 'spec.template.resources');
+  const limits: Record<string, string> = { ...more.limits };
+  const requests: Record<string, string> = { ...more.requests };
+  const put = (into: Record<string, string>, key: string, value: string) => {
+    if (value !== '') into[key] = value;
+  };
+  const cpu = amounts(
+    'cpu',
+    { request: asked.cpuRequest, limit: asked.cpuLimit },
+    { request: settings.default_cpu_request, limit: settings.default_cpu_limit },
+    parseCpuNanos,
+  );
+  const memory = amounts(
+    'memory',
+    { request: asked.memoryRequest, limit: asked.memoryLimit },
+    { request: settings.default_memory_request, limit: settings.default_memory_limit },
+    parseMemoryBytes,
+  );
+  put(requests, 'cpu', cpu.request);
+  put(limits, 'cpu', cpu.limit);
+  put(requests, 'memory', memory.request);
+  put(limits, 'memory', memory.limit);
+  if (spec.gpu !== undefined) limits[GPU] = String(spec.gpu.count ?? 1);
+  return { limits, requests };
+};
+
+interface Amounts {
+  readonly request: string;
+  readonly limit: string;
+}
+
+/** What was asked for wins; a default that would contradict it gives way. */
+const amounts = (
+  name: 'cpu' | 'memory',
+  asked: Amounts,
+  defaults: Amounts,
+  parse: (text: string, field: string) => number,
+): Amounts => {
+  const number = (text: string, kind: string) => parse(text, `spec.template.resources.${kind}.${name}`);
+  const contradict = ({ request, limit }: Amounts) =>
+    request !== '' && limit !== '' && number(request, 'requests') > number(limit, 'limits');
+  if (contradict(asked))
+    throw invalidArgument(
+      `spec.template.resources: the ${name} request ${asked.request} is above the limit ${asked.limit}`,
+      { field: `spec.template.resources.requests.${name}` },
+    );
+  const both = { request: asked.request || defaults.request, limit: asked.limit || defaults.limit };
+  if (!contradict(both)) return both;
+  return asked.limit === '' ? { ...both, limit: both.request } : { ...both, request: both.limit };
+};
+
+const mounts = (config: DriverConfig, workspacePath: string, readOnlyRoot: boolean): Json[] => [
+  { name: WORKSPACE_VOLUME, mountPath: workspacePath },
+  ...(readOnlyRoot ? [{ name: 'tmp', mountPath: '/tmp' }] : []),
+  ...(config.containers?.agent?.volume_mounts ?? []).map((mount) => ({
+    name: mount.name as string,
+    mountPath: mount.mount_path as string,
+    readOnly:
+      mount.read_only ?? config.volumes?.find((one) => one.name === mount.name)?.empty_dir === undefined,
+    ...(mount.sub_path !== undefined && { subPath: mount.sub_path }),
+  })),
+];
+
+const toVolume = (one: VolumeConfig): JsonObject => {
+  const name = one.name as string;
+  if (one.persistent_volume_claim) {
+    const { claim_name, read_only } = one.persistent_volume_claim;
+    return { name, persistentVolumeClaim: { claimName: claim_name as string, readOnly: read_only ?? false } };
+  }
+  if (one.config_map) return { name, configMap: { name: one.config_map.name as string } };
+  if (one.secret) return { name, secret: { secretName: one.secret.secret_name as string } };
+  if (one.host_path) return { name, hostPath: { path: one.host_path.path as string } };
+  const { medium, size_limit } = one.empty_dir ?? {};
+  return {
+    name,
+    emptyDir: { ...(medium && { medium }), ...(size_limit !== undefined && { sizeLimit: size_limit }) },
+  };
+};
+
+/** The annotations of an object hold 256 KiB together. */
+const LONGEST_ENCODED = 240 * 1024;
+
+/** A Pod as text for an annotation, small and not to be read in passing. INVALID_ARGUMENT when it is too big. */
+export const encodePod = (pod: Pod): string => {
+  const encoded = gzipSync(JSON.stringify(pod)).toString('base64');
+  if (encoded.length <= LONGEST_ENCODED) return encoded;
+  throw invalidArgument('spec: command and environment are more than Kubernetes can keep with a sandbox', {
+    field: 'spec.environment',
+    hint: 'put big values into a file of the image or of the workspace',
+  });
+};
+
+export const decodePod = (encoded: string): Pod =>
+  JSON.parse(gunzipSync(Buffer.from(encoded, 'base64')).toString('utf8')) as Pod;
+
+/** Whether a Pod or claim is of this sandbox of this gateway. */
+export const isOf = (labels: Record<string, string> | undefined, gatewayId: string, id: string): boolean =>
+  labels?.[LABEL.gatewayId] === gatewayId && labels[LABEL.sandboxId] === id;

@@ -1,0 +1,63 @@
+import type { ProbeResult } from '../../compute/entry.js';
+import { OpenShellError } from '../../compute/errors.js';
+import { connect } from './connect.js';
+import { describePermission, missingPermissions, neededPermissions } from './permissions.js';
+import type { Rest } from './rest.js';
+import type { KubernetesSettings } from './settings.js';
+
+interface Version {
+  readonly major: string;
+  readonly minor: string;
+  readonly gitVersion: string;
+}
+
+/** Servers from here on can close the standard input of a command. */
+const STDIN_CLOSE_SINCE = { major: 1, minor: 30 };
+
+/** Whether the configured cluster answers and lets the gateway do all that the driver needs. */
+export const probeCluster = async (
+  settings: KubernetesSettings,
+  signal: AbortSignal,
+): Promise<ProbeResult> => {
+  const from =
+    settings.kubeconfig === '' ? 'in-cluster service account' : `kubeconfig '${settings.kubeconfig}'`;
+  let rest: Rest | undefined;
+  try {
+    rest = connect(settings);
+    const version = await serverVersion(rest, signal);
+    const missing = await missingPermissions(rest, neededPermissions(settings), signal);
+    if (missing.length > 0) {
+      return {
+        state: 'unavailable',
+        reason: `the gateway's account may not ${describePermission(missing[0] as (typeof missing)[0])}${
+          missing.length > 1 ? ` (and lacks ${missing.length - 1} more permissions)` : ''
+        }: apply the Role of deploy/kubernetes or of the Helm chart`,
+        tried: missing.map((permission) => `${describePermission(permission)}: not allowed`),
+      };
+    }
+    return {
+      state: 'ready',
+      endpoint: rest.server.origin,
+      engineVersion: version.gitVersion.replace(/^v/, ''),
+      warnings: warningsOf(version),
+    };
+  } catch (error) {
+    const known = OpenShellError.from(error);
+    return { state: 'unavailable', reason: known.text, tried: [`${from}: ${known.message}`] };
+  } finally {
+    rest?.close();
+  }
+};
+
+export const serverVersion = (rest: Rest, signal: AbortSignal): Promise<Version> =>
+  rest.json<Version>({ path: '/version', what: 'tell its version', signal });
+
+const warningsOf = ({ major, minor, gitVersion }: Version): string[] => {
+  const number = { major: Number.parseInt(major, 10), minor: Number.parseInt(minor, 10) };
+  const old =
+    number.major < STDIN_CLOSE_SINCE.major ||
+    (number.major === STDIN_CLOSE_SINCE.major && number.minor < STDIN_CLOSE_SINCE.minor);
+  return old
+    ? [`Kubernetes ${gitVersion} cannot close the standard input of a command; 1.30 and newer can`]
+    : [];
+};

@@ -1,0 +1,37 @@
+import { type PlatformEvent, PROGRESS } from '../../compute/driver.js';
+import type { CoreEvent } from './objects.js';
+
+/** What Kubernetes reports of a Pod, in the steps that a user is shown. */
+const STEPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  Scheduled: {
+    [PROGRESS.completeStep]: 'requesting_sandbox',
+    [PROGRESS.completeLabel]: 'A node has room',
+    [PROGRESS.activeStep]: 'pulling_image',
+  },
+  Pulling: { [PROGRESS.activeStep]: 'pulling_image' },
+  Pulled: {
+    [PROGRESS.completeStep]: 'pulling_image',
+    [PROGRESS.completeLabel]: 'Image on the node',
+    [PROGRESS.activeStep]: 'starting_sandbox',
+  },
+  Started: { [PROGRESS.completeStep]: 'starting_sandbox', [PROGRESS.completeLabel]: 'Started' },
+};
+
+export const toPlatformEvent = (event: CoreEvent): PlatformEvent => {
+  const reason = event.reason ?? '';
+  const message = event.message ?? '';
+  const active = STEPS[reason]?.[PROGRESS.activeStep];
+  return {
+    timestampMs: eventTimeMs(event),
+    source: 'kubernetes',
+    type: event.type === 'Warning' ? 'Warning' : 'Normal',
+    reason,
+    message,
+    metadata: { ...STEPS[reason], ...(active && { [PROGRESS.activeDetail]: message }) },
+  };
+};
+
+const eventTimeMs = (event: CoreEvent): number =>
+  Date.parse(
+    event.lastTimestamp ?? event.eventTime ?? event.firstTimestamp ?? event.metadata.creationTimestamp ?? '',
+  ) || 0;

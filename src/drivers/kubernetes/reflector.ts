@@ -1,0 +1,111 @@
+import { delay } from '../../compute/deadline.js';
+import { Code, OpenShellError } from '../../compute/errors.js';
+import { fromStatus, isExpired } from './api-errors.js';
+import { readLines } from './lines.js';
+import type { KubeObject, Status } from './objects.js';
+import type { Query, Rest } from './rest.js';
+
+/** A collection as it is, then each change in order; a new `list` replaces all that was said before. */
+export type Change<T> =
+  | { readonly type: 'list'; readonly items: readonly T[] }
+  | { readonly type: 'put'; readonly object: T }
+  | { readonly type: 'gone'; readonly object: T };
+
+export interface ReflectOptions {
+  readonly rest: Rest;
+  readonly path: string;
+  readonly query: Query;
+  readonly what: string;
+  readonly signal: AbortSignal;
+  /** A watch that brings nothing for this long is taken for dead; bookmarks come once a minute. */
+  readonly idleTimeoutMs?: number;
+}
+
+interface WatchLine<T> {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+  readonly object: T;
+}
+
+const IDLE_TIMEOUT_MS = 150_000;
+/** The server ends a watch by itself after this time; spread out so that not all end at once. */
+const WATCH_SECONDS = 300;
+const RETRY_FIRST_MS = 100;
+const RETRY_MOST_MS = 5_000;
+/** Some 20 s without a server; then the caller should know. */
+const FAILURES_IN_A_ROW = 8;
+
+/**
+ * Lists, then watches from there. A watch that ends is taken up where it was, so nothing is missed; one whose place is
+ * no longer known to the server begins with a new list. Ends when the signal aborts; throws UNAVAILABLE when the server
+ * stays away.
+ */
+export async function* reflect<T extends KubeObject>(
+  options: ReflectOptions,
+): AsyncGenerator<Change<T>, void> {
+  const { rest, path, query, what, signal } = options;
+  let version: string | undefined;
+  let failures = 0;
+  while (!signal.aborted) {
+    try {
+      if (version === undefined) {
+        const listed = await rest.list<T>({ path, query, what: `list ${what}`, signal });
+        version = listed.resourceVersion;
+        yield { type: 'list', items: listed.items };
+      }
+      const begunMs = performance.now();
+      for await (const line of watchOnce<T>(options, version)) {
+        failures = 0;
+        version = line.object.metadata.resourceVersion ?? version;
+        if (line.type === 'DELETED') yield { type: 'gone', object: line.object };
+        else if (line.type !== 'BOOKMARK') yield { type: 'put', object: line.object };
+      }
+      // A server that ends each watch at once must not be asked in a circle.
+      if (performance.now() - begunMs < 1000) await delay(RETRY_FIRST_MS * 5, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (isExpired(error)) {
+        version = undefined;
+        continue;
+      }
+      failures += 1;
+      if (failures > FAILURES_IN_A_ROW || !isPassing(error)) throw error;
+      await delay(Math.min(RETRY_FIRST_MS * 2 ** failures, RETRY_MOST_MS), signal).catch(() => {});
+    }
+  }
+}
+
+async function* watchOnce<T extends KubeObject>(
+  { rest, path, query, what, signal, idleTimeoutMs = IDLE_TIMEOUT_MS }: ReflectOptions,
+  version: string,
+): AsyncGenerator<WatchLine<T>, void> {
+  const response = await rest.stream({
+    path,
+    query: {
+      ...query,
+      watch: true,
+      allowWatchBookmarks: true,
+      resourceVersion: version,
+      timeoutSeconds: Math.round(WATCH_SECONDS * (1 + Math.random() / 5)),
+    },
+    what: `watch ${what}`,
+    signal,
+  });
+  response.setTimeout(idleTimeoutMs, () => response.destroy(new Error('the watch is silent')));
+  try {
+    for await (const line of readLines(response)) {
+      if (line === '') continue;
+      const parsed = JSON.parse(line) as WatchLine<T>;
+      if (parsed.type === 'ERROR') {
+        const status = parsed.object as unknown as Status;
+        throw fromStatus(status.code ?? 500, JSON.stringify(status), `watch ${what}`);
+      }
+      yield parsed;
+    }
+  } finally {
+    response.destroy();
+  }
+}
+
+/** Anything but a refusal: broken connections and torn lines are not errors of ours. */
+const isPassing = (error: unknown): boolean =>
+  !(error instanceof OpenShellError) || error.code === Code.UNAVAILABLE;

@@ -1,0 +1,212 @@
+import { delay } from '../../compute/deadline.js';
+import { Code, failedPrecondition, OpenShellError } from '../../compute/errors.js';
+import { LABEL } from '../../compute/labels.js';
+import type { SandboxRef } from '../../compute/sandbox.js';
+import { hasCode } from './api-errors.js';
+import { ANNOTATION, type Names, type Place } from './names.js';
+import type { Claim, KubeObject, Pod } from './objects.js';
+import { isOf } from './pod.js';
+import type { Objects } from './pod-status.js';
+import { reflect } from './reflector.js';
+import type { Rest } from './rest.js';
+
+/** The Pods and claims of one gateway; what carries no label of it is never returned nor changed. */
+export interface Resources {
+  find(ref: SandboxRef, signal: AbortSignal): Promise<Objects>;
+  /** By sandbox id. */
+  listAll(signal: AbortSignal): Promise<Map<string, Objects>>;
+  createPod(pod: Pod, signal: AbortSignal): Promise<Pod>;
+  createClaim(claim: Claim, signal: AbortSignal): Promise<Claim>;
+  setState(claim: Claim, state: string, signal: AbortSignal): Promise<void>;
+  /** Resolves when it is gone. `graceSeconds` undefined: as the Pod says. */
+  removePod(pod: Pod, graceSeconds: number | undefined, signal: AbortSignal): Promise<void>;
+  removeClaim(claim: Claim, signal: AbortSignal): Promise<void>;
+}
+
+type Kind = 'pods' | 'persistentvolumeclaims';
+
+/** A new namespace gets its service account a moment later. */
+const SERVICE_ACCOUNT_WAIT_MS = 100;
+const SERVICE_ACCOUNT_TRIES = 100;
+
+export const createResources = (options: { rest: Rest; names: Names; gatewayId: string }): Resources => {
+  const { rest, names, gatewayId } = options;
+
+  const get = async <T>(kind: Kind, place: Place, signal: AbortSignal): Promise<T | undefined> => {
+    const path = names.path(place.namespace, kind, place.name);
+    try {
+      return await rest.json<T>({
+        path,
+        what: `get ${kind} '${place.name}' in '${place.namespace}'`,
+        signal,
+      });
+    } catch (error) {
+      if (hasCode(error, Code.NOT_FOUND)) return undefined;
+      throw error;
+    }
+  };
+
+  const list = <T extends KubeObject>(kind: Kind, selector: string, signal: AbortSignal) =>
+    rest.list<T>({
+      path: names.everywhere(kind),
+      query: { labelSelector: selector },
+      what: `list ${kind}`,
+      signal,
+    });
+
+  const findByName = async (ref: SandboxRef, signal: AbortSignal): Promise<Objects> => {
+    const place = names.placeOf(ref);
+    const [pod, claim] = await Promise.all([
+      get<Pod>('pods', place, signal),
+      get<Claim>('persistentvolumeclaims', place, signal),
+    ]);
+    return {
+      pod: isOf(pod?.metadata.labels, gatewayId, ref.id) ? pod : undefined,
+      claim: isOf(claim?.metadata.labels, gatewayId, ref.id) ? claim : undefined,
+    };
+  };
+
+  const findById = async (id: string, signal: AbortSignal): Promise<Objects> => {
+    const selector = `${names.ownSelector},${LABEL.sandboxId}=${id}`;
+    const [pods, claims] = await Promise.all([
+      list<Pod>('pods', selector, signal),
+      list<Claim>('persistentvolumeclaims', selector, signal),
+    ]);
+    return { pod: pods.items[0], claim: claims.items[0] };
+  };
+
+  const create = async <T extends KubeObject>(kind: Kind, object: T, signal: AbortSignal): Promise<T> => {
+    const { namespace = '', name } = object.metadata;
+    const what = `create ${kind} '${name}' in '${namespace}'`;
+    try {
+      return await rest.json<T>({
+        method: 'POST',
+        path: names.path(namespace, kind),
+        body: object,
+        what,
+        signal,
+      });
+    } catch (error) {
+      if (!hasCode(error, Code.ALREADY_EXISTS)) throw namespaceMissing(error, namespace);
+      const existing = await get<T>(kind, { namespace, name }, signal);
+      const id = object.metadata.labels?.[LABEL.sandboxId] ?? '';
+      if (isOf(existing?.metadata.labels, gatewayId, id)) throw error;
+      throw failedPrecondition(
+        `${kind} '${name}' in namespace '${namespace}' exists and is not this sandbox's`,
+        {
+          reason: 'NameTaken',
+          hint: 'give the sandbox another name, or each gateway a namespace of its own',
+          cause: error,
+        },
+      );
+    }
+  };
+
+  const remove = async (
+    kind: Kind,
+    object: KubeObject,
+    graceSeconds: number | undefined,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    const { namespace = '', name, uid } = object.metadata;
+    const what = `${kind} '${name}' in '${namespace}'`;
+    try {
+      await rest.json({
+        method: 'DELETE',
+        path: names.path(namespace, kind, name),
+        body: {
+          kind: 'DeleteOptions',
+          apiVersion: 'v1',
+          preconditions: { uid },
+          ...(graceSeconds !== undefined && { gracePeriodSeconds: graceSeconds }),
+        },
+        what: `delete ${what}`,
+        signal,
+      });
+    } catch (error) {
+      // Gone, or another object stands under this name by now.
+      if (hasCode(error, Code.NOT_FOUND) || hasCode(error, Code.ABORTED)) return;
+      throw error;
+    }
+  };
+
+  const waitGone = async (kind: Kind, object: KubeObject, signal: AbortSignal): Promise<void> => {
+    const { namespace = '', name, uid } = object.metadata;
+    const changes = reflect({
+      rest,
+      path: names.path(namespace, kind),
+      query: { fieldSelector: `metadata.name=${name}` },
+      what: `${kind} '${name}' in '${namespace}'`,
+      signal,
+    });
+    for await (const change of changes) {
+      if (change.type === 'list' && !change.items.some((one) => one.metadata.uid === uid)) return;
+      if (change.type === 'gone' && change.object.metadata.uid === uid) return;
+    }
+    if (signal.reason?.name !== 'TimeoutError') throw signal.reason;
+    throw new OpenShellError(Code.UNAVAILABLE, `${kind} '${name}' in '${namespace}' is still being removed`, {
+      reason: 'StillTerminating',
+      hint: 'look at its node and its finalizers',
+    });
+  };
+
+  return {
+    async find(ref, signal) {
+      const objects = ref.name === '' ? undefined : await findByName(ref, signal);
+      if (objects?.pod !== undefined || objects?.claim !== undefined) return objects;
+      return findById(ref.id, signal);
+    },
+    async listAll(signal) {
+      const [pods, claims] = await Promise.all([
+        list<Pod>('pods', names.ownSelector, signal),
+        list<Claim>('persistentvolumeclaims', names.ownSelector, signal),
+      ]);
+      const all = new Map<string, Objects>();
+      for (const claim of claims.items) all.set(idOf(claim), { pod: undefined, claim });
+      for (const pod of pods.items) all.set(idOf(pod), { claim: all.get(idOf(pod))?.claim, pod });
+      all.delete('');
+      return all;
+    },
+    async createPod(pod, signal) {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await create('pods', pod, signal);
+        } catch (error) {
+          const early =
+            error instanceof OpenShellError && /service ?account .*not found/i.test(error.message);
+          if (!early || attempt === SERVICE_ACCOUNT_TRIES) throw error;
+          await delay(SERVICE_ACCOUNT_WAIT_MS, signal);
+        }
+      }
+    },
+    createClaim: (claim, signal) => create('persistentvolumeclaims', claim, signal),
+    async setState({ metadata: { namespace = '', name, uid } }, state, signal) {
+      await rest.json({
+        method: 'PATCH',
+        path: names.path(namespace, 'persistentvolumeclaims', name),
+        body: { metadata: { uid, annotations: { [ANNOTATION.state]: state } } },
+        what: `patch persistentvolumeclaims '${name}' in '${namespace}'`,
+        signal,
+      });
+    },
+    async removePod(pod, graceSeconds, signal) {
+      await remove('pods', pod, graceSeconds, signal);
+      await waitGone('pods', pod, signal);
+    },
+    async removeClaim(claim, signal) {
+      await remove('persistentvolumeclaims', claim, undefined, signal);
+      await waitGone('persistentvolumeclaims', claim, signal);
+    },
+  };
+};
+
+export const idOf = (object: KubeObject): string => object.metadata.labels?.[LABEL.sandboxId] ?? '';
+
+const namespaceMissing = (error: unknown, namespace: string): unknown =>
+  hasCode(error, Code.NOT_FOUND)
+    ? failedPrecondition(`namespace '${namespace}' does not exist`, {
+        reason: 'NamespaceMissing',
+        hint: 'create it, or set another namespace in [openshell.drivers.kubernetes]',
+        cause: error,
+      })
+    : error;

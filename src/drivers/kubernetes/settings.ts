@@ -1,0 +1,145 @@
+import { DEFAULT_WORKSPACE_PATH } from '../../compute/sandbox.js';
+import type { Settings, SettingsSchema } from '../../compute/settings.js';
+
+/** `[openshell.drivers.kubernetes]`. */
+export const settings = {
+  kubeconfig: {
+    type: 'string',
+    default: '',
+    doc: 'Path of a kubeconfig; empty: the service account of the Pod that the gateway runs in.',
+  },
+  context: { type: 'string', default: '', doc: 'Context of the kubeconfig; empty: its current one.' },
+  namespace: {
+    type: 'string',
+    default: 'openshell',
+    pattern: /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/,
+    doc: 'Namespace of all sandboxes in workspace_mode shared; it must exist.',
+  },
+  workspace_mode: {
+    type: 'string',
+    default: 'shared',
+    values: ['shared', 'managed'],
+    doc: 'shared: one namespace for all; managed: the driver makes one namespace for each workspace.',
+  },
+  sandbox_api: {
+    type: 'string',
+    default: 'pod',
+    values: ['pod', 'agents.x-k8s.io/v1alpha1', 'agents.x-k8s.io/v1beta1'],
+    doc: 'What a sandbox is in the cluster: a Pod, or a Sandbox of the agent-sandbox controller.',
+  },
+  default_image: { type: 'string', default: '', doc: 'Image of sandboxes that name none.' },
+  image_pull_policy: {
+    type: 'string',
+    default: '',
+    values: ['', 'Always', 'IfNotPresent', 'Never'],
+    doc: 'When a node pulls the image; empty: as Kubernetes decides from the tag.',
+  },
+  image_pull_secrets: {
+    type: 'strings',
+    default: [],
+    doc: 'Secrets of the namespace that every sandbox pulls its image with.',
+  },
+  service_account_name: {
+    type: 'string',
+    default: 'default',
+    doc: 'Service account of the Pods; its token is never mounted.',
+  },
+  default_runtime_class_name: {
+    type: 'string',
+    default: '',
+    doc: 'RuntimeClass of sandboxes that name none, e.g. gvisor.',
+  },
+  workspace_path: {
+    type: 'string',
+    default: DEFAULT_WORKSPACE_PATH,
+    pattern: /^\/[^\0:]*[^\0:/]$/,
+    doc: 'Where the files of a sandbox live across stop and start.',
+  },
+  workspace_default_storage_size: {
+    type: 'string',
+    default: '2Gi',
+    doc: 'Size of the volume at the workspace path; 0: none, and a sandbox cannot be stopped.',
+  },
+  workspace_storage_class: {
+    type: 'string',
+    default: '',
+    doc: "StorageClass of that volume; empty: the cluster's default.",
+  },
+  sandbox_uid: {
+    type: 'integer',
+    default: 1000,
+    min: 1,
+    max: 2 ** 31 - 1,
+    doc: 'User that a sandbox runs as.',
+  },
+  sandbox_gid: {
+    type: 'integer',
+    default: 1000,
+    min: 1,
+    max: 2 ** 31 - 1,
+    doc: 'Group of that user and of the workspace volume.',
+  },
+  read_only_root: {
+    type: 'boolean',
+    default: false,
+    doc: 'Only the workspace path and /tmp can be written.',
+  },
+  default_cpu_limit: {
+    type: 'string',
+    default: '2',
+    doc: 'CPU limit of sandboxes that name none; empty: no limit.',
+  },
+  default_memory_limit: {
+    type: 'string',
+    default: '4Gi',
+    doc: 'Memory limit of sandboxes that name none; empty: no limit.',
+  },
+  default_cpu_request: {
+    type: 'string',
+    default: '100m',
+    doc: 'CPU that the scheduler sets aside by default.',
+  },
+  default_memory_request: {
+    type: 'string',
+    default: '128Mi',
+    doc: 'Memory that the scheduler sets aside by default.',
+  },
+  allowed_objects: {
+    type: 'strings',
+    default: [],
+    doc: 'What driver_config may name, as kind/name: persistentvolumeclaim/data, secret/registry, configmap/settings, or hostpath/ and an absolute path.',
+  },
+  network_policy: {
+    type: 'boolean',
+    default: true,
+    doc: 'Keep a NetworkPolicy in each namespace that denies connections to sandboxes.',
+  },
+  stop_timeout_secs: {
+    type: 'integer',
+    default: 10,
+    min: 1,
+    max: 3600,
+    unit: 's',
+    doc: 'How long a process may take to end after SIGTERM.',
+  },
+  schedule_timeout_secs: {
+    type: 'integer',
+    default: 300,
+    min: 1,
+    max: 86_400,
+    unit: 's',
+    doc: 'How long a sandbox may wait for a node that has room.',
+  },
+  api_timeout_secs: {
+    type: 'integer',
+    default: 30,
+    min: 1,
+    max: 600,
+    unit: 's',
+    doc: 'Deadline of one call to the API server, its retries included.',
+  },
+  api_qps: { type: 'integer', default: 100, min: 1, max: 10_000, doc: 'Calls a second to the API server.' },
+  api_burst: { type: 'integer', default: 200, min: 1, max: 10_000, doc: 'Calls at once after a quiet time.' },
+} as const satisfies SettingsSchema;
+
+export type KubernetesSettings = Settings<typeof settings>;

@@ -1,0 +1,76 @@
+import { delay } from '../../compute/deadline.js';
+import type { DriverEvent } from '../../compute/driver.js';
+import type { Logger } from '../../compute/log.js';
+import type { ObservedSandbox, SandboxRef } from '../../compute/sandbox.js';
+import type { Names } from './names.js';
+import type { Claim, CoreEvent, KubeObject, Pod } from './objects.js';
+import { createPicture } from './picture.js';
+import type { Objects } from './pod-status.js';
+import { createQueue } from './queue.js';
+import { type Change, reflect } from './reflector.js';
+import type { Rest } from './rest.js';
+
+export interface WatchOptions {
+  readonly rest: Rest;
+  readonly names: Names;
+  readonly find: (ref: SandboxRef, signal: AbortSignal) => Promise<Objects>;
+  readonly observe: (objects: Objects) => ObservedSandbox;
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
+
+/** How far the API server may run ahead of a slow reader. */
+const QUEUED = 512;
+const TICK_MS = 5_000;
+
+/** A snapshot, `synced`, then changes, from watches of Pods, claims and Events. */
+export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<DriverEvent, void> {
+  const { rest, names, log } = options;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  const queue = createQueue<DriverEvent>(QUEUED);
+  const picture = createPicture({
+    observe: options.observe,
+    confirm: (shown) => options.find(shown, signal),
+    emit: (event) => queue.push(event),
+  });
+
+  const follow = async <T extends KubeObject>(
+    what: string,
+    query: Record<string, string>,
+    take: (change: Change<T>) => Promise<void>,
+  ): Promise<void> => {
+    for await (const change of reflect<T>({ rest, path: names.everywhere(what), query, what, signal }))
+      await take(change);
+  };
+  const ticking = async () => {
+    for (;;) {
+      await delay(TICK_MS, signal);
+      await picture.tick();
+    }
+  };
+  const necessary = (work: Promise<void>) =>
+    work.then(queue.end, (error) => {
+      if (signal.aborted) queue.end();
+      else queue.fail(error);
+    });
+
+  const own = { labelSelector: names.ownSelector };
+  const loops = [
+    necessary(follow<Pod>('pods', own, picture.pods)),
+    necessary(follow<Claim>('persistentvolumeclaims', own, picture.claims)),
+    necessary(ticking()),
+    // Progress only: a cluster that keeps its Events to itself still runs sandboxes.
+    follow<CoreEvent>('events', { fieldSelector: 'involvedObject.kind=Pod' }, picture.events).catch(
+      (error) => {
+        if (!signal.aborted) log.warn('Events cannot be watched: no progress is shown', { error });
+      },
+    ),
+  ];
+  try {
+    yield* queue;
+  } finally {
+    stop.abort();
+    await Promise.all(loops);
+  }
+}
