@@ -31,7 +31,9 @@ export const createTelemetry = (options: TelemetryOptions): TelemetrySink => {
   };
 
   const drain = async (): Promise<void> => {
-    for (let body = queue.shift(); body !== undefined && !ended.signal.aborted; body = queue.shift()) {
+    while (!ended.signal.aborted) {
+      const body = queue.shift();
+      if (body === undefined) break;
       await send(body);
     }
     sending = undefined;

@@ -1,0 +1,62 @@
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { TestContext } from 'node:test';
+import type { TelemetryOptions, TelemetrySink } from '../../dist/compute/telemetry.js';
+import telemetry from '../../dist/telemetry/entry.js';
+
+export interface Received {
+  readonly method: string | undefined;
+  readonly url: string | undefined;
+  readonly contentType: string | undefined;
+  readonly body: string;
+}
+
+export interface Collector {
+  readonly endpoint: string;
+  readonly received: Received[];
+}
+
+/** An HTTP server that keeps what it is sent and answers as `answer` says; it ends with the test. */
+export const startCollector = async (
+  t: TestContext,
+  answer: (response: ServerResponse) => void = (response) => response.writeHead(204).end(),
+): Promise<Collector> => {
+  const received: Received[] = [];
+  const server = createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request.setEncoding('utf8')) body += chunk;
+    received.push({
+      method: request.method,
+      url: request.url,
+      contentType: request.headers['content-type'],
+      body,
+    });
+    answer(response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { endpoint: `http://127.0.0.1:${port}/v1/events?k=1`, received };
+};
+
+/** A sink as the gateway makes it, and what it logged. */
+export const startSink = async (
+  endpoint: string,
+): Promise<{ sink: TelemetrySink; logged: { message: string; fields: unknown }[] }> => {
+  const logged: { message: string; fields: unknown }[] = [];
+  const refuse = (message: string) => {
+    throw new Error(`logged above debug level: ${message}`);
+  };
+  const log: TelemetryOptions['log'] = {
+    debug: (message, fields) => logged.push({ message, fields }),
+    info: refuse,
+    warn: refuse,
+    error: refuse,
+    child: () => log,
+  };
+  const { createTelemetry } = await telemetry.load();
+  return { sink: createTelemetry({ endpoint, version: '1.2.3', log }), logged };
+};
