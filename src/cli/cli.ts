@@ -1,0 +1,84 @@
+import { OpenShellError } from '../compute/errors.js';
+import type { Arguments } from './arguments/parsed.js';
+import { parseArguments } from './arguments/parse.js';
+import type { Gateway } from './connection/gateway.js';
+import type { Context } from './context.js';
+import { EXIT, exitCodeOf, failureLine, isSilent } from './failure.js';
+import { listenForInterrupts } from './interrupt.js';
+import { createOutput, type Output } from './output/output.js';
+import { printable } from './output/printable.js';
+
+/** Runs one command line (without `node` and the script) on the process's own streams; answers the exit code. */
+export async function runCli(argv: readonly string[]): Promise<number> {
+  const out = createOutput(process.stdout);
+  const err = createOutput(process.stderr);
+  const signal = AbortSignal.any([listenForInterrupts(), out.closed]);
+  try {
+    return await dispatch(argv, { out, err, signal });
+  } catch (thrown) {
+    const error = signal.aborted ? (signal.reason as OpenShellError) : OpenShellError.from(thrown);
+    const shown = thrown instanceof OpenShellError && exitCodeOf(thrown) === exitCodeOf(error) ? thrown : error;
+    if (!isSilent(shown)) await err.write(`${failureLine(shown)}\n`).catch(() => {});
+    return exitCodeOf(error);
+  } finally {
+    await Promise.all([out.flush(), err.flush()]);
+  }
+}
+
+interface Surroundings {
+  readonly out: Output;
+  readonly err: Output;
+  readonly signal: AbortSignal;
+}
+
+async function dispatch(argv: readonly string[], surroundings: Surroundings): Promise<number> {
+  const invocation = parseArguments(argv);
+  if (invocation.kind === 'version') {
+    const { version } = await import('./version.js');
+    await surroundings.out.write(`openshell ${version()}\n`);
+    return EXIT.ok;
+  }
+  if (invocation.kind === 'help') {
+    const { helpText } = await import('./arguments/help.js');
+    await surroundings.out.write(helpText(invocation.path, invocation.of));
+    return EXIT.ok;
+  }
+  const { context, close } = createContext(invocation.args, surroundings);
+  try {
+    const command = await invocation.command.load();
+    return await command.run(context);
+  } finally {
+    await close();
+  }
+}
+
+function createContext(
+  args: Arguments,
+  surroundings: Surroundings,
+): { context: Context; close(): Promise<void> } {
+  const { env, stdin } = process;
+  const note = (text: string) => surroundings.err.write(`${printable(text)}\n`);
+  let opened: Promise<Gateway> | undefined;
+  const context: Context = {
+    ...surroundings,
+    args,
+    env,
+    stdin,
+    workspace: args.text('workspace') || env.OPENSHELL_WORKSPACE || 'default',
+    verbose: args.flag('verbose'),
+    note,
+    connect() {
+      opened ??= connect(context);
+      return opened;
+    },
+  };
+  return { context, close: async () => (await opened?.catch(() => undefined))?.close() };
+}
+
+async function connect({ args, env, verbose, note }: Context): Promise<Gateway> {
+  const { resolveEndpoint } = await import('./connection/endpoint.js');
+  const endpoint = await resolveEndpoint(args, env);
+  if (verbose) await note(`gateway: ${endpoint.url}`);
+  const { openGateway } = await import('./connection/gateway.js');
+  return openGateway(endpoint);
+}

@@ -1,0 +1,85 @@
+import { type CommandNode, type Completion, isGroup, type OptionSpecs } from '../arguments/command.js';
+import { GLOBAL_OPTIONS } from '../arguments/options.js';
+import { COMMANDS } from '../arguments/tree.js';
+
+export interface CompletedOption {
+  /** As typed: `--name`, and `-n` when it has a short form. */
+  readonly flags: readonly string[];
+  readonly takesWord: boolean;
+  readonly choices: readonly string[];
+  readonly completes: Completion;
+  readonly help: string;
+}
+
+export interface CompletedPlace {
+  /** The words of the command so far, joined by spaces; empty for `openshell` itself. */
+  readonly path: string;
+  /** Sub-commands, or the fixed values of the argument. */
+  readonly words: readonly { readonly word: string; readonly help: string }[];
+  /** Names to ask the gateway for. */
+  readonly completes: Completion;
+  readonly options: readonly CompletedOption[];
+}
+
+/** The command tree as the three completion scripts need it: one entry for each place that a cursor can be in. */
+export function completedPlaces(): CompletedPlace[] {
+  return [
+    {
+      path: '',
+      words: subcommands(COMMANDS),
+      completes: 'none',
+      options: [...completedOptions(GLOBAL_OPTIONS), versionOption],
+    },
+    ...COMMANDS.flatMap((node) => placesOf(node, [])),
+  ];
+}
+
+/** Other names of groups, e.g. `sb`, with the name they stand for. */
+export function aliases(): (readonly [alias: string, name: string])[] {
+  return COMMANDS.flatMap((node) =>
+    isGroup(node) ? node.aliases.map((alias) => [alias, node.name] as const) : [],
+  );
+}
+
+/** The options whose value is the next word, as typed: a completion script must not take the value for a command. */
+export function valueFlags(): string[] {
+  const flags = completedPlaces().flatMap(({ options }) =>
+    options.filter(({ takesWord }) => takesWord).flatMap((option) => option.flags),
+  );
+  return [...new Set(flags)];
+}
+
+const versionOption: CompletedOption = {
+  flags: ['--version', '-V'],
+  takesWord: false,
+  choices: [],
+  completes: 'none',
+  help: 'show the version',
+};
+
+function placesOf(node: CommandNode, above: readonly string[]): CompletedPlace[] {
+  const words = [...above, node.name];
+  const path = words.join(' ');
+  if (isGroup(node)) {
+    const options = completedOptions(GLOBAL_OPTIONS);
+    const place: CompletedPlace = { path, words: subcommands(node.commands), completes: 'none', options };
+    return [place, ...node.commands.flatMap((command) => placesOf(command, words))];
+  }
+  const options = completedOptions({ ...node.options, ...GLOBAL_OPTIONS });
+  const choices = (node.positional?.choices ?? []).map((word) => ({ word, help: '' }));
+  return [{ path, words: choices, completes: node.positional?.completes ?? 'none', options }];
+}
+
+function subcommands(nodes: readonly CommandNode[]): { word: string; help: string }[] {
+  return nodes.map(({ name, summary }) => ({ word: name, help: summary }));
+}
+
+function completedOptions(specs: OptionSpecs): CompletedOption[] {
+  return Object.entries(specs).map(([name, spec]) => ({
+    flags: [`--${name}`, ...(spec.short === undefined ? [] : [`-${spec.short}`])],
+    takesWord: spec.kind === 'text' || spec.kind === 'list',
+    choices: spec.choices ?? [],
+    completes: spec.completes ?? 'none',
+    help: spec.help,
+  }));
+}

@@ -1,0 +1,74 @@
+import { Code, OpenShellError } from '../../compute/errors.js';
+import type { Endpoint } from './endpoint.js';
+
+/** What grpc-js throws: a status that the gateway sent, or one that the library made up itself. */
+interface GrpcFailure {
+  readonly code: number;
+  readonly details: string;
+}
+
+const START_HINT = 'start one with: node dist/main.js, or name another with --gateway-endpoint';
+
+/**
+ * A failed call as the error to show. A hint is added where the user can do something about the connection itself;
+ * the gateway's own messages carry theirs.
+ */
+export function fromGrpc(thrown: unknown, endpoint: Endpoint): OpenShellError {
+  if (!isGrpcFailure(thrown)) return OpenShellError.from(thrown);
+  const { code, details } = thrown;
+  if (code === Code.UNAVAILABLE) return unreachable(details, endpoint, thrown);
+  if (code === Code.UNAUTHENTICATED) {
+    return new OpenShellError(Code.UNAUTHENTICATED, details || 'the gateway does not know you', {
+      hint: 'give a client certificate with --gateway-cert and --gateway-key',
+      cause: thrown,
+    });
+  }
+  if (code === Code.UNIMPLEMENTED) {
+    return new OpenShellError(Code.UNIMPLEMENTED, details || 'the gateway does not offer this', {
+      cause: thrown,
+    });
+  }
+  const known = Object.values(Code).find((value) => value === code) ?? Code.UNKNOWN;
+  return new OpenShellError(known, details || `the gateway answered with status ${code}`, { cause: thrown });
+}
+
+export function isGrpcFailure(thrown: unknown): thrown is GrpcFailure {
+  return (
+    thrown instanceof Error &&
+    'code' in thrown &&
+    typeof thrown.code === 'number' &&
+    'details' in thrown &&
+    typeof thrown.details === 'string'
+  );
+}
+
+/** grpc-js words a connection that never came about in its own way; the gateway's own UNAVAILABLE passes through. */
+function unreachable(details: string, endpoint: Endpoint, cause: unknown): OpenShellError {
+  const options = { cause };
+  if (/ECONNREFUSED|ENOENT/.test(details)) {
+    return new OpenShellError(Code.UNAVAILABLE, `no gateway answers at ${endpoint.url}`, {
+      ...options,
+      hint: START_HINT,
+    });
+  }
+  if (/ENOTFOUND|EAI_AGAIN|Name resolution failed/.test(details)) {
+    return new OpenShellError(Code.UNAVAILABLE, `the host of ${endpoint.url} has no address`, {
+      ...options,
+      hint: 'check its name',
+    });
+  }
+  if (/certificate|SSL|TLS|wrong version number|EPROTO|altname/i.test(details)) {
+    return new OpenShellError(Code.UNAVAILABLE, `no TLS connection to ${endpoint.url}: ${details}`, {
+      ...options,
+      hint: 'check --gateway-ca, --gateway-cert and --gateway-key, and whether the gateway speaks TLS at all',
+    });
+  }
+  if (/No connection established|Connection dropped|ECONNRESET|socket|Last error|keepalive/i.test(details)) {
+    return new OpenShellError(
+      Code.UNAVAILABLE,
+      `the connection to ${endpoint.url} failed: ${details}`,
+      options,
+    );
+  }
+  return new OpenShellError(Code.UNAVAILABLE, details || `${endpoint.url} is unavailable`, options);
+}

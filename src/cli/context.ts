@@ -1,0 +1,24 @@
+import type { ReadStream } from 'node:tty';
+import type { Arguments } from './arguments/parsed.js';
+import type { Gateway } from './connection/gateway.js';
+import type { Output } from './output/output.js';
+
+/** What a command works with. */
+export interface Context {
+  readonly args: Arguments;
+  readonly env: NodeJS.ProcessEnv;
+  /** Never empty. */
+  readonly workspace: string;
+  readonly verbose: boolean;
+  readonly stdin: ReadStream;
+  /** Results. */
+  readonly out: Output;
+  /** Everything else: progress, notices, a remote command's stderr. */
+  readonly err: Output;
+  /** Aborts when the user interrupts or nobody reads the output; its reason is the error to end with. */
+  readonly signal: AbortSignal;
+  /** One line on stderr. */
+  note(text: string): Promise<void>;
+  /** The connection of this invocation; opened at the first call. */
+  connect(): Promise<Gateway>;
+}

@@ -1,0 +1,54 @@
+import { Code, OpenShellError } from '../compute/errors.js';
+import { printable } from './output/printable.js';
+
+/** What the process answers to its caller. `exec` and `connect` answer the remote command's own code instead. */
+export const EXIT = { ok: 0, failure: 1, usage: 2, timeout: 124, interrupted: 130, brokenPipe: 141 } as const;
+
+const USAGE = 'Usage';
+const SIGNAL_EXITS: Readonly<Record<string, number>> = {
+  SIGINT: EXIT.interrupted,
+  SIGTERM: 143,
+  SIGHUP: 129,
+  SIGPIPE: EXIT.brokenPipe,
+};
+
+/** The command line itself is wrong: exit code 2. */
+export function usageError(message: string, hint?: string): OpenShellError {
+  return new OpenShellError(Code.INVALID_ARGUMENT, message, hint ? { reason: USAGE, hint } : { reason: USAGE });
+}
+
+/** The user, or whoever started us, sent a signal. `hint` says what was left behind. */
+export function interruptedError(signal: string, hint?: string): OpenShellError {
+  return new OpenShellError(
+    Code.CANCELLED,
+    'interrupted',
+    hint ? { reason: signal, hint } : { reason: signal },
+  );
+}
+
+/** Whoever read our output went away: nothing more is said. */
+export function brokenPipeError(): OpenShellError {
+  return new OpenShellError(Code.CANCELLED, 'nobody reads the output', { reason: 'SIGPIPE' });
+}
+
+export function timeoutError(message: string, hint: string): OpenShellError {
+  return new OpenShellError(Code.DEADLINE_EXCEEDED, message, { hint });
+}
+
+export function exitCodeOf(error: OpenShellError): number {
+  if (error.reason === USAGE) return EXIT.usage;
+  if (error.code === Code.DEADLINE_EXCEEDED) return EXIT.timeout;
+  if (error.code === Code.CANCELLED) return SIGNAL_EXITS[error.reason ?? ''] ?? EXIT.failure;
+  return EXIT.failure;
+}
+
+/** An end that the user brought about needs no words, unless something was left behind. */
+export function isSilent(error: OpenShellError): boolean {
+  return error.code === Code.CANCELLED && error.hint === undefined && (error.reason ?? '') in SIGNAL_EXITS;
+}
+
+/** `error: what (hint)`, one line whatever the gateway put into its message. */
+export function failureLine(error: OpenShellError): string {
+  const hint = error.hint === undefined ? '' : ` (${error.hint})`;
+  return `error: ${printable(`${error.message}${hint}`.replaceAll(/\s*\n\s*/g, '; '))}`;
+}

@@ -1,0 +1,46 @@
+import type { Writable } from 'node:stream';
+import type { OpenShellError } from '../../compute/errors.js';
+import { brokenPipeError } from '../failure.js';
+
+/** stdout or stderr with back-pressure, and quiet about a reader that went away. */
+export interface Output {
+  readonly isTerminal: boolean;
+  /** Aborts, with the error to end the process with, when nobody reads any more. */
+  readonly closed: AbortSignal;
+  /** Resolves when there is room for more; throws when nobody reads any more. */
+  write(data: string | Uint8Array): Promise<void>;
+  /** Resolves when everything written has left the process, or never will. */
+  flush(): Promise<void>;
+}
+
+export function createOutput(stream: Writable & { isTTY?: boolean }): Output {
+  const closed = new AbortController();
+  stream.on('error', () => closed.abort(brokenPipeError()));
+  return {
+    isTerminal: stream.isTTY === true,
+    closed: closed.signal,
+    async write(data) {
+      if (closed.signal.aborted) throw closed.signal.reason as OpenShellError;
+      if (!stream.write(data)) await drained(stream, closed.signal);
+    },
+    async flush() {
+      if (closed.signal.aborted || stream.writableLength === 0) return;
+      await new Promise<void>((resolve) => stream.write('', () => resolve()));
+    },
+  };
+}
+
+function drained(stream: Writable, closed: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onDrain = () => {
+      closed.removeEventListener('abort', onClose);
+      resolve();
+    };
+    const onClose = () => {
+      stream.off('drain', onDrain);
+      reject(closed.reason);
+    };
+    stream.once('drain', onDrain);
+    closed.addEventListener('abort', onClose, { once: true });
+  });
+}
