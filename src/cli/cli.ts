@@ -1,6 +1,6 @@
 import { OpenShellError } from '../compute/errors.js';
-import type { Arguments } from './arguments/parsed.js';
 import { parseArguments } from './arguments/parse.js';
+import type { Arguments } from './arguments/parsed.js';
 import type { Gateway } from './connection/gateway.js';
 import type { Context } from './context.js';
 import { EXIT, exitCodeOf, failureLine, isSilent } from './failure.js';
@@ -17,7 +17,8 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     return await dispatch(argv, { out, err, signal });
   } catch (thrown) {
     const error = signal.aborted ? (signal.reason as OpenShellError) : OpenShellError.from(thrown);
-    const shown = thrown instanceof OpenShellError && exitCodeOf(thrown) === exitCodeOf(error) ? thrown : error;
+    const shown =
+      thrown instanceof OpenShellError && exitCodeOf(thrown) === exitCodeOf(error) ? thrown : error;
     if (!isSilent(shown)) await err.write(`${failureLine(shown)}\n`).catch(() => {});
     return exitCodeOf(error);
   } finally {
@@ -57,7 +58,7 @@ function createContext(
   surroundings: Surroundings,
 ): { context: Context; close(): Promise<void> } {
   const { env, stdin } = process;
-  const note = (text: string) => surroundings.err.write(`${printable(text)}\n`);
+  const note = (text: string) => surroundings.err.write(`${printable(text)}\n`).catch(() => {});
   let opened: Promise<Gateway> | undefined;
   const context: Context = {
     ...surroundings,

@@ -17,7 +17,7 @@ export interface Context {
   readonly err: Output;
   /** Aborts when the user interrupts or nobody reads the output; its reason is the error to end with. */
   readonly signal: AbortSignal;
-  /** One line on stderr. */
+  /** One line on stderr. Never throws: nobody may be reading there. */
   note(text: string): Promise<void>;
   /** The connection of this invocation; opened at the first call. */
   connect(): Promise<Gateway>;

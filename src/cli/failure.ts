@@ -14,7 +14,11 @@ const SIGNAL_EXITS: Readonly<Record<string, number>> = {
 
 /** The command line itself is wrong: exit code 2. */
 export function usageError(message: string, hint?: string): OpenShellError {
-  return new OpenShellError(Code.INVALID_ARGUMENT, message, hint ? { reason: USAGE, hint } : { reason: USAGE });
+  return new OpenShellError(
+    Code.INVALID_ARGUMENT,
+    message,
+    hint ? { reason: USAGE, hint } : { reason: USAGE },
+  );
 }
 
 /** The user, or whoever started us, sent a signal. `hint` says what was left behind. */

@@ -1,4 +1,10 @@
-import { type CommandGroup, type CommandSpec, isGroup, type OptionSpec, type OptionSpecs } from './command.js';
+import {
+  type CommandGroup,
+  type CommandSpec,
+  isGroup,
+  type OptionSpec,
+  type OptionSpecs,
+} from './command.js';
 import { GLOBAL_OPTIONS } from './options.js';
 import { COMMANDS } from './tree.js';
 

@@ -1,6 +1,12 @@
 import { nearest } from '../../compute/nearest.js';
 import { usageError } from '../failure.js';
-import { type CommandGroup, type CommandNode, type CommandSpec, isGroup } from './command.js';
+import {
+  type CommandGroup,
+  type CommandNode,
+  type CommandSpec,
+  isGroup,
+  type OptionSpecs,
+} from './command.js';
 import { GLOBAL_OPTIONS } from './options.js';
 import { createArguments, type Invocation } from './parsed.js';
 import { readOptions } from './read-options.js';
@@ -97,8 +103,9 @@ function find(level: readonly CommandNode[], word: string, path: readonly string
 /** Before the command is known only the common options can be read: does this one take the word after it? */
 function takesNextWord(word: string): boolean {
   if (word.includes('=')) return false;
-  const spec = Object.entries(GLOBAL_OPTIONS).find(
-    ([name, { short }]: [string, { short?: string }]) => word === `--${name}` || word === `-${short}`,
+  const specs: OptionSpecs = GLOBAL_OPTIONS;
+  const given = Object.entries(specs).find(
+    ([name, { short }]) => word === `--${name}` || word === `-${short}`,
   );
-  return spec?.[1].kind === 'text';
+  return given?.[1].kind === 'text';
 }

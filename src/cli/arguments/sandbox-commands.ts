@@ -15,7 +15,11 @@ const createCommand: CommandSpec = {
     name: { kind: 'text', placeholder: 'NAME', help: 'its name; default: two words picked by the gateway' },
     from: { kind: 'text', placeholder: 'IMAGE', help: "image to run; default: the gateway's default image" },
     'no-keep': { kind: 'flag', help: 'delete the sandbox when its command, or the shell in it, has ended' },
-    gpu: { kind: 'optional', placeholder: 'N', help: 'GPUs to give it; without a number: one, or what it has' },
+    gpu: {
+      kind: 'optional',
+      placeholder: 'N',
+      help: 'GPUs to give it; without a number: one, or what it has',
+    },
     cpu: { kind: 'text', placeholder: 'QUANTITY', help: 'CPU limit, e.g. 500m or 2' },
     memory: { kind: 'text', placeholder: 'QUANTITY', help: 'memory limit, e.g. 512Mi or 4Gi' },
     'driver-config-json': {

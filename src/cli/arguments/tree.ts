@@ -1,7 +1,7 @@
 import type { CommandNode } from './command.js';
+import { logsCommand } from './logs-command.js';
 import { outputOption } from './options.js';
 import { sandboxCommands } from './sandbox-commands.js';
-import { logsCommand } from './logs-command.js';
 import { workspaceCommands } from './workspace-commands.js';
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;

@@ -1,4 +1,5 @@
 import { usageError } from '../failure.js';
+import type { Arguments } from './parsed.js';
 
 const SECOND_MS = 1000;
 const AGE_UNITS_MS: Readonly<Record<string, number>> = {
@@ -84,4 +85,15 @@ export function readJsonObject(option: string, text: string): Record<string, unk
 export function readSwitch(name: string, on: boolean, off: boolean): boolean {
   if (on && off) throw usageError(`--${name} and --no-${name} contradict each other`);
   return on;
+}
+
+const MAX_PAGE = 1000;
+const MAX_OFFSET = 2 ** 32 - 1;
+
+/** `--limit` and `--offset` as the list requests carry them; 0 leaves the choice to the gateway. */
+export function readPage(args: Arguments): { limit: number; offset: number } {
+  return {
+    limit: readCount('--limit', args.text('limit'), { min: 1, max: MAX_PAGE }) ?? 0,
+    offset: readCount('--offset', args.text('offset'), { min: 0, max: MAX_OFFSET }) ?? 0,
+  };
 }

@@ -15,7 +15,10 @@ export function walkBranches(): string[] {
   const steps = completedPlaces()
     .filter(({ path }) => path !== '')
     .map(({ path }) => `    ${quoted(stepInto(path))}) place=${quoted(path)} ;;`);
-  return [...steps, ...aliases().map(([alias, name]) => `    ${quoted(` ${alias}`)}) place=${quoted(name)} ;;`)];
+  return [
+    ...steps,
+    ...aliases().map(([alias, name]) => `    ${quoted(` ${alias}`)}) place=${quoted(name)} ;;`),
+  ];
 }
 
 /** `case` branches over "<place>:<option before the cursor>" that offer the option's values. */

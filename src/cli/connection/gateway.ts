@@ -48,8 +48,7 @@ export async function openGateway(endpoint: Endpoint): Promise<Gateway> {
         throw fromGrpc(error, endpoint);
       }
     },
-    stream: (method, request, options) =>
-      translated(client.serverStream(method, request, options), endpoint),
+    stream: (method, request, options) => translated(client.serverStream(method, request, options), endpoint),
     duplex: (method, options) => {
       const call = client.duplex(method, options);
       return { ...call, responses: translated(call.responses, endpoint) };

@@ -13,6 +13,10 @@ export interface Shown {
 export async function show({ args, out }: Context, { table, value }: Shown): Promise<void> {
   const format = (args.text('output') ?? 'table') as OutputFormat;
   await out.write(
-    format === 'table' ? table() : format === 'yaml' ? toYaml(value()) : `${JSON.stringify(value(), null, 2)}\n`,
+    format === 'table'
+      ? table()
+      : format === 'yaml'
+        ? toYaml(value())
+        : `${JSON.stringify(value(), null, 2)}\n`,
   );
 }

@@ -1,0 +1,32 @@
+import { Code, OpenShellError } from '../../compute/errors.js';
+import { GetCurrentUserResponseSchema, methods } from '../../wire/v00/index.js';
+import type { Context } from '../context.js';
+import { EXIT } from '../failure.js';
+import { plain } from '../output/plain.js';
+import { show } from '../output/show.js';
+import { details } from '../output/table.js';
+
+export async function run(context: Context): Promise<number> {
+  const gateway = await context.connect();
+  try {
+    const user = await gateway.call(methods.getCurrentUser, {}, { signal: context.signal });
+    await show(context, {
+      table: () =>
+        details([
+          ['Subject', user.subject],
+          ['Name', user.displayName || undefined],
+          ['Roles', user.roles.join(', ') || undefined],
+          ['Scopes', user.scopes.join(', ') || undefined],
+          ['Known by', user.identityProvider],
+        ]),
+      value: () => plain(GetCurrentUserResponseSchema, user),
+    });
+  } catch (error) {
+    if (!(error instanceof OpenShellError) || error.code !== Code.UNIMPLEMENTED) throw error;
+    await show(context, {
+      table: () => 'The gateway does not tell its clients who they are.\n',
+      value: () => ({}),
+    });
+  }
+  return EXIT.ok;
+}

@@ -1,0 +1,51 @@
+import type { CallOptions } from '../../wire/client.js';
+import type { SandboxResponse } from '../../wire/v00/index.js';
+import type { Gateway } from '../connection/gateway.js';
+import type { Context } from '../context.js';
+import { EXIT } from '../failure.js';
+import { createProgress } from '../terminal/progress.js';
+import { present } from './lookup.js';
+import { exitCodeOfMain } from './phase.js';
+import { timeoutFrom, type WaitOptions, waitForPhase } from './wait.js';
+
+export interface PhaseChange {
+  ask(
+    gateway: Gateway,
+    request: { name: string; workspace: string },
+    options: CallOptions,
+  ): Promise<SandboxResponse>;
+  readonly until: WaitOptions['until'];
+  /** What the progress display says. */
+  readonly doing: string;
+  /** What the sandbox is then. */
+  readonly done: string;
+}
+
+/** Stops or starts the sandbox that the command line names, and waits until it is. */
+export async function changePhase(context: Context, change: PhaseChange): Promise<number> {
+  const { args, env, workspace, signal } = context;
+  const [name = ''] = args.positionals;
+  const timeoutMs = timeoutFrom(env, 'OPENSHELL_LIFECYCLE_TIMEOUT');
+  const gateway = await context.connect();
+  const progress = createProgress(process.stderr, env, change.doing);
+  try {
+    const { sandbox } = await change.ask(gateway, { name, workspace }, { timeoutMs, signal });
+    const changed = await waitForPhase({
+      gateway,
+      sandbox: present(sandbox),
+      until: change.until,
+      timeoutMs,
+      extendedByProgress: false,
+      progress,
+      signal,
+    });
+    progress.stop();
+    const code = exitCodeOfMain(changed);
+    const word =
+      code === undefined ? change.done : `${change.done}; its command has exited with code ${code}`;
+    await context.out.write(`sandbox '${name}' is ${word}\n`);
+    return EXIT.ok;
+  } finally {
+    progress.stop();
+  }
+}

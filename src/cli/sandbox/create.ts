@@ -1,0 +1,69 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import {
+  type CreateSandboxRequestSchema,
+  methods,
+  type Sandbox,
+  SandboxPhase,
+} from '../../wire/v00/index.js';
+import type { Gateway } from '../connection/gateway.js';
+import type { Context } from '../context.js';
+import { createProgress } from '../terminal/progress.js';
+import { discardSandbox } from './discard.js';
+import { nameOf, present } from './lookup.js';
+import { timeoutFrom, waitForPhase } from './wait.js';
+
+const ANSWER_TIMEOUT_MS = 60_000;
+/** After an interrupt: how long we still wait to learn which sandbox there is to delete. */
+const LATE_ANSWER_MS = 10_000;
+
+/**
+ * Makes a sandbox and waits until it is ready. An interrupt deletes it again; so does a failure under `--no-keep`.
+ * Otherwise a sandbox that failed stays, for a look at its reason.
+ */
+export async function createSandbox(
+  context: Context,
+  gateway: Gateway,
+  request: MessageInitShape<typeof CreateSandboxRequestSchema>,
+): Promise<Sandbox> {
+  const { args, env, signal } = context;
+  const timeoutMs = timeoutFrom(env, 'OPENSHELL_PROVISION_TIMEOUT');
+  const progress = createProgress(process.stderr, env, 'Requesting the sandbox');
+  let name: string | undefined;
+  try {
+    const late = abortedLater(signal, LATE_ANSWER_MS);
+    const answer = await gateway.call(methods.createSandbox, request, {
+      timeoutMs: ANSWER_TIMEOUT_MS,
+      signal: late,
+    });
+    const sandbox = present(answer.sandbox);
+    name = nameOf(sandbox);
+    signal.throwIfAborted();
+    progress.done(`Created sandbox ${name}`);
+    return await waitForPhase({
+      gateway,
+      sandbox,
+      until: SandboxPhase.READY,
+      timeoutMs,
+      extendedByProgress: true,
+      progress,
+      signal,
+    });
+  } catch (error) {
+    progress.stop();
+    if (name !== undefined && (signal.aborted || args.flag('no-keep'))) {
+      await discardSandbox(context, gateway, name);
+    }
+    throw error;
+  } finally {
+    progress.stop();
+  }
+}
+
+/** Aborts a while after the other signal does. */
+function abortedLater(signal: AbortSignal, ms: number): AbortSignal {
+  const controller = new AbortController();
+  const arm = () => setTimeout(() => controller.abort(signal.reason), ms).unref();
+  if (signal.aborted) arm();
+  else signal.addEventListener('abort', arm, { once: true });
+  return controller.signal;
+}

@@ -1,0 +1,73 @@
+import { styleText } from 'node:util';
+import { printable } from '../output/printable.js';
+
+/** What a person sees while a sandbox is on its way. */
+export interface Progress {
+  /** What goes on now. An empty step keeps the last one. */
+  active(step: string, detail: string): void;
+  done(label: string): void;
+  phase(word: string): void;
+  warning(text: string): void;
+  /** Takes the moving line off the screen. */
+  stop(): void;
+}
+
+/** A terminal, as `process.stderr` is one. */
+interface Terminal {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+const FRAME_MS = 100;
+const CLEAR_LINE = '\r\x1b[2K';
+
+const silent: Progress = { active() {}, done() {}, phase() {}, warning() {}, stop() {} };
+
+/** Progress on a terminal: one line a finished step, and below them one that moves. Nothing anywhere else. */
+export function createProgress(terminal: Terminal, env: NodeJS.ProcessEnv, first: string): Progress {
+  if (terminal.isTTY !== true) return silent;
+  if (env.TERM === 'dumb') return plainLines(terminal);
+  const paint = (color: 'green' | 'yellow' | 'dim', text: string) =>
+    env.NO_COLOR ? text : styleText(color, text);
+  const begun = Date.now();
+  let step = first;
+  let detail = '';
+  let frame = 0;
+  const draw = () => {
+    const seconds = Math.floor((Date.now() - begun) / 1000);
+    const text = printable(`${step}${detail && `  ${detail}`}`).slice(0, (terminal.columns ?? 80) - 12);
+    terminal.write(`${CLEAR_LINE}${FRAMES[frame++ % FRAMES.length]} ${text} ${paint('dim', `${seconds}s`)}`);
+  };
+  const line = (mark: string, text: string) => {
+    terminal.write(`${CLEAR_LINE}${mark} ${printable(text)}\n`);
+    draw();
+  };
+  const timer = setInterval(draw, FRAME_MS);
+  draw();
+  return {
+    active: (next, text) => {
+      step = next || step;
+      detail = text;
+    },
+    done: (label) => line(paint('green', '✓'), label),
+    phase: (word) => {
+      detail = word;
+    },
+    warning: (text) => line(paint('yellow', '!'), text),
+    stop: () => {
+      clearInterval(timer);
+      terminal.write(CLEAR_LINE);
+    },
+  };
+}
+
+/** For terminals that cannot go back in a line. */
+function plainLines(terminal: Terminal): Progress {
+  return {
+    ...silent,
+    done: (label) => terminal.write(`${printable(label)}\n`),
+    warning: (text) => terminal.write(`warning: ${printable(text)}\n`),
+  };
+}

@@ -1,0 +1,17 @@
+import type { SandboxLogLine } from '../../wire/v00/index.js';
+import { printable } from '../output/printable.js';
+
+const LEVEL_WIDTH = 5;
+
+/** `TIME LEVEL [source] message key=value`, with a newline. What a sandbox printed cannot steer the terminal. */
+export function logLine({ timestampMs, level, source, target, message, fields }: SandboxLogLine): string {
+  const origin = source === 'sandbox' && target !== '' ? `${source} ${target}` : source;
+  const extra = Object.entries(fields).map(([key, value]) => `${key}=${value}`);
+  const words = [timeOf(timestampMs), level.padEnd(LEVEL_WIDTH), `[${origin}]`, message, ...extra];
+  return `${printable(words.join(' '))}\n`;
+}
+
+function timeOf(timestampMs: bigint): string {
+  const date = new Date(Number(timestampMs));
+  return Number.isNaN(date.getTime()) ? String(timestampMs) : date.toISOString();
+}

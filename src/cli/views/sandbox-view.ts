@@ -1,0 +1,68 @@
+import { type Sandbox, SandboxSchema } from '../../wire/v00/index.js';
+import { age } from '../output/age.js';
+import { plain } from '../output/plain.js';
+import type { Shown } from '../output/show.js';
+import { details, table } from '../output/table.js';
+import { failureOf, phaseWord } from '../sandbox/phase.js';
+
+/** One sandbox. Of its environment people see the names only: values are often secrets. */
+export function sandboxView(sandbox: Sandbox): Shown {
+  return { table: () => sandboxDetails(sandbox), value: () => plain(SandboxSchema, sandbox) };
+}
+
+export function sandboxListView(sandboxes: readonly Sandbox[], withWorkspace: boolean): Shown {
+  return {
+    table: () => sandboxTable(sandboxes, withWorkspace),
+    value: () => sandboxes.map((sandbox) => plain(SandboxSchema, sandbox)),
+  };
+}
+
+function sandboxTable(sandboxes: readonly Sandbox[], withWorkspace: boolean): string {
+  const workspaceColumn = (text: string) => (withWorkspace ? [text] : []);
+  return table(
+    ['NAME', ...workspaceColumn('WORKSPACE'), 'PHASE', 'IMAGE', 'AGE'],
+    sandboxes.map((sandbox) => [
+      sandbox.metadata?.name ?? '',
+      ...workspaceColumn(sandbox.metadata?.workspace ?? ''),
+      phaseWord(sandbox),
+      sandbox.spec?.template?.image ?? '',
+      ageOf(sandbox.metadata?.createdAtMs),
+    ]),
+  );
+}
+
+function sandboxDetails(sandbox: Sandbox): string {
+  const { metadata, spec } = sandbox;
+  const createdAtMs = metadata?.createdAtMs ?? 0n;
+  return details([
+    ['Name', metadata?.name],
+    ['Id', metadata?.id],
+    ['Workspace', metadata?.workspace],
+    ['Phase', phaseWord(sandbox)],
+    ['Reason', failureOf(sandbox) || undefined],
+    ['Image', spec?.template?.image],
+    ['Command', spec?.command.length ? JSON.stringify(spec.command) : undefined],
+    ['Environment', filled(Object.keys(spec?.environment ?? {}))],
+    ['Labels', pairs(metadata?.labels)],
+    ['Annotations', pairs(metadata?.annotations)],
+    [
+      'Created',
+      createdAtMs === 0n
+        ? undefined
+        : `${new Date(Number(createdAtMs)).toISOString()} (${ageOf(createdAtMs)} ago)`,
+    ],
+  ]);
+}
+
+export function pairs(labels: Readonly<Record<string, string>> = {}): string | undefined {
+  return filled(Object.entries(labels).map(([key, value]) => `${key}=${value}`));
+}
+
+/** Empty for a time that is not known. */
+export function ageOf(createdAtMs = 0n): string {
+  return createdAtMs === 0n ? '' : age(Date.now() - Number(createdAtMs));
+}
+
+function filled(items: readonly string[]): string | undefined {
+  return items.length === 0 ? undefined : items.join(', ');
+}
