@@ -38,8 +38,8 @@ export interface CommandSpec {
   readonly options: OptionSpecs;
   /** Left out by commands that take no argument. */
   readonly positional?: PositionalSpec;
-  /** What stands after `--`, named for the help; left out by commands that take nothing there. */
-  readonly trailing?: string;
+  /** What stands after `--`; left out by commands that take nothing there. */
+  readonly trailing?: { readonly name: string; readonly required: boolean };
   /** Sentences for the end of the help. */
   readonly notes?: readonly string[];
   /** The code that runs it: loaded only when it does, so that `--version` and the help cost next to nothing. */

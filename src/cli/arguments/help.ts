@@ -21,8 +21,8 @@ export function helpText(path: readonly string[], of: CommandSpec | CommandGroup
     [of?.summary ?? 'Sandboxes for AI agents, through an OpenShell gateway'],
     ['Usage:', `  ${name} COMMAND [OPTIONS]`],
     ['Commands:', ...columns(rows)],
+    of === undefined ? ['--version, -V shows the version.'] : [],
     ['Options of every command:', ...columns(optionRows(GLOBAL_OPTIONS))],
-    of === undefined ? ['  --version, -V  show the version'] : [],
     [`See ${name} COMMAND --help for one command.`],
   ]);
 }
@@ -46,7 +46,7 @@ function usage(path: readonly string[], command: CommandSpec): string {
     const name = positional.choices?.join('|') ?? `${positional.name}${positional.repeated ? '...' : ''}`;
     words.push(positional.required ? name : `[${name}]`);
   }
-  if (trailing !== undefined) words.push(`-- ${trailing}`);
+  if (trailing !== undefined) words.push(trailing.required ? `-- ${trailing.name}` : `[-- ${trailing.name}]`);
   return words.join(' ');
 }
 

@@ -44,7 +44,11 @@ export const GLOBAL_OPTIONS = {
     completes: 'workspace',
     help: 'workspace to work in; default: default',
   },
-  verbose: { kind: 'flag', short: 'v', help: 'say more on stderr: the endpoint, the events of a sandbox' },
+  verbose: {
+    kind: 'flag',
+    short: 'v',
+    help: 'say more on stderr: the endpoint, steps and phases of a sandbox',
+  },
   help: { kind: 'flag', short: 'h', help: 'show this help' },
 } as const satisfies OptionSpecs;
 

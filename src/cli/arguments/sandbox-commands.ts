@@ -35,7 +35,7 @@ const createCommand: CommandSpec = {
     detach: { kind: 'flag', help: 'do not open a shell in it' },
     output: outputOption,
   },
-  trailing: 'COMMAND...',
+  trailing: { name: 'COMMAND...', required: false },
   notes: [
     'COMMAND is the main process of the sandbox; without one the sandbox idles.',
     'Without COMMAND and --detach, on a terminal, a shell is opened in the sandbox once it is ready.',
@@ -55,7 +55,7 @@ const execCommand: CommandSpec = {
     ...ttyOptions,
     env: envOption,
   },
-  trailing: 'COMMAND...',
+  trailing: { name: 'COMMAND...', required: true },
   notes: [
     "Answers the command's own exit code. A pipe or file on stdin is sent to it; a terminal only with --tty.",
   ],

@@ -23,11 +23,11 @@ export interface PhaseChange {
 
 /** Stops or starts the sandbox that the command line names, and waits until it is. */
 export async function changePhase(context: Context, change: PhaseChange): Promise<number> {
-  const { args, env, workspace, signal } = context;
+  const { args, env, workspace, verbose, signal } = context;
   const [name = ''] = args.positionals;
   const timeoutMs = timeoutFrom(env, 'OPENSHELL_LIFECYCLE_TIMEOUT');
   const gateway = await context.connect();
-  const progress = createProgress(process.stderr, env, change.doing);
+  const progress = createProgress({ terminal: process.stderr, env, verbose, first: change.doing });
   try {
     const { sandbox } = await change.ask(gateway, { name, workspace }, { timeoutMs, signal });
     const changed = await waitForPhase({

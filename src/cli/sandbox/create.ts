@@ -25,9 +25,14 @@ export async function createSandbox(
   gateway: Gateway,
   request: MessageInitShape<typeof CreateSandboxRequestSchema>,
 ): Promise<Sandbox> {
-  const { args, env, signal } = context;
+  const { args, env, verbose, signal } = context;
   const timeoutMs = timeoutFrom(env, 'OPENSHELL_PROVISION_TIMEOUT');
-  const progress = createProgress(process.stderr, env, 'Requesting the sandbox');
+  const progress = createProgress({
+    terminal: process.stderr,
+    env,
+    verbose,
+    first: 'Requesting the sandbox',
+  });
   let name: string | undefined;
   try {
     const late = abortedLater(signal, LATE_ANSWER_MS);

@@ -25,9 +25,18 @@ const CLEAR_LINE = '\r\x1b[2K';
 
 const silent: Progress = { active() {}, done() {}, phase() {}, warning() {}, stop() {} };
 
-/** Progress on a terminal: one line a finished step, and below them one that moves. Nothing anywhere else. */
-export function createProgress(terminal: Terminal, env: NodeJS.ProcessEnv, first: string): Progress {
-  if (terminal.isTTY !== true) return silent;
+export interface ProgressOptions {
+  readonly terminal: Terminal;
+  readonly env: NodeJS.ProcessEnv;
+  /** Finished steps are said off a terminal too. */
+  readonly verbose: boolean;
+  /** What goes on before anything is heard. */
+  readonly first: string;
+}
+
+/** Progress on a terminal: one line a finished step, and below them one that moves. */
+export function createProgress({ terminal, env, verbose, first }: ProgressOptions): Progress {
+  if (terminal.isTTY !== true) return verbose ? plainLines(terminal) : silent;
   if (env.TERM === 'dumb') return plainLines(terminal);
   const paint = (color: 'green' | 'yellow' | 'dim', text: string) =>
     env.NO_COLOR ? text : styleText(color, text);
@@ -63,10 +72,11 @@ export function createProgress(terminal: Terminal, env: NodeJS.ProcessEnv, first
   };
 }
 
-/** For terminals that cannot go back in a line. */
+/** For files, and terminals that cannot go back in a line. */
 function plainLines(terminal: Terminal): Progress {
   return {
     ...silent,
+    phase: (word) => terminal.write(`phase: ${printable(word)}\n`),
     done: (label) => terminal.write(`${printable(label)}\n`),
     warning: (text) => terminal.write(`warning: ${printable(text)}\n`),
   };
