@@ -1,0 +1,167 @@
+import { randomUUID } from 'node:crypto';
+import { access } from 'node:fs/promises';
+import { CoreV1Api, KubeConfig, NetworkingV1Api } from '@kubernetes/client-node';
+import { silentLogger } from '../../dist/compute/log.js';
+import entry from '../../dist/drivers/kubernetes/entry.js';
+import type { Bed, EngineObject, ForeignObject } from './bed.js';
+import { eventually } from './eventually.js';
+
+const NAMESPACE = 'openshell-conformance';
+const STORAGE_CLASS = 'openshell-test';
+const GATEWAY_LABEL = 'openshell.ai/gateway-id';
+
+export interface KubernetesBedOptions {
+  /** As OPENSHELL_REQUIRE_ENGINES calls it. */
+  readonly name: string;
+  /** The administrator's, for the raw view. */
+  readonly kubeconfig: string;
+  /** The driver's; default: the administrator's. */
+  readonly driverKubeconfig?: () => Promise<string>;
+  readonly namespace?: string;
+  readonly settings?: Readonly<Record<string, unknown>>;
+}
+
+/** Where test/engines/kubernetes/up leaves the administrator's kubeconfig. */
+export const testKubeconfig = (): string =>
+  process.env.OPENSHELL_TEST_KUBECONFIG ??
+  `${process.env.OPENSHELL_TEST_STATE ?? '/tmp/openshell-test'}/kubernetes/pki/admin.conf`;
+
+/** The driver's table with every default, as the configuration would fill it in. */
+export const kubernetesSettings = (given: Readonly<Record<string, unknown>>): Record<string, unknown> => {
+  const defaults = Object.entries(entry.settings).map(([key, setting]) => [
+    key,
+    'default' in setting ? setting.default : undefined,
+  ]);
+  return { ...Object.fromEntries(defaults), ...given };
+};
+
+/** The cluster of test/engines/kubernetes, seen raw through the client library. */
+export const createKubernetesBed = (options: KubernetesBedOptions): Bed => {
+  const namespace = options.namespace ?? NAMESPACE;
+  const config = new KubeConfig();
+  const core = () => {
+    if (config.clusters === undefined || config.clusters.length === 0)
+      config.loadFromFile(options.kubeconfig);
+    return config.makeApiClient(CoreV1Api);
+  };
+
+  const ensureNamespace = async () => {
+    await core()
+      .createNamespace({ body: { metadata: { name: namespace } } })
+      .catch(ignore(409));
+  };
+
+  const selector = (gatewayId: string) => ({ labelSelector: `${GATEWAY_LABEL}=${gatewayId}` });
+
+  const objects = async (gatewayId: string): Promise<EngineObject[]> => {
+    const [pods, claims] = await Promise.all([
+      core().listPodForAllNamespaces(selector(gatewayId)),
+      core().listPersistentVolumeClaimForAllNamespaces(selector(gatewayId)),
+    ]);
+    return [...pods.items, ...claims.items].map(({ metadata }) => ({
+      name: metadata?.name ?? '',
+      labels: metadata?.labels ?? {},
+    }));
+  };
+
+  return {
+    name: options.name,
+    async unavailable() {
+      try {
+        await access(options.kubeconfig);
+        await core().getAPIResources();
+        return undefined;
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        return `no test cluster: run test/engines/kubernetes/up (${why})`;
+      }
+    },
+
+    async createDriver(gatewayId, settings = {}) {
+      await ensureNamespace();
+      const { createDriver } = await entry.load();
+      const kubeconfig = (await options.driverKubeconfig?.()) ?? options.kubeconfig;
+      return createDriver({
+        gatewayId,
+        version: '0.0.0-test',
+        sandboxNamespace: 'conformance',
+        stateDir: '',
+        settings: kubernetesSettings({
+          kubeconfig,
+          namespace,
+          workspace_storage_class: STORAGE_CLASS,
+          image_pull_policy: 'Never',
+          stop_timeout_secs: 2,
+          ...options.settings,
+          ...settings,
+        }),
+        env: {},
+        endpoint: '',
+        log: silentLogger,
+      });
+    },
+
+    images: {
+      shell: 'openshell.test/shell:1',
+      nonRoot: 'openshell.test/shell:1',
+      noShell: 'openshell.test/noshell:1',
+    },
+
+    lacks: {
+      logStreams: 'Kubernetes keeps both streams of a container in one log',
+      pidsLimit: "the kubelet's podPidsLimit holds for every Pod; a driver cannot set it",
+    },
+
+    readOnlyRootConfig: { containers: { agent: { read_only_root_filesystem: true } } },
+
+    objects,
+
+    async createForeign(): Promise<ForeignObject> {
+      await ensureNamespace();
+      const name = `foreign-${randomUUID().slice(0, 8)}`;
+      await core().createNamespacedPod({
+        namespace,
+        body: {
+          metadata: {
+            name,
+            labels: { 'openshell.ai/managed-by': 'openshell', [GATEWAY_LABEL]: 'someone-else' },
+          },
+          spec: {
+            terminationGracePeriodSeconds: 0,
+            containers: [
+              {
+                name: 'agent',
+                image: 'openshell.test/shell:1',
+                imagePullPolicy: 'Never',
+                command: ['sleep', '600'],
+              },
+            ],
+          },
+        },
+      });
+      return {
+        async exists() {
+          const pod = await core().readNamespacedPod({ namespace, name }).catch(ignore(404));
+          return pod !== undefined && pod.metadata?.deletionTimestamp === undefined;
+        },
+        async remove() {
+          await core().deleteNamespacedPod({ namespace, name, gracePeriodSeconds: 0 }).catch(ignore(404));
+        },
+      };
+    },
+
+    async cleanup(gatewayId) {
+      const all = { namespace, ...selector(gatewayId) };
+      await core().deleteCollectionNamespacedPod({ ...all, gracePeriodSeconds: 0 });
+      await core().deleteCollectionNamespacedPersistentVolumeClaim(all);
+      await config.makeApiClient(NetworkingV1Api).deleteCollectionNamespacedNetworkPolicy(all);
+      await eventually('nothing of the gateway is left', async () => (await objects(gatewayId)).length === 0);
+    },
+  };
+};
+
+const ignore =
+  (code: number) =>
+  (error: unknown): undefined => {
+    if ((error as { code?: number }).code !== code) throw error;
+  };
