@@ -1,0 +1,291 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { CallOptions } from '../../../compute/driver.js';
+import { Code, OpenShellError } from '../../../compute/errors.js';
+import { jsonLines } from './json-lines.js';
+import { type Call, createTransport } from './transport.js';
+import type {
+  Container,
+  ContainerSpec,
+  ContainerSummary,
+  EngineEvent,
+  ExecSpecification,
+  ExecState,
+  Filters,
+  Image,
+  Info,
+  Named,
+  PullReport,
+} from './types.js';
+
+const STAT_HEADER = '-container-path-stat';
+/** Beyond the grace of a stop: what the engine itself may take. */
+const STOP_MARGIN_MS = 30_000;
+/** A large image on a slow line. */
+const PULL_HEAD_TIMEOUT_MS = 600_000;
+
+/** Podman's own REST API, typed, one method a call. A method without a word about it throws as Transport does. */
+export interface PodmanClient {
+  readonly socketPath: string;
+  info(options: CallOptions): Promise<Info>;
+
+  /** Undefined when the engine does not have it. */
+  inspectImage(reference: string, options: CallOptions): Promise<Image | undefined>;
+  pullImage(reference: string, policy: string, options: CallOptions): AsyncIterable<PullReport>;
+
+  /** The new container's id. */
+  createContainer(spec: ContainerSpec, options: CallOptions): Promise<string>;
+  startContainer(id: string, options: CallOptions): Promise<void>;
+  stopContainer(id: string, graceSeconds: number, options: CallOptions): Promise<void>;
+  /** By force, with its anonymous volumes. False when there was none. */
+  removeContainer(id: string, options: CallOptions): Promise<boolean>;
+  inspectContainer(id: string, options: CallOptions): Promise<Container | undefined>;
+  listContainers(filters: Filters, options: CallOptions): Promise<ContainerSummary[]>;
+  logs(
+    id: string,
+    query: { readonly follow: boolean; readonly tail: number | undefined; readonly sinceSeconds: number },
+    options: CallOptions,
+  ): Promise<IncomingMessage>;
+
+  /** The mode bits of a path inside a container, running or not; undefined when it is not there. */
+  pathMode(id: string, path: string, options: CallOptions): Promise<number | undefined>;
+  /** Unpacks a tar archive below `path`; what it makes belongs to the container's user. */
+  putArchive(id: string, path: string, tar: Buffer, options: CallOptions): Promise<void>;
+
+  createExec(containerId: string, spec: ExecSpecification, options: CallOptions): Promise<string>;
+  startExec(
+    id: string,
+    start: { readonly tty: boolean; readonly rows: number; readonly cols: number },
+    options: CallOptions,
+  ): Promise<{ readonly socket: Socket; readonly head: Buffer }>;
+  inspectExec(id: string, options: CallOptions): Promise<ExecState>;
+  resizeExec(id: string, rows: number, cols: number, options: CallOptions): Promise<void>;
+
+  createVolume(name: string, labels: Record<string, string>, options: CallOptions): Promise<void>;
+  volumeExists(name: string, options: CallOptions): Promise<boolean>;
+  listVolumes(filters: Filters, options: CallOptions): Promise<Named[]>;
+  removeVolume(name: string, options: CallOptions): Promise<void>;
+
+  createNetwork(name: string, labels: Record<string, string>, options: CallOptions): Promise<void>;
+  listNetworks(filters: Filters, options: CallOptions): Promise<Named[]>;
+  removeNetwork(name: string, options: CallOptions): Promise<void>;
+
+  createSecret(name: string, value: string, options: CallOptions): Promise<void>;
+  /** Every secret whose name begins with `prefix`. */
+  listSecrets(prefix: string, options: CallOptions): Promise<string[]>;
+  removeSecret(name: string, options: CallOptions): Promise<void>;
+
+  /** Resolves when the engine has begun to report; from then on no event is missed. */
+  events(filters: Filters, options: CallOptions): Promise<AsyncIterable<EngineEvent>>;
+  close(): void;
+}
+
+export const createPodmanClient = (options: {
+  readonly socketPath: string;
+  /** From negotiateVersion. */
+  readonly apiVersion: string;
+}): PodmanClient => {
+  const transport = createTransport({
+    socketPath: options.socketPath,
+    prefix: `/v${options.apiVersion}/libpod`,
+  });
+
+  const json = async <T>(call: Call): Promise<T> => {
+    const { text } = await transport.send(call);
+    try {
+      return JSON.parse(text) as T;
+    } catch (cause) {
+      throw new OpenShellError(Code.INTERNAL, `Podman answered ${call.path} with something that is no JSON`, {
+        cause,
+      });
+    }
+  };
+  const found = async <T>(call: Call): Promise<T | undefined> => {
+    const { status, text } = await transport.send(call, [404]);
+    return status === 404 ? undefined : (JSON.parse(text) as T);
+  };
+  const segment = encodeURIComponent;
+  const encoded = (filters: Filters) => JSON.stringify(filters);
+
+  return {
+    socketPath: options.socketPath,
+    info: ({ signal }) => json({ method: 'GET', path: '/info', signal }),
+
+    inspectImage: (reference, { signal }) =>
+      found({ method: 'GET', path: `/images/${segment(reference)}/json`, signal }),
+    async *pullImage(reference, policy, { signal }) {
+      const reply = await transport.stream({
+        method: 'POST',
+        path: '/images/pull',
+        query: { reference, policy },
+        signal,
+        timeoutMs: PULL_HEAD_TIMEOUT_MS,
+      });
+      yield* jsonLines<PullReport>(reply);
+    },
+
+    async createContainer(spec, { signal }) {
+      const made = await json<{ Id: string }>({
+        method: 'POST',
+        path: '/containers/create',
+        body: spec,
+        signal,
+      });
+      return made.Id;
+    },
+    async startContainer(id, { signal }) {
+      await transport.send({ method: 'POST', path: `/containers/${id}/start`, signal });
+    },
+    async stopContainer(id, graceSeconds, { signal }) {
+      await transport.send({
+        method: 'POST',
+        path: `/containers/${id}/stop`,
+        query: { timeout: graceSeconds },
+        signal,
+        timeoutMs: graceSeconds * 1_000 + STOP_MARGIN_MS,
+      });
+    },
+    async removeContainer(id, { signal }) {
+      const query = { force: true, v: true, timeout: 0 };
+      const reply = await transport.send(
+        { method: 'DELETE', path: `/containers/${id}`, query, signal },
+        [404],
+      );
+      return reply.status !== 404;
+    },
+    inspectContainer: (id, { signal }) => found({ method: 'GET', path: `/containers/${id}/json`, signal }),
+    listContainers: (filters, { signal }) =>
+      json({
+        method: 'GET',
+        path: '/containers/json',
+        query: { all: true, filters: encoded(filters) },
+        signal,
+      }),
+    logs: (id, { follow, tail, sinceSeconds }, { signal }) =>
+      transport.stream({
+        method: 'GET',
+        path: `/containers/${id}/logs`,
+        query: {
+          follow,
+          stdout: true,
+          stderr: true,
+          timestamps: true,
+          tail,
+          since: sinceSeconds === 0 ? undefined : sinceSeconds,
+        },
+        signal,
+      }),
+
+    async pathMode(id, path, { signal }) {
+      const reply = await transport.send(
+        { method: 'HEAD', path: `/containers/${id}/archive`, query: { path }, signal },
+        [404],
+      );
+      if (reply.status === 404) return undefined;
+      // The header is named after the engine that this part of the API was taken from.
+      const [, stat] = Object.entries(reply.headers).find(([name]) => name.endsWith(STAT_HEADER)) ?? [];
+      const { mode } = JSON.parse(Buffer.from(String(stat ?? ''), 'base64').toString('utf8')) as {
+        mode: number;
+      };
+      return mode & 0o777;
+    },
+    async putArchive(id, path, tar, { signal }) {
+      await transport.send({
+        method: 'PUT',
+        path: `/containers/${id}/archive`,
+        query: { path },
+        body: tar,
+        signal,
+      });
+    },
+
+    async createExec(containerId, spec, { signal }) {
+      const path = `/containers/${containerId}/exec`;
+      const made = await json<{ Id: string }>({ method: 'POST', path, body: spec, signal });
+      return made.Id;
+    },
+    startExec: (id, { tty, rows, cols }, { signal }) =>
+      transport.upgrade({
+        method: 'POST',
+        path: `/exec/${id}/start`,
+        body: { Detach: false, Tty: tty, h: rows, w: cols },
+        signal,
+      }),
+    inspectExec: (id, { signal }) => json({ method: 'GET', path: `/exec/${id}/json`, signal }),
+    async resizeExec(id, rows, cols, { signal }) {
+      await transport.send({
+        method: 'POST',
+        path: `/exec/${id}/resize`,
+        query: { h: rows, w: cols },
+        signal,
+      });
+    },
+
+    async createVolume(name, labels, { signal }) {
+      const body = { Name: name, Label: labels };
+      await transport.send({ method: 'POST', path: '/volumes/create', body, signal });
+    },
+    async volumeExists(name, { signal }) {
+      const reply = await transport.send(
+        { method: 'GET', path: `/volumes/${segment(name)}/exists`, signal },
+        [404],
+      );
+      return reply.status !== 404;
+    },
+    async listVolumes(filters, { signal }) {
+      type Volume = { Name: string; Labels: Record<string, string> | null };
+      const query = { filters: encoded(filters) };
+      const volumes = await json<Volume[]>({ method: 'GET', path: '/volumes/json', query, signal });
+      return volumes.map((volume) => ({ name: volume.Name, labels: volume.Labels ?? {} }));
+    },
+    async removeVolume(name, { signal }) {
+      await transport.send({ method: 'DELETE', path: `/volumes/${segment(name)}`, signal }, [404]);
+    },
+
+    async createNetwork(name, labels, { signal }) {
+      const body = { name, driver: 'bridge', dns_enabled: false, options: { isolate: 'true' }, labels };
+      await transport.send({ method: 'POST', path: '/networks/create', body, signal });
+    },
+    async listNetworks(filters, { signal }) {
+      type Network = { name: string; labels: Record<string, string> | null };
+      const query = { filters: encoded(filters) };
+      const networks = await json<Network[] | null>({
+        method: 'GET',
+        path: '/networks/json',
+        query,
+        signal,
+      });
+      return (networks ?? []).map((network) => ({ name: network.name, labels: network.labels ?? {} }));
+    },
+    async removeNetwork(name, { signal }) {
+      await transport.send({ method: 'DELETE', path: `/networks/${segment(name)}`, signal }, [404]);
+    },
+
+    async createSecret(name, value, { signal }) {
+      await transport.send({
+        method: 'POST',
+        path: '/secrets/create',
+        query: { name },
+        body: Buffer.from(value),
+        signal,
+      });
+    },
+    async listSecrets(prefix, { signal }) {
+      type Secret = { Spec: { Name: string } };
+      const query = { filters: encoded({ name: [prefix] }) };
+      const secrets = await json<Secret[]>({ method: 'GET', path: '/secrets/json', query, signal });
+      return secrets.map((secret) => secret.Spec.Name).filter((name) => name.startsWith(prefix));
+    },
+    async removeSecret(name, { signal }) {
+      await transport.send({ method: 'DELETE', path: `/secrets/${segment(name)}`, signal }, [404]);
+    },
+
+    async events(filters, { signal }) {
+      const query = { stream: true, filters: encoded(filters) };
+      return jsonLines<EngineEvent>(
+        await transport.stream({ method: 'GET', path: '/events', query, signal }),
+      );
+    },
+    close: () => transport.close(),
+  };
+};

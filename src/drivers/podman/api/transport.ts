@@ -1,0 +1,184 @@
+import http from 'node:http';
+import type { Socket } from 'node:net';
+import { deadline } from '../../../compute/deadline.js';
+import { Code, OpenShellError, unavailable } from '../../../compute/errors.js';
+import { engineError } from './fault.js';
+
+/** Long enough for a busy engine, short enough that a hung one is noticed. */
+const CALL_TIMEOUT_MS = 60_000;
+const MAX_REPLY_BYTES = 64 * 1024 * 1024;
+
+export interface Call {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+  /** Without the version prefix, e.g. `/containers/json`. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  /** An object goes as JSON, a buffer as it is. */
+  readonly body?: object | Buffer;
+  readonly signal: AbortSignal;
+  /** From the call to the end of its reply; for a stream, to the reply's head. Default 60 s. */
+  readonly timeoutMs?: number;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly text: string;
+}
+
+/** Speaks HTTP to an engine over its Unix socket. Failures are OpenShellErrors; UNAVAILABLE when nobody answers. */
+export interface Transport {
+  /** The whole reply; any 2xx or 304 is success, and so are the statuses in `accept`. */
+  send(call: Call, accept?: readonly number[]): Promise<Reply>;
+  /** The reply as it comes. Aborting the signal breaks it off. */
+  stream(call: Call): Promise<http.IncomingMessage>;
+  /** Takes over the connection for raw bytes in both directions. `head` came with the answer already. */
+  upgrade(call: Call): Promise<{ readonly socket: Socket; readonly head: Buffer }>;
+  close(): void;
+}
+
+export const createTransport = (options: {
+  readonly socketPath: string;
+  readonly prefix: string;
+}): Transport => {
+  const { socketPath, prefix } = options;
+  const agent = new http.Agent({ keepAlive: true, maxFreeSockets: 16 });
+
+  const failure = (error: unknown, call: Call): OpenShellError => {
+    if (error instanceof OpenShellError) return error;
+    if (call.signal.aborted) return OpenShellError.from(call.signal.reason);
+    if (error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError')) {
+      return new OpenShellError(
+        Code.DEADLINE_EXCEEDED,
+        `Podman did not answer ${call.method} ${call.path} in time`,
+        { cause: error },
+      );
+    }
+    const code = (error as NodeJS.ErrnoException).code ?? 'no answer';
+    return unavailable(`Podman's service at ${socketPath} does not answer (${code})`, {
+      reason: 'EngineUnavailable',
+      hint: 'see that it runs: podman system service, or the podman.socket unit',
+      cause: error,
+    });
+  };
+
+  const request = (call: Call, signal: AbortSignal, headers: http.OutgoingHttpHeaders) => {
+    const body =
+      call.body === undefined || Buffer.isBuffer(call.body)
+        ? call.body
+        : Buffer.from(JSON.stringify(call.body));
+    const made = http.request({
+      socketPath,
+      agent: headers.upgrade === undefined ? agent : false,
+      method: call.method,
+      path: `${prefix}${call.path}${queryString(call.query)}`,
+      headers: {
+        host: 'podman',
+        ...(body && {
+          'content-length': body.length,
+          'content-type': Buffer.isBuffer(call.body) ? 'application/x-tar' : 'application/json',
+        }),
+        ...headers,
+      },
+      signal,
+    });
+    made.end(body);
+    return made;
+  };
+
+  /** A connection that the service closed while it lay idle says nothing about the call: reads are sent again. */
+  const response = (call: Call, signal: AbortSignal, again = true): Promise<http.IncomingMessage> =>
+    new Promise((resolve, reject) => {
+      const made = request(call, signal, {});
+      made.on('response', resolve);
+      made.on('error', (error) => {
+        const read = call.method === 'GET' || call.method === 'HEAD';
+        if (again && read && made.reusedSocket && !signal.aborted) resolve(response(call, signal, false));
+        else reject(error);
+      });
+    });
+
+  const read = async (message: http.IncomingMessage): Promise<string> => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of message as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > MAX_REPLY_BYTES)
+        throw new OpenShellError(Code.INTERNAL, 'Podman sent a reply that is too large');
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  };
+
+  return {
+    async send(call, accept = []) {
+      const signal = deadline(call.timeoutMs ?? CALL_TIMEOUT_MS, call.signal);
+      try {
+        const message = await response(call, signal);
+        const status = message.statusCode ?? 0;
+        const text = await read(message);
+        const good = (status >= 200 && status < 300) || status === 304 || accept.includes(status);
+        if (!good) throw engineError(status, text);
+        return { status, headers: message.headers, text };
+      } catch (error) {
+        throw failure(error, call);
+      }
+    },
+
+    async stream(call) {
+      // The deadline is for the head alone: a stream may last for days.
+      const head = new AbortController();
+      const timer = abortLater(head, call);
+      try {
+        const message = await response(call, AbortSignal.any([call.signal, head.signal]));
+        const status = message.statusCode ?? 0;
+        if (status !== 200) throw engineError(status, await read(message));
+        return message;
+      } catch (error) {
+        throw failure(error, call);
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+
+    async upgrade(call) {
+      // Neither the deadline nor the caller's signal may reach the raw connection: whoever holds it decides its end.
+      const head = new AbortController();
+      const onAbort = () => head.abort(call.signal.reason);
+      call.signal.addEventListener('abort', onAbort, { once: true });
+      const timer = abortLater(head, call);
+      try {
+        call.signal.throwIfAborted();
+        return await new Promise((resolve, reject) => {
+          const made = request(call, head.signal, { connection: 'Upgrade', upgrade: 'tcp' });
+          made.on('upgrade', (_message, socket, first) => resolve({ socket: socket as Socket, head: first }));
+          made.on('response', (message) => {
+            read(message).then((text) => reject(engineError(message.statusCode ?? 0, text)), reject);
+          });
+          made.on('error', reject);
+        });
+      } catch (error) {
+        throw failure(error, call);
+      } finally {
+        clearTimeout(timer);
+        call.signal.removeEventListener('abort', onAbort);
+      }
+    },
+
+    close: () => agent.destroy(),
+  };
+};
+
+const abortLater = (head: AbortController, call: Call) =>
+  setTimeout(
+    () => head.abort(new DOMException('no answer', 'TimeoutError')),
+    call.timeoutMs ?? CALL_TIMEOUT_MS,
+  );
+
+const queryString = (query: Call['query']): string => {
+  const parameters = new URLSearchParams();
+  for (const [key, value] of Object.entries(query ?? {})) {
+    if (value !== undefined) parameters.set(key, String(value));
+  }
+  return parameters.size === 0 ? '' : `?${parameters}`;
+};

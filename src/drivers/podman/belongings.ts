@@ -1,0 +1,68 @@
+import type { CallOptions } from '../../compute/driver.js';
+import { Code, OpenShellError } from '../../compute/errors.js';
+import { LABEL } from '../../compute/labels.js';
+import type { PodmanClient } from './api/client.js';
+import type { Plan } from './container-spec.js';
+import { secretPrefix } from './names.js';
+
+/** Makes what the plan wants beside the container. What stands from an attempt that was cut off is replaced. */
+export const makeBelongings = async (
+  client: PodmanClient,
+  plan: Plan,
+  options: CallOptions,
+): Promise<void> => {
+  if (plan.network !== undefined) {
+    await unlessThere(client.createNetwork(plan.network, plan.labels, options));
+  }
+  if (plan.volume !== undefined) {
+    await client.removeVolume(plan.volume, options);
+    await client.createVolume(plan.volume, plan.labels, options);
+  }
+  for (const { name, value } of plan.secrets) {
+    await client.removeSecret(name, options);
+    await client.createSecret(name, value, options);
+  }
+};
+
+/** Secrets first, while the container still tells that there are some. False when there were none. */
+export const removeSecrets = async (
+  client: PodmanClient,
+  owner: { readonly gatewayId: string },
+  id: string,
+  options: CallOptions,
+): Promise<boolean> => {
+  const names = await client.listSecrets(secretPrefix(owner.gatewayId, id), options);
+  for (const name of names) await client.removeSecret(name, options);
+  return names.length > 0;
+};
+
+/** Volumes and networks, which a container holds on to as long as it exists. False when there were none. */
+export const removeHeld = async (
+  client: PodmanClient,
+  owner: { readonly gatewayId: string },
+  id: string,
+  options: CallOptions,
+): Promise<boolean> => {
+  // Filters of one key match by any of their values, so the gateway is looked at here.
+  const label = [`${LABEL.sandboxId}=${id}`];
+  const ours = ({ labels }: { readonly labels: Readonly<Record<string, string>> }) =>
+    labels[LABEL.gatewayId] === owner.gatewayId && labels[LABEL.sandboxId] === id;
+  const [volumes, networks] = await Promise.all([
+    client.listVolumes({ label }, options),
+    client.listNetworks({ label }, options),
+  ]);
+  const held = [
+    ...volumes.filter(ours).map(({ name }) => client.removeVolume(name, options)),
+    ...networks.filter(ours).map(({ name }) => client.removeNetwork(name, options)),
+  ];
+  await Promise.all(held);
+  return held.length > 0;
+};
+
+const unlessThere = async (made: Promise<void>): Promise<void> => {
+  try {
+    await made;
+  } catch (error) {
+    if (!(error instanceof OpenShellError) || error.code !== Code.ALREADY_EXISTS) throw error;
+  }
+};

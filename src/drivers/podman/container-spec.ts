@@ -1,0 +1,126 @@
+import { invalidArgument } from '../../compute/errors.js';
+import { ownerLabels, RESERVED_LABEL_PREFIX } from '../../compute/labels.js';
+import { type DriverSandbox, IDLE_COMMAND, type Json } from '../../compute/sandbox.js';
+import type { ContainerSpec } from './api/types.js';
+import { type PodmanConfig, parseDriverConfig } from './driver-config.js';
+import { gpuDevices } from './gpu.js';
+import type { PodmanHost } from './host.js';
+import { resourceLimits } from './limits.js';
+import { checkMounts, mountSpec } from './mounts.js';
+import { containerName, hostName, networkName, secretPrefix, volumeName } from './names.js';
+import { networkSpec } from './network.js';
+import type { PodmanSettings } from './settings.js';
+import { type UsernsChoice, usernsSpec } from './userns.js';
+
+/** The engine's file of a main process's output never grows beyond this. */
+const LOG_BYTES = 30 * 1024 * 1024;
+
+/** What one gateway makes containers with. */
+export interface Workshop {
+  readonly owner: { readonly gatewayId: string; readonly version: string };
+  readonly settings: PodmanSettings;
+  readonly userns: UsernsChoice;
+  readonly host: PodmanHost;
+}
+
+/** All that has to be made for one sandbox. */
+export interface Plan {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly container: ContainerSpec;
+  readonly config: PodmanConfig;
+  /** Names of what stands beside the container; undefined when it is not wanted. */
+  readonly volume: string | undefined;
+  readonly network: string | undefined;
+  readonly secrets: readonly { readonly name: string; readonly value: string }[];
+  /** Every image that must be there, the sandbox's own first. */
+  readonly images: readonly string[];
+}
+
+/** Works out what `create` will make, and throws what speaks against it. Asks no engine. */
+export const planSandbox = (sandbox: DriverSandbox, workshop: Workshop): Plan => {
+  const { settings, host, owner } = workshop;
+  const { spec } = sandbox;
+  const { template } = spec;
+  const config = parseDriverConfig(template.driverConfig);
+  checkMounts(config.mounts, {
+    bindMounts: settings.enable_bind_mounts,
+    workspacePath: settings.workspace_path,
+  });
+  for (const key of Object.keys(template.labels)) {
+    if (!key.startsWith(RESERVED_LABEL_PREFIX)) continue;
+    throw invalidArgument(`spec.template.labels: '${key}' is the gateway's own`, {
+      field: 'spec.template.labels',
+    });
+  }
+  const labels = { ...template.labels, ...ownerLabels(owner, sandbox) };
+  const volume =
+    (config.workspaceVolume ?? settings.workspace_volume)
+      ? volumeName(owner.gatewayId, sandbox.id)
+      : undefined;
+  const network = networkSpec(settings.network_name, host, networkName(owner.gatewayId, sandbox.id));
+  const secrets = config.secrets.map((secret, i) => ({
+    ...secret,
+    name: `${secretPrefix(owner.gatewayId, sandbox.id)}${i}`,
+  }));
+  const mounts = mountSpec(config.mounts);
+  const devices = gpuDevices(spec.gpu, config.cdiDevices);
+  const container: ContainerSpec = {
+    name: containerName(sandbox),
+    image: template.image,
+    entrypoint: [],
+    command: [...(spec.command.length > 0 ? spec.command : IDLE_COMMAND)],
+    env: { ...template.environment, ...spec.environment },
+    labels,
+    hostname: hostName(sandbox),
+    work_dir: settings.workspace_path,
+    create_working_dir: true,
+    terminal: spec.tty,
+    init: true,
+    cap_drop: ['ALL'],
+    no_new_privileges: true,
+    read_only_filesystem: config.readOnlyRoot,
+    restart_policy: 'no',
+    stop_timeout: settings.stop_timeout_secs,
+    log_configuration: { driver: 'k8s-file', size: LOG_BYTES },
+    resource_limits: resourceLimits(template.resources, host, {
+      mode: settings.limits === 'best-effort' ? 'best-effort' : 'strict',
+      pids: settings.sandbox_pids_limit,
+    }),
+    ...network.spec,
+    ...usernsSpec(workshop.userns, hostUsers(template.platformConfig), host.rootless),
+    mounts: mounts.mounts,
+    volumes:
+      volume === undefined
+        ? mounts.volumes
+        : [...mounts.volumes, { Name: volume, Dest: settings.workspace_path, Options: ['nosuid', 'nodev'] }],
+    image_volumes: mounts.image_volumes,
+    secrets: secrets.flatMap(({ name, path }) =>
+      path === undefined ? [] : [{ Source: name, Target: path, UID: 0, GID: 0, Mode: 0o444 }],
+    ),
+    secret_env: Object.fromEntries(
+      secrets.flatMap(({ name, env }) => (env === undefined ? [] : [[env, name]])),
+    ),
+    devices: devices.map((path) => ({ path })),
+  };
+  return {
+    labels,
+    container,
+    config,
+    volume,
+    network: network.own,
+    secrets,
+    images: [template.image, ...mounts.image_volumes.map((image) => image.Source)],
+  };
+};
+
+/** `host_users` is the one key of platform_config that has a meaning here; any other is refused by name. */
+const hostUsers = (platform: Readonly<Record<string, Json>>): boolean | undefined => {
+  for (const [key, value] of Object.entries(platform)) {
+    if (key === 'host_users' && typeof value === 'boolean') continue;
+    throw invalidArgument(`platform_config.${key}: the podman driver has no such setting`, {
+      field: `spec.template.platform_config.${key}`,
+      hint: 'leave it out, or choose a driver that has it',
+    });
+  }
+  return platform.host_users as boolean | undefined;
+};

@@ -1,0 +1,234 @@
+import { type ComputeDriver, PROGRESS } from '../../compute/driver.js';
+import type { DriverContext } from '../../compute/entry.js';
+import { Code, notFound, OpenShellError } from '../../compute/errors.js';
+import { LABEL } from '../../compute/labels.js';
+import type { DriverSandbox, SandboxRef } from '../../compute/sandbox.js';
+import { createAccess } from './access.js';
+import type { PodmanClient } from './api/client.js';
+import { makeBelongings, removeHeld, removeSecrets } from './belongings.js';
+import { planSandbox, type Workshop } from './container-spec.js';
+import { createContainers } from './containers.js';
+import type { Feed } from './feed.js';
+import { ensureImage, type PullPolicy, type Report } from './image.js';
+import { mapLimited } from './map-limited.js';
+import { observe } from './state.js';
+import { watchSandboxes } from './watch.js';
+import { createWorkspaces } from './workspace.js';
+
+/** What is undone after a failure is undone even when the caller has gone. */
+const UNDO_TIMEOUT_MS = 60_000;
+const LOOKS_AT_ONCE = 8;
+
+export const createPodmanDriver = (options: {
+  readonly client: PodmanClient;
+  readonly workshop: Workshop;
+  readonly context: DriverContext;
+}): ComputeDriver => {
+  const { client, workshop, context } = options;
+  const { settings, owner, host } = workshop;
+  const feeds = new Set<Feed>();
+  const busy = new Set<string>();
+  const containers = createContainers(client, owner.gatewayId);
+  const workspaces = createWorkspaces(client, settings.workspace_path);
+  const access = createAccess({ client, containers, settings, log: context.log });
+
+  const reporter =
+    (sandboxId: string): Report =>
+    (event) => {
+      const item = {
+        type: 'platform' as const,
+        sandboxId,
+        event: { timestampMs: Date.now(), source: 'podman', ...event },
+      };
+      for (const feed of feeds) feed.push(item);
+    };
+  const look = (containerId: string, sandboxId: string) => {
+    for (const feed of feeds) feed.push({ type: 'look', containerId, sandboxId });
+  };
+
+  /** Everything of one sandbox; false when there was nothing. */
+  const remove = async (id: string, signal: AbortSignal): Promise<boolean> => {
+    const ids = await containers.all(id, { signal });
+    const secrets = await removeSecrets(client, owner, id, { signal });
+    const removed = await mapLimited(ids, LOOKS_AT_ONCE, (containerId) =>
+      client.removeContainer(containerId, { signal }),
+    );
+    const held = await removeHeld(client, owner, id, { signal });
+    containers.forget(id);
+    return secrets || held || removed.some(Boolean);
+  };
+
+  const make = async (sandbox: DriverSandbox, signal: AbortSignal): Promise<string> => {
+    const plan = planSandbox(sandbox, workshop);
+    const report = reporter(sandbox.id);
+    report(step('Scheduled', 'the sandbox is being made', 'requesting_sandbox', 'Sandbox requested'));
+    const [existing, [image]] = await Promise.all([
+      containers.all(sandbox.id, { signal }),
+      mapLimited(plan.images, 1, (reference) =>
+        ensureImage(client, reference, settings.image_pull_policy as PullPolicy, report, { signal }),
+      ),
+    ]);
+    if (existing.length > 0) throw alreadyExists(sandbox);
+    try {
+      await makeBelongings(client, plan, { signal });
+      const id = await client.createContainer(plan.container, { signal });
+      report(step('Created', 'the container has been made', 'starting_sandbox'));
+      await workspaces.prepare(
+        {
+          id,
+          imageId: image?.Id ?? '',
+          idle: sandbox.spec.command.length === 0,
+          mapped: plan.container.userns !== undefined,
+        },
+        { signal },
+      );
+      await client.startContainer(id, { signal });
+      report(step('Started', 'the main process has been started', 'starting_sandbox', 'Sandbox started'));
+      return id;
+    } catch (error) {
+      await remove(sandbox.id, AbortSignal.timeout(UNDO_TIMEOUT_MS)).catch((undo) => {
+        context.log.warn('what a failed create made is still there', {
+          sandbox_id: sandbox.id,
+          error: OpenShellError.from(undo).message,
+        });
+      });
+      throw signal.aborted ? OpenShellError.from(signal.reason) : error;
+    }
+  };
+
+  /** Runs alone for its sandbox as far as the watch is concerned, which hears of the outcome at the end. */
+  const quietly = async <T>(sandboxId: string, work: () => Promise<T>): Promise<T> => {
+    busy.add(sandboxId);
+    try {
+      return await work();
+    } finally {
+      busy.delete(sandboxId);
+    }
+  };
+
+  /** With the sandbox's container; one that was known and is gone is looked for once more. */
+  const within = async <T>(ref: SandboxRef, signal: AbortSignal, work: (id: string) => Promise<T>) => {
+    for (const known of [containers.known(ref.id), undefined]) {
+      const id = known ?? (await containers.find(ref.id, { signal }));
+      if (id === undefined) break;
+      try {
+        return await work(id);
+      } catch (error) {
+        if (OpenShellError.from(error).code !== Code.NOT_FOUND) throw error;
+        containers.forget(ref.id);
+      }
+    }
+    throw notFound(`Podman has no sandbox '${ref.name}'`);
+  };
+
+  return {
+    name: 'podman',
+    access,
+
+    async capabilities() {
+      const enforced = (limit: boolean) => limit || settings.limits === 'best-effort';
+      return {
+        driverName: 'podman',
+        driverVersion: host.version,
+        defaultImage: settings.default_image,
+        gatewayManagesLifecycle: true,
+        resources: {
+          cpuLimit: enforced(host.limits.cpu),
+          memoryLimit: enforced(host.limits.memory),
+          gpuDefault: true,
+          gpuCount: true,
+        },
+      };
+    },
+
+    async validateCreate(sandbox, { signal }) {
+      const { config } = planSandbox(sandbox, workshop);
+      for (const mount of config.mounts) {
+        if (mount.type !== 'volume' || (await client.volumeExists(mount.source, { signal }))) continue;
+        throw new OpenShellError(
+          Code.FAILED_PRECONDITION,
+          `Podman has no volume '${mount.source}' to mount at ${mount.target}`,
+          {
+            field: 'driver_config.podman.mounts',
+            hint: `make it with: podman volume create ${mount.source}`,
+          },
+        );
+      }
+    },
+
+    async create(sandbox, { signal }) {
+      if (busy.has(sandbox.id)) throw alreadyExists(sandbox);
+      const id = await quietly(sandbox.id, () => make(sandbox, signal));
+      containers.remember(sandbox.id, id);
+      look(id, sandbox.id);
+    },
+
+    async get(ref, { signal }) {
+      const [id] = await containers.all(ref.id, { signal });
+      const container = id === undefined ? undefined : await client.inspectContainer(id, { signal });
+      return container === undefined ? undefined : observe(container);
+    },
+
+    async list({ signal }) {
+      const summaries = await client.listContainers(
+        { label: [`${LABEL.gatewayId}=${owner.gatewayId}`] },
+        { signal },
+      );
+      const inspected = await mapLimited(summaries, LOOKS_AT_ONCE, ({ Id }) =>
+        client.inspectContainer(Id, { signal }),
+      );
+      return inspected.flatMap((container) => (container && observe(container)) ?? []);
+    },
+
+    async stop(ref, { signal }) {
+      await within(ref, signal, async (id) => {
+        await client.stopContainer(id, settings.stop_timeout_secs, { signal });
+        look(id, ref.id);
+      });
+    },
+
+    async start(ref, { signal }) {
+      await within(ref, signal, async (id) => {
+        await client.startContainer(id, { signal });
+        look(id, ref.id);
+      });
+    },
+
+    async delete(ref, { signal }) {
+      const removed = await quietly(ref.id, () => remove(ref.id, signal));
+      if (removed) for (const feed of feeds) feed.push({ type: 'gone', sandboxId: ref.id });
+      return removed;
+    },
+
+    watch: ({ signal }) =>
+      watchSandboxes({
+        client,
+        gatewayId: owner.gatewayId,
+        signal,
+        busy: (id) => busy.has(id),
+        join: (feed) => {
+          feeds.add(feed);
+          return () => feeds.delete(feed);
+        },
+      }),
+
+    async close() {
+      for (const feed of feeds) feed.end();
+      client.close();
+    },
+  };
+};
+
+const alreadyExists = ({ id, name }: SandboxRef) =>
+  new OpenShellError(Code.ALREADY_EXISTS, `Podman has a sandbox with the id ${id} already ('${name}')`);
+
+/** An event of the progress that clients show; with a label the step is done. */
+const step = (reason: string, message: string, name: string, label?: string): Parameters<Report>[0] => ({
+  type: 'Normal',
+  reason,
+  message,
+  metadata:
+    label === undefined
+      ? { [PROGRESS.activeStep]: name }
+      : { [PROGRESS.completeStep]: name, [PROGRESS.completeLabel]: label },
+});

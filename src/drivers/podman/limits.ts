@@ -1,0 +1,79 @@
+import { failedPrecondition, invalidArgument } from '../../compute/errors.js';
+import { parseCpuNanos, parseMemoryBytes } from '../../compute/quantity.js';
+import type { SandboxResources } from '../../compute/sandbox.js';
+import type { ContainerSpec } from './api/types.js';
+import { limitsReason, type PodmanHost } from './host.js';
+
+const CPU_PERIOD_US = 100_000;
+const MIN_CPU_QUOTA_US = 1_000;
+/** Below it a container cannot even start. */
+const MIN_MEMORY_BYTES = 6 * 1024 * 1024;
+const FIELD = 'spec.template.resources';
+
+export interface LimitRules {
+  /** Refuse a limit that has no effect here, or drop it. */
+  readonly mode: 'strict' | 'best-effort';
+  /** 0: none. */
+  readonly pids: number;
+}
+
+/**
+ * The sandbox's limits in Podman's words; only those that the host enforces. FAILED_PRECONDITION when the sandbox asks
+ * for one that has no effect here and the mode is strict. The operator's own limit on processes is applied where it can be.
+ */
+export const resourceLimits = (
+  resources: SandboxResources,
+  host: PodmanHost,
+  rules: LimitRules,
+): NonNullable<ContainerSpec['resource_limits']> => {
+  for (const [key, value] of [
+    ['requests.cpu', resources.cpuRequest],
+    ['requests.memory', resources.memoryRequest],
+  ] as const) {
+    if (value === '') continue;
+    throw invalidArgument(`${FIELD}.${key}: Podman has no requests, only limits`, {
+      field: `${FIELD}.${key}`,
+      hint: 'give limits instead',
+    });
+  }
+  const quota = cpuQuota(resources.cpuLimit);
+  const memory = memoryLimit(resources.memoryLimit);
+  if (rules.mode === 'strict') {
+    if (quota !== undefined && !host.limits.cpu) throw unenforceable('cpu', host);
+    if (memory !== undefined && !host.limits.memory) throw unenforceable('memory', host);
+  }
+  return {
+    ...(quota !== undefined && host.limits.cpu && { cpu: { quota, period: CPU_PERIOD_US } }),
+    // Swap counts into the same sum, or it would be a way around the limit.
+    ...(memory !== undefined && host.limits.memory && { memory: { limit: memory, swap: memory } }),
+    ...(rules.pids > 0 && host.limits.pids && { pids: { limit: rules.pids } }),
+  };
+};
+
+const cpuQuota = (limit: string): number | undefined => {
+  if (limit === '') return undefined;
+  const nanos = parseCpuNanos(limit, `${FIELD}.limits.cpu`);
+  const quota = Math.ceil((nanos / 1e9) * CPU_PERIOD_US);
+  if (quota >= MIN_CPU_QUOTA_US) return quota;
+  throw tooSmall('cpu', limit, '10m');
+};
+
+const memoryLimit = (limit: string): number | undefined => {
+  if (limit === '') return undefined;
+  const bytes = parseMemoryBytes(limit, `${FIELD}.limits.memory`);
+  if (bytes >= MIN_MEMORY_BYTES) return bytes;
+  throw tooSmall('memory', limit, '6Mi');
+};
+
+const tooSmall = (what: string, limit: string, least: string) =>
+  invalidArgument(`${FIELD}.limits.${what}: '${limit}' is too little to run in`, {
+    field: `${FIELD}.limits.${what}`,
+    hint: `ask for at least ${least}`,
+  });
+
+const unenforceable = (what: string, host: PodmanHost) =>
+  failedPrecondition(`a limit on ${what} would have no effect: ${limitsReason(host)}`, {
+    reason: 'LimitNotEnforceable',
+    field: `${FIELD}.limits.${what}`,
+    hint: 'leave the limit out, or let the operator set limits = "best-effort" in [openshell.drivers.podman]',
+  });

@@ -1,0 +1,34 @@
+import { createHash } from 'node:crypto';
+import type { SandboxRef } from '../../compute/sandbox.js';
+
+/** What every name that the gateway gives to something on the engine begins with. */
+export const OWN_PREFIX = 'openshell-';
+
+const MAX_CONTAINER_NAME = 200;
+
+/** For people who look at `podman ps`; found again it is by its labels. */
+export const containerName = (ref: SandboxRef): string => {
+  const readable = `${OWN_PREFIX}${plain(ref.workspace)}--${plain(ref.name)}-${plain(ref.id)}`;
+  if (readable.length <= MAX_CONTAINER_NAME) return readable;
+  return `${readable.slice(0, MAX_CONTAINER_NAME - 17)}-${digest(ref.id).slice(0, 16)}`;
+};
+
+/** The volume of the sandbox's workspace path. */
+export const volumeName = (gatewayId: string, id: string): string => `${key(gatewayId, id)}-workspace`;
+
+/** The network that holds this sandbox alone. */
+export const networkName = (gatewayId: string, id: string): string => `${key(gatewayId, id)}-net`;
+
+/** Secrets carry no labels in Podman 4.3: the name alone says whose one is. The engine allows 64 characters. */
+export const secretPrefix = (gatewayId: string, id: string): string => `${key(gatewayId, id)}-secret-`;
+
+/** At most 63 characters that a host may be called. */
+export const hostName = (ref: SandboxRef): string =>
+  plain(ref.name)
+    .replace(/[._]/g, '-')
+    .slice(0, 63)
+    .replace(/^-+|-+$/g, '') || 'sandbox';
+
+const key = (gatewayId: string, id: string) => `${OWN_PREFIX}${digest(`${gatewayId}/${id}`).slice(0, 32)}`;
+const digest = (text: string) => createHash('sha256').update(text).digest('hex');
+const plain = (text: string) => text.replace(/[^A-Za-z0-9_.-]/g, '-');

@@ -1,0 +1,65 @@
+import {
+  type Condition,
+  exitedConditions,
+  failedConditions,
+  REASON_CREATED,
+  runningConditions,
+  startingConditions,
+} from '../../compute/conditions.js';
+import { LABEL } from '../../compute/labels.js';
+import type { ObservedSandbox } from '../../compute/sandbox.js';
+import type { Container } from './api/types.js';
+
+/** The sandbox as its container shows it; undefined when the container carries no sandbox's labels. */
+export const observe = (container: Container): ObservedSandbox | undefined => {
+  const labels = container.Config.Labels ?? {};
+  const id = labels[LABEL.sandboxId];
+  if (id === undefined) return undefined;
+  return {
+    id,
+    name: labels[LABEL.sandboxName] ?? '',
+    workspace: labels[LABEL.sandboxWorkspace] ?? '',
+    namespace: labels[LABEL.sandboxNamespace] ?? '',
+    status: {
+      resourceName: container.Name,
+      instanceId: instanceOf(container),
+      conditions: conditionsOf(container),
+      deleting: container.State.Status === 'removing',
+    },
+  };
+};
+
+/** The same sandbox as it was while its last process still ran, for a process that was shorter than the look at it. */
+export const asRunning = (sandbox: ObservedSandbox, container: Container): ObservedSandbox => ({
+  ...sandbox,
+  status: { ...sandbox.status, conditions: runningConditions(container.State.StartedAt) },
+});
+
+/** Container and moment of its start; empty before the first. */
+const instanceOf = (container: Container): string =>
+  container.State.StartedAt.startsWith('0001-')
+    ? ''
+    : `${container.Id.slice(0, 12)}@${container.State.StartedAt}`;
+
+const conditionsOf = (container: Container): Condition[] => {
+  const { State: state } = container;
+  switch (state.Status) {
+    // A container that is being stopped still runs until it has ended.
+    case 'running':
+    case 'stopping':
+      return runningConditions(state.StartedAt);
+    case 'exited':
+    case 'stopped':
+      return exitedConditions(state.ExitCode, state.OOMKilled ? 'OOMKilled' : '', state.FinishedAt);
+    case 'paused':
+      return failedConditions('ContainerPaused', 'the container was paused on the engine: podman unpause it');
+    case 'configured':
+    case 'created':
+    case 'initialized':
+      return startingConditions(REASON_CREATED, 'the container has not been started');
+    case 'removing':
+      return startingConditions('Deleting', 'the container is being removed');
+    default:
+      return failedConditions('ContainerBroken', state.Error || `the container is ${state.Status}`);
+  }
+};
