@@ -4,6 +4,8 @@ import type { PodmanClient } from './api/client.js';
 
 /** Which container is which sandbox's. A container never changes its sandbox, so a found one is remembered. */
 export interface Containers {
+  /** Without asking the engine. */
+  known(sandboxId: string): string | undefined;
   /** The engine is asked only about sandboxes that are not known yet. */
   find(sandboxId: string, options: CallOptions): Promise<string | undefined>;
   /** As the engine has them now. */
@@ -30,6 +32,7 @@ export const createContainers = (client: PodmanClient, gatewayId: string): Conta
 
   return {
     all,
+    known: (sandboxId) => known.get(sandboxId),
     remember,
     forget: (sandboxId) => void known.delete(sandboxId),
     async find(sandboxId, options) {

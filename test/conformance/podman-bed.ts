@@ -1,0 +1,117 @@
+import { randomUUID } from 'node:crypto';
+import { LABEL } from '../../dist/compute/labels.js';
+import { silentLogger } from '../../dist/compute/log.js';
+import podman from '../../dist/drivers/podman/entry.js';
+import { createDriver } from '../../dist/drivers/podman/index.js';
+import type { Bed, Capability, EngineObject } from './bed.js';
+import { type PodmanKind, podmanApi, podmanSocket } from './podman-api.js';
+
+/** The driver's table with every default filled in, as the configuration hands it over. */
+export const podmanTable = (settings: Readonly<Record<string, unknown>> = {}) => ({
+  ...Object.fromEntries(
+    Object.entries(podman.settings).map(([key, setting]) => [
+      key,
+      'default' in setting ? setting.default : undefined,
+    ]),
+  ),
+  ...settings,
+});
+
+export const podmanDriver = (
+  endpoint: string,
+  gatewayId: string,
+  settings: Readonly<Record<string, unknown>> = {},
+) =>
+  createDriver({
+    gatewayId,
+    version: '0.0.0-test',
+    sandboxNamespace: 'conformance',
+    stateDir: '',
+    settings: podmanTable(settings),
+    env: {},
+    endpoint,
+    log: silentLogger,
+  });
+
+/** Podman as test/engines/podman/up brings it up. */
+export const podmanBed = async (kind: PodmanKind): Promise<Bed> => {
+  const socket = podmanSocket(kind);
+  const api = (method: string, path: string, body?: object) => podmanApi(socket, method, path, body);
+  const filtered = (path: string, filters: object) =>
+    api(
+      'GET',
+      `${path}${path.includes('?') ? '&' : '?'}filters=${encodeURIComponent(JSON.stringify(filters))}`,
+    );
+
+  const objects = async (gatewayId: string): Promise<(EngineObject & { remove: string })[]> => {
+    const label = { label: [`${LABEL.gatewayId}=${gatewayId}`] };
+    const [containers, volumes, networks] = await Promise.all([
+      filtered('/containers/json?all=true', label),
+      filtered('/volumes/json', label),
+      filtered('/networks/json', label),
+    ]);
+    return [
+      ...containers.body.map((c: { Id: string; Names: string[]; Labels: Record<string, string> }) => ({
+        name: c.Names[0],
+        labels: c.Labels,
+        remove: `/containers/${c.Id}?force=true&timeout=0`,
+      })),
+      ...volumes.body.map((v: { Name: string; Labels: Record<string, string> }) => ({
+        name: v.Name,
+        labels: v.Labels,
+        remove: `/volumes/${v.Name}?force=true`,
+      })),
+      ...networks.body.map((n: { name: string; labels: Record<string, string> }) => ({
+        name: n.name,
+        labels: n.labels,
+        remove: `/networks/${n.name}?force=true`,
+      })),
+    ];
+  };
+
+  return {
+    name: kind === 'rootful' ? 'podman' : 'podman-rootless',
+    async unavailable() {
+      const answer = await api('GET', '/info').catch((error: Error) => error);
+      if (!(answer instanceof Error) && answer.status === 200) return undefined;
+      return `no Podman at ${socket}: run test/engines/podman/up ${kind}`;
+    },
+    createDriver: (gatewayId, settings) => podmanDriver(socket, gatewayId, settings),
+    images: {
+      shell: 'localhost/openshell-test:1',
+      nonRoot: 'localhost/openshell-test:nonroot',
+      noShell: 'localhost/openshell-test:noshell',
+    },
+    lacks: kind === 'rootful' ? {} : await unlimited(api),
+    readOnlyRootConfig: { read_only_root: true },
+    pidsLimit32Settings: { sandbox_pids_limit: 32 },
+    objects,
+    async createForeign() {
+      const name = `openshell-foreign-${randomUUID().slice(0, 8)}`;
+      await api('POST', '/containers/create', {
+        name,
+        image: 'localhost/openshell-test:1',
+        command: ['sleep', '600'],
+        labels: { [LABEL.managedBy]: 'openshell' },
+      });
+      return {
+        exists: async () => (await api('GET', `/containers/${name}/exists`)).status === 204,
+        remove: async () => void (await api('DELETE', `/containers/${name}?force=true&timeout=0`)),
+      };
+    },
+    async cleanup(gatewayId) {
+      // In the order of the list: a container holds on to its volume and its network.
+      for (const { remove } of await objects(gatewayId)) await api('DELETE', remove);
+    },
+  };
+};
+
+/** What a rootless engine cannot limit on this machine. */
+const unlimited = async (
+  api: (method: string, path: string) => Promise<{ body: { host: { cgroupVersion: string } } }>,
+): Promise<Partial<Record<Capability, string>>> => {
+  const info = await api('GET', '/info').catch(() => undefined);
+  if (info?.body.host.cgroupVersion !== 'v1') return {};
+  const why = 'rootless Podman cannot limit resources on cgroups v1';
+  return { cpuLimit: why, memoryLimit: why, oom: why, pidsLimit: why };
+};
