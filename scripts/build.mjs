@@ -8,7 +8,8 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const [argument = 'default'] = process.argv.slice(2);
 
 if (argument === '--clean') {
-  for (const folder of ['dist', 'test-dist']) rmSync(join(root, folder), { recursive: true, force: true });
+  for (const folder of ['dist', 'test-dist', 'dist-tools'])
+    rmSync(join(root, folder), { recursive: true, force: true });
   process.exit(0);
 }
 
