@@ -1,5 +1,6 @@
 import docker from '#drivers/docker';
+import kubernetes from '#drivers/kubernetes';
 import { flavor } from '#flavor';
 import telemetry from '#telemetry';
 
-export default flavor('default', [docker], { telemetry });
+export default flavor('default', [docker, kubernetes], { telemetry });

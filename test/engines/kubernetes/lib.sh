@@ -7,7 +7,6 @@ CACHE=${OPENSHELL_CACHE:-$HOME/.cache/openshell}/kubernetes
 key() { (cd "$HERE" && cat "$@" | sha256sum | cut -c1-16); }
 BIN=$CACHE/bin-$(key cluster/go.mod cluster/go.sum cluster/main.go)
 IMAGES=$CACHE/images-$(key images/make images/pack images/pause/main.go)
-TOOLS=$CACHE/tools
 
 PKI=$STATE/pki
 CONF=$STATE/conf
@@ -24,6 +23,16 @@ CONTAINERD=$RUN/containerd/containerd.sock
 ETCD=http://127.0.0.1:12379
 
 export PATH=$BIN:$PATH KUBECONFIG=$PKI/admin.conf
+
+# go_tool PACKAGE VERSION: builds a program of a Go module once, and prints its path.
+go_tool() {
+  local folder=$CACHE/tools/$(basename "$1")-$2
+  if [ ! -x "$folder/$(basename "$1")" ]; then
+    say "building $1 $2" >&2
+    GOFLAGS= CGO_ENABLED=0 GOTOOLCHAIN=local GOBIN=$folder go install -p "${GO_BUILD_JOBS:-2}" "$1@$2" >&2
+  fi
+  echo "$folder/$(basename "$1")"
+}
 
 say() { echo "kubernetes: $*"; }
 

@@ -1,0 +1,4 @@
+import kubernetes from '#drivers/kubernetes';
+import { flavor } from '#flavor';
+
+export default flavor('k8s', [kubernetes]);
