@@ -147,7 +147,8 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
           await handler.handle(call.request, context, sender(call));
           break;
         case 'bidi':
-          await handler.handle(call, context, sender(call));
+          // Reading to the end must not destroy the half that answers.
+          await handler.handle(call.iterator({ destroyOnReturn: false }), context, sender(call));
           break;
         case 'unimplemented':
           throw new OpenShellError(Code.UNIMPLEMENTED, `this gateway does not serve ${method.path.slice(1)}`);
