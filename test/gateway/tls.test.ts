@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { credentials, status } from '@grpc/grpc-js';
+import { createWireClient } from '../../dist/wire/client.js';
+import { methods as api } from '../../dist/wire/v00/index.js';
+import { createFakeEngine } from '../support/fake-engine.js';
+import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
+
+let folder: Awaited<ReturnType<typeof tempFolder>>;
+let running: TestGateway;
+const file = (name: string) => join(folder.path, name);
+const pem = (name: string) => readFileSync(file(name));
+
+const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder.path, stdio: 'pipe' });
+
+const issue = (name: string, subject: string, ca: string, extra: string[] = []) => {
+  openssl(
+    'req',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-keyout',
+    `${name}.key`,
+    '-out',
+    `${name}.csr`,
+    '-subj',
+    subject,
+  );
+  openssl(
+    'x509',
+    '-req',
+    '-in',
+    `${name}.csr`,
+    '-CA',
+    `${ca}.crt`,
+    '-CAkey',
+    `${ca}.key`,
+    '-CAcreateserial',
+    '-out',
+    `${name}.crt`,
+    '-days',
+    '2',
+    ...extra,
+  );
+};
+const authority = (name: string) =>
+  openssl(
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-keyout',
+    `${name}.key`,
+    '-out',
+    `${name}.crt`,
+    '-days',
+    '2',
+    '-subj',
+    `/CN=${name}`,
+  );
+
+before(async () => {
+  folder = await tempFolder();
+  authority('ca');
+  authority('other-ca');
+  execFileSync('sh', ['-c', 'echo subjectAltName=IP:127.0.0.1 > san.cnf'], { cwd: folder.path });
+  issue('server', '/CN=server', 'ca', ['-extfile', 'san.cnf']);
+  issue('client', '/CN=alice/OU=openshell-user', 'ca');
+  issue('stranger', '/CN=mallory', 'other-ca');
+  running = await startTestGateway(folder.path, [createFakeEngine().entry()], {
+    tls: { certPath: file('server.crt'), keyPath: file('server.key'), clientCaPath: file('ca.crt') },
+    auth: { mutualTls: true, allowUnauthenticated: false },
+  });
+});
+after(async () => {
+  await running.close();
+  await folder.remove();
+});
+
+const connect = (name?: string) =>
+  createWireClient(
+    running.gateway.address,
+    name === undefined
+      ? credentials.createSsl(pem('ca.crt'))
+      : credentials.createSsl(pem('ca.crt'), pem(`${name}.key`), pem(`${name}.crt`)),
+  );
+
+test('with a client CA the common name of the certificate is the user', async () => {
+  const client = connect('client');
+  try {
+    const user = await client.unary(api.getCurrentUser, {});
+    assert.equal(user.subject, 'alice');
+    assert.equal(user.identityProvider, 'mtls');
+  } finally {
+    client.close();
+  }
+});
+
+for (const [who, name] of [
+  ['no certificate', undefined],
+  ['a certificate of another CA', 'stranger'],
+] as const) {
+  test(`${who} does not get in, not even to Health`, async () => {
+    const client = connect(name);
+    try {
+      await assert.rejects(client.unary(api.health, {}, { timeoutMs: 5000 }), { code: status.UNAVAILABLE });
+    } finally {
+      client.close();
+    }
+  });
+}
+
+test('a plaintext client does not get in', async () => {
+  await assert.rejects(running.client.unary(api.health, {}, { timeoutMs: 5000 }), {
+    code: status.UNAVAILABLE,
+  });
+});
