@@ -1,12 +1,14 @@
 #!/usr/bin/env node
 import { readdirSync } from 'node:fs';
 import flavor from '#drivers';
+import { BUILD } from './build.js';
 import { run } from './gateway/process/run.js';
 
-/** Output of drivers that this flavor does not list: a build that went over another flavor's. */
+/** Output of drivers that this flavor does not list: a build that went over another flavor's. None in one file. */
 const leftOver = (): string[] => {
   const names = new Set(flavor.drivers.map((entry) => entry.name));
   try {
+    if (!import.meta.url.endsWith('/dist/main.js')) return [];
     return readdirSync(new URL('./drivers/', import.meta.url))
       .filter((name) => name !== 'engine' && !names.has(name))
       .map(
@@ -18,11 +20,14 @@ const leftOver = (): string[] => {
   }
 };
 
-process.exitCode = await run({
+// No top-level await: a single executable is CommonJS, which has none.
+void run({
   flavor,
-  build: 'dev',
+  build: BUILD,
   argv: process.argv.slice(2),
   env: process.env,
   connectExternal: undefined,
   buildWarnings: leftOver(),
+}).then((code) => {
+  process.exitCode = code;
 });

@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import semver from 'semver';
+import { type LockPackage, packageName, readLock } from '../lock-file.js';
+
+const describe = (place: string, entry: LockPackage): string =>
+  `${packageName(place, entry)}@${entry.version}`;
+
+/** Whether the lock file serves the oldest Node we promise, and names no registry. */
+export const lockProblems = (root: string): string[] => {
+  const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    engines: { node: string };
+  };
+  const oldest = semver.minVersion(engines.node)?.version ?? '';
+  const problems: string[] = [];
+  for (const [place, entry] of readLock(root)) {
+    if (entry.resolved !== undefined && /^[a-z+]+:\/\//.test(entry.resolved)) {
+      problems.push(
+        `package-lock.json: ${place} has the address of a registry; run npm with omit-lockfile-registry-resolved`,
+      );
+    }
+    const range = entry.engines?.node;
+    const needed = entry.dev !== true && entry.optional !== true && entry.devOptional !== true;
+    if (needed && range !== undefined && !semver.satisfies(oldest, range)) {
+      problems.push(
+        `package-lock.json: ${describe(place, entry)} wants Node ${range}, and we promise ${oldest}`,
+      );
+    }
+  }
+  return problems;
+};

@@ -1,0 +1,92 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { invalidArgument } from '../../../dist/compute/errors.js';
+import { nearest } from '../../../dist/compute/nearest.js';
+import { manifestPath, tsconfigPath } from './flavor-source.js';
+import { DEFAULT_FLAVOR, type FlavorSpec } from './flavor-spec.js';
+
+/** What a flavor's two files say, read independently of each other. */
+export interface FlavorFiles {
+  readonly name: string;
+  readonly tsconfig: { readonly path: string; readonly text: string; readonly references: readonly string[] };
+  readonly manifest: {
+    readonly path: string;
+    readonly text: string;
+    /** The name it gives itself; undefined when there is no call of `flavor`. */
+    readonly flavorName: string | undefined;
+    /** `#` specifiers, in order. */
+    readonly imports: readonly string[];
+    /** Drivers of the list in the call of `flavor`. */
+    readonly listed: readonly string[];
+    readonly telemetry: boolean;
+  };
+}
+
+const IMPORT = /^import\s+(?:\{\s*)?(\w+)(?:\s*\})?\s+from\s+'([^']+)'/gm;
+const CALL = /export default flavor\(\s*'([^']*)'\s*,\s*\[([^\]]*)\]\s*(?:,\s*\{([^}]*)\})?/;
+
+/** The flavors of this checkout, by their tsconfig files, sorted. */
+export const flavorNames = (root: string): string[] =>
+  readdirSync(root)
+    .flatMap((file) => /^tsconfig(?:\.([^.]+))?\.json$/.exec(file)?.slice(1) ?? [])
+    .map((name) => name ?? DEFAULT_FLAVOR)
+    .filter((name) => name !== 'base')
+    .sort();
+
+const parseManifest = (path: string, text: string): FlavorFiles['manifest'] => {
+  const imports = [...text.matchAll(IMPORT)].map(([, value = '', specifier = '']) => ({ value, specifier }));
+  const call = CALL.exec(text);
+  const listed = (call?.[2] ?? '').split(',').map((value) => value.trim());
+  return {
+    path,
+    text,
+    flavorName: call?.[1],
+    imports: imports.map(({ specifier }) => specifier).filter((specifier) => specifier.startsWith('#')),
+    listed: listed
+      .filter((value) => value !== '')
+      .map((value) => {
+        const specifier = imports.find((line) => line.value === value)?.specifier ?? value;
+        return specifier.replace(/^#drivers\//, '');
+      }),
+    telemetry: /\btelemetry\b/.test(call?.[3] ?? ''),
+  };
+};
+
+/** @throws OpenShellError INVALID_ARGUMENT when there is no such flavor or one of its files cannot be read */
+export const readFlavor = (root: string, name: string): FlavorFiles => {
+  const path = tsconfigPath(name);
+  if (!existsSync(join(root, path))) {
+    const meant = nearest(name, flavorNames(root));
+    throw invalidArgument(`there is no flavor '${name}' (${path})`, {
+      hint: meant === undefined ? `flavors: ${flavorNames(root).join(', ')}` : `did you mean '${meant}'?`,
+    });
+  }
+  const manifest = manifestPath(name);
+  if (!existsSync(join(root, manifest))) {
+    throw invalidArgument(`the flavor '${name}' has ${path} and no ${manifest}`, {
+      hint: 'write both with: npm run flavor -- DRIVER... --name NAME',
+    });
+  }
+  const text = readFileSync(join(root, path), 'utf8');
+  const { references = [] } = parseJson(path, text) as { references?: { path: string }[] };
+  return {
+    name,
+    tsconfig: { path, text, references: references.map((reference) => reference.path.replace(/^\.\//, '')) },
+    manifest: parseManifest(manifest, readFileSync(join(root, manifest), 'utf8')),
+  };
+};
+
+/** What the flavor holds, as its manifest says. */
+export const specOf = ({ name, manifest }: FlavorFiles): FlavorSpec => ({
+  name,
+  drivers: [...manifest.listed].sort(),
+  telemetry: manifest.telemetry,
+});
+
+const parseJson = (path: string, text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw invalidArgument(`${path} is not JSON: ${(cause as Error).message}`, { cause });
+  }
+};

@@ -1,0 +1,9 @@
+import type { Command } from '../command.js';
+import { add, remove } from './change.js';
+import { generate } from './generate.js';
+import { lint } from './lint.js';
+import { list } from './list.js';
+import { regenerate } from './regenerate.js';
+
+/** In the order of help. */
+export const COMMANDS: readonly Command[] = [generate, list, lint, regenerate, add, remove];

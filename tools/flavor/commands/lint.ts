@@ -1,0 +1,33 @@
+import { driverProblems } from '../checks/driver-problems.js';
+import { disagreements, drift } from '../checks/flavor-problems.js';
+import { hashNames } from '../checks/hash-names.js';
+import { lockProblems } from '../checks/lock.js';
+import { versionProblems } from '../checks/version.js';
+import { driverProjects } from '../choose/driver-projects.js';
+import { flavorNames, readFlavor } from '../choose/flavor-files.js';
+import type { Command } from '../command.js';
+
+export const lint: Command = {
+  name: 'lint',
+  usage: '',
+  doc: 'Check the flavors, the lock file and the version of this checkout.',
+  async run({ root, print }) {
+    const available = driverProjects(root);
+    const flavors = flavorNames(root).map((name) => readFlavor(root, name));
+    const problems = [
+      ...flavors.flatMap((files) => {
+        const found = disagreements(files);
+        return found.length > 0 ? found : drift(files, available);
+      }),
+      ...hashNames(root),
+      ...driverProblems(root, available),
+      ...lockProblems(root),
+      ...versionProblems(root),
+    ];
+    for (const problem of problems) print(problem);
+    print(
+      problems.length === 0 ? `${flavors.length} flavors, nothing to say` : `${problems.length} problems`,
+    );
+    return problems.length === 0 ? 0 : 1;
+  },
+};

@@ -1,0 +1,21 @@
+import { driverProjects } from '../choose/driver-projects.js';
+import { flavorNames, readFlavor, specOf } from '../choose/flavor-files.js';
+import { flavorSource } from '../choose/flavor-source.js';
+import { writeFlavor } from '../choose/write-flavor.js';
+import type { Command } from '../command.js';
+
+export const regenerate: Command = {
+  name: 'regenerate',
+  usage: '[FLAVOR...]',
+  doc: 'Write flavors again from what their manifests list.',
+  async run({ root, positionals, print }) {
+    const available = driverProjects(root);
+    const names = positionals.length === 0 ? flavorNames(root) : positionals;
+    const written = names.flatMap((name) =>
+      writeFlavor(root, flavorSource(specOf(readFlavor(root, name)), available)),
+    );
+    for (const path of written) print(`wrote ${path}`);
+    if (written.length === 0) print('every flavor is what the tool writes');
+    return 0;
+  },
+};

@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface LockPackage {
+  readonly name?: string;
+  readonly version?: string;
+  readonly resolved?: string;
+  readonly integrity?: string;
+  readonly link?: boolean;
+  readonly dev?: boolean;
+  readonly optional?: boolean;
+  readonly devOptional?: boolean;
+  readonly peer?: boolean;
+  readonly license?: string;
+  readonly hasInstallScript?: boolean;
+  readonly engines?: Readonly<Record<string, string>>;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+
+/** package-lock.json's packages, by their place, e.g. `node_modules/a/node_modules/b`. */
+export const readLock = (root: string): ReadonlyMap<string, LockPackage> => {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, LockPackage>;
+  };
+  return new Map(Object.entries(packages));
+};
+
+/** The package's name by its place, unless it is an alias. */
+export const packageName = (place: string, entry: LockPackage): string =>
+  entry.name ?? place.slice(place.lastIndexOf('node_modules/') + 'node_modules/'.length);
+
+/** Where a package that stands at `from` finds `name`, as Node looks for it. */
+const lookUp = (lock: ReadonlyMap<string, LockPackage>, from: string, name: string): string | undefined => {
+  for (let folder = from; ; ) {
+    const place = `${folder === '' ? '' : `${folder}/`}node_modules/${name}`;
+    if (lock.has(place)) return place;
+    if (folder === '') return undefined;
+    const parent = folder.lastIndexOf('/node_modules/');
+    folder = parent === -1 ? '' : folder.slice(0, parent);
+  }
+};
+
+/**
+ * The places of every package that the projects at `roots` need at run time; '' is the repository itself.
+ *
+ * @param options.optional whether optional dependencies count. Default: no
+ */
+export const closure = (
+  lock: ReadonlyMap<string, LockPackage>,
+  roots: readonly string[],
+  options: { readonly optional?: boolean } = {},
+): Set<string> => {
+  const found = new Set<string>();
+  const visit = (from: string): void => {
+    const entry = lock.get(from);
+    const optional = entry?.optionalDependencies ?? {};
+    const names = Object.keys({ ...entry?.dependencies, ...(options.optional === true ? optional : {}) });
+    for (const name of names) {
+      if (options.optional !== true && name in optional) continue;
+      const place = lookUp(lock, from, name);
+      if (place === undefined || found.has(place) || lock.get(place)?.link === true) continue;
+      found.add(place);
+      visit(place);
+    }
+  };
+  for (const root of roots) visit(root);
+  return found;
+};
