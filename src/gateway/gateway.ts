@@ -108,7 +108,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       await Promise.all([...drivers.values()].map((driver) => driver.close()));
     });
     const metrics = createGatewayMetrics({ store, drivers, flavor, strays: () => controller.strays() });
-    const hub = createHub();
+    const hub = createHub((id) => options.sandboxLog.drop(id));
     const controller = createController({
       store,
       drivers,

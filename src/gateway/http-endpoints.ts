@@ -26,6 +26,7 @@ export interface HealthServerOptions {
 
 const CHECK_TIMEOUT_MS = 2_000;
 const REQUEST_TIMEOUT_MS = 5_000;
+const MAX_CONNECTIONS = 100;
 
 /**
  * `/healthz` answers 200 while the process lives; `/readyz` and `/health` tell whether it can work, 200 or 503;
@@ -102,11 +103,15 @@ const open = (
   answer: (path: string, response: ServerResponse) => Promise<void>,
 ): Promise<HttpEndpoint> => {
   const server = createServer(
-    { requestTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: 8192 },
+    { requestTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 1_000, maxHeaderSize: 8192 },
     (request, response) => {
-      handle(request, response, answer).catch(() => response.destroy());
+      handle(request, response, answer).catch(() => {
+        if (response.headersSent) response.destroy();
+        else send(response, 500, 'text/plain', 'failed\n');
+      });
     },
   );
+  server.maxConnections = MAX_CONNECTIONS;
   const colon = address.lastIndexOf(':');
   const host = address.slice(0, colon).replace(/^\[|\]$/g, '');
   return new Promise((resolve, reject) => {

@@ -1,7 +1,7 @@
-import { OpenShellError } from '../compute/errors.js';
 import type { LogFields, Logger } from '../compute/log.js';
+import { showFields } from './log-fields.js';
 
-export const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
+const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export interface LoggerOptions {
@@ -23,9 +23,7 @@ export interface SandboxLine {
   readonly fields: Readonly<Record<string, string>>;
 }
 
-const SECRET = /authorization|token|password|secret|credential|private_key/i;
-const MASK = '***';
-
+/** Writes lines, and never a secret: fields of a telling name are masked, causes of errors show at debug level only. */
 export const createLogger = (options: LoggerOptions): Logger => {
   const { write, readable, onSandboxLine } = options;
   const now = options.now ?? Date.now;
@@ -37,12 +35,15 @@ export const createLogger = (options: LoggerOptions): Logger => {
     const forSandbox = typeof sandboxId === 'string' && onSandboxLine !== undefined;
     if (!wanted && !forSandbox) return;
     const timeMs = now();
-    const shown = show(fields, limit >= LOG_LEVELS.indexOf('debug'));
-    if (wanted)
+    if (wanted) {
+      const shown = showFields(fields, { withCause: limit >= LOG_LEVELS.indexOf('debug') });
       write(readable ? person(timeMs, level, message, shown) : program(timeMs, level, message, shown));
+    }
     if (forSandbox) {
-      const { sandbox_id: _, ...rest } = shown;
-      const texts = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, asText(value)]));
+      const { sandbox_id: _, ...rest } = fields;
+      // This line is for clients, whatever the operator's level: no causes.
+      const shown = Object.entries(showFields(rest, { withCause: false }));
+      const texts = Object.fromEntries(shown.map(([key, value]) => [key, asText(value)]));
       onSandboxLine({ sandboxId, timeMs, level, message, fields: texts });
     }
   };
@@ -57,30 +58,19 @@ export const createLogger = (options: LoggerOptions): Logger => {
   return make({});
 };
 
-/** Fields as they may be written: secrets masked, errors as text. An error's cause shows at debug level only. */
-const show = (fields: LogFields, withCause: boolean): Record<string, unknown> => {
-  const shown: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(fields)) {
-    if (value === undefined) continue;
-    if (SECRET.test(key)) shown[key] = MASK;
-    else if (value instanceof Error) Object.assign(shown, showError(key, value, withCause));
-    else shown[key] = value;
-  }
-  return shown;
-};
-
-const showError = (key: string, error: Error, withCause: boolean): Record<string, unknown> => ({
-  [key]: error instanceof OpenShellError ? error.text : `${error.name}: ${error.message}`,
-  ...(withCause && error.cause instanceof Error
-    ? { [`${key}_cause`]: `${error.cause.name}: ${error.cause.message}` }
-    : {}),
-});
-
 const asText = (value: unknown): string =>
   typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
 
-const program = (timeMs: number, level: LogLevel, message: string, fields: Record<string, unknown>): string =>
-  `${JSON.stringify({ time: new Date(timeMs).toISOString(), level, message, ...fields })}\n`;
+const program = (
+  timeMs: number,
+  level: LogLevel,
+  message: string,
+  fields: Record<string, unknown>,
+): string => {
+  const own = { time: new Date(timeMs).toISOString(), level, message };
+  // Twice: first in the line, and not to be replaced by a field of the same name.
+  return `${JSON.stringify({ ...own, ...fields, ...own })}\n`;
+};
 
 const person = (
   timeMs: number,

@@ -12,7 +12,7 @@ export interface Histogram {
 /** Prometheus metrics in the text format 0.0.4. */
 export interface MetricsRegistry {
   counter(name: string, help: string, labels: readonly string[]): Counter;
-  /** Asked for its series at every scrape. */
+  /** Asked for its series at every scrape; one that fails has none then, and the others still show. */
   gauge(
     name: string,
     help: string,
@@ -50,9 +50,10 @@ export const createMetricsRegistry = (): MetricsRegistry => {
       };
     },
     gauge(name, help, labels, read) {
-      family(name, 'gauge', help, async () =>
-        (await read()).map(([values, value]) => `${name}${render(labels, values)} ${value}`),
-      );
+      family(name, 'gauge', help, async () => {
+        const series = await read().catch(() => []);
+        return series.map(([values, value]) => `${name}${render(labels, values)} ${value}`);
+      });
     },
     histogram(name, help, labels, buckets) {
       const series = new Map<string, { values: LabelValues; counts: number[]; sum: number; count: number }>();

@@ -23,14 +23,21 @@ export interface SandboxLog {
 }
 
 const LINES_KEPT = 2000;
+/** A line that comes after `drop` starts a log that nothing drops again: with this many, the oldest goes. */
+const SANDBOXES_KEPT = 10_000;
 
 export const createSandboxLog = (): SandboxLog => {
   const lines = new Map<string, SandboxLogLine[]>();
   const listeners = new Map<string, Set<(line: SandboxLogLine) => void>>();
+  const start = (sandboxId: string): SandboxLogLine[] => {
+    if (lines.size >= SANDBOXES_KEPT) lines.delete(lines.keys().next().value as string);
+    const kept: SandboxLogLine[] = [];
+    lines.set(sandboxId, kept);
+    return kept;
+  };
   return {
     append(line) {
-      const kept = lines.get(line.sandboxId) ?? [];
-      lines.set(line.sandboxId, kept);
+      const kept = lines.get(line.sandboxId) ?? start(line.sandboxId);
       kept.push(line);
       // Cut in larger steps: a shift for each line would move the whole ring every time.
       if (kept.length >= LINES_KEPT * 2) kept.splice(0, kept.length - LINES_KEPT);

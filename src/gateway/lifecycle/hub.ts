@@ -19,7 +19,8 @@ export interface Hub {
 /** Platform events kept for each sandbox. */
 const EVENTS_KEPT = 100;
 
-export const createHub = (): Hub => {
+/** `onRemoved` is told of each sandbox whose row is gone, after its watchers. */
+export const createHub = (onRemoved: (id: string) => void = () => {}): Hub => {
   const listeners = new Map<string, Set<(event: HubEvent) => void>>();
   const recent = new Map<string, PlatformEvent[]>();
   return {
@@ -33,6 +34,7 @@ export const createHub = (): Hub => {
         recent.delete(id);
       }
       for (const listener of [...(listeners.get(id) ?? [])]) listener(event);
+      if (event.type === 'removed') onRemoved(id);
     },
     subscribe(id, listener) {
       const set = listeners.get(id) ?? new Set();
