@@ -6,7 +6,6 @@ import entry from '../../dist/drivers/kubernetes/entry.js';
 import type { Bed, EngineObject, ForeignObject } from './bed.js';
 import { eventually } from './eventually.js';
 
-const NAMESPACE = 'openshell-conformance';
 const STORAGE_CLASS = 'openshell-test';
 const GATEWAY_LABEL = 'openshell.ai/gateway-id';
 
@@ -15,9 +14,9 @@ export interface KubernetesBedOptions {
   readonly name: string;
   /** The administrator's, for the raw view. */
   readonly kubeconfig: string;
-  /** The driver's; default: the administrator's. */
-  readonly driverKubeconfig?: () => Promise<string>;
-  readonly namespace?: string;
+  /** The driver's. Called once, when the cluster is known to be there. */
+  readonly driverKubeconfig: () => Promise<string>;
+  readonly namespace: string;
   readonly settings?: Readonly<Record<string, unknown>>;
 }
 
@@ -37,8 +36,9 @@ export const kubernetesSettings = (given: Readonly<Record<string, unknown>>): Re
 
 /** The cluster of test/engines/kubernetes, seen raw through the client library. */
 export const createKubernetesBed = (options: KubernetesBedOptions): Bed => {
-  const namespace = options.namespace ?? NAMESPACE;
+  const { namespace } = options;
   const config = new KubeConfig();
+  let driverKubeconfig: Promise<string> | undefined;
   const core = () => {
     if (config.clusters === undefined || config.clusters.length === 0)
       config.loadFromFile(options.kubeconfig);
@@ -80,7 +80,8 @@ export const createKubernetesBed = (options: KubernetesBedOptions): Bed => {
     async createDriver(gatewayId, settings = {}) {
       await ensureNamespace();
       const { createDriver } = await entry.load();
-      const kubeconfig = (await options.driverKubeconfig?.()) ?? options.kubeconfig;
+      driverKubeconfig ??= options.driverKubeconfig();
+      const kubeconfig = await driverKubeconfig;
       return createDriver({
         gatewayId,
         version: '0.0.0-test',
