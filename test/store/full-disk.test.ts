@@ -39,6 +39,8 @@ const idsOf = async (rows: Promise<SandboxRecord[]>) => (await rows).map((row) =
 const fillAndRecover = async (folder: string): Promise<void> => {
   const path = join(folder, 'openshell.db');
   const ballast = join(folder, 'ballast');
+  writeFileSync(ballast, Buffer.alloc(1024 * 1024 - 8 * 4096));
+  await assert.rejects(openStore({ path }), { code: Code.RESOURCE_EXHAUSTED, reason: 'StoreFull' });
   writeFileSync(ballast, Buffer.alloc(256 * 1024));
   const store = await openStore({ path });
   const reopened: Store[] = [store];

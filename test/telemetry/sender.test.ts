@@ -82,6 +82,18 @@ test('what fails is not tried again, is logged at debug level, and does not stop
   );
 });
 
+test('an answer that does not come is given up after 5 s, and the next event has its turn', async (t) => {
+  let isFirst = true;
+  const { endpoint, received } = await startCollector(t, (response) => {
+    if (!isFirst) response.writeHead(204).end();
+    isFirst = false;
+  });
+  const { sink } = await startSink(endpoint);
+  for (let i = 0; i < 2; i++) sink.record(stopped);
+  await sink.close(30_000);
+  assert.equal(received.length, 2);
+});
+
 test('nobody at the endpoint: nothing is thrown and close ends', async () => {
   const { sink, logged } = await startSink('http://127.0.0.1:1/');
   sink.record(stopped);

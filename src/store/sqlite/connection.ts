@@ -2,6 +2,7 @@ import { unavailable } from '../../compute/errors.js';
 import type { SqliteDatabase, SqliteStatement, SqlRow, SqlValue } from './engine.js';
 import { storeError } from './errors.js';
 import { closeDatabase } from './open-database.js';
+import { inTransaction } from './transaction.js';
 
 /** SQL as the rooms of the store run it; statements are prepared once. */
 export interface Sql {
@@ -55,26 +56,10 @@ export const connect = (database: SqliteDatabase, path: string): Connection => {
   let scheduled = false;
   let closed = false;
 
-  const transact = (jobs: readonly Job[]): unknown[] => {
-    sql.run('BEGIN IMMEDIATE');
-    try {
-      const values = jobs.map((job) => job.work(sql));
-      sql.run('COMMIT');
-      return values;
-    } catch (error) {
-      try {
-        sql.run('ROLLBACK');
-      } catch {
-        // SQLite has rolled back by itself, as it does when the disk is full.
-      }
-      throw error;
-    }
-  };
-
   const settle = (jobs: readonly Job[]): void => {
     let values: unknown[];
     try {
-      values = transact(jobs);
+      values = inTransaction(database, () => jobs.map((job) => job.work(sql)));
     } catch (error) {
       if (jobs.length === 1) jobs[0]?.reject(storeError(error, path));
       else for (const job of jobs) settle([job]);

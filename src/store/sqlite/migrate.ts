@@ -1,6 +1,7 @@
 import { failedPrecondition } from '../../compute/errors.js';
 import type { SqliteDatabase } from './engine.js';
 import { APPLICATION_ID, MIGRATIONS } from './schema.js';
+import { inTransaction } from './transaction.js';
 
 const read = (database: SqliteDatabase, sql: string): number =>
   Number(Object.values(database.prepare(sql).get() ?? {})[0]);
@@ -30,14 +31,18 @@ export const schemaVersion = (database: SqliteDatabase, path: string): number =>
   return version;
 };
 
-/** Brings the schema from `version` to the newest one, all steps or none. */
-export const migrate = (database: SqliteDatabase, version: number): void => {
-  if (version === MIGRATIONS.length) return;
-  database.exec(`
-    BEGIN IMMEDIATE;
-    ${MIGRATIONS.slice(version).join('\n')}
-    PRAGMA application_id = ${APPLICATION_ID};
-    PRAGMA user_version = ${MIGRATIONS.length};
-    COMMIT;
-  `);
+/** Brings the schema from `version` to the newest one (default: of this gateway), all steps or none. */
+export const migrate = (
+  database: SqliteDatabase,
+  version: number,
+  migrations: readonly string[] = MIGRATIONS,
+): void => {
+  if (version === migrations.length) return;
+  inTransaction(database, () =>
+    database.exec(`
+      ${migrations.slice(version).join(';\n')};
+      PRAGMA application_id = ${APPLICATION_ID};
+      PRAGMA user_version = ${migrations.length};
+    `),
+  );
 };
