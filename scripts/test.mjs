@@ -1,0 +1,50 @@
+// npm test [-- ROOM...] [--only PATTERN]: builds everything and the tests' rooms, and runs them on compiled output.
+// A room is a folder of test/; without one all rooms run.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    only: { type: 'string' },
+    concurrency: { type: 'string', default: '2' },
+    'no-build': { type: 'boolean', default: false },
+  },
+});
+
+const rooms = readdirSync(join(root, 'test'), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && existsSync(join(root, 'test', entry.name, 'tsconfig.json')))
+  .map((entry) => entry.name);
+const unknown = positionals.find((name) => !rooms.includes(name));
+if (unknown !== undefined) {
+  console.error(`test: there is no room '${unknown}'; rooms: ${rooms.join(', ')}`);
+  process.exit(2);
+}
+
+const run = (command, args) => {
+  const { status, signal } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? (signal === null ? 1 : 130));
+};
+
+if (!values['no-build']) {
+  run(process.execPath, [join(root, 'scripts', 'build.mjs')]);
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  run(process.execPath, [tsc, '-b', ...rooms.map((name) => join('test', name))]);
+}
+
+const wanted = positionals.length > 0 ? positionals : rooms;
+// A source that is gone may have left its output: only tests that have a source run.
+const files = wanted.flatMap((name) =>
+  readdirSync(join(root, 'test', name))
+    .filter((file) => file.endsWith('.test.ts') && (values.only === undefined || file.includes(values.only)))
+    .map((file) => join('test-dist', name, file.replace(/\.ts$/, '.js'))),
+);
+if (files.length === 0) {
+  console.error('test: no test file fits');
+  process.exit(2);
+}
+run(process.execPath, ['--test', `--test-concurrency=${values.concurrency}`, ...files]);
