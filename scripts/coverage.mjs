@@ -13,7 +13,16 @@ const { status } = spawnSync(
   [
     c8,
     ...['--all', '--src', 'src', '--reporter', 'text', '--reporter', 'json-summary'],
-    ...['--exclude', 'src/wire/*/generated/**', '--exclude', '**/*.d.ts', '--exclude', 'test*/**', '--exclude', 'tools/**'],
+    ...[
+      '--exclude',
+      'src/wire/*/generated/**',
+      '--exclude',
+      '**/*.d.ts',
+      '--exclude',
+      'test*/**',
+      '--exclude',
+      'tools/**',
+    ],
     ...[process.execPath, join('scripts', 'test.mjs'), ...process.argv.slice(2)],
   ],
   { cwd: root, stdio: 'inherit' },
@@ -21,6 +30,8 @@ const { status } = spawnSync(
 if (status !== 0) process.exit(status ?? 1);
 const { lines } = JSON.parse(readFileSync(join(root, 'coverage', 'coverage-summary.json'), 'utf8')).total;
 if (lines.total === 0 || lines.pct < LINES_PERCENT) {
-  console.error(`coverage: ${lines.covered} of ${lines.total} lines (${lines.pct} %); at least ${LINES_PERCENT} % is asked for`);
+  console.error(
+    `coverage: ${lines.covered} of ${lines.total} lines (${lines.pct} %); at least ${LINES_PERCENT} % is asked for`,
+  );
   process.exit(1);
 }
