@@ -1,7 +1,7 @@
 import { Code, OpenShellError } from '../compute/errors.js';
 import type { LogFields } from '../compute/log.js';
 
-export interface ShowOptions {
+interface ShowOptions {
   /** Whether an error's cause shows: it may tell more than a client may know. */
   readonly withCause: boolean;
 }

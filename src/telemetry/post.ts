@@ -3,7 +3,7 @@ import { request as httpsRequest } from 'node:https';
 import { invalidArgument } from '../compute/errors.js';
 
 /** Sends one body; resolves with the HTTP status once the answer has ended, and keeps no process alive. */
-export type Post = (body: string, signal: AbortSignal) => Promise<number>;
+type Post = (body: string, signal: AbortSignal) => Promise<number>;
 
 /** POSTs JSON to `endpoint` and nowhere else: redirects are not followed. INVALID_ARGUMENT unless it is http or https. */
 export const createPost = (endpoint: string): Post => {

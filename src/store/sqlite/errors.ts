@@ -8,7 +8,7 @@ const FULL = 13;
 const CANTOPEN = 14;
 const NOTADB = 26;
 
-export const lockedError = (path: string, cause?: unknown): OpenShellError =>
+const lockedError = (path: string, cause?: unknown): OpenShellError =>
   unavailable(`the database ${path} is in use by another process`, {
     reason: 'StoreLocked',
     hint: 'stop the other gateway, or give this one a database file of its own',
