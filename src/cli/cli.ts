@@ -1,4 +1,5 @@
 import { OpenShellError } from '../compute/errors.js';
+import { VERSION } from '../compute/version.js';
 import { parseArguments } from './arguments/parse.js';
 import type { Arguments } from './arguments/parsed.js';
 import type { Gateway } from './connection/gateway.js';
@@ -35,8 +36,7 @@ interface Surroundings {
 async function dispatch(argv: readonly string[], surroundings: Surroundings): Promise<number> {
   const invocation = parseArguments(argv);
   if (invocation.kind === 'version') {
-    const { version } = await import('./version.js');
-    await surroundings.out.write(`openshell ${version()}\n`);
+    await surroundings.out.write(`openshell ${VERSION}\n`);
     return EXIT.ok;
   }
   if (invocation.kind === 'help') {
