@@ -43,7 +43,10 @@ export const planSandbox = (
   const { template } = sandbox.spec;
   const config = readDriverConfig(template.driverConfig, settings);
   const platform = platformShape(template.platformConfig, 'spec.template');
-  const labels = { ...userLabels(template.labels), ...ownerLabels(owner, sandbox) };
+  const labels = {
+    ...userLabels(template.labels),
+    ...ownerLabels({ ...owner, version: labelValue(owner.version) }, sandbox),
+  };
   const size = config.workspace?.storage_size ?? settings.workspace_default_storage_size;
   const workspace =
     parseMemoryBytes(size, 'workspace_default_storage_size') === 0
@@ -131,6 +134,9 @@ const userLabels = (labels: Readonly<Record<string, string>>): Record<string, st
   }
   return { ...labels };
 };
+
+/** A version such as 1.2.3+build has characters that a label may not have. */
+const labelValue = (text: string): string => text.replace(/[^A-Za-z0-9_.-]/g, '-').slice(0, 63);
 
 /** The kubelet replaces $(NAME) in commands and values, and reads $$ as one $. */
 const literal = (value: string): string => value.replaceAll('$', '$$$$');

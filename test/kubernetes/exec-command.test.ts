@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { createGreetingReader, execCommand } from '../../dist/drivers/kubernetes/exec-command.js';
+
+const execId = 'e1';
+const run = (command: string[], environment: Record<string, string> = {}, workdir = '/') => {
+  const [program = '', ...argv] = execCommand({ execId, workdir, environment, command });
+  try {
+    return {
+      stdout: execFileSync(program, argv, { stdio: ['ignore', 'pipe', 'pipe'] }).toString(),
+      stderr: '',
+    };
+  } catch (error) {
+    return { stdout: '', stderr: String((error as { stderr: Buffer }).stderr) };
+  }
+};
+
+describe('the shell before a command', () => {
+  test('leaves every argument and variable as it was given', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.string({ unit: fc.constantFrom('a', ' ', '"', "'", '$', '\\', '\n', '-', '*') }), {
+          maxLength: 4,
+        }),
+        fc.string({ unit: fc.constantFrom('b', '=', ' ', '$', '\n', '`') }),
+        (argv, value) => {
+          const { stdout } = run(['printenv', '-0', 'X'], { X: value });
+          assert.equal(stdout, `${value}\0`);
+          const said = run(['printf', '%s\\0', '-', ...argv]).stdout;
+          assert.deepEqual(said.split('\0').slice(1, -1), argv);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  test('says which of directory and program is missing', () => {
+    assert.match(run(['true'], {}, '/nope').stderr, /e1:workdir/);
+    assert.match(run(['nope-nope']).stderr, /e1:program/);
+  });
+});
+
+describe('the greeting', () => {
+  test('is taken out of the output however it is cut', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 5 }), (cuts) => {
+        const whole = Buffer.from('before\x1ee1:ok\x1eafter\x1e');
+        const at = [0, ...cuts.filter((cut) => cut <= whole.length).sort((a, b) => a - b), whole.length];
+        const reader = createGreetingReader(execId);
+        let greeting: string | undefined;
+        const rest: Uint8Array[] = [];
+        for (let i = 1; i < at.length; i++) {
+          const piece = whole.subarray(at[i - 1], at[i]);
+          if (greeting !== undefined) rest.push(piece);
+          else {
+            const taken = reader.take(piece);
+            greeting = taken.greeting;
+            rest.push(taken.rest);
+          }
+        }
+        assert.equal(greeting, 'ok');
+        assert.equal(Buffer.concat(rest).toString(), 'beforeafter\x1e');
+      }),
+    );
+  });
+});

@@ -1,0 +1,71 @@
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createRest, type Rest } from '../../dist/drivers/kubernetes/rest.js';
+import { createThrottle } from '../../dist/drivers/kubernetes/throttle.js';
+
+export type Handler = (request: URL, response: http.ServerResponse, method: string) => void;
+
+export interface FakeApi {
+  readonly rest: Rest;
+  readonly requests: URL[];
+  /** How often the client threw its credentials away. */
+  readonly forgotten: number;
+  close(): Promise<void>;
+}
+
+/** An API server that answers what the test says. */
+export const fakeApi = async (handler: Handler, timeoutMs = 5_000): Promise<FakeApi> => {
+  const requests: URL[] = [];
+  const server = http.createServer((request, response) => {
+    const target = new URL(request.url ?? '', 'http://fake');
+    requests.push(target);
+    handler(target, response, request.method ?? '');
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const agent = new http.Agent({ keepAlive: true });
+  let forgotten = 0;
+  const rest = createRest({
+    cluster: {
+      server: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
+      access: async () => ({ agent, headers: {} }),
+      forget: () => {
+        forgotten += 1;
+      },
+      close: () => agent.destroy(),
+    },
+    throttle: createThrottle({ perSecond: 1000, burst: 1000 }),
+    timeoutMs,
+  });
+  return {
+    rest,
+    requests,
+    get forgotten() {
+      return forgotten;
+    },
+    async close() {
+      rest.close();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+};
+
+export const answer = (
+  response: http.ServerResponse,
+  status: number,
+  body: unknown,
+  headers: http.OutgoingHttpHeaders = {},
+): void => {
+  response.writeHead(status, { 'Content-Type': 'application/json', ...headers });
+  response.end(JSON.stringify(body));
+};
+
+export const refusal = (code: number, reason: string, message = reason) => ({
+  kind: 'Status',
+  status: 'Failure',
+  code,
+  reason,
+  message,
+});
