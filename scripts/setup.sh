@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Installs the npm packages of the lock file, unless they are there already.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/.."
+stamp=node_modules/.openshell-lock
+if [ -d node_modules ] && cmp -s package-lock.json "$stamp"; then
+  echo "the packages are installed"
+  exit 0
+fi
+command -v npm >/dev/null || { echo "setup: npm is missing; it comes with Node.js" >&2; exit 1; }
+echo "installing packages"
+npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+cp package-lock.json "$stamp"
