@@ -63,7 +63,7 @@ export const createController = (options: ControllerOptions): Controller => {
   const { store, drivers, hub, log } = options;
   const now = options.now ?? Date.now;
   const observeCall = options.observeCall ?? (() => {});
-  const records = createRecords({ store, hub, now });
+  const records = createRecords({ store, hub, log, now });
   const operations = createOperations({ records, namespace: options.namespace, log, observeCall, now });
   const lanes = createLanes();
   const limit = createLimit(RESUMED_AT_ONCE);

@@ -1,4 +1,5 @@
 import { Code, notFound, OpenShellError } from '../../compute/errors.js';
+import type { Logger } from '../../compute/log.js';
 import type { SandboxRecord } from '../../store/model.js';
 import type { SandboxChange, Store } from '../../store/store.js';
 import type { Hub } from './hub.js';
@@ -17,8 +18,22 @@ export interface Records {
   remove(id: string): Promise<void>;
 }
 
-export const createRecords = (options: { store: Store; hub: Hub; now: () => number }): Records => {
-  const { store, hub, now } = options;
+export const createRecords = (options: {
+  store: Store;
+  hub: Hub;
+  log: Logger;
+  now: () => number;
+}): Records => {
+  const { store, hub, log, now } = options;
+  const tell = (record: SandboxRecord): void => {
+    log.info(`sandbox '${record.name}' is ${record.phase}`, {
+      sandbox_id: record.id,
+      workspace: record.workspace,
+      ...(record.phase === 'exited' ? { exit_code: record.exitCode } : {}),
+      ...(record.phase === 'failed' ? { reason: record.reason } : {}),
+    });
+  };
+
   return {
     async change(id, decide) {
       for (let attempt = 1; ; attempt++) {
@@ -26,7 +41,9 @@ export const createRecords = (options: { store: Store; hub: Hub; now: () => numb
         if (record === undefined) throw notFound('sandbox not found');
         try {
           for (const change of decide(record)) {
+            const before = record.phase;
             record = await store.updateSandbox(id, record.resourceVersion, change);
+            if (record.phase !== before) tell(record);
             hub.publish(id, { type: 'record', record });
           }
           return record;
