@@ -14,7 +14,7 @@ alive() {
 
 # engine NAME: puts the command line of this engine, with storage of its own, into the array podman
 engine() {
-  podman=(env "CONTAINERS_CONF=$config" "XDG_RUNTIME_DIR=$state/$1/runtime" "HOME=$state/$1/home" "PATH=$PATH"
+  podman=(env "CONTAINERS_CONF=$config" "CONTAINERS_REGISTRIES_CONF=$state/registries.conf" "XDG_RUNTIME_DIR=$state/$1/runtime" "HOME=$state/$1/home" "PATH=$PATH"
     podman --root "$state/$1/storage" --runroot "$state/$1/run")
   if [ "$1" = rootless ] && [ "$(id -u)" = 0 ]; then
     podman=(setpriv --reuid "$user" --regid "$user" --init-groups --reset-env -- "${podman[@]}")

@@ -100,9 +100,14 @@ export const createPodmanClient = (options: {
       });
     }
   };
-  const found = async <T>(call: Call): Promise<T | undefined> => {
-    const { status, text } = await transport.send(call, [404]);
-    return status === 404 ? undefined : (JSON.parse(text) as T);
+  /** Undefined when the thing that the call is about does not exist. */
+  const ifThere = async <T>(call: Promise<T>): Promise<T | undefined> => {
+    try {
+      return await call;
+    } catch (error) {
+      if (error instanceof OpenShellError && error.code === Code.NOT_FOUND) return undefined;
+      throw error;
+    }
   };
   const segment = encodeURIComponent;
   const encoded = (filters: Filters) => JSON.stringify(filters);
@@ -112,7 +117,7 @@ export const createPodmanClient = (options: {
     info: ({ signal }) => json({ method: 'GET', path: '/info', signal }),
 
     inspectImage: (reference, { signal }) =>
-      found({ method: 'GET', path: `/images/${segment(reference)}/json`, signal }),
+      ifThere(json({ method: 'GET', path: `/images/${segment(reference)}/json`, signal })),
     async *pullImage(reference, policy, { signal }) {
       const reply = await transport.stream({
         method: 'POST',
@@ -147,13 +152,11 @@ export const createPodmanClient = (options: {
     },
     async removeContainer(id, { signal }) {
       const query = { force: true, v: true, timeout: 0 };
-      const reply = await transport.send(
-        { method: 'DELETE', path: `/containers/${id}`, query, signal },
-        [404],
-      );
-      return reply.status !== 404;
+      const call = transport.send({ method: 'DELETE', path: `/containers/${id}`, query, signal });
+      return (await ifThere(call)) !== undefined;
     },
-    inspectContainer: (id, { signal }) => found({ method: 'GET', path: `/containers/${id}/json`, signal }),
+    inspectContainer: (id, { signal }) =>
+      ifThere(json({ method: 'GET', path: `/containers/${id}/json`, signal })),
     listContainers: (filters, { signal }) =>
       json({
         method: 'GET',
@@ -177,11 +180,10 @@ export const createPodmanClient = (options: {
       }),
 
     async pathMode(id, path, { signal }) {
-      const reply = await transport.send(
-        { method: 'HEAD', path: `/containers/${id}/archive`, query: { path }, signal },
-        [404],
+      const reply = await ifThere(
+        transport.send({ method: 'HEAD', path: `/containers/${id}/archive`, query: { path }, signal }),
       );
-      if (reply.status === 404) return undefined;
+      if (reply === undefined) return undefined;
       // The header is named after the engine that this part of the API was taken from.
       const [, stat] = Object.entries(reply.headers).find(([name]) => name.endsWith(STAT_HEADER)) ?? [];
       const { mode } = JSON.parse(Buffer.from(String(stat ?? ''), 'base64').toString('utf8')) as {
@@ -226,11 +228,8 @@ export const createPodmanClient = (options: {
       await transport.send({ method: 'POST', path: '/volumes/create', body, signal });
     },
     async volumeExists(name, { signal }) {
-      const reply = await transport.send(
-        { method: 'GET', path: `/volumes/${segment(name)}/exists`, signal },
-        [404],
-      );
-      return reply.status !== 404;
+      const path = `/volumes/${segment(name)}/exists`;
+      return (await ifThere(transport.send({ method: 'GET', path, signal }))) !== undefined;
     },
     async listVolumes(filters, { signal }) {
       type Volume = { Name: string; Labels: Record<string, string> | null };
@@ -239,7 +238,7 @@ export const createPodmanClient = (options: {
       return volumes.map((volume) => ({ name: volume.Name, labels: volume.Labels ?? {} }));
     },
     async removeVolume(name, { signal }) {
-      await transport.send({ method: 'DELETE', path: `/volumes/${segment(name)}`, signal }, [404]);
+      await ifThere(transport.send({ method: 'DELETE', path: `/volumes/${segment(name)}`, signal }));
     },
 
     async createNetwork(name, labels, { signal }) {
@@ -258,7 +257,7 @@ export const createPodmanClient = (options: {
       return (networks ?? []).map((network) => ({ name: network.name, labels: network.labels ?? {} }));
     },
     async removeNetwork(name, { signal }) {
-      await transport.send({ method: 'DELETE', path: `/networks/${segment(name)}`, signal }, [404]);
+      await ifThere(transport.send({ method: 'DELETE', path: `/networks/${segment(name)}`, signal }));
     },
 
     async createSecret(name, value, { signal }) {
@@ -277,7 +276,7 @@ export const createPodmanClient = (options: {
       return secrets.map((secret) => secret.Spec.Name).filter((name) => name.startsWith(prefix));
     },
     async removeSecret(name, { signal }) {
-      await transport.send({ method: 'DELETE', path: `/secrets/${segment(name)}`, signal }, [404]);
+      await ifThere(transport.send({ method: 'DELETE', path: `/secrets/${segment(name)}`, signal }));
     },
 
     async events(filters, { signal }) {

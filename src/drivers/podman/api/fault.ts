@@ -9,6 +9,8 @@ interface Fault {
 /** Sentences of Podman that mean something more exact than the status they come with, mostly 500. */
 const KNOWN: readonly (readonly [RegExp, Code, OpenShellErrorOptions])[] = [
   [/image not known|no such image/i, Code.NOT_FOUND, { reason: 'ImageNotFound' }],
+  // Between the look-up and the answer something else has removed it: a 500 by status.
+  [/no such (container|exec session)/i, Code.NOT_FOUND, {}],
   [/name .* is (already )?in use/i, Code.ALREADY_EXISTS, { reason: 'NameInUse' }],
   [
     /unresolvable CDI devices/i,

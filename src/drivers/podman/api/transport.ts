@@ -28,8 +28,8 @@ export interface Reply {
 
 /** Speaks HTTP to an engine over its Unix socket. Failures are OpenShellErrors; UNAVAILABLE when nobody answers. */
 export interface Transport {
-  /** The whole reply; any 2xx or 304 is success, and so are the statuses in `accept`. */
-  send(call: Call, accept?: readonly number[]): Promise<Reply>;
+  /** The whole reply; any 2xx or 304 is success. */
+  send(call: Call): Promise<Reply>;
   /** The reply as it comes. Aborting the signal breaks it off. */
   stream(call: Call): Promise<http.IncomingMessage>;
   /** Takes over the connection for raw bytes in both directions. `head` came with the answer already. */
@@ -111,13 +111,13 @@ export const createTransport = (options: {
   };
 
   return {
-    async send(call, accept = []) {
+    async send(call) {
       const signal = deadline(call.timeoutMs ?? CALL_TIMEOUT_MS, call.signal);
       try {
         const message = await response(call, signal);
         const status = message.statusCode ?? 0;
         const text = await read(message);
-        const good = (status >= 200 && status < 300) || status === 304 || accept.includes(status);
+        const good = (status >= 200 && status < 300) || status === 304;
         if (!good) throw engineError(status, text);
         return { status, headers: message.headers, text };
       } catch (error) {

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import http from 'node:http';
+
+/** Where test/engines/podman/up lets Podman pull from without TLS. */
+export const REGISTRY = '127.0.0.1:15055';
+
+export interface Registry {
+  /** Another content under the same tag. */
+  publish(text: string): void;
+  /** How often a manifest was asked for by tag. */
+  readonly asked: () => number;
+  close(): Promise<void>;
+}
+
+const digestOf = (data: Buffer) => `sha256:${createHash('sha256').update(data).digest('hex')}`;
+
+/** A registry that serves one image, `openshell/pulled:1`: `base` (a layer, uncompressed) with a label of its own. */
+export const startRegistry = async (base: Buffer): Promise<Registry> => {
+  const blobs = new Map<string, Buffer>();
+  let manifest: Buffer = Buffer.alloc(0);
+  let asked = 0;
+  const put = (data: Buffer) => {
+    const digest = digestOf(data);
+    blobs.set(digest, data);
+    return { digest, size: data.length };
+  };
+  const publish = (text: string) => {
+    const layer = put(base);
+    const config = put(
+      Buffer.from(
+        JSON.stringify({
+          architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+          os: 'linux',
+          config: { Env: [`PUBLISHED=${text}`], Cmd: ['/bin/sh'] },
+          rootfs: { type: 'layers', diff_ids: [layer.digest] },
+        }),
+      ),
+    );
+    manifest = Buffer.from(
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: 'application/vnd.oci.image.manifest.v1+json',
+        config: { mediaType: 'application/vnd.oci.image.config.v1+json', ...config },
+        layers: [{ mediaType: 'application/vnd.oci.image.layer.v1.tar', ...layer }],
+      }),
+    );
+    blobs.set(digestOf(manifest), manifest);
+  };
+  const server = http.createServer((request, reply) => {
+    const [, kind, reference = ''] = /\/(manifests|blobs)\/([^/?]+)$/.exec(request.url ?? '') ?? [];
+    if (kind === 'manifests' && reference === '1') asked += 1;
+    const data = kind === 'manifests' && reference === '1' ? manifest : blobs.get(reference);
+    if (request.url === '/v2/') return reply.end('{}');
+    if (data === undefined) return reply.writeHead(404).end('{}');
+    const type =
+      kind === 'manifests' ? 'application/vnd.oci.image.manifest.v1+json' : 'application/octet-stream';
+    reply.writeHead(200, {
+      'content-type': type,
+      'content-length': data.length,
+      'docker-content-digest': digestOf(data),
+    });
+    return reply.end(request.method === 'HEAD' ? undefined : data);
+  });
+  publish('first');
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(Number(REGISTRY.split(':')[1]), '127.0.0.1', resolve);
+  });
+  return {
+    publish,
+    asked: () => asked,
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+};
