@@ -8,6 +8,8 @@ import { negotiateVersion } from './api/version.js';
 /** A socket that is there answers a ping at once. */
 const PING_TIMEOUT_MS = 1_000;
 
+const SYSTEM_SOCKET = '/run/podman/podman.sock';
+
 type Env = Readonly<Record<string, string | undefined>>;
 
 export type Discovery =
@@ -51,7 +53,7 @@ const usualPlaces = (env: Env, uid: number, home: string): string[] => [
   ...new Set([
     ...(env.XDG_RUNTIME_DIR ? [join(env.XDG_RUNTIME_DIR, 'podman/podman.sock')] : []),
     `/run/user/${uid}/podman/podman.sock`,
-    '/run/podman/podman.sock',
+    SYSTEM_SOCKET,
     join(home, '.local/share/containers/podman/machine/podman.sock'),
   ]),
 ];
@@ -80,7 +82,9 @@ const reasonOf = async (
   uid: number,
 ): Promise<string> => {
   const telling = outcomes.findIndex((outcome) => outcome.kind !== 'absent');
-  const at = candidates[Math.max(telling, 0)] as string;
+  // Root's service is the system's.
+  const usual = candidates.includes(SYSTEM_SOCKET) && uid === 0 ? SYSTEM_SOCKET : candidates[0];
+  const at = (telling < 0 ? usual : candidates[telling]) as string;
   const outcome = outcomes[telling];
   if (outcome?.kind === 'denied') {
     return `permission denied on Podman's socket ${at}: run the gateway as the socket's owner, or let its group use it`;

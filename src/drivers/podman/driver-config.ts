@@ -3,7 +3,10 @@ import type { Json, JsonObject } from '../../compute/sandbox.js';
 import { type Mount, parseMount } from './mounts.js';
 import { type Reader, readObject } from './reader.js';
 
-/** A value for the sandbox that goes through Podman's secret store and never into its description. */
+/**
+ * A value for the sandbox that goes through Podman's secret store. As a file nobody sees it outside the sandbox; as a
+ * variable it stands in `podman inspect` while the sandbox runs.
+ */
 export interface SecretConfig {
   readonly value: string;
   /** The variable that shows it, or undefined when it is a file. */

@@ -1,6 +1,7 @@
 import docker from '#drivers/docker';
 import kubernetes from '#drivers/kubernetes';
+import podman from '#drivers/podman';
 import { flavor } from '#flavor';
 import telemetry from '#telemetry';
 
-export default flavor('default', [docker, kubernetes], { telemetry });
+export default flavor('default', [docker, kubernetes, podman], { telemetry });

@@ -1,6 +1,5 @@
 import http from 'node:http';
 import type { Socket } from 'node:net';
-import { deadline } from '../../../compute/deadline.js';
 import { Code, OpenShellError, unavailable } from '../../../compute/errors.js';
 import { engineError } from './fault.js';
 
@@ -112,45 +111,41 @@ export const createTransport = (options: {
 
   return {
     async send(call) {
-      const signal = deadline(call.timeoutMs ?? CALL_TIMEOUT_MS, call.signal);
+      const guard = guardOf(call);
       try {
-        const message = await response(call, signal);
+        const message = await response(call, guard.signal);
         const status = message.statusCode ?? 0;
         const text = await read(message);
-        const good = (status >= 200 && status < 300) || status === 304;
-        if (!good) throw engineError(status, text);
+        if ((status < 200 || status >= 300) && status !== 304) throw engineError(status, text);
         return { status, headers: message.headers, text };
       } catch (error) {
         throw failure(error, call);
+      } finally {
+        guard.release();
       }
     },
 
     async stream(call) {
-      // The deadline is for the head alone: a stream may last for days.
-      const head = new AbortController();
-      const timer = abortLater(head, call);
+      const guard = guardOf(call);
       try {
-        const message = await response(call, AbortSignal.any([call.signal, head.signal]));
+        const message = await response(call, guard.signal);
         const status = message.statusCode ?? 0;
         if (status !== 200) throw engineError(status, await read(message));
+        // The deadline was for the head alone: a stream may last for days, until its caller ends it.
+        guard.stopClock();
+        message.on('close', guard.release);
         return message;
       } catch (error) {
+        guard.release();
         throw failure(error, call);
-      } finally {
-        clearTimeout(timer);
       }
     },
 
     async upgrade(call) {
-      // Neither the deadline nor the caller's signal may reach the raw connection: whoever holds it decides its end.
-      const head = new AbortController();
-      const onAbort = () => head.abort(call.signal.reason);
-      call.signal.addEventListener('abort', onAbort, { once: true });
-      const timer = abortLater(head, call);
+      const guard = guardOf(call);
       try {
-        call.signal.throwIfAborted();
         return await new Promise((resolve, reject) => {
-          const made = request(call, head.signal, { connection: 'Upgrade', upgrade: 'tcp' });
+          const made = request(call, guard.signal, { connection: 'Upgrade', upgrade: 'tcp' });
           made.on('upgrade', (_message, socket, first) => resolve({ socket: socket as Socket, head: first }));
           made.on('response', (message) => {
             read(message).then((text) => reject(engineError(message.statusCode ?? 0, text)), reject);
@@ -160,8 +155,8 @@ export const createTransport = (options: {
       } catch (error) {
         throw failure(error, call);
       } finally {
-        clearTimeout(timer);
-        call.signal.removeEventListener('abort', onAbort);
+        // Whoever holds the raw connection from here on decides its end.
+        guard.release();
       }
     },
 
@@ -169,11 +164,25 @@ export const createTransport = (options: {
   };
 };
 
-const abortLater = (head: AbortController, call: Call) =>
-  setTimeout(
-    () => head.abort(new DOMException('no answer', 'TimeoutError')),
+/** A signal that the caller's signal or the call's deadline aborts, until it is released. Leaves no timer behind. */
+const guardOf = (call: Call) => {
+  const controller = new AbortController();
+  const onAbort = () => controller.abort(call.signal.reason);
+  if (call.signal.aborted) onAbort();
+  call.signal.addEventListener('abort', onAbort, { once: true });
+  const timer = setTimeout(
+    () => controller.abort(new DOMException('no answer', 'TimeoutError')),
     call.timeoutMs ?? CALL_TIMEOUT_MS,
   );
+  return {
+    signal: controller.signal,
+    stopClock: () => clearTimeout(timer),
+    release: () => {
+      clearTimeout(timer);
+      call.signal.removeEventListener('abort', onAbort);
+    },
+  };
+};
 
 const queryString = (query: Call['query']): string => {
   const parameters = new URLSearchParams();

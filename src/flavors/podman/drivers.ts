@@ -1,0 +1,4 @@
+import podman from '#drivers/podman';
+import { flavor } from '#flavor';
+
+export default flavor('podman', [podman]);
