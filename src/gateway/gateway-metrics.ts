@@ -1,7 +1,7 @@
 import type { Flavor } from '../compute/flavor.js';
-import { KNOWN_DRIVERS } from '../compute/known-drivers.js';
 import type { Store } from '../store/store.js';
 import type { ManagedDriver } from './drivers/managed.js';
+import { driverStates } from './drivers/states.js';
 import type { Stray } from './lifecycle/controller.js';
 import { createMetricsRegistry } from './metrics.js';
 
@@ -66,19 +66,8 @@ export const createGatewayMetrics = (options: {
     'openshell_driver_state',
     'What each known driver is: 1 for its state. unavailable: in the build and not selected or not usable.',
     ['driver', 'state'],
-    async () => {
-      const names = new Set([
-        ...KNOWN_DRIVERS.map((k) => k.name),
-        ...flavor.drivers.map((d) => d.name),
-        ...drivers.keys(),
-      ]);
-      return [...names].map((name) => [[name, stateOf(name)], 1]);
-    },
+    async () => driverStates(flavor, drivers).map(({ name, state }) => [[name, state], 1]),
   );
-
-  const stateOf = (name: string): string =>
-    drivers.get(name)?.state ??
-    (flavor.drivers.some((entry) => entry.name === name) ? 'unavailable' : 'absent');
 
   return {
     observeRpc(path, code, seconds) {

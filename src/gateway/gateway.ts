@@ -12,6 +12,7 @@ import { loadCredentials, type TlsFiles } from './credentials.js';
 import { type ConnectExternal, createDrivers } from './drivers/create.js';
 import type { ManagedDriver } from './drivers/managed.js';
 import { type DriverReport, selectDrivers } from './drivers/selection.js';
+import { driverStates } from './drivers/states.js';
 import { createGatewayMetrics } from './gateway-metrics.js';
 import { createHealthServer, createMetricsServer, type HttpEndpoint } from './http-endpoints.js';
 import { gatewayId } from './identity.js';
@@ -157,7 +158,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
           address,
           version,
           checks: { database: () => store.ping() },
-          drivers: () => reports(drivers),
+          drivers: () => driverStates(flavor, drivers),
           strays: () => controller.strays().map(toStrayLine),
         }),
       ),
@@ -213,9 +214,6 @@ const listening = async <T>(what: string, address: string, listen: () => Promise
 
 const withPort = (address: string, port: number): string =>
   `${address.slice(0, address.lastIndexOf(':'))}:${port}`;
-
-const reports = (drivers: ReadonlyMap<string, ManagedDriver>) =>
-  [...drivers.values()].map(({ name, state, reason }) => ({ name, state, reason }));
 
 const toStrayLine = ({ driver, sandbox }: Stray) => ({
   driver,
