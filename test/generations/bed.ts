@@ -1,0 +1,111 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { createFakeEngine } from '../support/fake-engine.js';
+import { startTestGateway, tempFolder } from '../support/gateway.js';
+import { hostExec } from './host-exec.js';
+
+const execute = promisify(execFile);
+const root = dirname(dirname(import.meta.dirname));
+const START_TIMEOUT_MS = 60_000;
+
+/** A gateway that real clients can reach, on some engine. */
+export interface ClientBed {
+  /** `127.0.0.1:PORT`, plaintext. */
+  readonly endpoint: string;
+  readonly image: string;
+  /** For the clients: their configuration folder names this gateway as the active one. */
+  readonly env: Readonly<Record<string, string>>;
+  close(): Promise<void>;
+}
+
+/** In this process, on an engine in memory that runs its execs on the host. */
+export const memoryBed = async (): Promise<ClientBed> => {
+  const folder = await tempFolder();
+  const engine = createFakeEngine();
+  engine.exec = (_, spec) => hostExec(spec);
+  engine.before = (call, id) => {
+    // A real `true` ends by itself.
+    if (call === 'get' && engine.resources.get(id)?.sandbox.spec.command[0] === 'true') engine.exit(id, 0);
+  };
+  const { gateway, close } = await startTestGateway(folder.path, [engine.entry()]);
+  return {
+    endpoint: gateway.address,
+    image: 'test:1',
+    env: await activeGateway(folder.path, gateway.address),
+    async close() {
+      await close();
+      await folder.remove();
+    },
+  };
+};
+
+/** The built gateway as a process of its own, on Docker. */
+export const dockerBed = async (): Promise<ClientBed> => {
+  const folder = await tempFolder();
+  const gateway = spawn(
+    process.execPath,
+    [join(root, 'dist', 'main.js'), '--drivers', 'docker', '--port', '0'],
+    {
+      env: {
+        ...process.env,
+        XDG_STATE_HOME: join(folder.path, 'state'),
+        XDG_CONFIG_HOME: join(folder.path, 'gateway'),
+      },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  );
+  const lines: string[] = [];
+  const endpoint = await new Promise<string>((resolve, reject) => {
+    const failed = () => {
+      clearTimeout(timer);
+      gateway.kill();
+      reject(new Error(`the gateway did not start:\n${lines.join('\n')}`));
+    };
+    const timer = setTimeout(failed, START_TIMEOUT_MS);
+    gateway.once('exit', failed);
+    createInterface(gateway.stderr).on('line', (line) => {
+      lines.push(line);
+      const address = /"address":"([^"]+)"/.exec(line)?.[1];
+      if (address === undefined) return;
+      clearTimeout(timer);
+      gateway.off('exit', failed);
+      resolve(address);
+    });
+  });
+  return {
+    endpoint,
+    image: 'openshell-test:1',
+    env: await activeGateway(folder.path, endpoint),
+    async close() {
+      const ended = once(gateway, 'exit');
+      gateway.kill('SIGTERM');
+      await ended;
+      await folder.remove();
+    },
+  };
+};
+
+/** Why there is no Docker to test on; undefined when there is. Throws instead when the tests are told that it is. */
+export const dockerMissing = async (): Promise<string | undefined> => {
+  try {
+    await execute('docker', ['image', 'inspect', 'openshell-test:1'], { timeout: 20_000 });
+    return undefined;
+  } catch {
+    const reason = 'no Docker with the test images: run test/engines/docker/up and test/engines/docker/image';
+    if ((process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes('docker')) throw new Error(reason);
+    return reason;
+  }
+};
+
+const activeGateway = async (folder: string, address: string): Promise<Record<string, string>> => {
+  const openshell = join(folder, 'client', 'openshell');
+  await mkdir(join(openshell, 'gateways', 'test'), { recursive: true });
+  await writeFile(join(openshell, 'active_gateway'), 'test');
+  const metadata = { name: 'test', gateway_endpoint: `http://${address}`, auth_mode: 'plaintext' };
+  await writeFile(join(openshell, 'gateways', 'test', 'metadata.json'), JSON.stringify(metadata));
+  return { XDG_CONFIG_HOME: join(folder, 'client') };
+};
