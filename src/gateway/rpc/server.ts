@@ -53,32 +53,28 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
     'grpc.keepalive_permit_without_calls': 1,
     'grpc.http2.min_ping_interval_without_data_ms': 1_000,
   });
-  const closing = new AbortController();
+  /** Cancels each call that is under way and whose handler looks at its signal. */
+  const cancels = new Set<() => void>();
+  let closing = false;
 
-  const contextOf = (call: Call, method: Method, requestId: string): CallContext => {
+  const contextOf = (
+    call: Call,
+    method: Method,
+    requestId: string,
+  ): { context: CallContext; release: () => void } => {
     const peer: Peer = {
       address: call.getPeer(),
       certificateCommonName: [call.getAuthContext().sslPeerCertificate?.subject?.CN ?? []].flat()[0],
     };
     const user = method.open === true ? NOBODY : options.authenticate(peer);
-    let aborter: AbortController | undefined;
+    const aborter = new AbortController();
+    const cancel = () => aborter.abort(new OpenShellError(Code.CANCELLED, 'the client cancelled the call'));
+    if (call.cancelled) cancel();
+    call.on('cancelled', cancel);
+    cancels.add(cancel);
     return {
-      user,
-      requestId,
-      metadata: call.metadata,
-      get signal() {
-        if (aborter === undefined) {
-          const made = new AbortController();
-          aborter = made;
-          const cancel = () =>
-            made.abort(new OpenShellError(Code.CANCELLED, 'the client cancelled the call'));
-          if (call.cancelled) cancel();
-          call.on('cancelled', cancel);
-          closing.signal.addEventListener('abort', cancel, { once: true });
-          call.on('close', () => closing.signal.removeEventListener('abort', cancel));
-        }
-        return aborter.signal;
-      },
+      context: { user, requestId, metadata: call.metadata, signal: aborter.signal },
+      release: () => cancels.delete(cancel),
     };
   };
 
@@ -92,12 +88,15 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
     const given = call.metadata.get('x-request-id')[0];
     const requestId = typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
     let code = 0;
+    let release = () => {};
     try {
       const initial = new Metadata();
       initial.set('x-request-id', requestId);
       call.sendMetadata(initial);
-      if (closing.signal.aborted) throw new OpenShellError(Code.UNAVAILABLE, 'the gateway is shutting down');
-      await run(contextOf(call, method, requestId));
+      if (closing) throw new OpenShellError(Code.UNAVAILABLE, 'the gateway is shutting down');
+      const made = contextOf(call, method, requestId);
+      release = made.release;
+      await run(made.context);
     } catch (thrown) {
       const status = toStatus(thrown);
       code = status.code;
@@ -107,6 +106,7 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
       else log.debug(`${method.path}: ${status.details}`, fields);
       fail(status);
     } finally {
+      release();
       observeCall(method.path, code, (performance.now() - startedAt) / 1000);
     }
   };
@@ -189,7 +189,8 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
     async close(graceMs) {
       await new Promise<void>((resolve) => {
         const cut = setTimeout(() => {
-          closing.abort();
+          closing = true;
+          for (const cancel of cancels) cancel();
           server.forceShutdown();
           resolve();
         }, graceMs);
