@@ -1,15 +1,21 @@
+import { delay } from './deadline.js';
+
 /** The variable that marks every process of one exec, its children included. */
 export const EXEC_MARK_VARIABLE = 'OPENSHELL_EXEC_ID';
 
 /** From TERM to KILL. */
 export const EXEC_KILL_GRACE_MS = 2_000;
 
+/** KILL is repeated while processes that were just being made turn up. */
+const KILL_ROUNDS = 5;
+const FIRST_LOOK_MS = 100;
+
 /**
  * The argv of a second exec that ends all processes of a first one. No engine can end an exec: so each carries a
  * variable of its own, and this looks for it in every /proc/<pid>/environ. It uses what a bare /bin/sh has built in.
- * Prints the number of processes that it signalled.
+ * Prints the number of processes that it signalled. Signal 0 only counts them.
  */
-export const execKillCommand = (execId: string, signal: 'TERM' | 'KILL'): string[] => {
+export const execKillCommand = (execId: string, signal: 'TERM' | 'KILL' | '0'): string[] => {
   if (!/^[A-Za-z0-9-]{1,64}$/.test(execId)) throw new RangeError(`'${execId}' is no exec id`);
   const mark = `${EXEC_MARK_VARIABLE}=${execId}`;
   // A read drops the NUL bytes that part the variables, so the mark stands inside a longer line.
@@ -23,4 +29,24 @@ export const execKillCommand = (execId: string, signal: 'TERM' | 'KILL'): string
     'echo "$n"',
   ].join('\n');
   return ['/bin/sh', '-c', script, 'openshell-exec-kill', mark];
+};
+
+/**
+ * Ends all processes of an exec: TERM, then KILL for those that are there after the grace. `run` runs an argv in the
+ * sandbox and gives its stdout. Resolves when none is left; rejects when `run` does, or with an Error when some remain.
+ */
+export const endExec = async (run: (argv: string[]) => Promise<string>, execId: string): Promise<void> => {
+  const signal = async (name: Parameters<typeof execKillCommand>[1]) =>
+    Number.parseInt(await run(execKillCommand(execId, name)), 10) || 0;
+  let left = await signal('TERM');
+  const until = performance.now() + EXEC_KILL_GRACE_MS;
+  for (let waitMs = FIRST_LOOK_MS; left > 0 && performance.now() < until; waitMs *= 2) {
+    await delay(Math.max(0, Math.min(waitMs, until - performance.now())));
+    left = await signal('0');
+  }
+  for (let round = 0; left > 0 && round < KILL_ROUNDS; round++) {
+    await signal('KILL');
+    left = await signal('0');
+  }
+  if (left > 0) throw new Error(`${left} processes of the exec could not be ended`);
 };

@@ -1,0 +1,55 @@
+import { Agent } from 'node:http';
+import Docker from 'dockerode';
+import { deadline } from '../../compute/deadline.js';
+import type { OpenShellErrorOptions } from '../../compute/errors.js';
+import { engineError } from './engine-errors.js';
+
+/** The longest that an ordinary call to the engine may take. Pulls, streams and stops have limits of their own. */
+const CALL_TIMEOUT_MS = 60_000;
+
+/** A connection to one Docker engine. */
+export interface Engine {
+  readonly docker: Docker;
+  /**
+   * One call, with a deadline and with its failure as an OpenShellError. `what` names the operation for the message.
+   * Without `signal` the call is not cut short by the caller: it must not be left half done.
+   */
+  call<T>(
+    what: string,
+    body: (abortSignal: AbortSignal) => Promise<T>,
+    options?: EngineCallOptions,
+  ): Promise<T>;
+  /** Lets go of idle connections. */
+  close(): void;
+}
+
+interface EngineCallOptions extends OpenShellErrorOptions {
+  readonly signal?: AbortSignal;
+  /** Default 60,000 ms. */
+  readonly timeoutMs?: number;
+}
+
+export const createEngine = (socketPath: string): Engine => {
+  const agent = new Agent({ keepAlive: true, maxFreeSockets: 16 });
+  // `host` empty, or docker-modem takes DOCKER_HOST from the environment before the path given here.
+  const docker = new Docker({ socketPath, host: '', agent } as Docker.DockerOptions);
+  return {
+    docker,
+    async call(what, body, { signal, timeoutMs = CALL_TIMEOUT_MS, ...options } = {}) {
+      signal?.throwIfAborted();
+      try {
+        const ends = deadline(timeoutMs, signal);
+        // Not every call of the client heeds the signal.
+        return await Promise.race([body(ends), rejectsWith(ends)]);
+      } catch (error) {
+        throw engineError(error, what, options);
+      }
+    },
+    close: () => agent.destroy(),
+  };
+};
+
+const rejectsWith = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });

@@ -1,0 +1,15 @@
+import type { DriverEntry } from '../../compute/entry.js';
+import { discoverDocker } from './discovery.js';
+import { dockerSettings } from './settings.js';
+
+/** Sandboxes as containers of a Docker engine on this host. */
+const docker: DriverEntry<'docker'> = {
+  name: 'docker',
+  marker: 'openshell-compute-driver:docker',
+  autoDetect: true,
+  settings: dockerSettings,
+  probe: discoverDocker,
+  load: () => import('./index.js'),
+};
+
+export default docker;

@@ -1,0 +1,138 @@
+import type { Socket } from 'node:net';
+import { delay } from '../../compute/deadline.js';
+import type { ExecChunk, ExecSession, ExecSpec, TerminalSize } from '../../compute/driver.js';
+import { Code, OpenShellError } from '../../compute/errors.js';
+import type { Logger } from '../../compute/log.js';
+import { demultiplex } from '../engine/frames.js';
+import { isRefusal, notStarted } from './exec-refusal.js';
+import { createExecStdin } from './exec-stdin.js';
+
+const TIMEOUT_EXIT_CODE = 124;
+/** The output may end before the command does: how often the engine is asked, growing from the first to the second. */
+const FIRST_POLL_MS = 5;
+const LAST_POLL_MS = 500;
+
+/** What the engine says about an exec. */
+export interface ExecState {
+  readonly Running: boolean;
+  readonly ExitCode: number | null;
+  /** 0 when the command was never started. */
+  readonly Pid: number;
+}
+
+export interface ExecSessionOptions {
+  readonly socket: Socket;
+  readonly spec: ExecSpec;
+  /** Ends the command when it aborts. */
+  readonly signal: AbortSignal;
+  readonly inspect: () => Promise<ExecState>;
+  /** Ends the command and its children, and resolves when they are gone. Never rejects. */
+  readonly end: (why: string) => Promise<void>;
+  readonly resize: (size: TerminalSize) => Promise<void>;
+  readonly log: Logger;
+}
+
+/** A command that was just started on `socket`. */
+export const createExecSession = (options: ExecSessionOptions): ExecSession => {
+  const { socket, spec, signal, inspect, log } = options;
+  const exit = createExit();
+  /** Set when the command is being ended before its time. */
+  let ended: 'timeout' | 'cancelled' | undefined;
+  const ending = new AbortController();
+
+  const endEarly = async (how: NonNullable<typeof ended>): Promise<void> => {
+    if (ended !== undefined) return;
+    ended = how;
+    ending.abort();
+    log.debug('ending an exec', { why: how });
+    await options.end(how === 'timeout' ? 'it took too long' : 'its client went away');
+    if (how === 'timeout') exit.resolve(TIMEOUT_EXIT_CODE);
+    else exit.reject(OpenShellError.from(signal.reason));
+    socket.destroy();
+  };
+  const onAbort = () => void endEarly('cancelled');
+  const timer = spec.timeoutMs > 0 ? setTimeout(() => void endEarly('timeout'), spec.timeoutMs) : undefined;
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  const leave = () => {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+  };
+  exit.promise.then(leave, leave);
+
+  /** The engine's last word; whoever ends the command early speaks for it instead. */
+  const finalState = async (): Promise<ExecState | undefined> => {
+    for (let waitMs = FIRST_POLL_MS; ended === undefined; waitMs = Math.min(waitMs * 2, LAST_POLL_MS)) {
+      const state = await inspect();
+      if (!state.Running) return state;
+      await delay(waitMs, ending.signal).catch(() => {});
+    }
+    return undefined;
+  };
+
+  const finish = async (held: ExecChunk | undefined): Promise<void> => {
+    try {
+      const state = await finalState();
+      if (state === undefined) await exit.promise.catch(() => {});
+      else if (state.Pid === 0 && state.ExitCode !== 0) exit.reject(notStarted(spec, held?.data));
+      else exit.resolve(state.ExitCode ?? 0);
+    } catch (error) {
+      exit.reject(lost(error));
+    }
+  };
+
+  async function* output(): AsyncGenerator<ExecChunk> {
+    let held: ExecChunk | undefined;
+    let first = true;
+    try {
+      for await (const chunk of spec.tty ? terminalOutput(socket) : demultiplex(socket)) {
+        // The engine's word that it could not start the command looks like the command's own output.
+        if (first && isRefusal(chunk.data)) held = chunk;
+        else {
+          if (held !== undefined) yield held;
+          held = undefined;
+          yield chunk;
+        }
+        first = false;
+      }
+    } catch (error) {
+      // That the connection broke says nothing about the command: the engine is asked.
+      log.debug('the connection of an exec broke', { error: String(error) });
+    } finally {
+      await finish(held);
+    }
+    if (held !== undefined && (await exit.startedAtAll())) yield held;
+  }
+
+  return {
+    output: output(),
+    stdin: spec.stdin ? createExecStdin(socket, spec.tty) : undefined,
+    resize: (size) => (spec.tty ? options.resize(size) : Promise.resolve()),
+    exitCode: exit.promise,
+  };
+};
+
+const createExit = () => {
+  let resolve!: (code: number) => void;
+  let reject!: (error: OpenShellError) => void;
+  const promise = new Promise<number>((onCode, onError) => {
+    resolve = onCode;
+    reject = onError;
+  });
+  const startedAtAll = promise.then(
+    () => true,
+    () => false,
+  );
+  return { promise, resolve, reject, startedAtAll: () => startedAtAll };
+};
+
+async function* terminalOutput(socket: Socket): AsyncGenerator<ExecChunk> {
+  for await (const data of socket as AsyncIterable<Buffer>) yield { stream: 'stdout', data };
+}
+
+/** An exec that the engine does not know any more went with its container. */
+const lost = (error: unknown): OpenShellError => {
+  const known = OpenShellError.from(error);
+  if (known.code !== Code.NOT_FOUND) return known;
+  return new OpenShellError(Code.ABORTED, 'the sandbox was deleted while the command ran', { cause: error });
+};

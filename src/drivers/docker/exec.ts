@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type Docker from 'dockerode';
+import { delay } from '../../compute/deadline.js';
+import type { CallOptions, ExecSession, ExecSpec, TerminalSize } from '../../compute/driver.js';
+import { Code, failedPrecondition, OpenShellError } from '../../compute/errors.js';
+import { EXEC_MARK_VARIABLE } from '../../compute/exec-kill.js';
+import type { Logger } from '../../compute/log.js';
+import type { Engine } from './engine.js';
+import { endMarkedProcesses } from './exec-end.js';
+import { createExecSession } from './exec-session.js';
+
+/** No sequence that somebody types: the engine's default would take Ctrl-P and Ctrl-Q away from programs. */
+const DETACH_KEYS = 'ctrl-@,ctrl-_,ctrl-@,ctrl-_,ctrl-@';
+/** The engine takes a size only once the process runs, which is a moment after the start's answer. */
+const FIRST_SIZE_ATTEMPTS = 40;
+const FIRST_SIZE_EVERY_MS = 25;
+
+export interface ExecTarget {
+  readonly engine: Engine;
+  readonly containerId: string;
+  /** Whether the container has a /bin/sh, without which nothing can be ended. */
+  readonly hasShell: () => Promise<boolean>;
+  readonly log: Logger;
+}
+
+/**
+ * Runs a command as SandboxAccess.exec describes it. The engine says only at the end that a program or working directory
+ * does not exist: then it is `exitCode` that rejects with INVALID_ARGUMENT. Codes 126 and 127 are the command's own.
+ */
+export const startExec = async (
+  target: ExecTarget,
+  spec: ExecSpec,
+  { signal }: CallOptions,
+): Promise<ExecSession> => {
+  const { engine, containerId, log } = target;
+  const mark = randomUUID();
+  // An exec that is made and never started costs the engine nothing.
+  const [exec] = await Promise.all([
+    createExec(target, spec, mark, signal),
+    spec.timeoutMs > 0 ? requireShell(target) : undefined,
+  ]);
+  signal.throwIfAborted();
+  const socket = await startAttached(engine, exec, spec.tty, spec.stdin);
+  const session = createExecSession({
+    socket,
+    spec,
+    signal,
+    inspect: () => engine.call('look at an exec', (abortSignal) => exec.inspect({ abortSignal })),
+    end: (why) => endMarkedProcesses(target, mark, why),
+    resize: (size) => resize(engine, exec, size),
+    log: log.child({ container: containerId.slice(0, 12), exec: exec.id.slice(0, 12) }),
+  });
+  if (spec.tty && spec.size !== undefined) await firstSize(engine, exec, spec.size);
+  return session;
+};
+
+const requireShell = async ({ hasShell }: ExecTarget): Promise<void> => {
+  if (await hasShell()) return;
+  throw failedPrecondition('a timeout needs a /bin/sh in the image, and this one has none', {
+    field: 'timeout_seconds',
+    hint: 'run the command without a timeout, or use an image with a shell',
+  });
+};
+
+const createExec = (
+  { engine, containerId }: ExecTarget,
+  spec: ExecSpec,
+  mark: string,
+  signal: AbortSignal,
+): Promise<Docker.Exec> =>
+  engine.call(
+    'exec',
+    (abortSignal) =>
+      engine.docker.getContainer(containerId).exec({
+        Cmd: [...spec.command],
+        Env: Object.entries({ ...spec.environment, [EXEC_MARK_VARIABLE]: mark }).map(
+          ([name, value]) => `${name}=${value}`,
+        ),
+        ...(spec.workdir !== '' && { WorkingDir: spec.workdir }),
+        Tty: spec.tty,
+        AttachStdin: spec.stdin,
+        AttachStdout: true,
+        AttachStderr: true,
+        DetachKeys: DETACH_KEYS,
+        abortSignal,
+      }),
+    { signal },
+  );
+
+/** The connection that carries the command's streams. Not cut short: what has started is ended by its mark. */
+export const startAttached = (
+  engine: Engine,
+  exec: Docker.Exec,
+  tty: boolean,
+  stdin: boolean,
+): Promise<Socket> =>
+  engine.call('start of an exec', async () => {
+    const socket = (await exec.start({ hijack: true, stdin, Tty: tty })) as unknown as Socket;
+    // Whoever reads the connection sees its end; an error event without a listener would end the process.
+    socket.on('error', () => {});
+    return socket;
+  });
+
+const resize = async (engine: Engine, exec: Docker.Exec, { cols, rows }: TerminalSize): Promise<void> => {
+  try {
+    await engine.call('resize of a terminal', (abortSignal) =>
+      exec.resize({ w: cols, h: rows, abortSignal }),
+    );
+  } catch (error) {
+    // A command that has ended by now has no terminal to resize.
+    if (OpenShellError.from(error).code === Code.UNAVAILABLE) throw error;
+  }
+};
+
+const firstSize = async (engine: Engine, exec: Docker.Exec, { cols, rows }: TerminalSize): Promise<void> => {
+  for (let attempt = 0; attempt < FIRST_SIZE_ATTEMPTS; attempt++) {
+    const done = await engine
+      .call('size of a terminal', () => exec.resize({ w: cols, h: rows }))
+      .then(
+        () => true,
+        () => false,
+      );
+    if (done || !(await mayStillStart(engine, exec))) return;
+    await delay(FIRST_SIZE_EVERY_MS);
+  }
+};
+
+const mayStillStart = async (engine: Engine, exec: Docker.Exec): Promise<boolean> => {
+  const { Running, ExitCode } = await engine.call('look at an exec', () => exec.inspect());
+  return Running || ExitCode === null;
+};

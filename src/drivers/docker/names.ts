@@ -1,0 +1,19 @@
+import type { SandboxRef } from '../../compute/sandbox.js';
+
+/** The engine's own limit is higher; tools that list containers cut off long before. */
+const MAX_LENGTH = 200;
+
+const clean = (part: string) => part.replace(/[^a-zA-Z0-9_.-]/g, '-');
+
+/** `openshell-{workspace}--{name}-{id}`: for people. Ours are found by label, never by name. */
+export const containerName = ({ workspace, name, id }: SandboxRef): string => {
+  const tail = `-${clean(id)}`.slice(-100);
+  return `openshell-${clean(workspace)}--${clean(name)}`.slice(0, MAX_LENGTH - tail.length) + tail;
+};
+
+/** The volume that holds the workspace path of a sandbox with a read-only root. */
+export const workspaceVolumeName = ({ id }: Pick<SandboxRef, 'id'>): string =>
+  `openshell-workspace-${clean(id)}`.slice(0, MAX_LENGTH);
+
+/** Marks a container that only lends its root while a sandbox is being made. */
+export const HELPER_LABEL = 'openshell.ai/helper';

@@ -1,0 +1,63 @@
+import type { CallOptions } from '../../compute/driver.js';
+import { failedPrecondition } from '../../compute/errors.js';
+import type { Plan } from './container-spec.js';
+import type { Engine } from './engine.js';
+import { engineStatus } from './engine-errors.js';
+
+/** What the engine says about itself, as far as the client's types do not know it. */
+interface EngineInfo {
+  readonly Runtimes?: Readonly<Record<string, unknown>>;
+  readonly CDISpecDirs?: readonly string[] | null;
+}
+
+/** Volumes must exist, and devices need an engine that can hand them out. Asks only when the plan wants either. */
+export const checkEngineCan = async (
+  engine: Engine,
+  { config, container }: Plan,
+  call: CallOptions,
+): Promise<void> => {
+  for (const mount of config.mounts) {
+    if (mount.type !== 'volume') continue;
+    await requireVolume(engine, mount.source, mount.target, call);
+  }
+  const devices = container.HostConfig?.DeviceRequests ?? [];
+  if (devices.length > 0) await requireDevices(engine, config.cdiDevices.length > 0, call);
+};
+
+const requireVolume = (engine: Engine, name: string, target: string, { signal }: CallOptions) =>
+  engine.call(
+    `volume '${name}'`,
+    async (abortSignal) => {
+      try {
+        await engine.docker.getVolume(name).inspect({ abortSignal });
+      } catch (error) {
+        if (engineStatus(error) !== 404) throw error;
+        // The engine would make an empty one without a word.
+        throw failedPrecondition(`Docker has no volume '${name}' to mount at ${target}`, {
+          field: 'driver_config.docker.mounts',
+          hint: `make it with: docker volume create ${name}`,
+        });
+      }
+    },
+    { signal },
+  );
+
+const requireDevices = async (engine: Engine, cdi: boolean, { signal }: CallOptions): Promise<void> => {
+  const info = (await engine.call('capabilities of the engine', () => engine.docker.info(), {
+    signal,
+  })) as EngineInfo;
+  const can = cdi
+    ? (info.CDISpecDirs ?? []).length > 0
+    : info.Runtimes?.nvidia !== undefined || (info.CDISpecDirs ?? []).length > 0;
+  if (can) return;
+  throw failedPrecondition(
+    cdi ? 'this Docker engine has CDI switched off' : 'this Docker engine has no runtime for GPUs',
+    {
+      reason: 'GpuUnavailable',
+      field: cdi ? 'driver_config.docker.cdi_devices' : 'spec.gpu',
+      hint: cdi
+        ? 'set features.cdi = true in daemon.json (Docker 25 or later)'
+        : 'install the container toolkit of the GPU vendor on the host, and restart Docker',
+    },
+  );
+};

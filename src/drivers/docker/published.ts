@@ -1,0 +1,50 @@
+import type { ContainerInspectInfo } from 'dockerode';
+import { runningConditions } from '../../compute/conditions.js';
+import type { DriverEvent } from '../../compute/driver.js';
+import type { ObservedSandbox } from '../../compute/sandbox.js';
+import { observedSandbox } from './status.js';
+
+/** What one watch has said, so that it says nothing twice and leaves out no start. */
+export const createPublished = () => {
+  /** By container, as a sandbox that was made anew has another one. */
+  const known = new Map<string, { readonly id: string; readonly said: string; readonly ran: string }>();
+
+  const remember = (containerId: string, sandbox: ObservedSandbox): string => {
+    const said = JSON.stringify(sandbox.status);
+    known.set(containerId, { id: sandbox.id, said, ran: sandbox.status.instanceId });
+    return said;
+  };
+
+  return {
+    *snapshot(info: ContainerInspectInfo): Generator<DriverEvent> {
+      const sandbox = observedSandbox(info);
+      remember(info.Id, sandbox);
+      yield { type: 'sandbox', sandbox };
+    },
+
+    *update(info: ContainerInspectInfo): Generator<DriverEvent> {
+      const sandbox = observedSandbox(info);
+      const last = known.get(info.Id);
+      const { instanceId, conditions } = sandbox.status;
+      const runs = conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
+      if (!runs && instanceId !== '' && last?.ran !== instanceId) {
+        // It ran, and was over before anybody looked.
+        const status = { ...sandbox.status, conditions: runningConditions(info.State.StartedAt) };
+        yield { type: 'sandbox', sandbox: { ...sandbox, status } };
+      }
+      if (remember(info.Id, sandbox) !== last?.said) yield { type: 'sandbox', sandbox };
+    },
+
+    /** A sandbox that was never shown, e.g. one whose creation failed, is not said to be deleted. */
+    *removeContainer(containerId: string): Generator<DriverEvent> {
+      const id = known.get(containerId)?.id;
+      known.delete(containerId);
+      if (id !== undefined) yield { type: 'deleted', id };
+    },
+
+    *removeSandbox(sandboxId: string): Generator<DriverEvent> {
+      for (const [containerId, { id }] of known) if (id === sandboxId) known.delete(containerId);
+      yield { type: 'deleted', id: sandboxId };
+    },
+  };
+};

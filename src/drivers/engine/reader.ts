@@ -1,0 +1,58 @@
+import { invalidArgument } from '../../compute/errors.js';
+import { nearest } from '../../compute/nearest.js';
+import type { Json, JsonObject } from '../../compute/sandbox.js';
+
+/** Typed access to a JSON object; every method throws INVALID_ARGUMENT with the dotted field when the type is wrong. */
+export interface Reader {
+  /** The object's own name, e.g. `driver_config.podman.mounts[0]`. */
+  readonly field: string;
+  string(key: string): string | undefined;
+  boolean(key: string): boolean | undefined;
+  /** A whole number of at least `min`. */
+  integer(key: string, min: number): number | undefined;
+  /** Empty when the key is not there. */
+  list(key: string): readonly Json[];
+}
+
+/** Refuses a value that is no object or has a key that is not among `keys`. */
+export const readObject = (value: Json, field: string, keys: readonly string[]): Reader => {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    throw invalidArgument(`${field}: an object is needed`, { field });
+  }
+  const object: JsonObject = value;
+  for (const key of Object.keys(object)) {
+    if (keys.includes(key)) continue;
+    const meant = nearest(key, keys);
+    throw invalidArgument(`${field}: there is no key '${key}'`, {
+      field: `${field}.${key}`,
+      hint: meant === undefined ? `the keys are ${keys.join(', ')}` : `did you mean '${meant}'?`,
+    });
+  }
+  const wrong = (key: string, what: string) =>
+    invalidArgument(`${field}.${key}: ${what} is needed`, { field: `${field}.${key}` });
+  const own = (key: string): Json | undefined => (Object.hasOwn(object, key) ? object[key] : undefined);
+  return {
+    field,
+    string(key) {
+      const found = own(key);
+      if (found === undefined || typeof found === 'string') return found;
+      throw wrong(key, 'a string');
+    },
+    boolean(key) {
+      const found = own(key);
+      if (found === undefined || typeof found === 'boolean') return found;
+      throw wrong(key, 'true or false');
+    },
+    integer(key, min) {
+      const found = own(key);
+      if (found === undefined) return found;
+      if (typeof found === 'number' && Number.isSafeInteger(found) && found >= min) return found;
+      throw wrong(key, `a whole number of at least ${min}`);
+    },
+    list(key) {
+      const found = own(key) ?? [];
+      if (Array.isArray(found)) return found;
+      throw wrong(key, 'a list');
+    },
+  };
+};

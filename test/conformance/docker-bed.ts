@@ -1,0 +1,99 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { promisify } from 'node:util';
+import { LABEL } from '../../dist/compute/labels.js';
+import { silentLogger } from '../../dist/compute/log.js';
+import docker from '../../dist/drivers/docker/entry.js';
+import { createDriver } from '../../dist/drivers/docker/index.js';
+import type { Bed, EngineObject } from './bed.js';
+
+const SOCKET = /^unix:\/\/(.+)$/.exec(process.env.DOCKER_HOST ?? '')?.[1] ?? '/var/run/docker.sock';
+
+/** The driver's table with every default filled in, as the configuration hands it over. */
+const table = (settings: Readonly<Record<string, unknown>>) => ({
+  ...Object.fromEntries(
+    Object.entries(docker.settings).map(([key, setting]) => [
+      key,
+      'default' in setting ? setting.default : undefined,
+    ]),
+  ),
+  ...settings,
+});
+
+/** Docker's own client, so that the driver is checked by something that shares no code with it. */
+const cli = async (...args: string[]): Promise<string[]> => {
+  const { stdout } = await promisify(execFile)('docker', ['--host', `unix://${SOCKET}`, ...args]);
+  return stdout.split('\n').filter((line) => line !== '');
+};
+
+export const dockerDriver = (
+  gatewayId: string,
+  settings: Readonly<Record<string, unknown>> = {},
+  endpoint = SOCKET,
+) =>
+  createDriver({
+    gatewayId,
+    version: '0.0.0-test',
+    sandboxNamespace: 'conformance',
+    stateDir: '',
+    settings: table(settings),
+    env: {},
+    endpoint,
+    log: silentLogger,
+  });
+
+/** Docker as test/engines/docker/up brings it up, with the images of test/engines/docker/image. */
+export const dockerBed = (): Bed => {
+  const owned = (gatewayId: string) => `label=${LABEL.gatewayId}=${gatewayId}`;
+  const inspected = async (names: string[], labels: string): Promise<EngineObject[]> =>
+    Promise.all(
+      names.map(async (name) => {
+        const [json = '{}'] = await cli('inspect', '--format', `{{json ${labels}}}`, name);
+        return { name, labels: JSON.parse(json) as Record<string, string> };
+      }),
+    );
+  const containers = (gatewayId: string) => cli('ps', '-aq', '--no-trunc', '--filter', owned(gatewayId));
+  const volumes = (gatewayId: string) => cli('volume', 'ls', '-q', '--filter', owned(gatewayId));
+
+  return {
+    name: 'docker',
+    async unavailable() {
+      const probe = await docker.probe({
+        settings: table({ engine_socket: SOCKET }),
+        env: {},
+        signal: AbortSignal.timeout(5_000),
+      });
+      if (probe.state === 'unavailable') return `${probe.reason}: run test/engines/docker/up`;
+      const images = await cli('image', 'ls', '-q', 'openshell-test:noshell').catch(() => []);
+      return images.length > 0 ? undefined : 'no test images: run test/engines/docker/image';
+    },
+    createDriver: (gatewayId, settings) => dockerDriver(gatewayId, settings),
+    images: {
+      shell: 'openshell-test:1',
+      nonRoot: 'openshell-test:nonroot',
+      noShell: 'openshell-test:noshell',
+    },
+    lacks: {},
+    readOnlyRootConfig: { read_only_root: true },
+    pidsLimit32Settings: { sandbox_pids_limit: 32 },
+    objects: async (gatewayId) => [
+      ...(await inspected(await containers(gatewayId), '.Config.Labels')),
+      ...(await inspected(await volumes(gatewayId), '.Labels')),
+    ],
+    async createForeign() {
+      const name = `openshell-foreign-${randomUUID().slice(0, 8)}`;
+      const label = `${LABEL.managedBy}=openshell`;
+      await cli('run', '-d', '--name', name, '--label', label, 'openshell-test:1', 'sleep', '600');
+      return {
+        exists: async () => (await cli('ps', '-q', '--filter', `name=^${name}$`)).length === 1,
+        remove: async () => void (await cli('rm', '-f', name)),
+      };
+    },
+    async cleanup(gatewayId) {
+      const left = await containers(gatewayId);
+      if (left.length > 0) await cli('rm', '-f', '-v', ...left);
+      const kept = await volumes(gatewayId);
+      if (kept.length > 0) await cli('volume', 'rm', '-f', ...kept);
+    },
+  };
+};
