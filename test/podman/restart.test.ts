@@ -1,49 +1,27 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { observedState } from '../../dist/compute/conditions.js';
 import type { ComputeDriver } from '../../dist/compute/driver.js';
 import { Code } from '../../dist/compute/errors.js';
 import podman from '../../dist/drivers/podman/entry.js';
-import { eventually } from '../conformance/eventually.js';
-import { podmanApi } from '../conformance/podman-api.js';
 import { podmanDriver, podmanTable } from '../conformance/podman-bed.js';
+import { podmanService } from '../conformance/podman-service.js';
 import { run } from '../conformance/run.js';
 import { aSandbox, type SpecChange } from '../conformance/sandboxes.js';
 import { watchLog } from '../conformance/watch-log.js';
 import { onBothKinds } from './kinds.js';
 
-const SERVICE = join(import.meta.dirname, '../../test/engines/podman/service');
-
-await onBothKinds('podman restart', ({ bed, kind, socket }) => {
-  // A service of its own, beside the one that all other tests share.
-  const own = join(dirname(socket), `restart-${process.pid}.sock`);
-  let service: ChildProcess;
-  const start = async () => {
-    service = spawn(SERVICE, [kind, own], { stdio: 'ignore' });
-    await eventually('the service answers', () =>
-      podmanApi(own, 'GET', '/_ping').then(
-        () => true,
-        () => false,
-      ),
-    );
-  };
-  const end = async () => {
-    service.kill();
-    await once(service, 'exit');
-  };
+await onBothKinds('podman restart', ({ bed, kind }) => {
+  const service = podmanService(kind, 'restart');
 
   test('the service goes away and comes back while sandboxes run', { timeout: 120_000 }, async (t) => {
     const { signal } = t;
     const gatewayId = randomUUID();
-    await start();
+    await service.start();
     let driver: ComputeDriver | undefined;
     try {
-      driver = await podmanDriver(own, gatewayId);
+      driver = await podmanDriver(service.socket, gatewayId);
       const { create, list } = driver;
       const running = async (change: SpecChange) => {
         const sandbox = aSandbox(bed.images.shell, change);
@@ -60,17 +38,17 @@ await onBothKinds('podman restart', ({ bed, kind, socket }) => {
       const before = await watch.sees(stays.id, 'running');
       await run(driver, ends, ['sh', '-c', '(sleep 1; touch end) >/dev/null 2>&1 &']);
 
-      await end();
+      await service.end();
       const error = (await watch.ended) as { code?: number };
       assert.equal(error?.code, Code.UNAVAILABLE, 'the watch throws');
       await assert.rejects(list({ signal }), { code: Code.UNAVAILABLE });
-      const settings = podmanTable({ engine_socket: own });
+      const settings = podmanTable({ engine_socket: service.socket });
       const found = await podman.probe({ settings, env: process.env, signal });
       assert.equal(found.state, 'unavailable');
       const reason = (found.state === 'unavailable' && found.reason) || '';
       assert.match(reason, /service is not running: start it with/);
 
-      await start();
+      await service.start();
       const again = watchLog(driver);
       await again.synced();
       const after = await again.sees(stays.id, 'running');
@@ -84,8 +62,7 @@ await onBothKinds('podman restart', ({ bed, kind, socket }) => {
     } finally {
       await driver?.close();
       await bed.cleanup(gatewayId);
-      await end();
-      await rm(own, { force: true });
+      await service.end();
     }
   });
 });

@@ -1,0 +1,19 @@
+import { after } from 'node:test';
+import { podmanBed } from '../conformance/podman-bed.js';
+import { podmanService } from '../conformance/podman-service.js';
+import { systemSuite } from './system-suite.js';
+
+const bed = await podmanBed('rootless');
+const service = podmanService('rootless', 'system');
+if ((await bed.unavailable()) === undefined) await service.start();
+after(() => service.end());
+
+await systemSuite({
+  bed,
+  driver: 'podman',
+  table: `engine_socket = "${service.socket}"`,
+  async restartEngine() {
+    await service.end();
+    await service.start();
+  },
+});
