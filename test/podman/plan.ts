@@ -1,0 +1,40 @@
+import type { Info } from '../../dist/drivers/podman/api/types.js';
+import { type Plan, planSandbox } from '../../dist/drivers/podman/container-spec.js';
+import { type PodmanHost, readHost } from '../../dist/drivers/podman/host.js';
+import type { PodmanSettings } from '../../dist/drivers/podman/settings.js';
+import { usernsChoice } from '../../dist/drivers/podman/userns.js';
+import { podmanTable } from '../conformance/podman-bed.js';
+import { aSandbox, type SpecChange } from '../conformance/sandboxes.js';
+
+export const GATEWAY_ID = 'b7f1c1a0-0000-4000-8000-000000000001';
+
+/** Podman's description of a host on which all works, with `change` in it. */
+export const info = (change: Partial<Info['host']> = {}): Info => ({
+  host: {
+    cgroupVersion: 'v2',
+    cgroupControllers: ['cpu', 'memory', 'pids'],
+    eventLogger: 'journald',
+    networkBackend: 'netavark',
+    slirp4netns: { executable: '' },
+    security: { rootless: false, seccompEnabled: true },
+    ...change,
+  },
+  version: { Version: '5.2.0', APIVersion: '5.2.0' },
+});
+
+export interface PlanOptions {
+  readonly settings?: Readonly<Record<string, unknown>>;
+  readonly host?: PodmanHost;
+  readonly env?: Record<string, string>;
+}
+
+/** The plan for a sandbox on a host on which all works. */
+export const plan = (change: SpecChange = {}, options: PlanOptions = {}): Plan => {
+  const settings = podmanTable(options.settings) as unknown as PodmanSettings;
+  return planSandbox(aSandbox('image:1', change), {
+    owner: { gatewayId: GATEWAY_ID, version: '0.1.0' },
+    settings,
+    userns: usernsChoice({ ...settings, env: options.env ?? {} }),
+    host: options.host ?? readHost(info()),
+  });
+};
