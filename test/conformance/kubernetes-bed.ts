@@ -6,7 +6,8 @@ import entry from '../../dist/drivers/kubernetes/entry.js';
 import type { Bed, EngineObject, ForeignObject } from './bed.js';
 import { eventually } from './eventually.js';
 
-const STORAGE_CLASS = 'openshell-test';
+/** The class of the volumes that test/engines/kubernetes offers. */
+export const TEST_STORAGE_CLASS = 'openshell-test';
 const GATEWAY_LABEL = 'openshell.ai/gateway-id';
 
 export interface KubernetesBedOptions {
@@ -90,7 +91,7 @@ export const createKubernetesBed = (options: KubernetesBedOptions): Bed => {
         settings: kubernetesSettings({
           kubeconfig,
           namespace,
-          workspace_storage_class: STORAGE_CLASS,
+          workspace_storage_class: TEST_STORAGE_CLASS,
           image_pull_policy: 'Never',
           stop_timeout_secs: 2,
           ...options.settings,
