@@ -16,8 +16,6 @@ export interface RestartBed {
   readonly table: string;
   /** The folder below test/engines/ whose `down` and `up` end and start the engine. */
   readonly engine: string;
-  /** Arguments of both. */
-  readonly args?: readonly string[];
 }
 
 const ENGINES = resolve(import.meta.dirname, '../../test/engines');
@@ -39,8 +37,7 @@ export const restartSuite = async (options: RestartBed): Promise<void> => {
     let folder: Awaited<ReturnType<typeof tempFolder>>;
     let gateway: GatewayProcess;
 
-    const engine = (script: 'up' | 'down') =>
-      promisify(execFile)(`${ENGINES}/${options.engine}/${script}`, [...(options.args ?? [])]);
+    const engine = (script: 'up' | 'down') => promisify(execFile)(`${ENGINES}/${options.engine}/${script}`);
     const openshell = (...args: string[]) => cli(gateway, folder.path, args);
     const phaseOf = async (name: string) =>
       (await gateway.client.unary(api.getSandbox, { name })).sandbox?.status;

@@ -16,6 +16,8 @@ export interface SystemBed {
   readonly driver: string;
   /** Lines of `[openshell.drivers.<driver>]`. */
   readonly table: string;
+  /** Restarts the engine under the gateway; left out where that cannot be done here. */
+  restartEngine?(): Promise<void>;
 }
 
 /** `.ci/run` runs few rounds, `npm run soak` the full count. */
@@ -152,6 +154,26 @@ ${system.table}
       assert.equal(now?.mainProcessInstanceId, before?.mainProcessInstanceId);
       await gateway.client.unary(api.deleteSandbox, { name: 'stays' });
       await gone('stays');
+    });
+
+    test('the engine restarts: idle sandboxes run again with their files', {
+      skip: system.restartEngine === undefined && 'the engine of this bed cannot be restarted here',
+    }, async () => {
+      await gateway.client.unary(api.createSandbox, { name: 'idle' });
+      await ready('idle');
+      await openshell('sandbox', 'exec', '-n', 'idle', '--', 'sh', '-c', 'echo kept > file');
+      await system.restartEngine?.();
+      const seen = await eventually(
+        'a command runs again',
+        async () => {
+          const ran = await openshell('sandbox', 'exec', '-n', 'idle', '--', 'cat', 'file');
+          return ran.exitCode === 0 && ran.stdout;
+        },
+        bed.patienceMs ?? 60_000,
+      );
+      assert.equal(seen, 'kept\n');
+      await gateway.client.unary(api.deleteSandbox, { name: 'idle' });
+      await gone('idle');
     });
 
     test("two gateways on one engine, and one whose database was removed, leave each other's sandboxes alone", async () => {
