@@ -51,8 +51,10 @@ export function isSilent(error: OpenShellError): boolean {
   return error.code === Code.CANCELLED && error.hint === undefined && (error.reason ?? '') in SIGNAL_EXITS;
 }
 
-/** `error: what (hint)`, one line whatever the gateway put into its message. */
+/** `error: what (hint)`, one line whatever the gateway put into its message; the field too, unless it is named. */
 export function failureLine(error: OpenShellError): string {
-  const hint = error.hint === undefined ? '' : ` (${error.hint})`;
-  return `error: ${printable(`${error.message}${hint}`.replaceAll(/\s*\n\s*/g, '; '))}`;
+  const { field, hint: told, message } = error;
+  const where = field === undefined || message.includes(field) ? '' : `${field}: `;
+  const hint = told === undefined ? '' : ` (${told})`;
+  return `error: ${printable(`${where}${message}${hint}`.replaceAll(/\s*\n\s*/g, '; '))}`;
 }

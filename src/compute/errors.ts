@@ -30,9 +30,16 @@ export interface OpenShellErrorOptions {
   field?: string;
   /** One sentence that says what to do. Default: none. */
   hint?: string;
+  /** When the same call may succeed, where waiting helps. Default: 1 s for UNAVAILABLE, 100 ms for ABORTED. */
+  retryAfterMs?: number;
   /** What caused it. Logged at debug level, never sent to a client. */
   cause?: unknown;
 }
+
+const RETRY_AFTER_MS: ReadonlyMap<Code, number> = new Map([
+  [Code.UNAVAILABLE, 1_000],
+  [Code.ABORTED, 100],
+]);
 
 /** The one error type of the project. Its message says what failed and which thing; `hint` says what to do. */
 export class OpenShellError extends Error {
@@ -41,6 +48,7 @@ export class OpenShellError extends Error {
   readonly reason: string | undefined;
   readonly field: string | undefined;
   readonly hint: string | undefined;
+  readonly retryAfterMs: number | undefined;
 
   constructor(code: Code, message: string, options: OpenShellErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -48,6 +56,7 @@ export class OpenShellError extends Error {
     this.reason = options.reason;
     this.field = options.field;
     this.hint = options.hint;
+    this.retryAfterMs = options.retryAfterMs ?? RETRY_AFTER_MS.get(code);
   }
 
   /** Message and hint in one line, as a person should read it. */

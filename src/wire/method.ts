@@ -44,6 +44,15 @@ export function methodShape(service: string, name: string, kind: MethodKind): Me
   };
 }
 
+/** Gives each of a service's `shapes` its messages, by the method's name. */
+export function methodFactory(shapes: readonly MethodShape[]) {
+  return <I extends DescMessage, O extends DescMessage>(name: string, input: I, output: O): Method<I, O> => {
+    const shape = shapes.find((known) => known.name === name);
+    if (shape === undefined) throw new Error(`the service has no method ${name}`);
+    return createMethod(shape, input, output);
+  };
+}
+
 export function createMethod<I extends DescMessage, O extends DescMessage>(
   shape: MethodShape,
   input: I,

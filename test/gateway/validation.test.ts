@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { status } from '@grpc/grpc-js';
+import { decodeStatusDetails, STATUS_DETAILS } from '../../dist/wire/errors/index.js';
 import { methods as api, type CreateSandboxRequestSchema, rpcs } from '../../dist/wire/v00/index.js';
 import { createFakeEngine } from '../support/fake-engine.js';
 import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
@@ -109,9 +110,12 @@ test('without a default image a create says how to set one', async () => {
   try {
     await assert.rejects(
       bare.client.unary(api.createSandbox, { name: 'a' }),
-      (error: { code: number; metadata: { get(k: string): unknown[] } }) => {
+      (error: { code: number; metadata: { get(k: string): Buffer[] } }) => {
         assert.equal(error.code, INVALID_ARGUMENT);
-        assert.match(decodeURIComponent(String(error.metadata.get('openshell-hint')[0])), /default_image/);
+        assert.match(
+          decodeStatusDetails(error.metadata.get(STATUS_DETAILS)[0] ?? Buffer.alloc(0))?.hint ?? '',
+          /default_image/,
+        );
         return true;
       },
     );

@@ -1,7 +1,8 @@
-"""Compares our .proto files of generation 0.0 with the descriptors inside the Python SDK openshell==0.0.116.
+"""Compares our .proto files of one generation with the descriptors inside the Python SDK of that generation:
+0.0 with openshell==0.0.116, 0.1 with openshell==0.1.5.
 
 Usage: python compare-descriptors.py OURS.binpb
-where OURS.binpb comes from: buf build src/wire/v00/proto --as-file-descriptor-set -o OURS.binpb
+where OURS.binpb comes from: buf build src/wire/v01/proto --as-file-descriptor-set -o OURS.binpb
 
 Everything of ours must be in the SDK with the same name, number, type, presence and reservation. What only the SDK
 has is listed and is no failure: it holds messages of its own storage and fields that came after our tables.

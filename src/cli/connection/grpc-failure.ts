@@ -1,10 +1,14 @@
-import { Code, OpenShellError } from '../../compute/errors.js';
+import type { Metadata } from '@grpc/grpc-js';
+import { Code, OpenShellError, type OpenShellErrorOptions } from '../../compute/errors.js';
+import { decodeStatusDetails, STATUS_DETAILS } from '../../wire/errors/index.js';
 import type { Endpoint } from './endpoint.js';
 
 /** What grpc-js throws: a status that the gateway sent, or one that the library made up itself. */
 interface GrpcFailure {
   readonly code: number;
   readonly details: string;
+  /** Trailers; none when the library made the status up. */
+  readonly metadata?: Metadata;
 }
 
 const START_HINT = 'start one with: node dist/main.js, or name another with --gateway-endpoint';
@@ -16,6 +20,11 @@ const START_HINT = 'start one with: node dist/main.js, or name another with --ga
 export function fromGrpc(thrown: unknown, endpoint: Endpoint): OpenShellError {
   if (!isGrpcFailure(thrown)) return OpenShellError.from(thrown);
   const { code, details } = thrown;
+  const known = Object.values(Code).find((value) => value === code) ?? Code.UNKNOWN;
+  const told = detailsOf(thrown);
+  if (told !== undefined && (told.hint !== undefined || code !== Code.UNAUTHENTICATED)) {
+    return new OpenShellError(known, details, told);
+  }
   if (code === Code.UNAVAILABLE) return unreachable(details, endpoint, thrown);
   if (code === Code.UNAUTHENTICATED) {
     return new OpenShellError(Code.UNAUTHENTICATED, details || 'the gateway does not know you', {
@@ -28,8 +37,23 @@ export function fromGrpc(thrown: unknown, endpoint: Endpoint): OpenShellError {
       cause: thrown,
     });
   }
-  const known = Object.values(Code).find((value) => value === code) ?? Code.UNKNOWN;
   return new OpenShellError(known, details || `the gateway answered with status ${code}`, { cause: thrown });
+}
+
+/** What the gateway said beyond code and message; undefined when it is not its status, or it said nothing. */
+function detailsOf(failure: GrpcFailure): OpenShellErrorOptions | undefined {
+  const bytes = failure.metadata?.get(STATUS_DETAILS)[0];
+  if (!Buffer.isBuffer(bytes)) return undefined;
+  const told = decodeStatusDetails(bytes);
+  if (told === undefined || told.code !== failure.code || told.message !== failure.details) return undefined;
+  const { reason, field, hint, retryAfterMs } = told;
+  return {
+    reason,
+    ...(field === undefined ? {} : { field }),
+    ...(hint === undefined ? {} : { hint }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    cause: failure,
+  };
 }
 
 export function isGrpcFailure(thrown: unknown): thrown is GrpcFailure {

@@ -4,7 +4,7 @@
  * Schemas of the messages behind the served methods load with this module. The other messages are types only; who
  * serves their methods imports their schemas and moves them up.
  */
-export { encodeExecOutput } from './exec-output.js';
+export { encodeExecOutput } from '../exec-output.js';
 export * from './generated/openshell/datamodel/v1/datamodel_pb.js';
 export * from './generated/openshell/sandbox/v1/config_pb.js';
 export * from './generated/openshell/sandbox/v1/policy_pb.js';

@@ -1,5 +1,4 @@
-import type { DescMessage } from '@bufbuild/protobuf';
-import { createMethod, type Method } from '../method.js';
+import { methodFactory } from '../method.js';
 import {
   GetGatewayConfigRequestSchema,
   GetGatewayConfigResponseSchema,
@@ -48,6 +47,8 @@ import {
 } from './generated/openshell/v1/workspace_pb.js';
 import { rpcs } from './rpcs.js';
 
+const method = methodFactory(rpcs);
+
 /**
  * The methods that a gateway of ours serves, keyed as in a generated service.
  *
@@ -75,13 +76,3 @@ export const methods = {
   listWorkspaces: method('ListWorkspaces', ListWorkspacesRequestSchema, ListWorkspacesResponseSchema),
   deleteWorkspace: method('DeleteWorkspace', DeleteWorkspaceRequestSchema, DeleteWorkspaceResponseSchema),
 };
-
-function method<I extends DescMessage, O extends DescMessage>(
-  name: string,
-  input: I,
-  output: O,
-): Method<I, O> {
-  const shape = rpcs.find((rpc) => rpc.name === name);
-  if (shape === undefined) throw new Error(`openshell.v1.OpenShell has no method ${name}`);
-  return createMethod(shape, input, output);
-}

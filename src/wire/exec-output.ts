@@ -1,4 +1,4 @@
-import { encodeBytesField } from '../bytes-field.js';
+import { encodeBytesField } from './bytes-field.js';
 
 const STDOUT = 1;
 const STDERR = 2;

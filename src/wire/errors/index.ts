@@ -1,0 +1,84 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { type Any, anyPack, anyUnpack, durationFromMs, durationMs } from '@bufbuild/protobuf/wkt';
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  RetryInfoSchema,
+} from './generated/google/rpc/error_details_pb.js';
+import { StatusSchema } from './generated/google/rpc/status_pb.js';
+
+/** The trailer that carries the details. */
+export const STATUS_DETAILS = 'grpc-status-details-bin';
+/** In whose words the reasons are. */
+const DOMAIN = 'openshell.nvidia.com';
+
+/** Why a call failed, beyond its code and message. */
+export interface StatusDetails {
+  /** A gRPC status number. */
+  readonly code: number;
+  readonly message: string;
+  /** A stable CamelCase word. */
+  readonly reason: string;
+  /** The request's field at fault, dotted. */
+  readonly field?: string | undefined;
+  /** What to do, one sentence. */
+  readonly hint?: string | undefined;
+  /** When the same call may succeed. */
+  readonly retryAfterMs?: number | undefined;
+}
+
+export const encodeStatusDetails = (given: StatusDetails): Uint8Array => {
+  const { code, message, reason, field, hint, retryAfterMs } = given;
+  const details = [
+    anyPack(
+      ErrorInfoSchema,
+      create(ErrorInfoSchema, { reason, domain: DOMAIN, metadata: hint === undefined ? {} : { hint } }),
+    ),
+  ];
+  if (field !== undefined) {
+    const fieldViolations = [{ field, description: message }];
+    details.push(anyPack(BadRequestSchema, create(BadRequestSchema, { fieldViolations })));
+  }
+  if (retryAfterMs !== undefined) {
+    const retryDelay = durationFromMs(retryAfterMs);
+    details.push(anyPack(RetryInfoSchema, create(RetryInfoSchema, { retryDelay })));
+  }
+  return toBinary(StatusSchema, create(StatusSchema, { code, message, details }));
+};
+
+/** Undefined when the bytes are no details, or hold no reason in our words. Unknown details are skipped. */
+export const decodeStatusDetails = (bytes: Uint8Array): StatusDetails | undefined => {
+  try {
+    const { code, message, details } = fromBinary(StatusSchema, bytes);
+    const info = details
+      .map((any) => anyUnpack(any, ErrorInfoSchema))
+      .find((found) => found?.domain === DOMAIN);
+    if (info === undefined) return undefined;
+    return {
+      code,
+      message,
+      reason: info.reason,
+      hint: info.metadata.hint,
+      field: firstField(details),
+      retryAfterMs: retryDelay(details),
+    };
+  } catch {
+    return undefined;
+  }
+};
+
+const firstField = (details: readonly Any[]): string | undefined => {
+  for (const any of details) {
+    const violation = anyUnpack(any, BadRequestSchema)?.fieldViolations[0];
+    if (violation !== undefined) return violation.field;
+  }
+  return undefined;
+};
+
+const retryDelay = (details: readonly Any[]): number | undefined => {
+  for (const any of details) {
+    const delay = anyUnpack(any, RetryInfoSchema)?.retryDelay;
+    if (delay !== undefined) return durationMs(delay);
+  }
+  return undefined;
+};

@@ -1,0 +1,19 @@
+import { type MethodShape, methodShape } from '../method.js';
+import { SERVICE, rpcs as v00 } from '../v00/rpcs.js';
+
+/** Those of 0.0 are all in 0.1 as well. */
+const ADDED = `
+  ExchangeProviderSubjectToken GetProviderCredentials GetSandboxProviderStatus ReportEndpointStatus
+  ReportProviderReadiness ReportSandboxConfiguration FinalizeMainProcessExit
+  CreateSandboxTemplate GetSandboxTemplate ListSandboxTemplates DeleteSandboxTemplate BeginRootfsTarStaging
+  PeerRelay PeerReportProviderReadiness PeerReportEndpointStatus PeerGetSandboxProviderStatus
+  PeerNotifyConfigUpdate
+`;
+
+/** Every method of the service in generation 0.1, also those that no gateway of ours serves. */
+export const rpcs: readonly MethodShape[] = [
+  ...v00,
+  ...ADDED.trim()
+    .split(/\s+/)
+    .map((name) => methodShape(SERVICE, name, name === 'PeerRelay' ? 'bidi_streaming' : 'unary')),
+];
