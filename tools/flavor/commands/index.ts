@@ -3,7 +3,8 @@ import { add, remove } from './change.js';
 import { generate } from './generate.js';
 import { lint } from './lint.js';
 import { list } from './list.js';
+import { packageCommand } from './package.js';
 import { regenerate } from './regenerate.js';
 
 /** In the order of help. */
-export const COMMANDS: readonly Command[] = [generate, list, lint, regenerate, add, remove];
+export const COMMANDS: readonly Command[] = [generate, list, lint, regenerate, add, remove, packageCommand];

@@ -1,0 +1,27 @@
+import type { FlavorSpec } from '../choose/flavor-spec.js';
+
+export const ARTIFACT_KINDS = ['folder', 'tgz', 'bundle', 'executable', 'image'] as const;
+export type ArtifactKind = (typeof ARTIFACT_KINDS)[number];
+
+/** The name that everything of one packaging begins with. */
+export const baseName = ({ name }: FlavorSpec, version: string): string =>
+  `openshell-gateway-${name}-${version}`;
+
+/** The file name of an artifact; `platform` as Node says it, e.g. `linux-x64`. */
+export const artifactName = (kind: ArtifactKind, base: string, platform: string): string =>
+  ({
+    folder: base,
+    tgz: `${base}.tgz`,
+    bundle: `${base}.cjs`,
+    executable: `${base}-${platform}`,
+    image: `${base}-${platform}.oci.tar`,
+  })[kind];
+
+/** What an artifact is, by its name; undefined for a name that none has. */
+export const kindOf = (name: string, isFolder: boolean): ArtifactKind | undefined => {
+  if (isFolder) return 'folder';
+  if (name.endsWith('.tgz')) return 'tgz';
+  if (name.endsWith('.cjs')) return 'bundle';
+  if (name.endsWith('.oci.tar')) return 'image';
+  return /-(linux|darwin)-[a-z0-9]+$/.test(name) ? 'executable' : undefined;
+};

@@ -1,0 +1,68 @@
+import { join } from 'node:path';
+import { build, type Metafile } from 'esbuild';
+import { failedPrecondition } from '../../../dist/compute/errors.js';
+import { multiCall, nodeCheck, OLDEST_NODE } from './multi-call.js';
+import type { Program } from './programs.js';
+import type { Workshop } from './workshop.js';
+
+/** Loaded only where it is installed, and never by a bundle: the store tries Node's own module first. */
+const LEFT_OUT = ['@photostructure/sqlite'];
+
+const common = (tree: string) =>
+  ({
+    absWorkingDir: tree,
+    bundle: true,
+    metafile: true,
+    platform: 'node',
+    charset: 'utf8',
+    logLevel: 'silent',
+  }) as const;
+
+/** Compiled files that the programs reach, statically or by import(), from the tree's root, sorted. */
+export const reachableFiles = async ({ tree }: Workshop, programs: readonly Program[]): Promise<string[]> => {
+  const { metafile } = await build({
+    ...common(tree),
+    entryPoints: programs.map(({ file }) => file),
+    packages: 'external',
+    format: 'esm',
+    outdir: 'unwritten',
+    write: false,
+  });
+  return Object.keys(metafile.inputs).sort();
+};
+
+/** Places of packages whose code is in the output, e.g. `node_modules/a/node_modules/b`, sorted. */
+export const bundledPlaces = ({ outputs }: Metafile): string[] => {
+  const places = new Set<string>();
+  for (const { inputs } of Object.values(outputs)) {
+    for (const [path, { bytesInOutput }] of Object.entries(inputs)) {
+      const place = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1];
+      if (place !== undefined && bytesInOutput > 0) places.add(place);
+    }
+  }
+  return [...places].sort();
+};
+
+/** Writes every program of the flavor as one CommonJS file for Node 22.13 and later; gives the packages in it. */
+export const writeBundle = async (
+  { tree }: Workshop,
+  programs: readonly Program[],
+  outfile: string,
+): Promise<string[]> => {
+  const { metafile, warnings } = await build({
+    ...common(tree),
+    stdin: { contents: multiCall(programs), resolveDir: tree, sourcefile: 'multi-call.js' },
+    outfile: join(outfile),
+    external: LEFT_OUT,
+    format: 'cjs',
+    target: `node${OLDEST_NODE.major}.${OLDEST_NODE.minor}`,
+    banner: { js: nodeCheck() },
+    legalComments: 'eof',
+    logOverride: { 'empty-import-meta': 'silent' },
+  });
+  const [first] = warnings.filter(({ id }) => id !== 'require-resolve-not-external');
+  if (first !== undefined) {
+    throw failedPrecondition(`the bundle is not sound: ${first.text} (${first.location?.file})`);
+  }
+  return bundledPlaces(metafile);
+};

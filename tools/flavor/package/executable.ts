@@ -1,0 +1,32 @@
+import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { inject } from 'postject';
+import { program } from '../program.js';
+import { pinnedNode } from './release.js';
+import type { Workshop } from './workshop.js';
+
+/** Where Node looks for the program inside of itself. */
+const SECTION = 'NODE_SEA_BLOB';
+const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
+/** Without a fixed seed V8 lays its code cache out anew each time; the seed is no part of what accepts the cache. */
+const SAME_CACHE = '--random-seed=1';
+
+/** Writes the bundle as an executable that holds Node itself, with V8's code cache. */
+export const writeExecutable = async (
+  root: string,
+  { scratch }: Workshop,
+  bundle: string,
+  outfile: string,
+): Promise<void> => {
+  const node = pinnedNode(root);
+  const config = join(scratch, 'sea.json');
+  const blob = join(scratch, 'sea.blob');
+  writeFileSync(
+    config,
+    JSON.stringify({ main: bundle, output: blob, disableExperimentalSEAWarning: true, useCodeCache: true }),
+  );
+  await program(node.path, [SAME_CACHE, '--experimental-sea-config', config], { cwd: scratch });
+  copyFileSync(node.path, outfile);
+  chmodSync(outfile, 0o755);
+  await inject(outfile, SECTION, readFileSync(blob), { sentinelFuse: FUSE });
+};

@@ -1,0 +1,92 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DriverProject } from '../choose/driver-projects.js';
+import type { LockPackage } from '../lock-file.js';
+import { byPath, readFolder } from './files.js';
+import type { TarEntry } from './formats/tar.js';
+import type { Program } from './programs.js';
+import type { Workshop } from './workshop.js';
+
+/** What npm leaves in node_modules for itself, or links into the source tree. */
+const isNpmsOwn = (path: string): boolean =>
+  /(^|\/)(\.bin|\.package-lock\.json)(\/|$)|^@openshell(\/|$)/.test(path);
+
+/** node_modules as npm wrote it, without what only serves npm; `from` and `to` are paths in tree and artifact. */
+const installed = ({ tree }: Workshop, from: string, to: string): TarEntry[] => {
+  const folder = join(tree, from);
+  if (!existsSync(folder)) return [];
+  return readFolder(folder, (path) => !isNpmsOwn(path)).map((entry) => ({
+    ...entry,
+    path: `${to}/${entry.path}`,
+  }));
+};
+
+/** The places of packages that npm installed, as its own record of this tree says. */
+export const installedPackages = ({ tree }: Workshop): ReadonlyMap<string, LockPackage> => {
+  const text = readFileSync(join(tree, 'node_modules', '.package-lock.json'), 'utf8');
+  const { packages } = JSON.parse(text) as { packages: Record<string, LockPackage> };
+  return new Map(
+    Object.entries(packages).filter(
+      ([place, entry]) => entry.link !== true && place.includes('node_modules/'),
+    ),
+  );
+};
+
+interface RootManifest {
+  readonly name: string;
+  readonly version: string;
+  readonly description: string;
+  readonly license: string;
+  readonly type: string;
+  readonly imports: Readonly<Record<string, string>>;
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly optionalDependencies: Readonly<Record<string, string>>;
+}
+
+export interface FolderOptions {
+  readonly drivers: readonly DriverProject[];
+  readonly programs: readonly Program[];
+  /** Compiled files, from the tree's root. */
+  readonly files: readonly string[];
+  /** The range of Node releases it runs on. */
+  readonly engines: string;
+  /** Whether optional dependencies are in it. */
+  readonly optional: boolean;
+}
+
+/** package.json of the folder: npm can install its archive without a network, because all it needs is bundled. */
+const manifest = ({ tree }: Workshop, options: FolderOptions): string => {
+  const read = (path: string) => JSON.parse(readFileSync(join(tree, path), 'utf8')) as RootManifest;
+  const { name, version, description, license, type, imports, ...root } = read('package.json');
+  const dependencies = Object.assign(
+    { ...root.dependencies },
+    ...options.drivers.map((driver) => read(`src/drivers/${driver.name}/package.json`).dependencies),
+    options.optional ? root.optionalDependencies : {},
+  ) as Record<string, string>;
+  const sorted = Object.fromEntries(Object.entries(dependencies).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const bin = Object.fromEntries(options.programs.map((program) => [program.name, program.file]));
+  const engines = { node: options.engines };
+  const fields = { name, version, description, license, type, engines, bin, imports, dependencies: sorted };
+  return `${JSON.stringify({ ...fields, bundleDependencies: Object.keys(sorted) }, null, 2)}\n`;
+};
+
+/** The entries of a folder that runs with `node dist/main.js`: code that is reached, its packages, nothing else. */
+export const folderEntries = (workshop: Workshop, options: FolderOptions): TarEntry[] => {
+  const programFiles = options.programs.map(({ file }) => file);
+  const code = options.files.map(
+    (path): TarEntry => ({
+      type: 'file',
+      path,
+      mode: programFiles.includes(path) ? 0o755 : 0o644,
+      bytes: readFileSync(join(workshop.tree, path)),
+    }),
+  );
+  return [
+    { type: 'file', path: 'package.json', bytes: Buffer.from(manifest(workshop, options)) } as TarEntry,
+    ...code,
+    ...installed(workshop, 'node_modules', 'node_modules'),
+    ...options.drivers.flatMap(({ name }) =>
+      installed(workshop, `src/drivers/${name}/node_modules`, `dist/drivers/${name}/node_modules`),
+    ),
+  ].sort(byPath);
+};

@@ -1,0 +1,145 @@
+import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
+import { byPath, sha256 } from './files.js';
+import { type TarEntry, writeTar } from './formats/tar.js';
+import type { Program } from './programs.js';
+import type { Release } from './release.js';
+import type { SystemFile } from './system-files.js';
+
+const USER = 65_532;
+const HOME = 'var/lib/openshell';
+const EXECUTABLE = 'usr/bin/openshell-gateway';
+const MEDIA = 'application/vnd.oci.image';
+
+export interface ImageOptions {
+  /** E.g. `docker`. */
+  readonly flavor: string;
+  readonly executable: string;
+  readonly system: readonly SystemFile[];
+  readonly programs: readonly Program[];
+  readonly release: Release;
+  /** As Node calls it, e.g. `x64`. */
+  readonly architecture: string;
+}
+
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
+
+/** Every folder above the entries, which a tar reader may otherwise make with modes of its own. */
+const withFolders = (entries: readonly TarEntry[]): TarEntry[] => {
+  const folders = new Map<string, TarEntry>();
+  for (const { path } of entries) {
+    for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1)) {
+      const folder = path.slice(0, at);
+      folders.set(folder, { type: 'folder', path: folder });
+    }
+  }
+  for (const entry of entries) folders.delete(entry.path);
+  return [...folders.values(), ...entries].sort(byPath);
+};
+
+/** The same for every flavor: what the executable links against, certificates and the user. */
+const baseLayer = (system: readonly SystemFile[]): TarEntry[] =>
+  withFolders([
+    ...system.map(({ path, bytes, mode }): TarEntry => ({ type: 'file', path, bytes, mode })),
+    {
+      type: 'file',
+      path: 'etc/passwd',
+      bytes: Buffer.from(`openshell:x:${USER}:${USER}:OpenShell gateway:/${HOME}:/sbin/nologin\n`),
+    },
+    { type: 'file', path: 'etc/group', bytes: Buffer.from(`openshell:x:${USER}:\n`) },
+    { type: 'folder', path: HOME, mode: 0o700, owner: USER },
+  ]);
+
+const programLayer = ({ executable, programs }: ImageOptions): TarEntry[] =>
+  withFolders([
+    { type: 'file', path: EXECUTABLE, mode: 0o755, bytes: readFileSync(executable) },
+    ...programs
+      .filter(({ name }) => `usr/bin/${name}` !== EXECUTABLE)
+      .map(({ name }): TarEntry => ({ type: 'link', path: `usr/bin/${name}`, target: 'openshell-gateway' })),
+  ]);
+
+interface Blob {
+  readonly mediaType: string;
+  readonly bytes: Buffer;
+}
+
+const descriptor = ({ mediaType, bytes }: Blob) => ({
+  mediaType,
+  digest: `sha256:${sha256(bytes)}`,
+  size: bytes.length,
+});
+
+const blobPath = ({ bytes }: Blob): string => `blobs/sha256/${sha256(bytes)}`;
+
+const json = (mediaType: string, value: unknown): Blob => ({
+  mediaType,
+  bytes: Buffer.from(JSON.stringify(value)),
+});
+
+/**
+ * An image as one archive, made without a daemon: an OCI layout, and beside its index the manifest.json that Docker
+ * before 25 reads instead.
+ */
+export const imageArchive = (options: ImageOptions): Buffer => {
+  const { release, flavor } = options;
+  const layers = [baseLayer(options.system), programLayer(options)].map((entries) => {
+    const tar = writeTar(entries, release.epochSeconds);
+    return {
+      diffId: `sha256:${sha256(tar)}`,
+      blob: { mediaType: `${MEDIA}.layer.v1.tar+gzip`, bytes: gzipSync(tar) },
+    };
+  });
+  const created = new Date(release.epochSeconds * 1000).toISOString();
+  const labels = {
+    'org.opencontainers.image.title': `openshell-gateway-${flavor}`,
+    'org.opencontainers.image.version': release.version,
+    'org.opencontainers.image.revision': release.commit,
+    'org.opencontainers.image.licenses': 'Apache-2.0',
+  };
+  const config = json(`${MEDIA}.config.v1+json`, {
+    created,
+    architecture: ARCHITECTURES[options.architecture] ?? options.architecture,
+    os: 'linux',
+    config: {
+      User: `${USER}:${USER}`,
+      Env: ['PATH=/usr/bin', `HOME=/${HOME}`, 'NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt'],
+      Entrypoint: [`/${EXECUTABLE}`],
+      WorkingDir: `/${HOME}`,
+      Labels: labels,
+    },
+    rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
+    history: layers.map(() => ({ created, created_by: 'openshell-flavor package' })),
+  });
+  const manifest = json(`${MEDIA}.manifest.v1+json`, {
+    schemaVersion: 2,
+    mediaType: `${MEDIA}.manifest.v1+json`,
+    config: descriptor(config),
+    layers: layers.map(({ blob }) => descriptor(blob)),
+    annotations: labels,
+  });
+  const tag = `openshell-gateway:${flavor}-${release.version}`;
+  const reference = {
+    'org.opencontainers.image.ref.name': tag,
+    'io.containerd.image.name': `docker.io/library/${tag}`,
+  };
+  const index = {
+    schemaVersion: 2,
+    mediaType: `${MEDIA}.index.v1+json`,
+    manifests: [{ ...descriptor(manifest), annotations: reference }],
+  };
+  const legacy = [
+    { Config: blobPath(config), RepoTags: [tag], Layers: layers.map(({ blob }) => blobPath(blob)) },
+  ];
+  const file = (path: string, bytes: Buffer): TarEntry => ({ type: 'file', path, bytes });
+  return writeTar(
+    withFolders([
+      file('oci-layout', Buffer.from(JSON.stringify({ imageLayoutVersion: '1.0.0' }))),
+      file('index.json', Buffer.from(JSON.stringify(index))),
+      file('manifest.json', Buffer.from(JSON.stringify(legacy))),
+      ...[config, manifest, ...layers.map(({ blob }) => blob)].map((blob) =>
+        file(blobPath(blob), blob.bytes),
+      ),
+    ]),
+    release.epochSeconds,
+  );
+};

@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { failedPrecondition } from '../../../dist/compute/errors.js';
+import { VERSION } from '../../../dist/compute/version.js';
+import { outcome } from '../program.js';
+
+/** What every artifact of one packaging says about where it comes from. */
+export interface Release {
+  readonly version: string;
+  /** A commit, with `-dirty` when the working tree differs from it; `unknown` outside of a git checkout. */
+  readonly commit: string;
+  /** SOURCE_DATE_EPOCH, else the commit's time, else 0: seconds. */
+  readonly epochSeconds: number;
+}
+
+const MAX_EPOCH_SECONDS = 253_402_300_799;
+
+const git = async (root: string, ...args: string[]): Promise<string | undefined> => {
+  const { status, stdout } = await outcome('git', ['-C', root, ...args], { cwd: root });
+  return status === 0 ? stdout.trim() : undefined;
+};
+
+/** @throws OpenShellError FAILED_PRECONDITION when SOURCE_DATE_EPOCH is no time */
+export const readRelease = async (
+  root: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Release> => {
+  const head = await git(root, 'rev-parse', 'HEAD');
+  const changes = await git(root, 'status', '--porcelain', '--untracked-files=no');
+  const given = env.SOURCE_DATE_EPOCH;
+  const epochSeconds = Number(given ?? (await git(root, 'log', '-1', '--format=%ct')) ?? 0);
+  if (!Number.isSafeInteger(epochSeconds) || epochSeconds < 0 || epochSeconds > MAX_EPOCH_SECONDS) {
+    throw failedPrecondition(`SOURCE_DATE_EPOCH is '${given}', which is no number of seconds since 1970`);
+  }
+  const commit = head === undefined ? 'unknown' : `${head}${changes === '' ? '' : '-dirty'}`;
+  return { version: VERSION, commit, epochSeconds };
+};
+
+/** The Node of single executables and of the tool itself while it packages: from npm, never the host's. */
+export const pinnedNode = (root: string): { readonly path: string; readonly version: string } => {
+  const folder = join(root, 'node_modules', 'node24');
+  const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string };
+  return { path: join(folder, 'bin', 'node'), version };
+};

@@ -1,0 +1,91 @@
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { failedPrecondition } from '../../../dist/compute/errors.js';
+import type { DriverProject } from '../choose/driver-projects.js';
+import { type FlavorSource, tsconfigPath } from '../choose/flavor-source.js';
+import type { FlavorSpec } from '../choose/flavor-spec.js';
+import { program } from '../program.js';
+import type { Release } from './release.js';
+
+/**
+ * An empty folder in which one flavor is installed and compiled. The compiler and type declarations are borrowed from
+ * the checkout through the parent folder: they are found by tsc, and nothing of them is in the tree itself.
+ */
+export interface Workshop {
+  /** The source, its node_modules of the flavor's closure alone, and dist/. */
+  readonly tree: string;
+  /** For everything made on the way. */
+  readonly scratch: string;
+  dispose(): void;
+}
+
+/** What a build reads; `src/flavors` is written anew. */
+const SOURCES = [
+  'src',
+  'tools/flavor/package.json',
+  'package.json',
+  'package-lock.json',
+  'tsconfig.base.json',
+];
+
+const isSource = (path: string): boolean => !/(^|\/)(node_modules|dist|src\/flavors)(\/|$)/.test(path);
+
+export const openWorkshop = (root: string, source: FlavorSource, { commit }: Release): Workshop => {
+  const folder = mkdtempSync(join(tmpdir(), 'openshell-flavor-'));
+  const tree = join(folder, 'tree');
+  const scratch = join(folder, 'scratch');
+  mkdirSync(scratch, { recursive: true });
+  for (const path of SOURCES) {
+    cpSync(join(root, path), join(tree, path), {
+      recursive: true,
+      filter: (from) => isSource(from.slice(root.length + 1)),
+    });
+  }
+  for (const { path, text } of [source.tsconfig, source.manifest]) {
+    mkdirSync(dirname(join(tree, path)), { recursive: true });
+    writeFileSync(join(tree, path), text);
+  }
+  writeFileSync(join(tree, 'src', 'build.ts'), `export const BUILD: string = '${commit}';\n`);
+  const borrowed = join(root, 'node_modules', '@types');
+  if (!existsSync(borrowed)) {
+    throw failedPrecondition('node_modules/@types is not there', { hint: 'run npm ci first' });
+  }
+  mkdirSync(join(folder, 'node_modules'));
+  symlinkSync(borrowed, join(folder, 'node_modules', '@types'));
+  return { tree, scratch, dispose: () => rmSync(folder, { recursive: true, force: true }) };
+};
+
+/** Installs the closure of the flavor's drivers, and of nothing else, from the lock file; no script runs. */
+export const install = async (
+  { tree }: Workshop,
+  drivers: readonly DriverProject[],
+  options: { readonly optional: boolean },
+): Promise<void> => {
+  await program(
+    'npm',
+    [
+      'ci',
+      ...drivers.flatMap(({ name }) => ['-w', `src/drivers/${name}`]),
+      '--include-workspace-root',
+      '--omit=dev',
+      ...(options.optional ? [] : ['--omit=optional']),
+      '--ignore-scripts',
+      '--prefer-offline',
+      '--no-audit',
+      '--no-fund',
+    ],
+    { cwd: tree },
+  );
+};
+
+/** Compiles with the checkout's compiler. A compiler that panics exits like one that succeeds. */
+export const compile = async (root: string, { tree }: Workshop, spec: FlavorSpec): Promise<void> => {
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  const output = await program(
+    process.execPath,
+    [tsc, '-b', '--stopBuildOnErrors', join(tree, tsconfigPath(spec.name))],
+    { cwd: tree },
+  );
+  if (/^panic:/m.test(output)) throw failedPrecondition(`the compiler panicked:\n${output}`);
+};
