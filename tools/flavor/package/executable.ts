@@ -1,6 +1,5 @@
-import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { inject } from 'postject';
 import { program } from '../program.js';
 import { pinnedNode } from './release.js';
 import type { Workshop } from './workshop.js';
@@ -28,5 +27,6 @@ export const writeExecutable = async (
   await program(node.path, [SAME_CACHE, '--experimental-sea-config', config], { cwd: scratch });
   copyFileSync(node.path, outfile);
   chmodSync(outfile, 0o755);
-  await inject(outfile, SECTION, readFileSync(blob), { sentinelFuse: FUSE });
+  const postject = join(root, 'node_modules', 'postject', 'dist', 'cli.js');
+  await program(node.path, [postject, outfile, SECTION, blob, '--sentinel-fuse', FUSE], { cwd: scratch });
 };
