@@ -1,5 +1,5 @@
 import { chmodSync, copyFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { program } from '../program.js';
 import { pinnedNode } from './release.js';
 import type { Workshop } from './workshop.js';
@@ -18,13 +18,12 @@ export const writeExecutable = async (
   outfile: string,
 ): Promise<void> => {
   const node = pinnedNode(root);
-  const config = join(scratch, 'sea.json');
-  const blob = join(scratch, 'sea.blob');
-  writeFileSync(
-    config,
-    JSON.stringify({ main: bundle, output: blob, disableExperimentalSEAWarning: true, useCodeCache: true }),
-  );
-  await program(node.path, [SAME_CACHE, '--experimental-sea-config', config], { cwd: scratch });
+  const blob = 'sea.blob';
+  // Node writes the path of the program into the result: it has to be the same wherever this runs.
+  const main = relative(scratch, bundle);
+  const config = { main, output: blob, disableExperimentalSEAWarning: true, useCodeCache: true };
+  writeFileSync(join(scratch, 'sea.json'), JSON.stringify(config));
+  await program(node.path, [SAME_CACHE, '--experimental-sea-config', 'sea.json'], { cwd: scratch });
   copyFileSync(node.path, outfile);
   chmodSync(outfile, 0o755);
   const postject = join(root, 'node_modules', 'postject', 'dist', 'cli.js');
