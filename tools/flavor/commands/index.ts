@@ -5,6 +5,16 @@ import { lint } from './lint.js';
 import { list } from './list.js';
 import { packageCommand } from './package.js';
 import { regenerate } from './regenerate.js';
+import { verify } from './verify.js';
 
 /** In the order of help. */
-export const COMMANDS: readonly Command[] = [generate, list, lint, regenerate, add, remove, packageCommand];
+export const COMMANDS: readonly Command[] = [
+  generate,
+  list,
+  lint,
+  regenerate,
+  add,
+  remove,
+  packageCommand,
+  verify,
+];

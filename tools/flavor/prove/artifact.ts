@@ -1,0 +1,87 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { invalidArgument } from '../../../dist/compute/errors.js';
+import { type ArtifactKind, kindOf } from '../package/artifacts.js';
+import { readFolder } from '../package/files.js';
+import { readTar } from '../package/formats/tar.js';
+import { imageRoot } from '../package/image-root.js';
+
+/** An artifact, opened: an archive is unpacked, an image is the files of its layers. */
+export interface Artifact {
+  readonly path: string;
+  readonly kind: ArtifactKind;
+  readonly files: readonly { readonly path: string; readonly bytes: Buffer }[];
+}
+
+/** @throws OpenShellError INVALID_ARGUMENT when there is nothing, or something that `package` does not make */
+export const openArtifact = (path: string): Artifact => {
+  if (!existsSync(path)) throw invalidArgument(`there is no artifact ${path}`);
+  const kind = kindOf(basename(path), statSync(path).isDirectory());
+  if (kind === undefined) {
+    throw invalidArgument(`${path} is none of the artifacts that 'package' makes`, {
+      hint: 'name a folder, .tgz, .cjs, .oci.tar or an executable such as openshell-gateway-docker-0.1.0-linux-x64',
+    });
+  }
+  const entries = {
+    folder: () => readFolder(path),
+    tgz: () => readTar(gunzipSync(readFileSync(path))),
+    image: () => imageRoot(readFileSync(path)),
+    bundle: () => [{ type: 'file' as const, path: basename(path), bytes: readFileSync(path) }],
+    executable: () => [{ type: 'file' as const, path: basename(path), bytes: readFileSync(path) }],
+  }[kind]();
+  const files = entries.flatMap((entry) =>
+    entry.type === 'file'
+      ? [
+          {
+            path: entry.path,
+            bytes: Buffer.from(entry.bytes.buffer, entry.bytes.byteOffset, entry.bytes.length),
+          },
+        ]
+      : [],
+  );
+  return { path, kind, files };
+};
+
+const PACKAGE_FILE = /(?:^|\/)((?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+)\/package\.json$/;
+const NESTED = /\/node_modules\/(?:@[^/]+\/)?[^/]+\/(?!node_modules\/).*\/package\.json$/;
+
+/** Where esbuild says from which file the code below comes. */
+const ORIGIN = Buffer.from('// ');
+const ORIGIN_LINE = /^((?:[^\s'"]*\/)?node_modules\/(?:@[^/\s]+\/)?[^/\s]+)\/\S+$/;
+const MAX_LINE = 512;
+
+const fromFolder = ({ files }: Artifact): Map<string, string> => {
+  const places = new Map<string, string>();
+  for (const { path, bytes } of files) {
+    const from = path.indexOf('node_modules/');
+    const place = from === -1 ? undefined : PACKAGE_FILE.exec(path.slice(from))?.[1];
+    if (place === undefined || NESTED.test(`/${path.slice(from)}`)) continue;
+    const { version } = JSON.parse(bytes.toString()) as { version?: string };
+    if (version !== undefined) places.set(place, version);
+  }
+  return places;
+};
+
+const fromBundle = ({ files }: Artifact): Map<string, string> => {
+  const places = new Map<string, string>();
+  for (const { bytes } of files) {
+    for (let at = bytes.indexOf(ORIGIN); at !== -1; at = bytes.indexOf(ORIGIN, at + 1)) {
+      const end = bytes.indexOf(10, at);
+      if (end === -1 || end - at > MAX_LINE) continue;
+      const place = ORIGIN_LINE.exec(bytes.toString('latin1', at + ORIGIN.length, end))?.[1];
+      if (place !== undefined) places.set(place, '');
+    }
+  }
+  return places;
+};
+
+/** Packages whose code is in an artifact, by their place, with the version where the artifact itself says it. */
+export const packagesIn = (artifact: Artifact): Map<string, string> =>
+  artifact.kind === 'folder' || artifact.kind === 'tgz' ? fromFolder(artifact) : fromBundle(artifact);
+
+/** Whether a string stands in any file of the artifact. */
+export const holds = ({ files }: Artifact, text: string): boolean => {
+  const wanted = Buffer.from(text);
+  return files.some(({ bytes }) => bytes.includes(wanted));
+};
