@@ -1,4 +1,13 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { failedPrecondition } from '../../../dist/compute/errors.js';
@@ -56,12 +65,41 @@ export const openWorkshop = (root: string, source: FlavorSource, { commit }: Rel
   return { tree, scratch, dispose: () => rmSync(folder, { recursive: true, force: true }) };
 };
 
+interface DevDependencies {
+  devDependencies?: unknown;
+}
+
+/**
+ * Takes what only development needs out of a package.json, or out of the lock file's copies of them: npm installs a
+ * package that is one project's dependency and another one's devDependency, although --omit=dev is given.
+ */
+const dropDevDependencies = (tree: string): void => {
+  const edit = (path: string, change: (content: DevDependencies) => void): void => {
+    const file = join(tree, path);
+    const content = JSON.parse(readFileSync(file, 'utf8')) as DevDependencies;
+    change(content);
+    writeFileSync(file, JSON.stringify(content, null, 2));
+  };
+  const drop = (content: DevDependencies): void => {
+    delete content.devDependencies;
+  };
+  const { workspaces } = JSON.parse(readFileSync(join(tree, 'package.json'), 'utf8')) as {
+    workspaces: string[];
+  };
+  for (const folder of ['.', ...workspaces]) edit(join(folder, 'package.json'), drop);
+  edit('package-lock.json', (lock) => {
+    const { packages } = lock as { packages: Record<string, DevDependencies> };
+    for (const folder of ['', ...workspaces]) drop(packages[folder] ?? {});
+  });
+};
+
 /** Installs the closure of the flavor's drivers, and of nothing else, from the lock file; no script runs. */
 export const install = async (
   { tree }: Workshop,
   drivers: readonly DriverProject[],
   options: { readonly optional: boolean },
 ): Promise<void> => {
+  dropDevDependencies(tree);
   await program(
     'npm',
     [

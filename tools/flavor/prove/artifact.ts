@@ -6,6 +6,7 @@ import { type ArtifactKind, kindOf } from '../package/artifacts.js';
 import { readFolder } from '../package/files.js';
 import { readTar } from '../package/formats/tar.js';
 import { imageRoot } from '../package/image-root.js';
+import { nodeCheck } from '../package/multi-call.js';
 
 /** An artifact, opened: an archive is unpacked, an image is the files of its layers. */
 export interface Artifact {
@@ -43,12 +44,12 @@ export const openArtifact = (path: string): Artifact => {
   return { path, kind, files };
 };
 
-const PACKAGE_FILE = /(?:^|\/)((?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+)\/package\.json$/;
-const NESTED = /\/node_modules\/(?:@[^/]+\/)?[^/]+\/(?!node_modules\/).*\/package\.json$/;
-
+const PACKAGE = String.raw`node_modules/(?:@[^/\s]+/)?[^@/\s][^/\s]*`;
+/** A package's own package.json, however deep packages stand in one another; not one of a folder inside a package. */
+const PACKAGE_FILE = new RegExp(`^((?:${PACKAGE}/)*${PACKAGE})/package\\.json$`);
 /** Where esbuild says from which file the code below comes. */
 const ORIGIN = Buffer.from('// ');
-const ORIGIN_LINE = /^((?:[^\s'"]*\/)?node_modules\/(?:@[^/\s]+\/)?[^/\s]+)\/\S+$/;
+const ORIGIN_LINE = new RegExp(`^((?:[^\\s'"]*/)?${PACKAGE})/\\S+$`);
 const MAX_LINE = 512;
 
 const fromFolder = ({ files }: Artifact): Map<string, string> => {
@@ -56,7 +57,7 @@ const fromFolder = ({ files }: Artifact): Map<string, string> => {
   for (const { path, bytes } of files) {
     const from = path.indexOf('node_modules/');
     const place = from === -1 ? undefined : PACKAGE_FILE.exec(path.slice(from))?.[1];
-    if (place === undefined || NESTED.test(`/${path.slice(from)}`)) continue;
+    if (place === undefined) continue;
     const { version } = JSON.parse(bytes.toString()) as { version?: string };
     if (version !== undefined) places.set(place, version);
   }
@@ -66,7 +67,10 @@ const fromFolder = ({ files }: Artifact): Map<string, string> => {
 const fromBundle = ({ files }: Artifact): Map<string, string> => {
   const places = new Map<string, string>();
   for (const { bytes } of files) {
-    for (let at = bytes.indexOf(ORIGIN); at !== -1; at = bytes.indexOf(ORIGIN, at + 1)) {
+    // Node holds packages of its own, and they are Node's: our code follows after them.
+    const start = bytes.lastIndexOf(nodeCheck());
+    if (start === -1) continue;
+    for (let at = bytes.indexOf(ORIGIN, start); at !== -1; at = bytes.indexOf(ORIGIN, at + 1)) {
       const end = bytes.indexOf(10, at);
       if (end === -1 || end - at > MAX_LINE) continue;
       const place = ORIGIN_LINE.exec(bytes.toString('latin1', at + ORIGIN.length, end))?.[1];
