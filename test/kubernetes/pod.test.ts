@@ -51,9 +51,10 @@ describe('the Pod of a sandbox', () => {
       limits: { cpu: '2', memory: '4Gi' },
       requests: { cpu: '100m', memory: '128Mi' },
     });
-    assert.equal(resources('', '50m')?.requests?.cpu, '50m');
+    assert.equal(resources('', '50m')?.requests?.cpu, undefined);
     assert.equal(resources('3', '')?.limits?.cpu, '3');
     assert.throws(() => resources('2', '1'), { code: Code.INVALID_ARGUMENT });
+    assert.throws(() => resources('', 'lots'), { code: Code.INVALID_ARGUMENT });
     assert.throws(() => resources('lots', ''), { code: Code.INVALID_ARGUMENT });
   });
 

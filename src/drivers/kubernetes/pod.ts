@@ -188,7 +188,10 @@ interface Amounts {
   readonly limit: string;
 }
 
-/** What was asked for wins; a default that would contradict it gives way. */
+/**
+ * What was asked for wins, and a default limit that would contradict it gives way. A limit without a request is left to
+ * Kubernetes, which sets all of it aside.
+ */
 const amounts = (
   name: 'cpu' | 'memory',
   asked: Amounts,
@@ -203,9 +206,12 @@ const amounts = (
       `spec.template.resources: the ${name} request ${asked.request} is above the limit ${asked.limit}`,
       { field: `spec.template.resources.requests.${name}` },
     );
-  const both = { request: asked.request || defaults.request, limit: asked.limit || defaults.limit };
-  if (!contradict(both)) return both;
-  return asked.limit === '' ? { ...both, limit: both.request } : { ...both, request: both.limit };
+  if (asked.limit !== '') {
+    number(asked.limit, 'limits');
+    return asked;
+  }
+  const both = { request: asked.request || defaults.request, limit: defaults.limit };
+  return contradict(both) ? { ...both, limit: both.request } : both;
 };
 
 const mounts = (config: DriverConfig, workspacePath: string, readOnlyRoot: boolean): Json[] => [

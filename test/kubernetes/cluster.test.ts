@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { describe, type TestContext, test } from 'node:test';
+import { NetworkingV1Api } from '@kubernetes/client-node';
+import { type ObservedState, observedState } from '../../dist/compute/conditions.js';
+import type { ComputeDriver } from '../../dist/compute/driver.js';
+import { Code } from '../../dist/compute/errors.js';
+import type { DriverSandbox, JsonObject } from '../../dist/compute/sandbox.js';
+import { eventually } from '../conformance/eventually.js';
+import { createAccount, manifestRules } from '../conformance/kubernetes-account.js';
+import { createKubernetesBed, testKubeconfig } from '../conformance/kubernetes-bed.js';
+import { run } from '../conformance/run.js';
+import { aSandbox, limits, type SpecChange } from '../conformance/sandboxes.js';
+import { testCluster } from './cluster.js';
+
+const cluster = await testCluster('openshell-cluster');
+const { bed, namespace } = cluster;
+const image = bed.images.shell;
+
+interface Desk {
+  readonly driver: ComputeDriver;
+  readonly gatewayId: string;
+  readonly signal: AbortSignal;
+  make(change?: SpecChange): Promise<DriverSandbox>;
+  /** Waits for a state of this kind. */
+  state<K extends ObservedState['kind']>(box: DriverSandbox, kind: K): Promise<ObservedState & { kind: K }>;
+}
+
+const desk = async (t: TestContext, settings: Record<string, unknown> = {}, from = bed): Promise<Desk> => {
+  const gatewayId = randomUUID();
+  const driver = await from.createDriver(gatewayId, settings);
+  const { signal } = t;
+  t.after(async () => {
+    await driver.close();
+    await from.cleanup(gatewayId);
+  });
+  const look = async (box: DriverSandbox) => {
+    const seen = await driver.get(box, { signal });
+    return seen && observedState(seen.status);
+  };
+  return {
+    driver,
+    gatewayId,
+    signal,
+    async make(change) {
+      const box = aSandbox(image, change);
+      await driver.create(box, { signal });
+      return box;
+    },
+    state: (box, kind) =>
+      eventually(`it is ${kind}`, async () => {
+        const state = await look(box);
+        return state?.kind === kind && (state as ObservedState & { kind: typeof kind });
+      }),
+  };
+};
+
+const check = (title: string, body: (t: TestContext) => Promise<void>) =>
+  test(title, { timeout: 120_000 }, body);
+
+describe('on the cluster', { skip: cluster.skip ?? false, concurrency: false }, () => {
+  check('why a sandbox does not run', async (t) => {
+    const { make, state } = await desk(t, { schedule_timeout_secs: 2 });
+    const huge = await make({ template: { resources: limits('900', '') } });
+    const unschedulable = await state(huge, 'failed');
+    assert.equal(unschedulable.reason, 'Unschedulable');
+    assert.match(unschedulable.message, /Insufficient cpu/);
+
+    const { make: pull, state: pullState } = await desk(t, { image_pull_policy: 'Always' });
+    const unpulled = await pull({ template: { image: 'registry.invalid/none:1' } });
+    const failed = await pullState(unpulled, 'failed');
+    assert.equal(failed.reason, 'ImagePullBackOff');
+    assert.match(failed.message, /registry\.invalid\/none:1/);
+
+    const eater = await make({ command: ['tail', '/dev/zero'], template: { resources: limits('', '24Mi') } });
+    const ended = await state(eater, 'exited');
+    assert.equal(ended.exitCode, 137);
+    assert.match(ended.message, /^OOMKilled: .*24Mi/);
+  });
+
+  check('a Pod that someone deletes is missed, and its claim goes with the sandbox', async (t) => {
+    const { driver, make, state, signal, gatewayId } = await desk(t);
+    const box = await make();
+    await state(box, 'running');
+    const name = (await driver.get(box, { signal }))?.status.resourceName ?? '';
+    await cluster.core().deleteNamespacedPod({ namespace, name, gracePeriodSeconds: 0 });
+    assert.equal((await state(box, 'failed')).reason, 'BackendResourceMissing');
+    assert.equal(await driver.delete(box, { signal }), true);
+    assert.deepEqual(await bed.objects(gatewayId), []);
+  });
+
+  check('whoever deletes the claim takes the Pod with it', async (t) => {
+    const { driver, make, state, signal, gatewayId } = await desk(t);
+    const box = await make();
+    await state(box, 'running');
+    const name = (await driver.get(box, { signal }))?.status.resourceName ?? '';
+    await cluster.core().deleteNamespacedPersistentVolumeClaim({ namespace, name });
+    await cluster.core().deleteNamespacedPod({ namespace, name, gracePeriodSeconds: 0 });
+    await eventually('nothing is left', async () => (await bed.objects(gatewayId)).length === 0);
+    assert.equal(await driver.get(box, { signal }), undefined);
+  });
+
+  check('two gateways with sandboxes of one name keep out of each other', async (t) => {
+    const one = await desk(t);
+    const two = await desk(t);
+    const box = await one.make();
+    await one.state(box, 'running');
+    const rival = { ...aSandbox(image), name: box.name };
+    await assert.rejects(two.driver.create(rival, { signal: two.signal }), {
+      code: Code.FAILED_PRECONDITION,
+      reason: 'NameTaken',
+    });
+    assert.equal(await two.driver.get(box, { signal: two.signal }), undefined);
+    assert.equal(await two.driver.delete(box, { signal: two.signal }), false);
+    await assert.rejects(two.driver.stop(box, { signal: two.signal }), { code: Code.NOT_FOUND });
+    assert.deepEqual(await two.driver.list({ signal: two.signal }), []);
+    await one.state(box, 'running');
+    assert.deepEqual(await bed.objects(two.gatewayId), []);
+  });
+
+  check('nobody may connect to a sandbox', async (t) => {
+    const { make, gatewayId } = await desk(t);
+    await make();
+    const { items } = await cluster
+      .config()
+      .makeApiClient(NetworkingV1Api)
+      .listNamespacedNetworkPolicy({ namespace, labelSelector: `openshell.ai/gateway-id=${gatewayId}` });
+    assert.deepEqual(items[0]?.spec?.policyTypes, ['Ingress']);
+    assert.equal(items[0]?.spec?.ingress, undefined);
+    assert.deepEqual(items[0]?.spec?.podSelector?.matchLabels, { 'openshell.ai/gateway-id': gatewayId });
+  });
+
+  check('without a workspace volume a sandbox runs, and is not stopped', async (t) => {
+    const { driver, make, state, signal, gatewayId } = await desk(t, { workspace_default_storage_size: '0' });
+    const box = await make();
+    await state(box, 'running');
+    assert.equal((await run(driver, box, ['sh', '-c', 'echo a > f && cat f'])).stdout, 'a\n');
+    const refused = { code: Code.FAILED_PRECONDITION, reason: 'NoWorkspaceVolume' };
+    await assert.rejects(driver.stop(box, { signal }), refused);
+    await driver.start(box, { signal });
+    assert.equal((await bed.objects(gatewayId)).length, 1);
+    assert.equal(await driver.delete(box, { signal }), true);
+  });
+
+  check('driver_config is honoured', async (t) => {
+    const { driver, make, state } = await desk(t);
+    const driverConfig: JsonObject = {
+      pod: { node_selector: { 'kubernetes.io/hostname': 'testnode' } },
+      containers: {
+        agent: { run_as_user: 2345, volume_mounts: [{ name: 'shm', mount_path: '/dev/shm2' }] },
+      },
+      volumes: [{ name: 'shm', empty_dir: { medium: 'Memory', size_limit: '8Mi' } }],
+    };
+    const box = await make({ template: { driverConfig } });
+    await state(box, 'running');
+    assert.equal((await run(driver, box, ['id', '-u'])).stdout, '2345\n');
+    assert.match((await run(driver, box, ['mount'])).stdout, /tmpfs on \/dev\/shm2/);
+  });
+});
+
+describe('workspace_mode managed', { skip: cluster.skip ?? false, concurrency: false }, () => {
+  const account = 'gateway-managed';
+  const managed = createKubernetesBed({
+    name: 'kubernetes',
+    namespace,
+    kubeconfig: testKubeconfig(),
+    settings: { workspace_mode: 'managed' },
+    driverKubeconfig: async () =>
+      createAccount({
+        config: cluster.config(),
+        namespace,
+        name: account,
+        rules: await manifestRules('managed'),
+        clusterWide: true,
+      }),
+  });
+  const namespaceOf = async (gatewayId: string) => {
+    const labelSelector = `openshell.ai/gateway-id=${gatewayId}`;
+    return (await cluster.core().listNamespace({ labelSelector })).items[0];
+  };
+
+  check('a workspace is a namespace of its own, restricted, and goes with it', async (t) => {
+    const { driver, make, state, signal, gatewayId } = await desk(t, {}, managed);
+    await driver.ensureWorkspace?.('default', { signal });
+    const made = await namespaceOf(gatewayId);
+    assert.equal(made?.metadata?.name, `openshell-${gatewayId}-default`);
+    assert.equal(made?.metadata?.labels?.['pod-security.kubernetes.io/enforce'], 'restricted');
+    const box = await make();
+    await state(box, 'running');
+    assert.equal((await driver.get(box, { signal }))?.status.resourceName, box.name);
+    assert.equal((await run(driver, box, ['echo', 'a'])).stdout, 'a\n');
+    assert.equal(await driver.delete(box, { signal }), true);
+    await driver.deleteWorkspace?.('default', { signal });
+    assert.equal(await namespaceOf(gatewayId), undefined);
+    await driver.deleteWorkspace?.('default', { signal });
+  });
+
+  check('a namespace that is stuck is named, and waited for until it is gone', async (t) => {
+    const { driver, make, state, signal, gatewayId } = await desk(t, {}, managed);
+    await driver.ensureWorkspace?.('default', { signal });
+    const name = `openshell-${gatewayId}-default`;
+    const stuck = { name: 'stuck', finalizers: ['openshell.test/never'] };
+    await cluster.core().createNamespacedConfigMap({ namespace: name, body: { metadata: stuck } });
+    const soon = AbortSignal.any([signal, AbortSignal.timeout(10_000)]);
+    await assert.rejects(driver.deleteWorkspace?.('default', { signal: soon }) ?? Promise.resolve());
+    const making = make();
+    making.catch(() => {});
+    await cluster.core().replaceNamespacedConfigMap({
+      namespace: name,
+      name: 'stuck',
+      body: { metadata: { name: 'stuck' } },
+    });
+    await state(await making, 'running');
+    await driver.deleteWorkspace?.('default', { signal }).catch(() => {});
+  });
+});

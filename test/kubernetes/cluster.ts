@@ -1,0 +1,48 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
+import type { Bed } from '../conformance/bed.js';
+import { createAccount, manifestRules } from '../conformance/kubernetes-account.js';
+import { createKubernetesBed, testKubeconfig } from '../conformance/kubernetes-bed.js';
+
+/** The cluster of test/engines/kubernetes for the tests that only this driver needs. */
+export interface TestCluster {
+  readonly bed: Bed;
+  readonly namespace: string;
+  /** Undefined, or why the tests of the cluster are skipped. */
+  readonly skip: string | undefined;
+  config(): KubeConfig;
+  core(): CoreV1Api;
+  /** Ends components and starts them again: test/engines/kubernetes/restart. */
+  restart(...components: string[]): Promise<void>;
+}
+
+export const testCluster = async (namespace: string): Promise<TestCluster> => {
+  const config = () => {
+    const loaded = new KubeConfig();
+    loaded.loadFromFile(testKubeconfig());
+    return loaded;
+  };
+  const bed = createKubernetesBed({
+    name: 'kubernetes',
+    namespace,
+    kubeconfig: testKubeconfig(),
+    driverKubeconfig: async () =>
+      createAccount({ config: config(), namespace, name: 'gateway', rules: await manifestRules('shared') }),
+  });
+  const skip = await bed.unavailable();
+  if (skip !== undefined && (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes('kubernetes'))
+    throw new Error(skip);
+  return {
+    bed,
+    namespace,
+    skip,
+    config,
+    core: () => config().makeApiClient(CoreV1Api),
+    async restart(...components) {
+      const script = fileURLToPath(new URL('../../test/engines/kubernetes/restart', import.meta.url));
+      await promisify(execFile)(script, components, { timeout: 120_000 });
+    },
+  };
+};
