@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { access } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { CoreV1Api, KubeConfig, NetworkingV1Api } from '@kubernetes/client-node';
 import { silentLogger } from '../../dist/compute/log.js';
 import entry from '../../dist/drivers/kubernetes/entry.js';
@@ -25,6 +26,24 @@ export interface KubernetesBedOptions {
 export const testKubeconfig = (): string =>
   process.env.OPENSHELL_TEST_KUBECONFIG ??
   `${process.env.OPENSHELL_TEST_STATE ?? '/tmp/openshell-test'}/kubernetes/pki/admin.conf`;
+
+/** Bound by whoever uses the cluster: some tests end its API server. Unlike a file, a port is free when its holder dies. */
+const CLUSTER_LOCK_PORT = 16_443;
+
+/** Waits until no other test file uses the cluster. Held until this process ends. */
+export const claimCluster = async (): Promise<void> => {
+  const lock = createServer();
+  await eventually(
+    'the test cluster is free',
+    () =>
+      new Promise<boolean>((resolve) => {
+        lock.once('error', () => resolve(false));
+        lock.listen(CLUSTER_LOCK_PORT, '127.0.0.1', () => resolve(true));
+      }),
+    30 * 60_000,
+  );
+  lock.unref();
+};
 
 /** The driver's table with every default, as the configuration would fill it in. */
 export const kubernetesSettings = (given: Readonly<Record<string, unknown>>): Record<string, unknown> => {

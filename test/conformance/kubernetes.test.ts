@@ -1,9 +1,11 @@
 import { KubeConfig } from '@kubernetes/client-node';
 import { driverSuite } from './driver-suite.js';
 import { createAccount, manifestRules } from './kubernetes-account.js';
-import { createKubernetesBed, testKubeconfig } from './kubernetes-bed.js';
+import { claimCluster, createKubernetesBed, testKubeconfig } from './kubernetes-bed.js';
 
 const namespace = 'openshell-conformance';
+
+await claimCluster();
 
 // Under the Role of the manifests and no other, so that it is shown to be enough.
 await driverSuite(

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
 import type { Bed } from '../conformance/bed.js';
 import { createAccount, manifestRules } from '../conformance/kubernetes-account.js';
-import { createKubernetesBed, testKubeconfig } from '../conformance/kubernetes-bed.js';
+import { claimCluster, createKubernetesBed, testKubeconfig } from '../conformance/kubernetes-bed.js';
 
 /** The cluster of test/engines/kubernetes for the tests that only this driver needs. */
 export interface TestCluster {
@@ -34,6 +34,7 @@ export const testCluster = async (namespace: string): Promise<TestCluster> => {
   const skip = await bed.unavailable();
   if (skip !== undefined && (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes('kubernetes'))
     throw new Error(skip);
+  if (skip === undefined) await claimCluster();
   return {
     bed,
     namespace,

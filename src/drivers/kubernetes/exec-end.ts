@@ -37,6 +37,7 @@ export const endExec = async (options: EndExecOptions): Promise<void> => {
         options.log.warn(`a command in Pod '${options.place.name}' may have been left behind`, { error });
         return;
       }
+      options.log.debug('a command could not be ended yet', { error });
       await delay(RETRY_MS, signal).catch(() => {});
     }
   }
@@ -65,13 +66,15 @@ const signalAll = async (
         },
         closed: (status) => {
           until.removeEventListener('abort', abort);
-          if (status === undefined) reject(new Error('the connection ended early'));
-          else resolve();
+          if (status?.status === 'Success') resolve();
+          else reject(new Error(status?.message ?? 'the connection ended early'));
         },
       },
     }).catch(reject);
   });
-  return Number.parseInt(Buffer.concat(chunks).toString('utf8'), 10) || 0;
+  const count = Number.parseInt(Buffer.concat(chunks).toString('utf8'), 10);
+  if (Number.isNaN(count)) throw new Error('the answer was lost');
+  return count;
 };
 
 /** With its Pod or container, the command is gone too. */

@@ -8,6 +8,9 @@ import { type Query, type Rest, url } from './rest.js';
 /** Numbers of the streams that share an exec's connection. */
 export const CHANNEL = { stdin: 0, stdout: 1, stderr: 2, status: 3, resize: 4, close: 255 } as const;
 
+/** The connection broke: the command may still run. */
+export const EXEC_LOST = 'ExecLost';
+
 /** v5 can close stdin alone; older servers speak v4. */
 const PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
 const PING_EVERY_MS = 25_000;
@@ -136,7 +139,7 @@ const parse = (data: Buffer): Status => {
 /** The exit code that an exec's last frame tells, or why there is none. */
 export const exitCodeOf = (status: Status | undefined): number | OpenShellError => {
   if (status === undefined)
-    return unavailable('the cluster lost the command before it told its exit code', { reason: 'ExecLost' });
+    return unavailable('the cluster lost the command before it told its exit code', { reason: EXEC_LOST });
   if (status.status === 'Success') return 0;
   const cause = status.details?.causes?.find((one) => one.reason === 'ExitCode');
   const code = Number(cause?.message);
@@ -144,7 +147,12 @@ export const exitCodeOf = (status: Status | undefined): number | OpenShellError 
   const said = status.message ?? 'no details';
   const program =
     /exec: "([^"]*)": (?:stat .*no such file|executable file not found|.*permission denied)/.exec(said);
-  return program === null
-    ? new OpenShellError(Code.INTERNAL, `the command could not be run: ${said}`, { reason: 'ExecFailed' })
-    : invalidArgument(`command: there is no program '${program[1]}' in the sandbox`, { field: 'command' });
+  if (program !== null)
+    return invalidArgument(`command: there is no program '${program[1]}' in the sandbox`, {
+      field: 'command',
+    });
+  // Everything else that the runtime did not say itself lies between API server and node.
+  return status.reason === 'InternalError' && !said.includes('error executing command in container')
+    ? unavailable(`the sandbox's node does not take commands: ${said}`, { reason: 'NodeUnreachable' })
+    : new OpenShellError(Code.INTERNAL, `the command could not be run: ${said}`, { reason: 'ExecFailed' });
 };

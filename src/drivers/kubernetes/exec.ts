@@ -5,7 +5,7 @@ import type { Logger } from '../../compute/log.js';
 import { createGreetingReader, execCommand, type Greeting } from './exec-command.js';
 import { endExec } from './exec-end.js';
 import { createExecOutput } from './exec-output.js';
-import { CHANNEL, type ExecSocket, exitCodeOf, openExec } from './exec-socket.js';
+import { CHANNEL, EXEC_LOST, type ExecSocket, exitCodeOf, openExec } from './exec-socket.js';
 import { createExecStdin } from './exec-stdin.js';
 import { CONTAINER, type Place } from './names.js';
 import type { Rest } from './rest.js';
@@ -163,8 +163,7 @@ const lacksShell = (error: unknown): boolean =>
   error.code === Code.INVALID_ARGUMENT &&
   error.message.includes("'/bin/sh'");
 
-const isLost = (result: unknown): boolean =>
-  result instanceof OpenShellError && result.code === Code.UNAVAILABLE;
+const isLost = (result: unknown): boolean => result instanceof OpenShellError && result.reason === EXEC_LOST;
 
 interface Outcome<T> {
   readonly promise: Promise<T>;
