@@ -57,6 +57,11 @@ describe('faults', { skip: cluster.skip ?? false, concurrency: false }, () => {
     });
     const later = aSandbox(bed.images.shell);
     await driver.create(later, { signal });
+    assert.equal(
+      await Promise.race([watch.ended, Promise.resolve('open')]),
+      'open',
+      'the watch lived through it',
+    );
     await watch.sees(later.id, 'running');
     assert.equal(await driver.delete(box, { signal }), true);
     await watch.seesDeleted(box.id);

@@ -31,8 +31,8 @@ const IDLE_TIMEOUT_MS = 150_000;
 const WATCH_SECONDS = 300;
 const RETRY_FIRST_MS = 100;
 const RETRY_MOST_MS = 5_000;
-/** Some 20 s without a server; then the caller should know. */
-const FAILURES_IN_A_ROW = 8;
+/** Without a server for this long, the caller should know. */
+const GIVE_UP_MS = 60_000;
 
 /**
  * Lists, then watches from there. A watch that ends is taken up where it was, so nothing is missed; one whose place is
@@ -45,6 +45,7 @@ export async function* reflect<T extends KubeObject>(
   const { rest, path, query, what, signal } = options;
   let version: string | undefined;
   let failures = 0;
+  let failingSinceMs = 0;
   while (!signal.aborted) {
     try {
       if (version === undefined) {
@@ -67,8 +68,8 @@ export async function* reflect<T extends KubeObject>(
         version = undefined;
         continue;
       }
-      failures += 1;
-      if (failures > FAILURES_IN_A_ROW || !isPassing(error)) throw error;
+      if (failures++ === 0) failingSinceMs = performance.now();
+      if (!isPassing(error) || performance.now() - failingSinceMs > GIVE_UP_MS) throw error;
       await delay(Math.min(RETRY_FIRST_MS * 2 ** failures, RETRY_MOST_MS), signal).catch(() => {});
     }
   }
