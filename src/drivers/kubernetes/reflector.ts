@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { delay } from '../../compute/deadline.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import { fromStatus, isExpired } from './api-errors.js';
@@ -54,8 +55,9 @@ export async function* reflect<T extends KubeObject>(
         yield { type: 'list', items: listed.items };
       }
       const begunMs = performance.now();
-      for await (const line of watchOnce<T>(options, version)) {
-        failures = 0;
+      const response = await openWatch(options, version);
+      failures = 0;
+      for await (const line of readWatch<T>(response, what)) {
         version = line.object.metadata.resourceVersion ?? version;
         if (line.type === 'DELETED') yield { type: 'gone', object: line.object };
         else if (line.type !== 'BOOKMARK') yield { type: 'put', object: line.object };
@@ -75,10 +77,10 @@ export async function* reflect<T extends KubeObject>(
   }
 }
 
-async function* watchOnce<T extends KubeObject>(
+const openWatch = async (
   { rest, path, query, what, signal, idleTimeoutMs = IDLE_TIMEOUT_MS }: ReflectOptions,
   version: string,
-): AsyncGenerator<WatchLine<T>, void> {
+): Promise<IncomingMessage> => {
   const response = await rest.stream({
     path,
     query: {
@@ -92,6 +94,13 @@ async function* watchOnce<T extends KubeObject>(
     signal,
   });
   response.setTimeout(idleTimeoutMs, () => response.destroy(new Error('the watch is silent')));
+  return response;
+};
+
+async function* readWatch<T extends KubeObject>(
+  response: IncomingMessage,
+  what: string,
+): AsyncGenerator<WatchLine<T>, void> {
   try {
     for await (const line of readLines(response)) {
       if (line === '') continue;
