@@ -137,7 +137,8 @@ function streamOf(call: StreamCall, method: Method, frames: AsyncIterable<unknow
 }
 
 async function* decoded(call: ServerDuplexStream<Buffer, Buffer>, method: Method): AsyncGenerator<unknown> {
-  for await (const bytes of call as AsyncIterable<Buffer>) yield method.decodeRequest(bytes);
+  // The end of the requests must not end the call: it has an answer to send yet.
+  for await (const bytes of call.iterator({ destroyOnReturn: false })) yield method.decodeRequest(bytes);
 }
 
 async function* noFrames(): AsyncGenerator<unknown> {}
