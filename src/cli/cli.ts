@@ -11,6 +11,8 @@ import { printable } from './output/printable.js';
 
 /** Runs one command line (without `node` and the script) on the process's own streams; answers the exit code. */
 export async function runCli(argv: readonly string[]): Promise<number> {
+  // What Node thinks of a library's calls (grpc-js with an IP address as TLS name) is nothing to tell a user.
+  process.noDeprecation = true;
   const out = createOutput(process.stdout);
   const err = createOutput(process.stderr);
   const signal = AbortSignal.any([listenForInterrupts(), out.closed]);

@@ -12,6 +12,7 @@ interface GrpcFailure {
 }
 
 const START_HINT = 'start one with: node dist/main.js, or name another with --gateway-endpoint';
+const TLS_HINT = 'check --gateway-ca, --gateway-cert, --gateway-key, and that the gateway speaks TLS';
 
 /**
  * A failed call as the error to show. A hint is added where the user can do something about the connection itself;
@@ -68,31 +69,26 @@ export function isGrpcFailure(thrown: unknown): thrown is GrpcFailure {
 
 /** grpc-js words a connection that never came about in its own way; the gateway's own UNAVAILABLE passes through. */
 function unreachable(details: string, endpoint: Endpoint, cause: unknown): OpenShellError {
-  const options = { cause };
-  if (/ECONNREFUSED|ENOENT/.test(details)) {
-    return new OpenShellError(Code.UNAVAILABLE, `no gateway answers at ${endpoint.url}`, {
-      ...options,
-      hint: START_HINT,
-    });
-  }
+  const { url } = endpoint;
+  const because = (message: string, hint?: string) =>
+    new OpenShellError(Code.UNAVAILABLE, message, hint === undefined ? { cause } : { cause, hint });
+  const why = reasonIn(details);
+  if (/ECONNREFUSED/.test(details)) return because(`no gateway answers at ${url}`, START_HINT);
   if (/ENOTFOUND|EAI_AGAIN|Name resolution failed/.test(details)) {
-    return new OpenShellError(Code.UNAVAILABLE, `the host of ${endpoint.url} has no address`, {
-      ...options,
-      hint: 'check its name',
-    });
+    return because(`the host of ${url} has no address`, 'check its name');
   }
-  if (/certificate|SSL|TLS|wrong version number|EPROTO|altname/i.test(details)) {
-    return new OpenShellError(Code.UNAVAILABLE, `no TLS connection to ${endpoint.url}: ${details}`, {
-      ...options,
-      hint: 'check --gateway-ca, --gateway-cert and --gateway-key, and whether the gateway speaks TLS at all',
-    });
+  if (/certificate|SSL|TLS|EPROTO|altname/i.test(details)) {
+    return because(`no TLS connection to ${url}: ${why}`, TLS_HINT);
   }
   if (/No connection established|Connection dropped|ECONNRESET|socket|Last error|keepalive/i.test(details)) {
-    return new OpenShellError(
-      Code.UNAVAILABLE,
-      `the connection to ${endpoint.url} failed: ${details}`,
-      options,
-    );
+    return because(`the connection to ${url} failed: ${why}`);
   }
-  return new OpenShellError(Code.UNAVAILABLE, details || `${endpoint.url} is unavailable`, options);
+  return because(details || `${url} is unavailable`);
+}
+
+/** The part of grpc-js's text that says something: the last error, and of OpenSSL's line the reason. */
+function reasonIn(details: string): string {
+  const [, openssl] = /SSL routines:[^:]*:([^:]+):/.exec(details) ?? [];
+  const [, last] = /Last error: (?:Error: )?(.*?)(?:\. Resolution note:.*)?$/s.exec(details) ?? [];
+  return openssl ?? (last || details);
 }
