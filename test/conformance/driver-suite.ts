@@ -1,11 +1,31 @@
 import { describe, test } from 'node:test';
 import type { Bed } from './bed.js';
+import { execTests } from './cases/exec.js';
+import { execEndTests } from './cases/exec-end.js';
+import { failureTests } from './cases/failures.js';
 import { lifecycleTests } from './cases/lifecycle.js';
+import { limitTests } from './cases/limits.js';
+import { logTests } from './cases/logs.js';
+import { ownershipTests } from './cases/ownership.js';
+import { watchTests } from './cases/watch.js';
+import { workspaceTests } from './cases/workspace.js';
 import { createWorkbench } from './workbench.js';
 
 /** Whether OPENSHELL_REQUIRE_ENGINES names this engine, so that its absence is a failure and not a skip. */
 const required = (name: string): boolean =>
   (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').some((word) => word.trim() === name);
+
+const CASES = [
+  lifecycleTests,
+  watchTests,
+  workspaceTests,
+  ownershipTests,
+  failureTests,
+  execTests,
+  execEndTests,
+  logTests,
+  limitTests,
+];
 
 /** Declares the tests that every driver passes on its real engine. */
 export const driverSuite = async (bed: Bed): Promise<void> => {
@@ -18,6 +38,6 @@ export const driverSuite = async (bed: Bed): Promise<void> => {
   }
   describe(`conformance: ${bed.name}`, { skip: why ?? false, concurrency: false }, () => {
     const workbench = createWorkbench(bed);
-    lifecycleTests(workbench);
+    for (const declare of CASES) declare(workbench);
   });
 };

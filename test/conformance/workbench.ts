@@ -24,11 +24,16 @@ export interface Desk {
 export interface Workbench {
   readonly bed: Bed;
   /** Declares a test that is skipped when the bed lacks one of `needs`. */
-  check(
-    title: string,
-    body: (desk: Desk, t: TestContext) => Promise<void>,
-    options?: { needs?: readonly Capability[]; settings?: Readonly<Record<string, unknown>> },
-  ): void;
+  check(title: string, body: CheckBody): void;
+  check(title: string, options: CheckOptions, body: CheckBody): void;
+}
+
+export type CheckBody = (desk: Desk, t: TestContext) => Promise<void>;
+
+export interface CheckOptions {
+  readonly needs?: readonly Capability[];
+  /** Of the driver. */
+  readonly settings?: Readonly<Record<string, unknown>>;
 }
 
 export const createWorkbench = (bed: Bed): Workbench => {
@@ -46,7 +51,9 @@ export const createWorkbench = (bed: Bed): Workbench => {
 
   return {
     bed,
-    check(title, body, { needs = [], settings = {} } = {}) {
+    check(title: string, first: CheckBody | CheckOptions, second?: CheckBody) {
+      const body = (typeof first === 'function' ? first : second) as CheckBody;
+      const { needs = [], settings = {} } = typeof first === 'function' ? {} : first;
       const lacking = needs.map((need) => bed.lacks[need]).find((reason) => reason !== undefined);
       test(title, { skip: lacking ?? false, timeout: patienceMs * 4 }, async (t) => {
         const gatewayId = newGatewayId();

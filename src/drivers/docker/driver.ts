@@ -71,7 +71,9 @@ export const createDockerDriver = (options: DockerDriverOptions): ComputeDriver 
       };
     },
 
-    validateCreate: (sandbox, call) => checkEngineCan(engine, planSandbox(sandbox, workshop), call),
+    async validateCreate(sandbox, call) {
+      await checkEngineCan(engine, planSandbox(sandbox, workshop), call);
+    },
 
     async create(sandbox, call) {
       if (busy.has(sandbox.id)) throw alreadyExists(sandbox);

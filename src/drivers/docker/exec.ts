@@ -79,6 +79,8 @@ const createExec = (
         ),
         ...(spec.workdir !== '' && { WorkingDir: spec.workdir }),
         Tty: spec.tty,
+        // Heeded since Docker 23; `firstSize` is for the engines before.
+        ...(spec.size !== undefined && { ConsoleSize: [spec.size.rows, spec.size.cols] }),
         AttachStdin: spec.stdin,
         AttachStdout: true,
         AttachStderr: true,
