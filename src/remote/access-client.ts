@@ -1,0 +1,137 @@
+import { Writable } from 'node:stream';
+import type { Metadata } from '@grpc/grpc-js';
+import type { ExecChunk, ExecSession, ExecSpec, LogLine, SandboxAccess } from '../compute/driver.js';
+import { Code, OpenShellError, unavailable } from '../compute/errors.js';
+import type { SandboxRef } from '../compute/sandbox.js';
+import type { WireClient } from '../wire/client.js';
+import { encodeAccessStdin, accessMethods as wire } from '../wire/compute/index.js';
+import { fromFailure } from './failure.js';
+
+/** Access to the sandboxes of a driver in another process; undefined when it serves none. */
+export const connectAccess = async (
+  client: WireClient,
+  metadata: Metadata,
+  signal: AbortSignal,
+): Promise<SandboxAccess | undefined> => {
+  try {
+    const { execTty, logs } = await client.unary(wire.getAccessCapabilities, {}, { metadata, signal });
+    return createAccess(client, metadata, { tty: execTty, logs });
+  } catch (thrown) {
+    const error = fromFailure(thrown, signal);
+    if (error instanceof OpenShellError && error.code === Code.UNIMPLEMENTED) return undefined;
+    throw error;
+  }
+};
+
+const createAccess = (
+  client: WireClient,
+  metadata: Metadata,
+  capabilities: SandboxAccess['capabilities'],
+): SandboxAccess => ({
+  capabilities,
+  exec: (ref, spec, { signal }) => exec(client, metadata, ref, spec, signal),
+  async *logs(ref, { follow, tail, sinceMs, signal }): AsyncGenerator<LogLine> {
+    const request = {
+      sandboxId: ref.id,
+      sandboxName: ref.name,
+      workspace: ref.workspace,
+      follow,
+      sinceMs: BigInt(sinceMs),
+      ...(tail === undefined ? {} : { tail }),
+    };
+    try {
+      for await (const line of client.serverStream(wire.logs, request, { metadata, signal })) {
+        const stream = line.stream === 'stderr' ? 'stderr' : 'stdout';
+        yield { timeMs: Number(line.timeMs), stream, message: line.message };
+      }
+    } catch (error) {
+      throw fromFailure(error, signal);
+    }
+  },
+});
+
+const exec = async (
+  client: WireClient,
+  metadata: Metadata,
+  ref: SandboxRef,
+  spec: ExecSpec,
+  signal: AbortSignal,
+): Promise<ExecSession> => {
+  const call = client.duplex(wire.exec, { metadata, signal });
+  const frames = call.responses[Symbol.asyncIterator]();
+  try {
+    await call.send({
+      payload: {
+        case: 'start',
+        value: {
+          sandboxId: ref.id,
+          sandboxName: ref.name,
+          workspace: ref.workspace,
+          command: [...spec.command],
+          workdir: spec.workdir,
+          environment: { ...spec.environment },
+          tty: spec.tty,
+          cols: spec.size?.cols ?? 0,
+          rows: spec.size?.rows ?? 0,
+          timeoutMs: BigInt(spec.timeoutMs),
+          stdin: spec.stdin,
+        },
+      },
+    });
+    await frames.next();
+  } catch (error) {
+    call.cancel();
+    throw fromFailure(error, signal);
+  }
+
+  let settle: (code: number) => void = () => {};
+  let fail: (error: unknown) => void = () => {};
+  const exitCode = new Promise<number>((resolve, reject) => {
+    settle = resolve;
+    fail = reject;
+  });
+  exitCode.catch(() => {});
+
+  const output = async function* (): AsyncGenerator<ExecChunk> {
+    let ended = false;
+    try {
+      for (let next = await frames.next(); next.done !== true; next = await frames.next()) {
+        const { payload } = next.value;
+        if (payload.case === 'stdout' || payload.case === 'stderr')
+          yield { stream: payload.case, data: payload.value };
+        else if (payload.case === 'exit') {
+          ended = true;
+          settle(payload.value.code);
+        }
+      }
+      if (!ended)
+        fail(unavailable('the driver ended the command without an exit code', { reason: 'ExecLost' }));
+    } catch (thrown) {
+      const error = fromFailure(thrown, signal);
+      fail(error);
+      throw error;
+    } finally {
+      call.cancel();
+      fail(new OpenShellError(Code.CANCELLED, 'the output was given up before its end'));
+    }
+  };
+
+  return {
+    output: output(),
+    stdin: spec.stdin ? stdinOf(call) : undefined,
+    resize: (size) => call.send({ payload: { case: 'resize', value: { ...size } } }),
+    exitCode,
+  };
+};
+
+const stdinOf = (call: ReturnType<WireClient['duplex']>): Writable =>
+  new Writable({
+    write(chunk: Buffer, _, done) {
+      call.sendBytes(encodeAccessStdin(chunk)).then(() => done(), done);
+    },
+    final(done) {
+      call.sendBytes(STDIN_EOF).then(() => done(), done);
+    },
+  });
+
+const STDIN_EOF = wire.exec.encodeRequest({ payload: { case: 'stdinEof', value: {} } });

@@ -1,0 +1,100 @@
+import type { UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { ExecSession, SandboxAccess } from '../compute/driver.js';
+import { Code, invalidArgument, OpenShellError } from '../compute/errors.js';
+import type { ExecInput } from '../wire/compute/index.js';
+import { encodeAccessOutput, accessMethods as wire } from '../wire/compute/index.js';
+import { bidi, type Send, type ServerContext, serverStream, unary } from './handler.js';
+
+/** openshell.access.v1.SandboxAccess over a driver's access. */
+export const accessHandlers = (
+  context: ServerContext & { readonly access: SandboxAccess },
+): UntypedServiceImplementation => {
+  const { access } = context;
+  return {
+    GetAccessCapabilities: unary(context, wire.getAccessCapabilities, async () => ({
+      exec: true,
+      execTty: access.capabilities.tty,
+      logs: access.capabilities.logs,
+    })),
+    Exec: bidi(context, wire.exec, (requests, send, signal) => exec(access, requests, send, signal)),
+    Logs: serverStream(context, wire.logs, async (request, send, signal) => {
+      const ref = { id: request.sandboxId, name: request.sandboxName, workspace: request.workspace };
+      const { follow, tail } = request;
+      for await (const line of access.logs(ref, { follow, tail, sinceMs: Number(request.sinceMs), signal })) {
+        await send(wire.logs.encodeResponse({ ...line, timeMs: BigInt(line.timeMs) }));
+      }
+    }),
+    Connect: bidi(context, wire.connect, async () => {
+      throw new OpenShellError(Code.UNIMPLEMENTED, `driver '${context.driver.name}' connects to no ports`);
+    }),
+  };
+};
+
+const exec = async (
+  access: SandboxAccess,
+  requests: AsyncGenerator<ExecInput>,
+  send: Send,
+  signal: AbortSignal,
+): Promise<void> => {
+  const first = await requests.next();
+  if (first.done === true || first.value.payload.case !== 'start') {
+    throw invalidArgument('the first message must be start', { field: 'start' });
+  }
+  const start = first.value.payload.value;
+  const ended = new AbortController();
+  const session = await access.exec(
+    { id: start.sandboxId, name: start.sandboxName, workspace: start.workspace },
+    {
+      command: start.command,
+      workdir: start.workdir,
+      environment: { ...start.environment },
+      tty: start.tty,
+      size: start.cols > 0 && start.rows > 0 ? { cols: start.cols, rows: start.rows } : undefined,
+      timeoutMs: Number(start.timeoutMs),
+      stdin: start.stdin,
+    },
+    { signal: AbortSignal.any([signal, ended.signal]) },
+  );
+  session.exitCode.catch(() => {});
+  try {
+    await send(wire.exec.encodeResponse({ payload: { case: 'started', value: {} } }));
+    feed(session, requests).catch((error) => ended.abort(error));
+    for await (const { stream, data } of session.output) await send(encodeAccessOutput(stream, data));
+    const code = await session.exitCode;
+    await send(wire.exec.encodeResponse({ payload: { case: 'exit', value: { code } } }));
+  } catch (error) {
+    ended.abort(error);
+    throw error;
+  }
+};
+
+const feed = async (session: ExecSession, requests: AsyncGenerator<ExecInput>): Promise<void> => {
+  const { stdin } = session;
+  stdin?.on('error', () => {});
+  for await (const { payload } of requests) {
+    switch (payload.case) {
+      case 'stdin':
+        if (stdin !== undefined && !stdin.writableEnded && !stdin.destroyed && !stdin.write(payload.value)) {
+          await new Promise<void>((resolve) => {
+            const done = () => {
+              stdin.off('drain', done);
+              stdin.off('close', done);
+              resolve();
+            };
+            stdin.on('drain', done);
+            stdin.on('close', done);
+          });
+        }
+        break;
+      case 'stdinEof':
+        stdin?.end();
+        break;
+      case 'resize':
+        await session.resize(payload.value);
+        break;
+      case 'start':
+        throw invalidArgument('the command was started already', { field: 'start' });
+    }
+  }
+  stdin?.end();
+};

@@ -1,0 +1,172 @@
+import { credentials, Metadata } from '@grpc/grpc-js';
+import { delay } from '../compute/deadline.js';
+import type { CallOptions, ComputeDriver, DriverCapabilities, DriverEvent } from '../compute/driver.js';
+import { Code, OpenShellError, unavailable } from '../compute/errors.js';
+import { createWireClient, type WireClient } from '../wire/client.js';
+import { driverMethods as wire } from '../wire/compute/index.js';
+import { connectAccess } from './access-client.js';
+import { answersPing } from './engine-ping.js';
+import { fromFailure } from './failure.js';
+import { fromDriverSandbox, fromRef, toEvent, toObserved } from './messages.js';
+import { checkSocket } from './socket.js';
+import { TOKEN_KEY } from './token.js';
+
+export interface ConnectDriverOptions {
+  /** What the gateway calls the driver. */
+  readonly name: string;
+  readonly socketPath: string;
+  /** What a server that we started asks for. */
+  readonly token?: string | undefined;
+  /** How long the socket may take to appear and answer. Default: 30,000. */
+  readonly timeoutMs?: number;
+  /** Also serves when folder and socket are not this user's alone; for tests of that check. */
+  readonly signal: AbortSignal;
+}
+
+const CONNECT_TIMEOUT_MS = 30_000;
+const RETRY_MS = 250;
+/** The caller's signal decides; these only end a call whose caller has none. */
+const QUERY_TIMEOUT_MS = 60_000;
+const CHANGE_TIMEOUT_MS = 35 * 60_000;
+
+/**
+ * A driver in another process, over openshell.compute.v1 on a Unix socket. A driver that serves no access there is
+ * good for lifecycle alone. UNAVAILABLE when nothing answers in time, FAILED_PRECONDITION when the socket is not safe.
+ */
+export const connectDriver = async (options: ConnectDriverOptions): Promise<ComputeDriver> => {
+  const { name, socketPath, signal } = options;
+  const client = await connect(options);
+  const metadata = new Metadata();
+  if (options.token !== undefined) metadata.set(TOKEN_KEY, options.token);
+
+  const ask = async <T>(call: Promise<T>, callSignal: AbortSignal): Promise<T> => {
+    try {
+      return await call;
+    } catch (error) {
+      throw fromFailure(error, callSignal);
+    }
+  };
+  const query = (o: CallOptions) => ({ signal: o.signal, metadata, timeoutMs: QUERY_TIMEOUT_MS });
+  const change = (o: CallOptions) => ({ signal: o.signal, metadata, timeoutMs: CHANGE_TIMEOUT_MS });
+  const unlessUnimplemented = async (call: Promise<unknown>, o: CallOptions): Promise<void> => {
+    try {
+      await ask(call, o.signal);
+    } catch (error) {
+      if (!(error instanceof OpenShellError) || error.code !== Code.UNIMPLEMENTED) throw error;
+    }
+  };
+
+  return {
+    name,
+    access: await connectAccess(client, metadata, signal),
+    async capabilities(o): Promise<DriverCapabilities> {
+      const told = await ask(client.unary(wire.getCapabilities, {}, query(o)), o.signal);
+      return {
+        driverName: told.driverName || name,
+        driverVersion: told.driverVersion,
+        defaultImage: told.defaultImage,
+        gatewayManagesLifecycle: told.gatewayManagesLifecycle,
+        // The protocol has no word for these: the driver's own validation decides.
+        resources: { cpuLimit: true, memoryLimit: true, gpuDefault: true, gpuCount: true },
+      };
+    },
+    async validateCreate(sandbox, o) {
+      await ask(
+        client.unary(wire.validateSandboxCreate, { sandbox: fromDriverSandbox(sandbox) }, query(o)),
+        o.signal,
+      );
+    },
+    async create(sandbox, o) {
+      await ask(
+        client.unary(wire.createSandbox, { sandbox: fromDriverSandbox(sandbox) }, change(o)),
+        o.signal,
+      );
+    },
+    async get(ref, o) {
+      try {
+        const { sandbox } = await ask(client.unary(wire.getSandbox, fromRef(ref), query(o)), o.signal);
+        return sandbox && toObserved(sandbox);
+      } catch (error) {
+        if (error instanceof OpenShellError && error.code === Code.NOT_FOUND) return undefined;
+        throw error;
+      }
+    },
+    async list(o) {
+      const { sandboxes } = await ask(client.unary(wire.listSandboxes, {}, query(o)), o.signal);
+      return sandboxes.map(toObserved);
+    },
+    async stop(ref, o) {
+      await ask(client.unary(wire.stopSandbox, fromRef(ref), change(o)), o.signal);
+    },
+    async start(ref, o) {
+      await ask(client.unary(wire.startSandbox, fromRef(ref), change(o)), o.signal);
+    },
+    async delete(ref, o) {
+      return (await ask(client.unary(wire.deleteSandbox, fromRef(ref), change(o)), o.signal)).deleted;
+    },
+    async *watch(o): AsyncGenerator<DriverEvent> {
+      try {
+        // Opened before the list: what changes in between comes on the stream.
+        const stream = client.serverStream(wire.watchSandboxes, {}, { signal: o.signal, metadata });
+        const { sandboxes } = await client.unary(wire.listSandboxes, {}, query(o));
+        for (const sandbox of sandboxes) yield { type: 'sandbox', sandbox: toObserved(sandbox) };
+        yield { type: 'synced' };
+        for await (const message of stream) {
+          const event = toEvent(message);
+          if (event !== undefined) yield event;
+        }
+      } catch (error) {
+        if (o.signal.aborted) return;
+        throw fromFailure(error);
+      }
+      if (!o.signal.aborted) throw unavailable(`driver '${name}' at '${socketPath}' ended its watch`);
+    },
+    ensureWorkspace: (workspace, o) =>
+      unlessUnimplemented(client.unary(wire.ensureWorkspace, { workspace }, change(o)), o),
+    deleteWorkspace: (workspace, o) =>
+      unlessUnimplemented(client.unary(wire.deleteWorkspace, { workspace }, change(o)), o),
+    async close() {
+      client.close();
+    },
+  };
+};
+
+const connect = async (options: ConnectDriverOptions): Promise<WireClient> => {
+  const { socketPath, signal, timeoutMs = CONNECT_TIMEOUT_MS } = options;
+  const until = performance.now() + timeoutMs;
+  for (;;) {
+    let client: WireClient | undefined;
+    try {
+      await checkSocket(socketPath);
+      client = createWireClient(`unix:${socketPath}`, credentials.createInsecure(), {
+        'grpc.enable_retries': 0,
+        'grpc.initial_reconnect_backoff_ms': 100,
+        'grpc.max_reconnect_backoff_ms': 2_000,
+      });
+      await client.waitForReady(Math.max(RETRY_MS, Math.min(2_000, until - performance.now())));
+      return client;
+    } catch (error) {
+      client?.close();
+      const missing = error instanceof OpenShellError && /is not there/.test(error.message);
+      if (error instanceof OpenShellError && !missing) throw error;
+      if (await answersPing(socketPath)) throw engineSocket(socketPath);
+      if (performance.now() >= until) {
+        throw unavailable(
+          `failed to connect to remote compute driver socket '${socketPath}' within ${timeoutMs / 1000}s`,
+          {
+            reason: 'DriverSocketUnreachable',
+            hint: 'start the driver, or correct socket_path',
+            cause: error,
+          },
+        );
+      }
+      await delay(RETRY_MS, signal);
+    }
+  }
+};
+
+const engineSocket = (path: string): OpenShellError =>
+  new OpenShellError(Code.FAILED_PRECONDITION, `'${path}' is an engine's socket, not a driver's`, {
+    reason: 'EngineSocket',
+    hint: 'set engine_socket instead of socket_path in the driver table: socket_path is only ever a driver process',
+  });

@@ -1,0 +1,16 @@
+import { request } from 'node:http';
+
+const TIMEOUT_MS = 1_000;
+
+/** Whether an engine's HTTP API answers on a Unix socket: then it is no driver's gRPC socket. */
+export const answersPing = (socketPath: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const call = request({ socketPath, path: '/_ping', timeout: TIMEOUT_MS }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    call.on('timeout', () => call.destroy());
+    call.on('error', () => resolve(false));
+    call.on('close', () => resolve(false));
+    call.end();
+  });
