@@ -26,7 +26,10 @@ void run({
   build: BUILD,
   argv: process.argv.slice(2),
   env: process.env,
-  connectExternal: undefined,
+  connectExternal: async ({ name, socketPath }) => {
+    const { connectDriver } = await import('./remote/client.js');
+    return connectDriver({ name, socketPath, signal: new AbortController().signal });
+  },
   buildWarnings: leftOver(),
 }).then((code) => {
   process.exitCode = code;

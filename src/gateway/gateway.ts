@@ -108,6 +108,8 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     undo.push(async () => {
       await Promise.all([...drivers.values()].map((driver) => driver.close()));
     });
+    // A driver in another process counts as checked when it has answered.
+    await Promise.all([...drivers.values()].map((driver) => driver.external && driver.driver()));
     const metrics = createGatewayMetrics({ store, drivers, flavor, strays: () => controller.strays() });
     const hub = createHub((id) => options.sandboxLog.drop(id));
     const controller = createController({

@@ -19,7 +19,6 @@ export interface ConnectDriverOptions {
   readonly token?: string | undefined;
   /** How long the socket may take to appear and answer. Default: 30,000. */
   readonly timeoutMs?: number;
-  /** Also serves when folder and socket are not this user's alone; for tests of that check. */
   readonly signal: AbortSignal;
 }
 
@@ -148,8 +147,8 @@ const connect = async (options: ConnectDriverOptions): Promise<WireClient> => {
     } catch (error) {
       client?.close();
       const missing = error instanceof OpenShellError && /is not there/.test(error.message);
-      if (error instanceof OpenShellError && !missing) throw error;
       if (await answersPing(socketPath)) throw engineSocket(socketPath);
+      if (error instanceof OpenShellError && !missing) throw error;
       if (performance.now() >= until) {
         throw unavailable(
           `failed to connect to remote compute driver socket '${socketPath}' within ${timeoutMs / 1000}s`,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { notFound } from '../../dist/compute/errors.js';
-import { createLogger, type LoggerOptions, type SandboxLine } from '../../dist/gateway/logging.js';
+import { createLogger, type LoggerOptions, type SandboxLine } from '../../dist/logging/logger.js';
 
 const start = (options: Partial<LoggerOptions> = {}) => {
   const lines: string[] = [];

@@ -1,0 +1,132 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { deadline } from '../compute/deadline.js';
+import type { DriverEntry } from '../compute/entry.js';
+import { failedPrecondition, invalidArgument, OpenShellError, unavailable } from '../compute/errors.js';
+import { VERSION } from '../compute/version.js';
+import type { GatewayConfig } from '../config/gateway-config.js';
+import { homePaths } from '../config/home.js';
+import type { KeyName } from '../config/keys.js';
+import { loadConfig } from '../config/load.js';
+import { createLogger } from '../logging/logger.js';
+import { serveDriver } from '../remote/server.js';
+
+export interface HostOptions {
+  readonly entry: DriverEntry;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+const PROBE_TIMEOUT_MS = 10_000;
+const USAGE = (
+  name: string,
+) => `Usage: openshell-driver-${name} --bind-socket PATH [--config FILE] [--log-level LEVEL]
+
+Serves the ${name} driver to a gateway in another process, on a Unix socket.
+
+  --bind-socket PATH  where to listen [OPENSHELL_COMPUTE_DRIVER_SOCKET]
+  --config FILE       a gateway.toml or gateway.ini; gateway_id, sandbox_namespace and [openshell.drivers.${name}]
+                      are read from it [OPENSHELL_GATEWAY_CONFIG]
+  --log-level LEVEL   error, warn, info, debug or trace [OPENSHELL_LOG_LEVEL]
+`;
+
+/** Runs one driver as a process of its own until SIGTERM or SIGINT; gives the exit code. */
+export const runHost = async (options: HostOptions): Promise<number> => {
+  try {
+    return await host(options);
+  } catch (thrown) {
+    const error = OpenShellError.from(thrown);
+    process.stderr.write(
+      `openshell-driver-${options.entry.name}: error[${error.reason ?? 'Failed'}]: ${error.text}\n`,
+    );
+    return 1;
+  }
+};
+
+const host = async ({ entry, argv, env }: HostOptions): Promise<number> => {
+  const { values } = parse(entry.name, argv);
+  if (values.help) {
+    process.stdout.write(USAGE(entry.name));
+    return 0;
+  }
+  const socketPath = values['bind-socket'] ?? env.OPENSHELL_COMPUTE_DRIVER_SOCKET;
+  if (socketPath === undefined) throw invalidArgument('--bind-socket is needed', { reason: 'InvalidUsage' });
+  const flags = new Map<KeyName, string[]>();
+  if (values.config !== undefined) flags.set('configFile', [values.config]);
+  if (values['log-level'] !== undefined) flags.set('logLevel', [values['log-level']]);
+  const home = homePaths(env, homedir());
+  const { OPENSHELL_COMPUTE_DRIVER_SOCKET: _, ...rest } = env;
+  const { config } = await loadConfig({ flags, env: rest, drivers: [entry], home });
+  const log = createLogger({
+    level: config.logLevel,
+    write: (text) => process.stderr.write(text),
+    readable: process.stderr.isTTY === true,
+  });
+  const driver = await createDriver(entry, config, env, join(home.stateDir, 'drivers', entry.name), log);
+  const served = await serveDriver({ driver, socketPath, log });
+  log.info(`serving ${entry.name} at ${socketPath}`);
+  await ended();
+  await served.close();
+  await driver.close();
+  return 0;
+};
+
+const parse = (name: string, argv: readonly string[]) => {
+  try {
+    return parseArgs({
+      args: [...argv],
+      options: {
+        'bind-socket': { type: 'string' },
+        config: { type: 'string' },
+        'log-level': { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw invalidArgument(`${message}\n${USAGE(name)}`, { reason: 'InvalidUsage' });
+  }
+};
+
+const createDriver = async (
+  entry: DriverEntry,
+  config: GatewayConfig,
+  env: HostOptions['env'],
+  stateDir: string,
+  log: ReturnType<typeof createLogger>,
+) => {
+  if (config.gatewayId === undefined) {
+    throw failedPrecondition(
+      'gateway_id is not configured, and a driver process has no store to keep one in',
+      {
+        reason: 'InvalidConfig',
+        hint: 'set gateway_id under [openshell.gateway] to the id that the gateway logs when it starts',
+      },
+    );
+  }
+  const settings = config.drivers.get(entry.name)?.settings ?? {};
+  const found = await entry.probe({ settings, env, signal: deadline(PROBE_TIMEOUT_MS) });
+  if (found.state !== 'ready') {
+    throw unavailable(`the ${entry.name} engine cannot be used: ${found.reason}`, {
+      reason: 'DriverUnavailable',
+    });
+  }
+  const module = await entry.load();
+  return module.createDriver({
+    gatewayId: config.gatewayId,
+    version: VERSION,
+    sandboxNamespace: config.sandboxNamespace,
+    stateDir,
+    settings,
+    env,
+    endpoint: found.endpoint,
+    log,
+  });
+};
+
+const ended = (): Promise<void> =>
+  new Promise((resolve) => {
+    process.once('SIGTERM', () => resolve());
+    process.once('SIGINT', () => resolve());
+  });
