@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Code } from '../../dist/compute/errors.js';
+import { IDLE_COMMAND } from '../../dist/compute/sandbox.js';
+import { NO_RESOURCES, plan } from './sandboxes.js';
+
+const host = (...args: Parameters<typeof plan>) => plan(...args).container.HostConfig;
+
+test('locked down without being asked', () => {
+  const config = host();
+  assert.deepEqual(config?.CapDrop, ['ALL']);
+  assert.equal(config?.CapAdd, undefined);
+  assert.deepEqual(config?.SecurityOpt, ['no-new-privileges']);
+  assert.equal(config?.Privileged, undefined);
+  assert.equal(config?.Init, true);
+  assert.equal(config?.PidsLimit, 2048);
+  assert.deepEqual(config?.RestartPolicy, { Name: 'no' });
+  assert.equal(config?.NetworkMode, 'openshell-docker');
+  assert.deepEqual(config?.LogConfig, { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } });
+  assert.deepEqual([config?.Binds, config?.Mounts], [[], []]);
+});
+
+test('labels: the owner wins, and its keys may not be set', () => {
+  const { labels } = plan({ template: { labels: { team: 'red' } } });
+  assert.equal(labels.team, 'red');
+  assert.equal(labels['openshell.ai/gateway-id'], 'gateway-1');
+  assert.equal(labels['openshell.ai/sandbox-name'], 'box');
+  assert.throws(() => plan({ template: { labels: { 'openshell.ai/gateway-id': 'x' } } }), {
+    code: Code.INVALID_ARGUMENT,
+    message: /the gateway's own/,
+  });
+});
+
+test('the command replaces entrypoint and command of the image', () => {
+  const given = plan({ command: ['prog', 'a b'] });
+  assert.deepEqual([given.container.Entrypoint, given.container.Cmd], [['prog', 'a b'], []]);
+  assert.equal(given.idle, false);
+  const idle = plan();
+  assert.deepEqual(idle.container.Entrypoint, [...IDLE_COMMAND]);
+  assert.equal(idle.idle, true);
+});
+
+test('environment: the spec wins over the template, the gateway over both', () => {
+  const { container } = plan({
+    environment: { BOTH: 'spec', OPENSHELL_SANDBOX: 'mine' },
+    template: { environment: { BOTH: 'template', ONE: '1' } },
+  });
+  assert.deepEqual(container.Env?.sort(), [
+    'BOTH=spec',
+    'ONE=1',
+    'OPENSHELL_SANDBOX=box',
+    'OPENSHELL_SANDBOX_ID=7c9e6679-7425-40de-944b-e07fc1f90ae7',
+  ]);
+});
+
+test('a terminal keeps its stdin open and knows its kind', () => {
+  const { container } = plan({ tty: true });
+  assert.deepEqual([container.Tty, container.OpenStdin], [true, true]);
+  assert.ok(container.Env?.includes('TERM=xterm-256color'));
+});
+
+test('limits; swap is no way around the memory limit', () => {
+  const config = host({
+    template: { resources: { ...NO_RESOURCES, cpuLimit: '1500m', memoryLimit: '64Mi' } },
+  });
+  assert.equal(config?.NanoCpus, 1_500_000_000);
+  assert.deepEqual([config?.Memory, config?.MemorySwap], [67_108_864, 67_108_864]);
+  assert.equal(host({}, { sandbox_pids_limit: 0 })?.PidsLimit, undefined);
+});
+
+test('requests and limits that are too small are refused with their field', () => {
+  for (const [key, value, field] of [
+    ['cpuRequest', '1', 'requests.cpu'],
+    ['memoryRequest', '1Gi', 'requests.memory'],
+    ['cpuLimit', '1m', 'limits.cpu'],
+    ['memoryLimit', '1Ki', 'limits.memory'],
+    ['memoryLimit', 'a lot', 'limits.memory'],
+  ] as const) {
+    assert.throws(() => plan({ template: { resources: { ...NO_RESOURCES, [key]: value } } }), {
+      code: Code.INVALID_ARGUMENT,
+      field: `spec.template.resources.${field}`,
+    });
+  }
+});
+
+test('platform_config is refused by name; what asks for nothing may stay', () => {
+  plan({ template: { platformConfig: { annotations: {}, host_users: true } } });
+  for (const key of ['runtime_class_name', 'annotations', 'host_users', 'resources_raw']) {
+    const value = key === 'annotations' ? { a: 'b' } : key === 'host_users' ? false : 'x';
+    assert.throws(() => plan({ template: { platformConfig: { [key]: value } } }), {
+      code: Code.INVALID_ARGUMENT,
+      field: `spec.template.platform_config.${key}`,
+    });
+  }
+});
+
+test('a GPU by count or by CDI name', () => {
+  const requests = (...args: Parameters<typeof plan>) => host(...args)?.DeviceRequests;
+  assert.deepEqual(requests(), []);
+  assert.deepEqual(requests({ gpu: { count: undefined } }), [{ Count: 1, Capabilities: [['gpu']] }]);
+  assert.deepEqual(requests({ gpu: { count: 4 } }), [{ Count: 4, Capabilities: [['gpu']] }]);
+  const driverConfig = { cdi_devices: ['nvidia.com/gpu=0'] };
+  assert.deepEqual(requests({ gpu: { count: 1 }, template: { driverConfig } }), [
+    { Driver: 'cdi', DeviceIDs: ['nvidia.com/gpu=0'] },
+  ]);
+  assert.throws(() => plan({ gpu: { count: 2 }, template: { driverConfig } }), /2 GPUs were asked for/);
+  assert.throws(() => plan({ template: { driverConfig: { cdi_devices: ['gpu0'] } } }), /is no CDI device/);
+});
+
+test('a read-only root keeps the workspace on a volume of its own and has a /tmp', () => {
+  const { container, workspaceVolume, labels } = plan({
+    template: { driverConfig: { read_only_root: true } },
+  });
+  assert.equal(container.HostConfig?.ReadonlyRootfs, true);
+  const [mount] = container.HostConfig?.Mounts ?? [];
+  assert.deepEqual([mount?.Type, mount?.Source, mount?.Target], ['volume', workspaceVolume, '/sandbox']);
+  assert.deepEqual(mount?.VolumeOptions?.Labels, labels);
+  assert.ok(container.HostConfig?.Tmpfs?.['/tmp']);
+});

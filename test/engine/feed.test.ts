@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createFeed, type FeedItem } from '../../dist/drivers/engine/feed.js';
+
+const look = (containerId: string): FeedItem => ({ type: 'look', containerId, sandboxId: 's' });
+const news = (message: string): FeedItem => ({
+  type: 'platform',
+  sandboxId: 's',
+  event: { timestampMs: 0, source: 'test', type: 'Normal', reason: 'R', message, metadata: {} },
+});
+
+const rest = async (feed: AsyncIterable<FeedItem>): Promise<FeedItem[]> => {
+  const all: FeedItem[] = [];
+  for await (const item of feed) all.push(item);
+  return all;
+};
+
+test('a look that waits already is not queued twice', async () => {
+  const feed = createFeed();
+  for (const id of ['a', 'b', 'a', 'a']) feed.push(look(id));
+  feed.end();
+  assert.deepEqual(await rest(feed), [look('a'), look('b')]);
+});
+
+test('a look that was fetched may come again', async () => {
+  const feed = createFeed();
+  const items = feed[Symbol.asyncIterator]();
+  feed.push(look('a'));
+  assert.deepEqual((await items.next()).value, look('a'));
+  const waiting = items.next();
+  feed.push(look('a'));
+  assert.deepEqual((await waiting).value, look('a'));
+});
+
+test('the oldest news go when nobody fetches them; looks stay', async () => {
+  const feed = createFeed();
+  feed.push(look('a'));
+  for (let i = 0; i < 1_100; i++) feed.push(news(String(i)));
+  feed.end();
+  const all = await rest(feed);
+  assert.equal(all.length, 1_025);
+  assert.deepEqual(all[0], look('a'));
+  assert.deepEqual(all[1], news('76'));
+});
+
+test('what is queued comes before the error that ends it', async () => {
+  const feed = createFeed();
+  feed.push(look('a'));
+  feed.end(new Error('broken'));
+  const items = feed[Symbol.asyncIterator]();
+  assert.deepEqual((await items.next()).value, look('a'));
+  await assert.rejects(items.next(), /broken/);
+});
