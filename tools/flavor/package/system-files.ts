@@ -43,7 +43,7 @@ const dpkg = async (args: readonly string[]): Promise<string | undefined> => {
 const ownerOf = async (path: string): Promise<SystemPackage | undefined> => {
   for (const candidate of [path, realpathSync(path), realpathSync(path).replace(/^\/usr\//, '/')]) {
     const name = (await dpkg(['-S', candidate]))?.split(':')[0];
-    const version = name === undefined ? undefined : await dpkg(['-W', '-f', '${Version}\n', name]);
+    const version = name === undefined ? undefined : await dpkg(['-W', '-f', `\${Version}\n`, name]);
     if (name !== undefined && version !== undefined) {
       return { name, version: version.split('\n')[0] as string, distribution: distribution() };
     }
@@ -75,7 +75,7 @@ export const certificates = async (): Promise<SystemFile> => {
     });
   }
   // The bundle is made by a script at install time, so that no package owns it.
-  const version = await dpkg(['-W', '-f', '${Version}', 'ca-certificates']);
+  const version = await dpkg(['-W', '-f', `\${Version}`, 'ca-certificates']);
   return {
     path: CERTIFICATES_IN_IMAGE,
     bytes: readFileSync(path),
