@@ -187,11 +187,12 @@ test('without progress it gives up with exit code 124; progress gives it more ti
   gateway.behaviour.watchSandbox = async (_, stream) => {
     let tick = 0n;
     const timer = setInterval(() => stream.send(progress({ active_detail: `${tick}` }, ++tick)), 200);
-    setTimeout(() => stream.send(change(ready)), 1600);
+    setTimeout(() => stream.send(change(ready)), 4500);
     await stream.cancelled;
     clearInterval(timer);
   };
-  assert.equal((await gateway.run(['sandbox', 'create'], { env })).code, 0);
+  const patient = { OPENSHELL_PROVISION_TIMEOUT: '3' };
+  assert.equal((await gateway.run(['sandbox', 'create'], { env: patient })).code, 0);
 });
 
 for (const [signal, expected] of [

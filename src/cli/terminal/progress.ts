@@ -59,6 +59,7 @@ export function createProgress({ terminal, env, verbose, first }: ProgressOption
     active: (next, text) => {
       step = next || step;
       detail = text;
+      draw();
     },
     done: (label) => line(paint('green', '✓'), label),
     phase: (word) => {
