@@ -41,12 +41,12 @@ await onBothKinds('podman limits', ({ bed, check, socket }) => {
 
   check(
     'the operator may prefer best effort',
+    { settings: { limits: 'best-effort' } },
     async ({ driver, running, signal }) => {
       const sandbox = await running(limited);
       assert.equal((await run(driver, sandbox, ['echo', 'runs'])).stdout, 'runs\n');
       const { resources } = await driver.capabilities({ signal });
       assert.deepEqual([resources.cpuLimit, resources.memoryLimit], [true, true]);
     },
-    { settings: { limits: 'best-effort' } },
   );
 });

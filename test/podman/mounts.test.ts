@@ -48,6 +48,7 @@ await onBothKinds('podman mounts', ({ bed, check, api }) => {
 
   check(
     'a folder of the host, read-only unless asked otherwise',
+    { settings: { enable_bind_mounts: true } },
     async ({ driver, running }) => {
       const folder = await mkdtemp(join(tmpdir(), 'openshell-bind-'));
       try {
@@ -60,7 +61,6 @@ await onBothKinds('podman mounts', ({ bed, check, api }) => {
         await rm(folder, { recursive: true });
       }
     },
-    { settings: { enable_bind_mounts: true } },
   );
 
   check('a volume that does not exist is named', async ({ driver, signal }) => {

@@ -19,16 +19,12 @@ await onBothKinds('podman network', ({ bed, check, kind }) => {
     assert.equal(stdout, '');
   });
 
-  check(
-    'none means none',
-    async ({ driver, running, gatewayId }) => {
-      const sandbox = await running();
-      const { stdout } = await run(driver, sandbox, ['sh', '-c', 'ls /sys/class/net']);
-      assert.equal(stdout.trim(), 'lo');
-      assert.equal((await bed.objects(gatewayId)).length, 1);
-    },
-    { settings: { network_name: 'none' } },
-  );
+  check('none means none', { settings: { network_name: 'none' } }, async ({ driver, running, gatewayId }) => {
+    const sandbox = await running();
+    const { stdout } = await run(driver, sandbox, ['sh', '-c', 'ls /sys/class/net']);
+    assert.equal(stdout.trim(), 'lo');
+    assert.equal((await bed.objects(gatewayId)).length, 1);
+  });
 
   check('a network of its own goes with the sandbox', async ({ driver, running, signal, gatewayId }) => {
     const sandbox = await running();

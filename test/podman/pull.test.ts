@@ -58,29 +58,22 @@ await onBothKinds('podman pull', ({ check, api }) => {
     }
   });
 
-  check(
-    'always: asked every time',
-    async (desk) => {
-      registry.publish('third');
-      assert.equal(await published(desk), 'third');
-      const asked = registry.asked();
-      assert.equal(await published(desk), 'third');
-      assert.ok(registry.asked() > asked);
-    },
-    { settings: { image_pull_policy: 'always' } },
-  );
+  check('always: asked every time', { settings: { image_pull_policy: 'always' } }, async (desk) => {
+    registry.publish('third');
+    assert.equal(await published(desk), 'third');
+    const asked = registry.asked();
+    assert.equal(await published(desk), 'third');
+    assert.ok(registry.asked() > asked);
+  });
 
-  check(
-    'newer: the newer one wins',
-    async (desk) => {
-      registry.publish('fourth');
-      assert.equal(await published(desk), 'fourth');
-    },
-    { settings: { image_pull_policy: 'newer' } },
-  );
+  check('newer: the newer one wins', { settings: { image_pull_policy: 'newer' } }, async (desk) => {
+    registry.publish('fourth');
+    assert.equal(await published(desk), 'fourth');
+  });
 
   check(
     'never: an image that is not there is refused',
+    { settings: { image_pull_policy: 'never' } },
     async ({ driver, signal }) => {
       await forget();
       const asked = registry.asked();
@@ -90,7 +83,6 @@ await onBothKinds('podman pull', ({ check, api }) => {
       });
       assert.equal(registry.asked(), asked);
     },
-    { settings: { image_pull_policy: 'never' } },
   );
 
   check('an image that no registry has', async ({ driver, signal, gatewayId: _ }) => {

@@ -13,6 +13,7 @@ await onBothKinds('podman workspace', ({ bed, check, kind }) => {
 
   check(
     'a path of the image that is root’s belongs to the user, with its mode',
+    { settings: { workspace_path: '/var' } },
     async ({ driver, running }) => {
       const sandbox = await running({}, nonRoot);
       const { stdout } = await run(driver, sandbox, [
@@ -22,11 +23,11 @@ await onBothKinds('podman workspace', ({ bed, check, kind }) => {
       ]);
       assert.equal(stdout, '/var\n1000 755\nhere\n');
     },
-    { settings: { workspace_path: '/var' } },
   );
 
   check(
     'a volume of its own survives stop and start, and goes with the sandbox',
+    { settings: { workspace_volume: true } },
     async ({ driver, running, signal, gatewayId }) => {
       const sandbox = await running({ template: { driverConfig: { workspace_volume: true } } }, nonRoot);
       await run(driver, sandbox, ['sh', '-c', 'echo kept > file']);
@@ -50,13 +51,13 @@ await onBothKinds('podman workspace', ({ bed, check, kind }) => {
       const names = (await bed.objects(gatewayId)).map(({ name }) => name);
       assert.equal(names.filter((name) => name.endsWith('-workspace')).length, 1);
     },
-    { settings: { workspace_volume: true } },
   );
 
   const mapped: Readonly<Record<string, unknown>> =
     kind === 'rootful' ? { userns: 'private', uidmap: ['0:200000:20000'] } : { userns: 'keep-id' };
   check(
     'a user namespace of the operator’s choice, where the workspace still belongs to the user',
+    { settings: mapped },
     async ({ driver, running }) => {
       const sandbox = await running({}, nonRoot);
       const { stdout } = await run(driver, sandbox, ['sh', '-c', 'cat /proc/self/uid_map; stat -c %u .']);
@@ -65,7 +66,6 @@ await onBothKinds('podman workspace', ({ bed, check, kind }) => {
       if (kind === 'rootful') assert.match(lines.join(), /^\s*0\s+200000\s+20000$/);
       else assert.equal(lines.length, 3, 'the user’s own id stands between the others');
     },
-    { settings: mapped },
   );
 
   check('a command of its own runs in the workspace', async ({ driver, running, signal }) => {
