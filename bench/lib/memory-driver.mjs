@@ -1,6 +1,22 @@
+const FLOOD_PIECES = 2048;
+const FLOOD_PIECE = Buffer.alloc(32 * 1024);
+
+async function* hello() {
+  yield { stream: 'stdout', data: Buffer.from('hello\n') };
+}
+
+/** 64 MiB as an engine's connection brings them. */
+async function* flood() {
+  for (let i = 0; i < FLOOD_PIECES; i++) {
+    yield { stream: 'stdout', data: FLOOD_PIECE };
+    if (i % 2 === 1) await new Promise(setImmediate);
+  }
+}
+
 /**
  * A driver whose engine is this process's memory: what the gateway itself costs, with nothing behind it.
- * An exec answers at once with one line of output and exit code 0.
+ * An exec answers at once with one line of output and exit code 0;
+ * `flood` with 64 MiB.
  */
 export const createMemoryEntry = ({ runningConditions }) => {
   const sandboxes = new Map();
@@ -23,11 +39,9 @@ export const createMemoryEntry = ({ runningConditions }) => {
     name: 'memory',
     access: {
       capabilities: { tty: false, logs: false },
-      async exec() {
+      async exec(_sandbox, { command }) {
         return {
-          output: (async function* () {
-            yield { stream: 'stdout', data: Buffer.from('hello\n') };
-          })(),
+          output: command[0] === 'flood' ? flood() : hello(),
           stdin: undefined,
           async resize() {},
           exitCode: Promise.resolve(0),
