@@ -1,4 +1,5 @@
 import { Agent } from 'node:http';
+import { inspect } from 'node:util';
 import Docker from 'dockerode';
 import { deadline } from '../../compute/deadline.js';
 import type { OpenShellErrorOptions } from '../../compute/errors.js';
@@ -29,8 +30,18 @@ interface EngineCallOptions extends OpenShellErrorOptions {
   readonly timeoutMs?: number;
 }
 
+/**
+ * docker-modem formats the options of every call for a debug line, whether anybody reads it or not. An ordinary agent
+ * goes in with all its sockets, which takes longer than all else that this process does for an exec.
+ */
+class BriefAgent extends Agent {
+  [inspect.custom]() {
+    return 'Agent';
+  }
+}
+
 export const createEngine = (socketPath: string): Engine => {
-  const agent = new Agent({ keepAlive: true, maxFreeSockets: 16 });
+  const agent = new BriefAgent({ keepAlive: true, maxFreeSockets: 16 });
   // `host` empty, or docker-modem takes DOCKER_HOST from the environment before the path given here.
   const docker = new Docker({ socketPath, host: '', agent } as Docker.DockerOptions);
   return {
