@@ -14,7 +14,7 @@ const fallback = (text) => (/^(["[{\d]|true$|false$|sqlite:)/.test(text) ? code(
 
 /** Columns are padded as the formatter pads them. */
 const table = (keys, head, cells) => {
-  const rows = [head, head.map(() => ''), ...keys.map(cells)];
+  const rows = [head, head.map(() => ''), ...keys.map((key) => cells(key).map((cell) => cell.trimEnd()))];
   const widths = head.map((_, column) => Math.max(3, ...rows.map((row) => row[column].length)));
   return rows
     .map((row, i) => row.map((cell, column) => cell.padEnd(widths[column], i === 1 ? '-' : ' ')))
