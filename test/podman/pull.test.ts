@@ -1,28 +1,22 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { after, before } from 'node:test';
 import { Code } from '../../dist/compute/errors.js';
+import { busyboxLayer, type Registry, startRegistry } from '../conformance/registry.js';
 import { aSandbox } from '../conformance/sandboxes.js';
 import type { Desk } from '../conformance/workbench.js';
 import { onBothKinds } from './kinds.js';
-import { REGISTRY, type Registry, startRegistry } from './registry.js';
 
+/** Where test/engines/podman/up lets Podman pull from without TLS. */
+const PORT = 15_055;
+const REGISTRY = `127.0.0.1:${PORT}`;
 const IMAGE = `${REGISTRY}/openshell/pulled:1`;
 /** Runs without any file from the image but busybox itself. */
 const COMMAND = ['/bin/busybox', 'env'];
 
-/** A layer with a static busybox in it. */
-const layer = (): Buffer => {
-  const busybox = execFileSync('sh', ['-c', 'command -v busybox']).toString().trim();
-  return execFileSync('tar', ['-C', '/', '--transform', 's,.*,bin/busybox,', '-cf', '-', busybox.slice(1)], {
-    maxBuffer: 64 * 1024 * 1024,
-  });
-};
-
 await onBothKinds('podman pull', ({ check, api }) => {
   let registry: Registry;
   before(async () => {
-    registry = await startRegistry(layer());
+    registry = await startRegistry(busyboxLayer(), PORT);
   });
   after(async () => {
     await api('DELETE', `/images/${encodeURIComponent(IMAGE)}?force=true`);

@@ -1,10 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import http from 'node:http';
-
-/** Where test/engines/podman/up lets Podman pull from without TLS. */
-export const REGISTRY = '127.0.0.1:15055';
+import type { AddressInfo } from 'node:net';
 
 export interface Registry {
+  /** Host and port. */
+  readonly address: string;
   /** Another content under the same tag. */
   publish(text: string): void;
   /** How often a manifest was asked for by tag. */
@@ -14,8 +15,11 @@ export interface Registry {
 
 const digestOf = (data: Buffer) => `sha256:${createHash('sha256').update(data).digest('hex')}`;
 
-/** A registry that serves one image, `openshell/pulled:1`: `base` (a layer, uncompressed) with a label of its own. */
-export const startRegistry = async (base: Buffer): Promise<Registry> => {
+/**
+ * A registry on loopback that serves one image, `openshell/pulled:1`: `base` (a layer, uncompressed) with a variable
+ * PUBLISHED of its own. Port 0: any.
+ */
+export const startRegistry = async (base: Buffer, port = 0): Promise<Registry> => {
   const blobs = new Map<string, Buffer>();
   let manifest: Buffer = Buffer.alloc(0);
   let asked = 0;
@@ -64,9 +68,10 @@ export const startRegistry = async (base: Buffer): Promise<Registry> => {
   publish('first');
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(Number(REGISTRY.split(':')[1]), '127.0.0.1', resolve);
+    server.listen(port, '127.0.0.1', resolve);
   });
   return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     publish,
     asked: () => asked,
     close: () =>
@@ -75,4 +80,12 @@ export const startRegistry = async (base: Buffer): Promise<Registry> => {
         server.close(() => resolve());
       }),
   };
+};
+
+/** A layer with a static busybox in it, from this machine. */
+export const busyboxLayer = (): Buffer => {
+  const busybox = execFileSync('sh', ['-c', 'command -v busybox']).toString().trim();
+  return execFileSync('tar', ['-C', '/', '--transform', 's,.*,bin/busybox,', '-cf', '-', busybox.slice(1)], {
+    maxBuffer: 64 * 1024 * 1024,
+  });
 };
