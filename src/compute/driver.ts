@@ -158,7 +158,8 @@ export interface SandboxAccess {
   /**
    * Starts a command. Aborting the signal ends the process and its children, and rejects `exitCode`.
    * NOT_FOUND: no such sandbox. FAILED_PRECONDITION: it does not run, or has no /bin/sh to enforce a timeout with.
-   * INVALID_ARGUMENT: the program or the working directory does not exist.
+   * INVALID_ARGUMENT: the program or the working directory does not exist; an engine that finds out only while the
+   * command starts lets `exitCode` reject with it.
    */
   exec(ref: SandboxRef, spec: ExecSpec, options: CallOptions): Promise<ExecSession>;
 
