@@ -41,6 +41,19 @@ export interface StoredSandboxSpec {
   /** As given; empty stays empty. */
   readonly command: readonly string[];
   readonly tty: boolean;
+  readonly restartPolicy: RestartPolicy;
+}
+
+/** When the gateway starts a main process again that ended by itself. */
+export type RestartPolicy = 'never' | 'on-failure' | 'always';
+
+/** The restarts since the user last started the sandbox. */
+export interface Restarts {
+  readonly count: number;
+  /** Waited before the latest one; 0 before the first. */
+  readonly delayMs: number;
+  /** When the process that has ended is started again; 0: not at all. */
+  readonly nextAtMs: number;
 }
 
 /** What the user wants to be so, stored before an engine is asked. */
@@ -73,10 +86,39 @@ export interface SandboxRecord extends ObjectMeta {
   /** The run of the main process that phase and exitCode speak of. */
   readonly instanceId: string;
   readonly conditions: readonly StoredCondition[];
+  readonly restarts: Restarts;
+  /** Of the latest run of the main process; 0 before the first. */
+  readonly startedAtMs: number;
+  /** The template that it was created from, as that was then. */
+  readonly fromTemplate: { readonly name: string; readonly resourceVersion: number } | undefined;
 }
 
 export interface WorkspaceRecord extends ObjectMeta {
   readonly phase: 'active' | 'terminating';
+}
+
+/** A workload under a name, to create sandboxes from. */
+export interface TemplateRecord extends ObjectMeta {
+  readonly workspace: string;
+  readonly image: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Quantities such as `500m`; empty: none. */
+  readonly cpu: string;
+  readonly memory: string;
+  readonly gpu: StoredSandboxSpec['gpu'];
+  readonly driverConfig: JsonObject | undefined;
+}
+
+/** What a request with an id of its own was, and its answer: the same request again gets the same answer. */
+export interface StoredRequest {
+  /** Whose request it was; ids of different users do not meet. */
+  readonly subject: string;
+  readonly requestId: string;
+  /** Of the method and everything that the request says. */
+  readonly fingerprint: string;
+  /** JSON. */
+  readonly answer: string;
+  readonly createdAtMs: number;
 }
 
 /** That a sandbox of ours was deleted: what its engine still shows of it may be removed. */

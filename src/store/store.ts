@@ -1,4 +1,4 @@
-import type { SandboxRecord, Tombstone, WorkspaceRecord } from './model.js';
+import type { SandboxRecord, StoredRequest, TemplateRecord, Tombstone, WorkspaceRecord } from './model.js';
 
 /** `key=value` pairs that must all match. */
 export type LabelSelector = ReadonlyMap<string, string>;
@@ -6,6 +6,15 @@ export type LabelSelector = ReadonlyMap<string, string>;
 export interface Page {
   readonly limit: number;
   readonly offset: number;
+  /** Begins behind this place in the order, whether or not its object is still there. Undefined: at the first. */
+  readonly after?: Position | undefined;
+}
+
+/** A place in the order of lists. */
+export interface Position {
+  readonly createdAtMs: number;
+  readonly name: string;
+  readonly id: string;
 }
 
 export interface SandboxQuery {
@@ -30,8 +39,12 @@ export type SandboxChange = Partial<
     | 'resourceVersion'
     | 'labels'
     | 'annotations'
+    | 'fromTemplate'
   >
 >;
+
+/** What a write leaves behind for a repetition of its request; both reach the disk, or neither. */
+export type Remember<T> = (answer: T) => StoredRequest;
 
 /**
  * Durable state. What a method resolves with has reached the disk. Lists are in order of creation, then name.
@@ -40,17 +53,28 @@ export type SandboxChange = Partial<
  */
 export interface Store {
   /** ALREADY_EXISTS when the id, or the name in its workspace, is taken; NOT_FOUND when the workspace is gone. */
-  insertSandbox(record: Omit<SandboxRecord, 'resourceVersion'>): Promise<SandboxRecord>;
+  insertSandbox(
+    record: Omit<SandboxRecord, 'resourceVersion'>,
+    remember?: Remember<SandboxRecord>,
+  ): Promise<SandboxRecord>;
   getSandbox(id: string): Promise<SandboxRecord | undefined>;
   findSandbox(workspace: string, name: string): Promise<SandboxRecord | undefined>;
   listSandboxes(query: SandboxQuery): Promise<SandboxRecord[]>;
   /** Rows by driver and phase, for the metrics. */
   countSandboxes(): Promise<{ driver: string; phase: string; count: number }[]>;
-  updateSandbox(id: string, expectedVersion: number, change: SandboxChange): Promise<SandboxRecord>;
+  updateSandbox(
+    id: string,
+    expectedVersion: number,
+    change: SandboxChange,
+    remember?: Remember<SandboxRecord>,
+  ): Promise<SandboxRecord>;
   /** Removes the row and leaves a tombstone, in one step. False when there was no row. */
   removeSandbox(id: string, deletedAtMs: number): Promise<boolean>;
 
-  insertWorkspace(record: Omit<WorkspaceRecord, 'resourceVersion'>): Promise<WorkspaceRecord>;
+  insertWorkspace(
+    record: Omit<WorkspaceRecord, 'resourceVersion'>,
+    remember?: Remember<WorkspaceRecord>,
+  ): Promise<WorkspaceRecord>;
   findWorkspace(name: string): Promise<WorkspaceRecord | undefined>;
   listWorkspaces(query: {
     readonly selector?: LabelSelector;
@@ -61,8 +85,24 @@ export interface Store {
     expectedVersion: number,
     change: Partial<Pick<WorkspaceRecord, 'phase' | 'deletionAtMs'>>,
   ): Promise<WorkspaceRecord>;
-  /** FAILED_PRECONDITION, naming up to ten, when sandboxes are in it. False when there was no row. */
-  removeWorkspace(name: string): Promise<boolean>;
+  /** With its templates. FAILED_PRECONDITION, naming up to ten, when sandboxes are in it. False without a row. */
+  removeWorkspace(name: string, remember?: Remember<boolean>): Promise<boolean>;
+
+  /** ALREADY_EXISTS when the name in its workspace is taken; NOT_FOUND when the workspace is gone. */
+  insertTemplate(
+    record: Omit<TemplateRecord, 'resourceVersion'>,
+    remember?: Remember<TemplateRecord>,
+  ): Promise<TemplateRecord>;
+  findTemplate(workspace: string, name: string): Promise<TemplateRecord | undefined>;
+  listTemplates(query: Omit<SandboxQuery, 'driver'>): Promise<TemplateRecord[]>;
+  /** False when there was no row. */
+  removeTemplate(workspace: string, name: string, remember?: Remember<boolean>): Promise<boolean>;
+
+  getRequest(subject: string, requestId: string): Promise<StoredRequest | undefined>;
+  /** In the place of one with the same subject and id. */
+  putRequest(request: StoredRequest): Promise<void>;
+  /** Forgets requests older than that; gives their number. */
+  pruneRequests(createdBeforeMs: number): Promise<number>;
 
   getTombstone(sandboxId: string): Promise<Tombstone | undefined>;
   /** Forgets tombstones older than that; gives their number. */

@@ -1,5 +1,11 @@
-import type { SandboxRecord, Tombstone, WorkspaceRecord } from '../../dist/store/model.js';
-import type { LabelSelector, Page, Store } from '../../dist/store/store.js';
+import type {
+  SandboxRecord,
+  StoredRequest,
+  TemplateRecord,
+  Tombstone,
+  WorkspaceRecord,
+} from '../../dist/store/model.js';
+import type { LabelSelector, Page, Remember, Store } from '../../dist/store/store.js';
 
 const fail = (code: string): never => {
   throw new Error(code);
@@ -11,8 +17,12 @@ const byAge = (a: { createdAtMs: number; name: string; id: string }, b: typeof a
 const matches = (labels: Readonly<Record<string, string>>, selector: LabelSelector | undefined): boolean =>
   [...(selector ?? [])].every(([key, value]) => labels[key] === value);
 
-const cut = <T>(rows: T[], page: Page | undefined): T[] =>
-  page === undefined ? rows : rows.slice(page.offset, page.offset + page.limit);
+const cut = <T extends Parameters<typeof byAge>[0]>(rows: T[], page: Page | undefined): T[] => {
+  if (page === undefined) return rows;
+  const { after, offset, limit } = page;
+  const behind = after === undefined ? rows : rows.filter((row) => byAge(row, after) > 0);
+  return behind.slice(offset, offset + limit);
+};
 
 /** The store as one would explain it: what the real one is compared with. Errors carry the code's name. */
 export const createMemoryStore = (): Store => {
@@ -20,15 +30,23 @@ export const createMemoryStore = (): Store => {
   const workspaces = new Map<string, WorkspaceRecord>();
   const tombstones = new Map<string, Tombstone>();
   const meta = new Map<string, string>();
+  const templates = new Map<string, TemplateRecord>();
+  const requests = new Map<string, StoredRequest>();
+  const putRequest = (request: StoredRequest) =>
+    requests.set(`${request.subject} ${request.requestId}`, request);
+  const and = <T>(remember: Remember<T> | undefined, answer: T): T => {
+    if (remember !== undefined) putRequest(remember(answer));
+    return answer;
+  };
   const inWorkspace = (name: string) => [...sandboxes.values()].filter((row) => row.workspace === name);
   return {
-    async insertSandbox(given) {
+    async insertSandbox(given, remember) {
       if (!workspaces.has(given.workspace)) fail('NOT_FOUND');
       const isTaken = inWorkspace(given.workspace).some((row) => row.name === given.name);
       if (isTaken || sandboxes.has(given.id)) fail('ALREADY_EXISTS');
       const record = { ...given, resourceVersion: 1 };
       sandboxes.set(given.id, record);
-      return record;
+      return and(remember, record);
     },
     getSandbox: async (id) => sandboxes.get(id),
     findSandbox: async (workspace, name) => inWorkspace(workspace).find((row) => row.name === name),
@@ -47,12 +65,12 @@ export const createMemoryStore = (): Store => {
       }
       return [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
     },
-    async updateSandbox(id, expectedVersion, change) {
+    async updateSandbox(id, expectedVersion, change, remember) {
       const current = sandboxes.get(id) ?? fail('NOT_FOUND');
       if (current.resourceVersion !== expectedVersion) fail('ABORTED');
       const changed = { ...current, ...change, resourceVersion: current.resourceVersion + 1 };
       sandboxes.set(id, changed);
-      return changed;
+      return and(remember, changed);
     },
     async removeSandbox(id, deletedAtMs) {
       const row = sandboxes.get(id);
@@ -61,11 +79,11 @@ export const createMemoryStore = (): Store => {
       tombstones.set(id, { sandboxId: id, driver: row.driver, deletedAtMs });
       return true;
     },
-    async insertWorkspace(given) {
+    async insertWorkspace(given, remember) {
       if (workspaces.has(given.name)) fail('ALREADY_EXISTS');
       const record = { ...given, resourceVersion: 1 };
       workspaces.set(given.name, record);
-      return record;
+      return and(remember, record);
     },
     findWorkspace: async (name) => workspaces.get(name),
     listWorkspaces: async (query) =>
@@ -80,9 +98,36 @@ export const createMemoryStore = (): Store => {
       workspaces.set(current.name, changed);
       return changed;
     },
-    async removeWorkspace(name) {
+    async removeWorkspace(name, remember) {
       if (inWorkspace(name).length > 0) fail('FAILED_PRECONDITION');
-      return workspaces.delete(name);
+      for (const [key, row] of templates) if (row.workspace === name) templates.delete(key);
+      return and(remember, workspaces.delete(name));
+    },
+    async insertTemplate(given, remember) {
+      if (!workspaces.has(given.workspace)) fail('NOT_FOUND');
+      const key = `${given.workspace}/${given.name}`;
+      if (templates.has(key)) fail('ALREADY_EXISTS');
+      const record = { ...given, resourceVersion: 1 };
+      templates.set(key, record);
+      return and(remember, record);
+    },
+    findTemplate: async (workspace, name) => templates.get(`${workspace}/${name}`),
+    async listTemplates(query) {
+      const rows = [...templates.values()]
+        .filter((row) => query.workspace === undefined || row.workspace === query.workspace)
+        .filter((row) => matches(row.labels, query.selector));
+      return cut(rows.sort(byAge), query.page);
+    },
+    removeTemplate: async (workspace, name, remember) =>
+      and(remember, templates.delete(`${workspace}/${name}`)),
+    getRequest: async (subject, requestId) => requests.get(`${subject} ${requestId}`),
+    async putRequest(request) {
+      putRequest(request);
+    },
+    async pruneRequests(createdBeforeMs) {
+      const old = [...requests].filter(([, request]) => request.createdAtMs < createdBeforeMs);
+      for (const [key] of old) requests.delete(key);
+      return old.length;
     },
     getTombstone: async (sandboxId) => tombstones.get(sandboxId),
     async pruneTombstones(deletedBeforeMs) {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Store } from '../../dist/store/store.js';
-import { sandbox, workspace } from './records.js';
+import { request, sandbox, template, workspace } from './records.js';
 
 /** One call of a store, as it is printed when a property fails, and as it is made. */
 export interface Call {
@@ -30,14 +30,42 @@ const selector = fc.option(
   { nil: undefined },
 );
 const page = fc.option(
-  fc.record({ limit: fc.integer({ min: 0, max: 4 }), offset: fc.integer({ min: 0, max: 4 }) }),
+  fc.record({
+    limit: fc.integer({ min: 0, max: 4 }),
+    offset: fc.integer({ min: 0, max: 4 }),
+    after: fc.option(fc.record({ createdAtMs: atMs, name, id }), { nil: undefined }),
+  }),
   { nil: undefined },
 );
 
+/** The id under which a write is remembered, if it is. */
+const requestId = fc.option(fc.constantFrom('r', 's'), { nil: undefined });
+const remember = (given: string | undefined) =>
+  given === undefined ? undefined : (answer: unknown) => request(given, { answer: JSON.stringify(answer) });
+
 const insertSandbox = fc
-  .record({ id, name, workspace: space, driver, createdAtMs: atMs, labels, message: fc.string() })
-  .map(({ id, ...more }) =>
-    call('insertSandbox', (store) => store.insertSandbox(sandbox(id, more)), id, more),
+  .record({ id, name, workspace: space, driver, createdAtMs: atMs, labels, message: fc.string(), requestId })
+  .map(({ id, requestId, ...more }) =>
+    call(
+      'insertSandbox',
+      (store) => store.insertSandbox(sandbox(id, more), remember(requestId)),
+      id,
+      more,
+      requestId,
+    ),
+  );
+
+const insertTemplate = fc
+  .record({ id, name, workspace: space, createdAtMs: atMs, labels, requestId })
+  .map(({ id, requestId, ...more }) =>
+    call(
+      'insertTemplate',
+      (store) =>
+        store.insertTemplate(template(`${more.workspace}-${id}-${more.name}`, more), remember(requestId)),
+      id,
+      more,
+      requestId,
+    ),
   );
 
 const updateSandbox = fc
@@ -70,6 +98,25 @@ export const anyCall: fc.Arbitrary<Call> = fc.oneof(
   { arbitrary: updateSandbox, weight: 4 },
   { arbitrary: listSandboxes, weight: 3 },
   { arbitrary: insertWorkspace, weight: 3 },
+  { arbitrary: insertTemplate, weight: 3 },
+  fc
+    .tuple(space, name)
+    .map(([at, name]) => call('findTemplate', (store) => store.findTemplate(at, name), at, name)),
+  fc
+    .record({ workspace: fc.option(space, { nil: undefined }), selector, page })
+    .map((query) => call('listTemplates', (store) => store.listTemplates(query), query)),
+  fc
+    .tuple(space, name, requestId)
+    .map(([at, name, id]) =>
+      call('removeTemplate', (store) => store.removeTemplate(at, name, remember(id)), at, name, id),
+    ),
+  requestId.map((id) => call('getRequest', (store) => store.getRequest('me', id ?? 'r'), id)),
+  fc
+    .tuple(fc.constantFrom('r', 's'), atMs)
+    .map(([id, createdAtMs]) =>
+      call('putRequest', (store) => store.putRequest(request(id, { createdAtMs })), id, createdAtMs),
+    ),
+  atMs.map((at) => call('pruneRequests', (store) => store.pruneRequests(at), at)),
   id.map((id) => call('getSandbox', (store) => store.getSandbox(id), id)),
   fc
     .tuple(space, name)

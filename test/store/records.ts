@@ -2,7 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import type { SandboxRecord, WorkspaceRecord } from '../../dist/store/model.js';
+import type {
+  SandboxRecord,
+  StoredRequest,
+  TemplateRecord,
+  WorkspaceRecord,
+} from '../../dist/store/model.js';
 import { openStore } from '../../dist/store/sqlite/open-store.js';
 import type { Store } from '../../dist/store/store.js';
 
@@ -63,6 +68,7 @@ export const sandbox = (
     gpu: undefined,
     command: ['sleep', '1'],
     tty: false,
+    restartPolicy: 'never',
   },
   intent: 'run',
   phase: 'provisioning',
@@ -72,6 +78,38 @@ export const sandbox = (
   resourceName: '',
   instanceId: '',
   conditions: [],
+  restarts: { count: 0, delayMs: 0, nextAtMs: 0 },
+  startedAtMs: 0,
+  fromTemplate: undefined,
+  ...more,
+});
+
+export const template = (
+  id: string,
+  more: Partial<TemplateRecord> = {},
+): Omit<TemplateRecord, 'resourceVersion'> => ({
+  id: `template-${id}`,
+  name: `name-${id}`,
+  workspace: 'default',
+  labels: {},
+  annotations: {},
+  createdAtMs: 1,
+  deletionAtMs: 0,
+  image: 'busybox:1',
+  environment: { A: 'b' },
+  cpu: '500m',
+  memory: '',
+  gpu: undefined,
+  driverConfig: { docker: { network: 'none' } },
+  ...more,
+});
+
+export const request = (requestId: string, more: Partial<StoredRequest> = {}): StoredRequest => ({
+  subject: 'me',
+  requestId,
+  fingerprint: 'f',
+  answer: '{}',
+  createdAtMs: 1,
   ...more,
 });
 

@@ -2,7 +2,7 @@ import type { LabelSelector } from '../store.js';
 import type { Sql } from './connection.js';
 import type { SqlValue } from './engine.js';
 
-type LabelTable = 'sandbox_label' | 'workspace_label';
+type LabelTable = 'sandbox_label' | 'template_label' | 'workspace_label';
 
 export const insertLabels = (
   sql: Sql,

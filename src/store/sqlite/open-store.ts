@@ -1,9 +1,11 @@
 import { type Logger, silentLogger } from '../../compute/log.js';
-import type { Store } from '../store.js';
-import { connect } from './connection.js';
+import type { Remember, Store } from '../store.js';
+import { connect, type Sql } from './connection.js';
 import { getMeta, getTombstone, pruneTombstones, setMeta } from './gateway-rows.js';
 import { openDatabase } from './open-database.js';
+import { getRequest, pruneRequests, putRequest, remembered } from './requests.js';
 import * as sandboxes from './sandboxes.js';
+import * as templates from './templates.js';
 import * as workspaces from './workspaces.js';
 
 export interface StoreOptions {
@@ -22,22 +24,36 @@ export interface StoreOptions {
 export const openStore = async (options: StoreOptions): Promise<Store> => {
   const log = options.log ?? silentLogger;
   const { read, write, close } = connect(await openDatabase(options.path), options.path);
+  const writeAnd = <T>(remember: Remember<T> | undefined, work: (sql: Sql) => T): Promise<T> =>
+    write((sql) => remembered(sql, work(sql), remember));
   log.debug('store opened', { path: options.path });
   return {
-    insertSandbox: (record) => write((sql) => sandboxes.insertSandbox(sql, record)),
+    insertSandbox: (record, remember) => writeAnd(remember, (sql) => sandboxes.insertSandbox(sql, record)),
     getSandbox: (id) => read((sql) => sandboxes.getSandbox(sql, id)),
     findSandbox: (workspace, name) => read((sql) => sandboxes.findSandbox(sql, workspace, name)),
     listSandboxes: (query) => read((sql) => sandboxes.listSandboxes(sql, query)),
     countSandboxes: () => read(sandboxes.countSandboxes),
-    updateSandbox: (id, version, change) => write((sql) => sandboxes.updateSandbox(sql, id, version, change)),
+    updateSandbox: (id, version, change, remember) =>
+      writeAnd(remember, (sql) => sandboxes.updateSandbox(sql, id, version, change)),
     removeSandbox: (id, deletedAtMs) => write((sql) => sandboxes.removeSandbox(sql, id, deletedAtMs)),
 
-    insertWorkspace: (record) => write((sql) => workspaces.insertWorkspace(sql, record)),
+    insertWorkspace: (record, remember) =>
+      writeAnd(remember, (sql) => workspaces.insertWorkspace(sql, record)),
     findWorkspace: (name) => read((sql) => workspaces.findWorkspace(sql, name)),
     listWorkspaces: (query) => read((sql) => workspaces.listWorkspaces(sql, query)),
     updateWorkspace: (id, version, change) =>
       write((sql) => workspaces.updateWorkspace(sql, id, version, change)),
-    removeWorkspace: (name) => write((sql) => workspaces.removeWorkspace(sql, name)),
+    removeWorkspace: (name, remember) => writeAnd(remember, (sql) => workspaces.removeWorkspace(sql, name)),
+
+    insertTemplate: (record, remember) => writeAnd(remember, (sql) => templates.insertTemplate(sql, record)),
+    findTemplate: (workspace, name) => read((sql) => templates.findTemplate(sql, workspace, name)),
+    listTemplates: (query) => read((sql) => templates.listTemplates(sql, query)),
+    removeTemplate: (workspace, name, remember) =>
+      writeAnd(remember, (sql) => templates.removeTemplate(sql, workspace, name)),
+
+    getRequest: (subject, requestId) => read((sql) => getRequest(sql, subject, requestId)),
+    putRequest: (request) => write((sql) => putRequest(sql, request)),
+    pruneRequests: (createdBeforeMs) => write((sql) => pruneRequests(sql, createdBeforeMs)),
 
     getTombstone: (sandboxId) => read((sql) => getTombstone(sql, sandboxId)),
     pruneTombstones: (deletedBeforeMs) => write((sql) => pruneTombstones(sql, deletedBeforeMs)),

@@ -53,4 +53,40 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX tombstone_age ON tombstone (deleted_at_ms);
   `,
+  `
+  UPDATE sandbox SET payload = json_set(
+    payload,
+    '$.spec.restartPolicy', 'never',
+    '$.restarts', json('{"count":0,"delayMs":0,"nextAtMs":0}'),
+    '$.startedAtMs', 0
+  );
+
+  CREATE TABLE template (
+    id TEXT PRIMARY KEY,
+    workspace TEXT NOT NULL REFERENCES workspace (name) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    resource_version INTEGER NOT NULL,
+    payload TEXT NOT NULL,
+    UNIQUE (workspace, name)
+  ) STRICT;
+  CREATE INDEX template_order ON template (created_at_ms, name, id);
+  CREATE INDEX template_workspace_order ON template (workspace, created_at_ms, name, id);
+  CREATE TABLE template_label (
+    owner TEXT NOT NULL REFERENCES template (id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (owner, key)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE request (
+    subject TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    answer TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (subject, request_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX request_age ON request (created_at_ms);
+  `,
 ];

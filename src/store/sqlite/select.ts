@@ -6,10 +6,21 @@ import type { Clause } from './labels.js';
 /** The rows of `table` that fulfil all clauses, in order of creation, then name; id settles what is left. */
 export const selectInOrder = (
   sql: Sql,
-  table: 'sandbox' | 'workspace',
-  clauses: readonly Clause[],
+  table: 'sandbox' | 'template' | 'workspace',
+  matching: readonly Clause[],
   page: Page | undefined,
 ): SqlRow[] => {
+  const after = page?.after;
+  const clauses =
+    after === undefined
+      ? matching
+      : [
+          ...matching,
+          {
+            sql: '(created_at_ms, name, id) > (?, ?, ?)',
+            values: [after.createdAtMs, after.name, after.id],
+          },
+        ];
   const where = clauses.length === 0 ? '' : `WHERE ${clauses.map((clause) => clause.sql).join(' AND ')}`;
   const limit = page === undefined ? '' : 'LIMIT ? OFFSET ?';
   return sql.all(

@@ -1,0 +1,59 @@
+import { notFound } from '../../compute/errors.js';
+import type { TemplateRecord } from '../model.js';
+import type { SandboxQuery } from '../store.js';
+import { alreadyExists } from './conflict.js';
+import type { Sql } from './connection.js';
+import type { SqlRow } from './engine.js';
+import { type Clause, insertLabels, matchLabels } from './labels.js';
+import { selectInOrder } from './select.js';
+
+/** The fields that are columns; everything else of a record is its payload. */
+type Columns = Pick<TemplateRecord, 'id' | 'workspace' | 'name' | 'createdAtMs' | 'resourceVersion'>;
+
+const payloadOf = (record: TemplateRecord): string => {
+  const { id, workspace, name, createdAtMs, resourceVersion, ...payload } = record;
+  return JSON.stringify(payload satisfies Omit<TemplateRecord, keyof Columns>);
+};
+
+const toRecord = (row: SqlRow): TemplateRecord => {
+  const columns = {
+    id: String(row.id),
+    workspace: String(row.workspace),
+    name: String(row.name),
+    createdAtMs: Number(row.created_at_ms),
+    resourceVersion: Number(row.resource_version),
+  } satisfies Columns;
+  return { ...columns, ...(JSON.parse(String(row.payload)) as Omit<TemplateRecord, keyof Columns>) };
+};
+
+export const findTemplate = (sql: Sql, workspace: string, name: string): TemplateRecord | undefined => {
+  const row = sql.get('SELECT * FROM template WHERE workspace = ? AND name = ?', workspace, name);
+  return row === undefined ? undefined : toRecord(row);
+};
+
+export const insertTemplate = (sql: Sql, given: Omit<TemplateRecord, 'resourceVersion'>): TemplateRecord => {
+  const record: TemplateRecord = { ...given, resourceVersion: 1 };
+  const { id, workspace, name, createdAtMs, resourceVersion } = record;
+  if (sql.get('SELECT 1 FROM workspace WHERE name = ?', workspace) === undefined) {
+    throw notFound(`workspace '${workspace}' not found`);
+  }
+  if (sql.get('SELECT 1 FROM template WHERE workspace = ? AND name = ?', workspace, name) !== undefined) {
+    throw alreadyExists(`sandbox template '${name}'`);
+  }
+  sql.run(
+    `INSERT INTO template (id, workspace, name, created_at_ms, resource_version, payload)
+     VALUES (?, ?, ?, ?, ?, ?)`,
+    ...[id, workspace, name, createdAtMs, resourceVersion, payloadOf(record)],
+  );
+  insertLabels(sql, 'template_label', id, record.labels);
+  return record;
+};
+
+export const listTemplates = (sql: Sql, query: Omit<SandboxQuery, 'driver'>): TemplateRecord[] => {
+  const clauses: Clause[] = matchLabels('template_label', query.selector ?? new Map());
+  if (query.workspace !== undefined) clauses.push({ sql: 'workspace = ?', values: [query.workspace] });
+  return selectInOrder(sql, 'template', clauses, query.page).map(toRecord);
+};
+
+export const removeTemplate = (sql: Sql, workspace: string, name: string): boolean =>
+  sql.run('DELETE FROM template WHERE workspace = ? AND name = ?', workspace, name) > 0;
