@@ -8,6 +8,8 @@ import { createMetricsRegistry } from './metrics.js';
 /** The gateway's metrics, named after OpenShell's where it has the same. */
 export interface GatewayMetrics {
   observeRpc(method: string, code: number, seconds: number): void;
+  /** `either`: nothing in the request tells. */
+  observeGeneration(method: string, generation: string): void;
   observeDriverCall(driver: string, call: string, seconds: number, error: boolean): void;
   observeReconcile(driver: string, outcome: 'success' | 'failure'): void;
   render(): Promise<string>;
@@ -27,6 +29,11 @@ export const createGatewayMetrics = (options: {
     'openshell_server_grpc_requests_total',
     'RPCs answered, by gRPC status code.',
     ['method', 'code'],
+  );
+  const generations = registry.counter(
+    'openshell_server_api_requests_total',
+    'Requests of openshell.v1.OpenShell by the generation of the API that they are in; either: nothing tells.',
+    ['method', 'generation'],
   );
   const rpcSeconds = registry.histogram(
     'openshell_server_grpc_request_duration_seconds',
@@ -75,6 +82,7 @@ export const createGatewayMetrics = (options: {
       rpcs.add([method, String(code)]);
       rpcSeconds.observe([method], seconds);
     },
+    observeGeneration: (method, generation) => generations.add([method, generation]),
     observeDriverCall(driver, call, seconds, error) {
       driverSeconds.observe([driver, call], seconds);
       if (error) driverErrors.add([driver, call]);

@@ -5,8 +5,8 @@ import type { Logger } from '../compute/log.js';
 import type { TelemetrySink } from '../compute/telemetry.js';
 import type { Store } from '../store/store.js';
 import { SERVICE } from '../wire/v00/index.js';
+import { openShellMethods } from './api/generations.js';
 import { healthMethods } from './api/health.js';
-import { v00Methods } from './api/v00/methods.js';
 import { type AuthOptions, createAuthenticator } from './auth.js';
 import { loadCredentials, type TlsFiles } from './credentials.js';
 import { type ConnectExternal, createDrivers } from './drivers/create.js';
@@ -22,8 +22,11 @@ import { createRpcServer } from './rpc/server.js';
 import type { SandboxLog } from './sandbox-log.js';
 import { createExecService } from './services/exec.js';
 import { createLogService } from './services/logs.js';
+import { createPages, pageTokenKey } from './services/pages.js';
+import { createRequestService } from './services/requests.js';
 import { createSandboxService } from './services/sandboxes.js';
 import { createInfoService } from './services/services.js';
+import { createTemplateService } from './services/templates.js';
 import { createWatchService } from './services/watch.js';
 import { createWorkspaceService } from './services/workspaces.js';
 
@@ -122,12 +125,16 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       observeReconcile: metrics.observeReconcile,
     });
     undo.push(() => controller.close(CLOSE_LIFECYCLE_MS));
-    const workspaces = createWorkspaceService({ store, now: Date.now });
+    const pages = createPages(await pageTokenKey(store));
+    const workspaces = createWorkspaceService({ store, pages, now: Date.now });
     await workspaces.ensureDefault();
+    const templates = createTemplateService({ store, workspaces, pages, now: Date.now });
     const sandboxes = createSandboxService({
       store,
       controller,
       workspaces,
+      templates,
+      pages,
       drivers,
       namespace: options.sandboxNamespace,
       defaultImage: options.defaultImage,
@@ -137,14 +144,16 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     const logs = createLogService({ gatewayLog: options.sandboxLog, drivers, log });
     const services = {
       sandboxes,
+      templates,
       workspaces,
       logs,
       exec: createExecService({ sandboxes, drivers }),
       watch: createWatchService({ sandboxes, logs, hub }),
       info: createInfoService({ version, drivers }),
+      requests: createRequestService({ store, now: Date.now }),
     };
     const rpc = createRpcServer({
-      methods: [...v00Methods(services), ...healthMethods([SERVICE])],
+      methods: [...openShellMethods(services, metrics.observeGeneration), ...healthMethods([SERVICE])],
       authenticate: createAuthenticator(options.auth),
       log,
       observeCall: metrics.observeRpc,

@@ -5,7 +5,7 @@ import { Code, failedPrecondition, OpenShellError } from '../../compute/errors.j
 import type { Logger } from '../../compute/log.js';
 import type { ObservedSandbox } from '../../compute/sandbox.js';
 import type { SandboxRecord } from '../../store/model.js';
-import type { Store } from '../../store/store.js';
+import type { Remember, Store } from '../../store/store.js';
 import type { ManagedDriver } from '../drivers/managed.js';
 import { type CallObserver, DRIVER_DEADLINE_MS } from './driver-calls.js';
 import type { Hub } from './hub.js';
@@ -13,7 +13,9 @@ import { createLanes } from './lanes.js';
 import { createLimit } from './limit.js';
 import { createOperations, resourceMissing } from './operations.js';
 import { createRecords } from './records.js';
-import { observe, toDeleting, toStarting, toStopping } from './transition.js';
+import { isRestartPending } from './restart-policy.js';
+import { createRestartTimers } from './restart-timers.js';
+import { observe, toDeleting, toRestarting, toStarting, toStopped, toStopping } from './transition.js';
 
 export interface ControllerOptions {
   readonly store: Store;
@@ -41,12 +43,12 @@ export interface Controller {
   start(): void;
   /** The row must be stored. Resolves when the driver is done with it, well or not. */
   provision(id: string): Promise<void>;
-  /** FAILED_PRECONDITION unless running, stopping or stopped. Resolves with the row once the driver is done. */
+  /** FAILED_PRECONDITION unless running, stopping, stopped or waiting for a restart. Resolves with the row once the driver is done. */
   stop(id: string): Promise<SandboxRecord>;
   /** FAILED_PRECONDITION unless stopped, exited, starting or running. As `stop`. */
   restart(id: string): Promise<SandboxRecord>;
   /** Stores the intent; the removal goes on by itself. */
-  delete(id: string): Promise<SandboxRecord>;
+  delete(id: string, remember?: Remember<SandboxRecord>): Promise<SandboxRecord>;
   strays(): readonly Stray[];
   /** Waits at most `graceMs` for what is under way, then cuts it off: the next start takes it up. */
   close(graceMs: number): Promise<void>;
@@ -63,7 +65,11 @@ export const createController = (options: ControllerOptions): Controller => {
   const { store, drivers, hub, log } = options;
   const now = options.now ?? Date.now;
   const observeCall = options.observeCall ?? (() => {});
-  const records = createRecords({ store, hub, log, now });
+  const restarts = createRestartTimers({
+    now,
+    due: (record) => inBackground(record.id, restartByPolicy(record)),
+  });
+  const records = createRecords({ store, hub, log, now, onChange: restarts.see });
   const operations = createOperations({ records, namespace: options.namespace, log, observeCall, now });
   const lanes = createLanes();
   const limit = createLimit(RESUMED_AT_ONCE);
@@ -143,6 +149,15 @@ export const createController = (options: ControllerOptions): Controller => {
     resume(starting);
   };
 
+  const restartByPolicy = async (seen: SandboxRecord): Promise<void> => {
+    const record = await records.change(seen.id, (current) =>
+      isRestartPending(current) && current.restarts.nextAtMs === seen.restarts.nextAtMs
+        ? [toRestarting(current, now())]
+        : [],
+    );
+    if (record.phase === 'starting') await operate(record.id, start);
+  };
+
   const isIdleAndDown = (record: SandboxRecord, shown: ObservedSandbox): boolean =>
     isIdle(record) &&
     record.intent === 'run' &&
@@ -179,6 +194,7 @@ export const createController = (options: ControllerOptions): Controller => {
   const checkRows = async (driver: ComputeDriver, seen: ReadonlySet<string>): Promise<void> => {
     for (const record of await store.listSandboxes({ driver: driver.name })) {
       if (lanes.busy(record.id)) continue;
+      restarts.see(record);
       if (UNFINISHED[record.phase] !== undefined) {
         resume(record);
       } else if (record.phase !== 'failed' && !seen.has(record.id)) {
@@ -268,6 +284,7 @@ export const createController = (options: ControllerOptions): Controller => {
       const record = await records.change(id, (current) => {
         managed(current);
         if (current.phase === 'stopped' || current.phase === 'stopping') return [];
+        if (isRestartPending(current)) return [toStopping(now()), toStopped(now())];
         if (current.phase !== 'running') throw wrongPhase(current, 'Ready', 'stop');
         return [toStopping(now())];
       });
@@ -285,11 +302,12 @@ export const createController = (options: ControllerOptions): Controller => {
       if (record.phase === 'starting') await operate(id, start);
       return records.change(id, () => []);
     },
-    async delete(id) {
-      const record = await records.change(id, (current) => {
+    async delete(id, remember) {
+      const decide = (current: SandboxRecord) => {
         managed(current);
         return current.intent === 'delete' ? [] : [toDeleting(now())];
-      });
+      };
+      const record = await records.change(id, decide, remember);
       if (record.phase === 'deleting' && !deleting.has(id)) {
         deleting.add(id);
         running.get(id)?.abort();
@@ -303,6 +321,7 @@ export const createController = (options: ControllerOptions): Controller => {
     strays: () => [...strays.values()],
     async close(graceMs) {
       clearInterval(reconcileLoop);
+      restarts.close();
       const grace = new AbortController();
       await Promise.race([lanes.idle(), delay(graceMs, grace.signal).catch(() => {})]);
       grace.abort();

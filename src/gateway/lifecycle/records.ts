@@ -1,7 +1,7 @@
 import { Code, notFound, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import type { SandboxRecord } from '../../store/model.js';
-import type { SandboxChange, Store } from '../../store/store.js';
+import type { Remember, SandboxChange, Store } from '../../store/store.js';
 import type { Hub } from './hub.js';
 
 /** Lost races before a write gives up; every loss means that another write got through. */
@@ -11,9 +11,14 @@ const ATTEMPTS = 8;
 export interface Records {
   /**
    * Asks `decide` for the writes to do, does them in order and publishes each. `decide` sees the stored row and is
-   * asked again when another write came first. NOT_FOUND when there is no row. Gives the row as it is afterwards.
+   * asked again when another write came first. NOT_FOUND when there is no row. Gives the row as it is afterwards,
+   * `remember`ed together with the last write.
    */
-  change(id: string, decide: (record: SandboxRecord) => readonly SandboxChange[]): Promise<SandboxRecord>;
+  change(
+    id: string,
+    decide: (record: SandboxRecord) => readonly SandboxChange[],
+    remember?: Remember<SandboxRecord>,
+  ): Promise<SandboxRecord>;
   /** Removes the row, leaves a tombstone and tells the watchers. */
   remove(id: string): Promise<void>;
 }
@@ -23,6 +28,8 @@ export const createRecords = (options: {
   hub: Hub;
   log: Logger;
   now: () => number;
+  /** Told of every write, after the watchers; must not throw. */
+  onChange: (record: SandboxRecord) => void;
 }): Records => {
   const { store, hub, log, now } = options;
   const tell = (record: SandboxRecord): void => {
@@ -35,17 +42,21 @@ export const createRecords = (options: {
   };
 
   return {
-    async change(id, decide) {
+    async change(id, decide, remember) {
       for (let attempt = 1; ; attempt++) {
         let record = await store.getSandbox(id);
         if (record === undefined) throw notFound('sandbox not found');
         try {
-          for (const change of decide(record)) {
+          const changes = decide(record);
+          for (const [index, change] of changes.entries()) {
             const before = record.phase;
-            record = await store.updateSandbox(id, record.resourceVersion, change);
+            const kept = index === changes.length - 1 ? remember : undefined;
+            record = await store.updateSandbox(id, record.resourceVersion, change, kept);
             if (record.phase !== before) tell(record);
             hub.publish(id, { type: 'record', record });
+            options.onChange(record);
           }
+          if (changes.length === 0 && remember !== undefined) await store.putRequest(remember(record));
           return record;
         } catch (error) {
           if (!(error instanceof OpenShellError) || error.code !== Code.ABORTED || attempt === ATTEMPTS)

@@ -2,6 +2,7 @@ import { type ObservedState, observedState } from '../../compute/conditions.js';
 import type { ObservedSandbox } from '../../compute/sandbox.js';
 import type { SandboxRecord, StoredCondition } from '../../store/model.js';
 import type { SandboxChange } from '../../store/store.js';
+import { afterExit, NO_RESTARTS } from './restart-policy.js';
 
 /** Reasons that the gateway itself gives to a sandbox's Ready condition. */
 export const REASON = {
@@ -28,10 +29,12 @@ export const toRunning = (observed: ObservedSandbox, nowMs: number): SandboxChan
   message: '',
   resourceName: observed.status.resourceName,
   instanceId: observed.status.instanceId,
+  startedAtMs: nowMs,
   conditions: ready('True', 'BackendReady', 'the main process runs', nowMs),
 });
 
 export const toExited = (
+  record: Pick<SandboxRecord, 'restarts' | 'spec' | 'startedAtMs'>,
   exitCode: number,
   message: string,
   observed: ObservedSandbox,
@@ -43,6 +46,7 @@ export const toExited = (
   message,
   resourceName: observed.status.resourceName,
   instanceId: observed.status.instanceId,
+  restarts: afterExit(record, exitCode, nowMs),
   conditions: ready(
     'False',
     REASON.exited,
@@ -77,8 +81,20 @@ export const toStopped = (nowMs: number): SandboxChange => ({
   conditions: ready('False', REASON.stopped, 'the sandbox is stopped', nowMs),
 });
 
+/** As the user asked for it: what happened before no longer counts. */
 export const toStarting = (nowMs: number): SandboxChange => ({
+  ...toBegin(nowMs),
   intent: 'run',
+  restarts: NO_RESTARTS,
+});
+
+/** As the restart policy asks for it. */
+export const toRestarting = ({ restarts }: SandboxRecord, nowMs: number): SandboxChange => ({
+  ...toBegin(nowMs),
+  restarts: { ...restarts, count: restarts.count + 1, nextAtMs: 0 },
+});
+
+const toBegin = (nowMs: number): SandboxChange => ({
   phase: 'starting',
   exitCode: undefined,
   reason: '',
@@ -146,8 +162,14 @@ const observeExit = (
   observed: ObservedSandbox,
   nowMs: number,
 ): SandboxChange[] => {
-  const exited = toExited(state.exitCode, state.message, observed, nowMs);
   const sameRun = record.instanceId === observed.status.instanceId;
+  const exited = toExited(
+    sameRun ? record : { ...record, startedAtMs: nowMs },
+    state.exitCode,
+    state.message,
+    observed,
+    nowMs,
+  );
   if (record.phase === 'running' && sameRun) return [exited];
   // An old run's end says nothing about the start that is under way, nor about an exit already written.
   if (sameRun || record.phase === 'stopped' || record.phase === 'failed') return [];

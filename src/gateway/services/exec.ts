@@ -1,5 +1,6 @@
 import type { ExecChunk, ExecSession, TerminalSize } from '../../compute/driver.js';
 import { failedPrecondition, OpenShellError, unavailable } from '../../compute/errors.js';
+import type { SandboxPhase } from '../../store/model.js';
 import type { ManagedDriver } from '../drivers/managed.js';
 import { checkExec } from './limits.js';
 import { accessOf, type SandboxService } from './sandboxes.js';
@@ -34,6 +35,10 @@ export interface ExecService {
   ): Promise<number>;
 }
 
+/** What a timer can count, 24 days: more is no sooner. */
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
+/** Phases from which a sandbox becomes ready by itself. */
+const SOON_READY: ReadonlySet<SandboxPhase> = new Set(['provisioning', 'starting']);
 const DEFAULT_SIZE: TerminalSize = { cols: 80, rows: 24 };
 
 export const createExecService = (options: {
@@ -45,7 +50,10 @@ export const createExecService = (options: {
     const record = await options.sandboxes.getById(input.sandboxId);
     const access = await accessOf(record, options.drivers);
     if (record.phase !== 'running')
-      throw failedPrecondition('sandbox is not ready', { reason: 'SandboxNotReady' });
+      throw failedPrecondition('sandbox is not ready', {
+        reason: 'SandboxNotReady',
+        ...(SOON_READY.has(record.phase) ? { retryAfterMs: 1_000 } : {}),
+      });
     const ended = new AbortController();
     const session = await access.exec(
       record,
@@ -55,7 +63,7 @@ export const createExecService = (options: {
         environment: input.environment,
         tty: input.tty,
         size: input.tty ? sizeOf(input) : undefined,
-        timeoutMs: input.timeoutMs,
+        timeoutMs: Math.min(input.timeoutMs, LONGEST_TIMEOUT_MS),
         stdin: input.input !== undefined || input.stdin.length > 0,
       },
       { signal: AbortSignal.any([signal, ended.signal]) },

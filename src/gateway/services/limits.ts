@@ -145,10 +145,18 @@ const checkArgv = (
   if (total > most.total) throw bad(field, `is ${total} bytes in all; at most ${most.total} are allowed`);
 };
 
-const checkStruct = (value: JsonObject | undefined, field: string): void => {
+export const checkStruct = (value: JsonObject | undefined, field: string): void => {
   if (value !== undefined && bytes(JSON.stringify(value)) > LIMIT.structBytes) {
     throw bad(field, `is larger than ${LIMIT.structBytes} bytes`);
   }
+};
+
+/** Empty is no image, which is allowed. */
+export const checkImage = (image: string, field: string): void => {
+  if (image.length > LIMIT.templateStringChars) {
+    throw bad(field, `is longer than ${LIMIT.templateStringChars} characters`);
+  }
+  if (/[\s\0]/.test(image)) throw bad(field, 'holds white space, which an image name may not');
 };
 
 export const checkSpec = (spec: StoredSandboxSpec): void => {
@@ -165,16 +173,10 @@ export const checkSpec = (spec: StoredSandboxSpec): void => {
     throw bad('spec.resource_requirements.gpu.count', 'is 0: leave the GPU out, or ask for at least one');
   }
   const { template } = spec;
-  for (const [name, value] of [
-    ['image', template.image],
-    ['runtime_class_name', template.runtimeClassName],
-  ] as const) {
-    if (value.length > LIMIT.templateStringChars) {
-      throw bad(`spec.template.${name}`, `is longer than ${LIMIT.templateStringChars} characters`);
-    }
+  checkImage(template.image, 'spec.template.image');
+  if (template.runtimeClassName.length > LIMIT.templateStringChars) {
+    throw bad('spec.template.runtime_class_name', `is longer than ${LIMIT.templateStringChars} characters`);
   }
-  if (/[\s\0]/.test(template.image))
-    throw bad('spec.template.image', 'holds white space, which an image name may not');
   checkLabels(template.labels, 'spec.template.labels');
   checkAnnotations(template.annotations, 'spec.template.annotations');
   checkEnvironment(template.environment, 'spec.template.environment');

@@ -4,13 +4,16 @@ import { Code, failedPrecondition, invalidArgument, notFound, OpenShellError } f
 import { nearest } from '../../compute/nearest.js';
 import type { TelemetrySink } from '../../compute/telemetry.js';
 import type { SandboxRecord, StoredSandboxSpec } from '../../store/model.js';
-import type { Store } from '../../store/store.js';
+import type { Remember, Store } from '../../store/store.js';
 import type { ManagedDriver } from '../drivers/managed.js';
 import type { Controller } from '../lifecycle/controller.js';
 import { toDriverSandbox } from '../lifecycle/driver-sandbox.js';
+import { NO_RESTARTS } from '../lifecycle/restart-policy.js';
 import { REASON } from '../lifecycle/transition.js';
 import { checkAnnotations, checkLabels, checkName, checkSpec, pageLimit, parseSelector } from './limits.js';
+import type { PageOf, PageRequest, Pages } from './pages.js';
 import { petName } from './pet-name.js';
+import { type TemplateService, withTemplate } from './templates.js';
 import { DEFAULT_WORKSPACE, type WorkspaceService } from './workspaces.js';
 
 /** The annotation by which a create chooses another driver than the default one. */
@@ -24,23 +27,28 @@ export interface CreateSandboxInput {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly spec: StoredSandboxSpec;
+  /** The name of a template in the same workspace, which gives the workload. Empty: none. */
+  readonly template: string;
 }
 
 export interface ListSandboxesInput {
   readonly workspace: string;
   readonly allWorkspaces: boolean;
   readonly labelSelector: string;
-  readonly limit: number;
-  readonly offset: number;
 }
 
 export interface SandboxService {
   /** Validates, stores and answers; the driver goes on in the background. */
-  create(input: CreateSandboxInput, signal: AbortSignal): Promise<SandboxRecord>;
+  create(
+    input: CreateSandboxInput,
+    signal: AbortSignal,
+    remember?: Remember<SandboxRecord>,
+  ): Promise<SandboxRecord>;
   get(workspace: string, name: string): Promise<SandboxRecord>;
   getById(id: string): Promise<SandboxRecord>;
-  list(input: ListSandboxesInput): Promise<SandboxRecord[]>;
-  delete(workspace: string, name: string): Promise<SandboxRecord>;
+  list(input: ListSandboxesInput & { limit: number; offset: number }): Promise<SandboxRecord[]>;
+  page(input: ListSandboxesInput, page: PageRequest): Promise<PageOf<SandboxRecord>>;
+  delete(workspace: string, name: string, remember?: Remember<SandboxRecord>): Promise<SandboxRecord>;
   stop(workspace: string, name: string): Promise<SandboxRecord>;
   start(workspace: string, name: string): Promise<SandboxRecord>;
   /** Why the sandbox's driver is not running here; undefined when it is. */
@@ -51,6 +59,8 @@ export interface SandboxServiceOptions {
   readonly store: Store;
   readonly controller: Controller;
   readonly workspaces: WorkspaceService;
+  readonly templates: TemplateService;
+  readonly pages: Pages;
   /** The default one first. */
   readonly drivers: ReadonlyMap<string, ManagedDriver>;
   readonly namespace: string;
@@ -63,7 +73,7 @@ export interface SandboxServiceOptions {
 const VALIDATE_TIMEOUT_MS = 30_000;
 
 export const createSandboxService = (options: SandboxServiceOptions): SandboxService => {
-  const { store, controller, workspaces, drivers, now, telemetry } = options;
+  const { store, controller, workspaces, templates, drivers, now, telemetry } = options;
 
   const driverFor = (annotations: Readonly<Record<string, string>>): ManagedDriver => {
     const asked = annotations[DRIVER_ANNOTATION];
@@ -97,6 +107,18 @@ export const createSandboxService = (options: SandboxServiceOptions): SandboxSer
     return record;
   };
 
+  const queryOf = async ({ workspace, allWorkspaces, labelSelector }: ListSandboxesInput) => {
+    if (allWorkspaces && workspace !== '') {
+      throw invalidArgument('workspace and all_workspaces exclude each other', { field: 'all_workspaces' });
+    }
+    const selector = parseSelector(labelSelector);
+    const name = allWorkspaces ? undefined : (await workspaces.get(workspace || DEFAULT_WORKSPACE)).name;
+    return {
+      ...(name === undefined ? {} : { workspace: name }),
+      ...(selector === undefined ? {} : { selector }),
+    };
+  };
+
   const counted = async (
     operation: 'delete' | 'stop' | 'start',
     work: () => Promise<SandboxRecord>,
@@ -117,10 +139,12 @@ export const createSandboxService = (options: SandboxServiceOptions): SandboxSer
     checkLabels(input.labels);
     const { [DRIVER_ANNOTATION]: _, ...annotations } = input.annotations;
     checkAnnotations(annotations);
-    checkSpec(input.spec);
     const workspace = await workspaces.resolveActive(input.workspace);
+    const template = input.template === '' ? undefined : await templates.get(workspace, input.template);
+    const spec = template === undefined ? input.spec : withTemplate(input.spec, template);
+    checkSpec(spec);
     const driver = driverFor(input.annotations);
-    const image = await imageFor(input.spec.template.image, driver, signal);
+    const image = await imageFor(spec.template.image, driver, signal);
     const nowMs = now();
     const record: Omit<SandboxRecord, 'resourceVersion'> = {
       id: randomUUID(),
@@ -129,7 +153,7 @@ export const createSandboxService = (options: SandboxServiceOptions): SandboxSer
       driver: driver.name,
       labels: input.labels,
       annotations: input.annotations,
-      spec: { ...input.spec, template: { ...input.spec.template, image } },
+      spec: { ...spec, template: { ...spec.template, image } },
       createdAtMs: nowMs,
       deletionAtMs: 0,
       intent: 'run',
@@ -148,6 +172,9 @@ export const createSandboxService = (options: SandboxServiceOptions): SandboxSer
           transitionAtMs: nowMs,
         },
       ],
+      restarts: NO_RESTARTS,
+      startedAtMs: 0,
+      fromTemplate: template && { name: template.name, resourceVersion: template.resourceVersion },
     };
     const asked = toDriverSandbox(record, options.namespace);
     await (await driver.driver()).validateCreate(asked, { signal: deadline(VALIDATE_TIMEOUT_MS, signal) });
@@ -164,10 +191,10 @@ export const createSandboxService = (options: SandboxServiceOptions): SandboxSer
     });
 
   return {
-    async create(input, signal) {
+    async create(input, signal, remember) {
       let stored: SandboxRecord;
       try {
-        stored = await store.insertSandbox(await prepare(input, signal));
+        stored = await store.insertSandbox(await prepare(input, signal), remember);
       } catch (error) {
         report(input, input.annotations[DRIVER_ANNOTATION] ?? '', 'failure');
         throw error;
@@ -188,20 +215,17 @@ export const createSandboxService = (options: SandboxServiceOptions): SandboxSer
       if (record === undefined) throw notFound('sandbox not found', { reason: 'SandboxNotFound' });
       return record;
     },
-    async list({ workspace, allWorkspaces, labelSelector, limit, offset }) {
-      if (allWorkspaces && workspace !== '') {
-        throw invalidArgument('workspace and all_workspaces exclude each other', { field: 'all_workspaces' });
-      }
-      const selector = parseSelector(labelSelector);
-      const name = allWorkspaces ? undefined : (await workspaces.get(workspace || DEFAULT_WORKSPACE)).name;
-      return store.listSandboxes({
-        page: { limit: pageLimit(limit), offset },
-        ...(name === undefined ? {} : { workspace: name }),
-        ...(selector === undefined ? {} : { selector }),
-      });
+    async list({ limit, offset, ...input }) {
+      return store.listSandboxes({ ...(await queryOf(input)), page: { limit: pageLimit(limit), offset } });
     },
-    delete: (workspace, name) =>
-      counted('delete', async () => controller.delete((await find(workspace, name)).id)),
+    async page(input, page) {
+      const query = await queryOf(input);
+      return options.pages.read({ kind: 'sandboxes', ...query }, page, (at) =>
+        store.listSandboxes({ ...query, page: at }),
+      );
+    },
+    delete: (workspace, name, remember) =>
+      counted('delete', async () => controller.delete((await find(workspace, name)).id, remember)),
     stop: (workspace, name) => counted('stop', async () => controller.stop((await find(workspace, name)).id)),
     start: (workspace, name) =>
       counted('start', async () => controller.restart((await find(workspace, name)).id)),

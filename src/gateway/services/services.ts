@@ -3,7 +3,9 @@ import type { DriverCapabilities } from '../../compute/driver.js';
 import type { ManagedDriver } from '../drivers/managed.js';
 import type { ExecService } from './exec.js';
 import type { LogService } from './logs.js';
+import type { RequestService } from './requests.js';
 import type { SandboxService } from './sandboxes.js';
+import type { TemplateService } from './templates.js';
 import type { WatchService } from './watch.js';
 import type { WorkspaceService } from './workspaces.js';
 
@@ -17,11 +19,13 @@ export interface InfoService {
 /** All that a generation of the public API is mapped onto. */
 export interface Services {
   readonly sandboxes: SandboxService;
+  readonly templates: TemplateService;
   readonly workspaces: WorkspaceService;
   readonly exec: ExecService;
   readonly logs: LogService;
   readonly watch: WatchService;
   readonly info: InfoService;
+  readonly requests: RequestService;
 }
 
 const CAPABILITIES_TIMEOUT_MS = 10_000;

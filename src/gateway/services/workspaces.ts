@@ -1,36 +1,55 @@
 import { randomUUID } from 'node:crypto';
 import { failedPrecondition, notFound } from '../../compute/errors.js';
 import type { WorkspaceRecord } from '../../store/model.js';
-import type { Store } from '../../store/store.js';
+import type { Remember, Store } from '../../store/store.js';
 import { checkLabels, checkName, pageLimit, parseSelector } from './limits.js';
+import type { PageOf, PageRequest, Pages } from './pages.js';
 
 export const DEFAULT_WORKSPACE = 'default';
 
 export interface WorkspaceService {
-  create(input: { name: string; labels: Readonly<Record<string, string>> }): Promise<WorkspaceRecord>;
+  create(
+    input: { name: string; labels: Readonly<Record<string, string>> },
+    remember?: Remember<WorkspaceRecord>,
+  ): Promise<WorkspaceRecord>;
   get(name: string): Promise<WorkspaceRecord>;
   list(input: { limit: number; offset: number; labelSelector: string }): Promise<WorkspaceRecord[]>;
-  /** FAILED_PRECONDITION, naming up to ten, while sandboxes are in it; also for the default workspace. */
-  delete(name: string): Promise<boolean>;
+  page(labelSelector: string, page: PageRequest): Promise<PageOf<WorkspaceRecord>>;
+  /**
+   * NOT_FOUND unless it is there, FAILED_PRECONDITION, naming up to ten, while sandboxes are in it; also for the
+   * default workspace.
+   */
+  delete(name: string, remember?: Remember<boolean>): Promise<boolean>;
   /** The workspace that a request means: empty is the default one. NOT_FOUND, or FAILED_PRECONDITION while it ends. */
   resolveActive(name: string): Promise<string>;
   /** Makes the default workspace when it is not there. */
   ensureDefault(): Promise<void>;
 }
 
-export const createWorkspaceService = (options: { store: Store; now: () => number }): WorkspaceService => {
+export const createWorkspaceService = (options: {
+  store: Store;
+  pages: Pages;
+  now: () => number;
+}): WorkspaceService => {
   const { store, now } = options;
 
-  const insert = (name: string, labels: Readonly<Record<string, string>>) =>
-    store.insertWorkspace({
-      id: randomUUID(),
-      name,
-      labels,
-      annotations: {},
-      createdAtMs: now(),
-      deletionAtMs: 0,
-      phase: 'active',
-    });
+  const insert = (
+    name: string,
+    labels: Readonly<Record<string, string>>,
+    remember?: Remember<WorkspaceRecord>,
+  ) =>
+    store.insertWorkspace(
+      {
+        id: randomUUID(),
+        name,
+        labels,
+        annotations: {},
+        createdAtMs: now(),
+        deletionAtMs: 0,
+        phase: 'active',
+      },
+      remember,
+    );
 
   const get = async (name: string): Promise<WorkspaceRecord> => {
     const found = await store.findWorkspace(name);
@@ -39,10 +58,10 @@ export const createWorkspaceService = (options: { store: Store; now: () => numbe
   };
 
   return {
-    async create({ name, labels }) {
+    async create({ name, labels }, remember) {
       checkName(name);
       checkLabels(labels);
-      return insert(name, labels);
+      return insert(name, labels, remember);
     },
     async get(name) {
       if (name === '') checkName(name);
@@ -55,11 +74,17 @@ export const createWorkspaceService = (options: { store: Store; now: () => numbe
         ...(selector === undefined ? {} : { selector }),
       });
     },
-    async delete(name) {
+    page(labelSelector, page) {
+      const selector = parseSelector(labelSelector);
+      return options.pages.read({ kind: 'workspaces', selector }, page, (at) =>
+        store.listWorkspaces({ page: at, ...(selector === undefined ? {} : { selector }) }),
+      );
+    },
+    async delete(name, remember) {
       if (name === '') checkName(name);
       if (name === DEFAULT_WORKSPACE) throw failedPrecondition("the workspace 'default' cannot be deleted");
       await get(name);
-      return store.removeWorkspace(name);
+      return store.removeWorkspace(name, remember);
     },
     async resolveActive(name) {
       const workspace = await get(name || DEFAULT_WORKSPACE);

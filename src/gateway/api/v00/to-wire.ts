@@ -1,16 +1,17 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { PlatformEvent } from '../../../compute/driver.js';
-import type { ObjectMeta, SandboxRecord, StoredSandboxSpec, WorkspaceRecord } from '../../../store/model.js';
+import type { ObjectMeta, SandboxRecord, WorkspaceRecord } from '../../../store/model.js';
 import {
   type PlatformEventSchema,
   type SandboxLogLineSchema,
   SandboxPhase,
   type SandboxSchema,
-  type SandboxSpecSchema,
   WorkspacePhase,
   type WorkspaceSchema,
 } from '../../../wire/v00/index.js';
+import { isRestartPending } from '../../lifecycle/restart-policy.js';
 import type { SandboxLogLine } from '../../sandbox-log.js';
+import { toWireSpec } from '../stored-spec.js';
 
 const PHASE: Record<SandboxRecord['phase'], SandboxPhase> = {
   provisioning: SandboxPhase.PROVISIONING,
@@ -23,17 +24,20 @@ const PHASE: Record<SandboxRecord['phase'], SandboxPhase> = {
   deleting: SandboxPhase.DELETING,
 };
 
+const phaseOf = (record: SandboxRecord): SandboxPhase =>
+  isRestartPending(record) ? SandboxPhase.STARTING : PHASE[record.phase];
+
 /** `orphaned`: why nothing is known of the sandbox now, if so. */
 export const toSandbox = (
   record: SandboxRecord,
   orphaned: string | undefined,
 ): MessageInitShape<typeof SandboxSchema> => ({
   metadata: toMeta(record, record.workspace),
-  spec: toSpec(record.spec),
+  spec: toWireSpec(record.spec),
   status: {
     sandboxName: record.resourceName,
     agentPod: record.resourceName,
-    phase: orphaned === undefined ? PHASE[record.phase] : SandboxPhase.UNKNOWN,
+    phase: orphaned === undefined ? phaseOf(record) : SandboxPhase.UNKNOWN,
     mainProcessInstanceId: record.instanceId,
     ...(record.exitCode === undefined ? {} : { exitCode: record.exitCode }),
     conditions:
@@ -56,29 +60,6 @@ const toMeta = (meta: ObjectMeta, workspace: string) => ({
   workspace,
   deletionTimestampMs: BigInt(meta.deletionAtMs),
 });
-
-const toSpec = (spec: StoredSandboxSpec): MessageInitShape<typeof SandboxSpecSchema> => {
-  const { template } = spec;
-  return {
-    logLevel: spec.logLevel,
-    environment: { ...spec.environment },
-    template: {
-      image: template.image,
-      runtimeClassName: template.runtimeClassName,
-      labels: { ...template.labels },
-      annotations: { ...template.annotations },
-      environment: { ...template.environment },
-      ...(template.resources === undefined ? {} : { resources: template.resources }),
-      ...(template.userNamespaces === undefined ? {} : { userNamespaces: template.userNamespaces }),
-      ...(template.driverConfig === undefined ? {} : { driverConfig: template.driverConfig }),
-    },
-    ...(spec.gpu === undefined
-      ? {}
-      : { resourceRequirements: { gpu: spec.gpu.count === undefined ? {} : { count: spec.gpu.count } } }),
-    command: [...spec.command],
-    tty: spec.tty,
-  };
-};
 
 export const toWorkspace = (record: WorkspaceRecord): MessageInitShape<typeof WorkspaceSchema> => ({
   metadata: toMeta(record, ''),

@@ -1,0 +1,50 @@
+import { failedPrecondition, invalidArgument } from '../../compute/errors.js';
+import { encodeExecOutput, methods } from '../../wire/v00/index.js';
+import type { Send } from '../rpc/call.js';
+import type { ExecInput, ExecInputFrame, ExecService } from '../services/exec.js';
+
+/** A message of an interactive exec, whose start is the generation's own. */
+interface InputMessage<Start> {
+  readonly payload:
+    | { readonly case: 'start'; readonly value: Start }
+    | { readonly case: 'stdin'; readonly value: Uint8Array }
+    | { readonly case: 'resize'; readonly value: { readonly cols: number; readonly rows: number } }
+    | { readonly case: undefined };
+}
+
+/** Runs a command and sends its output and exit; ExecSandboxEvent is the same in both generations. */
+export const runExec = async (
+  exec: ExecService,
+  input: ExecInput,
+  send: Send,
+  signal: AbortSignal,
+): Promise<void> => {
+  const exitCode = await exec.run(input, ({ stream, data }) => send(encodeExecOutput(stream, data)), signal);
+  await send(methods.execSandbox.encodeResponse({ payload: { case: 'exit', value: { exitCode } } }));
+};
+
+/** The start of an interactive exec and what follows it. INVALID_ARGUMENT when it begins with anything else. */
+export const readInput = async <Start>(
+  requests: AsyncGenerator<InputMessage<Start>>,
+): Promise<{ start: Start; input: AsyncIterable<ExecInputFrame> }> => {
+  const first = await requests.next();
+  if (first.done === true || first.value.payload.case !== 'start') {
+    throw invalidArgument('the first message must be start', { field: 'start' });
+  }
+  return { start: first.value.payload.value, input: frames(requests) };
+};
+
+async function* frames(requests: AsyncGenerator<InputMessage<unknown>>): AsyncGenerator<ExecInputFrame> {
+  for await (const { payload } of requests) {
+    switch (payload.case) {
+      case 'stdin':
+        yield { type: 'stdin', data: payload.value };
+        break;
+      case 'resize':
+        yield { type: 'resize', size: { cols: payload.value.cols, rows: payload.value.rows } };
+        break;
+      case 'start':
+        throw failedPrecondition('the command was started already');
+    }
+  }
+}

@@ -1,0 +1,75 @@
+import { create } from '@bufbuild/protobuf';
+import { GENERATIONS } from '../../../wire/generation.js';
+import {
+  DeleteWorkspaceResponseSchema,
+  DeletionOutcome,
+  ServiceStatus,
+  methods as wire,
+} from '../../../wire/v01/index.js';
+import type { Method } from '../../rpc/call.js';
+import type { Services } from '../../services/services.js';
+import { unary } from '../method.js';
+import { identityOf } from '../request-identity.js';
+import { deletion } from './deletion.js';
+import { toWorkspace, varintField } from './workspace.js';
+
+/** As semantic versioning's build metadata: which generations a gateway of this version serves. */
+const SERVED = GENERATIONS.map((generation) => `api-${generation}`).join('.');
+/** The number of DeleteWorkspaceResponse that only generation 0.0 has. */
+const DELETED = 1;
+
+/**
+ * Methods whose requests are read alike in both generations, and whose answers carry the fields of both. They are
+ * written with the messages of 0.1, which has everything that 0.0 reads here, or has it added by number.
+ */
+export const sharedMethods = ({ workspaces, info, requests }: Services): Method[] => [
+  {
+    ...unary(wire.health, () => ({ status: ServiceStatus.HEALTHY, version: info.version })),
+    open: true,
+  },
+  unary(wire.getCurrentUser, (_, { user }) => ({
+    subject: user.subject,
+    displayName: user.displayName,
+    roles: [...user.roles],
+    identityProvider: user.identityProvider,
+  })),
+  unary(wire.getGatewayInfo, async (_, { signal }) => ({
+    status: ServiceStatus.HEALTHY,
+    gatewayVersion: `${info.version}+${SERVED}`,
+    computeDrivers: (await info.readyDrivers(signal)).map(({ name, capabilities }) => ({
+      name,
+      capabilities: {
+        driverName: capabilities.driverName,
+        driverVersion: capabilities.driverVersion,
+        resourceCapabilities: {
+          cpu: { limitSupported: capabilities.resources.cpuLimit },
+          memory: { limitSupported: capabilities.resources.memoryLimit },
+          gpu: {
+            defaultSelectionSupported: capabilities.resources.gpuDefault,
+            countSelectionSupported: capabilities.resources.gpuCount,
+          },
+        },
+      },
+    })),
+  })),
+  unary(wire.getGatewayConfig, () => ({})),
+  unary(wire.createWorkspace, async (request, context) => ({
+    workspace: toWorkspace(
+      await requests.once(identityOf(wire.createWorkspace, request, context), (remember) =>
+        workspaces.create({ name: request.name, labels: { ...request.labels } }, remember),
+      ),
+    ),
+  })),
+  unary(wire.getWorkspace, async ({ name }) => ({ workspace: toWorkspace(await workspaces.get(name)) })),
+  unary(wire.deleteWorkspace, async (request, context) => {
+    const deleted = await requests.once<boolean>(
+      identityOf(wire.deleteWorkspace, request, context),
+      (remember) => deletion(request.allowMissing, false, () => workspaces.delete(request.name, remember)),
+    );
+    const response = create(DeleteWorkspaceResponseSchema, {
+      outcome: deleted ? DeletionOutcome.COMPLETED : DeletionOutcome.ALREADY_ABSENT,
+    });
+    response.$unknown = [varintField(DELETED, deleted ? 1 : 0)];
+    return response;
+  }),
+];

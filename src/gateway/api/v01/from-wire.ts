@@ -1,0 +1,139 @@
+import { type Duration, durationMs, type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
+import { invalidArgument } from '../../../compute/errors.js';
+import type { JsonObject } from '../../../compute/sandbox.js';
+import type { RestartPolicy } from '../../../store/model.js';
+import {
+  type CreateSandboxRequest,
+  type CreateSandboxTemplateRequest,
+  type ExecSandboxRequest,
+  SandboxRestartPolicy,
+  type WorkspaceSelector,
+} from '../../../wire/v01/index.js';
+import type { ExecInput } from '../../services/exec.js';
+import type { CreateSandboxInput } from '../../services/sandboxes.js';
+import type { CreateTemplateInput } from '../../services/templates.js';
+import { refused, toStoredSpec } from '../stored-spec.js';
+
+const SCOPE = 'workspace_scope';
+
+/** The workspaces that a list is asked for. INVALID_ARGUMENT when nothing is selected. */
+export const toScope = (
+  scope: WorkspaceSelector | undefined,
+): { workspace: string; allWorkspaces: boolean } => {
+  const selection = scope?.selection;
+  if (selection?.case === 'allWorkspaces') return { workspace: '', allWorkspaces: true };
+  if (selection?.case === 'workspace' && selection.value !== '') {
+    return { workspace: selection.value, allWorkspaces: false };
+  }
+  throw invalidArgument(`${SCOPE} selects nothing`, { field: SCOPE, hint: 'name a workspace' });
+};
+
+/** The one workspace that a request is about. */
+export const toWorkspaceName = (scope: WorkspaceSelector | undefined): string => {
+  const { workspace, allWorkspaces } = toScope(scope);
+  if (!allWorkspaces) return workspace;
+  throw invalidArgument(`${SCOPE} selects all workspaces, and this request is about one`, {
+    field: `${SCOPE}.all_workspaces`,
+    hint: 'name a workspace',
+  });
+};
+
+export const toCreateInput = (request: CreateSandboxRequest): CreateSandboxInput => {
+  if (request.awaitMainProcessAttachment) {
+    throw refused('await_main_process_attachment', 'a main process cannot be attached to', 'leave it out');
+  }
+  if (request.serviceExposures.length > 0) {
+    throw refused('service_exposures', 'it forwards no ports', 'leave them out');
+  }
+  if (request.spec !== undefined && request.spec.providerAttachmentEpoch !== '') {
+    throw refused('spec.provider_attachment_epoch', 'it serves no providers', 'leave it out');
+  }
+  return {
+    name: request.name,
+    workspace: toWorkspaceName(request.workspaceScope),
+    labels: { ...request.labels },
+    annotations: { ...request.annotations },
+    spec: toStoredSpec(request.spec, toRestartPolicy(request.spec?.restartPolicy)),
+    template: request.workloadTemplate,
+  };
+};
+
+const toRestartPolicy = (policy: SandboxRestartPolicy | undefined): RestartPolicy => {
+  switch (policy) {
+    case undefined:
+    case SandboxRestartPolicy.UNSPECIFIED:
+    case SandboxRestartPolicy.NEVER:
+      return 'never';
+    case SandboxRestartPolicy.ON_FAILURE:
+      return 'on-failure';
+    case SandboxRestartPolicy.ALWAYS:
+      return 'always';
+    default:
+      throw invalidArgument(`spec.restart_policy ${policy} is unknown`, {
+        field: 'spec.restart_policy',
+        hint: 'take never, on failure or always',
+      });
+  }
+};
+
+/** An exec in the sandbox of that id; it runs without a login shell whether or not the request asks for that. */
+export const toExecInput = (
+  request: ExecSandboxRequest,
+  sandboxId: string,
+  input: ExecInput['input'],
+): ExecInput => {
+  if (request.requestId !== '') {
+    throw refused('request_id', 'the output of a command is not kept', 'leave it out');
+  }
+  return {
+    sandboxId,
+    command: request.command,
+    workdir: request.workdir,
+    environment: { ...request.environment },
+    timeoutMs: toTimeoutMs(request.executionTimeout),
+    tty: request.tty,
+    cols: request.cols,
+    rows: request.rows,
+    stdin: request.stdin,
+    input,
+  };
+};
+
+const toTimeoutMs = (timeout: Duration | undefined): number => {
+  if (timeout === undefined) return 0;
+  const ms = Math.ceil(durationMs(timeout));
+  if (ms >= 0) return ms;
+  throw invalidArgument('execution_timeout is negative', { field: 'execution_timeout' });
+};
+
+/** 0: since ever. */
+export const toSinceMs = (time: Timestamp | undefined): number =>
+  time === undefined ? 0 : Math.floor(timestampMs(time));
+
+export const toTemplateInput = ({
+  template,
+  workspaceScope,
+}: CreateSandboxTemplateRequest): CreateTemplateInput => {
+  const spec = template?.spec;
+  const workload = spec?.workload;
+  if (template === undefined || workload === undefined) {
+    const field = template === undefined ? 'template' : 'template.spec.workload';
+    throw invalidArgument(`${field} is required`, { field });
+  }
+  if (spec?.desiredServiceLevel !== undefined) {
+    throw refused('template.spec.desired_service_level', 'it keeps no sandboxes in stock', 'leave it out');
+  }
+  const gpu = workload.resources?.gpu;
+  return {
+    name: template.metadata?.name ?? '',
+    workspace: toWorkspaceName(workspaceScope),
+    labels: { ...template.metadata?.labels },
+    annotations: { ...template.metadata?.annotations },
+    image: workload.image,
+    environment: { ...workload.environment },
+    cpu: workload.resources?.cpu ?? '',
+    memory: workload.resources?.memory ?? '',
+    gpu: gpu === undefined ? undefined : { count: gpu.count },
+    driverConfig: spec?.driverConfig as JsonObject | undefined,
+  };
+};

@@ -1,0 +1,64 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { SandboxRecord } from '../../../store/model.js';
+import {
+  type SandboxSchema,
+  type SandboxStreamEventSchema,
+  type WorkspaceSelector,
+  methods as wire,
+} from '../../../wire/v01/index.js';
+import type { Method } from '../../rpc/call.js';
+import type { Services } from '../../services/services.js';
+import type { WatchItem } from '../../services/watch.js';
+import { serverStream } from '../method.js';
+import { refused } from '../stored-spec.js';
+import { toSinceMs } from './from-wire.js';
+import { toLogLine, toPlatformEvent } from './to-wire.js';
+
+type Payload = NonNullable<MessageInitShape<typeof SandboxStreamEventSchema>['payload']>;
+
+/** WatchSandbox; `find` looks a sandbox up, `sandbox` writes it. */
+export const watchMethod = (
+  { watch }: Services,
+  find: (where: { workspaceScope?: WorkspaceSelector | undefined; name: string }) => Promise<SandboxRecord>,
+  sandbox: (record: SandboxRecord) => MessageInitShape<typeof SandboxSchema>,
+): Method => {
+  const payloadOf = (item: WatchItem): Payload => {
+    switch (item.type) {
+      case 'sandbox':
+        return { case: 'sandbox', value: sandbox(item.record) };
+      case 'log':
+        return { case: 'log', value: toLogLine(item.line) };
+      case 'event':
+        return { case: 'event', value: toPlatformEvent(item.event) };
+    }
+  };
+
+  return serverStream(wire.watchSandbox, async (request, { signal }, send) => {
+    if (request.resumeAfterCursor !== '') {
+      throw refused(
+        'resume_after_cursor',
+        'its events carry no cursors',
+        'watch without it: a stream begins with what is so now',
+      );
+    }
+    const { id } = await find({ ...request, name: request.sandbox });
+    await watch.watch(
+      {
+        sandboxId: id,
+        followStatus: request.followStatus,
+        followLogs: request.followLogs,
+        followEvents: request.followEvents,
+        logTail: request.logTailLines,
+        eventTail: request.eventTail,
+        stopOnTerminal: request.stopOnTerminal,
+        logs: {
+          sinceMs: toSinceMs(request.sinceTime),
+          sources: request.logSources,
+          minLevel: request.logMinLevel,
+        },
+      },
+      (item) => send(wire.watchSandbox.encodeResponse({ payload: payloadOf(item) })),
+      signal,
+    );
+  });
+};

@@ -1,0 +1,42 @@
+import type { SandboxRecord } from '../../store/model.js';
+import { isRestartPending } from './restart-policy.js';
+
+/** One timer for each sandbox whose restart is pending. */
+export interface RestartTimers {
+  /** Takes the row as it is now: sets its timer, or takes it away. */
+  see(record: SandboxRecord): void;
+  close(): void;
+}
+
+/** `due` is called once the time of a row's next restart has come; it must not throw. */
+export const createRestartTimers = (options: {
+  now: () => number;
+  due: (record: SandboxRecord) => void;
+}): RestartTimers => {
+  const timers = new Map<string, { readonly atMs: number; readonly timer: NodeJS.Timeout }>();
+
+  const clear = (id: string): void => {
+    clearTimeout(timers.get(id)?.timer);
+    timers.delete(id);
+  };
+
+  return {
+    see(record) {
+      const { id } = record;
+      if (!isRestartPending(record)) return clear(id);
+      const atMs = record.restarts.nextAtMs;
+      if (timers.get(id)?.atMs === atMs) return;
+      clear(id);
+      const fire = () => {
+        timers.delete(id);
+        options.due(record);
+      };
+      const timer = setTimeout(fire, Math.max(0, atMs - options.now()));
+      timer.unref();
+      timers.set(id, { atMs, timer });
+    },
+    close() {
+      for (const id of [...timers.keys()]) clear(id);
+    },
+  };
+};

@@ -1,0 +1,98 @@
+import { invalidArgument } from '../../compute/errors.js';
+import type { StoredRequest } from '../../store/model.js';
+import type { Remember, Store } from '../../store/store.js';
+
+/** A request as it can be known again. */
+export interface RequestIdentity {
+  /** Whose it is. */
+  readonly subject: string;
+  /** As the client gave it; empty: the request is not to be known again. */
+  readonly requestId: string;
+  /** Of the method and everything that the request says. */
+  readonly fingerprint: () => string;
+}
+
+/** Requests that may be repeated, also after a restart of the gateway: their first answer is kept for 24 hours. */
+export interface RequestService {
+  /**
+   * Gives the first answer again, or does `work`, which hands `remember` to the write that makes the answer, so that
+   * both are stored or neither; an answer that no such write made is stored after `work`. Errors are not kept.
+   * Answers must be JSON. INVALID_ARGUMENT when the id was another request's.
+   */
+  once<T>(request: RequestIdentity, work: (remember: Remember<T> | undefined) => Promise<T>): Promise<T>;
+}
+
+const KEPT_MS = 24 * 60 * 60_000;
+const PRUNE_EVERY_MS = 60 * 60_000;
+const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
+
+export const createRequestService = (options: { store: Store; now: () => number }): RequestService => {
+  const { store, now } = options;
+  const underWay = new Map<string, { readonly fingerprint: string; readonly answer: Promise<unknown> }>();
+  let prunedAtMs = 0;
+
+  const prune = async (): Promise<void> => {
+    if (now() - prunedAtMs < PRUNE_EVERY_MS) return;
+    prunedAtMs = now();
+    await store.pruneRequests(now() - KEPT_MS);
+  };
+
+  const stored = async (subject: string, requestId: string): Promise<StoredRequest | undefined> => {
+    const found = await store.getRequest(subject, requestId);
+    return found !== undefined && found.createdAtMs > now() - KEPT_MS ? found : undefined;
+  };
+
+  const run = async <T>(
+    key: Pick<StoredRequest, 'subject' | 'requestId' | 'fingerprint'>,
+    work: (remember: Remember<T>) => Promise<T>,
+  ): Promise<T> => {
+    const found = await stored(key.subject, key.requestId);
+    if (found !== undefined) {
+      assertSame(key.requestId, found.fingerprint, key.fingerprint);
+      return JSON.parse(found.answer) as T;
+    }
+    await prune();
+    let isKept = false;
+    const toStore = (answer: T) => ({ ...key, answer: JSON.stringify(answer), createdAtMs: now() });
+    const answer = await work((made) => {
+      isKept = true;
+      return toStore(made);
+    });
+    if (!isKept) await store.putRequest(toStore(answer));
+    return answer;
+  };
+
+  return {
+    async once({ subject, requestId, fingerprint: print }, work) {
+      if (requestId === '') return work(undefined);
+      if (!REQUEST_ID.test(requestId)) {
+        throw invalidArgument('request_id is no text of 1 to 128 visible ASCII characters', {
+          field: 'request_id',
+        });
+      }
+      const fingerprint = print();
+      const key = `${subject}\0${requestId}`;
+      const same = underWay.get(key);
+      if (same !== undefined) {
+        assertSame(requestId, same.fingerprint, fingerprint);
+        return (await same.answer) as Awaited<ReturnType<typeof work>>;
+      }
+      const answer = run({ subject, requestId, fingerprint }, work);
+      underWay.set(key, { fingerprint, answer });
+      try {
+        return await answer;
+      } finally {
+        underWay.delete(key);
+      }
+    },
+  };
+};
+
+const assertSame = (requestId: string, first: string, now: string): void => {
+  if (first === now) return;
+  throw invalidArgument(`request_id '${requestId}' was used for another request`, {
+    field: 'request_id',
+    reason: 'RequestIdReused',
+    hint: 'take a new id for a new request',
+  });
+};

@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto';
+import { invalidArgument, notFound, type OpenShellError } from '../../compute/errors.js';
+import { parseCpuNanos, parseMemoryBytes } from '../../compute/quantity.js';
+import type { StoredSandboxSpec, TemplateRecord } from '../../store/model.js';
+import type { Remember, Store } from '../../store/store.js';
+import {
+  checkAnnotations,
+  checkEnvironment,
+  checkImage,
+  checkLabels,
+  checkName,
+  checkStruct,
+  parseSelector,
+} from './limits.js';
+import type { PageOf, PageRequest, Pages } from './pages.js';
+import type { WorkspaceService } from './workspaces.js';
+
+export type CreateTemplateInput = Omit<
+  TemplateRecord,
+  'id' | 'createdAtMs' | 'deletionAtMs' | 'resourceVersion'
+>;
+
+export interface TemplateService {
+  create(input: CreateTemplateInput, remember?: Remember<TemplateRecord>): Promise<TemplateRecord>;
+  get(workspace: string, name: string): Promise<TemplateRecord>;
+  /** `workspace` undefined: of all. */
+  list(
+    workspace: string | undefined,
+    labelSelector: string,
+    page: PageRequest,
+  ): Promise<PageOf<TemplateRecord>>;
+  /** False when there was none. */
+  delete(workspace: string, name: string, remember?: Remember<boolean>): Promise<boolean>;
+}
+
+export const templateNotFound = (workspace: string, name: string): OpenShellError =>
+  notFound(`sandbox template '${name}' not found in workspace '${workspace}'`, {
+    reason: 'TemplateNotFound',
+  });
+
+const WORKLOAD = 'template.spec.workload';
+
+export const createTemplateService = (options: {
+  store: Store;
+  workspaces: WorkspaceService;
+  pages: Pages;
+  now: () => number;
+}): TemplateService => {
+  const { store, workspaces, pages, now } = options;
+  return {
+    async create(input, remember) {
+      check(input);
+      const workspace = await workspaces.resolveActive(input.workspace);
+      const meta = { id: randomUUID(), createdAtMs: now(), deletionAtMs: 0 };
+      return store.insertTemplate({ ...input, ...meta, workspace }, remember);
+    },
+    async get(workspace, name) {
+      if (name === '') checkName(name);
+      const found = await store.findTemplate(workspace, name);
+      if (found !== undefined) return found;
+      throw templateNotFound(workspace, name);
+    },
+    async list(workspace, labelSelector, page) {
+      const selector = parseSelector(labelSelector);
+      const within = workspace === undefined ? {} : { workspace: (await workspaces.get(workspace)).name };
+      const query = { ...within, ...(selector === undefined ? {} : { selector }) };
+      return pages.read({ kind: 'templates', ...query }, page, (at) =>
+        store.listTemplates({ ...query, page: at }),
+      );
+    },
+    async delete(workspace, name, remember) {
+      if (name === '') checkName(name);
+      return store.removeTemplate(workspace, name, remember);
+    },
+  };
+};
+
+const check = (input: CreateTemplateInput): void => {
+  checkName(input.name, 'template.metadata.name');
+  checkLabels(input.labels, 'template.metadata.labels');
+  checkAnnotations(input.annotations, 'template.metadata.annotations');
+  checkImage(input.image, `${WORKLOAD}.image`);
+  checkEnvironment(input.environment, `${WORKLOAD}.environment`);
+  checkStruct(input.driverConfig, 'template.spec.driver_config');
+  if (input.cpu !== '') parseCpuNanos(input.cpu, `${WORKLOAD}.resources.cpu`);
+  if (input.memory !== '') parseMemoryBytes(input.memory, `${WORKLOAD}.resources.memory`);
+  if (input.gpu?.count === 0) {
+    const field = `${WORKLOAD}.resources.gpu.count`;
+    throw invalidArgument(`${field} is 0: leave the GPU out, or ask for at least one`, { field });
+  }
+};
+
+/**
+ * What a sandbox asks for when it is created from a template. Its own environment wins over the template's, variable
+ * by variable, and its own GPU request over the template's. INVALID_ARGUMENT when it brings a workload of its own.
+ */
+export const withTemplate = (spec: StoredSandboxSpec, template: TemplateRecord): StoredSandboxSpec => {
+  const { image, resources, driverConfig } = spec.template;
+  if (image !== '' || resources !== undefined || driverConfig !== undefined) {
+    throw invalidArgument(
+      'spec.template gives an image, resources or driver_config beside workload_template, which gives them already',
+      { field: 'spec.template', hint: 'leave them out, or leave workload_template out' },
+    );
+  }
+  const limits = {
+    ...(template.cpu === '' ? {} : { cpu: template.cpu }),
+    ...(template.memory === '' ? {} : { memory: template.memory }),
+  };
+  return {
+    ...spec,
+    environment: { ...template.environment, ...spec.environment },
+    template: {
+      ...spec.template,
+      image: template.image,
+      resources: Object.keys(limits).length === 0 ? undefined : { limits },
+      driverConfig: template.driverConfig,
+    },
+    gpu: spec.gpu ?? template.gpu,
+  };
+};
