@@ -20,9 +20,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     return await dispatch(argv, { out, err, signal });
   } catch (thrown) {
     const error = signal.aborted ? (signal.reason as OpenShellError) : OpenShellError.from(thrown);
-    const shown =
-      thrown instanceof OpenShellError && exitCodeOf(thrown) === exitCodeOf(error) ? thrown : error;
-    if (!isSilent(shown)) await err.write(`${failureLine(shown)}\n`).catch(() => {});
+    if (!isSilent(error)) await err.write(`${failureLine(error)}\n`).catch(() => {});
     return exitCodeOf(error);
   } finally {
     await Promise.all([out.flush(), err.flush()]);

@@ -21,13 +21,9 @@ export function usageError(message: string, hint?: string): OpenShellError {
   );
 }
 
-/** The user, or whoever started us, sent a signal. `hint` says what was left behind. */
-export function interruptedError(signal: string, hint?: string): OpenShellError {
-  return new OpenShellError(
-    Code.CANCELLED,
-    'interrupted',
-    hint ? { reason: signal, hint } : { reason: signal },
-  );
+/** The user, or whoever started us, sent a signal. */
+export function interruptedError(signal: string): OpenShellError {
+  return new OpenShellError(Code.CANCELLED, 'interrupted', { reason: signal });
 }
 
 /** Whoever read our output went away: nothing more is said. */
@@ -46,9 +42,9 @@ export function exitCodeOf(error: OpenShellError): number {
   return EXIT.failure;
 }
 
-/** An end that the user brought about needs no words, unless something was left behind. */
+/** An end that the user brought about needs no words. */
 export function isSilent(error: OpenShellError): boolean {
-  return error.code === Code.CANCELLED && error.hint === undefined && (error.reason ?? '') in SIGNAL_EXITS;
+  return error.code === Code.CANCELLED && (error.reason ?? '') in SIGNAL_EXITS;
 }
 
 /** `error: what (hint)`, one line whatever the gateway put into its message; the field too, unless it is named. */

@@ -1,7 +1,7 @@
 import type { CommandSpec } from './command.js';
 
-export const LOG_SOURCES = ['all', 'gateway', 'sandbox'] as const;
-export const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
+const LOG_SOURCES = ['all', 'gateway', 'sandbox'] as const;
+const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
 
 export const logsCommand: CommandSpec = {
   name: 'logs',

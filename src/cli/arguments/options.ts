@@ -52,7 +52,7 @@ export const GLOBAL_OPTIONS = {
   help: { kind: 'flag', short: 'h', help: 'show this help' },
 } as const satisfies OptionSpecs;
 
-export const OUTPUT_FORMATS = ['table', 'json', 'yaml'] as const;
+const OUTPUT_FORMATS = ['table', 'json', 'yaml'] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 export const outputOption: OptionSpec = {

@@ -4,7 +4,7 @@ import { outputOption } from './options.js';
 import { sandboxCommands } from './sandbox-commands.js';
 import { workspaceCommands } from './workspace-commands.js';
 
-export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
 /** Everything that `openshell` can be asked to do. Help and completions are made from it. */
 export const COMMANDS: readonly CommandNode[] = [

@@ -57,7 +57,7 @@ function detailsOf(failure: GrpcFailure): OpenShellErrorOptions | undefined {
   };
 }
 
-export function isGrpcFailure(thrown: unknown): thrown is GrpcFailure {
+function isGrpcFailure(thrown: unknown): thrown is GrpcFailure {
   return (
     thrown instanceof Error &&
     'code' in thrown &&
