@@ -2,4 +2,7 @@
 import { runHost } from '../../host/run-host.js';
 import entry from './entry.js';
 
-process.exitCode = await runHost({ entry, argv: process.argv.slice(2), env: process.env });
+// No top-level await: a single executable is CommonJS, which has none.
+void runHost({ entry, argv: process.argv.slice(2), env: process.env }).then((code) => {
+  process.exitCode = code;
+});

@@ -9,8 +9,6 @@ export interface DriverProject {
   readonly projects: readonly string[];
   /** Its npm workspace, e.g. `@openshell/driver-docker`. */
   readonly packageName: string;
-  /** Programs it brings, by name, e.g. `openshell-driver-vm`, each a file from the repository's root. */
-  readonly programs: Readonly<Record<string, string>>;
   /** Strings that stand in this driver's code and in no other's, besides its marker. */
   readonly evidence: readonly string[];
 }
@@ -19,7 +17,6 @@ const DRIVERS = join('src', 'drivers');
 
 interface DriverPackage {
   readonly name: string;
-  readonly bin?: Readonly<Record<string, string>>;
   readonly openshell?: { readonly evidence?: readonly string[] };
 }
 
@@ -44,9 +41,6 @@ export const driverProjects = (root: string): DriverProject[] =>
         name,
         projects: projectsBelow(root, folder),
         packageName: manifest.name,
-        programs: Object.fromEntries(
-          Object.entries(manifest.bin ?? {}).map(([program, file]) => [program, toPosix(join(folder, file))]),
-        ),
         evidence: manifest.openshell?.evidence ?? [],
       };
     });

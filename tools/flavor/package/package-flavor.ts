@@ -80,7 +80,7 @@ const make = async (
   await install(workshop, drivers, { optional: node === 20 });
   progress('compile');
   await compile(root, workshop, spec);
-  const list = programs(workshop.tree, drivers);
+  const list = programs(workshop.tree, spec.drivers);
   const installed = installedPackages(workshop);
   const describe = (kind: ArtifactKind, parts: Partial<Parameters<typeof sbom>[0]>): void => {
     const artifact = artifactName(kind, base, platform);

@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { DriverProject } from '../choose/driver-projects.js';
+import { existsSync, readFileSync } from 'node:fs';
+import { join, posix } from 'node:path';
 
 /** One program of a build. */
 export interface Program {
@@ -20,11 +19,28 @@ const wordOf = (name: string): string => {
   return name.startsWith(PREFIX) ? name.slice(PREFIX.length) : 'cli';
 };
 
-/** The gateway, its command line, and what the flavor's drivers bring, by package.json's `bin`. */
-export const programs = (root: string, drivers: readonly DriverProject[]): Program[] => {
-  const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+const driverOf = (file: string): string | undefined => /^dist\/drivers\/([^/]+)\//.exec(file)?.[1];
+
+/**
+ * The gateway, its command line, and the processes of the flavor's drivers: what package.json's `bin` names, and
+ * `main.ts` of a driver that it does not know.
+ */
+export const programs = (tree: string, drivers: readonly string[]): Program[] => {
+  const { bin } = JSON.parse(readFileSync(join(tree, 'package.json'), 'utf8')) as {
     bin: Record<string, string>;
   };
-  const own = Object.entries({ ...bin, ...Object.assign({}, ...drivers.map((driver) => driver.programs)) });
-  return own.map(([name, file]) => ({ name, word: wordOf(name), file: String(file).replace(/^\.\//, '') }));
+  const named = Object.entries(bin)
+    .map(([name, file]) => ({ name, word: wordOf(name), file: posix.normalize(file) }))
+    .filter(({ file }) => {
+      const driver = driverOf(file);
+      return driver === undefined || drivers.includes(driver);
+    });
+  const unnamed = drivers
+    .filter((driver) => !named.some(({ file }) => driverOf(file) === driver))
+    .filter((driver) => existsSync(join(tree, 'src', 'drivers', driver, 'main.ts')))
+    .map((driver) => {
+      const name = `${PREFIX}driver-${driver}`;
+      return { name, word: wordOf(name), file: `dist/drivers/${driver}/main.js` };
+    });
+  return [...named, ...unnamed];
 };
