@@ -14,5 +14,7 @@ if (status !== 0) {
   process.stderr.write(`openshell-flavor: the tool does not compile\n${stdout}${stderr}`);
   process.exit(1);
 }
+// A reader such as head may leave before the end.
+process.stdout.on('error', (error) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 const { run } = await import(pathToFileURL(join(root, 'dist-tools', 'flavor', 'run.js')).href);
 process.exitCode = await run({ root, argv: process.argv.slice(2), cwd: process.cwd() });

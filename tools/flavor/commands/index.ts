@@ -1,5 +1,8 @@
 import type { Command } from '../command.js';
+import { affected } from './affected.js';
 import { add, remove } from './change.js';
+import { diff } from './diff.js';
+import { fromConfig } from './from-config.js';
 import { generate } from './generate.js';
 import { lint } from './lint.js';
 import { list } from './list.js';
@@ -10,11 +13,14 @@ import { verify } from './verify.js';
 /** In the order of help. */
 export const COMMANDS: readonly Command[] = [
   generate,
+  fromConfig,
   list,
   lint,
   regenerate,
   add,
   remove,
+  diff,
   packageCommand,
   verify,
+  affected,
 ];

@@ -1,0 +1,66 @@
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import semver from 'semver';
+import { invalidArgument } from '../../../dist/compute/errors.js';
+import { nearest } from '../../../dist/compute/nearest.js';
+import { type Command, type CommandContext, textOption } from '../command.js';
+import { packageName, readLock } from '../lock-file.js';
+import { readRelease } from '../package/release.js';
+import { affectedFlavors, openVex, type PackageQuery } from '../prove/affected.js';
+
+/** `dockerode`, `dockerode@<5`, `@scope/name@1 - 2`. */
+const parseQuery = (context: CommandContext): PackageQuery => {
+  const given = textOption(context, 'package');
+  const match = /^(@?[^@]+)(?:@(.+))?$/.exec(given ?? '');
+  if (match === null) throw invalidArgument('name a package', { hint: "e.g. --package 'dockerode@<5.0.2'" });
+  const [, name = '', range = '*'] = match;
+  if (semver.validRange(range) === null) throw invalidArgument(`'${range}' is no range of versions`);
+  const names = new Set([...readLock(context.root)].map(([place, entry]) => packageName(place, entry)));
+  if (!names.has(name)) {
+    const meant = nearest(name, names);
+    throw invalidArgument(`package-lock.json has no package '${name}', so that no flavor can hold it`, {
+      hint: meant === undefined ? 'check its spelling' : `did you mean '${meant}'?`,
+    });
+  }
+  return { name, range };
+};
+
+export const affected: Command = {
+  name: 'affected',
+  usage: '--package NAME[@RANGE] [--vulnerability ID --vex FILE] [--json]',
+  doc: 'Show which flavors hold a package; write an OpenVEX document for the others.',
+  options: {
+    package: { type: 'string' },
+    vulnerability: { type: 'string' },
+    vex: { type: 'string' },
+    json: { type: 'boolean' },
+  },
+  async run(context) {
+    const query = parseQuery(context);
+    const flavors = affectedFlavors(context.root, query);
+    const vex = textOption(context, 'vex');
+    if (vex !== undefined) {
+      const vulnerability = textOption(context, 'vulnerability');
+      if (vulnerability === undefined) {
+        throw invalidArgument('a VEX document is about a vulnerability', {
+          hint: 'add --vulnerability CVE-...',
+        });
+      }
+      const release = await readRelease(context.root, process.env);
+      writeFileSync(resolve(context.cwd, vex), openVex(release, vulnerability, query, flavors));
+    }
+    if (context.options.json === true) {
+      context.print(JSON.stringify({ package: query.name, range: query.range, flavors }, null, 2));
+      return 0;
+    }
+    for (const { flavor, versions, through, onlyForNode20 } of flavors) {
+      const what =
+        versions.length === 0
+          ? 'does not hold it'
+          : `holds ${versions.join(', ')} through ${through.join(', ')}${onlyForNode20 ? ' (only made with --node 20)' : ''}`;
+      context.print(`${flavor.padEnd(12)} ${what}`);
+    }
+    if (vex !== undefined) context.print(`wrote ${vex}`);
+    return 0;
+  },
+};

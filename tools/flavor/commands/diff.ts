@@ -1,0 +1,82 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { invalidArgument } from '../../../dist/compute/errors.js';
+import { readFlavor, specOf } from '../choose/flavor-files.js';
+import type { Command } from '../command.js';
+import { closure, type LockPackage, packageName, readLock } from '../lock-file.js';
+import { readFolder } from '../package/files.js';
+
+/** Bytes of an installed package, without packages inside of it; undefined when it is not installed here. */
+const bytesOf = (root: string, place: string): number | undefined => {
+  const folder = join(root, place);
+  if (!existsSync(folder)) return undefined;
+  return readFolder(folder, (path) => path !== 'node_modules')
+    .map((entry) => (entry.type === 'file' ? entry.bytes.length : 0))
+    .reduce((sum, bytes) => sum + bytes, 0);
+};
+
+const kilobytes = (bytes: number): string => `${Math.round(bytes / 1024)} KiB`;
+
+/** What `a` has and `b` has not. */
+const without = <T>(a: Iterable<T>, b: ReadonlySet<T>): T[] => [...a].filter((value) => !b.has(value));
+
+interface Side {
+  readonly name: string;
+  readonly parts: ReadonlySet<string>;
+  readonly packages: ReadonlySet<string>;
+}
+
+const readSide = (root: string, lock: ReadonlyMap<string, LockPackage>, name: string): Side => {
+  const spec = specOf(readFlavor(root, name));
+  return {
+    name,
+    parts: new Set([...spec.drivers, ...(spec.telemetry ? ['telemetry'] : [])]),
+    packages: closure(lock, ['', ...spec.drivers.map((driver) => `src/drivers/${driver}`)]),
+  };
+};
+
+export const diff: Command = {
+  name: 'diff',
+  usage: 'FLAVOR FLAVOR [--json]',
+  doc: 'Compare two flavors: drivers, packages, bytes installed.',
+  options: { json: { type: 'boolean' } },
+  async run({ root, positionals, options, print }) {
+    if (positionals.length !== 2)
+      throw invalidArgument('name two flavors', { hint: 'e.g. diff default docker' });
+    const [first = '', second = ''] = positionals;
+    const lock = readLock(root);
+    const a = readSide(root, lock, first);
+    const b = readSide(root, lock, second);
+    const side = (one: Side, other: Side) => {
+      const places = without(one.packages, other.packages).sort();
+      const packages = places.map((place) => {
+        const entry = lock.get(place);
+        return {
+          name: packageName(place, entry ?? {}),
+          version: entry?.version ?? '',
+          bytes: bytesOf(root, place),
+        };
+      });
+      return {
+        flavor: one.name,
+        only: without(one.parts, other.parts),
+        packages,
+        bytes: packages.reduce((sum, { bytes = 0 }) => sum + bytes, 0),
+        unmeasured: packages.filter(({ bytes }) => bytes === undefined).length,
+      };
+    };
+    const sides = [side(a, b), side(b, a)];
+    if (options.json === true) {
+      print(JSON.stringify({ sides }, null, 2));
+      return 0;
+    }
+    for (const { flavor, only, packages, bytes, unmeasured } of sides) {
+      print(`only in ${flavor}: ${only.length === 0 ? 'no driver' : only.join(', ')}`);
+      print(
+        `  ${packages.length} packages, ${kilobytes(bytes)}${unmeasured > 0 ? `, ${unmeasured} not installed here` : ''}`,
+      );
+      for (const { name, version } of packages) print(`  ${name}@${version}`);
+    }
+    return 0;
+  },
+};

@@ -1,0 +1,41 @@
+import { resolve } from 'node:path';
+import { invalidArgument } from '../../../dist/compute/errors.js';
+import { driverProjects } from '../choose/driver-projects.js';
+import { flavorNames, readFlavor, specOf } from '../choose/flavor-files.js';
+import { type FlavorSpec, flavorSpec } from '../choose/flavor-spec.js';
+import { needsOf } from '../choose/from-config.js';
+import { type Command, textOption } from '../command.js';
+import { buildCommand, emit } from './generate.js';
+
+const holdsTheSame = (a: FlavorSpec, b: FlavorSpec): boolean =>
+  a.telemetry === b.telemetry && a.drivers.join() === b.drivers.join();
+
+export const fromConfig: Command = {
+  name: 'from-config',
+  usage: 'FILE [--name NAME] [--write] [--json]',
+  doc: 'Find the smallest flavor that can run a configuration, and why.',
+  options: { name: { type: 'string' }, write: { type: 'boolean' }, json: { type: 'boolean' } },
+  async run(context) {
+    const { root, cwd, positionals, print } = context;
+    const [file, ...rest] = positionals;
+    if (file === undefined || rest.length > 0) throw invalidArgument('name one configuration file');
+    const { reasons, ...needs } = await needsOf(root, resolve(cwd, file));
+    const name = textOption(context, 'name');
+    const spec = flavorSpec(needs.drivers, { telemetry: needs.telemetry, name }, driverProjects(root));
+    const present = flavorNames(root)
+      .map((flavor) => specOf(readFlavor(root, flavor)))
+      .find((flavor) => holdsTheSame(flavor, spec));
+    if (context.options.json === true) {
+      print(JSON.stringify({ ...(present ?? spec), exists: present !== undefined, reasons }, null, 2));
+      return 0;
+    }
+    for (const reason of reasons) print(reason);
+    if (present !== undefined) print(`the flavor '${present.name}' is that: ${buildCommand(present)}`);
+    else if (context.options.write === true) emit(context, spec);
+    else
+      print(
+        `write it with: npm run flavor -- ${[...spec.drivers, ...(spec.telemetry ? ['--telemetry'] : [])].join(' ')}`,
+      );
+    return 0;
+  },
+};

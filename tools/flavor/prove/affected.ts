@@ -1,0 +1,95 @@
+import semver from 'semver';
+import { driverProjects } from '../choose/driver-projects.js';
+import { flavorNames, readFlavor, specOf } from '../choose/flavor-files.js';
+import type { FlavorSpec } from '../choose/flavor-spec.js';
+import { closure, type LockPackage, packageName, readLock } from '../lock-file.js';
+import { sha256 } from '../package/files.js';
+import type { Release } from '../package/release.js';
+
+/** Where one flavor gets a package from. */
+export interface Affected {
+  readonly flavor: string;
+  /** Empty when the flavor does not hold the package. */
+  readonly versions: readonly string[];
+  /** Driver names, or `core`. */
+  readonly through: readonly string[];
+  /** Whether only artifacts made with `--node 20` hold it. */
+  readonly onlyForNode20: boolean;
+}
+
+export interface PackageQuery {
+  readonly name: string;
+  /** A semver range; `*` for every version. */
+  readonly range: string;
+}
+
+const CORE = 'core';
+
+/** Roots of a flavor's closure: the repository itself, and each driver. */
+const parts = ({ drivers }: FlavorSpec): { readonly part: string; readonly root: string }[] => [
+  { part: CORE, root: '' },
+  ...drivers.map((part) => ({ part, root: `src/drivers/${part}` })),
+];
+
+const matches = (lock: ReadonlyMap<string, LockPackage>, place: string, query: PackageQuery): boolean => {
+  const entry = lock.get(place);
+  if (entry === undefined || packageName(place, entry) !== query.name) return false;
+  return (
+    query.range === '*' || semver.satisfies(entry.version ?? '', query.range, { includePrerelease: true })
+  );
+};
+
+/** Every flavor of the checkout, and whether a package is in it and through what. */
+export const affectedFlavors = (root: string, query: PackageQuery): Affected[] => {
+  const lock = readLock(root);
+  const known = new Set(driverProjects(root).map(({ name }) => name));
+  const find = (from: string, optional: boolean): string[] =>
+    [...closure(lock, [from], { optional })].filter((place) => matches(lock, place, query));
+  return flavorNames(root).map((flavor) => {
+    const spec = specOf(readFlavor(root, flavor));
+    const found = parts({ ...spec, drivers: spec.drivers.filter((driver) => known.has(driver)) }).map(
+      ({ part, root: from }) => ({ part, places: find(from, true), always: find(from, false) }),
+    );
+    const hit = found.filter(({ places }) => places.length > 0);
+    const versions = new Set(
+      hit.flatMap(({ places }) => places.map((place) => lock.get(place)?.version ?? '')),
+    );
+    return {
+      flavor,
+      versions: [...versions].sort(),
+      through: hit.map(({ part }) => part),
+      onlyForNode20: hit.length > 0 && hit.every(({ always }) => always.length === 0),
+    };
+  });
+};
+
+/** An OpenVEX 0.2 document that says which flavors a vulnerability cannot touch: they do not hold the component. */
+export const openVex = (
+  release: Release,
+  vulnerability: string,
+  query: PackageQuery,
+  flavors: readonly Affected[],
+): string => {
+  const free = flavors.filter(({ versions }) => versions.length === 0);
+  const statements = [
+    {
+      vulnerability: { name: vulnerability },
+      products: free.map(({ flavor }) => ({
+        '@id': `pkg:generic/openshell-gateway-${flavor}@${release.version}`,
+        subcomponents: [{ '@id': `pkg:npm/${query.name.replace(/^@/, '%40')}` }],
+      })),
+      status: 'not_affected',
+      justification: 'component_not_present',
+    },
+  ];
+  const digest = sha256(Buffer.from(JSON.stringify([release, statements])));
+  const document = {
+    '@context': 'https://openvex.dev/ns/v0.2.0',
+    '@id': `urn:openshell-gateway:vex:${digest}`,
+    author: 'openshell-flavor',
+    timestamp: new Date(release.epochSeconds * 1000).toISOString(),
+    version: 1,
+    statements: free.length === 0 ? [] : statements,
+  };
+  return `${JSON.stringify(document, null, 2)}\n`;
+};
