@@ -1,0 +1,72 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readFlavor, specOf } from '../../dist-tools/flavor/choose/flavor-files.js';
+import {
+  ARTIFACT_KINDS,
+  type ArtifactKind,
+  artifactName,
+  baseName,
+} from '../../dist-tools/flavor/package/artifacts.js';
+import type { Manifest } from '../../dist-tools/flavor/package/manifest.js';
+import { packageFlavor } from '../../dist-tools/flavor/package/package-flavor.js';
+import { type Checkout, openCheckout } from '../flavor/checkout.js';
+
+/** One packaging of one flavor, in a copy of this checkout. */
+export interface Made {
+  readonly out: string;
+  readonly manifest: Manifest;
+  path(kind: ArtifactKind): string;
+}
+
+export interface MakeOptions {
+  readonly flavor: string;
+  readonly checkout: Checkout;
+  readonly out: string;
+  readonly node?: 20 | 22;
+  readonly kinds?: readonly ArtifactKind[];
+}
+
+const EPOCH_SECONDS = '1700000000';
+const progress = (line: string): void => void process.stderr.write(`# ${line}\n`);
+
+export const make = async ({
+  flavor,
+  checkout,
+  out,
+  node = 22,
+  kinds = ARTIFACT_KINDS,
+}: MakeOptions): Promise<Made> => {
+  const spec = specOf(readFlavor(checkout.root, flavor));
+  const env = { ...process.env, SOURCE_DATE_EPOCH: EPOCH_SECONDS };
+  const manifest = await packageFlavor({ root: checkout.root, spec, out, node, kinds, env, progress });
+  const platform = `${process.platform}-${process.arch}`;
+  const base = baseName(spec, manifest.version);
+  return { out, manifest, path: (kind) => join(out, artifactName(kind, base, platform)) };
+};
+
+/** Folders for artifacts and copies of the checkout, all gone at `close`. */
+export interface Yard {
+  folder(): string;
+  checkout(): Checkout;
+  close(): void;
+}
+
+export const openYard = (): Yard => {
+  const closers: (() => void)[] = [];
+  return {
+    folder() {
+      const path = mkdtempSync(join(tmpdir(), 'openshell-packaging-'));
+      closers.push(() => rmSync(path, { recursive: true, force: true }));
+      return path;
+    },
+    checkout() {
+      const checkout = openCheckout();
+      closers.push(() => checkout.remove());
+      return checkout;
+    },
+    close: () => {
+      for (const close of closers) close();
+    },
+  };
+};
