@@ -1,4 +1,4 @@
-import { type Duration, durationMs, type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
+import { type Duration, type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
 import { invalidArgument } from '../../../compute/errors.js';
 import type { JsonObject } from '../../../compute/sandbox.js';
 import type { RestartPolicy } from '../../../store/model.js';
@@ -101,7 +101,8 @@ export const toExecInput = (
 
 const toTimeoutMs = (timeout: Duration | undefined): number => {
   if (timeout === undefined) return 0;
-  const ms = Math.ceil(durationMs(timeout));
+  // Rounded up: the shortest timeout is a timeout too.
+  const ms = Number(timeout.seconds) * 1000 + Math.ceil(timeout.nanos / 1_000_000);
   if (ms >= 0) return ms;
   throw invalidArgument('execution_timeout is negative', { field: 'execution_timeout' });
 };
