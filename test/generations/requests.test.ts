@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { status } from '@grpc/grpc-js';
+import { createRequestService } from '../../dist/gateway/services/requests.js';
+import { openStore } from '../../dist/store/sqlite/open-store.js';
+import { SandboxPhase, methods as v01 } from '../../dist/wire/v01/index.js';
+import { tempFolder } from '../support/gateway.js';
+import { here, inPhase, serveEachTest } from './served.js';
+
+const served = serveEachTest();
+const call: typeof served.gateway.client.unary = (...args) => served.gateway.client.unary(...args);
+const create = (requestId: string, more: object = {}) =>
+  call(v01.createSandbox, { requestId, labels: { a: '1', b: '2' }, ...here, ...more });
+const count = async () => (await call(v01.listSandboxes, here)).sandboxes.length;
+
+test('a create that is repeated gives the first answer again, also after a restart, and makes one sandbox', async () => {
+  const first = await create('r-1');
+  const name = first.sandbox?.metadata?.name ?? '';
+  await inPhase(served, name, SandboxPhase.READY);
+  assert.deepEqual(await create('r-1'), first);
+  await served.restart();
+  // Another encoding of the same message: the order of a map's entries means nothing.
+  assert.deepEqual(await create('r-1', { labels: { b: '2', a: '1' } }), first);
+  assert.equal(await count(), 1);
+});
+
+test('the same id with another request, or of another method, is refused', async () => {
+  await create('r-1', { name: 'a' });
+  const reused = { code: status.INVALID_ARGUMENT, details: /request_id 'r-1' was used for another request/ };
+  await assert.rejects(create('r-1', { name: 'b' }), reused);
+  await assert.rejects(call(v01.stopSandbox, { name: 'a', requestId: 'r-1', ...here }), reused);
+  await assert.rejects(create('not visible \n'), { code: status.INVALID_ARGUMENT, details: /request_id/ });
+});
+
+test('requests at the same time under one id are one request', async () => {
+  const answers = await Promise.all([create('r'), create('r'), create('r')]);
+  const [id, ...others] = answers.map(({ sandbox }) => sandbox?.metadata?.id);
+  assert.deepEqual(others, [id, id]);
+  assert.equal(await count(), 1);
+});
+
+test('a failure is not kept: the repetition may succeed', async () => {
+  const name = 'a';
+  await create('', { name });
+  await assert.rejects(create('r', { name }), { code: status.ALREADY_EXISTS });
+  await call(v01.deleteSandbox, { name, ...here });
+  for (;;) {
+    const again = await create('r', { name }).catch((error) => error);
+    if (!(again instanceof Error)) break;
+    assert.equal((again as Error & { code: number }).code, status.ALREADY_EXISTS);
+  }
+});
+
+test('deletes, stops and starts that are repeated give their first answers', async () => {
+  await create('', { name: 'a' });
+  await inPhase(served, 'a', SandboxPhase.READY);
+  const stopped = await call(v01.stopSandbox, { name: 'a', requestId: 'stop', ...here });
+  const started = await call(v01.startSandbox, { name: 'a', requestId: 'start', ...here });
+  assert.deepEqual(await call(v01.stopSandbox, { name: 'a', requestId: 'stop', ...here }), stopped);
+  assert.equal(started.sandbox?.status?.phase, SandboxPhase.READY);
+  await inPhase(served, 'a', SandboxPhase.READY);
+  const deleted = await call(v01.deleteSandbox, { name: 'a', requestId: 'delete', ...here });
+  await create('', { name: 'b' });
+  await served.restart();
+  assert.deepEqual(await call(v01.deleteSandbox, { name: 'a', requestId: 'delete', ...here }), deleted);
+});
+
+test('workspaces and templates are created and deleted once under one id', async () => {
+  const space = { name: 'team', requestId: 'w' };
+  const made = await call(v01.createWorkspace, space);
+  assert.deepEqual(await call(v01.createWorkspace, space), made);
+  const gone = { name: 'team', requestId: 'x' };
+  assert.deepEqual(await call(v01.deleteWorkspace, gone), await call(v01.deleteWorkspace, gone));
+  const template = { metadata: { name: 't' }, spec: { workload: {} } };
+  const kept = { template, requestId: 't', ...here };
+  const first = await call(v01.createSandboxTemplate, kept);
+  assert.deepEqual(await call(v01.createSandboxTemplate, kept), first);
+  const remove = { name: 't', requestId: 'y', ...here };
+  assert.deepEqual(
+    await call(v01.deleteSandboxTemplate, remove),
+    await call(v01.deleteSandboxTemplate, remove),
+  );
+});
+
+test('after 24 hours an id is free again', async () => {
+  const folder = await tempFolder();
+  const store = await openStore({ path: `${folder.path}/db` });
+  try {
+    let nowMs = 1_000_000_000_000;
+    const requests = createRequestService({ store, now: () => nowMs });
+    const ask = (fingerprint: string) =>
+      requests.once<string>(
+        { subject: 's', requestId: 'r', fingerprint: () => fingerprint },
+        async () => fingerprint,
+      );
+    assert.equal(await ask('first'), 'first');
+    nowMs += 24 * 3_600_000 - 1;
+    await assert.rejects(ask('second'), { reason: 'RequestIdReused' });
+    nowMs += 1;
+    assert.equal(await ask('second'), 'second');
+    const of = (subject: string) =>
+      requests.once<string>({ subject, requestId: 'r', fingerprint: () => subject }, async () => subject);
+    assert.equal(await of('another user'), 'another user');
+  } finally {
+    await store.close();
+    await folder.remove();
+  }
+});
