@@ -50,6 +50,8 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
   };
 
   const podOf = async (ref: SandboxRef, signal: AbortSignal): Promise<Pod> => {
+    const named = await resources.findPod(ref, signal);
+    if (named !== undefined) return named;
     const { pod, claim } = await resources.find(ref, signal);
     if (pod !== undefined) return pod;
     if (claim === undefined) throw notFound(`sandbox '${ref.name || ref.id}' does not exist in the cluster`);

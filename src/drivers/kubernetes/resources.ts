@@ -13,6 +13,8 @@ import type { Rest } from './rest.js';
 /** The Pods and claims of one gateway; what carries no label of it is never returned nor changed. */
 export interface Resources {
   find(ref: SandboxRef, signal: AbortSignal): Promise<Objects>;
+  /** The Pod alone, in one call. Undefined also when the name in `ref` is not the sandbox's. */
+  findPod(ref: SandboxRef, signal: AbortSignal): Promise<Pod | undefined>;
   /** By sandbox id. */
   listAll(signal: AbortSignal): Promise<Map<string, Objects>>;
   createPod(pod: Pod, signal: AbortSignal): Promise<Pod>;
@@ -155,6 +157,10 @@ export const createResources = (options: { rest: Rest; names: Names; gatewayId: 
       const objects = ref.name === '' ? undefined : await findByName(ref, signal);
       if (objects?.pod !== undefined || objects?.claim !== undefined) return objects;
       return findById(ref.id, signal);
+    },
+    async findPod(ref, signal) {
+      const pod = ref.name === '' ? undefined : await get<Pod>('pods', names.placeOf(ref), signal);
+      return isOf(pod?.metadata.labels, gatewayId, ref.id) ? pod : undefined;
     },
     async listAll(signal) {
       const [pods, claims] = await Promise.all([
