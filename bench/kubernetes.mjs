@@ -95,22 +95,35 @@ const show = (what, ours, bare) => {
   console.log(`${what}: ${line.join('; ')}`);
 };
 
-/** Calls back with the name of each Pod that runs. */
+/** Calls back with the name of each Pod that runs. The client's watch ends now and then: it is opened again. */
 const watchBare = async (selector, running) => {
   const names = new Set();
   const watch = new Watch(config);
-  const request = await watch.watch(
-    `/api/v1/namespaces/${NAMESPACE}/pods`,
-    { labelSelector: selector },
-    (_type, pod) => {
-      const state = pod.status?.containerStatuses?.[0]?.state;
-      if (state?.running === undefined || names.has(pod.metadata.name)) return;
-      names.add(pod.metadata.name);
-      running(pod.metadata.name);
-    },
-    () => {},
-  );
-  return () => request.abort();
+  let request;
+  let stopped = false;
+  const open = async () => {
+    request = await watch.watch(
+      `/api/v1/namespaces/${NAMESPACE}/pods`,
+      { labelSelector: selector },
+      (_type, pod) => {
+        const state = pod.status?.containerStatuses?.[0]?.state;
+        if (state?.running === undefined || names.has(pod.metadata.name)) return;
+        names.add(pod.metadata.name);
+        running(pod.metadata.name);
+      },
+      (error) => {
+        if (!stopped) {
+          console.error(`the bare watch ended: ${error?.message ?? 'without an error'}`);
+          setTimeout(open, 100);
+        }
+      },
+    );
+  };
+  await open();
+  return () => {
+    stopped = true;
+    request.abort();
+  };
 };
 
 const watchOurs = (driver, running) => {
