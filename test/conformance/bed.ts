@@ -7,6 +7,8 @@ export type Capability =
   | 'logs'
   /** Stdout and stderr of the main process are told apart in the logs. */
   | 'logStreams'
+  /** A sandbox runs as the image's user, root included. */
+  | 'rootImage'
   | 'nonRootImage'
   | 'noShellImage'
   | 'readOnlyRoot'

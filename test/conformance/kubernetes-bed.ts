@@ -129,6 +129,7 @@ export const createKubernetesBed = (options: KubernetesBedOptions): Bed => {
     },
 
     lacks: {
+      rootImage: 'restricted Pod security: no sandbox runs as root, whatever its image says',
       logStreams: 'Kubernetes keeps both streams of a container in one log',
       pidsLimit: "the kubelet's podPidsLimit holds for every Pod; a driver cannot set it",
     },

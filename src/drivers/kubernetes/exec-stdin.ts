@@ -3,11 +3,16 @@ import { failedPrecondition } from '../../compute/errors.js';
 import { CHANNEL, type ExecSocket } from './exec-socket.js';
 
 const CHUNK_BYTES = 64 * 1024;
+const NEWLINE = 0x0a;
+/** A terminal's end of file at the start of a line; within a line the first one only hands that line over. */
+const END_OF_TRANSMISSION = 0x04;
 
 /** Writes to the command's standard input. What comes after its end is dropped: the exit code tells the story. */
-export const createExecStdin = (socket: ExecSocket): Writable =>
-  new Writable({
+export const createExecStdin = (socket: ExecSocket, tty: boolean): Writable => {
+  let atLineStart = true;
+  return new Writable({
     write(chunk: Uint8Array, _encoding, done) {
+      if (chunk.length > 0) atLineStart = chunk[chunk.length - 1] === NEWLINE;
       const sendFrom = (offset: number) => {
         if (offset >= chunk.length) return done();
         socket.send(CHANNEL.stdin, chunk.subarray(offset, offset + CHUNK_BYTES), (error) => {
@@ -18,6 +23,11 @@ export const createExecStdin = (socket: ExecSocket): Writable =>
       sendFrom(0);
     },
     final(done) {
+      if (tty) {
+        const end = new Uint8Array(atLineStart ? 1 : 2).fill(END_OF_TRANSMISSION);
+        socket.send(CHANNEL.stdin, end, () => done());
+        return;
+      }
       if (socket.canCloseStdin) {
         socket.send(CHANNEL.close, Uint8Array.of(CHANNEL.stdin), () => done());
         return;
@@ -30,3 +40,4 @@ export const createExecStdin = (socket: ExecSocket): Writable =>
       );
     },
   });
+};

@@ -133,7 +133,7 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
   else if (greeting !== 'ok') throw missing(greeting, options);
   return {
     output,
-    stdin: spec.stdin ? createExecStdin(socket) : undefined,
+    stdin: spec.stdin ? createExecStdin(socket, spec.tty) : undefined,
     async resize(size) {
       if (spec.tty) resize(size);
     },

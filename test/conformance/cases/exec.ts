@@ -153,9 +153,9 @@ export const execTests = ({ bed, check }: Workbench): void => {
 
   check('exec: terminal, its size, and resize', { needs: ['tty'] }, async ({ driver, running }) => {
     const sandbox = await running();
-    // Engines set the first size a moment after the start.
+    // Engines set a size a moment after they were told.
     const script =
-      'test -t 0 && test -t 1 && test -t 2 || exit 9; until [ "$(stty size)" = "33 91" ]; do :; done; echo first; read x; stty size; echo "got $x"';
+      'test -t 0 && test -t 1 && test -t 2 || exit 9; until [ "$(stty size)" = "33 91" ]; do :; done; echo first; read x; until [ "$(stty size)" = "40 120" ]; do :; done; stty size; echo "got $x"';
     const session = await openExec(driver, sandbox, ['/bin/sh', '-c', script], {
       tty: true,
       stdin: true,

@@ -5,11 +5,15 @@ import type { Workbench } from '../workbench.js';
 
 /** The workspace path: there, the user's own, and kept. */
 export const workspaceTests = ({ bed, check }: Workbench): void => {
-  check('the workspace path belongs to root in an image of root', async ({ driver, running }) => {
-    const sandbox = await running();
-    assert.equal((await run(driver, sandbox, ['stat', '-c', '%u', '/sandbox'])).stdout, '0\n');
-    assert.equal((await run(driver, sandbox, ['touch', '/sandbox/file'])).exitCode, 0);
-  });
+  check(
+    'the workspace path belongs to root in an image of root',
+    { needs: ['rootImage'] },
+    async ({ driver, running }) => {
+      const sandbox = await running();
+      assert.equal((await run(driver, sandbox, ['stat', '-c', '%u', '/sandbox'])).stdout, '0\n');
+      assert.equal((await run(driver, sandbox, ['touch', '/sandbox/file'])).exitCode, 0);
+    },
+  );
 
   if (bed.images.nonRoot !== undefined) {
     const { nonRoot } = bed.images;
