@@ -1,3 +1,4 @@
+import { delay } from '../../compute/deadline.js';
 import type { CallOptions, DriverEvent } from '../../compute/driver.js';
 import { OpenShellError, unavailable } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
@@ -8,9 +9,11 @@ import { createFeed, type Feed } from './feed.js';
 import { mapLimited } from './map-limited.js';
 import { asRunning, observe } from './state.js';
 
-/** What happens to a container that can change its sandbox's state. Executions inside it do not. */
-const EVENTS = ['create', 'init', 'start', 'died', 'stop', 'kill', 'pause', 'unpause', 'remove', 'restart'];
+/** What changes a sandbox's state. A container that is only made says nothing yet; an exec in it never does. */
+const EVENTS = ['start', 'died', 'pause', 'unpause', 'remove'];
 const LOOKS_AT_ONCE = 8;
+/** An engine that fails at once again is not asked without a pause. */
+const REOPEN_DELAY_MS = 250;
 
 export interface WatchOptions extends CallOptions {
   readonly client: PodmanClient;
@@ -33,13 +36,13 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
   try {
     // Events first, then the list: what happens in between stands in both.
     const events = await client.events({ type: ['container'], event: EVENTS, label }, { signal });
-    void readEvents(events, feed, signal);
     const summaries = await client.listContainers({ label }, { signal });
     const containers = await mapLimited(summaries, LOOKS_AT_ONCE, ({ Id }) =>
       client.inspectContainer(Id, { signal }),
     );
     for (const container of containers) if (container !== undefined) yield* published.snapshot(container);
     yield { type: 'synced' };
+    void follow(events, { client, label, feed, signal, shown: published.containers });
 
     for await (const item of feed) {
       if (item.type === 'platform') {
@@ -61,27 +64,52 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
   }
 }
 
-const readEvents = async (
-  events: AsyncIterable<EngineEvent>,
-  feed: Feed,
-  signal: AbortSignal,
-): Promise<void> => {
+interface FollowOptions {
+  readonly client: PodmanClient;
+  readonly label: readonly string[];
+  readonly feed: Feed;
+  readonly signal: AbortSignal;
+  /** The containers that the watch has shown, with their sandboxes. */
+  readonly shown: () => Iterable<readonly [containerId: string, sandboxId: string]>;
+}
+
+/**
+ * Turns events into looks. When the engine gives up a stream with an error of its own, e.g. because it met a half
+ * written line in its log of events, a new stream is opened and every container is looked at; ends the feed with
+ * UNAVAILABLE when the connection is lost.
+ */
+const follow = async (first: AsyncIterable<EngineEvent>, options: FollowOptions): Promise<void> => {
+  const { client, label, feed, signal, shown } = options;
+  const look = (containerId: string, sandboxId = '') => feed.push({ type: 'look', containerId, sandboxId });
   try {
-    for await (const { Actor } of events) {
-      const sandboxId = Actor.Attributes?.[LABEL.sandboxId] ?? '';
-      feed.push({ type: 'look', containerId: Actor.ID, sandboxId });
+    let events = first;
+    for (;;) {
+      const complete = await readEvents(events, look);
+      if (complete) break;
+      await delay(REOPEN_DELAY_MS, signal);
+      events = await client.events({ type: ['container'], event: EVENTS, label }, { signal });
+      for (const { Id, Labels } of await client.listContainers({ label }, { signal })) {
+        look(Id, Labels?.[LABEL.sandboxId]);
+      }
+      for (const [containerId, sandboxId] of shown()) look(containerId, sandboxId);
     }
     feed.end(unavailable("Podman's service ended its stream of events", { reason: 'EngineUnavailable' }));
   } catch (cause) {
-    if (signal.aborted) feed.end();
-    else
-      feed.end(
-        unavailable("Podman's service broke off its stream of events", {
-          reason: 'EngineUnavailable',
-          cause,
-        }),
-      );
+    const broken = "Podman's service broke off its stream of events";
+    feed.end(signal.aborted ? undefined : unavailable(broken, { reason: 'EngineUnavailable', cause }));
   }
+};
+
+/** False when the stream ended with the engine's own error in place of an event. */
+const readEvents = async (
+  events: AsyncIterable<EngineEvent>,
+  look: (containerId: string, sandboxId: string | undefined) => void,
+): Promise<boolean> => {
+  for await (const { Actor } of events) {
+    if (Actor === undefined) return false;
+    look(Actor.ID, Actor.Attributes?.[LABEL.sandboxId]);
+  }
+  return true;
 };
 
 /** What this watch has said, so that it says nothing twice and leaves out no start. */
@@ -95,6 +123,8 @@ const createPublished = () => {
   };
 
   return {
+    containers: () => [...known].map(([containerId, { id }]) => [containerId, id] as const),
+
     *snapshot(container: Container): Generator<DriverEvent> {
       const sandbox = observe(container);
       if (sandbox === undefined) return;

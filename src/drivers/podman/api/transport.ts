@@ -111,9 +111,9 @@ export const createTransport = (options: {
 
   return {
     async send(call) {
-      const guard = guardOf(call);
+      const clock = clockOf(call);
       try {
-        const message = await response(call, guard.signal);
+        const message = await response(call, AbortSignal.any([call.signal, clock.signal]));
         const status = message.statusCode ?? 0;
         const text = await read(message);
         if ((status < 200 || status >= 300) && status !== 304) throw engineError(status, text);
@@ -121,31 +121,33 @@ export const createTransport = (options: {
       } catch (error) {
         throw failure(error, call);
       } finally {
-        guard.release();
+        clock.stop();
       }
     },
 
     async stream(call) {
-      const guard = guardOf(call);
+      // The deadline is for the head alone: a stream may last for days, until its caller ends it.
+      const clock = clockOf(call);
       try {
-        const message = await response(call, guard.signal);
+        const message = await response(call, AbortSignal.any([call.signal, clock.signal]));
         const status = message.statusCode ?? 0;
         if (status !== 200) throw engineError(status, await read(message));
-        // The deadline was for the head alone: a stream may last for days, until its caller ends it.
-        guard.stopClock();
-        message.on('close', guard.release);
         return message;
       } catch (error) {
-        guard.release();
         throw failure(error, call);
+      } finally {
+        clock.stop();
       }
     },
 
     async upgrade(call) {
-      const guard = guardOf(call);
+      const clock = clockOf(call);
+      const onAbort = () => clock.abort(call.signal.reason);
+      if (call.signal.aborted) onAbort();
+      call.signal.addEventListener('abort', onAbort, { once: true });
       try {
         return await new Promise((resolve, reject) => {
-          const made = request(call, guard.signal, { connection: 'Upgrade', upgrade: 'tcp' });
+          const made = request(call, clock.signal, { connection: 'Upgrade', upgrade: 'tcp' });
           made.on('upgrade', (_message, socket, first) => resolve({ socket: socket as Socket, head: first }));
           made.on('response', (message) => {
             read(message).then((text) => reject(engineError(message.statusCode ?? 0, text)), reject);
@@ -156,7 +158,8 @@ export const createTransport = (options: {
         throw failure(error, call);
       } finally {
         // Whoever holds the raw connection from here on decides its end.
-        guard.release();
+        clock.stop();
+        call.signal.removeEventListener('abort', onAbort);
       }
     },
 
@@ -164,23 +167,15 @@ export const createTransport = (options: {
   };
 };
 
-/** A signal that the caller's signal or the call's deadline aborts, until it is released. Leaves no timer behind. */
-const guardOf = (call: Call) => {
+/** Aborts its signal when the call's deadline passes, unless it is stopped before; leaves no timer behind. */
+const clockOf = (call: Call) => {
   const controller = new AbortController();
-  const onAbort = () => controller.abort(call.signal.reason);
-  if (call.signal.aborted) onAbort();
-  call.signal.addEventListener('abort', onAbort, { once: true });
-  const timer = setTimeout(
-    () => controller.abort(new DOMException('no answer', 'TimeoutError')),
-    call.timeoutMs ?? CALL_TIMEOUT_MS,
-  );
+  const expire = () => controller.abort(new DOMException('no answer', 'TimeoutError'));
+  const timer = setTimeout(expire, call.timeoutMs ?? CALL_TIMEOUT_MS);
   return {
     signal: controller.signal,
-    stopClock: () => clearTimeout(timer),
-    release: () => {
-      clearTimeout(timer);
-      call.signal.removeEventListener('abort', onAbort);
-    },
+    stop: () => clearTimeout(timer),
+    abort: (reason: unknown) => controller.abort(reason),
   };
 };
 

@@ -120,10 +120,8 @@ export interface Named {
 }
 
 export interface EngineEvent {
-  readonly Type: string;
-  readonly Action: string;
-  readonly Actor: { readonly ID: string; readonly Attributes: Readonly<Record<string, string>> | null };
-  readonly timeNano: number;
+  /** Undefined in the engine's own error that ends a stream of events. */
+  readonly Actor?: { readonly ID: string; readonly Attributes: Readonly<Record<string, string>> | null };
 }
 
 /** Filters as Podman takes them: every key must match, by any of its values. */
