@@ -27,7 +27,6 @@ await onBothKinds('podman workspace', ({ bed, check, kind }) => {
 
   check(
     'a volume of its own survives stop and start, and goes with the sandbox',
-    { settings: { workspace_volume: true } },
     async ({ driver, running, signal, gatewayId }) => {
       const sandbox = await running({ template: { driverConfig: { workspace_volume: true } } }, nonRoot);
       await run(driver, sandbox, ['sh', '-c', 'echo kept > file']);
@@ -45,6 +44,7 @@ await onBothKinds('podman workspace', ({ bed, check, kind }) => {
 
   check(
     'the operator can give every sandbox a volume, and a sandbox can do without',
+    { settings: { workspace_volume: true } },
     async ({ running, gatewayId }) => {
       await running();
       await running({ template: { driverConfig: { workspace_volume: false } } });

@@ -6,9 +6,9 @@ import type { CallOptions, ExecSession, ExecSpec, TerminalSize } from '../../com
 import { Code, failedPrecondition, OpenShellError } from '../../compute/errors.js';
 import { EXEC_MARK_VARIABLE } from '../../compute/exec-kill.js';
 import type { Logger } from '../../compute/log.js';
+import { createExecSession } from '../engine/exec-session.js';
 import type { Engine } from './engine.js';
 import { endMarkedProcesses } from './exec-end.js';
-import { createExecSession } from './exec-session.js';
 
 /** No sequence that somebody types: the engine's default would take Ctrl-P and Ctrl-Q away from programs. */
 const DETACH_KEYS = 'ctrl-@,ctrl-_,ctrl-@,ctrl-_,ctrl-@';
@@ -47,6 +47,7 @@ export const startExec = async (
     spec,
     signal,
     inspect: () => engine.call('look at an exec', (abortSignal) => exec.inspect({ abortSignal })),
+    neverRan: ({ Pid, ExitCode }) => Pid === 0 && ExitCode !== 0,
     end: (why) => endMarkedProcesses(target, mark, why),
     resize: (size) => resize(engine, exec, size),
     log: log.child({ container: containerId.slice(0, 12), exec: exec.id.slice(0, 12) }),

@@ -6,7 +6,7 @@ import { type PodmanConfig, parseDriverConfig } from './driver-config.js';
 import { gpuDevices } from './gpu.js';
 import type { PodmanHost } from './host.js';
 import { resourceLimits } from './limits.js';
-import { checkMounts, mountSpec } from './mounts.js';
+import { checkMounts, type Mount, mountSpec } from './mounts.js';
 import { containerName, hostName, networkName, secretPrefix, volumeName } from './names.js';
 import { networkSpec } from './network.js';
 import type { PodmanSettings } from './settings.js';
@@ -53,10 +53,9 @@ export const planSandbox = (sandbox: DriverSandbox, workshop: Workshop): Plan =>
     });
   }
   const labels = { ...template.labels, ...ownerLabels(owner, sandbox) };
-  const volume =
-    (config.workspaceVolume ?? settings.workspace_volume)
-      ? volumeName(owner.gatewayId, sandbox.id)
-      : undefined;
+  // A root that nobody can write to holds no workspace either.
+  const wantsVolume = config.readOnlyRoot || (config.workspaceVolume ?? settings.workspace_volume);
+  const volume = wantsVolume ? volumeName(owner.gatewayId, sandbox.id) : undefined;
   const network = networkSpec(settings.network_name, host, networkName(owner.gatewayId, sandbox.id));
   const secrets = config.secrets.map((secret, i) => ({
     ...secret,
@@ -88,7 +87,7 @@ export const planSandbox = (sandbox: DriverSandbox, workshop: Workshop): Plan =>
     }),
     ...network.spec,
     ...usernsSpec(workshop.userns, hostUsers(template.platformConfig), host.rootless),
-    mounts: mounts.mounts,
+    mounts: config.readOnlyRoot ? [...scratch(config.mounts), ...mounts.mounts] : mounts.mounts,
     volumes:
       volume === undefined
         ? mounts.volumes
@@ -112,6 +111,12 @@ export const planSandbox = (sandbox: DriverSandbox, workshop: Workshop): Plan =>
     images: [template.image, ...mounts.image_volumes.map((image) => image.Source)],
   };
 };
+
+/** A /tmp that can be written to, unless the sandbox mounts something there itself. */
+const scratch = (mounts: readonly Mount[]) =>
+  mounts.some(({ target }) => target === '/tmp')
+    ? []
+    : mountSpec([{ type: 'tmpfs', target: '/tmp', sizeBytes: undefined, mode: '1777' }]).mounts;
 
 /** `host_users` is the one key of platform_config that has a meaning here; any other is refused by name. */
 const hostUsers = (platform: Readonly<Record<string, Json>>): boolean | undefined => {

@@ -1,7 +1,7 @@
 import { invalidArgument } from '../../compute/errors.js';
 import type { Json, JsonObject } from '../../compute/sandbox.js';
+import { type Reader, readObject } from '../engine/reader.js';
 import { type Mount, parseMount } from './mounts.js';
-import { type Reader, readObject } from './reader.js';
 
 /**
  * A value for the sandbox that goes through Podman's secret store. As a file nobody sees it outside the sandbox; as a

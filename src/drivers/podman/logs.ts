@@ -1,10 +1,8 @@
 import type { LogLine, LogOptions } from '../../compute/driver.js';
 import { OpenShellError } from '../../compute/errors.js';
+import { demultiplex } from '../engine/frames.js';
+import { linesOf } from '../engine/log-lines.js';
 import type { PodmanClient } from './api/client.js';
-import { demultiplex, type Frame } from './frames.js';
-
-const MAX_LINE_BYTES = 16 * 1024;
-const NEWLINE = 0x0a;
 
 /** The main process's lines. Ends with the process, or without an error when the signal aborts. */
 export async function* containerLogs(
@@ -26,41 +24,3 @@ export async function* containerLogs(
 /** An engine that tells whole seconds only says of a line that it is at most a second younger. */
 const isSince = (timeMs: number, sinceMs: number): boolean =>
   timeMs >= (timeMs % 1_000 === 0 ? Math.floor(sinceMs / 1_000) * 1_000 : sinceMs);
-
-/** Every frame is a time, a space and a line or a part of one; parts are joined until a newline or 16 KiB. */
-export async function* linesOf(frames: AsyncIterable<Frame>, tty: boolean): AsyncGenerator<LogLine> {
-  const open = { stdout: emptyPart(), stderr: emptyPart() };
-  for await (const { stream, data } of frames) {
-    const space = data.indexOf(0x20);
-    const at = Date.parse(data.toString('latin1', 0, Math.max(space, 0)));
-    const part = open[stream];
-    if (part.bytes.length === 0) part.timeMs = Number.isNaN(at) ? 0 : at;
-    part.bytes = Buffer.concat([part.bytes, Number.isNaN(at) ? data : data.subarray(space + 1)]);
-    for (;;) {
-      const end = part.bytes.indexOf(NEWLINE);
-      const whole = end >= 0 && end <= MAX_LINE_BYTES;
-      if (!whole && part.bytes.length <= MAX_LINE_BYTES) break;
-      const length = whole ? end : characterStart(part.bytes, MAX_LINE_BYTES);
-      yield { timeMs: part.timeMs, stream, message: text(part.bytes.subarray(0, length), tty) };
-      part.bytes = part.bytes.subarray(whole ? length + 1 : length);
-    }
-  }
-  for (const stream of ['stdout', 'stderr'] as const) {
-    const { timeMs, bytes } = open[stream];
-    if (bytes.length > 0) yield { timeMs, stream, message: text(bytes, tty) };
-  }
-}
-
-const emptyPart = (): { timeMs: number; bytes: Buffer } => ({ timeMs: 0, bytes: Buffer.alloc(0) });
-
-/** A terminal ends its lines with a carriage return as well. */
-const text = (bytes: Buffer, tty: boolean): string => {
-  const line = bytes.toString('utf8');
-  return tty && line.endsWith('\r') ? line.slice(0, -1) : line;
-};
-
-/** The last place at or before `at` where a UTF-8 character may begin. */
-const characterStart = (bytes: Buffer, at: number): number => {
-  for (let i = at; i > at - 4; i--) if (((bytes[i] as number) & 0xc0) !== 0x80) return i;
-  return at;
-};

@@ -1,8 +1,8 @@
 import { failedPrecondition, invalidArgument } from '../../compute/errors.js';
 import type { Json } from '../../compute/sandbox.js';
+import { type Reader, readObject } from '../engine/reader.js';
 import type { ContainerSpec } from './api/types.js';
 import { OWN_PREFIX } from './names.js';
-import { type Reader, readObject } from './reader.js';
 
 /** One entry of `driver_config.podman.mounts`. */
 export type Mount =

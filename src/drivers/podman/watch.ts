@@ -3,10 +3,10 @@ import type { CallOptions, DriverEvent } from '../../compute/driver.js';
 import { OpenShellError, unavailable } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
 import type { ObservedSandbox } from '../../compute/sandbox.js';
+import { createFeed, type Feed } from '../engine/feed.js';
+import { mapLimited } from '../engine/map-limited.js';
 import type { PodmanClient } from './api/client.js';
 import type { Container, EngineEvent } from './api/types.js';
-import { createFeed, type Feed } from './feed.js';
-import { mapLimited } from './map-limited.js';
 import { asRunning, observe } from './state.js';
 
 /** What changes a sandbox's state. A container that is only made says nothing yet; an exec in it never does. */

@@ -1,7 +1,7 @@
 import type { CallOptions } from '../../compute/driver.js';
 import { failedPrecondition } from '../../compute/errors.js';
+import { directoryTar } from '../engine/tar.js';
 import type { PodmanClient } from './api/client.js';
-import { directoryTar } from './tar.js';
 
 const DEFAULT_MODE = 0o755;
 const SHELL = '/bin/sh';
@@ -57,7 +57,8 @@ export const createWorkspaces = (client: PodmanClient, path: string): Workspaces
       }
       // In a user namespace with a map the engine makes the path with the wrong owner.
       if (workspaceMode === undefined && !mapped) return;
-      const tar = directoryTar(path.slice(1), workspaceMode ?? DEFAULT_MODE);
+      // Podman gives what is unpacked to the container's user, whatever the archive says.
+      const tar = directoryTar(path.slice(1), { uid: 0, gid: 0, mode: workspaceMode ?? DEFAULT_MODE });
       await client.putArchive(id, '/', tar, options);
     },
   };

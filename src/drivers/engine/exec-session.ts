@@ -3,9 +3,9 @@ import { delay } from '../../compute/deadline.js';
 import type { ExecChunk, ExecSession, ExecSpec, TerminalSize } from '../../compute/driver.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
-import { demultiplex } from '../engine/frames.js';
 import { isRefusal, notStarted } from './exec-refusal.js';
 import { createExecStdin } from './exec-stdin.js';
+import { demultiplex } from './frames.js';
 
 const TIMEOUT_EXIT_CODE = 124;
 /** The output may end before the command does: how often the engine is asked, growing from the first to the second. */
@@ -26,6 +26,8 @@ export interface ExecSessionOptions {
   /** Ends the command when it aborts. */
   readonly signal: AbortSignal;
   readonly inspect: () => Promise<ExecState>;
+  /** Whether a command that is over was never started. `refused`: the output looks like the engine's word about that. */
+  readonly neverRan: (state: ExecState, refused: boolean) => boolean;
   /** Ends the command and its children, and resolves when they are gone. Never rejects. */
   readonly end: (why: string) => Promise<void>;
   readonly resize: (size: TerminalSize) => Promise<void>;
@@ -74,7 +76,7 @@ export const createExecSession = (options: ExecSessionOptions): ExecSession => {
     try {
       const state = await finalState();
       if (state === undefined) await exit.promise.catch(() => {});
-      else if (state.Pid === 0 && state.ExitCode !== 0) exit.reject(notStarted(spec, held?.data));
+      else if (options.neverRan(state, held !== undefined)) exit.reject(notStarted(spec, held?.data));
       else exit.resolve(state.ExitCode ?? 0);
     } catch (error) {
       exit.reject(lost(error));
@@ -82,26 +84,26 @@ export const createExecSession = (options: ExecSessionOptions): ExecSession => {
   };
 
   async function* output(): AsyncGenerator<ExecChunk> {
-    let held: ExecChunk | undefined;
-    let first = true;
+    let held: ExecChunk[] = [];
+    let passing = false;
     try {
       for await (const chunk of spec.tty ? terminalOutput(socket) : demultiplex(socket)) {
         // The engine's word that it could not start the command looks like the command's own output.
-        if (first && isRefusal(chunk.data)) held = chunk;
+        if (!passing && isRefusal(chunk.data)) held.push(chunk);
         else {
-          if (held !== undefined) yield held;
-          held = undefined;
+          passing = true;
+          yield* held;
+          held = [];
           yield chunk;
         }
-        first = false;
       }
     } catch (error) {
       // That the connection broke says nothing about the command: the engine is asked.
       log.debug('the connection of an exec broke', { error: String(error) });
     } finally {
-      await finish(held);
+      await finish(held[0]);
     }
-    if (held !== undefined && (await exit.startedAtAll())) yield held;
+    if (held.length > 0 && (await exit.startedAtAll())) yield* held;
   }
 
   return {
