@@ -76,6 +76,8 @@ export interface Gateway {
 /** From SIGTERM to the cut. */
 export const DRAIN_MS = 10_000;
 const CLOSE_LIFECYCLE_MS = 2_000;
+/** An engine's client can take longer to load than all else: the first callers need not wait for it. */
+const WATCH_AFTER_MS = 100;
 
 /** Checks the drivers, opens the store, listens. What was begun is undone when a step fails. */
 export const startGateway = async (options: GatewayOptions): Promise<Gateway> => {
@@ -179,7 +181,8 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       listening('metrics', address, () => createMetricsServer({ address, render: () => metrics.render() })),
     );
     if (metricsServer !== undefined) undo.push(() => metricsServer.close());
-    controller.start();
+    const watching = setTimeout(() => controller.start(), WATCH_AFTER_MS);
+    undo.push(async () => clearTimeout(watching));
 
     return {
       gatewayId: id,
