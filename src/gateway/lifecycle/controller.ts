@@ -7,6 +7,7 @@ import type { ObservedSandbox } from '../../compute/sandbox.js';
 import type { SandboxRecord } from '../../store/model.js';
 import type { Remember, Store } from '../../store/store.js';
 import type { ManagedDriver } from '../drivers/managed.js';
+import { createDepartures } from './departures.js';
 import { type CallObserver, DRIVER_DEADLINE_MS } from './driver-calls.js';
 import type { Hub } from './hub.js';
 import { createLanes } from './lanes.js';
@@ -39,7 +40,7 @@ export interface Stray {
 
 /** Makes what is stored and what the engines run agree. */
 export interface Controller {
-  /** Begins to watch the drivers and to reconcile. */
+  /** Begins to watch the drivers and to reconcile, unless the first operation has done so. */
   start(): void;
   /** The row must be stored. Resolves when the driver is done with it, well or not. */
   provision(id: string): Promise<void>;
@@ -70,7 +71,11 @@ export const createController = (options: ControllerOptions): Controller => {
     due: (record) => inBackground(record.id, restartByPolicy(record)),
   });
   const records = createRecords({ store, hub, log, now, onChange: restarts.see });
-  const operations = createOperations({ records, namespace: options.namespace, log, observeCall, now });
+  const departures = createDepartures();
+  const operations = createOperations({
+    ...{ records, departures, log, observeCall, now },
+    namespace: options.namespace,
+  });
   const lanes = createLanes();
   const limit = createLimit(RESUMED_AT_ONCE);
   const closing = new AbortController();
@@ -81,8 +86,14 @@ export const createController = (options: ControllerOptions): Controller => {
 
   type Operation = (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) => Promise<void>;
 
-  const operate = (id: string, operation: Operation): Promise<void> =>
-    lanes.run(id, async () => {
+  const begin = (): void => {
+    if (loops.length > 0 || closing.signal.aborted) return;
+    for (const driver of drivers.values()) loops.push(watch(driver));
+  };
+
+  const operate = (id: string, operation: Operation): Promise<void> => {
+    begin();
+    return lanes.run(id, async () => {
       const cut = new AbortController();
       running.set(id, cut);
       try {
@@ -93,6 +104,7 @@ export const createController = (options: ControllerOptions): Controller => {
         running.delete(id);
       }
     });
+  };
 
   const managed = (record: SandboxRecord): ManagedDriver => {
     const found = drivers.get(record.driver);
@@ -254,6 +266,7 @@ export const createController = (options: ControllerOptions): Controller => {
       case 'platform':
         return hub.publish(event.id, { type: 'event', event: event.event });
       case 'deleted': {
+        departures.tell(event.id);
         const record = await store.getSandbox(event.id);
         strays.delete(event.id);
         if (record === undefined || lanes.busy(event.id)) return;
@@ -276,9 +289,7 @@ export const createController = (options: ControllerOptions): Controller => {
   reconcileLoop.unref();
 
   return {
-    start() {
-      for (const driver of drivers.values()) loops.push(watch(driver));
-    },
+    start: begin,
     provision: (id) => operate(id, provision),
     async stop(id) {
       const record = await records.change(id, (current) => {

@@ -4,6 +4,7 @@ import type { ComputeDriver } from '../../compute/driver.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import type { SandboxRecord } from '../../store/model.js';
+import type { Departure, Departures } from './departures.js';
 import { type CallObserver, DRIVER_DEADLINE_MS, observed } from './driver-calls.js';
 import { toDriverSandbox } from './driver-sandbox.js';
 import type { Records } from './records.js';
@@ -11,6 +12,7 @@ import { observe, REASON, toFailed, toStopped } from './transition.js';
 
 export interface OperationsOptions {
   readonly records: Records;
+  readonly departures: Departures;
   readonly namespace: string;
   readonly log: Logger;
   readonly observeCall: CallObserver;
@@ -29,11 +31,12 @@ export interface Operations {
 
 const DELETE_RETRY_FIRST_MS = 500;
 const DELETE_RETRY_MOST_MS = 30_000;
-/** How often the engine is asked whether an accepted delete is done, in case its event is lost. */
+/** The driver's watch tells that a delete is done; how soon and how often the engine is asked, in case it does not. */
+const DELETE_CONFIRM_FIRST_MS = 100;
 const DELETE_CONFIRM_MS = 1_000;
 
 export const createOperations = (options: OperationsOptions): Operations => {
-  const { records, namespace, log, observeCall, now } = options;
+  const { records, departures, namespace, log, observeCall, now } = options;
 
   const call = <T>(
     driver: ComputeDriver,
@@ -123,9 +126,12 @@ export const createOperations = (options: OperationsOptions): Operations => {
 
     async remove(driver, record, signal) {
       for (let waitMs = DELETE_RETRY_FIRST_MS; ; waitMs = Math.min(waitMs * 2, DELETE_RETRY_MOST_MS)) {
+        const departure = departures.expect(record.id);
         try {
-          await call(driver, 'delete', DRIVER_DEADLINE_MS.delete, signal, (o) => driver.delete(record, o));
-          await gone(driver, record, signal);
+          const deleting = await call(driver, 'delete', DRIVER_DEADLINE_MS.delete, signal, (o) =>
+            driver.delete(record, o),
+          );
+          await gone(driver, record, departure, deleting ? DELETE_CONFIRM_FIRST_MS : 0, signal);
           await records.remove(record.id);
           return;
         } catch (error) {
@@ -136,14 +142,24 @@ export const createOperations = (options: OperationsOptions): Operations => {
             error,
           });
           await delay(waitMs, signal);
+        } finally {
+          departure.dispose();
         }
       }
     },
   };
 
-  async function gone(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal): Promise<void> {
+  async function gone(
+    driver: ComputeDriver,
+    record: SandboxRecord,
+    departure: Departure,
+    firstMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     const until = deadline(DRIVER_DEADLINE_MS.delete, signal);
-    while ((await query(driver, record, until)) !== undefined) await delay(DELETE_CONFIRM_MS, until);
+    for (let waitMs = firstMs; !(await departure.within(waitMs, until)); waitMs = DELETE_CONFIRM_MS) {
+      if ((await query(driver, record, until)) === undefined) return;
+    }
   }
 
   async function failUnlessPassing(
