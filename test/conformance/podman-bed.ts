@@ -82,7 +82,7 @@ export const podmanBed = async (kind: PodmanKind): Promise<Bed> => {
       nonRoot: 'localhost/openshell-test:nonroot',
       noShell: 'localhost/openshell-test:noshell',
     },
-    lacks: kind === 'rootful' ? {} : await unlimited(api),
+    lacks: await lackingOf(kind, api),
     readOnlyRootConfig: { read_only_root: true },
     pidsLimit32Settings: { sandbox_pids_limit: 32 },
     objects,
@@ -106,12 +106,15 @@ export const podmanBed = async (kind: PodmanKind): Promise<Bed> => {
   };
 };
 
-/** What a rootless engine cannot limit on this machine. */
-const unlimited = async (
+/** What cgroups v1 keep this engine from. */
+const lackingOf = async (
+  kind: PodmanKind,
   api: (method: string, path: string) => Promise<{ body: { host: { cgroupVersion: string } } }>,
 ): Promise<Partial<Record<Capability, string>>> => {
   const info = await api('GET', '/info').catch(() => undefined);
   if (info?.body.host.cgroupVersion !== 'v1') return {};
+  if (kind === 'rootful')
+    return { oom: 'conmon does not notice it on cgroups v1: exit code 137 is all there is' };
   const why = 'rootless Podman cannot limit resources on cgroups v1';
   return { cpuLimit: why, memoryLimit: why, oom: why, pidsLimit: why };
 };
