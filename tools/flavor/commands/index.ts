@@ -2,6 +2,7 @@ import type { Command } from '../command.js';
 import { affected } from './affected.js';
 import { add, remove } from './change.js';
 import { diff } from './diff.js';
+import { footprint } from './footprint.js';
 import { fromConfig } from './from-config.js';
 import { generate } from './generate.js';
 import { lint } from './lint.js';
@@ -23,4 +24,5 @@ export const COMMANDS: readonly Command[] = [
   packageCommand,
   verify,
   affected,
+  footprint,
 ];

@@ -1,0 +1,105 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FlavorSpec } from '../choose/flavor-spec.js';
+import { readLock } from '../lock-file.js';
+import { artifactName, baseName } from '../package/artifacts.js';
+import { readFolder } from '../package/files.js';
+import { packageFlavor } from '../package/package-flavor.js';
+import { measureTimes, type Times } from './times.js';
+
+/** What does not depend on the machine: the same commit has the same figures everywhere. */
+export interface Footprint {
+  readonly flavor: string;
+  readonly drivers: readonly string[];
+  readonly telemetry: boolean;
+  /** Packages that npm installs. */
+  readonly packages: number;
+  readonly bytesInstalled: number;
+  /** The single-file bundle. */
+  readonly bytesBundled: number;
+  /** Lines of JavaScript in the bundle: what can run. */
+  readonly lines: number;
+  /** Packages that would run a script at install time, if scripts were on. */
+  readonly installScripts: readonly string[];
+  /** How many packages have each licence. */
+  readonly licenses: Readonly<Record<string, number>>;
+}
+
+export interface Measured {
+  readonly footprint: Footprint;
+  readonly names: readonly string[];
+  readonly times: Times | undefined;
+}
+
+interface Sbom {
+  readonly components: readonly {
+    readonly 'bom-ref': string;
+    readonly name: string;
+    readonly version: string;
+    readonly licenses?: readonly {
+      readonly license?: { readonly id: string };
+      readonly expression?: string;
+    }[];
+  }[];
+}
+
+const countBy = (values: readonly string[]): Record<string, number> => {
+  const counts: Record<string, number> = {};
+  for (const value of [...values].sort()) counts[value] = (counts[value] ?? 0) + 1;
+  return counts;
+};
+
+/** Packages one flavor in a folder of its own and counts what came out. `timed` also starts it. */
+export const measure = async (
+  root: string,
+  spec: FlavorSpec,
+  options: { readonly timed: boolean; progress(line: string): void },
+): Promise<Measured> => {
+  const out = mkdtempSync(join(tmpdir(), 'openshell-footprint-'));
+  try {
+    const began = performance.now();
+    const { version } = await packageFlavor({
+      root,
+      spec,
+      out,
+      node: 22,
+      kinds: ['folder', 'bundle'],
+      env: process.env,
+      progress: (line) => options.progress(`${spec.name}: ${line}`),
+    });
+    const buildMs = performance.now() - began;
+    const platform = `${process.platform}-${process.arch}`;
+    const path = (kind: 'folder' | 'bundle') =>
+      join(out, artifactName(kind, baseName(spec, version), platform));
+    const { components } = JSON.parse(readFileSync(`${path('folder')}.cdx.json`, 'utf8')) as Sbom;
+    const lock = readLock(root);
+    const bundle = readFileSync(path('bundle'));
+    const footprint = {
+      flavor: spec.name,
+      drivers: spec.drivers,
+      telemetry: spec.telemetry,
+      packages: components.length,
+      bytesInstalled: readFolder(path('folder')).reduce(
+        (sum, entry) => sum + (entry.type === 'file' ? entry.bytes.length : 0),
+        0,
+      ),
+      bytesBundled: bundle.length,
+      lines: bundle.toString('latin1').split('\n').length,
+      installScripts: components
+        .filter((component) => lock.get(component['bom-ref'])?.hasInstallScript === true)
+        .map(({ name }) => name)
+        .sort(),
+      licenses: countBy(
+        components.map(
+          ({ licenses }) => licenses?.[0]?.license?.id ?? licenses?.[0]?.expression ?? 'unknown',
+        ),
+      ),
+    };
+    const artifacts = { folder: path('folder'), bundle: path('bundle'), drivers: spec.drivers };
+    const times = options.timed ? { buildMs, ...(await measureTimes(root, artifacts)) } : undefined;
+    return { footprint, names: components.map(({ name, version: v }) => `${name}@${v}`).sort(), times };
+  } finally {
+    rmSync(out, { recursive: true, force: true });
+  }
+};

@@ -1,0 +1,67 @@
+import type { Measured } from './measure.js';
+
+const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
+const row = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |`;
+
+const table = (head: readonly string[], rows: readonly (readonly (string | number)[])[]): string => {
+  const text = [head, ...rows].map((cells) => cells.map(String));
+  const widths = head.map((_, column) => Math.max(...text.map((cells) => cells[column]?.length ?? 0)));
+  const lines = text.map((cells) => row(cells.map((cell, column) => cell.padEnd(widths[column] ?? 0))));
+  return [lines[0], row(widths.map((width) => '-'.repeat(width))), ...lines.slice(1)].join('\n');
+};
+
+const licenses = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts)
+    .sort(([, a], [, b]) => b - a)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ');
+
+/** Figures that are the same everywhere. */
+export const sizeTable = (measured: readonly Measured[]): string =>
+  table(
+    ['flavor', 'drivers', 'packages', 'installed MB', 'bundle MB', 'lines', 'install scripts', 'licences'],
+    measured.map(({ footprint }) => [
+      footprint.flavor,
+      [...footprint.drivers, ...(footprint.telemetry ? ['telemetry'] : [])].join(', '),
+      footprint.packages,
+      megabytes(footprint.bytesInstalled),
+      megabytes(footprint.bytesBundled),
+      footprint.lines,
+      footprint.installScripts.join(', ') || 'none',
+      licenses(footprint.licenses),
+    ]),
+  );
+
+/** Figures of one machine on one day. */
+export const timeTable = (measured: readonly Measured[]): string =>
+  table(
+    [
+      'flavor',
+      'build s',
+      'start to listening ms',
+      '--version, folder ms',
+      '--version, bundle ms',
+      'idle RSS MB',
+    ],
+    measured.flatMap(({ footprint, times }) =>
+      times === undefined
+        ? []
+        : [
+            [
+              footprint.flavor,
+              (times.buildMs / 1000).toFixed(1),
+              Math.round(times.listeningMs),
+              Math.round(times.folderVersionMs),
+              Math.round(times.bundleVersionMs),
+              megabytes(times.idleRssBytes),
+            ],
+          ],
+    ),
+  );
+
+/** Puts `text` between `<!-- name -->` and `<!-- /name -->`. */
+export const between = (page: string, name: string, text: string): string =>
+  page.replace(
+    new RegExp(`(<!-- ${name} -->\\n)[\\s\\S]*?(<!-- /${name} -->)`),
+    (_, open: string, close: string) => `${open}\n${text}\n\n${close}`,
+  );
