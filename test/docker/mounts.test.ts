@@ -41,6 +41,8 @@ test('what is wrong is named with its field', () => {
   refused('data:/data', /mounts\[0\]: an object is needed/);
   refused({ type: 'volume', source: 'a', target: '/a', readonly: true }, /no key 'readonly'/);
   refused({ type: 'volume', source: '../a', target: '/a' }, /source: the name of a volume/);
+  refused({ type: 'volume', source: 'openshell-workspace-x', target: '/a' }, /belongs to one sandbox/);
+  refused({ type: 'tmpfs', target: '/a', mode: '9' }, /octal digits/);
   refused({ type: 'volume', source: 'a', target: '/a', subpath: '../b' }, /subpath/);
   refused({ type: 'bind', source: 'relative', target: '/a' }, /source: an absolute path/);
   refused({ type: 'bind', source: '/a', target: '/a', selinux_label: 'z' }, /shared or private/);

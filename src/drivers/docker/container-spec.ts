@@ -2,8 +2,9 @@ import type { ContainerCreateOptions } from 'dockerode';
 import { invalidArgument } from '../../compute/errors.js';
 import { ownerLabels, RESERVED_LABEL_PREFIX } from '../../compute/labels.js';
 import { type DriverSandbox, IDLE_COMMAND, type JsonObject } from '../../compute/sandbox.js';
+import { checkMounts } from '../engine/mount-parts.js';
 import { type DockerConfig, parseDriverConfig } from './driver-config.js';
-import { checkMounts, mountConfig } from './mounts.js';
+import { mountConfig } from './mounts.js';
 import { containerName, workspaceVolumeName } from './names.js';
 import { deviceRequests, resourceLimits } from './resources.js';
 import type { DockerSettings } from './settings.js';
@@ -33,7 +34,11 @@ export const planSandbox = (sandbox: DriverSandbox, { owner, settings }: Worksho
   refuseReservedLabels(template.labels);
   const config = parseDriverConfig(template.driverConfig);
   const workspacePath = settings.workspace_path;
-  checkMounts(config.mounts, { bindMounts: settings.enable_bind_mounts, workspacePath });
+  checkMounts(config.mounts, {
+    driver: 'docker',
+    bindMounts: settings.enable_bind_mounts,
+    workspacePath,
+  });
   const labels = { ...template.labels, ...ownerLabels(owner, sandbox) };
   const mounts = mountConfig(config.mounts);
   const workspaceVolume = config.readOnlyRoot ? workspaceVolumeName(sandbox) : undefined;

@@ -1,7 +1,16 @@
 import type { HostConfig, MountSettings } from 'dockerode';
-import { failedPrecondition, invalidArgument } from '../../compute/errors.js';
+import { invalidArgument } from '../../compute/errors.js';
 import type { Json } from '../../compute/sandbox.js';
+import {
+  hostFolder,
+  mountTarget,
+  type SelinuxLabel,
+  selinuxLabel,
+  tmpfsMode,
+  volumeName,
+} from '../engine/mount-parts.js';
 import { readObject } from '../engine/reader.js';
+import { WORKSPACE_VOLUME_PREFIX } from './names.js';
 
 interface Placed {
   readonly target: string;
@@ -13,7 +22,7 @@ export type Mount =
   | (Placed & {
       readonly type: 'bind';
       readonly source: string;
-      readonly selinuxLabel: 'shared' | 'private' | undefined;
+      readonly selinuxLabel: SelinuxLabel;
     })
   | (Placed & { readonly type: 'volume'; readonly source: string; readonly subpath: string | undefined })
   | (Placed & {
@@ -21,7 +30,7 @@ export type Mount =
       readonly options: readonly string[];
       readonly sizeBytes: number | undefined;
       /** Permission bits. */
-      readonly mode: number | undefined;
+      readonly mode: number;
     });
 
 const KEYS = {
@@ -35,20 +44,6 @@ const TYPES = Object.keys(KEYS) as MountType[];
 /** `nosuid` and `nodev` always stand; what would take them away is not among these. */
 const TMPFS_OPTIONS = ['exec', 'noexec', 'nosuid', 'nodev', 'noatime', 'relatime', 'nodiratime'];
 
-/** Places of the engine's own and of OpenShell's runtime contract. */
-const RESERVED = [
-  '/proc',
-  '/sys',
-  '/dev',
-  '/opt/openshell',
-  '/etc/openshell',
-  '/etc/openshell-tls',
-  '/run/openshell',
-  '/run/openshell-sidecar',
-  '/run/netns',
-  '/var/run/netns',
-];
-
 /** INVALID_ARGUMENT with the dotted field at fault. */
 export const parseMount = (value: Json, field: string): Mount => {
   const word = readObject(value, field, [...new Set(Object.values(KEYS).flat())]).string('type');
@@ -60,23 +55,17 @@ export const parseMount = (value: Json, field: string): Mount => {
     });
   }
   const read = readObject(value, field, KEYS[type]);
-  const target = absolute(read.string('target'), `${field}.target`);
+  const target = mountTarget(read);
   const readOnly = read.boolean('read_only') ?? type !== 'tmpfs';
   switch (type) {
     case 'bind':
-      return {
-        type,
-        target,
-        readOnly,
-        source: absolute(read.string('source'), `${field}.source`),
-        selinuxLabel: selinuxLabel(read.string('selinux_label'), `${field}.selinux_label`),
-      };
+      return { type, target, readOnly, source: hostFolder(read), selinuxLabel: selinuxLabel(read) };
     case 'volume':
       return {
         type,
         target,
         readOnly,
-        source: volumeName(read.string('source'), `${field}.source`),
+        source: volumeName(read, WORKSPACE_VOLUME_PREFIX),
         subpath: subpath(read.string('subpath'), `${field}.subpath`),
       };
     case 'tmpfs':
@@ -86,33 +75,9 @@ export const parseMount = (value: Json, field: string): Mount => {
         readOnly,
         options: read.list('options').map((option, i) => tmpfsOption(option, `${field}.options[${i}]`)),
         sizeBytes: read.integer('size_bytes', 1),
-        mode: mode(read.integer('mode', 0), `${field}.mode`),
+        mode: tmpfsMode(read),
       };
   }
-};
-
-/** Refuses what the operator has not allowed, what hides the workspace, and one target twice. */
-export const checkMounts = (
-  mounts: readonly Mount[],
-  rules: { readonly bindMounts: boolean; readonly workspacePath: string },
-): void => {
-  const seen = new Set<string>();
-  mounts.forEach(({ type, target }, i) => {
-    const field = `driver_config.docker.mounts[${i}]`;
-    if (type === 'bind' && !rules.bindMounts) {
-      throw failedPrecondition(`${field}: mounts of the host's folders are not allowed here`, {
-        field,
-        hint: 'the operator allows them with enable_bind_mounts = true in [openshell.drivers.docker]',
-      });
-    }
-    const reserved = within(rules.workspacePath, target) || RESERVED.some((place) => within(target, place));
-    if (reserved || seen.has(target)) {
-      throw invalidArgument(`${field}.target: '${target}' is ${reserved ? 'reserved' : 'mounted twice'}`, {
-        field: `${field}.target`,
-      });
-    }
-    seen.add(target);
-  });
 };
 
 /** The mounts in the engine's words. */
@@ -144,23 +109,8 @@ const tmpfsOptions = (mount: Mount & { type: 'tmpfs' }): string =>
     'nodev',
     ...mount.options.filter((option) => option !== 'nosuid' && option !== 'nodev'),
     ...(mount.sizeBytes === undefined ? [] : [`size=${mount.sizeBytes}`]),
-    `mode=${(mount.mode ?? 0o1777).toString(8)}`,
+    `mode=${mount.mode.toString(8)}`,
   ].join(',');
-
-/** Whether `path` is `folder` or lies below it. */
-const within = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
-
-const absolute = (given: string | undefined, field: string): string => {
-  const path = (given ?? '').replace(/(?<=.)\/+$/, '');
-  const parts = path.split('/').slice(1);
-  if (/^\/[^\0,:]+$/.test(path) && parts.every((part) => !['', '.', '..'].includes(part))) return path;
-  throw invalidArgument(`${field}: an absolute path other than / is needed, without . and ..`, { field });
-};
-
-const volumeName = (given: string | undefined, field: string): string => {
-  if (given !== undefined && /^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(given)) return given;
-  throw invalidArgument(`${field}: the name of a volume is needed`, { field });
-};
 
 const subpath = (given: string | undefined, field: string): string | undefined => {
   const plain = given === undefined || given.split('/').every((part) => !['', '.', '..'].includes(part));
@@ -168,19 +118,9 @@ const subpath = (given: string | undefined, field: string): string | undefined =
   throw invalidArgument(`${field}: a relative path without . and .. is needed`, { field });
 };
 
-const selinuxLabel = (given: string | undefined, field: string) => {
-  if (given === undefined || given === 'shared' || given === 'private') return given;
-  throw invalidArgument(`${field}: shared or private is needed`, { field });
-};
-
 const tmpfsOption = (given: Json, field: string): string => {
   if (typeof given === 'string' && TMPFS_OPTIONS.includes(given)) return given;
   throw invalidArgument(`${field}: ${JSON.stringify(given)} is none of ${TMPFS_OPTIONS.join(', ')}`, {
     field,
   });
-};
-
-const mode = (given: number | undefined, field: string): number | undefined => {
-  if (given === undefined || given <= 0o1777) return given;
-  throw invalidArgument(`${field}: permission bits of at most 1023 (octal 1777) are needed`, { field });
 };

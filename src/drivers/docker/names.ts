@@ -11,9 +11,12 @@ export const containerName = ({ workspace, name, id }: SandboxRef): string => {
   return `openshell-${clean(workspace)}--${clean(name)}`.slice(0, MAX_LENGTH - tail.length) + tail;
 };
 
+/** Volumes of single sandboxes; nobody else's are called so. */
+export const WORKSPACE_VOLUME_PREFIX = 'openshell-workspace-';
+
 /** The volume that holds the workspace path of a sandbox with a read-only root. */
 export const workspaceVolumeName = ({ id }: Pick<SandboxRef, 'id'>): string =>
-  `openshell-workspace-${clean(id)}`.slice(0, MAX_LENGTH);
+  `${WORKSPACE_VOLUME_PREFIX}${clean(id)}`.slice(0, MAX_LENGTH);
 
 /** Marks a container that only lends its root while a sandbox is being made. */
 export const HELPER_LABEL = 'openshell.ai/helper';

@@ -10,6 +10,8 @@ export interface Reader {
   boolean(key: string): boolean | undefined;
   /** A whole number of at least `min`. */
   integer(key: string, min: number): number | undefined;
+  /** Whatever stands there. */
+  json(key: string): Json | undefined;
   /** Empty when the key is not there. */
   list(key: string): readonly Json[];
 }
@@ -49,6 +51,7 @@ export const readObject = (value: Json, field: string, keys: readonly string[]):
       if (typeof found === 'number' && Number.isSafeInteger(found) && found >= min) return found;
       throw wrong(key, `a whole number of at least ${min}`);
     },
+    json: own,
     list(key) {
       const found = own(key) ?? [];
       if (Array.isArray(found)) return found;

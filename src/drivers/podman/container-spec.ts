@@ -1,12 +1,13 @@
 import { invalidArgument } from '../../compute/errors.js';
 import { ownerLabels, RESERVED_LABEL_PREFIX } from '../../compute/labels.js';
 import { type DriverSandbox, IDLE_COMMAND, type Json } from '../../compute/sandbox.js';
+import { checkMounts } from '../engine/mount-parts.js';
 import type { ContainerSpec } from './api/types.js';
 import { type PodmanConfig, parseDriverConfig } from './driver-config.js';
 import { gpuDevices } from './gpu.js';
 import type { PodmanHost } from './host.js';
 import { resourceLimits } from './limits.js';
-import { checkMounts, type Mount, mountSpec } from './mounts.js';
+import { type Mount, mountSpec } from './mounts.js';
 import { containerName, hostName, networkName, secretPrefix, volumeName } from './names.js';
 import { networkSpec } from './network.js';
 import type { PodmanSettings } from './settings.js';
@@ -43,6 +44,7 @@ export const planSandbox = (sandbox: DriverSandbox, workshop: Workshop): Plan =>
   const { template } = spec;
   const config = parseDriverConfig(template.driverConfig);
   checkMounts(config.mounts, {
+    driver: 'podman',
     bindMounts: settings.enable_bind_mounts,
     workspacePath: settings.workspace_path,
   });
@@ -116,7 +118,7 @@ export const planSandbox = (sandbox: DriverSandbox, workshop: Workshop): Plan =>
 const scratch = (mounts: readonly Mount[]) =>
   mounts.some(({ target }) => target === '/tmp')
     ? []
-    : mountSpec([{ type: 'tmpfs', target: '/tmp', sizeBytes: undefined, mode: '1777' }]).mounts;
+    : mountSpec([{ type: 'tmpfs', target: '/tmp', sizeBytes: undefined, mode: 0o1777 }]).mounts;
 
 /** `host_users` is the one key of platform_config that has a meaning here; any other is refused by name. */
 const hostUsers = (platform: Readonly<Record<string, Json>>): boolean | undefined => {

@@ -1,5 +1,6 @@
 import { invalidArgument } from '../../compute/errors.js';
 import type { Json, JsonObject } from '../../compute/sandbox.js';
+import { cdiDevices } from '../engine/cdi.js';
 import { type Reader, readObject } from '../engine/reader.js';
 import { type Mount, parseMount } from './mounts.js';
 
@@ -30,7 +31,6 @@ const KEYS = ['mounts', 'secrets', 'cdi_devices', 'workspace_volume', 'read_only
 const SECRET_KEYS = ['value', 'env', 'path'];
 const MAX_SECRETS = 32;
 const MAX_SECRET_BYTES = 64 * 1024;
-const CDI_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*\/[A-Za-z0-9][A-Za-z0-9._-]*=[A-Za-z0-9][A-Za-z0-9._:-]*$/;
 
 /** Reads `driver_config.podman`; INVALID_ARGUMENT names the key at fault. */
 export const parseDriverConfig = (config: JsonObject): PodmanConfig => {
@@ -38,18 +38,10 @@ export const parseDriverConfig = (config: JsonObject): PodmanConfig => {
   return {
     mounts: read.list('mounts').map((value, i) => parseMount(value, `${read.field}.mounts[${i}]`)),
     secrets: secretsOf(read),
-    cdiDevices: read.list('cdi_devices').map((name, i) => cdiName(name, `${read.field}.cdi_devices[${i}]`)),
+    cdiDevices: cdiDevices(read),
     workspaceVolume: read.boolean('workspace_volume'),
     readOnlyRoot: read.boolean('read_only_root') ?? false,
   };
-};
-
-const cdiName = (name: Json, field: string): string => {
-  if (typeof name === 'string' && CDI_NAME.test(name)) return name;
-  throw invalidArgument(`${field}: ${JSON.stringify(name)} is no CDI device`, {
-    field,
-    hint: 'write it as vendor/class=name, e.g. nvidia.com/gpu=0',
-  });
 };
 
 const secretsOf = (read: Reader): SecretConfig[] => {
