@@ -101,7 +101,8 @@ export const dockerMissing = async (): Promise<string | undefined> => {
   }
 };
 
-const activeGateway = async (folder: string, address: string): Promise<Record<string, string>> => {
+/** A client's configuration that names this gateway, as variables of its environment. */
+export const activeGateway = async (folder: string, address: string): Promise<Record<string, string>> => {
   const openshell = join(folder, 'client', 'openshell');
   await mkdir(join(openshell, 'gateways', 'test'), { recursive: true });
   await writeFile(join(openshell, 'active_gateway'), 'test');
