@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import type { ContainerInspectInfo } from 'dockerode';
 import { observedState } from '../../dist/compute/conditions.js';
 import { LABEL } from '../../dist/compute/labels.js';
-import { createPublished } from '../../dist/drivers/docker/published.js';
 import { observedSandbox } from '../../dist/drivers/docker/status.js';
+import { createPublished } from '../../dist/drivers/engine/published.js';
 
 const STARTED = '2026-11-23T12:00:00.5Z';
 
@@ -44,10 +44,13 @@ test('each run has an id of its own, and none before the first', () => {
 
 test('a watch says nothing twice and leaves out no start', () => {
   const published = createPublished();
-  const kinds = (...args: Parameters<typeof container>) =>
-    [...published.update(container(...args))].map((event) =>
+  const kinds = (state: Parameters<typeof container>[0]) => {
+    const info = container(state);
+    const seen = { containerId: info.Id, sandbox: observedSandbox(info), startedAt: info.State.StartedAt };
+    return [...published.update(seen)].map((event) =>
       event.type === 'sandbox' ? observedState(event.sandbox.status).kind : event.type,
     );
+  };
   assert.deepEqual(kinds({ Status: 'exited' }), ['running', 'exited'], 'over before anybody looked');
   assert.deepEqual(kinds({ Status: 'exited' }), []);
   assert.deepEqual(kinds({ Status: 'running', StartedAt: '2026-11-23T13:00:00Z' }), ['running']);

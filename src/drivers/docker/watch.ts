@@ -1,13 +1,15 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import type { ContainerInspectInfo } from 'dockerode';
 import type { CallOptions, DriverEvent } from '../../compute/driver.js';
 import { OpenShellError, unavailable } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
 import { createFeed, type Feed } from '../engine/feed.js';
+import { createPublished, type Seen } from '../engine/published.js';
 import type { Containers } from './containers.js';
 import type { Engine } from './engine.js';
 import { HELPER_LABEL } from './names.js';
-import { createPublished } from './published.js';
+import { observedSandbox } from './status.js';
 
 /** What happens to a container that can change its sandbox's state. Executions inside it do not. */
 const EVENTS = ['start', 'die', 'pause', 'unpause', 'destroy'];
@@ -41,7 +43,7 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
     // Events first, then the list: what happens in between stands in both.
     const stream = await openEvents(engine, gatewayId, signal);
     void readEvents(stream, feed, signal);
-    for (const info of await containers.inspectAll({ signal })) yield* published.snapshot(info);
+    for (const info of await containers.inspectAll({ signal })) yield* published.snapshot(seen(info));
     yield { type: 'synced' };
 
     for await (const item of feed) {
@@ -51,7 +53,7 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
         yield* published.removeSandbox(item.sandboxId);
       } else if (!busy(item.sandboxId)) {
         const info = await containers.inspect(item.containerId, { signal });
-        if (info !== undefined) yield* published.update(info);
+        if (info !== undefined) yield* published.update(seen(info));
         else yield* published.removeContainer(item.containerId);
       }
     }
@@ -108,3 +110,9 @@ const readEvents = async (stream: Readable, feed: Feed, signal: AbortSignal): Pr
         }),
   );
 };
+
+const seen = (info: ContainerInspectInfo): Seen => ({
+  containerId: info.Id,
+  sandbox: observedSandbox(info),
+  startedAt: info.State.StartedAt,
+});

@@ -29,12 +29,6 @@ export const observe = (container: Container): ObservedSandbox | undefined => {
   };
 };
 
-/** The same sandbox as it was while its last process still ran, for a process that was shorter than the look at it. */
-export const asRunning = (sandbox: ObservedSandbox, container: Container): ObservedSandbox => ({
-  ...sandbox,
-  status: { ...sandbox.status, conditions: runningConditions(container.State.StartedAt) },
-});
-
 /** Container and moment of its start; empty before the first. */
 const instanceOf = (container: Container): string =>
   container.State.StartedAt.startsWith('0001-')

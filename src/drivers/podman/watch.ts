@@ -2,12 +2,12 @@ import { delay } from '../../compute/deadline.js';
 import type { CallOptions, DriverEvent } from '../../compute/driver.js';
 import { OpenShellError, unavailable } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
-import type { ObservedSandbox } from '../../compute/sandbox.js';
 import { createFeed, type Feed } from '../engine/feed.js';
 import { mapLimited } from '../engine/map-limited.js';
+import { createPublished, type Seen } from '../engine/published.js';
 import type { PodmanClient } from './api/client.js';
 import type { Container, EngineEvent } from './api/types.js';
-import { asRunning, observe } from './state.js';
+import { observe } from './state.js';
 
 /** What changes a sandbox's state. A container that is only made says nothing yet; an exec in it never does. */
 const EVENTS = ['start', 'died', 'pause', 'unpause', 'remove'];
@@ -40,20 +40,23 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
     const containers = await mapLimited(summaries, LOOKS_AT_ONCE, ({ Id }) =>
       client.inspectContainer(Id, { signal }),
     );
-    for (const container of containers) if (container !== undefined) yield* published.snapshot(container);
+    for (const container of containers) {
+      const seen = container && see(container);
+      if (seen !== undefined) yield* published.snapshot(seen);
+    }
     yield { type: 'synced' };
-    void follow(events, { client, label, feed, signal, shown: published.containers });
+    void follow(events, { client, label, feed, signal, shown: published.shown });
 
     for await (const item of feed) {
       if (item.type === 'platform') {
         yield { type: 'platform', id: item.sandboxId, event: item.event };
       } else if (item.type === 'gone') {
-        published.forget(item.sandboxId);
-        yield { type: 'deleted', id: item.sandboxId };
+        yield* published.removeSandbox(item.sandboxId);
       } else if (!busy(item.sandboxId)) {
         const container = await client.inspectContainer(item.containerId, { signal });
-        if (container !== undefined) yield* published.update(container);
-        else yield* published.remove(item.containerId);
+        const seen = container && see(container);
+        if (seen !== undefined) yield* published.update(seen);
+        else if (container === undefined) yield* published.removeContainer(item.containerId);
       }
     }
   } catch (error) {
@@ -112,47 +115,8 @@ const readEvents = async (
   return true;
 };
 
-/** What this watch has said, so that it says nothing twice and leaves out no start. */
-const createPublished = () => {
-  const known = new Map<string, { readonly id: string; readonly said: string; readonly ran: string }>();
-
-  const remember = (container: Container, sandbox: ObservedSandbox): string => {
-    const said = JSON.stringify(sandbox.status);
-    known.set(container.Id, { id: sandbox.id, said, ran: sandbox.status.instanceId });
-    return said;
-  };
-
-  return {
-    containers: () => [...known].map(([containerId, { id }]) => [containerId, id] as const),
-
-    *snapshot(container: Container): Generator<DriverEvent> {
-      const sandbox = observe(container);
-      if (sandbox === undefined) return;
-      remember(container, sandbox);
-      yield event(sandbox);
-    },
-
-    *update(container: Container): Generator<DriverEvent> {
-      const sandbox = observe(container);
-      if (sandbox === undefined) return;
-      const last = known.get(container.Id);
-      const { instanceId, conditions } = sandbox.status;
-      const runs = conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
-      if (!runs && instanceId !== '' && last?.ran !== instanceId) yield event(asRunning(sandbox, container));
-      if (remember(container, sandbox) !== last?.said) yield event(sandbox);
-    },
-
-    /** A sandbox that was never shown, e.g. one whose creation failed, is not said to be deleted. */
-    *remove(containerId: string): Generator<DriverEvent> {
-      const id = known.get(containerId)?.id;
-      known.delete(containerId);
-      if (id !== undefined) yield { type: 'deleted', id };
-    },
-
-    forget(sandboxId: string): void {
-      for (const [containerId, { id }] of known) if (id === sandboxId) known.delete(containerId);
-    },
-  };
+/** Undefined for a container without a sandbox's labels. */
+const see = (container: Container): Seen | undefined => {
+  const sandbox = observe(container);
+  return sandbox && { containerId: container.Id, sandbox, startedAt: container.State.StartedAt };
 };
-
-const event = (sandbox: ObservedSandbox): DriverEvent => ({ type: 'sandbox', sandbox });

@@ -1,38 +1,46 @@
-import type { ContainerInspectInfo } from 'dockerode';
 import { runningConditions } from '../../compute/conditions.js';
 import type { DriverEvent } from '../../compute/driver.js';
 import type { ObservedSandbox } from '../../compute/sandbox.js';
-import { observedSandbox } from './status.js';
+
+/** A container as a watch has just seen it. */
+export interface Seen {
+  readonly containerId: string;
+  readonly sandbox: ObservedSandbox;
+  /** RFC 3339: when its last run began. */
+  readonly startedAt: string;
+}
 
 /** What one watch has said, so that it says nothing twice and leaves out no start. */
 export const createPublished = () => {
   /** By container, as a sandbox that was made anew has another one. */
   const known = new Map<string, { readonly id: string; readonly said: string; readonly ran: string }>();
 
-  const remember = (containerId: string, sandbox: ObservedSandbox): string => {
+  const remember = ({ containerId, sandbox }: Seen): string => {
     const said = JSON.stringify(sandbox.status);
     known.set(containerId, { id: sandbox.id, said, ran: sandbox.status.instanceId });
     return said;
   };
 
   return {
-    *snapshot(info: ContainerInspectInfo): Generator<DriverEvent> {
-      const sandbox = observedSandbox(info);
-      remember(info.Id, sandbox);
-      yield { type: 'sandbox', sandbox };
+    /** The containers that were shown and are not known to be gone, with their sandboxes. */
+    shown: () => [...known].map(([containerId, { id }]) => [containerId, id] as const),
+
+    *snapshot(seen: Seen): Generator<DriverEvent> {
+      remember(seen);
+      yield { type: 'sandbox', sandbox: seen.sandbox };
     },
 
-    *update(info: ContainerInspectInfo): Generator<DriverEvent> {
-      const sandbox = observedSandbox(info);
-      const last = known.get(info.Id);
+    *update(seen: Seen): Generator<DriverEvent> {
+      const { containerId, sandbox, startedAt } = seen;
+      const last = known.get(containerId);
       const { instanceId, conditions } = sandbox.status;
       const runs = conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
       if (!runs && instanceId !== '' && last?.ran !== instanceId) {
         // It ran, and was over before anybody looked.
-        const status = { ...sandbox.status, conditions: runningConditions(info.State.StartedAt) };
+        const status = { ...sandbox.status, conditions: runningConditions(startedAt) };
         yield { type: 'sandbox', sandbox: { ...sandbox, status } };
       }
-      if (remember(info.Id, sandbox) !== last?.said) yield { type: 'sandbox', sandbox };
+      if (remember(seen) !== last?.said) yield { type: 'sandbox', sandbox };
     },
 
     /** A sandbox that was never shown, e.g. one whose creation failed, is not said to be deleted. */
