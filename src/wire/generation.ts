@@ -104,8 +104,9 @@ const beginsAsMessage = (bytes: Uint8Array, at: number, next: number): boolean =
 const isSelector = (bytes: Uint8Array, at: number, next: number): boolean => {
   const start = afterVarint(bytes, at, next);
   if (start === next) return true;
-  const tag = bytes[start] ?? 0;
-  if (tag !== ((1 << 3) | LENGTH_DELIMITED) && tag !== ((2 << 3) | LENGTH_DELIMITED)) return false;
+  const isAll =
+    next - start === 2 && bytes[start] === ((2 << 3) | LENGTH_DELIMITED) && bytes[start + 1] === 0;
+  if (isAll || bytes[start] !== ((1 << 3) | LENGTH_DELIMITED)) return isAll;
   return afterField(bytes, start + 1, next, LENGTH_DELIMITED) === next;
 };
 

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Metadata } from '@grpc/grpc-js';
+import fc from 'fast-check';
+import { Code, OpenShellError } from '../../dist/compute/errors.js';
+import { openShellMethods } from '../../dist/gateway/api/generations.js';
+import type { CallContext, Method } from '../../dist/gateway/rpc/call.js';
+import type { Method as WireMethod } from '../../dist/wire/method.js';
+import { methods as v00 } from '../../dist/wire/v00/index.js';
+import { methods as v01 } from '../../dist/wire/v01/index.js';
+import { arbitraryMessage } from '../wire/arbitrary-message.js';
+import { fuzzRuns } from '../wire/fuzz-runs.js';
+import { stubServices } from './stub-services.js';
+
+let seen = '';
+const served = openShellMethods(stubServices, (_, generation) => {
+  seen = generation;
+}).filter(({ handler }) => handler.kind !== 'unimplemented');
+
+const byPath = (table: Record<string, WireMethod>) =>
+  new Map(Object.values(table).map((method) => [method.path, method]));
+const wire = { '0.0': byPath(v00), '0.1': byPath(v01) };
+
+const context: CallContext = {
+  user: { subject: 'me', displayName: '', roles: [], identityProvider: 'local_dev' },
+  requestId: '',
+  signal: new AbortController().signal,
+  metadata: new Metadata(),
+};
+
+const answers = async ({ handler }: Method, bytes: Buffer): Promise<Uint8Array[]> => {
+  const sent: Uint8Array[] = [];
+  const send = (message: Uint8Array) => {
+    sent.push(message);
+    return undefined;
+  };
+  if (handler.kind === 'unary') sent.push(await handler.handle(bytes, context));
+  else if (handler.kind === 'server-stream') await handler.handle(bytes, context, send);
+  else if (handler.kind === 'bidi') await handler.handle(once(bytes), context, send);
+  return sent;
+};
+
+async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes;
+}
+
+/** INVALID_ARGUMENT, a refusal by name, or an answer that the client of that generation can read. */
+const check = async (method: Method, bytes: Buffer): Promise<'answered' | 'refused'> => {
+  let sent: Uint8Array[];
+  try {
+    sent = await answers(method, bytes);
+  } catch (error) {
+    assert(error instanceof OpenShellError, `${method.path}: ${String(error)}`);
+    const isRefusal = error.code === Code.FAILED_PRECONDITION && error.reason === 'NotSupported';
+    assert(error.code === Code.INVALID_ARGUMENT || isRefusal, `${method.path}: ${error.text}`);
+    return 'refused';
+  }
+  const readers = seen === 'either' ? [wire['0.0'], wire['0.1']] : [wire[seen as '0.0' | '0.1']];
+  for (const reader of readers) {
+    for (const message of sent) reader.get(method.path)?.decodeResponse(message);
+  }
+  return 'answered';
+};
+
+test('random bytes are refused or answered', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...served), fc.uint8Array({ maxLength: 120 }), async (method, bytes) => {
+      await check(method, Buffer.from(bytes));
+    }),
+    { numRuns: fuzzRuns },
+  );
+});
+
+test('whole messages of both generations are answered or refused; changed ones too', async () => {
+  const cases = served.flatMap((method) =>
+    [wire['0.0'], wire['0.1']].flatMap((table) => {
+      const shape = table.get(method.path);
+      return shape === undefined ? [] : [{ method, shape }];
+    }),
+  );
+  let answered = 0;
+  for (const { method, shape } of cases) {
+    const changed = fc.tuple(arbitraryMessage(shape.input), fc.nat(), fc.nat(255), fc.nat(1));
+    await fc.assert(
+      fc.asyncProperty(changed, async ([message, seed, value, removed]) => {
+        const bytes = shape.encodeRequest(message);
+        if ((await check(method, bytes)) === 'answered') answered++;
+        const at = bytes.length === 0 ? 0 : seed % bytes.length;
+        const rest = bytes.subarray(at + removed);
+        await check(method, Buffer.concat([bytes.subarray(0, at), Buffer.from([value]), rest]));
+        await check(method, bytes.subarray(0, at));
+      }),
+      { numRuns: Math.ceil(fuzzRuns / (2 * cases.length)) },
+    );
+  }
+  assert(answered > 100, `only ${answered} messages were answered`);
+});

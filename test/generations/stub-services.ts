@@ -1,0 +1,102 @@
+import type { Services } from '../../dist/gateway/services/services.js';
+import type { SandboxRecord, TemplateRecord, WorkspaceRecord } from '../../dist/store/model.js';
+
+const meta = {
+  id: '6a1f0000-0000-4000-8000-000000000000',
+  labels: { a: 'b' },
+  annotations: {},
+  createdAtMs: 1_700_000_000_000,
+  deletionAtMs: 0,
+  resourceVersion: 3,
+};
+
+const sandbox: SandboxRecord = {
+  ...meta,
+  name: 'one',
+  workspace: 'default',
+  driver: 'fake',
+  spec: {
+    logLevel: '',
+    environment: {},
+    template: {
+      image: 'test:1',
+      runtimeClassName: '',
+      labels: {},
+      annotations: {},
+      environment: {},
+      resources: undefined,
+      userNamespaces: undefined,
+      driverConfig: undefined,
+    },
+    gpu: undefined,
+    command: [],
+    tty: false,
+    restartPolicy: 'never',
+  },
+  intent: 'run',
+  phase: 'exited',
+  exitCode: 0,
+  reason: '',
+  message: '',
+  resourceName: 'fake-one',
+  instanceId: 'i',
+  conditions: [{ type: 'Ready', status: 'False', reason: 'R', message: 'm', transitionAtMs: 5 }],
+  restarts: { count: 0, delayMs: 0, nextAtMs: 0 },
+  startedAtMs: 4,
+  fromTemplate: undefined,
+};
+
+const workspace: WorkspaceRecord = { ...meta, name: 'default', phase: 'active' };
+
+const template: TemplateRecord = {
+  ...meta,
+  name: 't',
+  workspace: 'default',
+  image: '',
+  environment: {},
+  cpu: '',
+  memory: '',
+  gpu: undefined,
+  driverConfig: undefined,
+};
+
+const page = <T>(item: T) => ({ items: [item], nextToken: 'next' });
+
+/** Services to which every request is good: what remains is how requests are told, read and answered. */
+export const stubServices: Services = {
+  sandboxes: {
+    create: async () => sandbox,
+    get: async () => sandbox,
+    getById: async () => sandbox,
+    list: async () => [sandbox],
+    page: async () => page(sandbox),
+    delete: async () => sandbox,
+    stop: async () => sandbox,
+    start: async () => sandbox,
+    orphaned: () => undefined,
+  },
+  workspaces: {
+    create: async () => workspace,
+    get: async () => workspace,
+    list: async () => [workspace],
+    page: async () => page(workspace),
+    delete: async () => true,
+    resolveActive: async () => 'default',
+    ensureDefault: async () => {},
+  },
+  templates: {
+    create: async () => template,
+    get: async () => template,
+    list: async () => page(template),
+    delete: async () => true,
+  },
+  exec: { run: async () => 0 },
+  logs: { tail: async () => ({ lines: [], total: 0 }), follow: () => {} },
+  watch: {
+    async watch(_, emit) {
+      await emit({ type: 'sandbox', record: sandbox });
+    },
+  },
+  info: { version: '0.0.0', readyDrivers: async () => [] },
+  requests: { once: (_, work) => work(undefined) },
+};
