@@ -78,13 +78,13 @@ export const toWireSpec = (spec: StoredSandboxSpec) => {
   const { template } = spec;
   return {
     logLevel: spec.logLevel,
-    environment: { ...spec.environment },
+    environment: spec.environment,
     template: {
       image: template.image,
       runtimeClassName: template.runtimeClassName,
-      labels: { ...template.labels },
-      annotations: { ...template.annotations },
-      environment: { ...template.environment },
+      labels: template.labels,
+      annotations: template.annotations,
+      environment: template.environment,
       ...(template.resources === undefined ? {} : { resources: template.resources }),
       ...(template.userNamespaces === undefined ? {} : { userNamespaces: template.userNamespaces }),
       ...(template.driverConfig === undefined ? {} : { driverConfig: template.driverConfig }),

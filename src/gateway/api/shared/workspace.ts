@@ -17,9 +17,9 @@ export const toWorkspace = (record: WorkspaceRecord): MessageShape<typeof Worksp
     metadata: {
       id: record.id,
       name: record.name,
-      labels: { ...record.labels },
+      labels: record.labels,
       resourceVersion: BigInt(record.resourceVersion),
-      annotations: { ...record.annotations },
+      annotations: record.annotations,
       createdTime: timestampFromMs(record.createdAtMs),
       deletionTime: record.deletionAtMs === 0 ? undefined : timestampFromMs(record.deletionAtMs),
     },

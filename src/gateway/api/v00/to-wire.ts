@@ -54,9 +54,9 @@ const toMeta = (meta: ObjectMeta, workspace: string) => ({
   id: meta.id,
   name: meta.name,
   createdAtMs: BigInt(meta.createdAtMs),
-  labels: { ...meta.labels },
+  labels: meta.labels,
   resourceVersion: BigInt(meta.resourceVersion),
-  annotations: { ...meta.annotations },
+  annotations: meta.annotations,
   workspace,
   deletionTimestampMs: BigInt(meta.deletionAtMs),
 });
@@ -73,7 +73,7 @@ export const toLogLine = (line: SandboxLogLine): MessageInitShape<typeof Sandbox
   target: line.target,
   message: line.message,
   source: line.source,
-  fields: { ...line.fields },
+  fields: line.fields,
 });
 
 export const toPlatformEvent = (event: PlatformEvent): MessageInitShape<typeof PlatformEventSchema> => ({
@@ -82,5 +82,5 @@ export const toPlatformEvent = (event: PlatformEvent): MessageInitShape<typeof P
   type: event.type,
   reason: event.reason,
   message: event.message,
-  metadata: { ...event.metadata },
+  metadata: event.metadata,
 });

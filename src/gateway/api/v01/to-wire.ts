@@ -80,9 +80,9 @@ const toTime = (ms: number): Timestamp | undefined => (ms === 0 ? undefined : ti
 const toMeta = (meta: ObjectMeta, workspace: string) => ({
   id: meta.id,
   name: meta.name,
-  labels: { ...meta.labels },
+  labels: meta.labels,
   resourceVersion: BigInt(meta.resourceVersion),
-  annotations: { ...meta.annotations },
+  annotations: meta.annotations,
   workspace,
   createdTime: toTime(meta.createdAtMs),
   deletionTime: toTime(meta.deletionAtMs),
@@ -95,7 +95,7 @@ export const toTemplate = (
   spec: {
     workload: {
       image: record.image,
-      environment: { ...record.environment },
+      environment: record.environment,
       resources: {
         cpu: record.cpu,
         memory: record.memory,
@@ -113,7 +113,7 @@ export const toLogLine = (line: SandboxLogLine): MessageInitShape<typeof Sandbox
   target: line.target,
   message: line.message,
   source: line.source,
-  fields: { ...line.fields },
+  fields: line.fields,
 });
 
 export const toPlatformEvent = (event: PlatformEvent): MessageInitShape<typeof PlatformEventSchema> => ({
@@ -122,5 +122,5 @@ export const toPlatformEvent = (event: PlatformEvent): MessageInitShape<typeof P
   type: event.type,
   reason: event.reason,
   message: event.message,
-  metadata: { ...event.metadata },
+  metadata: event.metadata,
 });
