@@ -1,4 +1,3 @@
-import { Agent } from 'node:http';
 import { join, posix } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import Docker from 'dockerode';
@@ -6,9 +5,8 @@ import Docker from 'dockerode';
 const SOCKET = (process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock').replace(/^unix:\/\//, '');
 const OWNER_LABEL = 'openshell.ai/gateway-id';
 
-/** A plain dockerode client with kept connections, as the driver has. */
-export const openDocker = () =>
-  new Docker({ socketPath: SOCKET, host: '', agent: new Agent({ keepAlive: true }) });
+/** A plain dockerode client, as its documentation makes one. */
+export const openDocker = () => new Docker({ socketPath: SOCKET, host: '' });
 
 /** Removes every container that carries the owner's label. */
 export const removeOwned = async (docker, owner) => {
