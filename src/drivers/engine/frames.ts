@@ -11,34 +11,52 @@ const HEADER_BYTES = 8;
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 
 /**
- * Takes stdout and stderr out of one stream. A frame's data is passed on as it arrives, in pieces, so that nothing is
- * held back; with `whole` set only complete frames are.
+ * Takes stdout and stderr out of one stream. Data is passed on as it arrives, so that nothing is held back: what came
+ * together for one stream goes out together, moved over the headers in between. With `whole` set only complete frames
+ * are passed on, each by itself. The source's buffers are written to.
  */
 export async function* demultiplex(
   source: AsyncIterable<Buffer>,
-  options: { readonly whole?: boolean } = {},
+  { whole = false }: { readonly whole?: boolean } = {},
 ): AsyncGenerator<Frame> {
   let buffer: Buffer = Buffer.alloc(0);
   let stream: Frame['stream'] = 'stdout';
+  /** Bytes of the frame that have not come yet. */
   let left = 0;
   for await (const chunk of source) {
     buffer = buffer.length === 0 ? chunk : Buffer.concat([buffer, chunk]);
-    while (buffer.length > 0) {
+    let position = 0;
+    let start = 0;
+    let end = 0;
+    while (position < buffer.length) {
       if (left === 0) {
-        if (buffer.length < HEADER_BYTES) break;
-        stream = buffer[0] === 2 ? 'stderr' : 'stdout';
-        left = buffer.readUInt32BE(4);
-        if ((buffer[0] as number) > 2 || left > MAX_FRAME_BYTES) {
-          throw new OpenShellError(Code.INTERNAL, 'the engine sent output that cannot be told apart');
-        }
-        buffer = buffer.subarray(HEADER_BYTES);
+        if (buffer.length - position < HEADER_BYTES) break;
+        const header = readHeader(buffer, position);
+        const isOver = whole || header.stream !== stream;
+        if (isOver && end > start) yield { stream, data: buffer.subarray(start, end) };
+        position += HEADER_BYTES;
+        if (isOver || end === start) start = end = position;
+        stream = header.stream;
+        left = header.length;
         continue;
       }
-      if (options.whole && buffer.length < left) break;
-      const data = buffer.subarray(0, left);
-      buffer = buffer.subarray(data.length);
-      left -= data.length;
-      yield { stream, data };
+      const length = Math.min(left, buffer.length - position);
+      if (whole && length < left) break;
+      if (end !== position) buffer.copyWithin(end, position, position + length);
+      end += length;
+      position += length;
+      left -= length;
     }
+    if (end > start) yield { stream, data: buffer.subarray(start, end) };
+    buffer = buffer.subarray(position);
   }
 }
+
+const readHeader = (buffer: Buffer, position: number): { stream: Frame['stream']; length: number } => {
+  const number = buffer[position] as number;
+  const length = buffer.readUInt32BE(position + 4);
+  if (number > 2 || length > MAX_FRAME_BYTES) {
+    throw new OpenShellError(Code.INTERNAL, 'the engine sent output that cannot be told apart');
+  }
+  return { stream: number === 2 ? 'stderr' : 'stdout', length };
+};
