@@ -13,7 +13,7 @@ import { alternate, quantile, timed } from './lib/samples.mjs';
 const FEW = 100;
 const MANY = 10_000;
 const WARM_UP = 1_000;
-const ROUNDS = 5_000;
+const ROUNDS = 3_000;
 const LISTS = 300;
 const PAGE = 100;
 /** What two equal gateways differ by at their p99 on a shared machine. */
