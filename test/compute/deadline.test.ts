@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { deadline, delay } from '../../dist/compute/deadline.js';
+import { deadline, delay, withDeadline } from '../../dist/compute/deadline.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -20,4 +21,30 @@ test("a caller's own reason comes through", () => {
   const signal = deadline(60_000, caller.signal);
   caller.abort(new Error('enough'));
   assert.throws(() => signal.throwIfAborted(), /enough/);
+});
+
+test('withDeadline gives what the body gives, or its error', async () => {
+  assert.equal(await withDeadline(60_000, undefined, async () => 'done'), 'done');
+  await assert.rejects(
+    withDeadline(60_000, undefined, async () => {
+      throw new Error('no');
+    }),
+    /no/,
+  );
+});
+
+test('withDeadline ends a body that heeds nothing', async () => {
+  const never = () => new Promise<never>(() => {});
+  await assert.rejects(withDeadline(10, undefined, never), { name: 'TimeoutError' });
+  const cancel = new AbortController();
+  const waiting = withDeadline(60_000, cancel.signal, never);
+  cancel.abort(new Error('enough'));
+  await assert.rejects(waiting, /enough/);
+  await assert.rejects(withDeadline(60_000, AbortSignal.abort(new Error('late')), never), /late/);
+});
+
+test('withDeadline leaves no listener on the signal', async () => {
+  const { signal } = new AbortController();
+  for (let i = 0; i < 20; i++) await withDeadline(60_000, signal, async () => {});
+  assert.deepEqual(getEventListeners(signal, 'abort'), []);
 });

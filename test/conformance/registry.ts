@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -82,10 +82,15 @@ export const startRegistry = async (base: Buffer, port = 0): Promise<Registry> =
   };
 };
 
-/** A layer with a static busybox in it, from this machine. */
+/** A layer with a static busybox in it, from this machine; another one each time, so that no engine has it already. */
 export const busyboxLayer = (): Buffer => {
   const busybox = execFileSync('sh', ['-c', 'command -v busybox']).toString().trim();
-  return execFileSync('tar', ['-C', '/', '--transform', 's,.*,bin/busybox,', '-cf', '-', busybox.slice(1)], {
-    maxBuffer: 64 * 1024 * 1024,
-  });
+  const made = `--mtime=@${randomInt(2 ** 31)}`;
+  return execFileSync(
+    'tar',
+    ['-C', '/', made, '--transform', 's,.*,bin/busybox,', '-cf', '-', busybox.slice(1)],
+    {
+      maxBuffer: 64 * 1024 * 1024,
+    },
+  );
 };

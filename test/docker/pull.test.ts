@@ -13,12 +13,11 @@ const COMMAND = ['/bin/busybox', 'env'];
 await onDocker('docker pull', ({ check }) => {
   let registry: Registry;
   const image = () => `${registry.address}/openshell/pulled:1`;
+  const docker = (...args: string[]) => execFileSync('docker', args, { encoding: 'utf8' });
+  /** Also what has lost its tag to a newer one. */
   const forget = () => {
-    try {
-      execFileSync('docker', ['rmi', '-f', image()], { stdio: 'ignore' });
-    } catch {
-      // It was not there.
-    }
+    const ids = docker('images', '-q', '--no-trunc', `${registry.address}/openshell/pulled`).split('\n');
+    for (const id of new Set(ids)) if (id !== '') docker('rmi', '-f', id);
   };
   before(async () => {
     registry = await startRegistry(busyboxLayer());

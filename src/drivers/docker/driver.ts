@@ -31,7 +31,7 @@ export const createDockerDriver = (options: DockerDriverOptions): ComputeDriver 
   const feeds = new Set<Feed>();
   const busy = new Set<string>();
   const containers = createContainers(engine, owner.gatewayId);
-  const network = createNetwork(engine, settings.network_name);
+  const network = createNetwork(engine, settings.network_name, log);
   const workspaces = createWorkspaces(engine, settings.workspace_path);
 
   const tell = (item: Parameters<Feed['push']>[0]) => {

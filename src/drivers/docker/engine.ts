@@ -1,7 +1,7 @@
 import { Agent } from 'node:http';
 import { inspect } from 'node:util';
 import Docker from 'dockerode';
-import { deadline } from '../../compute/deadline.js';
+import { withDeadline } from '../../compute/deadline.js';
 import type { OpenShellErrorOptions } from '../../compute/errors.js';
 import { engineError } from './engine-errors.js';
 
@@ -47,11 +47,8 @@ export const createEngine = (socketPath: string): Engine => {
   return {
     docker,
     async call(what, body, { signal, timeoutMs = CALL_TIMEOUT_MS, ...options } = {}) {
-      signal?.throwIfAborted();
       try {
-        const ends = deadline(timeoutMs, signal);
-        // Not every call of the client heeds the signal.
-        return await Promise.race([body(ends), rejectsWith(ends)]);
+        return await withDeadline(timeoutMs, signal, body);
       } catch (error) {
         throw engineError(error, what, options);
       }
@@ -59,8 +56,3 @@ export const createEngine = (socketPath: string): Engine => {
     close: () => agent.destroy(),
   };
 };
-
-const rejectsWith = (signal: AbortSignal): Promise<never> =>
-  new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
