@@ -1,0 +1,64 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { failedPrecondition } from '../compute/errors.js';
+
+const run = promisify(execFile);
+
+const SOURCES = fileURLToPath(new URL('../../src/agent/guest', import.meta.url));
+/** Where a packaged build keeps the agent that was compiled when it was made. */
+const SHIPPED = fileURLToPath(new URL('./openshell-agent', import.meta.url));
+const COMPILE_TIMEOUT_MS = 120_000;
+
+/** Static, and the same bytes for the same sources wherever they lie. */
+const FLAGS = ['-static', '-Os', '-s', '-std=gnu11', '-Wall', '-Wextra', '-Wl,--build-id=none'];
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+/** The path of the agent that this build ships, if it ships one. */
+export const shippedAgent = async (): Promise<string | undefined> =>
+  (await exists(SHIPPED)) ? SHIPPED : undefined;
+
+/**
+ * Compiles the agent to `output` (mode 0755), whole or not at all. FAILED_PRECONDITION when there is no compiler or
+ * no source. `compiler` is a C compiler with a libc to link statically, default `musl-gcc`.
+ */
+export const compileAgent = async (
+  output: string,
+  signal: AbortSignal,
+  compiler = 'musl-gcc',
+): Promise<void> => {
+  const names = await readdir(SOURCES).catch(() => []);
+  const files = names.filter((name) => name.endsWith('.c')).sort();
+  if (files.length === 0) {
+    throw failedPrecondition('the sources of the guest agent are not here', {
+      hint: 'give the path of a compiled agent as `agent`',
+    });
+  }
+  const work = await mkdtemp(join(dirname(output), '.agent-'));
+  try {
+    const made = join(work, 'openshell-agent');
+    await run(compiler, [...FLAGS, '-o', made, ...files], {
+      cwd: SOURCES,
+      signal,
+      timeout: COMPILE_TIMEOUT_MS,
+    });
+    await rename(made, output);
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    throw failedPrecondition(
+      missing
+        ? `there is no C compiler '${compiler}'`
+        : `the guest agent does not compile: ${(cause as Error).message}`,
+      { cause, hint: 'install musl-tools, or give the path of a compiled agent as `agent`' },
+    );
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+};

@@ -1,0 +1,300 @@
+import { randomBytes } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import { Code, invalidArgument, OpenShellError, unavailable } from '../compute/errors.js';
+import {
+  type DecodedFrame,
+  decodeRecords,
+  encodeFrame,
+  encodeRecords,
+  Frame,
+  FrameReader,
+  MAIN_STREAM,
+  MAX_PAYLOAD_TO_AGENT_BYTES,
+  NONCE_BYTES,
+  ProtocolBreach,
+} from './protocol.js';
+import { type AgentStream, createStream, type StreamHandle } from './stream.js';
+import { awaitWelcome } from './welcome.js';
+
+/** What the agent knew when the channel began. */
+export interface AgentState {
+  readonly rootReady: boolean;
+  readonly main: 'never-started' | 'running' | 'exited';
+  readonly mainExitCode: number;
+}
+
+export interface OpenChannelOptions {
+  readonly signal: AbortSignal;
+  /** Another host may have spoken before on this channel: end a frame it may have left half sent. */
+  readonly resume: boolean;
+}
+
+/** A conversation with one agent. Everything the agent says is taken for hostile. */
+export interface AgentChannel {
+  readonly state: AgentState;
+  /** The main process, when it ran already as the channel began or was spawned over it. */
+  readonly main: AgentStream | undefined;
+  /** Mounts the root disk and sets limits; see protocol.md, SETUP. */
+  setup(records: readonly (readonly [string, string])[], signal: AbortSignal): Promise<void>;
+  /** Resolves when the process runs. INVALID_ARGUMENT: no such program, directory or user. */
+  spawn(records: readonly (readonly [string, string])[], signal: AbortSignal): Promise<AgentStream>;
+  /** Resolves when the connection to the loopback port inside stands. UNAVAILABLE: refused. */
+  connect(port: number, signal: AbortSignal): Promise<AgentStream>;
+  ping(signal: AbortSignal): Promise<void>;
+  /** Memory, disk and OOM figures by name. */
+  figures(signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
+  /** Sets the clock inside to ours and adds to its random pool. */
+  renew(signal: AbortSignal): Promise<void>;
+  /** Ends every process, syncs, switches the machine off. */
+  halt(): void;
+  /** Resolves with the reason when the channel is over: ProtocolBreach when the agent broke the protocol. */
+  readonly closed: Promise<Error>;
+  close(): void;
+}
+
+interface Waiter {
+  resolve(frame: DecodedFrame): void;
+  reject(error: Error): void;
+}
+
+const MAIN_STATES = ['never-started', 'running', 'exited'] as const;
+
+const stateOf = (payload: Buffer): AgentState => {
+  const records = decodeRecords(payload.subarray(NONCE_BYTES));
+  if (records.get('v') !== '1') {
+    throw new ProtocolBreach(
+      `agent protocol ${JSON.stringify(records.get('v')?.slice(0, 20))} instead of "1"`,
+    );
+  }
+  const main = MAIN_STATES[Number(records.get('m'))];
+  const code = Number(records.get('x'));
+  if (main === undefined || !Number.isInteger(code)) throw new ProtocolBreach('a greeting without a state');
+  return { rootReady: records.get('r') === '1', main, mainExitCode: code };
+};
+
+const failureOf = (payload: Buffer): OpenShellError => {
+  const kind = payload.subarray(0, 1).toString('latin1');
+  const text = printable(payload.subarray(1, 400).toString('utf8'));
+  switch (kind) {
+    case 'p':
+      return invalidArgument(`the program cannot be run: ${text}`, {
+        field: 'command',
+        reason: 'ProgramNotFound',
+      });
+    case 'd':
+      return invalidArgument(`the working directory cannot be used: ${text}`, { field: 'workdir' });
+    case 'u':
+      return invalidArgument(`the image has no user '${text}'`, { reason: 'UnknownUser' });
+    case 'r':
+      return new OpenShellError(Code.FAILED_PRECONDITION, `the root disk cannot be used: ${text}`, {
+        reason: 'RootDiskFailed',
+      });
+    case 'l':
+      return new OpenShellError(Code.RESOURCE_EXHAUSTED, `the agent can do no more at once: ${text}`);
+    default:
+      return unavailable(`inside the sandbox: ${text}`);
+  }
+};
+
+// Control characters from inside must not reach a terminal or a log.
+const printable = (text: string): string => text.replace(/[^\x20-\x7e\u00a0-\uffff]/g, '?');
+
+/** Greets the agent on a connected byte stream. UNAVAILABLE when it does not answer in time or not in kind. */
+export const openChannel = async (wire: Duplex, options: OpenChannelOptions): Promise<AgentChannel> => {
+  const nonce = randomBytes(NONCE_BYTES);
+  if (options.resume) wire.write(Buffer.alloc(MAX_PAYLOAD_TO_AGENT_BYTES));
+  wire.write(encodeFrame(Frame.HELLO, 0, nonce));
+  const { payload, rest } = await awaitWelcome(wire, nonce, options.signal);
+  return runChannel(wire, stateOf(payload), rest);
+};
+
+const runChannel = (wire: Duplex, state: AgentState, rest: Buffer): AgentChannel => {
+  const reader = new FrameReader();
+  const streams = new Map<number, StreamHandle>();
+  const waiters = new Map<number, Waiter>();
+  let nextId = MAIN_STREAM + 1;
+  let over: Error | undefined;
+  let tellClosed: (reason: Error) => void = () => {};
+  const closed = new Promise<Error>((resolve) => {
+    tellClosed = resolve;
+  });
+
+  const finish = (reason: Error) => {
+    if (over !== undefined) return;
+    over = reason;
+    wire.destroy();
+    const lost = unavailable('the connection to the sandbox was lost', { cause: reason });
+    for (const handle of streams.values()) handle.onLost(lost);
+    for (const waiter of waiters.values()) waiter.reject(lost);
+    streams.clear();
+    waiters.clear();
+    tellClosed(reason);
+  };
+
+  const send = (type: number, stream: number, payload?: Uint8Array) => {
+    if (over === undefined) wire.write(encodeFrame(type, stream, payload));
+  };
+
+  const open = (id: number): StreamHandle => {
+    const handle = createStream(id, send);
+    streams.set(id, handle);
+    return handle;
+  };
+
+  const dispatch = (frame: DecodedFrame) => {
+    const { type, stream: id, payload } = frame;
+    const handle = streams.get(id);
+    if (handle !== undefined && onStreamFrame(handle, frame)) {
+      if (type === Frame.EXIT) streams.delete(id);
+      return;
+    }
+    const waiter = waiters.get(id);
+    if (waiter === undefined) throw new ProtocolBreach(`a frame of type ${type} that nothing asked for`);
+    waiters.delete(id);
+    if (type === Frame.FAILED) streams.delete(id);
+    // The frame's bytes are a view of a chunk that goes away.
+    waiter.resolve({ type, stream: id, payload: Buffer.from(payload) });
+  };
+
+  wire.on('data', (chunk: Buffer) => receive(chunk));
+  const receive = (chunk: Buffer) => {
+    if (over !== undefined) return;
+    try {
+      for (const frame of reader.push(chunk)) dispatch(frame);
+    } catch (error) {
+      finish(error as Error);
+    }
+  };
+  wire.on('error', (error) => finish(error));
+  wire.on('close', () => finish(new Error('the channel was closed')));
+
+  /** Sends one frame and waits for the one answer to it. */
+  const ask = (type: number, id: number, payload: Uint8Array, signal: AbortSignal): Promise<DecodedFrame> =>
+    new Promise((resolve, reject) => {
+      if (over !== undefined)
+        return reject(unavailable('the connection to the sandbox was lost', { cause: over }));
+      if (signal.aborted) return reject(OpenShellError.from(signal.reason));
+      // The waiter stays after an abort: the answer still comes, and is then not one that nothing asked for.
+      const onAbort = () => reject(OpenShellError.from(signal.reason));
+      signal.addEventListener('abort', onAbort, { once: true });
+      const stop = () => signal.removeEventListener('abort', onAbort);
+      waiters.set(id, {
+        resolve: (frame) => {
+          stop();
+          resolve(frame);
+        },
+        reject: (error) => {
+          stop();
+          reject(error);
+        },
+      });
+      send(type, id, payload);
+    });
+
+  const expect = async (type: number, answer: number, payload: Uint8Array, signal: AbortSignal) => {
+    const frame = await ask(type, nextId++, payload, signal);
+    if (frame.type === Frame.FAILED) throw failureOf(frame.payload);
+    if (frame.type !== answer) return breach(`type ${frame.type} instead of ${answer}`);
+    return frame.payload;
+  };
+
+  const breach = (text: string): never => {
+    const error = new ProtocolBreach(text);
+    finish(error);
+    throw unavailable('the sandbox broke the agent protocol', { cause: error });
+  };
+
+  const begin = async (type: number, id: number, payload: Uint8Array, signal: AbortSignal) => {
+    const handle = open(id);
+    let frame: DecodedFrame;
+    try {
+      frame = await ask(type, id, payload, signal);
+    } catch (error) {
+      // It may start all the same: see to it that it does not stay.
+      handle.stream.discard();
+      handle.stream.end(0);
+      throw error;
+    }
+    if (frame.type === Frame.STARTED) return handle.stream;
+    if (frame.type === Frame.FAILED) throw failureOf(frame.payload);
+    return breach(`type ${frame.type} instead of STARTED`);
+  };
+
+  let main = state.main === 'running' ? open(MAIN_STREAM).stream : undefined;
+  if (rest.length > 0) receive(rest);
+  wire.resume();
+
+  return {
+    state,
+    get main() {
+      return main;
+    },
+    setup: async (records, signal) => {
+      await expect(Frame.SETUP, Frame.DONE, encodeAll(records), signal);
+    },
+    spawn: async (records, signal) => {
+      const isMain = records.some(([tag]) => tag === 'm');
+      const stream = await begin(Frame.SPAWN, isMain ? MAIN_STREAM : nextId++, encodeAll(records), signal);
+      if (isMain) main = stream;
+      return stream;
+    },
+    connect: (port, signal) => begin(Frame.CONNECT, nextId++, encodeAll([['p', String(port)]]), signal),
+    ping: async (signal) => {
+      await expect(Frame.PING, Frame.PONG, new Uint8Array(), signal);
+    },
+    figures: async (signal) =>
+      figuresOf(await expect(Frame.FIGURES, Frame.FIGURES_ARE, new Uint8Array(), signal)),
+    renew: async (signal) => {
+      const payload = Buffer.concat([Buffer.alloc(8), randomBytes(256)]);
+      payload.writeBigUInt64LE(BigInt(Date.now()) * 1_000_000n);
+      await expect(Frame.CLOCK, Frame.DONE, payload, signal);
+    },
+    halt: () => send(Frame.HALT, 0),
+    closed,
+    close: () => finish(new Error('the channel was closed')),
+  };
+};
+
+/** False when the frame is an answer to a question and not about a running stream. */
+const onStreamFrame = (handle: StreamHandle, { type, payload }: DecodedFrame): boolean => {
+  switch (type) {
+    case Frame.OUT:
+      // Copied: a chunk that waits must not keep the 64 KiB that it came with.
+      handle.onData('stdout', Buffer.from(payload));
+      return true;
+    case Frame.ERR:
+      handle.onData('stderr', Buffer.from(payload));
+      return true;
+    case Frame.GRANT:
+      if (payload.length !== 4) throw new ProtocolBreach('a grant of the wrong size');
+      handle.onGrant(payload.readUInt32LE(0));
+      return true;
+    case Frame.EXIT:
+      if (payload.length !== 5) throw new ProtocolBreach('an exit of the wrong size');
+      handle.onExit({ code: payload.readInt32LE(0), oomKilled: payload[4] === 1 });
+      return true;
+    default:
+      return false;
+  }
+};
+
+const figuresOf = (payload: Buffer): ReadonlyMap<string, number> => {
+  const figures = new Map<string, number>();
+  for (const line of payload.toString('latin1').split('\n').slice(0, 64)) {
+    const [key = '', value = ''] = line.split(' ');
+    if (/^[a-z_]{1,40}$/.test(key) && /^\d{1,16}$/.test(value)) figures.set(key, Number(value));
+  }
+  return figures;
+};
+
+const encodeAll = (records: readonly (readonly [string, string])[]): Buffer => {
+  try {
+    const payload = encodeRecords(records);
+    if (payload.length <= MAX_PAYLOAD_TO_AGENT_BYTES) return payload;
+  } catch (error) {
+    throw invalidArgument((error as Error).message);
+  }
+  throw invalidArgument(
+    `command and environment together are longer than ${MAX_PAYLOAD_TO_AGENT_BYTES} bytes`,
+  );
+};

@@ -1,0 +1,100 @@
+import type { ExecSession, ExecSpec } from '../compute/driver.js';
+import { OpenShellError, unavailable } from '../compute/errors.js';
+import { EXEC_KILL_GRACE_MS } from '../compute/exec-kill.js';
+import type { AgentChannel } from './channel.js';
+import type { AgentStream, StreamExit } from './stream.js';
+
+/** What the sandbox brings to every exec; the spec's own values win. */
+export interface ExecDefaults {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly user: string;
+  readonly workdir: string;
+}
+
+const TIMED_OUT = 124;
+/** From KILL to giving up on the agent's word that all is gone. */
+const END_SLACK_MS = 10_000;
+
+type SpawnRecord = readonly [string, string];
+
+/** The records of a SPAWN, as protocol.md lists them. */
+export const spawnRecords = (spec: {
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly user: string;
+  readonly workdir: string;
+}): SpawnRecord[] => [
+  ...spec.command.map((argument): SpawnRecord => ['a', argument]),
+  ...Object.entries(spec.environment).map(([key, value]): SpawnRecord => ['e', `${key}=${value}`]),
+  ['u', spec.user],
+  ['d', spec.workdir],
+];
+
+/**
+ * Runs a command over the agent, as SandboxAccess.exec promises it: a timeout ends it with 124, an abort ends it and
+ * rejects `exitCode`, and neither leaves a process.
+ */
+export const execThroughAgent = async (
+  channel: AgentChannel,
+  spec: ExecSpec,
+  defaults: ExecDefaults,
+  signal: AbortSignal,
+): Promise<ExecSession> => {
+  const records = spawnRecords({
+    command: spec.command,
+    environment: { ...defaults.environment, ...spec.environment },
+    user: defaults.user,
+    workdir: spec.workdir === '' ? defaults.workdir : spec.workdir,
+  });
+  if (spec.stdin) records.push(['i', '']);
+  if (spec.tty) records.push(['t', `${spec.size?.cols ?? 80}x${spec.size?.rows ?? 24}`]);
+  const stream = await channel.spawn(records, signal);
+  return sessionOf(stream, spec, signal);
+};
+
+const sessionOf = (stream: AgentStream, spec: ExecSpec, signal: AbortSignal): ExecSession => {
+  let timedOut = false;
+  let giveUp: (error: Error) => void = () => {};
+  const gaveUp = new Promise<never>((_, reject) => {
+    giveUp = reject;
+  });
+  gaveUp.catch(() => {});
+  const timers: NodeJS.Timeout[] = [];
+  const after = (ms: number, act: () => void) => timers.push(setTimeout(act, ms));
+
+  const end = () => {
+    stream.end(EXEC_KILL_GRACE_MS);
+    after(EXEC_KILL_GRACE_MS + END_SLACK_MS, () => {
+      stream.discard();
+      giveUp(unavailable('the agent did not end the command'));
+    });
+  };
+  const onAbort = () => {
+    stream.discard();
+    end();
+  };
+  if (spec.timeoutMs > 0) {
+    after(spec.timeoutMs, () => {
+      timedOut = true;
+      end();
+    });
+  }
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+
+  const exited: Promise<StreamExit> = Promise.race([stream.exit, gaveUp]).finally(() => {
+    for (const timer of timers) clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+  });
+  const exitCode = exited.then(({ code }) => {
+    if (signal.aborted) throw OpenShellError.from(signal.reason);
+    return timedOut ? TIMED_OUT : code;
+  });
+  exitCode.catch(() => {});
+  return {
+    output: stream.output,
+    stdin: spec.stdin ? stream.input : undefined,
+    resize: async ({ cols, rows }) => stream.resize(cols, rows),
+    exitCode,
+  };
+};

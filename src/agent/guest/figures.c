@@ -1,0 +1,51 @@
+/* What the machine uses, as `key value` lines; and its clock and random pool, which a restored one must renew. */
+#include "agent.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/statvfs.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RNDADDENTROPY_REQUEST _IOW('R', 0x03, int[2])
+#define RNDRESEEDCRNG_REQUEST _IO('R', 0x07)
+
+void figures_send(uint32_t stream) {
+  struct sysinfo memory = {0};
+  struct statvfs disk = {0};
+  char text[512];
+  sysinfo(&memory);
+  statvfs("/", &disk);
+  int n = snprintf(text, sizeof text,
+                   "memory_total_bytes %llu\nmemory_free_bytes %llu\ndisk_total_bytes %llu\ndisk_free_bytes %llu\n"
+                   "processes %u\noom_kills %lu\n",
+                   (unsigned long long)memory.totalram * memory.mem_unit,
+                   (unsigned long long)memory.freeram * memory.mem_unit,
+                   (unsigned long long)disk.f_blocks * disk.f_frsize,
+                   (unsigned long long)disk.f_bavail * disk.f_frsize, memory.procs, group_oom_kills());
+  send_frame(FIGURES_ARE, stream, text, (size_t)n);
+}
+
+/* Payload: u64 nanoseconds since 1970, then up to 512 bytes of seed. */
+void clock_set(uint32_t stream, const unsigned char *payload, size_t length) {
+  uint64_t ns = 0;
+  if (length >= 8 && agent_is_init) {
+    for (int i = 7; i >= 0; i--) ns = ns << 8 | payload[i];
+    struct timespec now = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
+    clock_settime(CLOCK_REALTIME, &now);
+    struct { int bits, size; unsigned char bytes[512]; } seed;
+    seed.size = length - 8 > sizeof seed.bytes ? (int)sizeof seed.bytes : (int)(length - 8);
+    seed.bits = seed.size * 8;
+    memcpy(seed.bytes, payload + 8, (size_t)seed.size);
+    int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) {
+      ioctl(fd, RNDADDENTROPY_REQUEST, &seed);
+      ioctl(fd, RNDRESEEDCRNG_REQUEST);
+      close(fd);
+    }
+  }
+  send_frame(DONE, stream, "", 0);
+}

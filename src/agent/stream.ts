@@ -1,0 +1,176 @@
+import { Writable } from 'node:stream';
+import type { ExecChunk } from '../compute/driver.js';
+import { Frame, ProtocolBreach, u32, WINDOW_BYTES } from './protocol.js';
+
+const MAX_DATA_BYTES = 32 * 1024;
+const GRANT_AFTER_BYTES = WINDOW_BYTES / 4;
+
+export interface StreamExit {
+  /** 128 + the signal's number for a process that a signal ended. */
+  readonly code: number;
+  /** The kernel ended it, or a process of its sandbox, for want of memory. */
+  readonly oomKilled: boolean;
+}
+
+/** One process or connection inside, seen from the host. */
+export interface AgentStream {
+  readonly id: number;
+  /** Reading slowly holds the process back. Ends with the stream; throws when the channel is lost. */
+  readonly output: AsyncIterable<ExecChunk>;
+  readonly input: Writable;
+  /** Rejects when the channel is lost. */
+  readonly exit: Promise<StreamExit>;
+  resize(cols: number, rows: number): void;
+  signal(number: number): void;
+  /** Ends every process of the stream: TERM, and KILL after `graceMs`; 0 is KILL at once. `exit` tells when. */
+  end(graceMs: number): void;
+  /** Drops all output from now on, so that the stream can end without a reader. */
+  discard(): void;
+}
+
+export type SendFrame = (type: number, stream: number, payload?: Uint8Array) => void;
+
+/** The channel's end of a stream: what the agent's frames do to it. */
+export interface StreamHandle {
+  readonly stream: AgentStream;
+  onData(kind: 'stdout' | 'stderr', data: Buffer): void;
+  onGrant(bytes: number): void;
+  onExit(exit: StreamExit): void;
+  onLost(error: Error): void;
+}
+
+interface Settle<T> {
+  readonly promise: Promise<T>;
+  resolve(value: T): void;
+  reject(error: Error): void;
+}
+
+const settle = <T>(): Settle<T> => {
+  let resolve: (value: T) => void = () => {};
+  let reject: (error: Error) => void = () => {};
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  promise.catch(() => {});
+  return { promise, resolve, reject };
+};
+
+export const createStream = (id: number, send: SendFrame): StreamHandle => {
+  const exit = settle<StreamExit>();
+  const queue: ExecChunk[] = [];
+  let wake: (() => void) | undefined;
+  let ended = false;
+  let lost: Error | undefined;
+  let discarding = false;
+  /** What the agent may still send, and what was read since it was last told so. */
+  let receiveCredit = WINDOW_BYTES;
+  let toGrant = 0;
+  let sendCredit = WINDOW_BYTES;
+  let resumeWrite: (() => void) | undefined;
+
+  const consumed = (bytes: number) => {
+    toGrant += bytes;
+    if (toGrant < GRANT_AFTER_BYTES || ended || lost !== undefined) return;
+    send(Frame.CREDIT, id, u32(toGrant));
+    receiveCredit += toGrant;
+    toGrant = 0;
+  };
+
+  const write = (data: Buffer, done: (error?: Error | null) => void) => {
+    let at = 0;
+    const go = () => {
+      resumeWrite = undefined;
+      while (at < data.length && !ended && lost === undefined) {
+        const bytes = Math.min(sendCredit, MAX_DATA_BYTES, data.length - at);
+        if (bytes === 0) {
+          resumeWrite = go;
+          return;
+        }
+        send(Frame.DATA, id, data.subarray(at, at + bytes));
+        sendCredit -= bytes;
+        at += bytes;
+      }
+      done(lost ?? null);
+    };
+    go();
+  };
+
+  const input = new Writable({
+    write: (chunk: Buffer, _encoding, done) => write(chunk, done),
+    final: (done) => {
+      if (!ended && lost === undefined) send(Frame.END_OF_DATA, id);
+      done();
+    },
+  });
+  input.on('error', () => {});
+
+  async function* output(): AsyncGenerator<ExecChunk> {
+    for (;;) {
+      const chunk = queue.shift();
+      if (chunk !== undefined) {
+        consumed(chunk.data.length);
+        yield chunk;
+      } else if (lost !== undefined) {
+        throw lost;
+      } else if (ended) {
+        return;
+      } else {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    }
+  }
+
+  const notify = () => {
+    wake?.();
+    wake = undefined;
+    resumeWrite?.();
+  };
+
+  const stream: AgentStream = {
+    id,
+    output: output(),
+    input,
+    exit: exit.promise,
+    resize: (cols, rows) => send(Frame.RESIZE, id, u32(((rows & 0xffff) * 0x10000 + (cols & 0xffff)) >>> 0)),
+    signal: (number) => send(Frame.SIGNAL, id, u32(number)),
+    end: (graceMs) => {
+      if (!ended && lost === undefined) send(Frame.END, id, u32(graceMs));
+    },
+    discard: () => {
+      discarding = true;
+      for (const chunk of queue.splice(0)) consumed(chunk.data.length);
+    },
+  };
+
+  return {
+    stream,
+    onData: (kind, data) => {
+      if (data.length === 0) throw new ProtocolBreach('an empty data frame');
+      receiveCredit -= data.length;
+      if (receiveCredit < 0) throw new ProtocolBreach('more data than was granted');
+      if (discarding) return consumed(data.length);
+      queue.push({ stream: kind, data });
+      notify();
+    },
+    onGrant: (bytes) => {
+      if (bytes === 0 || sendCredit + bytes > WINDOW_BYTES)
+        throw new ProtocolBreach('a grant of what was not sent');
+      sendCredit += bytes;
+      notify();
+    },
+    onExit: (value) => {
+      ended = true;
+      exit.resolve(value);
+      notify();
+    },
+    onLost: (error) => {
+      if (ended) return;
+      lost = error;
+      exit.reject(error);
+      notify();
+    },
+  };
+};
