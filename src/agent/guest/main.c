@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -186,6 +187,7 @@ int main(int argc, char **argv) {
     return 2;
   }
   agent_is_init = true;
+  umask(0);
   int channel = boot_channel();
   if (channel >= 0) {
     frames_open(channel, channel);

@@ -1,0 +1,43 @@
+import { readFile } from 'node:fs/promises';
+import { failedPrecondition } from '../../../../compute/errors.js';
+import { type CpioEntry, writeCpio } from './cpio.js';
+
+/** In the order in which they must be loaded; the optional ones are for a network card. */
+const MODULES = [
+  { name: 'virtio_ring', optional: true },
+  { name: 'virtio', optional: true },
+  { name: 'virtio_pci_modern_dev', optional: true },
+  { name: 'virtio_pci_legacy_dev', optional: true },
+  { name: 'virtio_pci', optional: true },
+  { name: 'virtio_console', optional: false },
+  { name: 'virtio_blk', optional: false },
+  { name: 'failover', optional: true },
+  { name: 'net_failover', optional: true },
+  { name: 'virtio_net', optional: true },
+] as const;
+
+const DIRECTORY = 0o040755;
+const PROGRAM = 0o100755;
+const FILE = 0o100644;
+
+/** The first root of a guest: the agent as /init, and the modules it loads by their numbers. */
+export const makeInitramfs = async (agent: Buffer, modules: ReadonlyMap<string, string>): Promise<Buffer> => {
+  const entries: CpioEntry[] = [
+    { path: 'dev', mode: DIRECTORY },
+    { path: 'modules', mode: DIRECTORY },
+    { path: 'init', mode: PROGRAM, data: agent },
+  ];
+  for (const [index, { name, optional }] of MODULES.entries()) {
+    const file = modules.has(`${name}.ko`) ? `${name}.ko` : `${name}.ko.xz`;
+    const path = modules.get(file);
+    if (path === undefined && optional) continue;
+    if (path === undefined) {
+      throw failedPrecondition(`the kernel package has no module ${name}`, {
+        hint: 'give the paths of your own as `kernel` and `initramfs`',
+      });
+    }
+    const number = String(index).padStart(2, '0');
+    entries.push({ path: `modules/${number}-${file}`, mode: FILE, data: await readFile(path) });
+  }
+  return writeCpio(entries);
+};

@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { compileAgent, shippedAgent } from '../../../../agent/build.js';
+import { failedPrecondition } from '../../../../compute/errors.js';
+import { fetchDebianKernel } from './debian.js';
+import { makeInitramfs } from './initramfs.js';
+import { unpackKernel } from './kernel.js';
+
+/** What a guest boots with. */
+export interface GuestFiles {
+  readonly kernel: string;
+  readonly initramfs: string;
+  /** Changes when either file does. */
+  readonly digest: string;
+}
+
+interface Manifest {
+  readonly kernelVersion: string;
+  readonly digest: string;
+}
+
+const pathsIn = (directory: string) => ({
+  kernel: join(directory, 'vmlinux'),
+  initramfs: join(directory, 'initramfs'),
+  manifest: join(directory, 'manifest.json'),
+});
+
+const digestOf = (kernel: Buffer, initramfs: Buffer): string =>
+  createHash('sha256').update(kernel).update(initramfs).digest('hex').slice(0, 16);
+
+/** What `prepareGuest` left in `directory`; undefined when it has not run. */
+export const preparedGuest = async (directory: string): Promise<GuestFiles | undefined> => {
+  const paths = pathsIn(directory);
+  try {
+    const { digest } = JSON.parse(await readFile(paths.manifest, 'utf8')) as Manifest;
+    return { kernel: paths.kernel, initramfs: paths.initramfs, digest };
+  } catch {
+    return undefined;
+  }
+};
+
+/** Files that the operator brings. FAILED_PRECONDITION when one cannot be read. */
+export const givenGuest = async (kernel: string, initramfs: string): Promise<GuestFiles> => {
+  try {
+    const digest = digestOf(await readFile(kernel), await readFile(initramfs));
+    return { kernel, initramfs, digest };
+  } catch (cause) {
+    throw failedPrecondition(`the guest's kernel or initramfs cannot be read: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+};
+
+/**
+ * Makes kernel and initramfs in `directory`: the distribution's kernel, unpacked, and the agent with the modules it
+ * needs. `agent` is the path of a compiled one; empty: the one that this build ships, or one compiled now.
+ */
+export const prepareGuest = async (
+  directory: string,
+  options: {
+    readonly agent: string;
+    readonly progress: (text: string) => void;
+    readonly signal: AbortSignal;
+  },
+): Promise<GuestFiles> => {
+  const { progress, signal } = options;
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const work = await mkdtemp(join(directory, '.prepare-'));
+  // apt fetches as a user of its own.
+  await chmod(work, 0o755);
+  try {
+    const fetched = await fetchDebianKernel(work, progress, signal);
+    progress('unpacking the kernel');
+    const kernel = await unpackKernel(fetched.image, signal);
+    const agent = await agentPath(work, options.agent, progress, signal);
+    const initramfs = await makeInitramfs(await readFile(agent), fetched.modules);
+    const digest = digestOf(kernel, initramfs);
+    const manifest: Manifest = { kernelVersion: fetched.version, digest };
+    const made = pathsIn(work);
+    await writeFile(made.kernel, kernel, { mode: 0o444 });
+    await writeFile(made.initramfs, initramfs, { mode: 0o444 });
+    await writeFile(made.manifest, `${JSON.stringify(manifest)}\n`);
+    const final = pathsIn(directory);
+    await rename(made.kernel, final.kernel);
+    await rename(made.initramfs, final.initramfs);
+    // The manifest last: it says that the others are whole.
+    await rename(made.manifest, final.manifest);
+    progress(`kernel ${fetched.version} and agent are ready in ${directory}`);
+    return { kernel: final.kernel, initramfs: final.initramfs, digest };
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+};
+
+const agentPath = async (
+  work: string,
+  given: string,
+  progress: (text: string) => void,
+  signal: AbortSignal,
+): Promise<string> => {
+  const ready = given === '' ? await shippedAgent() : given;
+  if (ready !== undefined) return ready;
+  progress('compiling the guest agent');
+  const path = join(work, 'openshell-agent');
+  await compileAgent(path, signal);
+  return path;
+};

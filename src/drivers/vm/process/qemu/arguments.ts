@@ -1,0 +1,56 @@
+import type { Accelerator } from './accelerator.js';
+
+/** Names in the directory that QEMU runs in; it is given no path outside of it. */
+export const VM_FILES = {
+  kernel: 'kernel',
+  initramfs: 'initramfs',
+  base: 'base.ext4',
+  overlay: 'overlay.qcow2',
+  control: 'qmp.sock',
+  agent: 'agent.sock',
+  stderr: 'qemu.log',
+} as const;
+
+/** The name of the port that the agent looks for. */
+const AGENT_PORT = 'openshell.agent.0';
+/** The console's tail that QEMU keeps for us; a power of two. */
+const CONSOLE_BYTES = 65_536;
+export const CONSOLE_CHARDEV = 'console';
+
+export interface MachineShape {
+  /** Seen in the process list, and how a running QEMU is known again. */
+  readonly name: string;
+  readonly accelerator: Accelerator;
+  readonly vcpus: number;
+  readonly memoryMib: number;
+}
+
+/**
+ * The command line of one guest: q35, virtio over PCI, a root disk, the agent's port, no network card, QEMU's own
+ * seccomp filter. The guest's power-off leaves QEMU paused, so that its console can still be read.
+ */
+export const qemuArguments = (shape: MachineShape): string[] => [
+  ...['-name', shape.name],
+  ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
+  ...['-machine', `q35,usb=off,vmport=off,smbus=off,sata=off,hpet=off`],
+  ...['-accel', shape.accelerator === 'tcg' ? 'tcg,tb-size=64' : 'kvm'],
+  ...['-cpu', shape.accelerator === 'kvm' ? 'host' : 'max'],
+  ...['-smp', String(shape.vcpus)],
+  ...['-m', String(shape.memoryMib)],
+  ...['-action', 'reboot=shutdown,shutdown=pause,panic=pause'],
+  ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
+  ...['-kernel', VM_FILES.kernel, '-initrd', VM_FILES.initramfs],
+  ...['-append', 'console=ttyS0 quiet panic=-1 random.trust_cpu=on'],
+  ...[
+    '-chardev',
+    `ringbuf,id=${CONSOLE_CHARDEV},size=${CONSOLE_BYTES}`,
+    '-serial',
+    `chardev:${CONSOLE_CHARDEV}`,
+  ],
+  ...['-chardev', `socket,id=agent,path=${VM_FILES.agent},server=on,wait=off`],
+  ...['-device', 'virtio-serial-pci', '-device', `virtserialport,chardev=agent,name=${AGENT_PORT}`],
+  ...['-drive', `file=${VM_FILES.overlay},if=none,id=root,format=qcow2,cache=writeback,discard=unmap`],
+  ...['-device', 'virtio-blk-pci,drive=root'],
+  ...['-device', 'virtio-rng-pci'],
+  ...['-qmp', `unix:${VM_FILES.control},server=on,wait=off`],
+];

@@ -1,0 +1,146 @@
+import { createConnection, type Socket } from 'node:net';
+import { OpenShellError, unavailable } from '../../../../compute/errors.js';
+
+export interface QmpEvent {
+  readonly name: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** QEMU's control socket. QEMU is trusted less than we are: lines are bounded. */
+export interface Qmp {
+  /** The command's return value. UNAVAILABLE with QEMU's words when it fails or the socket is lost. */
+  run(command: string, args: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<unknown>;
+  onEvent(listener: (event: QmpEvent) => void): void;
+  /** Resolves when the socket is gone, and QEMU with it, most likely. */
+  readonly closed: Promise<void>;
+  close(): void;
+}
+
+const MAX_LINE_BYTES = 1024 * 1024;
+
+interface Message {
+  readonly QMP?: unknown;
+  readonly id?: number;
+  readonly return?: unknown;
+  readonly error?: { readonly class?: string; readonly desc?: string };
+  readonly event?: string;
+  readonly data?: Record<string, unknown>;
+}
+
+interface Waiter {
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+/** Connects and negotiates. UNAVAILABLE when nobody listens or it is no QMP. */
+export const connectQmp = async (path: string, signal: AbortSignal): Promise<Qmp> => {
+  const socket = createConnection({ path });
+  const waiters = new Map<number, Waiter>();
+  const listeners: ((event: QmpEvent) => void)[] = [];
+  const early: QmpEvent[] = [];
+  let nextId = 1;
+  let isClosed = false;
+  let greeted: () => void = () => {};
+  const greeting = new Promise<void>((resolve) => {
+    greeted = resolve;
+  });
+
+  const closed = new Promise<void>((resolve) => {
+    socket.on('close', () => {
+      isClosed = true;
+      for (const waiter of waiters.values()) waiter.reject(unavailable('QEMU closed its control socket'));
+      waiters.clear();
+      resolve();
+    });
+  });
+  socket.on('error', () => {});
+
+  const onMessage = (message: Message) => {
+    if (message.QMP !== undefined) return greeted();
+    if (message.event !== undefined) {
+      const event = { name: message.event, data: message.data ?? {} };
+      if (listeners.length === 0 && early.length < 64) early.push(event);
+      for (const listener of listeners) listener(event);
+      return;
+    }
+    const waiter = waiters.get(message.id ?? -1);
+    if (waiter === undefined) return;
+    waiters.delete(message.id as number);
+    if (message.error === undefined) waiter.resolve(message.return);
+    else waiter.reject(unavailable(`QEMU: ${message.error.desc ?? message.error.class ?? 'unknown error'}`));
+  };
+  readLines(socket, onMessage);
+
+  const run: Qmp['run'] = (command, args, runSignal) =>
+    new Promise((resolve, reject) => {
+      if (isClosed) return reject(unavailable('QEMU closed its control socket'));
+      if (runSignal.aborted) return reject(OpenShellError.from(runSignal.reason));
+      const id = nextId++;
+      const onAbort = () => {
+        waiters.delete(id);
+        reject(OpenShellError.from(runSignal.reason));
+      };
+      const stop = () => runSignal.removeEventListener('abort', onAbort);
+      runSignal.addEventListener('abort', onAbort, { once: true });
+      waiters.set(id, {
+        resolve: (value) => {
+          stop();
+          resolve(value);
+        },
+        reject: (error) => {
+          stop();
+          reject(error);
+        },
+      });
+      socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
+    });
+
+  const aborted = new Promise<never>((_, reject) => {
+    const onAbort = () => reject(OpenShellError.from(signal.reason));
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  aborted.catch(() => {});
+  try {
+    const lost = closed.then(() => {
+      throw unavailable(`no QEMU answers at ${path}`);
+    });
+    lost.catch(() => {});
+    await Promise.race([greeting, lost, aborted]);
+    await run('qmp_capabilities', {}, signal);
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+  return {
+    run,
+    onEvent: (listener) => {
+      listeners.push(listener);
+      for (const event of early.splice(0)) listener(event);
+    },
+    closed,
+    close: () => socket.destroy(),
+  };
+};
+
+const readLines = (socket: Socket, onMessage: (message: Message) => void): void => {
+  let held = '';
+  socket.setEncoding('utf8');
+  socket.on('data', (chunk: string) => {
+    held += chunk;
+    const lines = held.split('\n');
+    held = lines.pop() ?? '';
+    if (held.length > MAX_LINE_BYTES) {
+      socket.destroy();
+      return;
+    }
+    for (const line of lines) {
+      try {
+        if (line.trim() !== '') onMessage(JSON.parse(line) as Message);
+      } catch {
+        socket.destroy();
+        return;
+      }
+    }
+  });
+};
