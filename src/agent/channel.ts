@@ -45,6 +45,8 @@ export interface AgentChannel {
   figures(signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
   /** Sets the clock inside to ours and adds to its random pool. */
   renew(signal: AbortSignal): Promise<void>;
+  /** Ends all streams but the main process's at once, and waits until they are over. */
+  endOthers(signal: AbortSignal): Promise<void>;
   /** Ends every process, syncs, switches the machine off. */
   halt(): void;
   /** Resolves with the reason when the channel is over: ProtocolBreach when the agent broke the protocol. */
@@ -248,6 +250,16 @@ const runChannel = (wire: Duplex, state: AgentState, rest: Buffer): AgentChannel
       const payload = Buffer.concat([Buffer.alloc(8), randomBytes(256)]);
       payload.writeBigUInt64LE(BigInt(Date.now()) * 1_000_000n);
       await expect(Frame.CLOCK, Frame.DONE, payload, signal);
+    },
+    endOthers: async (signal) => {
+      const others = [...streams.values()]
+        .map((handle) => handle.stream)
+        .filter(({ id }) => id !== MAIN_STREAM);
+      for (const stream of others) stream.end(0);
+      const late = new Promise<void>((resolve) =>
+        signal.addEventListener('abort', () => resolve(), { once: true }),
+      );
+      await Promise.race([Promise.allSettled(others.map((stream) => stream.exit)), late]);
     },
     halt: () => send(Frame.HALT, 0),
     closed,

@@ -15,7 +15,7 @@ export interface StreamExit {
 /** One process or connection inside, seen from the host. */
 export interface AgentStream {
   readonly id: number;
-  /** Reading slowly holds the process back. Ends with the stream; throws when the channel is lost. */
+  /** Reading slowly holds the process back. Ends with the stream, also when the channel is lost. */
   readonly output: AsyncIterable<ExecChunk>;
   readonly input: Writable;
   /** Rejects when the channel is lost. */
@@ -111,9 +111,7 @@ export const createStream = (id: number, send: SendFrame): StreamHandle => {
       if (chunk !== undefined) {
         consumed(chunk.data.length);
         yield chunk;
-      } else if (lost !== undefined) {
-        throw lost;
-      } else if (ended) {
+      } else if (ended || lost !== undefined) {
         return;
       } else {
         await new Promise<void>((resolve) => {

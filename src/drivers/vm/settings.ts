@@ -1,1 +1,113 @@
-export {};
+import { DEFAULT_WORKSPACE_PATH } from '../../compute/sandbox.js';
+import type { Settings } from '../../compute/settings.js';
+
+/** The keys of `[openshell.drivers.vm]`. */
+export const vmSettings = {
+  driver_bin: {
+    type: 'string',
+    default: '',
+    doc: 'Path of openshell-driver-vm. Default: the one that comes with this gateway.',
+  },
+  qemu: { type: 'string', default: 'qemu-system-x86_64', doc: 'The QEMU program, a name or a path.' },
+  accel: {
+    type: 'string',
+    default: 'auto',
+    values: ['auto', 'kvm', 'tcg'],
+    doc: 'What runs the guests: kvm, tcg (emulation, 10 to 20 times slower), or auto for kvm where it really works.',
+  },
+  allow_emulation: {
+    type: 'boolean',
+    default: false,
+    doc: 'Whether auto may fall back to emulation on a host without hardware virtualisation.',
+  },
+  vcpus: {
+    type: 'integer',
+    default: 2,
+    min: 1,
+    max: 64,
+    doc: 'CPUs of a sandbox that asks for no CPU limit.',
+  },
+  mem_mib: {
+    type: 'integer',
+    default: 2048,
+    min: 128,
+    max: 1_048_576,
+    unit: 'MiB',
+    doc: 'Memory of a sandbox that asks for no memory limit.',
+  },
+  overlay_disk_mib: {
+    type: 'integer',
+    default: 4096,
+    min: 16,
+    max: 16_777_216,
+    unit: 'MiB',
+    doc: "Room on a sandbox's disk beside the files of its image.",
+  },
+  kernel: {
+    type: 'string',
+    default: '',
+    doc: 'Path of a kernel. Default: what `openshell-driver-vm prepare` made.',
+  },
+  initramfs: {
+    type: 'string',
+    default: '',
+    doc: 'Path of an initramfs with the guest agent as /init; goes with kernel.',
+  },
+  guest_dir: {
+    type: 'string',
+    default: '',
+    doc: 'Where prepare leaves kernel and initramfs. Default: openshell/vm-guest in the XDG cache directory.',
+  },
+  boot_timeout_secs: {
+    type: 'integer',
+    default: 60,
+    min: 1,
+    max: 3600,
+    unit: 's',
+    doc: 'How long a guest may take until its agent answers.',
+  },
+  stop_timeout_secs: {
+    type: 'integer',
+    default: 10,
+    min: 0,
+    max: 3600,
+    unit: 's',
+    doc: 'How long a main process may take to end when its sandbox is stopped.',
+  },
+  default_image: { type: 'string', default: '', doc: 'Image of sandboxes that name none.' },
+  image_dir: {
+    type: 'string',
+    default: '',
+    doc: 'Where images lie by name: root directories, OCI layouts, archives (.tar, .tar.gz), disks (.ext4). Default: images in the state directory.',
+  },
+  image_cache_mib: {
+    type: 'integer',
+    default: 20_480,
+    min: 64,
+    max: 16_777_216,
+    unit: 'MiB',
+    doc: 'Most room for root disks that no sandbox uses; the longest unused go first.',
+  },
+  sandbox_pids_limit: {
+    type: 'integer',
+    default: 2048,
+    min: 16,
+    max: 4_194_304,
+    doc: 'Most processes in a sandbox.',
+  },
+  qemu_uid_base: {
+    type: 'integer',
+    default: 1_900_000_000,
+    min: 1,
+    max: 2_100_000_000,
+    doc: 'First of the user ids, one a sandbox, that QEMU runs as when the driver runs as root.',
+  },
+  workspace_path: {
+    type: 'string',
+    default: DEFAULT_WORKSPACE_PATH,
+    pattern: /^\/[^\0]+$/,
+    doc: 'Where the files of a sandbox live.',
+  },
+} as const;
+
+export type VmSettings = Settings<typeof vmSettings>;

@@ -1,4 +1,4 @@
-import type { Accelerator } from './accelerator.js';
+import type { Accelerator } from '../../accelerator.js';
 
 /** Names in the directory that QEMU runs in; it is given no path outside of it. */
 export const VM_FILES = {

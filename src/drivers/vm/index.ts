@@ -1,0 +1,68 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { DriverModule } from '../../compute/entry.js';
+import { connectDriver } from '../../remote/client.js';
+import type { VmSettings } from './settings.js';
+import { superviseProcess } from './supervisor.js';
+
+const TOKEN_BYTES = 32;
+/** The longest path that a Unix socket can have. */
+const MAX_SOCKET_PATH = 107;
+const CONNECT_TIMEOUT_MS = 40_000;
+
+const chooseSocket = async (stateDir: string, gatewayId: string): Promise<string> => {
+  const path = join(
+    stateDir,
+    'run',
+    `${createHash('sha256').update(gatewayId).digest('hex').slice(0, 12)}.sock`,
+  );
+  if (Buffer.byteLength(path) > MAX_SOCKET_PATH) {
+    return join(await mkdtemp(join(tmpdir(), 'openshell-vm-')), 'driver.sock');
+  }
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  return path;
+};
+
+/** Starts the driver process, keeps it running, and speaks the compute protocol to it. */
+export const createDriver: DriverModule['createDriver'] = async (context) => {
+  const settings = context.settings as VmSettings;
+  const socketPath = await chooseSocket(context.stateDir, context.gatewayId);
+  const token = randomBytes(TOKEN_BYTES).toString('hex');
+  const supervised = superviseProcess({
+    program: settings.driver_bin,
+    options: {
+      gatewayId: context.gatewayId,
+      version: context.version,
+      sandboxNamespace: context.sandboxNamespace,
+      stateDir: context.stateDir,
+      settings: context.settings,
+      socketPath,
+      token,
+    },
+    env: context.env,
+    log: context.log,
+  });
+  const giveUp = new AbortController();
+  try {
+    const driver = await connectDriver({
+      name: 'vm',
+      socketPath,
+      token,
+      timeoutMs: CONNECT_TIMEOUT_MS,
+      signal: giveUp.signal,
+    });
+    return {
+      ...driver,
+      async close() {
+        await driver.close();
+        await supervised.stop();
+        await rm(socketPath, { force: true });
+      },
+    };
+  } catch (error) {
+    await supervised.stop();
+    throw error;
+  }
+};

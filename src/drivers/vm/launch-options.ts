@@ -1,0 +1,16 @@
+import type { DriverSettings } from '../../compute/entry.js';
+
+/** What the gateway tells its driver process, as one line of JSON on its standard input, which then stays open. */
+export interface LaunchOptions {
+  readonly gatewayId: string;
+  readonly version: string;
+  readonly sandboxNamespace: string;
+  readonly stateDir: string;
+  readonly settings: DriverSettings;
+  readonly socketPath: string;
+  /** Calls without it are refused. */
+  readonly token: string;
+}
+
+/** The argument by which the process knows that a gateway started it. */
+export const FROM_GATEWAY = '--from-gateway';

@@ -1,0 +1,48 @@
+import { access, constants } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import type { ProbeContext, ProbeResult } from '../../compute/entry.js';
+import { chooseAccelerator } from './accelerator.js';
+import type { VmSettings } from './settings.js';
+
+const isProgram = (path: string): Promise<boolean> =>
+  access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+
+const findProgram = async (name: string, path: string): Promise<string | undefined> => {
+  if (name.includes('/')) return (await isProgram(name)) ? name : undefined;
+  for (const folder of path.split(delimiter)) {
+    if (folder !== '' && (await isProgram(join(folder, name)))) return join(folder, name);
+  }
+  return undefined;
+};
+
+/** Whether this host can run guests: QEMU, the tools for disks, and something to run them on. */
+export const probeVm = async ({ settings, env }: ProbeContext): Promise<ProbeResult> => {
+  const { qemu, accel, allow_emulation } = settings as VmSettings;
+  if (process.platform !== 'linux') return { state: 'unavailable', reason: 'the vm driver needs Linux' };
+  const path = `${env.PATH ?? ''}:/usr/sbin:/sbin`;
+  const tried: string[] = [];
+  for (const name of [qemu, 'qemu-img', 'mke2fs']) {
+    const found = await findProgram(name, path);
+    tried.push(`${name}: ${found ?? 'not found'}`);
+    if (found === undefined) {
+      return {
+        state: 'unavailable',
+        reason: `the program ${name} is not found; install qemu-system-x86, qemu-utils and e2fsprogs`,
+        tried,
+      };
+    }
+  }
+  const choice = await chooseAccelerator(accel, allow_emulation);
+  if (typeof choice === 'string') return { state: 'unavailable', reason: choice, tried };
+  return {
+    state: 'ready',
+    endpoint: (await findProgram(qemu, path)) ?? qemu,
+    engineVersion: `qemu/${choice.accelerator}`,
+    ...(choice.why === undefined
+      ? {}
+      : { warnings: [`guests are emulated, 10 to 20 times slower: ${choice.why}`] }),
+  };
+};

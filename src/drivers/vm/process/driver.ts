@@ -1,0 +1,163 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ComputeDriver } from '../../../compute/driver.js';
+import type { DriverContext } from '../../../compute/entry.js';
+import { Code, invalidArgument, notFound, OpenShellError } from '../../../compute/errors.js';
+import { ownerLabels } from '../../../compute/labels.js';
+import type { DriverSandbox, SandboxRef } from '../../../compute/sandbox.js';
+import type { Accelerator } from '../accelerator.js';
+import type { VmSettings } from '../settings.js';
+import type { GuestFiles } from './guest/prepare.js';
+import { createLibrary } from './images/library.js';
+import { createHub } from './sandboxes/hub.js';
+import { planMachine } from './sandboxes/plan.js';
+import { readRecord, type SandboxRecord } from './sandboxes/record.js';
+import { createSandbox, type Sandbox, type SandboxWorkshop } from './sandboxes/sandbox.js';
+
+export interface VmDriverOptions {
+  readonly context: DriverContext;
+  readonly accelerator: Accelerator;
+  readonly qemuVersion: string;
+  readonly guest: () => Promise<GuestFiles>;
+}
+
+/** Sandboxes as virtual machines. What it finds in its state directory it takes up again before it resolves. */
+export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeDriver> => {
+  const { context, accelerator } = options;
+  const settings = context.settings as VmSettings;
+  // A gateway's sandboxes are those below the folder of its id.
+  const root = join(context.stateDir, context.gatewayId);
+  const folder = join(root, 'sandboxes');
+  const hub = createHub('vm');
+  const sandboxes = new Map<string, Sandbox>();
+  const uids = new Map<string, number>();
+  const workshop: SandboxWorkshop = {
+    settings,
+    accelerator,
+    library: createLibrary({
+      imageDir: settings.image_dir || join(context.stateDir, 'images'),
+      cacheDir: join(context.stateDir, 'disks'),
+      cacheMib: settings.image_cache_mib,
+      freeMib: settings.overlay_disk_mib,
+      registry: undefined,
+    }),
+    guest: options.guest,
+    hub,
+    log: context.log,
+  };
+
+  const takeUp = async () => {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const found: Sandbox[] = [];
+    for (const id of await readdir(folder)) {
+      const directory = join(folder, id);
+      const record = await readRecord(directory);
+      if (record === undefined) {
+        // Nothing was told about it before its record was whole.
+        await rm(directory, { recursive: true, force: true });
+        continue;
+      }
+      const sandbox = createSandbox(directory, record, workshop);
+      if (record.intent !== 'delete') sandboxes.set(id, sandbox);
+      uids.set(id, record.uid);
+      found.push(sandbox);
+    }
+    await Promise.all(found.map((sandbox) => sandbox.resume()));
+  };
+
+  const freeUid = (): number => {
+    const taken = new Set(uids.values());
+    let uid = settings.qemu_uid_base;
+    while (taken.has(uid)) uid++;
+    return uid;
+  };
+
+  const imageOf = (sandbox: DriverSandbox): DriverSandbox => {
+    const image = sandbox.spec.template.image || settings.default_image;
+    if (image === '') {
+      throw invalidArgument('the sandbox names no image, and there is no default_image', {
+        field: 'spec.template.image',
+      });
+    }
+    return { ...sandbox, spec: { ...sandbox.spec, template: { ...sandbox.spec.template, image } } };
+  };
+
+  const validate = (sandbox: DriverSandbox): DriverSandbox => {
+    planMachine(sandbox, settings);
+    return imageOf(sandbox);
+  };
+
+  const find = (ref: SandboxRef): Sandbox => {
+    const sandbox = sandboxes.get(ref.id);
+    if (sandbox === undefined) throw notFound(`there is no sandbox '${ref.name || ref.id}'`);
+    return sandbox;
+  };
+
+  const remove = async (id: string): Promise<boolean> => {
+    const sandbox = sandboxes.get(id);
+    if (sandbox === undefined) return false;
+    await sandbox.remove();
+    const existed = sandboxes.delete(id);
+    uids.delete(id);
+    return existed;
+  };
+
+  await takeUp();
+  const observeAll = () => [...sandboxes.values()].map((sandbox) => sandbox.observe());
+  return {
+    name: 'vm',
+    access: {
+      capabilities: { tty: true, logs: true },
+      exec: async (ref, spec, { signal }) => find(ref).exec(spec, signal),
+      async *logs(ref, logOptions) {
+        yield* find(ref).logs(logOptions);
+      },
+    },
+    capabilities: async () => ({
+      driverName: 'vm',
+      driverVersion: options.qemuVersion,
+      defaultImage: settings.default_image,
+      gatewayManagesLifecycle: true,
+      resources: { cpuLimit: true, memoryLimit: true, gpuDefault: false, gpuCount: false },
+    }),
+    validateCreate: async (sandbox) => {
+      validate(sandbox);
+    },
+    create: async (asked, { signal }) => {
+      const sandbox = validate(asked);
+      const { id } = sandbox;
+      if (sandboxes.has(id))
+        throw new OpenShellError(Code.ALREADY_EXISTS, `the sandbox '${id}' exists already`);
+      signal.throwIfAborted();
+      const uid = freeUid();
+      const record: SandboxRecord = {
+        sandbox,
+        labels: { ...sandbox.spec.template.labels, ...ownerLabels(context, sandbox) },
+        intent: 'run',
+        image: undefined,
+        uid,
+        run: undefined,
+        ending: undefined,
+      };
+      const made = createSandbox(join(folder, id), record, workshop);
+      sandboxes.set(id, made);
+      uids.set(id, uid);
+      try {
+        await made.create();
+        signal.throwIfAborted();
+      } catch (error) {
+        await remove(id);
+        throw error;
+      }
+    },
+    get: async (ref) => sandboxes.get(ref.id)?.observe(),
+    list: async () => observeAll(),
+    stop: async (ref, { signal }) => find(ref).stop(signal),
+    start: async (ref) => find(ref).start(),
+    delete: (ref) => remove(ref.id),
+    watch: ({ signal }) => hub.watch(observeAll, signal),
+    close: async () => {
+      await Promise.all([...sandboxes.values()].map((sandbox) => sandbox.detach()));
+    },
+  };
+};

@@ -1,0 +1,39 @@
+import { createInterface } from 'node:readline';
+import { OpenShellError } from '../../../compute/errors.js';
+import { createLogger } from '../../../logging/logger.js';
+import { serveDriver } from '../../../remote/server.js';
+import type { LaunchOptions } from '../launch-options.js';
+import { createDriver } from './module.js';
+
+/**
+ * Serves the driver to the gateway that started this process, until the gateway closes our standard input, which it
+ * also does by being killed. Sandboxes run on. Gives the exit code.
+ */
+export const runForGateway = async (env: NodeJS.ProcessEnv): Promise<number> => {
+  const lines = createInterface({ input: process.stdin });
+  const gone = new Promise<void>((resolve) => {
+    lines.once('close', resolve);
+    process.once('SIGTERM', () => resolve());
+    process.once('SIGINT', () => resolve());
+  });
+  const first = new Promise<string>((resolve) => lines.once('line', resolve));
+  const line = await Promise.race([first, gone.then(() => undefined)]);
+  if (line === undefined) return 0;
+  const { socketPath, token, ...context } = JSON.parse(line) as LaunchOptions;
+  const log = createLogger({
+    level: 'info',
+    write: (text) => process.stderr.write(text),
+    readable: process.stderr.isTTY === true,
+  }).child({ driver: 'vm' });
+  try {
+    const driver = await createDriver({ ...context, env, endpoint: '', log });
+    const served = await serveDriver({ driver, socketPath, token, log });
+    await gone;
+    await served.close();
+    await driver.close();
+    return 0;
+  } catch (thrown) {
+    log.error(`the driver process cannot serve: ${OpenShellError.from(thrown).text}`);
+    return 1;
+  }
+};

@@ -1,0 +1,67 @@
+import { execFile } from 'node:child_process';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { DriverContext, DriverModule } from '../../../compute/entry.js';
+import { failedPrecondition } from '../../../compute/errors.js';
+import { chooseAccelerator } from '../accelerator.js';
+import type { VmSettings } from '../settings.js';
+import { createVmDriver } from './driver.js';
+import { type GuestFiles, givenGuest, preparedGuest } from './guest/prepare.js';
+import { lockDirectory } from './lock.js';
+
+const run = promisify(execFile);
+const VERSION_TIMEOUT_MS = 10_000;
+/** A process whose gateway is gone lets go of everything within this time. */
+const LOCK_TIMEOUT_MS = 20_000;
+
+/** Where `prepare` puts kernel and initramfs, and where they are looked for. */
+export const guestDirectory = (settings: VmSettings, env: DriverContext['env']): string =>
+  settings.guest_dir || join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'openshell', 'vm-guest');
+
+const guestFiles = async (settings: VmSettings, env: DriverContext['env']): Promise<GuestFiles> => {
+  if (settings.kernel !== '' || settings.initramfs !== '')
+    return givenGuest(settings.kernel, settings.initramfs);
+  const directory = guestDirectory(settings, env);
+  const files = await preparedGuest(directory);
+  if (files !== undefined) return files;
+  throw failedPrecondition(`there is no guest kernel in ${directory}`, {
+    reason: 'GuestNotPrepared',
+    hint: 'run `openshell-driver-vm prepare`, or set kernel and initramfs',
+  });
+};
+
+const qemuVersion = async (qemu: string): Promise<string> => {
+  try {
+    const { stdout } = await run(qemu, ['--version'], { timeout: VERSION_TIMEOUT_MS });
+    return /version (\S+)/.exec(stdout)?.[1] ?? 'unknown';
+  } catch (cause) {
+    throw failedPrecondition(`QEMU cannot be run as '${qemu}'`, {
+      cause,
+      hint: 'install qemu-system-x86, or set qemu to its path',
+    });
+  }
+};
+
+/** The driver in this very process. */
+export const createDriver: DriverModule['createDriver'] = async (context) => {
+  const settings = context.settings as VmSettings;
+  const choice = await chooseAccelerator(settings.accel, settings.allow_emulation);
+  if (typeof choice === 'string') throw failedPrecondition(`no virtual machine can run here: ${choice}`);
+  if (choice.why !== undefined) context.log.warn(`guests are emulated, 10 to 20 times slower: ${choice.why}`);
+  const version = await qemuVersion(settings.qemu);
+  const unlock = await lockDirectory(join(context.stateDir, context.gatewayId), LOCK_TIMEOUT_MS);
+  const driver = await createVmDriver({
+    context,
+    accelerator: choice.accelerator,
+    qemuVersion: version,
+    guest: () => guestFiles(settings, context.env),
+  });
+  return {
+    ...driver,
+    close: async () => {
+      await driver.close();
+      await unlock();
+    },
+  };
+};

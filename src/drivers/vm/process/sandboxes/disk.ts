@@ -1,0 +1,57 @@
+import { execFile } from 'node:child_process';
+import { chown, copyFile, link, mkdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { failedPrecondition } from '../../../../compute/errors.js';
+import type { GuestFiles } from '../guest/prepare.js';
+import { VM_FILES } from '../qemu/arguments.js';
+
+const run = promisify(execFile);
+
+export const vmDirectory = (directory: string): string => join(directory, 'vm');
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+/** A second name where one can be made, else a copy: QEMU then needs no way to anything outside of its directory. */
+const place = async (from: string, to: string): Promise<void> => {
+  await rm(to, { force: true });
+  await link(from, to).catch(() => copyFile(from, to));
+};
+
+/** Whether the sandbox has a disk already, so that nothing of its image is needed any more. */
+export const hasDisk = (directory: string): Promise<boolean> =>
+  exists(join(vmDirectory(directory), VM_FILES.overlay));
+
+/** Makes the sandbox's own disk on top of the image's, which it keeps for as long as it lives. */
+export const makeDisk = async (directory: string, base: string, owner: number | undefined): Promise<void> => {
+  const vm = vmDirectory(directory);
+  await mkdir(vm, { recursive: true, mode: 0o700 });
+  await place(base, join(vm, VM_FILES.base));
+  const made = `${VM_FILES.overlay}.new`;
+  try {
+    await run('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', VM_FILES.base, made], {
+      cwd: vm,
+    });
+    if (owner !== undefined) {
+      await chown(join(vm, made), owner, owner);
+      await chown(vm, owner, owner);
+    }
+    await run('mv', [made, VM_FILES.overlay], { cwd: vm });
+  } catch (cause) {
+    throw failedPrecondition(`the sandbox's disk cannot be made: ${(cause as Error).message}`, {
+      cause,
+      reason: 'RootDiskFailed',
+      hint: 'install qemu-utils, and see that the state directory has room',
+    });
+  }
+};
+
+/** Puts kernel and initramfs where QEMU looks for them. */
+export const placeGuest = async (directory: string, guest: GuestFiles): Promise<void> => {
+  await place(guest.kernel, join(vmDirectory(directory), VM_FILES.kernel));
+  await place(guest.initramfs, join(vmDirectory(directory), VM_FILES.initramfs));
+};

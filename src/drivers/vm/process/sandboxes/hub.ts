@@ -1,0 +1,73 @@
+import type { DriverEvent } from '../../../../compute/driver.js';
+import { Code, OpenShellError } from '../../../../compute/errors.js';
+import type { ObservedSandbox } from '../../../../compute/sandbox.js';
+
+/** A watcher that is this far behind is cut off; it opens a new watch and gets a new snapshot. */
+const MAX_BEHIND = 10_000;
+
+/** Tells every watcher what happens, each state once. */
+export interface Hub {
+  sandbox(observed: ObservedSandbox): void;
+  deleted(id: string): void;
+  platform(id: string, reason: string, message: string, metadata?: Readonly<Record<string, string>>): void;
+  watch(snapshot: () => ObservedSandbox[], signal: AbortSignal): AsyncGenerator<DriverEvent>;
+}
+
+export const createHub = (source: string): Hub => {
+  const watchers = new Set<(event: DriverEvent) => void>();
+  const told = new Map<string, string>();
+  const tell = (event: DriverEvent) => {
+    for (const watcher of watchers) watcher(event);
+  };
+  return {
+    sandbox: (observed) => {
+      const text = JSON.stringify(observed.status);
+      if (told.get(observed.id) === text) return;
+      told.set(observed.id, text);
+      tell({ type: 'sandbox', sandbox: observed });
+    },
+    deleted: (id) => {
+      told.delete(id);
+      tell({ type: 'deleted', id });
+    },
+    platform: (id, reason, message, metadata = {}) =>
+      tell({
+        type: 'platform',
+        id,
+        event: { timestampMs: Date.now(), source, type: 'Normal', reason, message, metadata },
+      }),
+    async *watch(snapshot, signal) {
+      const queue: DriverEvent[] = [];
+      let wake: () => void = () => {};
+      const watcher = (event: DriverEvent) => {
+        queue.push(event);
+        wake();
+      };
+      const onAbort = () => wake();
+      watchers.add(watcher);
+      signal.addEventListener('abort', onAbort);
+      try {
+        const now = snapshot();
+        for (const sandbox of now) yield { type: 'sandbox', sandbox };
+        yield { type: 'synced' };
+        while (!signal.aborted) {
+          const event = queue.shift();
+          if (queue.length > MAX_BEHIND) {
+            throw new OpenShellError(Code.RESOURCE_EXHAUSTED, 'the watcher is too slow for what happens');
+          }
+          if (event !== undefined) {
+            yield event;
+            continue;
+          }
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+            if (signal.aborted || queue.length > 0) resolve();
+          });
+        }
+      } finally {
+        watchers.delete(watcher);
+        signal.removeEventListener('abort', onAbort);
+      }
+    },
+  };
+};

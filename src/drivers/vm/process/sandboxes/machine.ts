@@ -1,0 +1,222 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type FileHandle, open, readFile, rm } from 'node:fs/promises';
+import { createConnection, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { type AgentChannel, openChannel } from '../../../../agent/channel.js';
+import { deadline, delay } from '../../../../compute/deadline.js';
+import { Code, OpenShellError, unavailable } from '../../../../compute/errors.js';
+import { CONSOLE_CHARDEV, type MachineShape, qemuArguments, VM_FILES } from '../qemu/arguments.js';
+import { connectQmp, type Qmp } from '../qemu/qmp.js';
+
+/** A QEMU that runs, with its control socket and the agent inside. */
+export interface Machine {
+  readonly pid: number;
+  readonly channel: AgentChannel;
+  /** Resolves when QEMU is gone. */
+  readonly gone: Promise<void>;
+  /** Switches the guest off in order, within `graceMs`; then ends QEMU, whatever the guest does. */
+  powerOff(graceMs: number): Promise<void>;
+  /** Ends QEMU at once. */
+  kill(): Promise<void>;
+  /** Lets go of the sockets; QEMU runs on. */
+  detach(): void;
+}
+
+export interface LaunchOptions {
+  readonly qemu: string;
+  readonly shape: MachineShape;
+  /** Where its files are; QEMU runs in it and as its owner. */
+  readonly directory: string;
+  /** Undefined: the driver's own user. */
+  readonly user: { readonly uid: number; readonly gid: number } | undefined;
+  readonly bootTimeoutMs: number;
+  /** Called as soon as there is a process that a new driver process would have to know of. */
+  readonly onStarted: (pid: number) => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+const RETRY_MS = 20;
+const KILL_WAIT_MS = 10_000;
+const CONSOLE_TAIL = 2_000;
+
+/** Whether `pid` is the QEMU of this name, and no other process that has its number now. */
+export const isMachine = async (pid: number, name: string): Promise<boolean> => {
+  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
+  return commandLine.split('\0').includes(name);
+};
+
+/** Ends the QEMU of this name with SIGKILL and waits until it is gone. */
+export const killMachine = async (pid: number, name: string): Promise<void> => {
+  const until = performance.now() + KILL_WAIT_MS;
+  while (await isMachine(pid, name)) {
+    if (performance.now() > until) throw unavailable(`the process ${pid} (${name}) does not end`);
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      return;
+    }
+    await delay(RETRY_MS);
+  }
+};
+
+/** Starts QEMU and waits for the agent inside. A failure leaves no process. */
+export const launchMachine = async (options: LaunchOptions): Promise<Machine> => {
+  const { shape, directory, user } = options;
+  const signal = deadline(options.bootTimeoutMs, options.signal);
+  for (const socket of [VM_FILES.control, VM_FILES.agent]) await rm(join(directory, socket), { force: true });
+  const stderr = await open(join(directory, '..', VM_FILES.stderr), 'w', 0o600);
+  let child: ChildProcess;
+  try {
+    child = spawn(options.qemu, qemuArguments(shape), {
+      cwd: directory,
+      stdio: ['ignore', stderr.fd, stderr.fd],
+      detached: true,
+      env: { PATH: process.env.PATH ?? '' },
+      ...(user ?? {}),
+    });
+    await once(child, 'spawn', { signal });
+  } catch (cause) {
+    throw new OpenShellError(
+      Code.FAILED_PRECONDITION,
+      `QEMU cannot be started: ${(cause as Error).message}`,
+      {
+        cause,
+        reason: 'QemuFailed',
+        hint: 'install qemu-system-x86, or set qemu to its path',
+      },
+    );
+  } finally {
+    await stderr.close();
+  }
+  child.unref();
+  const pid = child.pid as number;
+  const exited = once(child, 'exit').then(() => {});
+  const stop = new AbortController();
+  void exited.then(() => stop.abort(unavailable('QEMU ended')));
+  try {
+    await options.onStarted(pid);
+    const until = AbortSignal.any([signal, stop.signal]);
+    return await connectMachine({ pid, name: shape.name, directory, resume: false, signal: until });
+  } catch (error) {
+    await killMachine(pid, shape.name);
+    const said = (await readFile(join(directory, '..', VM_FILES.stderr), 'utf8').catch(() => '')).trim();
+    throw bootFailure(error, said, options);
+  }
+};
+
+const bootFailure = (
+  error: unknown,
+  said: string,
+  { signal, bootTimeoutMs }: LaunchOptions,
+): OpenShellError => {
+  if (signal.aborted) return OpenShellError.from(signal.reason);
+  const known = OpenShellError.from(error);
+  const late = known.code === Code.DEADLINE_EXCEEDED;
+  const what = late ? `the guest agent did not answer within ${bootTimeoutMs / 1000} s` : known.message;
+  return new OpenShellError(Code.UNAVAILABLE, said === '' ? what : `${what}: ${said.slice(-CONSOLE_TAIL)}`, {
+    cause: error,
+    reason: 'BootFailed',
+    ...(known.hint === undefined ? {} : { hint: known.hint }),
+  });
+};
+
+interface ConnectOptions {
+  readonly pid: number;
+  readonly name: string;
+  readonly directory: string;
+  /** Another driver process spoke with the agent before. */
+  readonly resume: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Connects to a QEMU that runs. Rejects with the console's tail in the message when its agent does not answer. */
+export const connectMachine = async (options: ConnectOptions): Promise<Machine> => {
+  const { pid, name, signal } = options;
+  // Through the directory's descriptor: a socket's path may have 107 bytes, and a state directory more.
+  const folder = await open(options.directory, 'r');
+  const at = (file: string) => `/proc/self/fd/${folder.fd}/${file}`;
+  try {
+    const qmp = await persistently(() => connectQmp(at(VM_FILES.control), signal), signal);
+    try {
+      const wire = await persistently(() => connectSocket(at(VM_FILES.agent)), signal);
+      const channel = await openChannel(wire, { signal, resume: options.resume });
+      return machineOf(pid, name, qmp, channel);
+    } catch (error) {
+      const tail = await consoleTail(qmp);
+      qmp.close();
+      const known = OpenShellError.from(error);
+      throw tail === ''
+        ? known
+        : new OpenShellError(known.code, known.message, { cause: error, hint: `the console says: ${tail}` });
+    }
+  } finally {
+    await close(folder);
+  }
+};
+
+const close = (folder: FileHandle): Promise<void> => folder.close();
+
+const persistently = async <T>(attempt: () => Promise<T>, signal: AbortSignal): Promise<T> => {
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      return await attempt();
+    } catch (error) {
+      if (signal.aborted) throw error;
+    }
+    await delay(RETRY_MS, signal);
+  }
+};
+
+const connectSocket = async (path: string): Promise<Socket> => {
+  const socket = createConnection({ path });
+  await once(socket, 'connect');
+  return socket;
+};
+
+const consoleTail = async (qmp: Qmp): Promise<string> => {
+  const read = qmp.run('ringbuf-read', { device: CONSOLE_CHARDEV, size: 65_536 }, deadline(1_000));
+  const text = await read.catch(() => '');
+  return String(text)
+    .replace(/[^\x20-\x7e\n]/g, '')
+    .trim()
+    .slice(-CONSOLE_TAIL);
+};
+
+const machineOf = (pid: number, name: string, qmp: Qmp, channel: AgentChannel): Machine => {
+  let tellOff: () => void = () => {};
+  const off = new Promise<void>((resolve) => {
+    tellOff = resolve;
+  });
+  qmp.onEvent(({ name: event }) => {
+    if (event === 'SHUTDOWN' || event === 'GUEST_PANICKED') tellOff();
+  });
+  const kill = async () => {
+    channel.close();
+    qmp.close();
+    await killMachine(pid, name);
+  };
+  return {
+    pid,
+    channel,
+    gone: qmp.closed,
+    async powerOff(graceMs) {
+      channel.halt();
+      const late = deadline(graceMs);
+      const expired = new Promise<void>((resolve) =>
+        late.addEventListener('abort', () => resolve(), { once: true }),
+      );
+      await Promise.race([off, qmp.closed, expired]);
+      // QEMU writes its images to their end before it answers.
+      await qmp.run('quit', {}, deadline(KILL_WAIT_MS)).catch(() => {});
+      await Promise.race([qmp.closed, delay(1_000)]);
+      await kill();
+    },
+    kill,
+    detach: () => {
+      channel.close();
+      qmp.close();
+    },
+  };
+};

@@ -1,0 +1,63 @@
+import { failedPrecondition, invalidArgument } from '../../../../compute/errors.js';
+import { parseCpuNanos, parseMemoryBytes } from '../../../../compute/quantity.js';
+import type { DriverSandbox } from '../../../../compute/sandbox.js';
+import type { VmSettings } from '../../settings.js';
+
+const MIB = 1024 * 1024;
+const CPU_PERIOD_US = 100_000;
+/** What the guest's kernel and agent need beside the sandbox. */
+const KERNEL_MIB = 96;
+const LEAST_MIB = 160;
+const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
+/** The machine a sandbox gets, and the limits set inside it. */
+export interface Plan {
+  readonly vcpus: number;
+  readonly memoryMib: number;
+  /** As cgroup v2 writes them; undefined: the machine's size is the limit. */
+  readonly memoryMax: string | undefined;
+  readonly cpuMax: string | undefined;
+}
+
+/** Sizes the machine. INVALID_ARGUMENT and FAILED_PRECONDITION for what this driver could not honour. */
+export const planMachine = (sandbox: DriverSandbox, settings: VmSettings): Plan => {
+  const { spec } = sandbox;
+  const { resources, platformConfig, driverConfig } = spec.template;
+  if (!ID.test(sandbox.id))
+    throw invalidArgument(`'${sandbox.id}' cannot be the id of a sandbox`, { field: 'id' });
+  refuseKeys(driverConfig, 'driver_config');
+  refuseKeys(platformConfig, 'platform_config');
+  if (spec.gpu !== undefined)
+    throw failedPrecondition('the vm driver has no GPUs', { field: 'spec.resources.gpu' });
+  for (const [field, value] of [
+    ['cpu', resources.cpuRequest],
+    ['memory', resources.memoryRequest],
+  ]) {
+    if (value !== '') {
+      throw failedPrecondition(`a virtual machine has no ${field} request apart from its limit`, {
+        field: `spec.template.resources.requests.${field}`,
+        hint: `ask for a ${field} limit`,
+      });
+    }
+  }
+  const nanos = resources.cpuLimit === '' ? 0 : parseCpuNanos(resources.cpuLimit, 'limits.cpu');
+  const bytes = resources.memoryLimit === '' ? 0 : parseMemoryBytes(resources.memoryLimit, 'limits.memory');
+  return {
+    vcpus: nanos === 0 ? settings.vcpus : Math.ceil(nanos / 1e9),
+    memoryMib: bytes === 0 ? settings.mem_mib : Math.max(LEAST_MIB, Math.ceil(bytes / MIB) + KERNEL_MIB),
+    memoryMax: bytes === 0 ? undefined : String(bytes),
+    cpuMax:
+      nanos === 0
+        ? undefined
+        : `${Math.max(1_000, Math.round((nanos / 1e9) * CPU_PERIOD_US))} ${CPU_PERIOD_US}`,
+  };
+};
+
+const refuseKeys = (config: object, what: string): void => {
+  const [key] = Object.keys(config);
+  if (key !== undefined) {
+    throw invalidArgument(`the vm driver knows no key '${key}' in ${what}`, {
+      field: `spec.template.${what}.${key}`,
+    });
+  }
+};

@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto';
+import { open, readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DriverSandbox } from '../../../../compute/sandbox.js';
+import type { ImageConfig } from '../images/layout.js';
+
+/** How the last run of the main process came to its end. */
+export type Ending =
+  | { readonly kind: 'exited'; readonly exitCode: number; readonly detail: string; readonly at: string }
+  /** The machine went away and took no exit code with it. */
+  | { readonly kind: 'stopped'; readonly at: string }
+  | { readonly kind: 'failed'; readonly reason: string; readonly message: string; readonly at: string };
+
+/** One run of the machine. */
+export interface Run {
+  readonly instanceId: string;
+  /** Undefined while QEMU has not been started. */
+  readonly pid: number | undefined;
+  /** When the main process was started, RFC 3339; empty before. */
+  readonly runningSince: string;
+}
+
+/** All that is known of a sandbox, kept beside its disk: what a new driver process goes on from. */
+export interface SandboxRecord {
+  readonly sandbox: DriverSandbox;
+  /** Owner labels and the template's. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly intent: 'run' | 'stop' | 'delete';
+  /** Known once the disk was made. */
+  readonly image: ImageConfig | undefined;
+  /** The user that QEMU runs as, when the driver is root. */
+  readonly uid: number;
+  readonly run: Run | undefined;
+  readonly ending: Ending | undefined;
+}
+
+const FILE = 'sandbox.json';
+
+export const newRun = (): Run => ({ instanceId: randomUUID(), pid: undefined, runningSince: '' });
+
+/** Undefined when the directory holds no whole record: a create that was cut off before it was one. */
+export const readRecord = async (directory: string): Promise<SandboxRecord | undefined> => {
+  try {
+    return JSON.parse(await readFile(join(directory, FILE), 'utf8')) as SandboxRecord;
+  } catch {
+    return undefined;
+  }
+};
+
+/** Replaces the record as a whole; on the disk when it resolves. */
+export const writeRecord = async (directory: string, record: SandboxRecord): Promise<void> => {
+  const path = join(directory, FILE);
+  const file = await open(`${path}.new`, 'w', 0o600);
+  try {
+    await file.writeFile(JSON.stringify(record));
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.new`, path);
+};

@@ -1,0 +1,366 @@
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { execThroughAgent, spawnRecords } from '../../../../agent/exec.js';
+import type { StreamExit } from '../../../../agent/stream.js';
+import { deadline } from '../../../../compute/deadline.js';
+import {
+  type ExecSession,
+  type ExecSpec,
+  type LogLine,
+  type LogOptions,
+  PROGRESS,
+} from '../../../../compute/driver.js';
+import { failedPrecondition, OpenShellError } from '../../../../compute/errors.js';
+import type { Logger } from '../../../../compute/log.js';
+import type { ObservedSandbox } from '../../../../compute/sandbox.js';
+import type { Accelerator } from '../../accelerator.js';
+import type { VmSettings } from '../../settings.js';
+import type { GuestFiles } from '../guest/prepare.js';
+import { type ImageConfig, NO_CONFIG } from '../images/layout.js';
+import type { ImageLibrary } from '../images/library.js';
+import { hasDisk, makeDisk, placeGuest, vmDirectory } from './disk.js';
+import type { Hub } from './hub.js';
+import { createLogFile } from './log-file.js';
+import { connectMachine, isMachine, killMachine, launchMachine, type Machine } from './machine.js';
+import { planMachine } from './plan.js';
+import { type Ending, newRun, type SandboxRecord, writeRecord } from './record.js';
+import { machineName, observe } from './status.js';
+
+export interface SandboxWorkshop {
+  readonly settings: VmSettings;
+  readonly accelerator: Accelerator;
+  readonly library: ImageLibrary;
+  readonly guest: () => Promise<GuestFiles>;
+  readonly hub: Hub;
+  readonly log: Logger;
+}
+
+/** One sandbox: its record, its disk, and while it runs its machine. */
+export interface Sandbox {
+  observe(): ObservedSandbox;
+  /** Writes the record: from then on the sandbox exists, and boots in the background. */
+  create(): Promise<void>;
+  /** After a restart of the driver process: goes on where the record says that things stand. */
+  resume(): Promise<void>;
+  start(): Promise<void>;
+  stop(signal: AbortSignal): Promise<void>;
+  remove(): Promise<void>;
+  exec(spec: ExecSpec, signal: AbortSignal): Promise<ExecSession>;
+  logs(options: LogOptions): AsyncGenerator<LogLine>;
+  /** Lets the machine run on without us. */
+  detach(): Promise<void>;
+}
+
+const ROOT_DEVICE = '/dev/vda';
+const POWER_OFF_MS = 5_000;
+const RESUME_MS = 10_000;
+const STOP_SLACK_MS = 5_000;
+const KILLED = 137;
+
+const now = (): string => new Date().toISOString();
+
+export const createSandbox = (
+  directory: string,
+  initial: SandboxRecord,
+  workshop: SandboxWorkshop,
+): Sandbox => {
+  const { settings, hub } = workshop;
+  const { id, name, spec } = initial.sandbox;
+  const log = workshop.log.child({ sandbox_id: id });
+  const output = createLogFile(directory);
+  let record = initial;
+  let machine: Machine | undefined;
+  /** Settles when the present run is over and its ending is written. */
+  let over: Promise<void> = Promise.resolve();
+  let booting: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
+  let detached = false;
+  let lane: Promise<unknown> = Promise.resolve();
+
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const result = lane.then(work);
+    lane = result.catch(() => {});
+    return result;
+  };
+
+  const save = async (change: Partial<SandboxRecord>) => {
+    record = { ...record, ...change };
+    await writeRecord(directory, record);
+    hub.sandbox(observe(record));
+  };
+
+  const end = (ending: Ending) => save({ ending });
+
+  const progress = (step: string, detail: string) =>
+    hub.platform(id, 'Progress', detail, { [PROGRESS.activeStep]: step, [PROGRESS.activeDetail]: detail });
+
+  const owner = process.getuid?.() === 0 ? record.uid : undefined;
+
+  const qemuUser = async () => {
+    if (owner === undefined) return undefined;
+    const gid = workshop.accelerator === 'kvm' ? (await stat('/dev/kvm')).gid : owner;
+    return { uid: owner, gid };
+  };
+
+  const prepareDisk = async (signal: AbortSignal): Promise<ImageConfig> => {
+    if (record.image !== undefined && (await hasDisk(directory))) return record.image;
+    progress('pulling_image', `preparing ${spec.template.image}`);
+    const detail = (text: string) => progress('pulling_image', text);
+    const disk = await workshop.library.rootDisk(spec.template.image, detail, signal);
+    await makeDisk(directory, disk.path, owner);
+    await save({ image: disk.config });
+    return disk.config;
+  };
+
+  const environment = () => ({
+    ...record.image?.environment,
+    ...spec.template.environment,
+    ...spec.environment,
+  });
+
+  const startMain = async (started: Machine, image: ImageConfig, signal: AbortSignal) => {
+    const plan = planMachine(record.sandbox, settings);
+    const { channel } = started;
+    await channel.renew(signal);
+    const setup: [string, string][] = [
+      ['r', ROOT_DEVICE],
+      ['w', settings.workspace_path],
+      ['u', image.user],
+      ['h', name],
+      ['P', String(settings.sandbox_pids_limit)],
+    ];
+    if (plan.memoryMax !== undefined) setup.push(['M', plan.memoryMax]);
+    if (plan.cpuMax !== undefined) setup.push(['C', plan.cpuMax]);
+    await channel.setup(setup, signal);
+    const main = spawnRecords({
+      command: spec.command,
+      environment: environment(),
+      user: image.user,
+      workdir: settings.workspace_path,
+    });
+    main.push(['m', '']);
+    if (spec.tty) main.push(['t', '80x24']);
+    await channel.spawn(main, signal);
+  };
+
+  const launch = async (signal: AbortSignal) => {
+    const image = await prepareDisk(signal);
+    progress('starting_sandbox', 'starting the virtual machine');
+    await placeGuest(directory, await workshop.guest());
+    const plan = planMachine(record.sandbox, settings);
+    const started = await launchMachine({
+      qemu: settings.qemu,
+      shape: {
+        name: machineName(id),
+        accelerator: workshop.accelerator,
+        vcpus: plan.vcpus,
+        memoryMib: plan.memoryMib,
+      },
+      directory: vmDirectory(directory),
+      user: await qemuUser(),
+      bootTimeoutMs: settings.boot_timeout_secs * 1000,
+      onStarted: (pid) => save({ run: { ...(record.run ?? newRun()), pid } }),
+      signal,
+    });
+    try {
+      await startMain(started, image, deadline(settings.boot_timeout_secs * 1000, signal));
+    } catch (error) {
+      await started.kill();
+      throw error;
+    }
+    await attach(started);
+  };
+
+  /** Takes over a machine whose main process runs. */
+  const attach = async (started: Machine) => {
+    machine = started;
+    await save({
+      run: { ...(record.run ?? newRun()), pid: started.pid, runningSince: record.run?.runningSince || now() },
+    });
+    over = follow(started);
+  };
+
+  /** Writes the main process's output until it ends, then its ending, then switches the machine off. */
+  const follow = async (running: Machine): Promise<void> => {
+    const main = running.channel.main;
+    if (main === undefined) return;
+    for await (const { stream, data } of main.output) await output.write(stream, data);
+    const exit = await main.exit.catch(() => undefined);
+    if (detached) return;
+    await output.flush();
+    try {
+      await end(await endingOf(running, exit));
+      output.ended();
+      await (exit === undefined ? running.kill() : running.powerOff(POWER_OFF_MS));
+    } catch (error) {
+      log.error(`the end of the virtual machine: ${OpenShellError.from(error).text}`);
+    } finally {
+      machine = undefined;
+    }
+  };
+
+  const endingOf = async (running: Machine, exit: StreamExit | undefined): Promise<Ending> => {
+    if (exit !== undefined) {
+      return { kind: 'exited', exitCode: exit.code, detail: exit.oomKilled ? 'OOMKilled' : '', at: now() };
+    }
+    const why = await running.channel.closed;
+    if (why.name === 'ProtocolBreach') log.warn(`the guest broke the agent protocol: ${why.message}`);
+    return vanished(
+      why.name === 'ProtocolBreach' ? `GuestProtocolError: ${why.message}` : 'the virtual machine ended',
+    );
+  };
+
+  /** An idle sandbox that lost its machine stands stopped and may be started again by the gateway itself. */
+  const vanished = (detail: string): Ending =>
+    spec.command.length === 0
+      ? { kind: 'stopped', at: now() }
+      : { kind: 'exited', exitCode: KILLED, detail, at: now() };
+
+  const boot = () => {
+    const abort = new AbortController();
+    const work = async () => {
+      try {
+        await save({ run: newRun(), ending: undefined });
+        await launch(abort.signal);
+      } catch (thrown) {
+        if (detached) return;
+        const error = OpenShellError.from(thrown);
+        log.warn(`the virtual machine does not start: ${error.text}`, { cause: String(error.cause ?? '') });
+        await end(
+          abort.signal.aborted
+            ? { kind: 'stopped', at: now() }
+            : {
+                kind: 'failed',
+                reason: error.reason ?? 'ProvisioningFailed',
+                message: error.text,
+                at: now(),
+              },
+        );
+      }
+    };
+    const done = work()
+      .catch((error) =>
+        log.error(`the sandbox's record cannot be written: ${OpenShellError.from(error).text}`),
+      )
+      .finally(() => {
+        booting = undefined;
+      });
+    booting = { abort, done };
+  };
+
+  const abortBoot = async () => {
+    booting?.abort.abort(new DOMException('the sandbox is stopped', 'AbortError'));
+    await booting?.done;
+  };
+
+  const stopMain = async (running: Machine) => {
+    const graceMs = settings.stop_timeout_secs * 1000;
+    running.channel.main?.end(graceMs);
+    const late = deadline(graceMs + STOP_SLACK_MS);
+    const expired = new Promise<void>((resolve) =>
+      late.addEventListener('abort', () => resolve(), { once: true }),
+    );
+    const others = running.channel.main?.exit.then(
+      () => running.channel.endOthers(deadline(STOP_SLACK_MS)),
+      () => {},
+    );
+    await Promise.race([Promise.all([over, others]), expired]);
+    if (machine === running) await running.kill();
+    await over;
+  };
+
+  const resume = async () => {
+    if (record.intent === 'delete') return removeNow();
+    const { run, ending } = record;
+    const alive = run?.pid !== undefined && (await isMachine(run.pid, machineName(id)));
+    if (alive && (await reconnect(run.pid as number))) return;
+    if (ending !== undefined) return;
+    if (run !== undefined && run.runningSince !== '') await end(vanished('the virtual machine ended'));
+    else if (record.intent === 'run') boot();
+    else await end({ kind: 'stopped', at: now() });
+  };
+
+  /** True when the record agrees with the machine that was found; otherwise the machine was ended. */
+  const reconnect = async (pid: number): Promise<boolean> => {
+    try {
+      const found = await connectMachine({
+        pid,
+        name: machineName(id),
+        directory: vmDirectory(directory),
+        resume: true,
+        signal: deadline(RESUME_MS),
+      });
+      const { main, mainExitCode } = found.channel.state;
+      if (main === 'running' && record.ending === undefined) {
+        await attach(found);
+        if (record.intent === 'stop') await stopMain(found);
+        return true;
+      }
+      if (main === 'exited' && record.ending === undefined) {
+        await end({ kind: 'exited', exitCode: mainExitCode, detail: '', at: now() });
+      }
+      await found.powerOff(POWER_OFF_MS);
+      return main === 'exited';
+    } catch (error) {
+      log.warn(
+        `a virtual machine that was found does not answer and is ended: ${OpenShellError.from(error).text}`,
+      );
+      await killMachine(pid, machineName(id));
+      return false;
+    }
+  };
+
+  const removeNow = async () => {
+    await save({ intent: 'delete' });
+    await abortBoot();
+    await machine?.kill();
+    await over;
+    if (record.run?.pid !== undefined) await killMachine(record.run.pid, machineName(id));
+    output.ended();
+    await rm(directory, { recursive: true, force: true });
+    hub.deleted(id);
+  };
+
+  return {
+    observe: () => observe(record),
+    create: async () => {
+      await mkdir(directory, { mode: 0o700 });
+      await save({});
+      boot();
+    },
+    resume: () => inTurn(resume),
+    start: () =>
+      inTurn(async () => {
+        await save({ intent: 'run' });
+        if (booting !== undefined || (machine !== undefined && record.ending === undefined)) return;
+        await over;
+        boot();
+      }),
+    stop: () =>
+      inTurn(async () => {
+        await save({ intent: 'stop' });
+        await abortBoot();
+        if (machine !== undefined) await stopMain(machine);
+        else if (record.ending === undefined) await end({ kind: 'stopped', at: now() });
+      }),
+    remove: () => inTurn(removeNow),
+    exec: (execSpec, signal) => {
+      if (machine === undefined || record.ending !== undefined) {
+        throw failedPrecondition(`the sandbox '${name}' does not run`, { hint: 'start it first' });
+      }
+      const defaults = {
+        environment: environment(),
+        user: (record.image ?? NO_CONFIG).user,
+        workdir: settings.workspace_path,
+      };
+      return execThroughAgent(machine.channel, execSpec, defaults, signal);
+    },
+    logs: (options) => output.read(options, () => record.ending === undefined),
+    detach: async () => {
+      detached = true;
+      const running = booting?.done;
+      booting?.abort.abort(new DOMException('the driver ends', 'AbortError'));
+      await running;
+      machine?.detach();
+      await over;
+    },
+  };
+};

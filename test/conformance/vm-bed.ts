@@ -1,0 +1,114 @@
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ComputeDriver } from '../../dist/compute/driver.js';
+import { silentLogger } from '../../dist/compute/log.js';
+import vm from '../../dist/drivers/vm/entry.js';
+import { createDriver } from '../../dist/drivers/vm/index.js';
+import type { Bed, EngineObject } from './bed.js';
+
+/** Where test/engines/vm/up put things. */
+export const VM_HOME = join(process.env.OPENSHELL_TEST_STATE ?? '/tmp/openshell-test', 'vm');
+const STATE = join(VM_HOME, 'state');
+
+export const vmTable = (settings: Readonly<Record<string, unknown>> = {}): Record<string, unknown> => ({
+  ...Object.fromEntries(
+    Object.entries(vm.settings).map(([key, setting]) => [
+      key,
+      'default' in setting ? setting.default : undefined,
+    ]),
+  ),
+  allow_emulation: true,
+  vcpus: 1,
+  mem_mib: 192,
+  overlay_disk_mib: 128,
+  boot_timeout_secs: 90,
+  guest_dir: join(VM_HOME, 'guest'),
+  image_dir: join(VM_HOME, 'images'),
+  ...settings,
+});
+
+const vmDriver = (gatewayId: string, settings: Readonly<Record<string, unknown>>): Promise<ComputeDriver> =>
+  createDriver({
+    gatewayId,
+    version: '0.0.0-test',
+    sandboxNamespace: 'conformance',
+    stateDir: STATE,
+    settings: vmTable(settings),
+    env: process.env,
+    endpoint: '',
+    log: silentLogger,
+  });
+
+interface Shared {
+  readonly driver: Promise<ComputeDriver>;
+  users: number;
+}
+
+interface StoredRecord {
+  readonly labels: Record<string, string>;
+  readonly run?: { readonly pid?: number };
+}
+
+const folderOf = (gatewayId: string) => join(STATE, gatewayId, 'sandboxes');
+
+const recordsOf = async (gatewayId: string): Promise<(StoredRecord & { name: string })[]> => {
+  const names = await readdir(folderOf(gatewayId)).catch(() => []);
+  const records = await Promise.all(
+    names.map(async (name) => {
+      const text = await readFile(join(folderOf(gatewayId), name, 'sandbox.json'), 'utf8').catch(() => '{}');
+      return { labels: {}, ...(JSON.parse(text) as Partial<StoredRecord>), name };
+    }),
+  );
+  return records;
+};
+
+const isMachine = async (pid: number, id: string): Promise<boolean> =>
+  (await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '')).includes(`openshell-${id}`);
+
+/** QEMU behind the driver process that the driver starts for itself. One process serves one gateway id. */
+export const vmBed = (): Bed => {
+  const shared = new Map<string, Shared>();
+  return {
+    name: 'vm',
+    patienceMs: 90_000,
+    async unavailable() {
+      const probe = await vm.probe({
+        settings: vmTable(),
+        env: process.env,
+        signal: AbortSignal.timeout(5_000),
+      });
+      if (probe.state === 'unavailable') return probe.reason;
+      const ready = await stat(join(VM_HOME, 'images', 'complete')).catch(() => undefined);
+      return ready === undefined ? 'no guest and no test images: run test/engines/vm/up' : undefined;
+    },
+    async createDriver(gatewayId, settings = {}) {
+      const entry = shared.get(gatewayId) ?? { driver: vmDriver(gatewayId, settings), users: 0 };
+      shared.set(gatewayId, entry);
+      entry.users++;
+      const driver = await entry.driver;
+      return {
+        ...driver,
+        async close() {
+          if (--entry.users > 0) return;
+          shared.delete(gatewayId);
+          await driver.close();
+        },
+      };
+    },
+    images: { shell: 'openshell-test:1', nonRoot: 'openshell-test:nonroot' },
+    lacks: {
+      noShellImage: 'the agent idles by itself and ends commands without a shell',
+      readOnlyRoot: 'the root is the sandbox’s own disk',
+      hardening: 'process 1 is the agent, which has every right in its own machine',
+      foreign: 'no other program keeps machines in the state directory',
+    },
+    pidsLimit32Settings: { sandbox_pids_limit: 32 },
+    objects: async (gatewayId): Promise<EngineObject[]> => recordsOf(gatewayId),
+    async cleanup(gatewayId) {
+      for (const { name, run } of await recordsOf(gatewayId)) {
+        if (run?.pid !== undefined && (await isMachine(run.pid, name))) process.kill(run.pid, 'SIGKILL');
+      }
+      await rm(join(STATE, gatewayId), { recursive: true, force: true });
+    },
+  };
+};
