@@ -81,10 +81,18 @@ export const createSandbox = (
     return result;
   };
 
-  const save = async (change: Partial<SandboxRecord>) => {
+  let writing: Promise<void> = Promise.resolve();
+
+  /** Changes the record at once, writes it in its turn, and tells only what is written. */
+  const save = (change: Partial<SandboxRecord>): Promise<void> => {
     record = { ...record, ...change };
-    await writeRecord(directory, record);
-    hub.sandbox(observe(record));
+    const changed = record;
+    const written = writing.then(async () => {
+      await writeRecord(directory, changed);
+      hub.sandbox(observe(changed));
+    });
+    writing = written.catch(() => {});
+    return written;
   };
 
   const end = (ending: Ending) => save({ ending });

@@ -1,0 +1,4 @@
+import vm from '#drivers/vm';
+import { flavor } from '#flavor';
+
+export default flavor('vm', [vm]);
