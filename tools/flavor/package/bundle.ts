@@ -1,12 +1,8 @@
-import { join } from 'node:path';
 import { build, type Metafile } from 'esbuild';
 import { failedPrecondition } from '../../../dist/compute/errors.js';
 import { multiCall, nodeCheck, OLDEST_NODE } from './multi-call.js';
 import type { Program } from './programs.js';
 import type { Workshop } from './workshop.js';
-
-/** Loaded only where it is installed, and never by a bundle: the store tries Node's own module first. */
-const LEFT_OUT = ['@photostructure/sqlite'];
 
 const common = (tree: string) =>
   ({
@@ -43,17 +39,23 @@ export const bundledPlaces = ({ outputs }: Metafile): string[] => {
   return [...places].sort();
 };
 
+export interface BundleOptions {
+  readonly programs: readonly Program[];
+  /** Names of optional packages: whoever loads one does without it, so that the same file comes out with and without. */
+  readonly optional: readonly string[];
+  readonly outfile: string;
+}
+
 /** Writes every program of the flavor as one CommonJS file for Node 22.13 and later; gives the packages in it. */
 export const writeBundle = async (
   { tree }: Workshop,
-  programs: readonly Program[],
-  outfile: string,
+  { programs, optional, outfile }: BundleOptions,
 ): Promise<string[]> => {
   const { metafile, warnings } = await build({
     ...common(tree),
     stdin: { contents: multiCall(programs), resolveDir: tree, sourcefile: 'multi-call.js' },
-    outfile: join(outfile),
-    external: LEFT_OUT,
+    outfile,
+    external: [...optional],
     format: 'cjs',
     target: `node${OLDEST_NODE.major}.${OLDEST_NODE.minor}`,
     banner: { js: nodeCheck() },

@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { driverProjects } from '../choose/driver-projects.js';
 import { flavorSource } from '../choose/flavor-source.js';
 import type { FlavorSpec } from '../choose/flavor-spec.js';
+import { packageName, readLock } from '../lock-file.js';
 import { type ArtifactKind, artifactName, baseName } from './artifacts.js';
 import { reachableFiles, writeBundle } from './bundle.js';
 import { writeExecutable } from './executable.js';
@@ -114,7 +115,11 @@ const make = async (
   if (single.length > 0) {
     progress('bundle');
     const bundle = join(workshop.scratch, 'gateway.cjs');
-    const places = await writeBundle(workshop, list, bundle);
+    const places = await writeBundle(workshop, {
+      programs: list,
+      optional: optionalNames(root),
+      outfile: bundle,
+    });
     const packages = new Map([...installed].filter(([place]) => places.includes(place)));
     if (kinds.includes('bundle')) {
       const bytes = readFileSync(bundle);
@@ -167,6 +172,15 @@ const make = async (
   ]);
   return made;
 };
+
+/** Every package of the lock file that something can do without, in any flavor. */
+const optionalNames = (root: string): string[] => [
+  ...new Set(
+    [...readLock(root)]
+      .filter(([, entry]) => entry.optional === true && entry.dev !== true)
+      .map(([place, entry]) => packageName(place, entry)),
+  ),
+];
 
 /** As `sha256sum --check` reads it. */
 const writeChecksums = (out: string, base: string, names: readonly string[]): void => {
