@@ -121,6 +121,22 @@ test('a failed call is one line on stderr, exit code 1', async (t) => {
   assert.deepEqual([unknown.code, unknown.stderr], [1, 'error: ListWorkspaces is not implemented\n']);
 });
 
+test('the reason, the field and the hint of a failed call come from its details', async (t) => {
+  const rich = { reason: 'InvalidArgument', field: 'labels.app', hint: 'at most 63 letters' };
+  const gateway = await gatewayForTest(t, {
+    createWorkspace: () => {
+      throw new Refusal(3, 'the value is too long', rich);
+    },
+    listWorkspaces: () => {
+      throw new Refusal(3, 'label_selector is no selector', { ...rich, field: 'label_selector' });
+    },
+  });
+  const created = await gateway.run(['workspace', 'create', 'team']);
+  assert.equal(created.stderr, 'error: labels.app: the value is too long (at most 63 letters)\n');
+  const listed = await gateway.run(['workspace', 'list']);
+  assert.equal(listed.stderr, 'error: label_selector is no selector (at most 63 letters)\n');
+});
+
 test('a usage error is exit code 2 and asks no gateway', async () => {
   const { code, stdout, stderr } = await runCli(['sandbox', 'list', '--limit', 'many']);
   assert.deepEqual([code, stdout], [2, '']);

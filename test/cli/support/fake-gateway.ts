@@ -1,5 +1,6 @@
 import type { DescMessage, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import {
+  Metadata,
   Server,
   ServerCredentials,
   type ServerDuplexStream,
@@ -8,6 +9,7 @@ import {
   type sendUnaryData,
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
+import { encodeStatusDetails, STATUS_DETAILS } from '../../../dist/wire/errors/index.js';
 import type { Method } from '../../../dist/wire/method.js';
 import { rawServiceDefinition } from '../../../dist/wire/service.js';
 import { methods, rpcs } from '../../../dist/wire/v00/index.js';
@@ -22,10 +24,15 @@ type Answer<K extends keyof Methods> =
 export class Refusal extends Error {
   readonly code: number;
   readonly details: string;
-  constructor(code: number, details: string) {
+  readonly metadata = new Metadata();
+  /** `rich`: what the gateway says beyond code and message. */
+  constructor(code: number, details: string, rich?: { reason: string; field?: string; hint?: string }) {
     super(details);
     this.code = code;
     this.details = details;
+    if (rich === undefined) return;
+    const bytes = encodeStatusDetails({ code, message: details, ...rich });
+    this.metadata.set(STATUS_DETAILS, Buffer.from(bytes));
   }
 }
 
