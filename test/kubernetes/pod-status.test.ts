@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { observedState } from '../../dist/compute/conditions.js';
-import type { Claim, ContainerState, PodCondition } from '../../dist/drivers/kubernetes/objects.js';
+import type { ContainerState, Keeper, PodCondition } from '../../dist/drivers/kubernetes/objects.js';
 import { conditionsOf, isDeleting } from '../../dist/drivers/kubernetes/pod-status.js';
 import { podWith } from './fixtures.js';
 
@@ -15,7 +15,7 @@ const stateOf = (objects: Parameters<typeof conditionsOf>[0], ageMs = 0) =>
 
 const container = (state: ContainerState, phase = 'Running', more: object = {}) =>
   podWith({ phase, containerStatuses: [{ name: 'agent', ready: true, state }], ...more });
-const ofPod = (pod: ReturnType<typeof podWith>, ageMs?: number) => stateOf({ pod, claim: undefined }, ageMs);
+const ofPod = (pod: ReturnType<typeof podWith>, ageMs?: number) => stateOf({ pod, keeper: undefined }, ageMs);
 const condition = (type: string, status: string, more: Partial<PodCondition> = {}): PodCondition => ({
   type,
   status,
@@ -115,11 +115,11 @@ describe('what a Pod says of its sandbox', () => {
 });
 
 describe('what a claim without a Pod says', () => {
-  const claim = (state: string, more: object = {}): Claim => ({
+  const claim = (state: string, more: object = {}): Keeper => ({
     metadata: { name: 'c', annotations: { 'openshell.ai/state': state }, ...more },
     spec: { accessModes: [], resources: { requests: { storage: '1Gi' } } },
   });
-  const ofClaim = (state: string, more?: object) => stateOf({ pod: undefined, claim: claim(state, more) });
+  const ofClaim = (state: string, more?: object) => stateOf({ pod: undefined, keeper: claim(state, more) });
 
   test('stopped, cut off, taken away, going', () => {
     assert.equal(ofClaim('stopped').kind, 'stopped');
@@ -133,7 +133,7 @@ describe('what a claim without a Pod says', () => {
   test('a Pod that ends for a stop is not the end of the sandbox', () => {
     const pod = container({ running: {} });
     pod.metadata.deletionTimestamp = 'now';
-    assert.equal(stateOf({ pod, claim: claim('stopped') }).kind, 'running');
-    assert.equal(stateOf({ pod, claim: undefined }).kind, 'deleting');
+    assert.equal(stateOf({ pod, keeper: claim('stopped') }).kind, 'running');
+    assert.equal(stateOf({ pod, keeper: undefined }).kind, 'deleting');
   });
 });

@@ -2,6 +2,7 @@ import type { ComputeDriver, LogOptions, SandboxAccess } from '../../compute/dri
 import type { DriverContext } from '../../compute/entry.js';
 import { failedPrecondition, notFound } from '../../compute/errors.js';
 import type { ObservedSandbox, SandboxRef } from '../../compute/sandbox.js';
+import { createAgentLifecycle } from './agent-lifecycle.js';
 import { startExec } from './exec.js';
 import { createLifecycle } from './lifecycle.js';
 import { readLogs } from './logs.js';
@@ -27,11 +28,13 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
     mode: settings.workspace_mode as WorkspaceMode,
     namespace: settings.namespace,
   });
-  const resources = createResources({ rest, names, gatewayId });
+  const asPod = settings.sandbox_api === 'pod';
+  const keeperKind = asPod ? 'persistentvolumeclaims' : 'sandboxes';
+  const resources = createResources({ rest, names, gatewayId, keeperKind });
   const namespaces = createNamespaces({ rest, names, gatewayId, networkPolicy: settings.network_policy });
   const plan = (sandbox: Parameters<ComputeDriver['create']>[0]) =>
     planSandbox(sandbox, names.placeOf(sandbox), owner, settings);
-  const lifecycle = createLifecycle({
+  const lifecycle = (asPod ? createLifecycle : createAgentLifecycle)({
     resources,
     namespaces,
     plan,
@@ -41,7 +44,7 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
   const observe = (objects: Objects) =>
     observeObjects(objects, { scheduleTimeoutMs: settings.schedule_timeout_secs * 1000, now: Date.now });
 
-  /** Pods and claims are read one after the other: a sandbox without its Pod is looked at again as a whole. */
+  /** Pods and keepers are read one after the other: a sandbox without its Pod is looked at again as a whole. */
   const observeSure = async (objects: Objects, signal: AbortSignal): Promise<ObservedSandbox | undefined> => {
     const seen = observe(objects);
     if (!isMissing(seen)) return seen;
@@ -52,9 +55,9 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
   const podOf = async (ref: SandboxRef, signal: AbortSignal): Promise<Pod> => {
     const named = await resources.findPod(ref, signal);
     if (named !== undefined) return named;
-    const { pod, claim } = await resources.find(ref, signal);
+    const { pod, keeper } = await resources.find(ref, signal);
     if (pod !== undefined) return pod;
-    if (claim === undefined) throw notFound(`sandbox '${ref.name || ref.id}' does not exist in the cluster`);
+    if (keeper === undefined) throw notFound(`sandbox '${ref.name || ref.id}' does not exist in the cluster`);
     throw notRunning(ref);
   };
 
@@ -62,7 +65,7 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
     capabilities: { tty: true, logs: true },
     async exec(ref, spec, { signal }) {
       const pod = await podOf(ref, signal);
-      if (observe({ pod, claim: undefined }).status.conditions[0]?.status !== 'True') throw notRunning(ref);
+      if (observe({ pod, keeper: undefined }).status.conditions[0]?.status !== 'True') throw notRunning(ref);
       return startExec({
         rest,
         place: placeOf(pod),
@@ -74,9 +77,9 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
       });
     },
     async *logs(ref: SandboxRef, options: LogOptions) {
-      const { pod, claim } = await resources.find(ref, options.signal);
+      const { pod, keeper } = await resources.find(ref, options.signal);
       if (pod !== undefined) yield* readLogs(rest, placeOf(pod), options);
-      else if (claim === undefined)
+      else if (keeper === undefined)
         throw notFound(`sandbox '${ref.name || ref.id}' does not exist in the cluster`);
     },
   };
@@ -110,7 +113,8 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
     stop: (ref, { signal }) => lifecycle.stop(ref, signal),
     start: (ref, { signal }) => lifecycle.start(ref, signal),
     delete: (ref, { signal }) => lifecycle.delete(ref, signal),
-    watch: ({ signal }) => watchSandboxes({ rest, names, find: resources.find, observe, signal, log }),
+    watch: ({ signal }) =>
+      watchSandboxes({ rest, names, keeperKind, find: resources.find, observe, signal, log }),
     ensureWorkspace: (workspace, { signal }) => namespaces.ensure(workspace, signal),
     deleteWorkspace: (workspace, { signal }) => namespaces.remove(workspace, signal),
     async close() {
@@ -119,7 +123,7 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
   };
 };
 
-const isThere = ({ pod, claim }: Objects): boolean => pod !== undefined || claim !== undefined;
+const isThere = ({ pod, keeper }: Objects): boolean => pod !== undefined || keeper !== undefined;
 
 const placeOf = ({ metadata }: Pod): Place => ({ namespace: metadata.namespace ?? '', name: metadata.name });
 

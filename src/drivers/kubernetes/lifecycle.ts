@@ -5,7 +5,7 @@ import type { DriverSandbox, SandboxRef } from '../../compute/sandbox.js';
 import { hasCode } from './api-errors.js';
 import { ANNOTATION, STATE } from './names.js';
 import type { Namespaces } from './namespaces.js';
-import type { Claim, Pod } from './objects.js';
+import type { ClaimSpec, Keeper, Pod } from './objects.js';
 import { decodePod, encodePod, type Plan } from './pod.js';
 import type { Objects } from './pod-status.js';
 import type { Resources } from './resources.js';
@@ -37,36 +37,25 @@ export const createLifecycle = (options: LifecycleOptions): Lifecycle => {
 
   const findOrThrow = async (ref: SandboxRef, signal: AbortSignal): Promise<Objects> => {
     const objects = await resources.find(ref, signal);
-    if (objects.pod === undefined && objects.claim === undefined)
+    if (objects.pod === undefined && objects.keeper === undefined)
       throw notFound(`sandbox '${ref.name || ref.id}' has no Pod and no volume in the cluster`);
     return objects;
   };
 
-  const keptClaim = ({ claim }: Objects, ref: SandboxRef): Claim => {
-    if (claim === undefined)
-      throw failedPrecondition(`sandbox '${ref.name}' has no workspace volume that would outlive its Pod`, {
-        reason: 'NoWorkspaceVolume',
-        hint: 'set workspace_default_storage_size above 0 in [openshell.drivers.kubernetes]',
-      });
-    if (claim.metadata.deletionTimestamp !== undefined)
-      throw failedPrecondition(`sandbox '${ref.name}' is being removed`, { reason: 'Deleting' });
-    return claim;
-  };
-
-  const undo = async (plan: Plan, made: Partial<Record<'pod' | 'claim', Pod | Claim>>): Promise<void> => {
+  const undo = async (plan: Plan, made: Partial<Record<'pod' | 'keeper', Pod | Keeper>>): Promise<void> => {
     const signal = deadline(UNDO_TIMEOUT_MS);
     try {
       if (made.pod) await resources.removePod(made.pod as Pod, 0, signal);
-      if (made.claim) await resources.removeClaim(made.claim as Claim, signal);
+      if (made.keeper) await resources.removeKeeper(made.keeper as Keeper, signal);
     } catch (error) {
       log.warn(`what a failed create made under '${plan.place.name}' was not removed`, { error });
     }
   };
 
   /** The state only tells a cut-off create from a Pod that someone removed, so a failure here is not the sandbox's. */
-  const markStarted = (claim: Claim, signal: AbortSignal): Promise<void> =>
-    resources.setState(claim, STATE.started, signal).catch((error) => {
-      log.warn(`claim '${claim.metadata.name}' could not be marked as started`, { error });
+  const markStarted = (keeper: Keeper, signal: AbortSignal): Promise<void> =>
+    resources.setState(keeper, STATE.started, signal).catch((error) => {
+      log.warn(`claim '${keeper.metadata.name}' could not be marked as started`, { error });
     });
 
   return {
@@ -77,20 +66,20 @@ export const createLifecycle = (options: LifecycleOptions): Lifecycle => {
         await resources.createPod(plan.pod, signal);
         return;
       }
-      const claim = await resources.createClaim(claimOf(plan, plan.workspace), signal);
+      const keeper = await resources.createKeeper(claimOf(plan, plan.workspace), signal);
       try {
-        await resources.createPod(ownedBy(claim, plan.pod), signal);
+        await resources.createPod(ownedBy(keeper, plan.pod), signal);
       } catch (error) {
-        await undo(plan, { claim });
+        await undo(plan, { keeper });
         throw error;
       }
-      await markStarted(claim, signal);
+      await markStarted(keeper, signal);
     },
 
     async stop(ref, signal) {
       const objects = await findOrThrow(ref, signal);
-      const claim = keptClaim(objects, ref);
-      await resources.setState(claim, STATE.stopped, signal);
+      const keeper = requireKeeper(objects, ref);
+      await resources.setState(keeper, STATE.stopped, signal);
       if (objects.pod !== undefined)
         await resources.removePod(
           objects.pod,
@@ -102,35 +91,47 @@ export const createLifecycle = (options: LifecycleOptions): Lifecycle => {
     async start(ref, signal) {
       const objects = await findOrThrow(ref, signal);
       if (objects.pod !== undefined && isAlive(objects.pod)) return;
-      const claim = keptClaim(objects, ref);
+      const keeper = requireKeeper(objects, ref);
       if (objects.pod !== undefined) {
-        await resources.setState(claim, STATE.stopped, signal);
+        await resources.setState(keeper, STATE.stopped, signal);
         await resources.removePod(
           objects.pod,
           undefined,
           deadline(stopTimeoutMs + REMOVE_TIMEOUT_MS, signal),
         );
       }
-      const pod = ownedBy(claim, decodePod(claim.metadata.annotations?.[ANNOTATION.pod] ?? ''));
+      const pod = ownedBy(keeper, decodePod(keeper.metadata.annotations?.[ANNOTATION.pod] ?? ''));
       try {
         await resources.createPod(pod, signal);
       } catch (error) {
         if (!hasCode(error, Code.ALREADY_EXISTS)) throw error;
       }
-      await markStarted(claim, signal);
+      await markStarted(keeper, signal);
     },
 
     async delete(ref, signal) {
-      const { pod, claim } = await resources.find(ref, signal);
-      if (pod === undefined && claim === undefined) return false;
+      const { pod, keeper } = await resources.find(ref, signal);
+      if (pod === undefined && keeper === undefined) return false;
       const until = deadline(REMOVE_TIMEOUT_MS, signal);
       await Promise.all([
         pod && resources.removePod(pod, DELETE_GRACE_SECONDS, until),
-        claim && resources.removeClaim(claim, until),
+        keeper && resources.removeKeeper(keeper, until),
       ]);
       return true;
     },
   };
+};
+
+/** FAILED_PRECONDITION when nothing would outlive the Pod. */
+export const requireKeeper = ({ keeper }: Objects, ref: SandboxRef): Keeper => {
+  if (keeper === undefined)
+    throw failedPrecondition(`sandbox '${ref.name}' has no workspace volume that would outlive its Pod`, {
+      reason: 'NoWorkspaceVolume',
+      hint: 'set workspace_default_storage_size above 0 in [openshell.drivers.kubernetes]',
+    });
+  if (keeper.metadata.deletionTimestamp !== undefined)
+    throw failedPrecondition(`sandbox '${ref.name}' is being removed`, { reason: 'Deleting' });
+  return keeper;
 };
 
 const isAlive = (pod: Pod): boolean =>
@@ -139,7 +140,7 @@ const isAlive = (pod: Pod): boolean =>
   pod.status?.phase !== 'Failed' &&
   pod.status?.containerStatuses?.every((one) => one.state?.terminated === undefined) !== false;
 
-const claimOf = (plan: Plan, { size, storageClass }: NonNullable<Plan['workspace']>): Claim => ({
+const claimOf = (plan: Plan, workspace: NonNullable<Plan['workspace']>): Keeper => ({
   apiVersion: 'v1',
   kind: 'PersistentVolumeClaim',
   metadata: {
@@ -148,15 +149,17 @@ const claimOf = (plan: Plan, { size, storageClass }: NonNullable<Plan['workspace
     labels: plan.labels,
     annotations: { [ANNOTATION.pod]: encodePod(plan.pod), [ANNOTATION.state]: STATE.creating },
   },
-  spec: {
-    accessModes: ['ReadWriteOnce'],
-    resources: { requests: { storage: size } },
-    ...(storageClass && { storageClassName: storageClass }),
-  },
+  spec: claimSpec(workspace),
+});
+
+export const claimSpec = ({ size, storageClass }: NonNullable<Plan['workspace']>): ClaimSpec => ({
+  accessModes: ['ReadWriteOnce'],
+  resources: { requests: { storage: size } },
+  ...(storageClass && { storageClassName: storageClass }),
 });
 
 /** Whoever removes the claim removes the Pod with it, so half of a sandbox cannot stay. */
-const ownedBy = (claim: Claim, pod: Pod): Pod => ({
+const ownedBy = (keeper: Keeper, pod: Pod): Pod => ({
   ...pod,
   metadata: {
     ...pod.metadata,
@@ -164,8 +167,8 @@ const ownedBy = (claim: Claim, pod: Pod): Pod => ({
       {
         apiVersion: 'v1',
         kind: 'PersistentVolumeClaim',
-        name: claim.metadata.name,
-        uid: claim.metadata.uid ?? '',
+        name: keeper.metadata.name,
+        uid: keeper.metadata.uid ?? '',
       },
     ],
   },

@@ -8,9 +8,9 @@ export const CONTAINER = 'agent';
 export const WORKSPACE_VOLUME = 'workspace';
 
 export const ANNOTATION = {
-  /** On the claim: the Pod to make at each start, see `encodePod`. */
+  /** On the keeper: the Pod to make at each start, see `encodePod`. */
   pod: 'openshell.ai/pod',
-  /** On the claim: what the driver last did, one of STATE. */
+  /** On the keeper: what the driver last did, one of STATE. */
   state: 'openshell.ai/state',
 } as const;
 
@@ -19,7 +19,17 @@ export const STATE = {
   creating: 'creating',
   started: 'started',
   stopped: 'stopped',
+  /** A controller of the cluster makes the Pod. */
+  held: 'held',
 } as const;
+
+/** What keeps a sandbox that has no Pod. */
+export type KeeperKind = 'persistentvolumeclaims' | 'sandboxes';
+
+/** Groups of resources that are not of the core. */
+const GROUPS: Readonly<Record<string, string>> = { sandboxes: '/apis/agents.x-k8s.io/v1alpha1' };
+
+const groupOf = (resource: string): string => GROUPS[resource] ?? '/api/v1';
 
 export type WorkspaceMode = 'shared' | 'managed';
 
@@ -36,7 +46,7 @@ export interface Names {
   readonly ownSelector: string;
   namespaceOf(workspace: string): string;
   placeOf(ref: SandboxRef): Place;
-  /** The API path of a resource of the core group in one namespace. */
+  /** The API path of a resource in one namespace. */
   path(namespace: string, resource: string, name?: string): string;
   /** The API path of a resource in every namespace that may hold sandboxes. */
   everywhere(resource: string): string;
@@ -53,7 +63,7 @@ export const createNames = (options: {
   const namespaceOf = (workspace: string): string =>
     mode === 'shared' ? namespace : shorten(`openshell-${gatewayId}-`, workspace);
   const path = (inNamespace: string, resource: string, name?: string): string =>
-    `/api/v1/namespaces/${inNamespace}/${resource}${name === undefined ? '' : `/${name}`}`;
+    `${groupOf(resource)}/namespaces/${inNamespace}/${resource}${name === undefined ? '' : `/${name}`}`;
   return {
     mode,
     ownSelector: `${LABEL.gatewayId}=${gatewayId}`,
@@ -63,7 +73,8 @@ export const createNames = (options: {
       name: mode === 'shared' ? `${ref.workspace}--${ref.name}` : ref.name,
     }),
     path,
-    everywhere: (resource) => (mode === 'shared' ? path(namespace, resource) : `/api/v1/${resource}`),
+    everywhere: (resource) =>
+      mode === 'shared' ? path(namespace, resource) : `${groupOf(resource)}/${resource}`,
   };
 };
 

@@ -89,13 +89,15 @@ export interface Pod extends KubeObject {
   status?: PodStatus;
 }
 
-export interface Claim extends KubeObject {
-  spec: {
-    accessModes: string[];
-    storageClassName?: string;
-    resources: { requests: { storage: string } };
-  };
-  status?: { phase?: string };
+export interface ClaimSpec {
+  accessModes: string[];
+  storageClassName?: string;
+  resources: { requests: { storage: string } };
+}
+
+/** What stays of a sandbox while it has no Pod: a claim, or a Sandbox of the agent-sandbox controller. */
+export interface Keeper extends KubeObject {
+  spec: unknown;
 }
 
 export interface CoreEvent extends KubeObject {

@@ -9,8 +9,8 @@ export interface ObserveOptions {
 
 /** A sandbox as its objects show it. One of the two must be there. */
 export const observeObjects = (objects: Objects, options: ObserveOptions): ObservedSandbox => {
-  const { pod, claim } = objects;
-  const metadata = (pod ?? claim)?.metadata;
+  const { pod, keeper } = objects;
+  const metadata = (pod ?? keeper)?.metadata;
   const labels = metadata?.labels ?? {};
   return {
     id: labels[LABEL.sandboxId] ?? '',

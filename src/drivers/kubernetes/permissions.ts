@@ -13,13 +13,16 @@ export interface Permission {
 }
 
 const CORE: Readonly<Record<string, readonly string[]>> = {
-  pods: ['create', 'get', 'list', 'watch', 'delete'],
   // A WebSocket begins with a GET; newer servers ask for create as well.
   'pods/exec': ['get', 'create'],
   'pods/log': ['get'],
-  persistentvolumeclaims: ['create', 'get', 'list', 'watch', 'patch', 'delete'],
   events: ['list', 'watch'],
 };
+
+const KEEPER = ['create', 'get', 'list', 'watch', 'patch', 'delete'];
+
+export const UNSUPPORTED_API =
+  "sandbox_api 'agents.x-k8s.io/v1beta1' is not served yet: use 'pod' or 'agents.x-k8s.io/v1alpha1'";
 
 /** What the driver needs; the chart's Role grants just this. */
 export const neededPermissions = (settings: KubernetesSettings): Permission[] => {
@@ -32,6 +35,12 @@ export const neededPermissions = (settings: KubernetesSettings): Permission[] =>
     });
   return [
     ...expand('', CORE),
+    ...(settings.sandbox_api === 'pod'
+      ? expand('', { pods: ['create', 'get', 'list', 'watch', 'delete'], persistentvolumeclaims: KEEPER })
+      : [
+          ...expand('', { pods: ['get', 'list', 'watch'] }),
+          ...expand('agents.x-k8s.io', { sandboxes: KEEPER }),
+        ]),
     ...(settings.network_policy ? expand('networking.k8s.io', { networkpolicies: ['create'] }) : []),
     ...(mode === 'managed' ? expand('', { namespaces: ['create', 'get', 'list', 'watch', 'delete'] }) : []),
   ];

@@ -1,15 +1,15 @@
 import type { DriverEvent } from '../../compute/driver.js';
 import type { ObservedSandbox } from '../../compute/sandbox.js';
-import type { Claim, CoreEvent, Pod } from './objects.js';
+import type { CoreEvent, Keeper, Pod } from './objects.js';
 import { isMissing, type Objects } from './pod-status.js';
 import { toPlatformEvent } from './progress.js';
 import type { Change } from './reflector.js';
 import { idOf } from './resources.js';
 
-/** Puts the changes of Pods, claims and Events together into what happened to sandboxes. */
+/** Puts the changes of Pods, keepers and Events together into what happened to sandboxes. */
 export interface Picture {
   pods(change: Change<Pod>): Promise<void>;
-  claims(change: Change<Claim>): Promise<void>;
+  keepers(change: Change<Keeper>): Promise<void>;
   events(change: Change<CoreEvent>): Promise<void>;
   /** Looks again at sandboxes that time alone may change. */
   tick(): Promise<void>;
@@ -17,7 +17,7 @@ export interface Picture {
 
 export interface PictureOptions {
   readonly observe: (objects: Objects) => ObservedSandbox;
-  /** Asks the API server itself. The two watches are not in step: a claim can be seen without the Pod it belongs to. */
+  /** Asks the API server itself. The two watches are not in step: a keeper can be seen without the Pod it belongs to. */
   readonly confirm: (shown: ObservedSandbox) => Promise<Objects>;
   readonly emit: (event: DriverEvent) => Promise<void>;
 }
@@ -27,25 +27,25 @@ const EARLY_EVENTS = 256;
 
 export const createPicture = ({ observe, confirm, emit }: PictureOptions): Picture => {
   const pods = new Map<string, Pod>();
-  const claims = new Map<string, Claim>();
+  const keepers = new Map<string, Keeper>();
   const shown = new Map<string, string>();
   const idsByPod = new Map<string, string>();
   const early: CoreEvent[] = [];
-  const listed = { pods: false, claims: false };
+  const listed = { pods: false, keepers: false };
   let synced = false;
 
-  const look = (id: string): Objects => ({ pod: pods.get(id), claim: claims.get(id) });
+  const look = (id: string): Objects => ({ pod: pods.get(id), keeper: keepers.get(id) });
 
   const confirmed = async (id: string): Promise<ObservedSandbox | undefined> => {
     for (;;) {
-      const { pod, claim } = look(id);
-      if (pod === undefined && claim === undefined) return undefined;
-      const sandbox = observe({ pod, claim });
+      const { pod, keeper } = look(id);
+      if (pod === undefined && keeper === undefined) return undefined;
+      const sandbox = observe({ pod, keeper });
       if (!isMissing(sandbox)) return sandbox;
       const fresh = await confirm(sandbox);
-      if (pods.get(id) !== pod || claims.get(id) !== claim) continue;
+      if (pods.get(id) !== pod || keepers.get(id) !== keeper) continue;
       // Nothing left: the watch will say so in its own time.
-      return fresh.pod === undefined && fresh.claim === undefined ? undefined : observe(fresh);
+      return fresh.pod === undefined && fresh.keeper === undefined ? undefined : observe(fresh);
     }
   };
 
@@ -53,7 +53,7 @@ export const createPicture = ({ observe, confirm, emit }: PictureOptions): Pictu
     if (id === '') return;
     const sandbox = await confirmed(id);
     if (sandbox === undefined) {
-      if (!pods.has(id) && !claims.has(id) && shown.delete(id)) await emit({ type: 'deleted', id });
+      if (!pods.has(id) && !keepers.has(id) && shown.delete(id)) await emit({ type: 'deleted', id });
       return;
     }
     const text = JSON.stringify(sandbox.status);
@@ -74,8 +74,8 @@ export const createPicture = ({ observe, confirm, emit }: PictureOptions): Pictu
     }
   };
 
-  const apply = async <T extends Pod | Claim>(
-    kind: 'pods' | 'claims',
+  const apply = async <T extends Pod | Keeper>(
+    kind: 'pods' | 'keepers',
     known: Map<string, T>,
     change: Change<T>,
   ): Promise<void> => {
@@ -84,8 +84,8 @@ export const createPicture = ({ observe, confirm, emit }: PictureOptions): Pictu
       known.clear();
       for (const object of change.items) known.set(idOf(object), object);
       listed[kind] = true;
-      if (!listed.pods || !listed.claims) return;
-      for (const id of new Set([...before, ...pods.keys(), ...claims.keys()])) await refresh(id);
+      if (!listed.pods || !listed.keepers) return;
+      for (const id of new Set([...before, ...pods.keys(), ...keepers.keys()])) await refresh(id);
       if (!synced) await emit({ type: 'synced' });
       synced = true;
       return;
@@ -106,7 +106,7 @@ export const createPicture = ({ observe, confirm, emit }: PictureOptions): Pictu
       }
       await apply('pods', pods, change);
     },
-    claims: (change) => apply('claims', claims, change),
+    keepers: (change) => apply('keepers', keepers, change),
     async events(change) {
       // The list is of the past: it has been told before.
       if (change.type !== 'put') return;

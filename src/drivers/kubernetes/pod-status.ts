@@ -9,28 +9,30 @@ import {
 } from '../../compute/conditions.js';
 import type { ObservedSandbox } from '../../compute/sandbox.js';
 import { ANNOTATION, CONTAINER, STATE } from './names.js';
-import type { Claim, ContainerState, Pod, PodCondition } from './objects.js';
+import type { ContainerState, Keeper, Pod, PodCondition } from './objects.js';
 
-/** What is known of one sandbox: its Pod, the claim that keeps its workspace, or both. */
+/** What is known of one sandbox: its Pod, what keeps it without one, or both. */
 export interface Objects {
   readonly pod: Pod | undefined;
-  readonly claim: Claim | undefined;
+  readonly keeper: Keeper | undefined;
 }
 
 const REASON_MISSING = 'BackendResourceMissing';
 
-/** The claim is there and says that the Pod should be, but it is not. */
+/** The keeper is there and says that the Pod should be, but it is not. */
 export const isMissing = ({ status }: ObservedSandbox): boolean =>
   status.conditions.some((one) => one.type === 'Ready' && one.reason === REASON_MISSING);
 
 /** The sandbox's conditions. `scheduleTimeoutMs` turns a wait for a node into a failure. */
 export const conditionsOf = (
-  { pod, claim }: Objects,
+  { pod, keeper }: Objects,
   options: { nowMs: number; scheduleTimeoutMs: number },
 ): Condition[] => {
   if (pod !== undefined) return podConditions(pod, options);
-  const state = claim?.metadata.annotations?.[ANNOTATION.state];
+  const state = keeper?.metadata.annotations?.[ANNOTATION.state];
   if (state === STATE.stopped) return suspendedConditions();
+  if (state === STATE.held)
+    return startingConditions('ContainerStarting', 'the controller of the cluster makes the Pod');
   if (state === STATE.creating) return startingConditions(REASON_CREATED, 'the Pod has not been made');
   return failedConditions(
     REASON_MISSING,
@@ -39,10 +41,10 @@ export const conditionsOf = (
 };
 
 /** The engine is removing the sandbox, not only its Pod. */
-export const isDeleting = ({ pod, claim }: Objects): boolean =>
-  claim === undefined
+export const isDeleting = ({ pod, keeper }: Objects): boolean =>
+  keeper === undefined
     ? pod?.metadata.deletionTimestamp !== undefined
-    : claim.metadata.deletionTimestamp !== undefined;
+    : keeper.metadata.deletionTimestamp !== undefined;
 
 const podConditions = (pod: Pod, options: { nowMs: number; scheduleTimeoutMs: number }): Condition[] => {
   const status = pod.status ?? {};

@@ -1,7 +1,8 @@
 import type { ProbeResult } from '../../compute/entry.js';
-import { OpenShellError } from '../../compute/errors.js';
+import { Code, OpenShellError } from '../../compute/errors.js';
+import { hasCode } from './api-errors.js';
 import { connect } from './connect.js';
-import { describePermission, missingPermissions, neededPermissions } from './permissions.js';
+import { describePermission, missingPermissions, neededPermissions, UNSUPPORTED_API } from './permissions.js';
 import type { Rest } from './rest.js';
 import type { KubernetesSettings } from './settings.js';
 
@@ -25,6 +26,8 @@ export const probeCluster = async (
   try {
     rest = connect(settings);
     const version = await serverVersion(rest, signal);
+    const absent = await missingSandboxApi(rest, settings, signal);
+    if (absent !== undefined) return { state: 'unavailable', reason: absent, tried: [`${from}: ${absent}`] };
     const missing = await missingPermissions(rest, neededPermissions(settings), signal);
     if (missing.length > 0) {
       return {
@@ -46,6 +49,23 @@ export const probeCluster = async (
     return { state: 'unavailable', reason: known.text, tried: [`${from}: ${known.message}`] };
   } finally {
     rest?.close();
+  }
+};
+
+/** Why the configured kind of sandbox cannot be had, if so. */
+const missingSandboxApi = async (
+  rest: Rest,
+  { sandbox_api: api }: KubernetesSettings,
+  signal: AbortSignal,
+): Promise<string | undefined> => {
+  if (api === 'pod') return undefined;
+  if (api === 'agents.x-k8s.io/v1beta1') return UNSUPPORTED_API;
+  try {
+    await rest.json({ path: `/apis/${api}`, what: `tell of ${api}`, signal });
+    return undefined;
+  } catch (error) {
+    if (!hasCode(error, Code.NOT_FOUND)) throw error;
+    return `the cluster has no '${api}': install the agent-sandbox controller, or set sandbox_api to 'pod'`;
   }
 };
 

@@ -3,14 +3,14 @@ import { Code, failedPrecondition, OpenShellError } from '../../compute/errors.j
 import { LABEL } from '../../compute/labels.js';
 import type { SandboxRef } from '../../compute/sandbox.js';
 import { hasCode } from './api-errors.js';
-import { ANNOTATION, type Names, type Place } from './names.js';
-import type { Claim, KubeObject, Pod } from './objects.js';
+import { ANNOTATION, type KeeperKind, type Names, type Place, STATE } from './names.js';
+import type { Keeper, KubeObject, Pod } from './objects.js';
 import { isOf } from './pod.js';
 import type { Objects } from './pod-status.js';
 import { reflect } from './reflector.js';
 import type { Rest } from './rest.js';
 
-/** The Pods and claims of one gateway; what carries no label of it is never returned nor changed. */
+/** The Pods and keepers of one gateway; what carries no label of it is never returned nor changed. */
 export interface Resources {
   find(ref: SandboxRef, signal: AbortSignal): Promise<Objects>;
   /** The Pod alone, in one call. Undefined also when the name in `ref` is not the sandbox's. */
@@ -18,21 +18,28 @@ export interface Resources {
   /** By sandbox id. */
   listAll(signal: AbortSignal): Promise<Map<string, Objects>>;
   createPod(pod: Pod, signal: AbortSignal): Promise<Pod>;
-  createClaim(claim: Claim, signal: AbortSignal): Promise<Claim>;
-  setState(claim: Claim, state: string, signal: AbortSignal): Promise<void>;
+  createKeeper(keeper: Keeper, signal: AbortSignal): Promise<Keeper>;
+  setState(keeper: Keeper, state: string, signal: AbortSignal): Promise<void>;
   /** Resolves when it is gone. `graceSeconds` undefined: as the Pod says. */
   removePod(pod: Pod, graceSeconds: number | undefined, signal: AbortSignal): Promise<void>;
-  removeClaim(claim: Claim, signal: AbortSignal): Promise<void>;
+  /** Resolves when somebody else has removed it. */
+  waitPodGone(pod: Pod, signal: AbortSignal): Promise<void>;
+  removeKeeper(keeper: Keeper, signal: AbortSignal): Promise<void>;
 }
 
-type Kind = 'pods' | 'persistentvolumeclaims';
+type Kind = 'pods' | KeeperKind;
 
 /** A new namespace gets its service account a moment later. */
 const SERVICE_ACCOUNT_WAIT_MS = 100;
 const SERVICE_ACCOUNT_TRIES = 100;
 
-export const createResources = (options: { rest: Rest; names: Names; gatewayId: string }): Resources => {
-  const { rest, names, gatewayId } = options;
+export const createResources = (options: {
+  rest: Rest;
+  names: Names;
+  gatewayId: string;
+  keeperKind: KeeperKind;
+}): Resources => {
+  const { rest, names, gatewayId, keeperKind } = options;
 
   const get = async <T>(kind: Kind, place: Place, signal: AbortSignal): Promise<T | undefined> => {
     const path = names.path(place.namespace, kind, place.name);
@@ -58,23 +65,23 @@ export const createResources = (options: { rest: Rest; names: Names; gatewayId: 
 
   const findByName = async (ref: SandboxRef, signal: AbortSignal): Promise<Objects> => {
     const place = names.placeOf(ref);
-    const [pod, claim] = await Promise.all([
+    const [pod, keeper] = await Promise.all([
       get<Pod>('pods', place, signal),
-      get<Claim>('persistentvolumeclaims', place, signal),
+      get<Keeper>(keeperKind, place, signal),
     ]);
     return {
       pod: isOf(pod?.metadata.labels, gatewayId, ref.id) ? pod : undefined,
-      claim: isOf(claim?.metadata.labels, gatewayId, ref.id) ? claim : undefined,
+      keeper: isOf(keeper?.metadata.labels, gatewayId, ref.id) ? keeper : undefined,
     };
   };
 
   const findById = async (id: string, signal: AbortSignal): Promise<Objects> => {
     const selector = `${names.ownSelector},${LABEL.sandboxId}=${id}`;
-    const [pods, claims] = await Promise.all([
+    const [pods, keepers] = await Promise.all([
       list<Pod>('pods', selector, signal),
-      list<Claim>('persistentvolumeclaims', selector, signal),
+      list<Keeper>(keeperKind, selector, signal),
     ]);
-    return { pod: pods.items[0], claim: claims.items[0] };
+    return { pod: pods.items[0], keeper: keepers.items[0] };
   };
 
   const create = async <T extends KubeObject>(kind: Kind, object: T, signal: AbortSignal): Promise<T> => {
@@ -155,7 +162,7 @@ export const createResources = (options: { rest: Rest; names: Names; gatewayId: 
   return {
     async find(ref, signal) {
       const objects = ref.name === '' ? undefined : await findByName(ref, signal);
-      if (objects?.pod !== undefined || objects?.claim !== undefined) return objects;
+      if (objects?.pod !== undefined || objects?.keeper !== undefined) return objects;
       return findById(ref.id, signal);
     },
     async findPod(ref, signal) {
@@ -163,13 +170,13 @@ export const createResources = (options: { rest: Rest; names: Names; gatewayId: 
       return isOf(pod?.metadata.labels, gatewayId, ref.id) ? pod : undefined;
     },
     async listAll(signal) {
-      const [pods, claims] = await Promise.all([
+      const [pods, keepers] = await Promise.all([
         list<Pod>('pods', names.ownSelector, signal),
-        list<Claim>('persistentvolumeclaims', names.ownSelector, signal),
+        list<Keeper>(keeperKind, names.ownSelector, signal),
       ]);
       const all = new Map<string, Objects>();
-      for (const claim of claims.items) all.set(idOf(claim), { pod: undefined, claim });
-      for (const pod of pods.items) all.set(idOf(pod), { claim: all.get(idOf(pod))?.claim, pod });
+      for (const keeper of keepers.items) all.set(idOf(keeper), { pod: undefined, keeper });
+      for (const pod of pods.items) all.set(idOf(pod), { keeper: all.get(idOf(pod))?.keeper, pod });
       all.delete('');
       return all;
     },
@@ -185,13 +192,16 @@ export const createResources = (options: { rest: Rest; names: Names; gatewayId: 
         }
       }
     },
-    createClaim: (claim, signal) => create('persistentvolumeclaims', claim, signal),
+    createKeeper: (keeper, signal) => create(keeperKind, keeper, signal),
     async setState({ metadata: { namespace = '', name, uid } }, state, signal) {
       await rest.json({
         method: 'PATCH',
-        path: names.path(namespace, 'persistentvolumeclaims', name),
-        body: { metadata: { uid, annotations: { [ANNOTATION.state]: state } } },
-        what: `patch persistentvolumeclaims '${name}' in '${namespace}'`,
+        path: names.path(namespace, keeperKind, name),
+        body: {
+          metadata: { uid, annotations: { [ANNOTATION.state]: state } },
+          ...(keeperKind === 'sandboxes' && { spec: { replicas: state === STATE.stopped ? 0 : 1 } }),
+        },
+        what: `patch ${keeperKind} '${name}' in '${namespace}'`,
         signal,
       });
     },
@@ -199,9 +209,10 @@ export const createResources = (options: { rest: Rest; names: Names; gatewayId: 
       await remove('pods', pod, graceSeconds, signal);
       await waitGone('pods', pod, signal);
     },
-    async removeClaim(claim, signal) {
-      await remove('persistentvolumeclaims', claim, undefined, signal);
-      await waitGone('persistentvolumeclaims', claim, signal);
+    waitPodGone: (pod, signal) => waitGone('pods', pod, signal),
+    async removeKeeper(keeper, signal) {
+      await remove(keeperKind, keeper, undefined, signal);
+      await waitGone(keeperKind, keeper, signal);
     },
   };
 };

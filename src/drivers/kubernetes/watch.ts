@@ -2,8 +2,8 @@ import { delay } from '../../compute/deadline.js';
 import type { DriverEvent } from '../../compute/driver.js';
 import type { Logger } from '../../compute/log.js';
 import type { ObservedSandbox, SandboxRef } from '../../compute/sandbox.js';
-import type { Names } from './names.js';
-import type { Claim, CoreEvent, KubeObject, Pod } from './objects.js';
+import type { KeeperKind, Names } from './names.js';
+import type { CoreEvent, Keeper, KubeObject, Pod } from './objects.js';
 import { createPicture } from './picture.js';
 import type { Objects } from './pod-status.js';
 import { createQueue } from './queue.js';
@@ -15,6 +15,7 @@ export interface WatchOptions {
   readonly names: Names;
   readonly find: (ref: SandboxRef, signal: AbortSignal) => Promise<Objects>;
   readonly observe: (objects: Objects) => ObservedSandbox;
+  readonly keeperKind: KeeperKind;
   readonly signal: AbortSignal;
   readonly log: Logger;
 }
@@ -23,7 +24,7 @@ export interface WatchOptions {
 const QUEUED = 512;
 const TICK_MS = 5_000;
 
-/** A snapshot, `synced`, then changes, from watches of Pods, claims and Events. */
+/** A snapshot, `synced`, then changes, from watches of Pods, keepers and Events. */
 export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<DriverEvent, void> {
   const { rest, names, log } = options;
   const stop = new AbortController();
@@ -58,7 +59,7 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
   const own = { labelSelector: names.ownSelector };
   const loops = [
     necessary(follow<Pod>('pods', own, picture.pods)),
-    necessary(follow<Claim>('persistentvolumeclaims', own, picture.claims)),
+    necessary(follow<Keeper>(options.keeperKind, own, picture.keepers)),
     necessary(ticking()),
     // Progress only: a cluster that keeps its Events to itself still runs sandboxes.
     follow<CoreEvent>('events', { fieldSelector: 'involvedObject.kind=Pod' }, picture.events).catch(

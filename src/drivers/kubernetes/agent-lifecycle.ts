@@ -1,0 +1,99 @@
+import { deadline } from '../../compute/deadline.js';
+import { notFound } from '../../compute/errors.js';
+import type { SandboxRef } from '../../compute/sandbox.js';
+import { claimSpec, type Lifecycle, type LifecycleOptions, requireKeeper } from './lifecycle.js';
+import { ANNOTATION, STATE, WORKSPACE_VOLUME } from './names.js';
+import type { Keeper, Pod } from './objects.js';
+import type { Plan } from './pod.js';
+import type { Objects } from './pod-status.js';
+
+/** Of what the controller does, beyond the process's own time. */
+const CONTROLLER_TIMEOUT_MS = 60_000;
+
+/** A sandbox that is an `agents.x-k8s.io` Sandbox: its controller makes and removes Pod and claim. */
+export const createAgentLifecycle = (options: LifecycleOptions): Lifecycle => {
+  const { resources, namespaces, stopTimeoutMs } = options;
+
+  const findOrThrow = async (ref: SandboxRef, signal: AbortSignal): Promise<Objects> => {
+    const objects = await resources.find(ref, signal);
+    if (objects.keeper !== undefined) return objects;
+    throw notFound(`sandbox '${ref.name || ref.id}' has no Sandbox in the cluster`);
+  };
+
+  const suspend = async (keeper: Keeper, pod: Pod | undefined, signal: AbortSignal): Promise<void> => {
+    await resources.setState(keeper, STATE.stopped, signal);
+    const until = deadline(stopTimeoutMs + CONTROLLER_TIMEOUT_MS, signal);
+    if (pod !== undefined) await resources.waitPodGone(pod, until);
+  };
+
+  /** Without a claim of its own the Sandbox would come back with an empty workspace. */
+  const requireVolume = (objects: Objects, ref: SandboxRef): Keeper => {
+    const spec = objects.keeper?.spec as SandboxSpec | undefined;
+    const keeps = (spec?.volumeClaimTemplates?.length ?? 0) > 0;
+    return requireKeeper(keeps ? objects : { ...objects, keeper: undefined }, ref);
+  };
+
+  return {
+    async create(sandbox, signal) {
+      const plan = options.plan(sandbox);
+      await namespaces.ensure(sandbox.workspace, signal);
+      await resources.createKeeper(sandboxOf(plan), signal);
+    },
+    async stop(ref, signal) {
+      const objects = await findOrThrow(ref, signal);
+      await suspend(requireVolume(objects, ref), objects.pod, signal);
+    },
+    async start(ref, signal) {
+      const objects = await findOrThrow(ref, signal);
+      const { pod } = objects;
+      const ended = pod?.status?.phase === 'Succeeded' || pod?.status?.phase === 'Failed';
+      if (pod !== undefined && !ended && pod.metadata.deletionTimestamp === undefined) return;
+      const keeper = requireVolume(objects, ref);
+      await suspend(keeper, pod, signal);
+      await resources.setState(keeper, STATE.held, signal);
+    },
+    async delete(ref, signal) {
+      const { pod, keeper } = await resources.find(ref, signal);
+      if (pod === undefined && keeper === undefined) return false;
+      const until = deadline(stopTimeoutMs + CONTROLLER_TIMEOUT_MS, signal);
+      if (keeper !== undefined) await resources.removeKeeper(keeper, until);
+      if (pod !== undefined) await resources.waitPodGone(pod, until);
+      return true;
+    },
+  };
+};
+
+interface SandboxSpec {
+  readonly replicas: number;
+  readonly podTemplate: { readonly metadata: object; readonly spec: object };
+  readonly volumeClaimTemplates?: readonly object[];
+}
+
+/** The controller adds a volume for each claim template, under the template's name. */
+const sandboxOf = (plan: Plan): Keeper => {
+  const { metadata, spec } = plan.pod;
+  const volumes = (spec.volumes as { name: string }[]).filter(
+    ({ name }) => plan.workspace === undefined || name !== WORKSPACE_VOLUME,
+  );
+  const sandboxSpec: SandboxSpec = {
+    replicas: 1,
+    podTemplate: {
+      metadata: { labels: metadata.labels, annotations: metadata.annotations },
+      spec: { ...spec, volumes },
+    },
+    ...(plan.workspace && {
+      volumeClaimTemplates: [{ metadata: { name: WORKSPACE_VOLUME }, spec: claimSpec(plan.workspace) }],
+    }),
+  };
+  return {
+    apiVersion: 'agents.x-k8s.io/v1alpha1',
+    kind: 'Sandbox',
+    metadata: {
+      name: plan.place.name,
+      namespace: plan.place.namespace,
+      labels: plan.labels,
+      annotations: { [ANNOTATION.state]: STATE.held },
+    },
+    spec: sandboxSpec,
+  };
+};
