@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { access } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { CoreV1Api, KubeConfig, NetworkingV1Api } from '@kubernetes/client-node';
+import {
+  CoreV1Api,
+  CustomObjectsApi,
+  KubeConfig,
+  type KubernetesObject,
+  NetworkingV1Api,
+} from '@kubernetes/client-node';
 import { silentLogger } from '../../dist/compute/log.js';
 import entry from '../../dist/drivers/kubernetes/entry.js';
 import type { Bed, EngineObject, ForeignObject } from './bed.js';
@@ -20,6 +26,8 @@ export interface KubernetesBedOptions {
   readonly driverKubeconfig: () => Promise<string>;
   readonly namespace: string;
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** Sandboxes are `agents.x-k8s.io` Sandboxes. */
+  readonly agentSandbox?: boolean;
 }
 
 /** Where test/engines/kubernetes/up leaves the administrator's kubeconfig. */
@@ -73,12 +81,21 @@ export const createKubernetesBed = (options: KubernetesBedOptions): Bed => {
 
   const selector = (gatewayId: string) => ({ labelSelector: `${GATEWAY_LABEL}=${gatewayId}` });
 
+  const AGENTS = { group: 'agents.x-k8s.io', version: 'v1alpha1', plural: 'sandboxes' };
+  const agentSandboxes = async (gatewayId: string): Promise<KubernetesObject[]> => {
+    const listed = await config
+      .makeApiClient(CustomObjectsApi)
+      .listNamespacedCustomObject({ ...AGENTS, namespace, ...selector(gatewayId) });
+    return (listed as { items: KubernetesObject[] }).items;
+  };
+
   const objects = async (gatewayId: string): Promise<EngineObject[]> => {
     const [pods, claims] = await Promise.all([
       core().listPodForAllNamespaces(selector(gatewayId)),
       core().listPersistentVolumeClaimForAllNamespaces(selector(gatewayId)),
     ]);
-    return [...pods.items, ...claims.items].map(({ metadata }) => ({
+    const sandboxes = options.agentSandbox ? await agentSandboxes(gatewayId) : [];
+    return [...pods.items, ...claims.items, ...sandboxes].map(({ metadata }) => ({
       name: metadata?.name ?? '',
       labels: metadata?.labels ?? {},
     }));
@@ -113,6 +130,7 @@ export const createKubernetesBed = (options: KubernetesBedOptions): Bed => {
           workspace_storage_class: TEST_STORAGE_CLASS,
           image_pull_policy: 'Never',
           stop_timeout_secs: 2,
+          ...(options.agentSandbox && { sandbox_api: 'agents.x-k8s.io/v1alpha1' }),
           ...options.settings,
           ...settings,
         }),
@@ -174,6 +192,10 @@ export const createKubernetesBed = (options: KubernetesBedOptions): Bed => {
 
     async cleanup(gatewayId) {
       const all = { namespace, ...selector(gatewayId) };
+      if (options.agentSandbox)
+        await config
+          .makeApiClient(CustomObjectsApi)
+          .deleteCollectionNamespacedCustomObject({ ...AGENTS, ...all });
       await core().deleteCollectionNamespacedPod({ ...all, gracePeriodSeconds: 0 });
       await core().deleteCollectionNamespacedPersistentVolumeClaim(all);
       await config.makeApiClient(NetworkingV1Api).deleteCollectionNamespacedNetworkPolicy(all);

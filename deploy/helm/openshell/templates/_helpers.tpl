@@ -23,17 +23,18 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* What the driver needs, and no more; its probe names what is missing. */}}
 {{- define "openshell.rules" -}}
+{{- $asPod := eq (dig "sandbox_api" "pod" .Values.sandboxes.settings) "pod" -}}
 - apiGroups: [""]
   resources: [pods]
-  verbs: [create, get, list, watch, delete]
+  verbs: {{ ternary "[create, get, list, watch, delete]" "[get, list, watch]" $asPod }}
 - apiGroups: [""]
   resources: [pods/exec]
   verbs: [get, create]
 - apiGroups: [""]
   resources: [pods/log]
   verbs: [get]
-- apiGroups: [""]
-  resources: [persistentvolumeclaims]
+- apiGroups: [{{ ternary "\"\"" "agents.x-k8s.io" $asPod }}]
+  resources: [{{ ternary "persistentvolumeclaims" "sandboxes" $asPod }}]
   verbs: [create, get, list, watch, patch, delete]
 - apiGroups: [""]
   resources: [events]
