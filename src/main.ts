@@ -26,11 +26,12 @@ void run({
   build: BUILD,
   argv: process.argv.slice(2),
   env: process.env,
-  connectExternal: async ({ name, socketPath }) => {
+  connectExternal: async (options) => {
     const { connectDriver } = await import('./remote/client.js');
-    return connectDriver({ name, socketPath, signal: new AbortController().signal });
+    return connectDriver(options);
   },
   buildWarnings: leftOver(),
 }).then((code) => {
-  process.exitCode = code;
+  // Told twice to end, it has calls open that would keep the process.
+  process.exit(code);
 });

@@ -1,4 +1,6 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
 import { ServerCredentials } from '@grpc/grpc-js';
 import { failedPrecondition } from '../compute/errors.js';
 
@@ -14,7 +16,8 @@ const read = async (path: string, key: string): Promise<Buffer> => {
     return await readFile(path);
   } catch (error) {
     throw failedPrecondition(`tls.${key}: '${path}' cannot be read`, {
-      reason: 'ConfigInvalid',
+      reason: 'InvalidConfig',
+      hint: `check the path and that the gateway's user may read it`,
       cause: error,
     });
   }
@@ -28,11 +31,23 @@ export const loadCredentials = async (tls: TlsFiles | undefined): Promise<Server
     read(tls.keyPath, 'key_path'),
     tls.clientCaPath === undefined ? null : read(tls.clientCaPath, 'client_ca_path'),
   ]);
+  check(`tls: '${tls.certPath}' and '${tls.keyPath}' are no certificate and its key`, () =>
+    createSecureContext({ cert, key }),
+  );
+  if (ca !== null) {
+    check(`tls.client_ca_path: '${tls.clientCaPath}' is no certificate`, () => new X509Certificate(ca));
+  }
+  return ServerCredentials.createSsl(ca, [{ cert_chain: cert, private_key: key }], ca !== null);
+};
+
+/** grpc-js looks at what it is given only when it listens, and then says nothing about which file is wrong. */
+const check = (what: string, parse: () => unknown): void => {
   try {
-    return ServerCredentials.createSsl(ca, [{ cert_chain: cert, private_key: key }], ca !== null);
+    parse();
   } catch (error) {
-    throw failedPrecondition(`tls: '${tls.certPath}' and '${tls.keyPath}' are no certificate and key`, {
-      reason: 'ConfigInvalid',
+    throw failedPrecondition(what, {
+      reason: 'InvalidConfig',
+      hint: 'give PEM files, the key without a passphrase',
       cause: error,
     });
   }

@@ -109,6 +109,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       env: options.env,
       log,
       connectExternal: options.connectExternal,
+      signal: options.signal,
     });
     undo.push(async () => {
       await Promise.all([...drivers.values()].map((driver) => driver.close()));
@@ -217,7 +218,9 @@ const listening = async <T>(what: string, address: string, listen: () => Promise
   try {
     return await listen();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const text = error instanceof Error ? error.message : String(error);
+    // grpc-js puts the reason behind a count of addresses.
+    const [, reason = text] = /errors: \[(.*)\]$/.exec(text) ?? [];
     throw unavailable(`the ${what} listener cannot use ${address}: ${reason}`, {
       reason: 'ListenFailed',
       hint: 'is another gateway running? choose another address',

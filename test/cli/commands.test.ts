@@ -223,3 +223,24 @@ test('workspaces are made, listed, shown and removed', async (t) => {
   const full = await gateway.run(['workspace', 'delete', 'full']);
   assert.deepEqual([full.code, full.stderr], [1, 'error: workspace full has sandboxes: box\n']);
 });
+
+test('stop, start and delete of a sandbox that is not there say so as get does', async (t) => {
+  const missing = () => {
+    throw new Refusal(NOT_FOUND, 'sandbox not found');
+  };
+  const behaviour = {
+    getSandbox: missing,
+    stopSandbox: missing,
+    startSandbox: missing,
+    deleteSandbox: missing,
+  };
+  const gateway = await gatewayForTest(t, behaviour);
+  for (const command of ['get', 'stop', 'start', 'delete']) {
+    const { code, stderr } = await gateway.run(['sandbox', command, 'gone']);
+    assert.equal(
+      stderr,
+      "error: there is no sandbox 'gone' in workspace 'default' (see openshell sandbox list)\n",
+    );
+    assert.equal(code, 1);
+  }
+});

@@ -68,3 +68,18 @@ test('TLS against a plaintext gateway says so', async (t) => {
   assert.equal(code, 1);
   assert.match(stderr, /^error: no TLS connection to/);
 });
+
+test('plaintext against a gateway with TLS says what the endpoint wants', { skip }, async (t) => {
+  openssl(
+    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'],
+    ...['-subj', '/CN=alone', '-keyout', 'alone.key', '-out', 'alone.crt'],
+  );
+  const gateway = await startFakeGateway(
+    {},
+    ServerCredentials.createSsl(null, [{ private_key: pem('alone.key'), cert_chain: pem('alone.crt') }]),
+  );
+  t.after(() => gateway.close());
+  const { code, stderr } = await runCli(['whoami', '--gateway-endpoint', `http://${gateway.address}`]);
+  assert.equal(code, 1);
+  assert.match(stderr, /^error: the connection to http:\S+ failed \(a gateway with TLS wants an https:/);
+});

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DriverEntry, ProbeResult } from '../../dist/compute/entry.js';
 import { OpenShellError } from '../../dist/compute/errors.js';
-import { reportDrivers, selectDrivers } from '../../dist/gateway/drivers/selection.js';
+import { assertInBuild, reportDrivers, selectDrivers } from '../../dist/gateway/drivers/selection.js';
 import { exitCodeOf } from '../../dist/gateway/process/exit-codes.js';
 
 const ready: ProbeResult = { state: 'ready', endpoint: 'here', engineVersion: '1' };
@@ -107,4 +107,19 @@ test('the report has one of the four words for every known driver, and the comma
     ],
   );
   assert.equal(reports[3]?.command, 'npm run build -- vm');
+});
+
+test('the name of a flavor suggests its driver', async () => {
+  const { error } = await failure([entry('docker', ready)], ['k8s']);
+  assert.equal(error.reason, 'DriverUnknown');
+  assert.match(error.text, /did you mean 'kubernetes'\?/);
+});
+
+test('names alone tell that a build cannot start, without a probe', () => {
+  const unasked = entry('docker', () => Promise.reject(new Error('it was probed')));
+  assertInBuild(options([unasked], ['docker']));
+  assertInBuild({ ...options([unasked], ['acme']), external: new Map([['acme', '/run/acme.sock']]) });
+  assert.throws(() => assertInBuild(options([unasked], ['docker', 'podman'])), {
+    reason: 'DriverNotInBuild',
+  });
 });

@@ -4,6 +4,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { credentials, status } from '@grpc/grpc-js';
+import type { OpenShellError } from '../../dist/compute/errors.js';
+import { loadCredentials } from '../../dist/gateway/credentials.js';
+import { exitCodeOf } from '../../dist/gateway/process/exit-codes.js';
 import { createWireClient } from '../../dist/wire/client.js';
 import { methods as api } from '../../dist/wire/v00/index.js';
 import { createFakeEngine } from '../support/fake-engine.js';
@@ -118,4 +121,49 @@ test('a plaintext client does not get in', async () => {
   await assert.rejects(running.client.unary(api.health, {}, { timeoutMs: 5000 }), {
     code: status.UNAVAILABLE,
   });
+});
+
+for (const [what, files, message] of [
+  [
+    'a key of another certificate',
+    ['server.crt', 'client.key', undefined],
+    /server\.crt'.*client\.key' are no/,
+  ],
+  ['a file that holds no key', ['server.crt', 'san.cnf', undefined], /are no certificate and its key/],
+  [
+    'a client CA that is none',
+    ['server.crt', 'server.key', 'san.cnf'],
+    /client_ca_path.*san\.cnf' is no cert/,
+  ],
+  [
+    'a file that is not there',
+    ['none.crt', 'server.key', undefined],
+    /cert_path: .*none\.crt' cannot be read/,
+  ],
+] as const) {
+  test(`${what} is an error of the configuration, not of the listener`, async () => {
+    const [cert, key, ca] = files;
+    const paths = { certPath: file(cert), keyPath: file(key), clientCaPath: ca && file(ca) };
+    await assert.rejects(loadCredentials(paths), (error: OpenShellError) => {
+      assert.equal(exitCodeOf(error), 2);
+      assert.match(error.message, message);
+      return true;
+    });
+  });
+}
+
+test('a port that is taken is named with the reason, once', async () => {
+  const second = await tempFolder();
+  const { address } = running.gateway;
+  try {
+    await assert.rejects(
+      startTestGateway(second.path, [createFakeEngine().entry()], { bindAddress: address }),
+      {
+        reason: 'ListenFailed',
+        message: `the gateway listener cannot use ${address}: listen EADDRINUSE: address already in use ${address}`,
+      },
+    );
+  } finally {
+    await second.remove();
+  }
 });

@@ -100,7 +100,7 @@ test('a path that cannot be used says which', async (t) => {
   writeFileSync(dirname(file), '');
   await assert.rejects(openStore({ path: file }), {
     code: Code.UNAVAILABLE,
-    message: /state.*cannot be used/,
+    message: /state.*cannot be opened for writing/,
   });
 });
 
@@ -139,4 +139,11 @@ test('a write that fails does not take those down that share its commit', async 
     (await store.listSandboxes({})).map((row) => row.id),
     ['a', 'b', 'c'],
   );
+});
+
+test('a folder that takes no folders is refused at once, not waited for', async () => {
+  await assert.rejects(openStore({ path: '/proc/openshell/openshell.db' }), {
+    reason: 'StoreNotWritable',
+    message: /\/proc\/openshell\/openshell\.db cannot be opened for writing: ENOENT/,
+  });
 });

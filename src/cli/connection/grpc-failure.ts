@@ -12,6 +12,7 @@ interface GrpcFailure {
 }
 
 const START_HINT = 'start one with: node dist/main.js, or name another with --gateway-endpoint';
+const HTTPS_HINT = 'a gateway with TLS wants an https:// endpoint';
 const TLS_HINT = 'check --gateway-ca, --gateway-cert, --gateway-key, and that the gateway speaks TLS';
 
 /**
@@ -80,6 +81,8 @@ function unreachable(details: string, endpoint: Endpoint, cause: unknown): OpenS
   if (/certificate|SSL|TLS|EPROTO|altname/i.test(details)) {
     return because(`no TLS connection to ${url}: ${why}`, TLS_HINT);
   }
+  // What a plaintext client sees of a listener with TLS; grpc-js adds only a time.
+  if (/Failed to connect/.test(details)) return because(`the connection to ${url} failed`, HTTPS_HINT);
   if (/No connection established|Connection dropped|ECONNRESET|socket|Last error|keepalive/i.test(details)) {
     return because(`the connection to ${url} failed: ${why}`);
   }

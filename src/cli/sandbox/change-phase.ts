@@ -4,7 +4,7 @@ import type { Gateway } from '../connection/gateway.js';
 import type { Context } from '../context.js';
 import { EXIT } from '../failure.js';
 import { createProgress } from '../terminal/progress.js';
-import { present } from './lookup.js';
+import { present, sayMissing } from './lookup.js';
 import { exitCodeOfMain } from './phase.js';
 import { timeoutFrom, type WaitOptions, waitForPhase } from './wait.js';
 
@@ -29,7 +29,8 @@ export async function changePhase(context: Context, change: PhaseChange): Promis
   const gateway = await context.connect();
   const progress = createProgress({ terminal: process.stderr, env, verbose, first: change.doing });
   try {
-    const { sandbox } = await change.ask(gateway, { name, workspace }, { timeoutMs, signal });
+    const request = { name, workspace };
+    const { sandbox } = await sayMissing(request, change.ask(gateway, request, { timeoutMs, signal }));
     const changed = await waitForPhase({
       gateway,
       sandbox: present(sandbox),

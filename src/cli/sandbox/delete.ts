@@ -3,6 +3,7 @@ import { Code, OpenShellError } from '../../compute/errors.js';
 import { methods } from '../../wire/v00/index.js';
 import type { Gateway } from '../connection/gateway.js';
 import { timeoutError } from '../failure.js';
+import { sayMissing } from './lookup.js';
 
 const FIRST_PAUSE_MS = 50;
 const LAST_PAUSE_MS = 1000;
@@ -19,7 +20,8 @@ export async function deleteSandbox(gateway: Gateway, options: DeleteOptions): P
   const { name, workspace, timeoutMs } = options;
   const signal = deadline(timeoutMs, options.signal);
   try {
-    await gateway.call(methods.deleteSandbox, { name, workspace }, { timeoutMs, signal });
+    const request = { name, workspace };
+    await sayMissing(request, gateway.call(methods.deleteSandbox, request, { timeoutMs, signal }));
     for (let pauseMs = FIRST_PAUSE_MS; await exists(gateway, name, workspace, signal); pauseMs *= 2) {
       await delay(Math.min(pauseMs, LAST_PAUSE_MS), signal);
     }

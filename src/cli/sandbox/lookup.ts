@@ -9,9 +9,18 @@ export async function getSandbox(
   { workspace, signal }: Pick<Context, 'workspace' | 'signal'>,
   name: string,
 ): Promise<Sandbox> {
+  const request = { name, workspace };
+  const { sandbox } = await sayMissing(request, gateway.call(methods.getSandbox, request, { signal }));
+  return present(sandbox);
+}
+
+/** An answer about a sandbox. NOT_FOUND says which, and how to see which there are. */
+export async function sayMissing<T>(
+  { name, workspace }: { readonly name: string; readonly workspace: string },
+  answer: Promise<T>,
+): Promise<T> {
   try {
-    const { sandbox } = await gateway.call(methods.getSandbox, { name, workspace }, { signal });
-    return present(sandbox);
+    return await answer;
   } catch (error) {
     if (!(error instanceof OpenShellError) || error.code !== Code.NOT_FOUND) throw error;
     throw new OpenShellError(Code.NOT_FOUND, `there is no sandbox '${name}' in workspace '${workspace}'`, {

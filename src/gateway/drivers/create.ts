@@ -10,7 +10,7 @@ import type { SelectedDriver } from './selection.js';
 export type ConnectExternal = (options: {
   readonly name: string;
   readonly socketPath: string;
-  readonly context: DriverContext;
+  readonly signal: AbortSignal;
 }) => Promise<ComputeDriver>;
 
 export interface CreateDriversOptions {
@@ -24,6 +24,8 @@ export interface CreateDriversOptions {
   readonly log: Logger;
   /** Undefined: this build has no code for drivers in other processes. */
   readonly connectExternal: ConnectExternal | undefined;
+  /** Ends the wait for a driver in another process. */
+  readonly signal: AbortSignal;
 }
 
 /** The selected drivers by name, the default one first; each loads when it is first used. */
@@ -51,7 +53,7 @@ export const createDrivers = (
           `the driver '${name}' runs in a process of its own, which this build cannot reach`,
         );
       }
-      return connectExternal({ name, socketPath: endpoint, context });
+      return connectExternal({ name, socketPath: endpoint, signal: options.signal });
     };
     drivers.set(
       name,

@@ -113,6 +113,13 @@ export const reportDrivers = async (
   );
 };
 
+/** @throws OpenShellError `DriverNotInBuild` or `DriverUnknown` for a configured driver that is neither here nor external */
+export const assertInBuild = ({ configured, external, flavor }: SelectionOptions): void => {
+  for (const name of configured) {
+    if (!external.has(name) && entryOf(flavor, name) === undefined) throw notInBuild(name, flavor);
+  }
+};
+
 /** The configured drivers, each ready, or else the first that auto-detection finds. Never another than was asked for. */
 export const selectDrivers = async (options: SelectionOptions): Promise<SelectedDriver[]> =>
   options.configured.length > 0
@@ -145,10 +152,9 @@ const notInBuild = (name: string, flavor: Flavor): OpenShellError => {
       hint: `build a gateway that has it with '${known.command}' (or 'npm run build' for all drivers)`,
     });
   }
-  const meant = nearest(name, [
-    ...KNOWN_DRIVERS.map((k) => k.name),
-    ...flavor.drivers.map((entry) => entry.name),
-  ]);
+  const meant =
+    KNOWN_DRIVERS.find((candidate) => candidate.flavor === name)?.name ??
+    nearest(name, [...KNOWN_DRIVERS.map((k) => k.name), ...flavor.drivers.map((entry) => entry.name)]);
   return invalidArgument(`there is no driver '${name}'; ${build}`, {
     reason: 'DriverUnknown',
     hint:

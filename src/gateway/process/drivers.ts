@@ -1,8 +1,12 @@
+import { deadline } from '../../compute/deadline.js';
+import { OpenShellError } from '../../compute/errors.js';
 import type { GatewayConfig } from '../../config/gateway-config.js';
-import { reportDrivers } from '../drivers/selection.js';
+import { type DriverReport, reportDrivers } from '../drivers/selection.js';
 import { driversText, driverToJson } from '../drivers-table.js';
 import type { ProcessOptions } from './run.js';
 import { selectionOptions } from './selection-options.js';
+
+const EXTERNAL_TIMEOUT_MS = 2_000;
 
 /** `openshell-gateway drivers [--json]`. */
 export const printDrivers = async (
@@ -10,8 +14,27 @@ export const printDrivers = async (
   config: GatewayConfig,
   json: boolean,
 ): Promise<string> => {
-  const reports = await reportDrivers(selectionOptions(options, config, new AbortController().signal));
+  const found = await reportDrivers(selectionOptions(options, config, new AbortController().signal));
+  const reports = await Promise.all(
+    found.map((report) => (report.external ? asked(report, options) : report)),
+  );
   return json
     ? `${JSON.stringify({ flavor: options.flavor.name, drivers: reports.map(driverToJson) }, null, 2)}\n`
     : driversText(reports);
+};
+
+/** A driver in another process is ready when it answers on its socket. */
+const asked = async (report: DriverReport, { connectExternal }: ProcessOptions): Promise<DriverReport> => {
+  const signal = deadline(EXTERNAL_TIMEOUT_MS);
+  try {
+    const driver = await connectExternal?.({ name: report.name, socketPath: report.endpoint, signal });
+    const capabilities = await driver?.capabilities({ signal });
+    await driver?.close();
+    return { ...report, engineVersion: capabilities?.driverVersion ?? '' };
+  } catch (error) {
+    const reason = signal.aborted
+      ? `no driver answers within ${EXTERNAL_TIMEOUT_MS / 1000} s`
+      : OpenShellError.from(error).text;
+    return { ...report, state: 'unavailable', reason };
+  }
 };

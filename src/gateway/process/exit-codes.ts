@@ -4,9 +4,13 @@ import type { OpenShellError } from '../../compute/errors.js';
 export const EXIT_CODES: Readonly<Record<string, number>> = {
   InvalidUsage: 2,
   InvalidConfig: 2,
+  EngineSocket: 2,
   DriverNotInBuild: 3,
   DriverUnknown: 4,
   DriverUnavailable: 5,
+  DriverSocketUnsafe: 5,
+  DriverSocketUnreachable: 5,
+  DriverFailed: 5,
   NoDriverFound: 6,
   ListenFailed: 7,
   StoreLocked: 8,

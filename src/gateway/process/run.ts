@@ -3,6 +3,7 @@ import { OpenShellError } from '../../compute/errors.js';
 import type { Flavor } from '../../compute/flavor.js';
 import { VERSION } from '../../compute/version.js';
 import { parseCommandLine } from '../../config/command-line.js';
+import type { GatewayConfig } from '../../config/gateway-config.js';
 import { helpText } from '../../config/help.js';
 import { homePaths } from '../../config/home.js';
 import { loadConfig } from '../../config/load.js';
@@ -10,6 +11,7 @@ import { describeConfig, showConfig } from '../../config/show.js';
 import { buildInfo, versionText } from '../build-info.js';
 import type { ConnectExternal } from '../drivers/create.js';
 import { exitCodeOf } from './exit-codes.js';
+import { selectionOptions } from './selection-options.js';
 
 export interface ProcessOptions {
   readonly flavor: Flavor;
@@ -22,6 +24,12 @@ export interface ProcessOptions {
   /** What an operator should know about the build, e.g. left-over output. */
   readonly buildWarnings: readonly string[];
 }
+
+/** A configuration that this build could never start with is not valid. */
+const checkNames = async (options: ProcessOptions, config: GatewayConfig): Promise<void> => {
+  const { assertInBuild } = await import('../drivers/selection.js');
+  assertInBuild(selectionOptions(options, config, new AbortController().signal));
+};
 
 /** Runs `openshell-gateway` and gives its exit code. */
 export const run = async (options: ProcessOptions): Promise<number> => {
@@ -54,6 +62,7 @@ const dispatch = async (options: ProcessOptions): Promise<number> => {
   switch (command) {
     case 'config check':
       for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`);
+      await checkNames(options, loaded.config);
       return print('the configuration is valid\n');
     case 'config show':
       return print(json ? toJson(describeConfig(loaded)) : showConfig(loaded));

@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { delay } from '../../compute/deadline.js';
+import { unavailable } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import type { TelemetrySink } from '../../compute/telemetry.js';
 import { VERSION } from '../../compute/version.js';
@@ -10,9 +12,10 @@ import { createLogger } from '../../logging/logger.js';
 import { openStore } from '../../store/sqlite/open-store.js';
 import { DRAIN_MS, type Gateway, startGateway } from '../gateway.js';
 import { createSandboxLog } from '../sandbox-log.js';
+import { quietGrpc } from './grpc-log.js';
 import type { ProcessOptions } from './run.js';
 import { selectionOptions } from './selection-options.js';
-import { signals } from './signals.js';
+import { type Signals, signals } from './signals.js';
 
 const TELEMETRY_CLOSE_MS = 2_000;
 
@@ -30,11 +33,13 @@ export const serve = async (
     onSandboxLine: (line) =>
       sandboxLog.append({ ...line, level: line.level.toUpperCase(), target: 'gateway', source: 'gateway' }),
   });
+  quietGrpc(log);
   for (const warning of [...options.buildWarnings, ...warnings]) log.warn(warning);
   const ending = signals();
   const telemetry = await openTelemetry(options, config, log);
   try {
-    const gateway = await start(options, config, home, { log, sandboxLog, telemetry, signal: ending.first });
+    const starting = start(options, config, home, { log, sandboxLog, telemetry, signal: ending.first });
+    const gateway = await Promise.race([starting, endedEarly(ending)]);
     report(gateway, options, log);
     await ending.asked;
     log.info('ending; sandboxes keep running');
@@ -44,6 +49,13 @@ export const serve = async (
     await telemetry?.close(TELEMETRY_CLOSE_MS);
     ending.dispose();
   }
+};
+
+/** Rejects when a start that was told to end does not, e.g. because a file system hangs. */
+const endedEarly = async ({ asked, insisted }: Signals): Promise<never> => {
+  await asked;
+  await Promise.race([insisted, delay(DRAIN_MS)]);
+  throw unavailable('told to end before it had started', { reason: 'Interrupted' });
 };
 
 const start = (

@@ -66,6 +66,7 @@ const fromStore = async (
     env: options.env,
     log: silentLogger,
     connectExternal: options.connectExternal,
+    signal,
   });
   const strays: StrayLine[] = [];
   try {

@@ -31,6 +31,13 @@ const fullError = (path: string, cause: unknown): OpenShellError =>
     cause,
   });
 
+const notWritableError = (path: string, cause: Error): OpenShellError =>
+  unavailable(`the database ${path} cannot be opened for writing: ${cause.message}`, {
+    reason: 'StoreNotWritable',
+    hint: 'check that the user of the gateway owns the file and its folder',
+    cause,
+  });
+
 /** Whatever SQLite or the file system threw about the database at `path`, in the project's words. */
 export const storeError = (thrown: unknown, path: string): OpenShellError => {
   if (thrown instanceof OpenShellError || !(thrown instanceof Error)) return OpenShellError.from(thrown);
@@ -46,15 +53,9 @@ export const storeError = (thrown: unknown, path: string): OpenShellError => {
       return corruptError(path, thrown.message, thrown);
     case READONLY:
     case CANTOPEN:
-      return unavailable(`the database ${path} cannot be opened for writing: ${thrown.message}`, {
-        reason: 'StoreNotWritable',
-        hint: 'check that the user of the gateway owns the file and its folder',
-        cause: thrown,
-      });
+      return notWritableError(path, thrown);
     case undefined:
-      return code === undefined
-        ? OpenShellError.from(thrown)
-        : unavailable(`the database ${path} cannot be used: ${thrown.message}`, { cause: thrown });
+      return code === undefined ? OpenShellError.from(thrown) : notWritableError(path, thrown);
     default:
       return unavailable(`the database ${path} cannot be used: ${thrown.message}`, { cause: thrown });
   }

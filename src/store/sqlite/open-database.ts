@@ -24,9 +24,23 @@ const UNLOCK = `
   SELECT count(*) FROM sqlite_schema;
 `;
 
+/** Folder by folder: Node's own recursive mkdir never comes back below a folder that takes none, such as /proc. */
+const prepareFolder = async (path: string): Promise<void> => {
+  const make = () => mkdir(path, { mode: FOLDER_MODE });
+  try {
+    await make();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+    await prepareFolder(dirname(path));
+    await make();
+  }
+};
+
 /** Makes the file for its owner alone, or takes other people's access away from one that is there. */
 const prepareFile = async (path: string): Promise<void> => {
-  await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE });
+  await prepareFolder(dirname(path));
   try {
     await (await open(path, 'wx', FILE_MODE)).close();
   } catch (error) {
