@@ -1,4 +1,4 @@
-import { join, posix } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import Docker from 'dockerode';
 
@@ -22,16 +22,15 @@ export const removeOwned = async (docker, owner) => {
 };
 
 /**
- * The least that gives what the driver gives, with nothing around it: the same container (the driver's own plan), the
- * same workspace folder, started; the same exec with its output and exit code; the same removal.
+ * The least that gives what the driver gives, with nothing around it: the same container (the driver's own plan),
+ * started, whose workspace folder the engine makes and leaves to root; the same exec with its output and exit code; the
+ * same removal.
  */
 export const openBare = async ({ docker, dist, owner, image }) => {
   const load = (path) => import(pathToFileURL(join(dist, path)).href);
   const { planSandbox } = await load('drivers/docker/container-spec.js');
   const { dockerSettings } = await load('drivers/docker/settings.js');
-  const { directoryTar } = await load('drivers/engine/tar.js');
   const settings = Object.fromEntries(Object.entries(dockerSettings).map(([key, of]) => [key, of.default]));
-  const path = settings.workspace_path;
 
   const plan = (name) =>
     planSandbox(
@@ -48,8 +47,6 @@ export const openBare = async ({ docker, dist, owner, image }) => {
   return {
     async create(name) {
       const container = await docker.createContainer(plan(name).container);
-      const archive = directoryTar(posix.basename(path), { uid: 0, gid: 0, mode: 0o755 });
-      await container.putArchive(archive, { path: posix.dirname(path) });
       await container.start();
       return container;
     },

@@ -10,6 +10,9 @@ interface EngineInfo {
   readonly CDISpecDirs?: readonly string[] | null;
 }
 
+/** The first version of the engine's API with subpaths of volumes. */
+const SUBPATH_API = { major: 1, minor: 45 };
+
 /** Volumes must exist, and devices need an engine that can hand them out. Asks only when the plan wants either. */
 export const checkEngineCan = async (
   engine: Engine,
@@ -19,6 +22,7 @@ export const checkEngineCan = async (
   for (const mount of config.mounts) {
     if (mount.type !== 'volume') continue;
     await requireVolume(engine, mount.source, mount.target, call);
+    if (mount.subpath !== undefined) await requireSubpaths(engine, call);
   }
   const devices = container.HostConfig?.DeviceRequests ?? [];
   if (devices.length > 0) await requireDevices(engine, config.cdiDevices.length > 0, call);
@@ -41,6 +45,21 @@ const requireVolume = (engine: Engine, name: string, target: string, { signal }:
     },
     { signal },
   );
+
+/** An older engine would mount the whole volume without a word. */
+const requireSubpaths = async (engine: Engine, { signal }: CallOptions): Promise<void> => {
+  const { ApiVersion, Version } = await engine.call(
+    'version of the Docker engine',
+    () => engine.docker.version(),
+    { signal },
+  );
+  const [major = 0, minor = 0] = ApiVersion.split('.').map(Number);
+  if (major > SUBPATH_API.major || (major === SUBPATH_API.major && minor >= SUBPATH_API.minor)) return;
+  throw failedPrecondition(`Docker ${Version} mounts volumes only as a whole`, {
+    field: 'driver_config.docker.mounts',
+    hint: 'leave subpath out, or use Docker 26 or later',
+  });
+};
 
 const requireDevices = async (engine: Engine, cdi: boolean, { signal }: CallOptions): Promise<void> => {
   const info = (await engine.call('capabilities of the engine', () => engine.docker.info(), {
