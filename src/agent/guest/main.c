@@ -83,7 +83,9 @@ static void end_stream(struct stream *s, uint32_t grace_ms) {
   }
   s->ending = true;
   s->kill_at_ms = monotonic_ms() + grace_ms;
-  group_signal(s, grace_ms == 0 ? SIGKILL : SIGTERM);
+  /* A main process is asked alone, as an engine would: how its children end is for it to say. */
+  if (s->is_main && grace_ms > 0 && !s->reaped) kill(s->pid, SIGTERM);
+  else group_signal(s, grace_ms == 0 ? SIGKILL : SIGTERM);
 }
 
 static void resize(struct stream *s, uint32_t size) {

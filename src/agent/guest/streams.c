@@ -154,7 +154,7 @@ void stream_exited(pid_t pid, int status) {
     s->exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     s->oom_killed = WIFSIGNALED(status) && group_oom_kills() > s->oom_kills_before;
     /* A main process takes what it left behind with it, as in a container. */
-    if (s->is_main && !s->ending) group_signal(s, SIGKILL);
+    if (s->is_main) group_signal(s, SIGKILL);
     return;
   }
 }

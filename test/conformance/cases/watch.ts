@@ -51,6 +51,9 @@ export const watchTests = ({ bed, check }: Workbench): void => {
   check('a stop gives the main process time to end', { needs: ['exitCodeAfterStop'] }, async (desk) => {
     const command = ['/bin/sh', '-c', 'trap "exit 7" TERM; echo up; while :; do sleep 0.1; done'];
     const sandbox = await desk.running({ command });
+    // Until it has said so its trap may not stand.
+    const logs = { follow: true, tail: undefined, sinceMs: 0, signal: desk.signal };
+    for await (const _ of desk.driver.access?.logs(sandbox, logs) ?? []) break;
     await desk.driver.stop(sandbox, { signal: desk.signal });
     const state = observedState((await desk.watch.sees(sandbox.id, 'exited')).status);
     assert.equal(state.kind === 'exited' && state.exitCode, 7);

@@ -1,0 +1,166 @@
+import { randomUUID } from 'node:crypto';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ComputeDriver } from '../../dist/compute/driver.js';
+import { silentLogger } from '../../dist/compute/log.js';
+import type { DriverSandbox } from '../../dist/compute/sandbox.js';
+import vm from '../../dist/drivers/vm/entry.js';
+import { superviseProcess } from '../../dist/drivers/vm/supervisor.js';
+import { connectDriver } from '../../dist/remote/client.js';
+
+/** Where test/engines/vm/up put things. */
+export const VM_HOME = join(process.env.OPENSHELL_TEST_STATE ?? '/tmp/openshell-test', 'vm');
+
+const settings = {
+  ...Object.fromEntries(
+    Object.entries(vm.settings).map(([key, setting]) => [
+      key,
+      'default' in setting ? setting.default : undefined,
+    ]),
+  ),
+  allow_emulation: true,
+  vcpus: 1,
+  mem_mib: 192,
+  overlay_disk_mib: 64,
+  boot_timeout_secs: 120,
+  guest_dir: join(VM_HOME, 'guest'),
+  image_dir: join(VM_HOME, 'images'),
+};
+
+/** Why real machines cannot be tested here; undefined when they can. Throws when they are required. */
+export const unavailable = async (): Promise<string | undefined> => {
+  const probe = await vm.probe({ settings, env: process.env, signal: AbortSignal.timeout(5_000) });
+  const ready = await stat(join(VM_HOME, 'images', 'complete')).catch(() => undefined);
+  const why =
+    probe.state === 'unavailable' ? probe.reason : ready === undefined ? 'run test/engines/vm/up' : undefined;
+  if (why !== undefined && (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes('vm')) {
+    throw new Error(`vm is required: ${why}`);
+  }
+  return why;
+};
+
+export const eventually = async (
+  what: string,
+  ask: () => Promise<boolean>,
+  timeoutMs = 120_000,
+): Promise<void> => {
+  const until = performance.now() + timeoutMs;
+  while (!(await ask())) {
+    if (performance.now() > until) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await sleep(50);
+  }
+};
+
+export interface RunningDriver {
+  readonly driver: ComputeDriver;
+  /** What belongs to this gateway id in the state directory. */
+  readonly folder: string;
+  /** Ends the driver process with SIGKILL. */
+  kill(): Promise<void>;
+  /** Ends the driver process and every machine. */
+  destroy(): Promise<void>;
+}
+
+const pidOf = async (lock: string): Promise<number> => Number((await readFile(lock, 'utf8')).split(' ')[0]);
+
+const machines = async (folder: string): Promise<number[]> => {
+  const pids: number[] = [];
+  for (const id of await readdir(join(folder, 'sandboxes')).catch(() => [])) {
+    const text = await readFile(join(folder, 'sandboxes', id, 'sandbox.json'), 'utf8').catch(() => '{}');
+    const { run } = JSON.parse(text) as { run?: { pid?: number } };
+    const line = await readFile(`/proc/${run?.pid}/cmdline`, 'latin1').catch(() => '');
+    if (run?.pid !== undefined && line.includes(`openshell-${id}`)) pids.push(run.pid);
+  }
+  return pids;
+};
+
+/** A driver process of its own and a client to it. */
+export const makeDriver = async (stateDir: string, gatewayId: string): Promise<RunningDriver> => {
+  const folder = join(stateDir, gatewayId);
+  const token = randomUUID();
+  const socketPath = join(stateDir, 'run', `${randomUUID().slice(0, 8)}.sock`);
+  const supervised = superviseProcess({
+    program: '',
+    options: {
+      gatewayId,
+      version: '0.0.0-test',
+      sandboxNamespace: 'test',
+      stateDir,
+      settings,
+      socketPath,
+      token,
+    },
+    env: process.env,
+    log: silentLogger,
+  });
+  const driver = await connectDriver({ name: 'vm', socketPath, token, signal: AbortSignal.timeout(120_000) });
+  const end = async () => {
+    await driver.close();
+    await supervised.stop();
+  };
+  return {
+    driver,
+    folder,
+    async kill() {
+      process.kill(await pidOf(join(folder, 'driver.lock')), 'SIGKILL');
+      await end();
+    },
+    async destroy() {
+      await end();
+      for (const pid of await machines(folder)) process.kill(pid, 'SIGKILL');
+    },
+  };
+};
+
+export const sandboxOf = (command: readonly string[] = []): DriverSandbox => {
+  const id = randomUUID();
+  return {
+    id,
+    name: `t-${id.slice(0, 8)}`,
+    workspace: 'default',
+    namespace: 'test',
+    spec: {
+      logLevel: '',
+      environment: {},
+      gpu: undefined,
+      command: [...command],
+      tty: false,
+      template: {
+        image: 'openshell-test:1',
+        labels: {},
+        environment: {},
+        resources: { cpuRequest: '', cpuLimit: '', memoryRequest: '', memoryLimit: '' },
+        platformConfig: {},
+        driverConfig: {},
+      },
+    },
+  };
+};
+
+/** Runs a shell script in the sandbox and gives its stdout. */
+export const execIn = async (
+  driver: ComputeDriver,
+  sandbox: DriverSandbox,
+  script: string,
+): Promise<string> => {
+  const session = await driver.access?.exec(
+    sandbox,
+    {
+      command: ['/bin/sh', '-c', script],
+      workdir: '',
+      environment: {},
+      tty: false,
+      size: undefined,
+      timeoutMs: 0,
+      stdin: false,
+    },
+    { signal: AbortSignal.timeout(120_000) },
+  );
+  if (session === undefined) throw new Error('the driver gives no access');
+  let text = '';
+  for await (const { stream, data } of session.output)
+    if (stream === 'stdout') text += Buffer.from(data).toString();
+  await session.exitCode;
+  return text;
+};

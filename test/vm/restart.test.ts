@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { observedState } from '../../dist/compute/conditions.js';
+import type { ComputeDriver } from '../../dist/compute/driver.js';
+import type { DriverSandbox } from '../../dist/compute/sandbox.js';
+import {
+  eventually,
+  execIn,
+  makeDriver,
+  type RunningDriver,
+  sandboxOf,
+  unavailable,
+  VM_HOME,
+} from './driver.js';
+
+const options = { skip: (await unavailable()) ?? false, timeout: 600_000 };
+const signal = AbortSignal.timeout(600_000);
+const run = promisify(execFile);
+
+const stateOf = async (driver: ComputeDriver, sandbox: DriverSandbox) => {
+  const observed = await driver.get(sandbox, { signal });
+  return observed === undefined ? 'gone' : observedState(observed.status).kind;
+};
+
+const running = async (driver: ComputeDriver, command: readonly string[] = []): Promise<DriverSandbox> => {
+  const sandbox = sandboxOf(command);
+  await driver.create(sandbox, { signal });
+  await eventually('it runs', async () => (await stateOf(driver, sandbox)) === 'running');
+  return sandbox;
+};
+
+const recordOf = async (home: RunningDriver, sandbox: DriverSandbox) =>
+  JSON.parse(await readFile(join(home.folder, 'sandboxes', sandbox.id, 'sandbox.json'), 'utf8')) as {
+    run: { pid: number; instanceId: string };
+  };
+
+const made: RunningDriver[] = [];
+const drive = async (stateDir: string, gatewayId: string): Promise<RunningDriver> => {
+  const driver = await makeDriver(stateDir, gatewayId);
+  made.push(driver);
+  return driver;
+};
+
+const inState = async (body: (stateDir: string, gatewayId: string) => Promise<void>) => {
+  const stateDir = await mkdtemp(join(VM_HOME, 'restart-'));
+  try {
+    await body(stateDir, randomUUID());
+  } finally {
+    for (const one of made.splice(0)) await one.destroy();
+    await rm(stateDir, { recursive: true, force: true });
+  }
+};
+
+test('a driver process that was killed finds its machines again, with all that runs in them', options, () =>
+  inState(async (stateDir, gatewayId) => {
+    const first = await drive(stateDir, gatewayId);
+    const idle = await running(first.driver);
+    const busy = await running(first.driver, ['/bin/sh', '-c', 'while :; do echo tick; sleep 1; done']);
+    await execIn(first.driver, idle, 'echo kept > /sandbox/file; echo > /tmp/only-in-this-run');
+    const before = await recordOf(first, idle);
+    await first.kill();
+
+    const second = await drive(stateDir, gatewayId);
+    assert.equal(await stateOf(second.driver, idle), 'running');
+    assert.equal(await stateOf(second.driver, busy), 'running');
+    assert.deepEqual((await recordOf(second, idle)).run, before.run, 'the same run of the same machine');
+    assert.equal(await execIn(second.driver, idle, 'cat /sandbox/file; ls /tmp'), 'kept\nonly-in-this-run\n');
+    for await (const { message } of second.driver.access?.logs(busy, {
+      follow: true,
+      tail: 0,
+      sinceMs: 0,
+      signal,
+    }) ?? []) {
+      assert.equal(message, 'tick');
+      break;
+    }
+    await second.driver.stop(busy, { signal });
+    assert.equal(await stateOf(second.driver, busy), 'exited');
+    for (const one of [idle, busy]) assert.equal(await second.driver.delete(one, { signal }), true);
+    assert.deepEqual(await readdir(join(second.folder, 'sandboxes')), []);
+  }),
+);
+
+test('a machine that was killed leaves a clean disk, and starts again with its files', options, () =>
+  inState(async (stateDir, gatewayId) => {
+    const { driver, folder } = await drive(stateDir, gatewayId);
+    const sandbox = await running(driver);
+    await execIn(
+      driver,
+      sandbox,
+      'echo kept > /sandbox/file; sync; (while :; do date >> /sandbox/more; done) &',
+    );
+    const { run: before } = await recordOf({ driver, folder } as RunningDriver, sandbox);
+    process.kill(before.pid, 'SIGKILL');
+    await eventually('its end is seen', async () => (await stateOf(driver, sandbox)) === 'stopped');
+
+    const vm = join(folder, 'sandboxes', sandbox.id, 'vm');
+    await run('qemu-img', ['convert', '-O', 'raw', join(vm, 'overlay.qcow2'), join(stateDir, 'copy')]);
+    // The first look replays the journal, as mounting does; the second must find nothing.
+    await run('e2fsck', ['-p', '-E', 'journal_only', join(stateDir, 'copy')]).catch(() => {});
+    await run('e2fsck', ['-f', '-n', join(stateDir, 'copy')]);
+
+    await driver.start(sandbox, { signal });
+    await eventually('it runs again', async () => (await stateOf(driver, sandbox)) === 'running');
+    assert.equal(await execIn(driver, sandbox, 'cat /sandbox/file'), 'kept\n');
+    assert.equal(await driver.delete(sandbox, { signal }), true);
+  }),
+);
