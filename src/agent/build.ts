@@ -7,9 +7,15 @@ import { failedPrecondition } from '../compute/errors.js';
 
 const run = promisify(execFile);
 
-const SOURCES = fileURLToPath(new URL('../../src/agent/guest', import.meta.url));
-/** Where a packaged build keeps the agent that was compiled when it was made. */
-const SHIPPED = fileURLToPath(new URL('./openshell-agent', import.meta.url));
+/** Beside this file, or undefined in a build that is one file and has nothing beside it. */
+const beside = (path: string): string | undefined => {
+  const here = import.meta.url as string | undefined;
+  return here === undefined ? undefined : fileURLToPath(new URL(path, here));
+};
+
+/** A packaged build may keep an agent that was compiled when it was made. */
+const SHIPPED = './openshell-agent';
+const SOURCES = '../../src/agent/guest';
 const COMPILE_TIMEOUT_MS = 120_000;
 
 /** Static, and the same bytes for the same sources wherever they lie. */
@@ -22,8 +28,10 @@ const exists = (path: string): Promise<boolean> =>
   );
 
 /** The path of the agent that this build ships, if it ships one. */
-export const shippedAgent = async (): Promise<string | undefined> =>
-  (await exists(SHIPPED)) ? SHIPPED : undefined;
+export const shippedAgent = async (): Promise<string | undefined> => {
+  const path = beside(SHIPPED);
+  return path !== undefined && (await exists(path)) ? path : undefined;
+};
 
 /**
  * Compiles the agent to `output` (mode 0755), whole or not at all. FAILED_PRECONDITION when there is no compiler or
@@ -34,7 +42,8 @@ export const compileAgent = async (
   signal: AbortSignal,
   compiler = 'musl-gcc',
 ): Promise<void> => {
-  const names = await readdir(SOURCES).catch(() => []);
+  const sources = beside(SOURCES) ?? '';
+  const names = await readdir(sources).catch(() => []);
   const files = names.filter((name) => name.endsWith('.c')).sort();
   if (files.length === 0) {
     throw failedPrecondition('the sources of the guest agent are not here', {
@@ -45,7 +54,7 @@ export const compileAgent = async (
   try {
     const made = join(work, 'openshell-agent');
     await run(compiler, [...FLAGS, '-o', made, ...files], {
-      cwd: SOURCES,
+      cwd: sources,
       signal,
       timeout: COMPILE_TIMEOUT_MS,
     });

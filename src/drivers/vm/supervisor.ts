@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { delay } from '../../compute/deadline.js';
 import type { Logger } from '../../compute/log.js';
 import { FROM_GATEWAY, type LaunchOptions } from './launch-options.js';
+import { ownProgram } from './program.js';
 
 export interface SuperviseOptions {
   /** Path of openshell-driver-vm; empty: the one of this build. */
@@ -18,8 +18,6 @@ export interface SupervisedProcess {
   stop(): Promise<void>;
 }
 
-/** By name, so that nothing of the driver process is a part of the gateway's own graph of modules. */
-const MAIN = fileURLToPath(new URL('./process/main.js', import.meta.url));
 const FIRST_BACK_OFF_MS = 250;
 const MAX_BACK_OFF_MS = 10_000;
 /** One that ran this long starts again at once. */
@@ -32,7 +30,7 @@ export const superviseProcess = ({ program, options, env, log }: SuperviseOption
   let child: ChildProcess | undefined;
 
   const runOnce = async (): Promise<string> => {
-    const [command, ...args] = program === '' ? [process.execPath, MAIN] : [program];
+    const [command, ...args] = program === '' ? ownProgram() : [program];
     child = spawn(command as string, [...args, FROM_GATEWAY], {
       stdio: ['pipe', 'ignore', 'inherit'],
       env: { ...env },

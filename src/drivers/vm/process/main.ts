@@ -15,5 +15,4 @@ const run = (): Promise<number> => {
   return runHost({ entry, argv: process.argv.slice(2), env: process.env });
 };
 
-process.exitCode = await run();
-process.exit();
+void run().then((code) => process.exit(code));
