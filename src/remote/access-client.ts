@@ -7,6 +7,8 @@ import type { WireClient } from '../wire/client.js';
 import { encodeAccessStdin, accessMethods as wire } from '../wire/compute/index.js';
 import { fromFailure } from './failure.js';
 
+const STDIN_PART_BYTES = 256 * 1024;
+
 /** Access to the sandboxes of a driver in another process; undefined when it serves none. */
 export const connectAccess = async (
   client: WireClient,
@@ -124,10 +126,17 @@ const exec = async (
   };
 };
 
+/** A message has a largest size; a writer's chunk has none. */
+const sendParts = async (call: ReturnType<WireClient['duplex']>, chunk: Buffer): Promise<void> => {
+  for (let at = 0; at < chunk.length; at += STDIN_PART_BYTES) {
+    await call.sendBytes(encodeAccessStdin(chunk.subarray(at, at + STDIN_PART_BYTES)));
+  }
+};
+
 const stdinOf = (call: ReturnType<WireClient['duplex']>): Writable =>
   new Writable({
     write(chunk: Buffer, _, done) {
-      call.sendBytes(encodeAccessStdin(chunk)).then(() => done(), done);
+      sendParts(call, chunk).then(() => done(), done);
     },
     final(done) {
       call.sendBytes(STDIN_EOF).then(() => done(), done);
