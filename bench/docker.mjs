@@ -1,6 +1,6 @@
 /**
  * The gateway on a real Docker engine against the same engine calls made bare with dockerode, alternated. Needs
- * Docker and the image of test/engines/docker/image; some 3 minutes. What it makes carries two gateway ids of its
+ * Docker and the image of test/engines/docker/image; some 2 minutes. What it makes carries two gateway ids of its
  * own and is removed by them at the end, however that comes.
  */
 import { randomUUID } from 'node:crypto';
@@ -14,8 +14,8 @@ import { report } from './lib/report.mjs';
 import { alternate, atOnce, median, timed } from './lib/samples.mjs';
 
 const IMAGE = 'openshell-test:1';
-const ROUNDS = 15;
-const ECHO_ROUNDS = 40;
+const ROUNDS = 10;
+const ECHO_ROUNDS = 30;
 const BULK_ROUNDS = 3;
 const SANDBOXES = { count: 50, width: 8 };
 const EXECS = { count: 64, width: 16 };
