@@ -170,6 +170,9 @@ test('errors carry reason, field, hint and when to try again', async () => {
   const bad = await detailsOf(call(v01.createSandbox, { name: 'No Name', ...here }));
   assert.deepEqual([bad?.field, bad?.reason], ['name', 'InvalidArgument']);
   assert.match(bad?.hint ?? '', /lower-case/);
+  const { client } = served.gateway;
+  const watch = client.serverStream(v01.watchSandbox, here)[Symbol.asyncIterator]();
+  assert.equal((await detailsOf(watch.next()))?.field, 'sandbox');
   const old = await detailsOf(call(v00.getSandbox, { name: 'nobody' }));
   assert.deepEqual([old?.message, old?.reason], ['sandbox not found', 'SandboxNotFound']);
   served.engine.before = (name, _, signal) => (name === 'create' ? aborted(signal) : undefined);

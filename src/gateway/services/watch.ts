@@ -2,6 +2,7 @@ import type { PlatformEvent } from '../../compute/driver.js';
 import { Code, invalidArgument, OpenShellError } from '../../compute/errors.js';
 import type { SandboxRecord } from '../../store/model.js';
 import type { Hub } from '../lifecycle/hub.js';
+import { isRestartPending } from '../lifecycle/restart-policy.js';
 import type { SandboxLogLine } from '../sandbox-log.js';
 import type { LogFilter, LogService } from './logs.js';
 import { createBoundedQueue } from './queue.js';
@@ -15,7 +16,7 @@ export interface WatchInput {
   /** 0: 200. */
   readonly logTail: number;
   readonly eventTail: number;
-  /** Ends at the first READY or ERROR. */
+  /** Ends at the first READY or ERROR, unless a restart is pending. */
   readonly stopOnTerminal: boolean;
   readonly logs: LogFilter;
 }
@@ -37,6 +38,8 @@ export interface WatchService {
 const QUEUE_ITEMS = 256;
 const LOG_TAIL_DEFAULT = 200;
 const TERMINAL = new Set<SandboxRecord['phase']>(['running', 'failed', 'exited']);
+const isTerminal = (record: SandboxRecord): boolean =>
+  TERMINAL.has(record.phase) && !isRestartPending(record);
 
 export const createWatchService = (options: {
   sandboxes: SandboxService;
@@ -71,7 +74,7 @@ export const createWatchService = (options: {
         for (const event of hub.recentEvents(record.id, input.followEvents ? input.eventTail : 0)) {
           await emit({ type: 'event', event });
         }
-        if (input.stopOnTerminal && TERMINAL.has(record.phase)) return;
+        if (input.stopOnTerminal && isTerminal(record)) return;
         if (!input.followStatus && !input.followLogs && !input.followEvents) return;
         let version = record.resourceVersion;
         for await (const item of queue.read(signal)) {
@@ -80,7 +83,7 @@ export const createWatchService = (options: {
             version = item.record.resourceVersion;
           }
           await emit(item);
-          if (item.type === 'sandbox' && input.stopOnTerminal && TERMINAL.has(item.record.phase)) return;
+          if (item.type === 'sandbox' && input.stopOnTerminal && isTerminal(item.record)) return;
         }
       } finally {
         unsubscribe();

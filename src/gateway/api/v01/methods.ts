@@ -1,3 +1,4 @@
+import { invalidArgument } from '../../../compute/errors.js';
 import type { SandboxRecord } from '../../../store/model.js';
 import type { Remember } from '../../../store/store.js';
 import type { MethodShape } from '../../../wire/method.js';
@@ -13,7 +14,7 @@ import { toWorkspace } from '../shared/workspace.js';
 import { toCreateInput, toExecInput, toScope, toSinceMs, toWorkspaceName } from './from-wire.js';
 import { templateMethods } from './templates.js';
 import { toLogLine, toSandbox } from './to-wire.js';
-import { watchMethod } from './watch.js';
+import { type FindSandbox, watchMethod } from './watch.js';
 
 /** A deletion's answer as it is remembered; without an id nothing of the name was there. */
 interface Deleted {
@@ -29,11 +30,17 @@ export const v01Methods = (services: Services): Method[] => {
   const find = ({ workspaceScope, name }: { workspaceScope?: Parameters<typeof toScope>[0]; name: string }) =>
     sandboxes.get(toWorkspaceName(workspaceScope), name);
 
+  /** Where the request calls the sandbox's name `sandbox`. */
+  const findSandbox: FindSandbox = async ({ workspaceScope, sandbox: name }) => {
+    if (name === '') throw invalidArgument('sandbox is required', { field: 'sandbox' });
+    return find({ workspaceScope, name });
+  };
+
   const execInput = async (
     request: Parameters<typeof toExecInput>[0],
     input: ExecInput['input'],
   ): Promise<ExecInput> => {
-    const { id } = await find({ ...request, name: request.sandbox });
+    const { id } = await findSandbox(request);
     return toExecInput(request, id, input);
   };
 
@@ -79,7 +86,7 @@ export const v01Methods = (services: Services): Method[] => {
     }),
     unary(wire.stopSandbox, change(wire.stopSandbox, sandboxes.stop)),
     unary(wire.startSandbox, change(wire.startSandbox, sandboxes.start)),
-    watchMethod(services, find, sandbox),
+    watchMethod(services, findSandbox, sandbox),
     serverStream(wire.execSandbox, async (request, { signal }, send) =>
       runExec(exec, await execInput(request, undefined), send, signal),
     ),
@@ -90,7 +97,7 @@ export const v01Methods = (services: Services): Method[] => {
     unary(wire.getSandboxLogs, async (request, { signal }) => {
       const { sources, minLevel, sinceTime } = request;
       const { lines, total } = await logs.tail(
-        await find({ ...request, name: request.sandbox }),
+        await findSandbox(request),
         request.lines,
         { sinceMs: toSinceMs(sinceTime), sources, minLevel },
         signal,

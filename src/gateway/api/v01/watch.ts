@@ -16,10 +16,15 @@ import { toLogLine, toPlatformEvent } from './to-wire.js';
 
 type Payload = NonNullable<MessageInitShape<typeof SandboxStreamEventSchema>['payload']>;
 
+export type FindSandbox = (where: {
+  workspaceScope?: WorkspaceSelector | undefined;
+  sandbox: string;
+}) => Promise<SandboxRecord>;
+
 /** WatchSandbox; `find` looks a sandbox up, `sandbox` writes it. */
 export const watchMethod = (
   { watch }: Services,
-  find: (where: { workspaceScope?: WorkspaceSelector | undefined; name: string }) => Promise<SandboxRecord>,
+  find: FindSandbox,
   sandbox: (record: SandboxRecord) => MessageInitShape<typeof SandboxSchema>,
 ): Method => {
   const payloadOf = (item: WatchItem): Payload => {
@@ -41,7 +46,7 @@ export const watchMethod = (
         'watch without it: a stream begins with what is so now',
       );
     }
-    const { id } = await find({ ...request, name: request.sandbox });
+    const { id } = await find(request);
     await watch.watch(
       {
         sandboxId: id,
