@@ -83,7 +83,7 @@ const exec = async (
     await frames.next();
   } catch (error) {
     call.cancel();
-    throw fromFailure(error, signal);
+    throw OpenShellError.from(fromFailure(error, signal));
   }
 
   let settle: (code: number) => void = () => {};
@@ -109,7 +109,7 @@ const exec = async (
       if (!ended)
         fail(unavailable('the driver ended the command without an exit code', { reason: 'ExecLost' }));
     } catch (thrown) {
-      const error = fromFailure(thrown, signal);
+      const error = OpenShellError.from(fromFailure(thrown, signal));
       fail(error);
       throw error;
     } finally {

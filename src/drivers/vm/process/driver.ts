@@ -152,7 +152,7 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
     },
     get: async (ref) => sandboxes.get(ref.id)?.observe(),
     list: async () => observeAll(),
-    stop: async (ref, { signal }) => find(ref).stop(signal),
+    stop: async (ref) => find(ref).stop(),
     start: async (ref) => find(ref).start(),
     delete: (ref) => remove(ref.id),
     watch: ({ signal }) => hub.watch(observeAll, signal),

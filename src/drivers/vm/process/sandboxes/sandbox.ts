@@ -42,7 +42,7 @@ export interface Sandbox {
   /** After a restart of the driver process: goes on where the record says that things stand. */
   resume(): Promise<void>;
   start(): Promise<void>;
-  stop(signal: AbortSignal): Promise<void>;
+  stop(): Promise<void>;
   remove(): Promise<void>;
   exec(spec: ExecSpec, signal: AbortSignal): Promise<ExecSession>;
   logs(options: LogOptions): AsyncGenerator<LogLine>;
@@ -197,7 +197,13 @@ export const createSandbox = (
     try {
       await end(await endingOf(running, exit));
       output.ended();
-      await (exit === undefined ? running.kill() : running.powerOff(POWER_OFF_MS));
+      if (exit === undefined) {
+        await running.kill();
+      } else {
+        // Commands beside the main process end with it, and say so to those who ran them.
+        await running.channel.endOthers(deadline(STOP_SLACK_MS));
+        await running.powerOff(POWER_OFF_MS);
+      }
     } catch (error) {
       log.error(`the end of the virtual machine: ${OpenShellError.from(error).text}`);
     } finally {
@@ -266,11 +272,7 @@ export const createSandbox = (
     const expired = new Promise<void>((resolve) =>
       late.addEventListener('abort', () => resolve(), { once: true }),
     );
-    const others = running.channel.main?.exit.then(
-      () => running.channel.endOthers(deadline(STOP_SLACK_MS)),
-      () => {},
-    );
-    await Promise.race([Promise.all([over, others]), expired]);
+    await Promise.race([over, expired]);
     if (machine === running) await running.kill();
     await over;
   };
