@@ -47,6 +47,8 @@ const createAccess = (
         yield { timeMs: Number(line.timeMs), stream, message: line.message };
       }
     } catch (error) {
+      // Who follows and has heard enough is told of no error.
+      if (signal.aborted) return;
       throw fromFailure(error, signal);
     }
   },
