@@ -2,7 +2,7 @@ import type { Flavor } from '../compute/flavor.js';
 import type { Store } from '../store/store.js';
 import type { ManagedDriver } from './drivers/managed.js';
 import { driverStates } from './drivers/states.js';
-import type { Stray } from './lifecycle/controller.js';
+import type { Stray } from './lifecycle/reconciler.js';
 import { createMetricsRegistry } from './metrics.js';
 
 /** The gateway's metrics, named after OpenShell's where it has the same. */
