@@ -8,7 +8,7 @@ import type { DriverSandbox, SandboxRef } from '../../../compute/sandbox.js';
 import type { Accelerator } from '../accelerator.js';
 import type { VmSettings } from '../settings.js';
 import type { GuestFiles } from './guest/prepare.js';
-import { createLibrary } from './images/library.js';
+import { clearUnfinished, createLibrary } from './images/library.js';
 import { createHub } from './sandboxes/hub.js';
 import { planMachine } from './sandboxes/plan.js';
 import { readRecord, type SandboxRecord } from './sandboxes/record.js';
@@ -28,6 +28,7 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
   // A gateway's sandboxes are those below the folder of its id.
   const root = join(context.stateDir, context.gatewayId);
   const folder = join(root, 'sandboxes');
+  const cacheDir = join(context.stateDir, 'disks');
   const hub = createHub('vm');
   const sandboxes = new Map<string, Sandbox>();
   const uids = new Map<string, number>();
@@ -36,7 +37,7 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
     accelerator,
     library: createLibrary({
       imageDir: settings.image_dir || join(context.stateDir, 'images'),
-      cacheDir: join(context.stateDir, 'disks'),
+      cacheDir,
       cacheMib: settings.image_cache_mib,
       freeMib: settings.overlay_disk_mib,
       registry: undefined,
@@ -48,6 +49,7 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
 
   const takeUp = async () => {
     await mkdir(folder, { recursive: true, mode: 0o700 });
+    await clearUnfinished(cacheDir);
     const found: Sandbox[] = [];
     for (const id of await readdir(folder)) {
       const directory = join(folder, id);

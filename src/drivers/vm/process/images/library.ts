@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import {
   lstat,
   mkdir,
@@ -25,6 +26,8 @@ import { unpackLayers } from './unpack.js';
 const run = promisify(execFile);
 const MIB = 1024 * 1024;
 const MAX_ENTRIES = 1_000_000;
+/** Then the number of the process that builds. */
+const BUILD = '.build-';
 
 /** A root disk in the cache; it must be linked before the next call may evict it. */
 export interface RootDisk {
@@ -102,7 +105,7 @@ export const createLibrary = (options: LibraryOptions): ImageLibrary => {
     signal: AbortSignal,
   ): Promise<RootDisk> => {
     await mkdir(options.cacheDir, { recursive: true, mode: 0o700 });
-    const work = await mkdtemp(join(options.cacheDir, '.build-'));
+    const work = await mkdtemp(join(options.cacheDir, `${BUILD}${process.pid}-`));
     try {
       const disk = join(work, 'disk');
       const config = await make(reference, local, work, disk, progress, signal);
@@ -165,6 +168,16 @@ export const createLibrary = (options: LibraryOptions): ImageLibrary => {
   };
 
   return { rootDisk };
+};
+
+/** Removes what processes that are gone had begun to build. */
+export const clearUnfinished = async (cacheDir: string): Promise<void> => {
+  for (const name of await readdir(cacheDir).catch(() => [])) {
+    const [pid] = name.startsWith(BUILD) ? name.slice(BUILD.length).split('-') : [];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) {
+      await rm(join(cacheDir, name), { recursive: true, force: true });
+    }
+  }
 };
 
 /** Opens the file only when it is read. */
