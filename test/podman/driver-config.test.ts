@@ -36,7 +36,7 @@ test('targets that would hide what must not be hidden', () => {
     target(path);
   }
   assert.throws(
-    () => withMount({ type: 'tmpfs', target: '/work' }, { workspace_path: '/work/space' }),
+    () => withMount({ type: 'tmpfs', target: '/data' }, { workspace_path: '/data/space' }),
     /reserved/,
   );
   const twice = {
