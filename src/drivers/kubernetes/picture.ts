@@ -1,3 +1,4 @@
+import { observedState, runningConditions } from '../../compute/conditions.js';
 import type { DriverEvent } from '../../compute/driver.js';
 import type { ObservedSandbox } from '../../compute/sandbox.js';
 import type { CoreEvent, Keeper, Pod } from './objects.js';
@@ -29,6 +30,8 @@ export const createPicture = ({ observe, confirm, emit }: PictureOptions): Pictu
   const pods = new Map<string, Pod>();
   const keepers = new Map<string, Keeper>();
   const shown = new Map<string, string>();
+  /** The last run of each that was shown running or ended. */
+  const ran = new Map<string, string>();
   const idsByPod = new Map<string, string>();
   const early: CoreEvent[] = [];
   const listed = { pods: false, keepers: false };
@@ -53,12 +56,24 @@ export const createPicture = ({ observe, confirm, emit }: PictureOptions): Pictu
     if (id === '') return;
     const sandbox = await confirmed(id);
     if (sandbox === undefined) {
-      if (!pods.has(id) && !keepers.has(id) && shown.delete(id)) await emit({ type: 'deleted', id });
+      if (!pods.has(id) && !keepers.has(id) && shown.delete(id)) {
+        ran.delete(id);
+        await emit({ type: 'deleted', id });
+      }
       return;
     }
     const text = JSON.stringify(sandbox.status);
     if (shown.get(id) === text) return;
     shown.set(id, text);
+    const { kind } = observedState(sandbox.status);
+    const { instanceId } = sandbox.status;
+    // A process may be over before the kubelet's first word about it; that it ran is told all the same.
+    if (kind === 'exited' && synced && ran.get(id) !== instanceId)
+      await emit({
+        type: 'sandbox',
+        sandbox: { ...sandbox, status: { ...sandbox.status, conditions: runningConditions() } },
+      });
+    if (kind === 'running' || kind === 'exited') ran.set(id, instanceId);
     await emit({ type: 'sandbox', sandbox });
   };
 

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { observedState } from '../../dist/compute/conditions.js';
+import type { DriverEvent } from '../../dist/compute/driver.js';
+import type { ContainerState, Pod } from '../../dist/drivers/kubernetes/objects.js';
+import { observeObjects } from '../../dist/drivers/kubernetes/observed.js';
+import { createPicture } from '../../dist/drivers/kubernetes/picture.js';
+import type { Objects } from '../../dist/drivers/kubernetes/pod-status.js';
+import { GATEWAY, podWith } from './fixtures.js';
+
+const ID = 'id-1';
+const labels = { 'openshell.ai/gateway-id': GATEWAY, 'openshell.ai/sandbox-id': ID };
+const pod = (state: ContainerState, uid = 'u1'): Pod =>
+  podWith({ phase: 'Running', containerStatuses: [{ name: 'agent', state }] }, { labels, uid });
+const keeper = (state: string) => ({
+  metadata: { name: 'team--box', labels, annotations: { 'openshell.ai/state': state } },
+  spec: {},
+});
+const exited: ContainerState = { terminated: { exitCode: 3 } };
+
+const open = async (confirm: () => Objects = () => ({ pod: undefined, keeper: undefined })) => {
+  const said: string[] = [];
+  const tell = (event: DriverEvent): string =>
+    event.type === 'sandbox' ? observedState(event.sandbox.status).kind : event.type;
+  const picture = createPicture({
+    observe: (objects) => observeObjects(objects, { scheduleTimeoutMs: 1000, now: Date.now }),
+    confirm: async () => confirm(),
+    emit: async (event) => void said.push(tell(event)),
+  });
+  return { picture, said };
+};
+
+const synced = async (confirm?: () => Objects) => {
+  const opened = await open(confirm);
+  await opened.picture.pods({ type: 'list', items: [] });
+  await opened.picture.keepers({ type: 'list', items: [] });
+  opened.said.length = 0;
+  return opened;
+};
+
+describe('the picture of two watches', () => {
+  test('is whole when both have listed', async () => {
+    const { picture, said } = await open();
+    await picture.pods({ type: 'list', items: [pod({ running: {} })] });
+    assert.deepEqual(said, []);
+    await picture.keepers({ type: 'list', items: [keeper('started')] });
+    assert.deepEqual(said, ['running', 'synced']);
+  });
+
+  test('shows that a process ran, also when its end is the first that is heard', async () => {
+    const { picture, said } = await synced();
+    await picture.pods({ type: 'put', object: pod({ waiting: {} }) });
+    await picture.pods({ type: 'put', object: pod(exited) });
+    await picture.pods({ type: 'put', object: pod(exited) });
+    assert.deepEqual(said, ['provisioning', 'running', 'exited']);
+    await picture.pods({ type: 'gone', object: pod(exited) });
+    await picture.pods({ type: 'put', object: pod(exited, 'u2') });
+    assert.deepEqual(said.slice(3), ['deleted', 'running', 'exited']);
+  });
+
+  test('asks before it says that a Pod is missing', async () => {
+    const here = pod({ running: {} });
+    const { picture, said } = await synced(() => ({ pod: here, keeper: keeper('started') }));
+    await picture.keepers({ type: 'put', object: keeper('started') });
+    assert.deepEqual(said, ['running']);
+
+    const gone = await synced(() => ({ pod: undefined, keeper: keeper('started') }));
+    await gone.picture.keepers({ type: 'put', object: keeper('started') });
+    assert.deepEqual(gone.said, ['failed']);
+  });
+
+  test('after a new list, tells what went meanwhile', async () => {
+    const { picture, said } = await synced();
+    await picture.pods({ type: 'put', object: pod({ running: {} }) });
+    await picture.pods({ type: 'list', items: [] });
+    assert.deepEqual(said, ['running', 'deleted']);
+  });
+
+  test('keeps an Event until its Pod is known', async () => {
+    const { picture, said } = await synced();
+    const event = { metadata: { name: 'e' }, involvedObject: { uid: 'u1' }, reason: 'Scheduled' };
+    await picture.events({ type: 'put', object: event });
+    assert.deepEqual(said, []);
+    await picture.pods({ type: 'put', object: pod({ waiting: {} }) });
+    assert.deepEqual(said, ['platform', 'provisioning']);
+  });
+});
