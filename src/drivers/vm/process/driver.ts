@@ -21,7 +21,7 @@ export interface VmDriverOptions {
   readonly guest: () => Promise<GuestFiles>;
 }
 
-/** Sandboxes as virtual machines. What it finds in its state directory it takes up again before it resolves. */
+/** Sandboxes as virtual machines. What it finds in its state directory is listed at once and taken up again. */
 export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeDriver> => {
   const { context, accelerator } = options;
   const settings = context.settings as VmSettings;
@@ -64,7 +64,12 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
       uids.set(id, record.uid);
       found.push(sandbox);
     }
-    await Promise.all(found.map((sandbox) => sandbox.resume()));
+    // Not waited for: an agent that is slow to answer must not hold up all other sandboxes.
+    for (const sandbox of found) {
+      sandbox
+        .resume()
+        .catch((error) => context.log.error(`a sandbox is not taken up: ${OpenShellError.from(error).text}`));
+    }
   };
 
   const freeUid = (): number => {

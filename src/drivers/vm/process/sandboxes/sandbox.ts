@@ -52,7 +52,6 @@ export interface Sandbox {
 
 const ROOT_DEVICE = '/dev/vda';
 const POWER_OFF_MS = 5_000;
-const RESUME_MS = 10_000;
 const STOP_SLACK_MS = 5_000;
 const KILLED = 137;
 
@@ -73,6 +72,8 @@ export const createSandbox = (
   let over: Promise<void> = Promise.resolve();
   let booting: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
   let detached = false;
+  /** Until the machine of an earlier driver process is found again, commands wait. */
+  let resuming: Promise<void> = Promise.resolve();
   let lane: Promise<unknown> = Promise.resolve();
 
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -281,7 +282,9 @@ export const createSandbox = (
     if (record.intent === 'delete') return removeNow();
     const { run, ending } = record;
     const alive = run?.pid !== undefined && (await isMachine(run.pid, machineName(id)));
-    if (alive && (await reconnect(run.pid as number))) return;
+    // One that was still booting is not waited for: it boots again.
+    if (alive && run.runningSince === '') await killMachine(run.pid as number, machineName(id));
+    else if (alive && (await reconnect(run.pid as number))) return;
     if (ending !== undefined) return;
     if (run !== undefined && run.runningSince !== '') await end(vanished('the virtual machine ended'));
     else if (record.intent === 'run') boot();
@@ -296,7 +299,8 @@ export const createSandbox = (
         name: machineName(id),
         directory: vmDirectory(directory),
         resume: true,
-        signal: deadline(RESUME_MS),
+        // As long as a boot may take: a busy host must not cost anyone a machine.
+        signal: deadline(settings.boot_timeout_secs * 1000),
       });
       const { main, mainExitCode } = found.channel.state;
       if (main === 'running' && record.ending === undefined) {
@@ -336,7 +340,10 @@ export const createSandbox = (
       await save({});
       boot();
     },
-    resume: () => inTurn(resume),
+    resume: () => {
+      resuming = inTurn(resume);
+      return resuming;
+    },
     start: () =>
       inTurn(async () => {
         await save({ intent: 'run' });
@@ -352,7 +359,8 @@ export const createSandbox = (
         else if (record.ending === undefined) await end({ kind: 'stopped', at: now() });
       }),
     remove: () => inTurn(removeNow),
-    exec: (execSpec, signal) => {
+    exec: async (execSpec, signal) => {
+      await resuming;
       if (machine === undefined || record.ending !== undefined) {
         throw failedPrecondition(`the sandbox '${name}' does not run`, { hint: 'start it first' });
       }
