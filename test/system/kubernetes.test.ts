@@ -1,4 +1,9 @@
-import { createKubernetesBed, TEST_STORAGE_CLASS, testKubeconfig } from '../conformance/kubernetes-bed.js';
+import {
+  claimCluster,
+  createKubernetesBed,
+  TEST_STORAGE_CLASS,
+  testKubeconfig,
+} from '../conformance/kubernetes-bed.js';
 import { systemSuite } from './system-suite.js';
 
 const namespace = 'openshell-system';
@@ -9,6 +14,7 @@ const bed = createKubernetesBed({
   kubeconfig: testKubeconfig(),
   driverKubeconfig: async () => testKubeconfig(),
 });
+await claimCluster();
 // Makes the namespace, which the driver expects to find.
 if ((await bed.unavailable()) === undefined) await (await bed.createDriver('none')).close();
 
