@@ -2,7 +2,7 @@ import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Status } from './objects.js';
 
 /** Reasons that the API server gives and the driver asks for again. */
-export const REASON_EXPIRED = 'Expired';
+const REASON_EXPIRED = 'Expired';
 
 const CODES: Readonly<Record<number, Code>> = {
   400: Code.INVALID_ARGUMENT,

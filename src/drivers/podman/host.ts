@@ -41,7 +41,7 @@ const rootlessNetwork = (host: Info['host']): PodmanHost['network'] => {
 };
 
 /** The limits of this host that have no effect, in words; empty when all work. */
-export const missingLimits = (host: PodmanHost): string[] =>
+const missingLimits = (host: PodmanHost): string[] =>
   (['cpu', 'memory', 'pids'] as const).filter((limit) => !host.limits[limit]);
 
 /** Why limits do not work here and what would make them work. */

@@ -42,7 +42,7 @@ export const invalidImage = (text: string, cause?: unknown): OpenShellError =>
     reason: 'ImageInvalid',
   });
 
-export const parseConfig = (json: Buffer): ImageConfig => {
+const parseConfig = (json: Buffer): ImageConfig => {
   const { config } = parseJson(json) as { config?: { Env?: unknown; User?: unknown } };
   const environment: Record<string, string> = {};
   for (const entry of Array.isArray(config?.Env) ? config.Env : []) {
@@ -61,7 +61,7 @@ export const parseJson = (bytes: Buffer): unknown => {
 };
 
 /** The image for this machine among those of an index; the only one when none says for what it is. */
-export const choosePlatform = (manifests: readonly Descriptor[]): Descriptor => {
+const choosePlatform = (manifests: readonly Descriptor[]): Descriptor => {
   const wanted = ARCHITECTURES[process.arch] ?? process.arch;
   const fitting = manifests.find(
     ({ platform }) => platform?.architecture === wanted && (platform.os ?? 'linux') === 'linux',
