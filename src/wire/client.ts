@@ -4,6 +4,8 @@ import { cancelOnAbort, type DuplexCall, duplexCall, responsesOf } from './clien
 import type { Method } from './method.js';
 
 const UNARY_TIMEOUT_MS = 30_000;
+/** How far a server may run ahead of the reader; HTTP/2's own 64 KiB would hold up the output of a command. */
+const WINDOW_BYTES = 4 * 1024 * 1024;
 
 export interface CallOptions {
   /** Deadline of the whole call. Default: 30 s for unary calls, none for streams. */
@@ -43,7 +45,10 @@ export function createWireClient(
   credentials: ChannelCredentials,
   clientOptions?: ClientOptions,
 ): WireClient {
-  const client = new Client(target, credentials, clientOptions);
+  const client = new Client(target, credentials, {
+    'grpc-node.flow_control_window': WINDOW_BYTES,
+    ...clientOptions,
+  });
   return {
     unary: (method, request, options = {}) =>
       new Promise((resolve, reject) => {
