@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { type FileHandle, open, readFile, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, rm } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type AgentChannel, openChannel } from '../../../../agent/channel.js';
@@ -41,9 +41,17 @@ const KILL_WAIT_MS = 10_000;
 const CONSOLE_TAIL = 2_000;
 
 /** Whether `pid` is the QEMU of this name, and no other process that has its number now. */
-export const isMachine = async (pid: number, name: string): Promise<boolean> => {
+const isMachine = async (pid: number, name: string): Promise<boolean> => {
   const commandLine = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
   return commandLine.split('\0').includes(name);
+};
+
+/** The QEMU of this name, wherever it came from: one that was just started may stand in no record yet. */
+export const findMachine = async (name: string): Promise<number | undefined> => {
+  for (const entry of await readdir('/proc')) {
+    if (/^\d+$/.test(entry) && (await isMachine(Number(entry), name))) return Number(entry);
+  }
+  return undefined;
 };
 
 /** Ends the QEMU of this name with SIGKILL and waits until it is gone. */

@@ -20,7 +20,7 @@ import type { ImageLibrary } from '../images/library.js';
 import { hasDisk, makeDisk, placeGuest, vmDirectory } from './disk.js';
 import type { Hub } from './hub.js';
 import { createLogFile } from './log-file.js';
-import { connectMachine, isMachine, killMachine, launchMachine, type Machine } from './machine.js';
+import { connectMachine, findMachine, killMachine, launchMachine, type Machine } from './machine.js';
 import { planMachine } from './plan.js';
 import { type Ending, newRun, type SandboxRecord, writeRecord } from './record.js';
 import { machineName, observe } from './status.js';
@@ -281,10 +281,11 @@ export const createSandbox = (
   const resume = async () => {
     if (record.intent === 'delete') return removeNow();
     const { run, ending } = record;
-    const alive = run?.pid !== undefined && (await isMachine(run.pid, machineName(id)));
+    const pid = await findMachine(machineName(id));
     // One that was still booting is not waited for: it boots again.
-    if (alive && run.runningSince === '') await killMachine(run.pid as number, machineName(id));
-    else if (alive && (await reconnect(run.pid as number))) return;
+    if (pid !== undefined && (run === undefined || run.runningSince === ''))
+      await killMachine(pid, machineName(id));
+    else if (pid !== undefined && (await reconnect(pid))) return;
     if (ending !== undefined) return;
     if (run !== undefined && run.runningSince !== '') await end(vanished('the virtual machine ended'));
     else if (record.intent === 'run') boot();
@@ -327,7 +328,8 @@ export const createSandbox = (
     await abortBoot();
     await machine?.kill();
     await over;
-    if (record.run?.pid !== undefined) await killMachine(record.run.pid, machineName(id));
+    const left = await findMachine(machineName(id));
+    if (left !== undefined) await killMachine(left, machineName(id));
     output.ended();
     await rm(directory, { recursive: true, force: true });
     hub.deleted(id);
