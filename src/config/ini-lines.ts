@@ -82,18 +82,24 @@ const isName = (word: string): boolean => NAME.test(word) && word !== '__proto__
 
 const isBlankOrComment = (text: string): boolean => /^\s*([;#]|$)/.test(text);
 
+/** Line ends for a regular expression, though not for a person: the parser would drop the whole line. */
+const SEPARATORS = /[\u2028\u2029]/;
+
+const quoted = (text: string): string =>
+  JSON.stringify(text).replace(/[\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16)}`);
+
 const normalValue = (value: string): string | undefined => {
   const quote = value[0];
   if (quote === "'") {
     const end = value.indexOf("'", 1);
     if (end < 0 || !isBlankOrComment(value.slice(end + 1))) return undefined;
-    return JSON.stringify(value.slice(1, end));
+    return quoted(value.slice(1, end));
   }
-  if (quote !== '"') return value;
+  if (quote !== '"') return SEPARATORS.test(value) ? quoted(value) : value;
   const text = /^"(?:[^"\\]|\\.)*"/.exec(value)?.[0];
   if (text === undefined || !isBlankOrComment(value.slice(text.length))) return undefined;
   try {
-    return JSON.stringify(JSON.parse(text));
+    return quoted(JSON.parse(text) as string);
   } catch {
     return undefined;
   }

@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { chmod } from 'node:fs/promises';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { ComputeDriver } from '../compute/driver.js';
@@ -31,6 +32,8 @@ export const serveDriver = async (options: ServeDriverOptions): Promise<ServedDr
   const { driver, socketPath, token, log } = options;
   const server = new Server({ 'grpc.max_receive_message_length': MESSAGE_BYTES });
   const closing = new AbortController();
+  // One listener for each call that is under way.
+  setMaxListeners(0, closing.signal);
   const allowed = (given: unknown): boolean =>
     token === undefined || (typeof given === 'string' && same(given, token));
   const context = { driver, log, closing: closing.signal, allowed };

@@ -63,6 +63,19 @@ const ini = (value: Sections): string =>
       : inner.map((item) => `${key}[] = ${JSON.stringify(item)}`).join('\n');
   });
 
+test('a line separator inside a value does not end its line', async () => {
+  for (const separator of ['\u2028', '\u2029']) {
+    for (const line of [
+      `engine_socket = "a${separator}b"`,
+      `engine_socket = 'a${separator}b'`,
+      `engine_socket = a${separator}b`,
+    ]) {
+      const { config } = await load({ files: { 'gateway.ini': `[openshell.drivers.docker]\n${line}\n` } });
+      assert.equal(config.drivers.get('docker')?.settings.engine_socket, `a${separator}b`, line);
+    }
+  }
+});
+
 test('TOML and INI of the same values give the same configuration', async () => {
   await fc.assert(
     fc.asyncProperty(sections, async (value) => {
