@@ -231,6 +231,7 @@ test('Ctrl-C before the gateway has answered waits for the name, then deletes', 
   const running = gateway.start(['sandbox', 'create']);
   await eventually('the call', () => gateway.calls.includes('CreateSandbox'));
   running.child.kill('SIGINT');
+  await eventually('the interrupt is seen', () => running.stderr().includes('waiting for the name'));
   answer();
   assert.equal((await running.result).code, 130);
   assert.deepEqual(deleted, ['box']);

@@ -25,7 +25,7 @@ export async function createSandbox(
   gateway: Gateway,
   request: MessageInitShape<typeof CreateSandboxRequestSchema>,
 ): Promise<Sandbox> {
-  const { args, env, verbose, signal } = context;
+  const { args, env, verbose, note, signal } = context;
   const timeoutMs = timeoutFrom(env, 'OPENSHELL_PROVISION_TIMEOUT');
   const progress = createProgress({
     terminal: process.stderr,
@@ -35,11 +35,15 @@ export async function createSandbox(
   });
   let name: string | undefined;
   try {
-    const late = abortedLater(signal, LATE_ANSWER_MS);
+    const late = abortedLater(signal, LATE_ANSWER_MS, () => {
+      progress.stop();
+      void note('interrupted; waiting for the name of the sandbox, to delete it');
+    });
     const answer = await gateway.call(methods.createSandbox, request, {
       timeoutMs: ANSWER_TIMEOUT_MS,
-      signal: late,
+      signal: late.signal,
     });
+    late.release();
     const sandbox = present(answer.sandbox);
     name = nameOf(sandbox);
     signal.throwIfAborted();
@@ -64,11 +68,14 @@ export async function createSandbox(
   }
 }
 
-/** Aborts a while after the other signal does. */
-function abortedLater(signal: AbortSignal, ms: number): AbortSignal {
+/** Aborts a while after the other signal does, and tells at once when that happens. */
+function abortedLater(signal: AbortSignal, ms: number, onAbort: () => void) {
   const controller = new AbortController();
-  const arm = () => setTimeout(() => controller.abort(signal.reason), ms).unref();
+  const arm = () => {
+    onAbort();
+    setTimeout(() => controller.abort(signal.reason), ms).unref();
+  };
   if (signal.aborted) arm();
   else signal.addEventListener('abort', arm, { once: true });
-  return controller.signal;
+  return { signal: controller.signal, release: () => signal.removeEventListener('abort', arm) };
 }
