@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Duplex } from 'node:stream';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import fc from 'fast-check';
 import { type AgentChannel, openChannel } from '../../dist/agent/channel.js';
 import {
@@ -15,6 +15,10 @@ import {
 } from '../../dist/agent/protocol.js';
 import { Code } from '../../dist/compute/errors.js';
 import { soon } from './agent.js';
+
+// A guest in memory keeps no event loop alive, nor does the timer of a deadline.
+const alive = setInterval(() => {}, 1_000);
+after(() => clearInterval(alive));
 
 /** A guest that says what a test tells it to. `answer` sees each frame of the host. */
 const guest = (
