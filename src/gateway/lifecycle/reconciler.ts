@@ -10,6 +10,7 @@ import type { ManagedDriver } from '../drivers/managed.js';
 import type { Departures } from './departures.js';
 import { DRIVER_DEADLINE_MS } from './driver-calls.js';
 import type { Hub } from './hub.js';
+import { inTurns, rowsOf } from './in-turns.js';
 import { resourceMissing } from './operations.js';
 import type { Records } from './records.js';
 import type { RestartTimers } from './restart-timers.js';
@@ -96,7 +97,7 @@ export const createReconciler = (options: ReconcilerOptions): Reconciler => {
 
   /** Rows whose resource the picture lacks, and operations that nobody carries out. */
   const checkRows = async (driver: ComputeDriver, seen: ReadonlySet<string>): Promise<void> => {
-    for (const record of await store.listSandboxes({ driver: driver.name })) {
+    for await (const record of rowsOf(store, driver.name)) {
       if (work.busy(record.id)) continue;
       restarts.see(record);
       if (work.isUnfinished(record)) {
@@ -122,7 +123,7 @@ export const createReconciler = (options: ReconcilerOptions): Reconciler => {
     restart: boolean,
   ): Promise<void> => {
     try {
-      for (const sandbox of shown) await takeOver(driver, sandbox, restart);
+      for await (const sandbox of inTurns(shown)) await takeOver(driver, sandbox, restart);
       await checkRows(driver, new Set(shown.map((sandbox) => sandbox.id)));
       await store.pruneTombstones(now() - TOMBSTONE_KEPT_MS);
       options.observeReconcile?.(driver.name, 'success');
