@@ -45,13 +45,18 @@ export const dockerDriver = (
 /** Docker as test/engines/docker/up brings it up, with the images of test/engines/docker/image. */
 export const dockerBed = (): Bed => {
   const owned = (gatewayId: string) => `label=${LABEL.gatewayId}=${gatewayId}`;
+  /** What was listed and is gone by now is left out. */
+  const inspect = async (name: string, labels: string): Promise<EngineObject[]> => {
+    try {
+      const [json = '{}'] = await cli('inspect', '--format', `{{json ${labels}}}`, name);
+      return [{ name, labels: JSON.parse(json) as Record<string, string> }];
+    } catch (error) {
+      if (/No such (object|container|volume)/i.test(String(error))) return [];
+      throw error;
+    }
+  };
   const inspected = async (names: string[], labels: string): Promise<EngineObject[]> =>
-    Promise.all(
-      names.map(async (name) => {
-        const [json = '{}'] = await cli('inspect', '--format', `{{json ${labels}}}`, name);
-        return { name, labels: JSON.parse(json) as Record<string, string> };
-      }),
-    );
+    (await Promise.all(names.map((name) => inspect(name, labels)))).flat();
   const containers = (gatewayId: string) => cli('ps', '-aq', '--no-trunc', '--filter', owned(gatewayId));
   const volumes = (gatewayId: string) => cli('volume', 'ls', '-q', '--filter', owned(gatewayId));
 
