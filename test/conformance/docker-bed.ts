@@ -6,6 +6,7 @@ import { silentLogger } from '../../dist/compute/log.js';
 import docker from '../../dist/drivers/docker/entry.js';
 import { createDriver } from '../../dist/drivers/docker/index.js';
 import type { Bed, EngineObject } from './bed.js';
+import { eventually } from './eventually.js';
 
 const SOCKET = /^unix:\/\/(.+)$/.exec(process.env.DOCKER_HOST ?? '')?.[1] ?? '/var/run/docker.sock';
 
@@ -95,10 +96,14 @@ export const dockerBed = (): Bed => {
       };
     },
     async cleanup(gatewayId) {
-      const left = await containers(gatewayId);
-      if (left.length > 0) await cli('rm', '-f', '-v', ...left);
-      const kept = await volumes(gatewayId);
-      if (kept.length > 0) await cli('volume', 'rm', '-f', ...kept);
+      // A driver that is undoing a create at this moment may be faster, so what counts is what is left.
+      await eventually(`nothing of gateway ${gatewayId} is left on Docker`, async () => {
+        const left = await containers(gatewayId);
+        if (left.length > 0) await cli('rm', '-f', '-v', ...left).catch(() => {});
+        const kept = await volumes(gatewayId);
+        if (kept.length > 0) await cli('volume', 'rm', '-f', ...kept).catch(() => {});
+        return left.length === 0 && kept.length === 0;
+      });
     },
   };
 };

@@ -83,7 +83,7 @@ const pull = (engine: Engine, reference: string, report: Report, signal: AbortSi
 
 const followPull = async (stream: NodeJS.ReadableStream, reference: string, report: Report) => {
   const sums = createPullProgress();
-  let reportedAt = 0;
+  let reportedAt = Number.NEGATIVE_INFINITY;
   for await (const text of createInterface({ input: stream })) {
     if (text === '') continue;
     const line = JSON.parse(text) as PullLine;
