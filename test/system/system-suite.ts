@@ -71,8 +71,15 @@ ${system.table}
           ),
         bed.patienceMs ?? 60_000,
       );
-    const ids = async (id: string) =>
-      new Set((await bed.objects(id)).flatMap(({ labels }) => labels['openshell.ai/sandbox-id'] ?? []));
+    /** By sandbox id, the names of what the engine shows for it. */
+    const ids = async (id: string) => {
+      const found = new Map<string, string[]>();
+      for (const { name, labels } of await bed.objects(id)) {
+        const sandboxId = labels['openshell.ai/sandbox-id'];
+        if (sandboxId !== undefined) found.set(sandboxId, [...(found.get(sandboxId) ?? []), name]);
+      }
+      return found;
+    };
 
     before(async () => {
       folder = await tempFolder();
@@ -230,7 +237,7 @@ ${system.table}
       await crashRounds({
         rounds: CRASH_ROUNDS,
         start: () => startIn(folder.path, gatewayId),
-        engineIds: () => ids(gatewayId),
+        onEngine: () => ids(gatewayId),
         patienceMs: bed.patienceMs ?? 60_000,
       });
       await start();
