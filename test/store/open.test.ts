@@ -65,22 +65,26 @@ test('a schema of a newer gateway and a database of another program are refused'
   });
   const foreign = databasePath(t);
   await execSql(foreign, 'CREATE TABLE song (title TEXT)');
+  chmodSync(foreign, 0o644);
   await assert.rejects(openStore({ path: foreign }), {
     code: Code.FAILED_PRECONDITION,
     reason: 'StoreForeign',
   });
+  assert.equal(mode(foreign), '644');
 });
 
 test('a file that is no database, or a damaged one, is refused with what to do', async (t) => {
   const path = databasePath(t);
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, 'x'.repeat(8192));
+  chmodSync(path, 0o644);
   const refusal = {
     code: Code.UNAVAILABLE,
     reason: 'StoreCorrupt',
     hint: /put a backup in its place, or move/,
   };
   await assert.rejects(openStore({ path }), refusal);
+  assert.equal(mode(path), '644', 'what is not ours keeps its mode');
 
   const damaged = databasePath(t);
   const store = await storeWithDefault(t, damaged);
@@ -95,7 +99,9 @@ test('a file that is no database, or a damaged one, is refused with what to do',
 test('a path that cannot be used says which', async (t) => {
   const path = databasePath(t);
   mkdirSync(path, { recursive: true });
+  chmodSync(path, 0o755);
   await assert.rejects(openStore({ path }), { code: Code.UNAVAILABLE, message: /openshell\.db cannot be/ });
+  assert.equal(mode(path), '755', 'a folder is left as it was');
   const file = databasePath(t);
   writeFileSync(dirname(file), '');
   await assert.rejects(openStore({ path: file }), {

@@ -38,7 +38,7 @@ const prepareFolder = async (path: string): Promise<void> => {
   }
 };
 
-/** Makes the file for its owner alone, or takes other people's access away from one that is there. */
+/** Makes the file, if there is none, for its owner alone. */
 const prepareFile = async (path: string): Promise<void> => {
   await prepareFolder(dirname(path));
   try {
@@ -46,8 +46,12 @@ const prepareFile = async (path: string): Promise<void> => {
   } catch (error) {
     // An existing file is never opened here: closing it would drop this process's own locks on it (POSIX).
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    if (((await stat(path)).mode & 0o077) !== 0) await chmod(path, FILE_MODE);
   }
+};
+
+/** Takes other people's access away. Only from what is known to be ours: a path can name a folder, or anything. */
+const closeToOthers = async (path: string): Promise<void> => {
+  if (((await stat(path)).mode & 0o077) !== 0) await chmod(path, FILE_MODE);
 };
 
 const check = (database: SqliteDatabase, path: string): void => {
@@ -77,6 +81,7 @@ export const openDatabase = async (path: string): Promise<SqliteDatabase> => {
     database = new DatabaseSync(path);
     database.exec(LOCK);
     const version = schemaVersion(database, path);
+    await closeToOthers(path);
     database.exec(SETTINGS);
     check(database, path);
     migrate(database, version);
