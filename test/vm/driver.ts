@@ -113,7 +113,7 @@ export const makeDriver = async (stateDir: string, gatewayId: string): Promise<R
   };
 };
 
-export const sandboxOf = (command: readonly string[] = []): DriverSandbox => {
+export const sandboxOf = (command: readonly string[] = [], image = 'openshell-test:1'): DriverSandbox => {
   const id = randomUUID();
   return {
     id,
@@ -127,7 +127,7 @@ export const sandboxOf = (command: readonly string[] = []): DriverSandbox => {
       command: [...command],
       tty: false,
       template: {
-        image: 'openshell-test:1',
+        image,
         labels: {},
         environment: {},
         resources: { cpuRequest: '', cpuLimit: '', memoryRequest: '', memoryLimit: '' },
@@ -143,11 +143,12 @@ export const execIn = async (
   driver: ComputeDriver,
   sandbox: DriverSandbox,
   script: string,
+  shell: readonly string[] = ['/bin/sh'],
 ): Promise<string> => {
   const session = await driver.access?.exec(
     sandbox,
     {
-      command: ['/bin/sh', '-c', script],
+      command: [...shell, '-c', script],
       workdir: '',
       environment: {},
       tty: false,

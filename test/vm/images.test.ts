@@ -110,6 +110,33 @@ test('links in a circle and archives that are too large are refused', () =>
     await assert.rejects(unpack(join(folder, 'second'), many), { code: Code.RESOURCE_EXHAUSTED });
   }));
 
+test('an archive of headers without end is refused, and one that is not wanted any more is let go', async () => {
+  const header = writeTar([{ path: 'a', type: 'x' }]).subarray(0, 512);
+  const block = Buffer.concat(Array.from({ length: 256 }, () => header));
+  let blocks = 0;
+  const endless = async function* () {
+    for (;;) {
+      blocks++;
+      yield block;
+    }
+  };
+  await withFolder((folder) =>
+    assert.rejects(unpackLayers([endless()], folder, LIMITS, signal), { code: Code.RESOURCE_EXHAUSTED }),
+  );
+  assert.ok(blocks < 100);
+  const cancel = new AbortController();
+  const cancelled = async function* () {
+    yield block;
+    cancel.abort();
+    for (;;) yield block;
+  };
+  await withFolder((folder) =>
+    assert.rejects(unpackLayers([cancelled()], folder, { ...LIMITS, maxBytes: 1e12 }, cancel.signal), {
+      name: 'AbortError',
+    }),
+  );
+});
+
 test('any bytes at all are an archive or an OpenShellError', async () => {
   const whole = writeTar([
     { path: 'a', content: 'some content' },
@@ -137,7 +164,8 @@ const libraryIn = (folder: string, cacheMib = 512) =>
     cacheDir: join(folder, 'cache'),
     cacheMib,
     freeMib: 16,
-    registry: undefined,
+    pullPolicy: 'never',
+    registry: { resolve: () => Promise.reject(new Error('never asked')) },
   });
 
 test('a directory, an archive and an OCI layout become disks, made once', disks, () =>
@@ -195,7 +223,7 @@ test('names that are none, and that lead elsewhere', () =>
     }
     await assert.rejects(
       library.rootDisk('nothing', () => {}, signal),
-      { reason: 'ImageNotFound' },
+      { reason: 'ImagePullFailed', hint: /image_pull_policy/ },
     );
   }));
 

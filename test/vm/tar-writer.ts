@@ -1,7 +1,7 @@
 export interface TarFile {
   readonly path: string;
   /** Default '0', a file. */
-  readonly type?: '0' | '1' | '2' | '5' | '4';
+  readonly type?: '0' | '1' | '2' | '5' | '4' | 'x';
   readonly content?: string;
   readonly target?: string;
   readonly mode?: number;

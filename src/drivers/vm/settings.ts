@@ -80,13 +80,29 @@ export const vmSettings = {
     default: '',
     doc: 'Where images lie by name: root directories, OCI layouts, archives (.tar, .tar.gz), disks (.ext4). Default: images in the state directory.',
   },
+  image_pull_policy: {
+    type: 'string',
+    default: 'missing',
+    values: ['missing', 'always', 'never', 'IfNotPresent', 'Always', 'Never', ''],
+    doc: 'When to ask a registry for an image that image_dir has not: missing (also IfNotPresent or empty), always, never.',
+  },
+  insecure_registries: {
+    type: 'strings',
+    default: [],
+    doc: 'Registries, as host or host:port, that are asked without TLS; those on a loopback address always are.',
+  },
+  registry_auth_file: {
+    type: 'string',
+    default: '',
+    doc: "Path of a file with passwords of registries below `auths`, as Docker's config.json. Default: none.",
+  },
   image_cache_mib: {
     type: 'integer',
     default: 20_480,
     min: 64,
     max: 16_777_216,
     unit: 'MiB',
-    doc: 'Most room for root disks that no sandbox uses; the longest unused go first.',
+    doc: 'Most room for root disks that no sandbox uses, the longest unused go first; also the largest image.',
   },
   sandbox_pids_limit: {
     type: 'integer',
@@ -111,3 +127,9 @@ export const vmSettings = {
 } as const;
 
 export type VmSettings = Settings<typeof vmSettings>;
+
+/** The setting's words and OpenShell's own spellings, as one of three. */
+export const pullPolicy = (settings: VmSettings): 'missing' | 'always' | 'never' => {
+  const word = settings.image_pull_policy.toLowerCase();
+  return word === 'always' || word === 'never' ? word : 'missing';
+};

@@ -6,9 +6,11 @@ import { Code, invalidArgument, notFound, OpenShellError } from '../../../comput
 import { ownerLabels } from '../../../compute/labels.js';
 import type { DriverSandbox, SandboxRef } from '../../../compute/sandbox.js';
 import type { Accelerator } from '../accelerator.js';
-import type { VmSettings } from '../settings.js';
+import { pullPolicy, type VmSettings } from '../settings.js';
 import type { GuestFiles } from './guest/prepare.js';
-import { clearUnfinished, createLibrary } from './images/library.js';
+import { clearUnfinished } from './images/disk-cache.js';
+import { createLibrary } from './images/library.js';
+import { createRegistry } from './images/registry/registry.js';
 import { createHub } from './sandboxes/hub.js';
 import { planMachine } from './sandboxes/plan.js';
 import { readRecord, type SandboxRecord } from './sandboxes/record.js';
@@ -20,6 +22,8 @@ export interface VmDriverOptions {
   readonly qemuVersion: string;
   readonly guest: () => Promise<GuestFiles>;
 }
+
+const MIB = 1024 * 1024;
 
 /** Sandboxes as virtual machines. What it finds in its state directory is listed at once and taken up again. */
 export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeDriver> => {
@@ -40,7 +44,12 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
       cacheDir,
       cacheMib: settings.image_cache_mib,
       freeMib: settings.overlay_disk_mib,
-      registry: undefined,
+      pullPolicy: pullPolicy(settings),
+      registry: createRegistry({
+        insecure: settings.insecure_registries,
+        authFile: settings.registry_auth_file,
+        maxBytes: settings.image_cache_mib * MIB,
+      }),
     }),
     guest: options.guest,
     hub,

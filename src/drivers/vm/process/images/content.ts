@@ -9,6 +9,8 @@ const ZSTD = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 /** Node 22.15 and later have it; the types of Node 20 do not. */
 const zstd = (zlib as { createZstdDecompress?: () => zlib.Gunzip }).createZstdDecompress;
 
+export const canReadZstd = zstd !== undefined;
+
 const firstBytes = async (path: string): Promise<Buffer> => {
   const file = await open(path);
   try {

@@ -42,7 +42,7 @@ export const invalidImage = (text: string, cause?: unknown): OpenShellError =>
     reason: 'ImageInvalid',
   });
 
-const parseConfig = (json: Buffer): ImageConfig => {
+export const parseConfig = (json: Buffer): ImageConfig => {
   const { config } = parseJson(json) as { config?: { Env?: unknown; User?: unknown } };
   const environment: Record<string, string> = {};
   for (const entry of Array.isArray(config?.Env) ? config.Env : []) {
@@ -52,7 +52,7 @@ const parseConfig = (json: Buffer): ImageConfig => {
   return { environment, user: typeof config?.User === 'string' ? config.User : '' };
 };
 
-export const parseJson = (bytes: Buffer): unknown => {
+const parseJson = (bytes: Buffer): unknown => {
   try {
     return JSON.parse(bytes.toString('utf8'));
   } catch (cause) {
@@ -61,7 +61,7 @@ export const parseJson = (bytes: Buffer): unknown => {
 };
 
 /** The image for this machine among those of an index; the only one when none says for what it is. */
-const choosePlatform = (manifests: readonly Descriptor[]): Descriptor => {
+export const choosePlatform = (manifests: readonly Descriptor[]): Descriptor => {
   const wanted = ARCHITECTURES[process.arch] ?? process.arch;
   const fitting = manifests.find(
     ({ platform }) => platform?.architecture === wanted && (platform.os ?? 'linux') === 'linux',
@@ -69,6 +69,14 @@ const choosePlatform = (manifests: readonly Descriptor[]): Descriptor => {
   const found = fitting ?? (manifests.length === 1 ? manifests[0] : undefined);
   if (found === undefined) throw invalidImage(`it has nothing for linux/${wanted}`);
   return found;
+};
+
+/** Refuses the configuration of an image whose programs this machine cannot run. */
+export const refuseOtherPlatform = (json: Buffer): void => {
+  const { architecture, os } = parseJson(json) as { architecture?: unknown; os?: unknown };
+  const wanted = ARCHITECTURES[process.arch] ?? process.arch;
+  if ((os ?? 'linux') === 'linux' && (architecture ?? wanted) === wanted) return;
+  throw invalidImage(`it is for ${String(os)}/${String(architecture)}, and this is linux/${wanted}`);
 };
 
 const blobPath = (directory: string, digest: string): string => {

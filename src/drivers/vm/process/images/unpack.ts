@@ -32,6 +32,22 @@ const tooLarge = (text: string): OpenShellError =>
     hint: 'raise image_cache_mib or use a smaller image',
   });
 
+/** Room in an archive for what stands around a file: its headers and padding. */
+const AROUND_FILE_BYTES = 2048;
+
+/** Ends a stream that goes on for ever although no file of it is large, and one that is not wanted any more. */
+async function* bounded(
+  content: AsyncIterable<Buffer>,
+  take: (bytes: number) => void,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  for await (const chunk of content) {
+    signal.throwIfAborted();
+    take(chunk.length);
+    yield chunk;
+  }
+}
+
 /**
  * Unpacks layers, in order, below `work`. The files belong to this process and have no special bits, device nodes are
  * left out: what the image says of them comes back as `ownership`.
@@ -58,8 +74,16 @@ export const unpackLayers = async (
     if (node !== undefined) tree.add(entry.path, node);
   };
 
+  let unpackedBytes = 0;
+  const count = (bytes: number) => {
+    unpackedBytes += bytes;
+    if (unpackedBytes > limits.maxBytes + limits.maxEntries * AROUND_FILE_BYTES) {
+      throw tooLarge('its layers do not end');
+    }
+  };
+
   for (const [layer, content] of layers.entries()) {
-    for await (const entry of readTar(content)) {
+    for await (const entry of readTar(bounded(content, count, signal))) {
       signal.throwIfAborted();
       await take(entry, layer + 1);
     }

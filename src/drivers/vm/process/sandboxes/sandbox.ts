@@ -16,7 +16,7 @@ import type { Accelerator } from '../../accelerator.js';
 import type { VmSettings } from '../../settings.js';
 import type { GuestFiles } from '../guest/prepare.js';
 import { type ImageConfig, NO_CONFIG } from '../images/layout.js';
-import type { ImageLibrary } from '../images/library.js';
+import type { ImageLibrary, ImageNews } from '../images/library.js';
 import { hasDisk, makeDisk, placeGuest, vmDirectory } from './disk.js';
 import type { Hub } from './hub.js';
 import { createLogFile } from './log-file.js';
@@ -101,6 +101,12 @@ export const createSandbox = (
   const progress = (step: string, detail: string) =>
     hub.platform(id, 'Progress', detail, { [PROGRESS.activeStep]: step, [PROGRESS.activeDetail]: detail });
 
+  const tellOfImage = ({ reason, message }: ImageNews) =>
+    hub.platform(id, reason, message, {
+      [PROGRESS.activeStep]: 'pulling_image',
+      [PROGRESS.activeDetail]: message,
+    });
+
   const owner = process.getuid?.() === 0 ? record.uid : undefined;
 
   const qemuUser = async () => {
@@ -112,8 +118,12 @@ export const createSandbox = (
   const prepareDisk = async (signal: AbortSignal): Promise<ImageConfig> => {
     if (record.image !== undefined && (await hasDisk(directory))) return record.image;
     progress('pulling_image', `preparing ${spec.template.image}`);
-    const detail = (text: string) => progress('pulling_image', text);
-    const disk = await workshop.library.rootDisk(spec.template.image, detail, signal);
+    const { image } = spec.template;
+    const disk = await workshop.library.rootDisk(image, tellOfImage, signal);
+    hub.platform(id, 'ImagePresent', `the image ${image} is there`, {
+      [PROGRESS.completeStep]: 'pulling_image',
+      [PROGRESS.completeLabel]: `Image ${image}`,
+    });
     await makeDisk(directory, disk.path, owner);
     await save({ image: disk.config });
     return disk.config;

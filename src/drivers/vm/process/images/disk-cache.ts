@@ -1,0 +1,97 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ImageConfig } from './layout.js';
+
+/** A root disk in the cache; it must be linked before the next call may evict it. */
+export interface RootDisk {
+  readonly path: string;
+  readonly config: ImageConfig;
+}
+
+/** Begins the name of what is being made; then the number of the process that makes it. */
+export const BUILD = '.build-';
+
+/** Removes what processes that are gone had begun to build. */
+export const clearUnfinished = async (cacheDir: string): Promise<void> => {
+  for (const name of await readdir(cacheDir).catch(() => [])) {
+    const [pid] = name.startsWith(BUILD) ? name.slice(BUILD.length).split('-') : [];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) {
+      await rm(join(cacheDir, name), { recursive: true, force: true });
+    }
+  }
+};
+
+const diskPath = (cacheDir: string, key: string): string => join(cacheDir, `${key}.ext4`);
+const configPath = (cacheDir: string, key: string): string => join(cacheDir, `${key}.json`);
+const namePath = (cacheDir: string, name: string): string =>
+  join(cacheDir, `${createHash('sha256').update(name).digest('hex')}.name`);
+
+/** The disk of this key, which then counts as used just now. */
+export const readCached = async (cacheDir: string, key: string): Promise<RootDisk | undefined> => {
+  const path = diskPath(cacheDir, key);
+  try {
+    const config = JSON.parse(await readFile(configPath(cacheDir, key), 'utf8')) as ImageConfig;
+    const now = new Date();
+    // The time of the last use decides what goes first.
+    await utimes(path, now, now);
+    return { path, config };
+  } catch {
+    return undefined;
+  }
+};
+
+/** Moves a finished disk from `work` into the cache. */
+export const keepDisk = async (
+  cacheDir: string,
+  key: string,
+  work: string,
+  disk: string,
+  config: ImageConfig,
+): Promise<RootDisk> => {
+  await writeFile(join(work, 'config'), JSON.stringify(config));
+  await rename(join(work, 'config'), configPath(cacheDir, key));
+  await rename(disk, diskPath(cacheDir, key));
+  return { path: diskPath(cacheDir, key), config };
+};
+
+/** Notes which disk a pulled name stands for until it is asked for again. */
+export const rememberName = async (cacheDir: string, name: string, key: string): Promise<void> => {
+  const draft = join(cacheDir, `${BUILD}${process.pid}-${randomUUID()}`);
+  await writeFile(draft, key);
+  await rename(draft, namePath(cacheDir, name));
+};
+
+/** The key that `rememberName` noted. */
+export const keyOfName = (cacheDir: string, name: string): Promise<string | undefined> =>
+  readFile(namePath(cacheDir, name), 'utf8').catch(() => undefined);
+
+/** Removes the disks that were not used for longest until the rest fits. One that a sandbox links stays on its disk. */
+export const evict = async (cacheDir: string, maxBytes: number, keep: string): Promise<void> => {
+  const disks: { key: string; bytes: number; usedMs: number }[] = [];
+  for (const name of await readdir(cacheDir)) {
+    if (!name.endsWith('.ext4')) continue;
+    const { blocks, mtimeMs } = await stat(join(cacheDir, name));
+    disks.push({ key: name.slice(0, -'.ext4'.length), bytes: blocks * 512, usedMs: mtimeMs });
+  }
+  disks.sort((a, b) => a.usedMs - b.usedMs);
+  let total = disks.reduce((sum, { bytes }) => sum + bytes, 0);
+  for (const { key, bytes } of disks) {
+    if (total <= maxBytes) break;
+    if (key === keep) continue;
+    await rm(diskPath(cacheDir, key), { force: true });
+    await rm(configPath(cacheDir, key), { force: true });
+    total -= bytes;
+  }
+  await forgetNames(cacheDir);
+};
+
+/** Names whose disk is gone. */
+const forgetNames = async (cacheDir: string): Promise<void> => {
+  for (const file of await readdir(cacheDir)) {
+    if (!file.endsWith('.name')) continue;
+    const key = await readFile(join(cacheDir, file), 'utf8').catch(() => '');
+    if (!existsSync(configPath(cacheDir, key))) await rm(join(cacheDir, file), { force: true });
+  }
+};

@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto';
+import { choosePlatform, type Descriptor } from '../layout.js';
+import { RegistryFailure } from './failure.js';
+import { readBody } from './http.js';
+import type { ImageReference } from './reference.js';
+import { persistently } from './retry.js';
+import type { RegistrySession } from './session.js';
+
+/** An image's parts, each with the size and digest that it must have. */
+export interface ImageManifest {
+  /** Of the manifest itself: the image's identity. */
+  readonly digest: string;
+  readonly config: Blob;
+  readonly layers: readonly Blob[];
+}
+
+interface Blob {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly size: number;
+}
+
+const INDEXES = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+];
+const MANIFESTS = [
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+];
+const CONFIGS = [
+  'application/vnd.oci.image.config.v1+json',
+  'application/vnd.docker.container.image.v1+json',
+];
+const LAYER =
+  /^application\/vnd\.(oci\.image\.layer|docker\.image\.rootfs)\.[\w.]*tar(\.gzip|\+gzip|\.zstd|\+zstd)?$/;
+const DIGEST = /^sha256:[0-9a-f]{64}$|^sha512:[0-9a-f]{128}$/;
+const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
+const MAX_LAYERS = 512;
+const MAX_DEPTH = 4;
+const MAX_CONFIG_BYTES = 8 * 1024 * 1024;
+
+interface Document {
+  readonly mediaType?: unknown;
+  readonly schemaVersion?: unknown;
+  readonly manifests?: unknown;
+  readonly config?: unknown;
+  readonly layers?: unknown;
+}
+
+const garbage = (why: string) => new RegistryFailure(`its manifest is not one of an image: ${why}`);
+
+const blobOf = (value: unknown, what: string): Blob => {
+  const { mediaType, digest, size } = (value ?? {}) as {
+    mediaType?: unknown;
+    digest?: unknown;
+    size?: unknown;
+  };
+  if (typeof digest !== 'string' || !DIGEST.test(digest)) throw garbage(`${what} has no digest`);
+  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
+    throw garbage(`${what} has no size`);
+  return { mediaType: typeof mediaType === 'string' ? mediaType : '', digest, size };
+};
+
+const parse = (body: Buffer): Document => {
+  try {
+    const value: unknown = JSON.parse(body.toString('utf8'));
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  } catch {
+    // Told below.
+  }
+  throw garbage('it is no JSON object');
+};
+
+interface Fetched {
+  readonly document: Document;
+  readonly digest: string;
+}
+
+const fetchDocument = async (
+  session: RegistrySession,
+  version: string,
+  { pauseMs, signal }: { readonly pauseMs: number; readonly signal: AbortSignal },
+): Promise<Fetched> => {
+  const accept = [...INDEXES, ...MANIFESTS].join(', ');
+  const attempt = async () => {
+    const response = await session.get(`manifests/${version}`, { accept }, signal);
+    const body = await readBody(response, MAX_MANIFEST_BYTES, signal);
+    return { body, claimed: response.headers['docker-content-digest'] };
+  };
+  const { body, claimed } = await persistently(attempt, pauseMs, signal);
+  const expected = DIGEST.test(version) ? version : claimed;
+  const algorithm = typeof expected === 'string' && expected.startsWith('sha512:') ? 'sha512' : 'sha256';
+  const digest = `${algorithm}:${createHash(algorithm).update(body).digest('hex')}`;
+  if (expected !== undefined && expected !== digest) {
+    throw new RegistryFailure(`the manifest ${String(expected).slice(0, 140)} has other bytes: ${digest}`);
+  }
+  return { document: parse(body), digest };
+};
+
+const manifestOf = ({ document, digest }: Fetched): ImageManifest => {
+  if (!Array.isArray(document.layers)) {
+    throw garbage(document.schemaVersion === 1 ? 'it has the form of before 2017' : 'it lists no layers');
+  }
+  if (document.layers.length > MAX_LAYERS) throw garbage(`it has more than ${MAX_LAYERS} layers`);
+  const config = blobOf(document.config, 'its configuration');
+  if (config.mediaType !== '' && !CONFIGS.includes(config.mediaType))
+    throw garbage('it is of something else');
+  if (config.size > MAX_CONFIG_BYTES) throw garbage('its configuration is too long');
+  const layers = document.layers.map((layer, index) => blobOf(layer, `layer ${index + 1}`));
+  const strange = layers.find(({ mediaType }) => mediaType !== '' && !LAYER.test(mediaType));
+  if (strange !== undefined) throw garbage('a layer is of an unknown kind');
+  return { digest, config, layers };
+};
+
+/** The manifest of the image for this machine, through an index where there is one. Rejects with RegistryFailure. */
+export const fetchManifest = async (
+  session: RegistrySession,
+  reference: ImageReference,
+  options: { readonly pauseMs: number; readonly signal: AbortSignal },
+): Promise<ImageManifest> => {
+  let version = reference.version;
+  for (let depth = 0; depth < MAX_DEPTH; depth++) {
+    const fetched = await fetchDocument(session, version, options);
+    const { manifests, layers, config } = fetched.document;
+    if (manifests === undefined) return manifestOf(fetched);
+    // One that is both could be read as either, and its digest would stand for two images.
+    if (layers !== undefined || config !== undefined) throw garbage('it is an index and a manifest at once');
+    if (!Array.isArray(manifests)) throw garbage('it lists no images');
+    const candidates = manifests.filter((entry): entry is Descriptor => typeof entry?.digest === 'string');
+    const { digest } = choosePlatform(candidates);
+    if (!DIGEST.test(digest)) throw garbage('an image of it has no digest');
+    version = digest;
+  }
+  throw garbage('its indexes go too deep');
+};

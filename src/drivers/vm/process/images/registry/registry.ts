@@ -1,0 +1,153 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { deadline } from '../../../../../compute/deadline.js';
+import { OpenShellError } from '../../../../../compute/errors.js';
+import { canReadZstd } from '../content.js';
+import { type ImageFiles, parseConfig, refuseOtherPlatform } from '../layout.js';
+import { downloadBlob } from './blob.js';
+import { readCredentials } from './credentials.js';
+import { pullFailed, RegistryFailure } from './failure.js';
+import { fetchManifest, type ImageManifest } from './manifest.js';
+import { createPullProgress } from './pull-progress.js';
+import { type ImageReference, isLoopback, parseReference } from './reference.js';
+import { openSession, type RegistrySession } from './session.js';
+
+export interface RegistryOptions {
+  /** Hosts, with a port or for every port, that are asked without TLS; loopback always is. */
+  readonly insecure: readonly string[];
+  /** A file as Docker writes its config.json; empty: every registry is asked without a password. */
+  readonly authFile: string;
+  /** Most bytes that an image may have, packed. */
+  readonly maxBytes: number;
+  /** Default 30 min. */
+  readonly timeoutMs?: number;
+  /** Default 60 s. */
+  readonly silenceMs?: number;
+  /** The first pause after a failure that may pass; default 500 ms. */
+  readonly pauseMs?: number;
+}
+
+/** An image of a registry, as its tag stood when it was asked. */
+export interface RemoteImage {
+  /** Of its manifest. */
+  readonly digest: string;
+  /** Downloads it into `work`, telling how far it is. FAILED_PRECONDITION with the reason `ImagePullFailed`. */
+  pull(work: string, tell: (line: string) => void, signal: AbortSignal): Promise<ImageFiles>;
+}
+
+export interface Registry {
+  /** Asks what the name stands for now. FAILED_PRECONDITION with the reason `ImagePullFailed`. */
+  resolve(name: string, signal: AbortSignal): Promise<RemoteImage>;
+}
+
+const PULL_TIMEOUT_MS = 30 * 60_000;
+const SILENCE_MS = 60_000;
+const PAUSE_MS = 500;
+const LAYERS_AT_ONCE = 3;
+
+/** Anything that went wrong as the one error a user sees; a cancelled pull stays a cancelled pull. */
+const explained = async <T>(name: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> => {
+  try {
+    return await work();
+  } catch (error) {
+    if (signal.aborted) throw OpenShellError.from(signal.reason);
+    if (error instanceof RegistryFailure)
+      throw pullFailed(name, error.message, { hint: error.hint, cause: error });
+    const known = OpenShellError.from(error);
+    throw pullFailed(name, known.message, { hint: known.hint, cause: error });
+  }
+};
+
+/** Runs `work` so many times at once; the first failure ends the others, and is told when all have ended. */
+const together = async (
+  count: number,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> => {
+  const failed = new AbortController();
+  const until = AbortSignal.any([signal, failed.signal]);
+  const guarded = () => work(until).catch((error: unknown) => failed.abort(error));
+  await Promise.all(Array.from({ length: count }, guarded));
+  failed.signal.throwIfAborted();
+};
+
+export const createRegistry = (options: RegistryOptions): Registry => {
+  const { timeoutMs = PULL_TIMEOUT_MS, silenceMs = SILENCE_MS, pauseMs = PAUSE_MS, maxBytes } = options;
+  const insecure = new Set(options.insecure.map((host) => host.toLowerCase()));
+  const plainAllowed = (host: string): boolean =>
+    isLoopback(host) || insecure.has(host) || insecure.has(host.replace(/:\d+$/, ''));
+
+  const sessionFor = (reference: ImageReference): RegistrySession =>
+    openSession(reference, {
+      plainAllowed,
+      silenceMs,
+      credentials: () => readCredentials(options.authFile, reference.registry),
+    });
+
+  const checkSizes = ({ config, layers }: ImageManifest) => {
+    const bytes = layers.reduce((sum, { size }) => sum + size, config.size);
+    if (bytes > maxBytes) {
+      throw new RegistryFailure(`it has ${bytes} bytes and may have ${maxBytes}`, {
+        hint: 'raise image_cache_mib',
+      });
+    }
+    if (!canReadZstd && layers.some(({ mediaType }) => /zstd$/.test(mediaType))) {
+      throw new RegistryFailure('its layers are compressed with zstd, which this Node.js cannot read', {
+        hint: 'use Node.js 22.15 or later, or an image with gzip layers',
+      });
+    }
+  };
+
+  const download = async (
+    session: RegistrySession,
+    { config, layers }: ImageManifest,
+    work: string,
+    tell: (line: string) => void,
+    signal: AbortSignal,
+  ): Promise<ImageFiles> => {
+    const folder = join(work, 'pulled');
+    await mkdir(folder);
+    // One file a digest: an image may use a layer twice.
+    const pathOf = (digest: string) => join(folder, createHash('sha256').update(digest).digest('hex'));
+    const distinct = [...new Map(layers.map((layer) => [layer.digest, layer])).values()];
+    const { digest: configDigest, size } = config;
+    const configPath = join(folder, 'config');
+    await downloadBlob(session, { digest: configDigest, size }, configPath, {
+      pauseMs,
+      signal,
+      onBytes: () => {},
+    });
+    const bytes = await readFile(configPath);
+    refuseOtherPlatform(bytes);
+    const progress = createPullProgress(distinct, tell);
+    const left = [...distinct];
+    await together(LAYERS_AT_ONCE, signal, async (until) => {
+      for (let layer = left.shift(); layer !== undefined; layer = left.shift()) {
+        const mine = layer;
+        const onBytes = (received: number) => progress.bytes(mine, received);
+        await downloadBlob(session, mine, pathOf(mine.digest), { pauseMs, signal: until, onBytes });
+        progress.done();
+      }
+    });
+    return { config: parseConfig(bytes), layers: layers.map(({ digest }) => pathOf(digest)) };
+  };
+
+  return {
+    resolve: (name, signal) =>
+      explained(name, signal, async () => {
+        const until = deadline(timeoutMs, signal);
+        const reference = parseReference(name);
+        const session = sessionFor(reference);
+        const manifest = await fetchManifest(session, reference, { pauseMs, signal: until });
+        checkSizes(manifest);
+        return {
+          digest: manifest.digest,
+          pull: (work, tell, pullSignal) =>
+            explained(name, pullSignal, () =>
+              download(session, manifest, work, tell, deadline(timeoutMs, pullSignal)),
+            ),
+        };
+      }),
+  };
+};

@@ -1,0 +1,119 @@
+import type { IncomingMessage } from 'node:http';
+import { parseChallenge } from './challenge.js';
+import { basicAuthorization, type Credentials } from './credentials.js';
+import { RegistryFailure } from './failure.js';
+import { checkUrl, get, type Headers, type HttpOptions, readBody } from './http.js';
+import type { ImageReference } from './reference.js';
+
+/** Requests about one repository, with whatever its registry wants to see first. */
+export interface RegistrySession {
+  /** A GET below `/v2/<repository>/` that was answered with 200 or 206. Rejects with RegistryFailure. */
+  get(path: string, headers: Headers, signal: AbortSignal): Promise<IncomingMessage>;
+}
+
+export interface SessionOptions extends Omit<HttpOptions, 'signal'> {
+  readonly credentials: () => Promise<Credentials | undefined>;
+}
+
+const MAX_TOKEN_ANSWER_BYTES = 256 * 1024;
+/** What may stand in a header. */
+const TOKEN = /^[\x21-\x7e]{1,65536}$/;
+const PASSING = new Set([408, 429, 500, 502, 503, 504]);
+const AUTH_HINT = 'check the name; for a private image give credentials in registry_auth_file';
+
+const retryAfterMs = (response: IncomingMessage): number | undefined => {
+  const seconds = Number(response.headers['retry-after']);
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
+};
+
+const failureOf = (what: string, host: string, response: IncomingMessage): RegistryFailure => {
+  const status = response.statusCode ?? 0;
+  switch (status) {
+    case 401:
+    case 403:
+      return new RegistryFailure(`${host} denies access to ${what} (${status})`, { hint: AUTH_HINT });
+    case 404:
+      return new RegistryFailure(`${host} has no ${what}`);
+    default:
+      return new RegistryFailure(`${host} answers ${status} for ${what}`, {
+        passing: PASSING.has(status),
+        retryAfterMs: retryAfterMs(response),
+      });
+  }
+};
+
+export const openSession = (reference: ImageReference, options: SessionOptions): RegistrySession => {
+  const { host, repository } = reference;
+  const base = `${options.plainAllowed(host) ? 'http' : 'https'}://${host}/v2/${repository}/`;
+  let authorization: string | undefined;
+
+  const token = async (
+    challenge: { readonly realm: string; readonly service: string; readonly scope: string },
+    http: HttpOptions,
+  ): Promise<string> => {
+    let url: URL;
+    try {
+      url = new URL(challenge.realm);
+    } catch {
+      throw new RegistryFailure(`${host} names no usable place to get a token from`);
+    }
+    checkUrl(url, http);
+    // A registry that is asked over TLS may not send passwords elsewhere without it.
+    if (base.startsWith('https:') && url.protocol !== 'https:') {
+      throw new RegistryFailure(`${host} wants a token from a place without TLS`);
+    }
+    if (challenge.service !== '') url.searchParams.set('service', challenge.service);
+    url.searchParams.set('scope', challenge.scope || `repository:${repository}:pull`);
+    const credentials = await options.credentials();
+    const headers: Headers =
+      credentials === undefined ? {} : { authorization: basicAuthorization(credentials) };
+    const { response } = await get(url, headers, http);
+    if (response.statusCode !== 200) {
+      response.destroy();
+      throw failureOf(`a token for ${repository}`, url.host, response);
+    }
+    const body = await readBody(response, MAX_TOKEN_ANSWER_BYTES, http.signal);
+    const found = tokenIn(body);
+    if (found === undefined) throw new RegistryFailure(`${url.host} answers with no token`);
+    return found;
+  };
+
+  const authorise = async (response: IncomingMessage, http: HttpOptions): Promise<string> => {
+    const challenge = parseChallenge(response.headers['www-authenticate'] ?? '');
+    if (challenge?.scheme === 'bearer') return `Bearer ${await token(challenge, http)}`;
+    const credentials = challenge === undefined ? undefined : await options.credentials();
+    if (credentials === undefined) throw failureOf(repository, host, response);
+    return basicAuthorization(credentials);
+  };
+
+  return {
+    async get(path, headers, signal) {
+      const http = { ...options, signal };
+      const url = new URL(path, base);
+      for (let asked = 0; ; asked++) {
+        const sent = authorization;
+        const own = sent === undefined ? headers : { ...headers, authorization: sent };
+        const { response, elsewhere } = await get(url, own, http);
+        const { statusCode } = response;
+        if (statusCode === 200 || statusCode === 206) return response;
+        response.destroy();
+        // Once: a token that is refused as soon as it was made is not made again. And never because of what another
+        // host says, which would then be told the password.
+        if (statusCode !== 401 || asked > 0 || elsewhere) {
+          throw failureOf(`${repository}/${path}`, host, response);
+        }
+        authorization = await authorise(response, http);
+      }
+    },
+  };
+};
+
+const tokenIn = (body: Buffer): string | undefined => {
+  try {
+    const { token, access_token: other } = JSON.parse(body.toString('utf8')) as Record<string, unknown>;
+    const found = typeof token === 'string' && token !== '' ? token : other;
+    return typeof found === 'string' && TOKEN.test(found) ? found : undefined;
+  } catch {
+    return undefined;
+  }
+};
