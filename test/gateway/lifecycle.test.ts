@@ -196,6 +196,17 @@ test('a create that was cut off after the engine made the resource is made anew'
   assert.equal(engine.resources.size, 0);
 });
 
+test("a create that meets a killed gateway's call, which the engine still carries out, is tried until that is over", async () => {
+  let meetings = 3;
+  engine.before = (call) => {
+    if (call === 'create' && meetings-- > 0)
+      throw new OpenShellError(Code.ALREADY_EXISTS, 'the name is taken');
+  };
+  const id = await create('again');
+  await inPhase('again', SandboxPhase.READY);
+  assert.equal(engine.calls.filter((call) => call === `create ${id}`).length, 4);
+});
+
 test('after a restart of the host idle sandboxes run again and others keep their exit code', async () => {
   const idle = await create('idle');
   const work = await create('work', ['work']);

@@ -58,6 +58,12 @@ export const createPodmanDriver = (options: {
     return secrets || held || removed.some(Boolean);
   };
 
+  /** By a call of a gateway that was killed, which the engine carries out to its end: its belongings are in use. */
+  const isBeingMade = async (id: string, error: unknown, signal: AbortSignal): Promise<boolean> =>
+    !signal.aborted &&
+    (OpenShellError.from(error).code === Code.ALREADY_EXISTS ||
+      (await containers.all(id, { signal }).catch(() => [])).length > 0);
+
   const make = async (sandbox: DriverSandbox, signal: AbortSignal): Promise<string> => {
     const plan = planSandbox(sandbox, workshop);
     const report = reporter(sandbox.id);
@@ -69,9 +75,10 @@ export const createPodmanDriver = (options: {
       ),
     ]);
     if (existing.length > 0) throw alreadyExists(sandbox);
+    let id: string | undefined;
     try {
       await makeBelongings(client, plan, { signal });
-      const id = await client.createContainer(plan.container, { signal });
+      id = await client.createContainer(plan.container, { signal });
       report(step('Created', 'the container has been made', 'starting_sandbox'));
       await workspaces.prepare(
         {
@@ -86,6 +93,7 @@ export const createPodmanDriver = (options: {
       report(step('Started', 'the main process has been started', 'starting_sandbox', 'Sandbox started'));
       return id;
     } catch (error) {
+      if (id === undefined && (await isBeingMade(sandbox.id, error, signal))) throw alreadyExists(sandbox);
       await remove(sandbox.id, AbortSignal.timeout(UNDO_TIMEOUT_MS)).catch((undo) => {
         context.log.warn('what a failed create made is still there', {
           sandbox_id: sandbox.id,

@@ -29,6 +29,8 @@ export interface Operations {
   remove(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal): Promise<void>;
 }
 
+const CREATE_RETRY_FIRST_MS = 50;
+const CREATE_RETRY_WITHIN_MS = 30_000;
 const DELETE_RETRY_FIRST_MS = 500;
 const DELETE_RETRY_MOST_MS = 30_000;
 /** The driver's watch tells that a delete is done; how soon and how often the engine is asked, in case it does not. */
@@ -89,15 +91,25 @@ export const createOperations = (options: OperationsOptions): Operations => {
       driver.create(toDriverSandbox(record, namespace), o),
     );
 
+  /** A call of a gateway that was killed can still be under way on the engine: what it makes comes and goes for a while. */
+  const createOrFind = async (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) => {
+    const until = now() + CREATE_RETRY_WITHIN_MS;
+    for (let waitMs = CREATE_RETRY_FIRST_MS; ; waitMs *= 2) {
+      try {
+        return await create(driver, record, signal);
+      } catch (error) {
+        if (!(error instanceof OpenShellError) || error.code !== Code.ALREADY_EXISTS) throw error;
+        if (!(await needsCreate(driver, record, signal))) return;
+        if (now() + waitMs > until) throw error;
+        await delay(waitMs, signal);
+      }
+    }
+  };
+
   return {
     async provision(driver, record, signal) {
       try {
-        try {
-          await create(driver, record, signal);
-        } catch (error) {
-          if (!(error instanceof OpenShellError) || error.code !== Code.ALREADY_EXISTS) throw error;
-          if (await needsCreate(driver, record, signal)) await create(driver, record, signal);
-        }
+        await createOrFind(driver, record, signal);
         await settle(driver, record.id, signal);
       } catch (error) {
         await fail(record, error, 'CreateFailed', signal);

@@ -11,6 +11,7 @@ const KNOWN: readonly (readonly [RegExp, Code, OpenShellErrorOptions])[] = [
   [/image not known|no such image/i, Code.NOT_FOUND, { reason: 'ImageNotFound' }],
   // Between the look-up and the answer something else has removed it: a 500 by status.
   [/no such (container|exec session)/i, Code.NOT_FOUND, {}],
+  [/(network|volume) already exists/i, Code.ALREADY_EXISTS, { reason: 'NameInUse' }],
   [/name .* is (already )?in use/i, Code.ALREADY_EXISTS, { reason: 'NameInUse' }],
   [
     /unresolvable CDI devices/i,
