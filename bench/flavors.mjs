@@ -25,7 +25,7 @@ const IDLE_ROUNDS = 3;
 const SETTLE_MS = 3_000;
 
 const packageFlavor = (flavor, out, only) => {
-  const args = [tool, 'package', flavor, '--out', out, '--only', only];
+  const args = [tool, 'package', flavor, '--out', out, '--only', only, '--without-agent'];
   execFileSync(process.execPath, args, { cwd: root, stdio: ['ignore', 'ignore', 'pipe'] });
   const find = (pattern) =>
     join(

@@ -52,7 +52,18 @@ process.on('exit', () => rmSync(out, { recursive: true, force: true }));
 const packageFlavor = (name, target) => {
   const folder = join(out, target);
   const only = target === '20' ? 'folder' : 'folder,bundle';
-  run(process.execPath, [tool, 'package', name, '--out', folder, '--node', target, '--only', only]);
+  run(process.execPath, [
+    tool,
+    'package',
+    name,
+    '--out',
+    folder,
+    '--node',
+    target,
+    '--only',
+    only,
+    '--without-agent',
+  ]);
   const file = readdirSync(folder).find(
     (each) => each.startsWith(`openshell-gateway-${name}-`) && each.endsWith('.manifest.json'),
   );

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { failedPrecondition } from '../compute/errors.js';
+import { EMBEDDED_AGENT } from './embedded.js';
 
 const run = promisify(execFile);
 
@@ -21,28 +22,28 @@ const COMPILE_TIMEOUT_MS = 120_000;
 /** Static, and the same bytes for the same sources wherever they lie. */
 const FLAGS = ['-static', '-Os', '-s', '-std=gnu11', '-Wall', '-Wextra', '-Wl,--build-id=none'];
 
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
-
-/** The path of the agent that this build ships, if it ships one. */
-export const shippedAgent = async (): Promise<string | undefined> => {
+/** The agent that this build ships: a file beside this one, or a part of the file that is everything. */
+export const shippedAgent = async (): Promise<Buffer | undefined> => {
+  const embedded = EMBEDDED_AGENT as string | undefined;
+  if (embedded !== undefined) return Buffer.from(embedded, 'base64');
   const path = beside(SHIPPED);
-  return path !== undefined && (await exists(path)) ? path : undefined;
+  return path === undefined ? undefined : readFile(path).catch(() => undefined);
 };
+
+export interface CompileOptions {
+  readonly signal: AbortSignal;
+  /** A C compiler with a libc to link statically; default `musl-gcc`. */
+  readonly compiler?: string;
+  /** The folder of its sources; default: those of this checkout. */
+  readonly sources?: string;
+}
 
 /**
  * Compiles the agent to `output` (mode 0755), whole or not at all. FAILED_PRECONDITION when there is no compiler or
- * no source. `compiler` is a C compiler with a libc to link statically, default `musl-gcc`.
+ * no source.
  */
-export const compileAgent = async (
-  output: string,
-  signal: AbortSignal,
-  compiler = 'musl-gcc',
-): Promise<void> => {
-  const sources = beside(SOURCES) ?? '';
+export const compileAgent = async (output: string, options: CompileOptions): Promise<void> => {
+  const { signal, compiler = 'musl-gcc', sources = beside(SOURCES) ?? '' } = options;
   const names = await readdir(sources).catch(() => []);
   const files = names.filter((name) => name.endsWith('.c')).sort();
   if (files.length === 0) {

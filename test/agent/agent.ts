@@ -18,7 +18,7 @@ export const agentProgram = (): Promise<string | undefined> => {
     const directory = mkdtempSync(join(tmpdir(), 'agent-'));
     after(() => rmSync(directory, { recursive: true, force: true }));
     const path = join(directory, 'openshell-agent');
-    return compileAgent(path, soon(60_000)).then(
+    return compileAgent(path, { signal: soon(60_000) }).then(
       () => path,
       () => undefined,
     );

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readFlavor, specOf } from '../../dist-tools/flavor/choose/flavor-files.js';
@@ -27,6 +27,14 @@ export interface MakeOptions {
   readonly kinds?: readonly ArtifactKind[];
 }
 
+const requires = (engine: string): boolean =>
+  (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes(engine);
+
+/** Whether guest agents are compiled: without musl-gcc only where no virtual machines are required. */
+export const withAgent: boolean =
+  requires('vm') ||
+  (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, 'musl-gcc')));
+
 const EPOCH_SECONDS = '1700000000';
 const progress = (line: string): void => void process.stderr.write(`# ${line}\n`);
 
@@ -39,7 +47,8 @@ export const make = async ({
 }: MakeOptions): Promise<Made> => {
   const spec = specOf(readFlavor(checkout.root, flavor));
   const env = { ...process.env, SOURCE_DATE_EPOCH: EPOCH_SECONDS };
-  const manifest = await packageFlavor({ root: checkout.root, spec, out, node, kinds, env, progress });
+  const options = { root: checkout.root, spec, out, node, kinds, agent: withAgent, env, progress };
+  const manifest = await packageFlavor(options);
   const platform = `${process.platform}-${process.arch}`;
   const base = baseName(spec, manifest.version);
   return { out, manifest, path: (kind) => join(out, artifactName(kind, base, platform)) };

@@ -29,12 +29,14 @@ const kinds = (context: CommandContext): readonly ArtifactKind[] => {
 
 export const packageCommand: Command = {
   name: 'package',
-  usage: 'FLAVOR --out DIR [--node 20] [--only folder,tgz,bundle,executable,image] [--json]',
+  usage:
+    'FLAVOR --out DIR [--node 20] [--only folder,tgz,bundle,executable,image] [--without-agent] [--json]',
   doc: 'Make and run the artifacts of a flavor.',
   options: {
     out: { type: 'string' },
     node: { type: 'string' },
     only: { type: 'string' },
+    'without-agent': { type: 'boolean' },
     json: { type: 'boolean' },
   },
   async run(context) {
@@ -52,6 +54,7 @@ export const packageCommand: Command = {
       out: resolve(cwd, out),
       node: nodeTarget(context),
       kinds: kinds(context),
+      agent: context.options['without-agent'] !== true,
       env: process.env,
       progress,
     };

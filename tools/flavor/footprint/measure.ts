@@ -65,6 +65,8 @@ export const measure = async (
       out,
       node: 22,
       kinds: ['folder', 'bundle'],
+      // Its size is the compiler's, and so the machine's.
+      agent: false,
       env: process.env,
       progress: (line) => options.progress(`${spec.name}: ${line}`),
     });

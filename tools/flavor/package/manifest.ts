@@ -30,6 +30,8 @@ export interface Manifest {
   readonly telemetry: boolean;
   readonly build: string;
   readonly source_date_epoch: number;
+  /** The compiled guest agent that every artifact ships; left out where there is none. */
+  readonly agent?: { readonly size: number; readonly sha256: string };
   readonly artifacts: readonly ManifestArtifact[];
 }
 
@@ -49,6 +51,7 @@ export const manifest = (
   spec: FlavorSpec,
   release: Release,
   artifacts: readonly ManifestArtifact[],
+  agent: Uint8Array | undefined,
 ): Manifest => ({
   name: 'openshell-gateway',
   version: release.version,
@@ -57,5 +60,6 @@ export const manifest = (
   telemetry: spec.telemetry,
   build: release.commit,
   source_date_epoch: release.epochSeconds,
+  ...(agent === undefined ? {} : { agent: { size: agent.length, sha256: sha256(agent) } }),
   artifacts,
 });

@@ -8,9 +8,10 @@ import { packageName, readLock } from '../lock-file.js';
 import { type ArtifactKind, artifactName, baseName } from './artifacts.js';
 import { reachableFiles, writeBundle } from './bundle.js';
 import { writeExecutable } from './executable.js';
-import { sha256, writeEntries } from './files.js';
+import { byPath, sha256, writeEntries } from './files.js';
 import { folderEntries, installedPackages } from './folder.js';
 import { type TarEntry, writeTar } from './formats/tar.js';
+import { agentEntry, compileGuestAgent, embedAgent, hasAgent } from './guest-agent.js';
 import { imageArchive } from './image.js';
 import { folderFiles, type Manifest, type ManifestArtifact, manifest, singleFile } from './manifest.js';
 import { OLDEST_NODE } from './multi-call.js';
@@ -29,6 +30,8 @@ export interface PackageOptions {
   /** 20: folder and archive also run on Node 20, and hold a SQLite for it. */
   readonly node: 20 | 22;
   readonly kinds: readonly ArtifactKind[];
+  /** Whether a flavor that has a guest agent ships it compiled; needs musl-gcc. */
+  readonly agent: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   progress(line: string): void;
 }
@@ -58,7 +61,7 @@ export const packageFlavor = async (options: PackageOptions): Promise<Manifest> 
 };
 
 const make = async (
-  { root, spec, out, node, kinds, progress }: PackageOptions,
+  { root, spec, out, node, kinds, agent: wantsAgent, progress }: PackageOptions,
   workshop: Workshop,
   release: Awaited<ReturnType<typeof readRelease>>,
 ): Promise<Manifest> => {
@@ -77,6 +80,8 @@ const make = async (
   };
   mkdirSync(out, { recursive: true });
 
+  const needsAgent = wantsAgent && hasAgent(workshop, drivers);
+  const agent = needsAgent ? await compileGuestAgent(workshop, progress) : undefined;
   progress(`install: the closure of ${spec.drivers.join(', ')} from the lock file`);
   await install(workshop, drivers, { optional: node === 20 });
   progress('compile');
@@ -85,19 +90,20 @@ const make = async (
   const installed = installedPackages(workshop);
   const describe = (kind: ArtifactKind, parts: Partial<Parameters<typeof sbom>[0]>): void => {
     const artifact = artifactName(kind, base, platform);
-    const text = sbom({ artifact, flavor: spec.name, release, packages: installed, ...parts });
+    const text = sbom({ artifact, flavor: spec.name, release, packages: installed, agent, ...parts });
     writeFileSync(join(out, `${artifact}.cdx.json`), text);
   };
 
   if (kinds.includes('folder') || kinds.includes('tgz')) {
     progress('folder and archive');
-    const entries = folderEntries(workshop, {
+    const code = folderEntries(workshop, {
       drivers,
       programs: list,
       files: await reachableFiles(workshop, list),
       engines: RANGE[node],
       optional: node === 20,
     });
+    const entries = agent === undefined ? code : [...code, agentEntry(agent)].sort(byPath);
     if (kinds.includes('folder')) {
       rmSync(pathOf('folder'), { recursive: true, force: true });
       writeEntries(pathOf('folder'), entries);
@@ -115,6 +121,7 @@ const make = async (
   if (single.length > 0) {
     progress('bundle');
     const bundle = join(workshop.scratch, 'gateway.cjs');
+    if (agent !== undefined) embedAgent(workshop, agent);
     const places = await writeBundle(workshop, {
       programs: list,
       optional: optionalNames(root),
@@ -157,7 +164,7 @@ const make = async (
       }
     }
   }
-  const made = manifest(spec, release, written);
+  const made = manifest(spec, release, written, agent?.bytes);
   for (const { kind, name } of written) {
     progress(`run ${name}`);
     const path = join(out, name);

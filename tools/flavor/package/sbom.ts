@@ -1,10 +1,11 @@
 import { type LockPackage, packageName } from '../lock-file.js';
 import { sha256 } from './files.js';
+import { AGENT, type GuestAgent } from './guest-agent.js';
 import type { Release } from './release.js';
 import type { SystemFile } from './system-files.js';
 
 interface Component {
-  readonly type: 'library' | 'platform' | 'data';
+  readonly type: 'application' | 'library' | 'platform' | 'data';
   readonly 'bom-ref': string;
   readonly name: string;
   readonly version: string;
@@ -24,6 +25,7 @@ export interface SbomOptions {
   /** The version of Node that is in it; undefined when there is none. */
   readonly node?: string;
   readonly system?: readonly SystemFile[];
+  readonly agent?: GuestAgent | undefined;
 }
 
 const licenses = (license: string | undefined): Pick<Component, 'licenses'> => {
@@ -75,6 +77,28 @@ const systemComponents = (files: readonly SystemFile[]): Component[] => {
   });
 };
 
+/** The agent, and the packages of this host whose code the linker put into it. */
+const agentComponents = ({ bytes, linked }: GuestAgent, { version }: Release): Component[] => [
+  {
+    type: 'application',
+    'bom-ref': AGENT,
+    name: AGENT,
+    version,
+    purl: `pkg:generic/${AGENT}@${version}`,
+    licenses: [{ license: { id: 'Apache-2.0' } }],
+    hashes: [{ alg: 'SHA-256', content: sha256(bytes) }],
+  },
+  ...linked.map(
+    (owner): Component => ({
+      type: 'library',
+      'bom-ref': `${AGENT}/${owner.name}`,
+      name: owner.name,
+      version: owner.version,
+      purl: `pkg:deb/${owner.distribution}/${encodeURIComponent(owner.name)}@${encodeURIComponent(owner.version)}`,
+    }),
+  ),
+];
+
 /** A UUID that is the content's own: the same content has the same one. */
 const contentUuid = (content: string): string => {
   const hex = sha256(Buffer.from(content));
@@ -106,6 +130,7 @@ export const sbom = (options: SbomOptions): string => {
           } as const,
         ]),
     ...systemComponents(options.system ?? []),
+    ...(options.agent === undefined ? [] : agentComponents(options.agent, release)),
   ].sort((a, b) => (a['bom-ref'] < b['bom-ref'] ? -1 : 1));
   const metadata = {
     timestamp: new Date(release.epochSeconds * 1000).toISOString(),

@@ -39,8 +39,8 @@ const dpkg = async (args: readonly string[]): Promise<string | undefined> => {
   }
 };
 
-/** dpkg knows some files by their path before /usr was merged, and some by the one after. */
-const ownerOf = async (path: string): Promise<SystemPackage | undefined> => {
+/** The distribution's package that a file of this host is from. dpkg knows some files by their path before /usr was merged, and some by the one after. */
+export const ownerOf = async (path: string): Promise<SystemPackage | undefined> => {
   for (const candidate of [path, realpathSync(path), realpathSync(path).replace(/^\/usr\//, '/')]) {
     const name = (await dpkg(['-S', candidate]))?.split(':')[0];
     const version = name === undefined ? undefined : await dpkg(['-W', '-f', `\${Version}\n`, name]);

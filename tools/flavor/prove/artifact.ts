@@ -5,6 +5,7 @@ import { invalidArgument } from '../../../dist/compute/errors.js';
 import { type ArtifactKind, kindOf } from '../package/artifacts.js';
 import { readFolder } from '../package/files.js';
 import { readTar } from '../package/formats/tar.js';
+import { AGENT_FILE, EMBEDDED_BEGINS } from '../package/guest-agent.js';
 import { imageRoot } from '../package/image-root.js';
 import { nodeCheck } from '../package/multi-call.js';
 
@@ -83,6 +84,19 @@ const fromBundle = ({ files }: Artifact): Map<string, string> => {
 /** Packages whose code is in an artifact, by their place, with the version where the artifact itself says it. */
 export const packagesIn = (artifact: Artifact): Map<string, string> =>
   artifact.kind === 'folder' || artifact.kind === 'tgz' ? fromFolder(artifact) : fromBundle(artifact);
+
+/** The compiled guest agent in an artifact: a file of it, or a string in the code of a single file. */
+export const agentIn = ({ files }: Artifact): Buffer | undefined => {
+  const file = files.find(({ path }) => path.endsWith(AGENT_FILE));
+  if (file !== undefined) return file.bytes;
+  for (const { bytes } of files) {
+    const start = bytes.lastIndexOf(EMBEDDED_BEGINS);
+    if (start === -1) continue;
+    const from = start + EMBEDDED_BEGINS.length;
+    return Buffer.from(bytes.toString('latin1', from, bytes.indexOf('"', from)), 'base64');
+  }
+  return undefined;
+};
 
 /** Whether a string stands in any file of the artifact. */
 export const holds = ({ files }: Artifact, text: string): boolean => {

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { type Artifact, packagesIn } from './artifact.js';
+import { sha256 } from '../package/files.js';
+import { AGENT } from '../package/guest-agent.js';
+import { type Artifact, agentIn, packagesIn } from './artifact.js';
 
 interface Sbom {
   readonly components: readonly { readonly 'bom-ref': string; readonly version: string }[];
@@ -37,7 +39,20 @@ export const sbomDifferences = (artifact: Artifact): string[] | undefined => {
           `${place} is ${contained.get(place)} in the artifact and ${version} in its SBOM`,
       ),
     ...systemDifferences(artifact, path),
+    ...agentDifferences(artifact, path),
   ];
+};
+
+const agentDifferences = (artifact: Artifact, sbomPath: string): string[] => {
+  const { components } = JSON.parse(readFileSync(sbomPath, 'utf8')) as {
+    components: { 'bom-ref': string; hashes?: { content: string }[] }[];
+  };
+  const listed = components.find((component) => component['bom-ref'] === AGENT)?.hashes?.[0]?.content;
+  const contained = agentIn(artifact);
+  const found = contained === undefined ? undefined : sha256(contained);
+  return listed === found
+    ? []
+    : [`${AGENT} is ${found ?? 'not'} in ${basename(artifact.path)} and ${listed ?? 'not'} in its SBOM`];
 };
 
 const systemDifferences = ({ kind, files }: Artifact, sbomPath: string): string[] => {

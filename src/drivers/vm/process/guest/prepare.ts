@@ -73,8 +73,8 @@ export const prepareGuest = async (
     const fetched = await fetchDebianKernel(work, progress, signal);
     progress('unpacking the kernel');
     const kernel = await unpackKernel(fetched.image, signal);
-    const agent = await agentPath(work, options.agent, progress, signal);
-    const initramfs = await makeInitramfs(await readFile(agent), fetched.modules);
+    const agent = await agentProgram(work, options.agent, progress, signal);
+    const initramfs = await makeInitramfs(agent, fetched.modules);
     const digest = digestOf(kernel, initramfs);
     const manifest: Manifest = { kernelVersion: fetched.version, digest };
     const made = pathsIn(work);
@@ -93,16 +93,17 @@ export const prepareGuest = async (
   }
 };
 
-const agentPath = async (
+const agentProgram = async (
   work: string,
   given: string,
   progress: (text: string) => void,
   signal: AbortSignal,
-): Promise<string> => {
-  const ready = given === '' ? await shippedAgent() : given;
-  if (ready !== undefined) return ready;
+): Promise<Buffer> => {
+  if (given !== '') return readFile(given);
+  const shipped = await shippedAgent();
+  if (shipped !== undefined) return shipped;
   progress('compiling the guest agent');
   const path = join(work, 'openshell-agent');
-  await compileAgent(path, signal);
-  return path;
+  await compileAgent(path, { signal });
+  return readFile(path);
 };

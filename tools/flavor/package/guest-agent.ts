@@ -1,0 +1,83 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, posix } from 'node:path';
+import { compileAgent } from '../../../dist/agent/build.js';
+import { failedPrecondition } from '../../../dist/compute/errors.js';
+import type { DriverProject } from '../choose/driver-projects.js';
+import { outcome } from '../program.js';
+import type { TarEntry } from './formats/tar.js';
+import { ownerOf, type SystemPackage } from './system-files.js';
+import type { Workshop } from './workshop.js';
+
+export const AGENT = 'openshell-agent';
+/** Where a folder has it: beside the code that looks for it there. */
+export const AGENT_FILE = `dist/agent/${AGENT}`;
+/** How a bundle's line with the agent begins. */
+export const EMBEDDED_BEGINS = 'EMBEDDED_AGENT = "';
+
+/** The program inside a virtual machine, compiled. */
+export interface GuestAgent {
+  readonly bytes: Buffer;
+  /** Packages of this host whose code is linked into it. */
+  readonly linked: readonly SystemPackage[];
+}
+
+const COMPILER = 'musl-gcc';
+const COMPILE_TIMEOUT_MS = 120_000;
+const MODULE = 'dist/agent/embedded.js';
+
+/** Whether one of the drivers starts the agent: then its project refers to the agent's. */
+export const hasAgent = ({ tree }: Workshop, drivers: readonly DriverProject[]): boolean =>
+  drivers.some(({ name }) => {
+    const config = readFileSync(join(tree, 'src', 'drivers', name, 'tsconfig.json'), 'utf8');
+    const { references = [] } = JSON.parse(config) as { references?: { path: string }[] };
+    return references.some(({ path }) => posix.basename(path) === 'agent');
+  });
+
+/** The libraries that the linker reads for any program, by the packages they are from. */
+const linkedPackages = async ({ scratch }: Workshop): Promise<SystemPackage[]> => {
+  const source = join(scratch, 'empty.c');
+  writeFileSync(source, 'int main(void) { return 0; }\n');
+  const args = ['-static', '-Wl,--trace', '-o', join(scratch, 'empty'), source];
+  const { stdout } = await outcome(COMPILER, args, { cwd: scratch });
+  const paths = new Set(stdout.match(/^\/[^\s():]+\.(a|o)\b/gm)?.filter((path) => existsSync(path)));
+  const packages = new Map<string, SystemPackage>();
+  for (const path of [...paths].sort()) {
+    const owner = await ownerOf(path);
+    if (owner !== undefined) packages.set(owner.name, owner);
+  }
+  return [...packages.values()];
+};
+
+/** Compiles the agent from the tree's sources. FAILED_PRECONDITION without a compiler for it. */
+export const compileGuestAgent = async (
+  workshop: Workshop,
+  progress: (line: string) => void,
+): Promise<GuestAgent> => {
+  progress('compile the guest agent');
+  const output = join(workshop.scratch, AGENT);
+  try {
+    await compileAgent(output, {
+      signal: AbortSignal.timeout(COMPILE_TIMEOUT_MS),
+      compiler: COMPILER,
+      sources: join(workshop.tree, 'src', 'agent', 'guest'),
+    });
+  } catch (cause) {
+    throw failedPrecondition(`this flavor ships a guest agent, and ${(cause as Error).message}`, {
+      cause,
+      hint: 'install musl-tools (Debian, Ubuntu) or musl-gcc, or package --without-agent: whoever runs prepare then brings one',
+    });
+  }
+  return { bytes: readFileSync(output), linked: await linkedPackages(workshop) };
+};
+
+/** The agent as a file of a folder. */
+export const agentEntry = ({ bytes }: GuestAgent): TarEntry => ({
+  type: 'file',
+  path: AGENT_FILE,
+  mode: 0o755,
+  bytes,
+});
+
+/** Puts the agent into the code that a bundle is made from. */
+export const embedAgent = ({ tree }: Workshop, { bytes }: GuestAgent): void =>
+  writeFileSync(join(tree, MODULE), `export const ${EMBEDDED_BEGINS}${bytes.toString('base64')}";\n`);
