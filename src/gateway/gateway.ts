@@ -4,9 +4,7 @@ import type { Flavor } from '../compute/flavor.js';
 import type { Logger } from '../compute/log.js';
 import type { TelemetrySink } from '../compute/telemetry.js';
 import type { Store } from '../store/store.js';
-import { SERVICE } from '../wire/v00/index.js';
-import { openShellMethods } from './api/generations.js';
-import { healthMethods } from './api/health.js';
+import { createApi } from './api/served.js';
 import { type AuthOptions, createAuthenticator } from './auth.js';
 import { loadCredentials, type TlsFiles } from './credentials.js';
 import { type ConnectExternal, createDrivers } from './drivers/create.js';
@@ -77,7 +75,9 @@ export interface Gateway {
 /** From SIGTERM to the cut. */
 export const DRAIN_MS = 10_000;
 const CLOSE_LIFECYCLE_MS = 2_000;
-/** An engine's client can take longer to load than all else: the first callers need not wait for it. */
+/** What the first callers need not wait for, they are let pass: a client that waited for this start asks at once. */
+const LOAD_AFTER_MS = 20;
+/** An engine's client can take longer to load than all else. */
 const WATCH_AFTER_MS = 100;
 
 /** Checks the drivers, opens the store, listens. What was begun is undone when a step fails. */
@@ -156,8 +156,9 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       info: createInfoService({ version, drivers }),
       requests: createRequestService({ store, now: Date.now }),
     };
+    const api = createApi(services, metrics.observeGeneration);
     const rpc = createRpcServer({
-      methods: [...openShellMethods(services, metrics.observeGeneration), ...healthMethods([SERVICE])],
+      methods: api.methods,
       authenticate: createAuthenticator(options.auth),
       log,
       observeCall: metrics.observeRpc,
@@ -183,8 +184,13 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       listening('metrics', address, () => createMetricsServer({ address, render: () => metrics.render() })),
     );
     if (metricsServer !== undefined) undo.push(() => metricsServer.close());
-    const watching = setTimeout(() => controller.start(), WATCH_AFTER_MS);
-    undo.push(async () => clearTimeout(watching));
+    const later = [
+      setTimeout(() => {
+        api.load().catch((error: unknown) => log.warn(OpenShellError.from(error).text, { error }));
+      }, LOAD_AFTER_MS),
+      setTimeout(() => controller.start(), WATCH_AFTER_MS),
+    ];
+    undo.push(async () => later.forEach(clearTimeout));
 
     return {
       gatewayId: id,

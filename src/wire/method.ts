@@ -6,18 +6,7 @@ import {
   type MessageShape,
   toBinary,
 } from '@bufbuild/protobuf';
-
-export type MethodKind = 'unary' | 'server_streaming' | 'client_streaming' | 'bidi_streaming';
-
-/** What gRPC has to know of a method before any message is read. */
-export interface MethodShape {
-  /** As on the wire, for example `GetSandbox`. */
-  readonly name: string;
-  /** HTTP/2 path, for example `/openshell.v1.OpenShell/GetSandbox`. */
-  readonly path: string;
-  readonly requestStream: boolean;
-  readonly responseStream: boolean;
-}
+import type { MethodShape } from './method-shape.js';
 
 /**
  * One method with the four conversions between its messages and bytes.
@@ -33,15 +22,6 @@ export interface Method<I extends DescMessage = DescMessage, O extends DescMessa
   encodeResponse(message: MessageInitShape<O>): Buffer;
   encodeRequest(message: MessageInitShape<I>): Buffer;
   decodeResponse(bytes: Uint8Array): MessageShape<O>;
-}
-
-export function methodShape(service: string, name: string, kind: MethodKind): MethodShape {
-  return {
-    name,
-    path: `/${service}/${name}`,
-    requestStream: kind === 'client_streaming' || kind === 'bidi_streaming',
-    responseStream: kind === 'server_streaming' || kind === 'bidi_streaming',
-  };
 }
 
 /** Gives each of a service's `shapes` its messages, by the method's name. */

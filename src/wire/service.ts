@@ -1,5 +1,6 @@
 import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2';
-import { createMethod, type Method, type MethodShape, methodShape } from './method.js';
+import { createMethod, type Method } from './method.js';
+import { type MethodShape, methodShape } from './method-shape.js';
 
 /** The methods of a service, keyed by name with a small first letter (`getSandbox`). */
 export type MethodTable<S extends GenService<GenServiceMethods>> = {

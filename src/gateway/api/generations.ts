@@ -1,5 +1,5 @@
 import { type Generation, generationTeller, type Told } from '../../wire/generation.js';
-import type { MethodShape } from '../../wire/method.js';
+import type { MethodShape } from '../../wire/method-shape.js';
 import { rpcs } from '../../wire/v01/index.js';
 import type { Handler, Method } from '../rpc/call.js';
 import type { Services } from '../services/services.js';

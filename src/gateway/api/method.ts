@@ -1,6 +1,7 @@
 import type { DescMessage, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import { invalidArgument } from '../../compute/errors.js';
-import type { MethodShape, Method as WireMethod } from '../../wire/method.js';
+import type { Method as WireMethod } from '../../wire/method.js';
+import type { MethodShape } from '../../wire/method-shape.js';
 import type { CallContext, Method, Send } from '../rpc/call.js';
 
 const decode = <I extends DescMessage>(method: WireMethod<I>, bytes: Buffer): MessageShape<I> => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { MethodShape } from '../../wire/method.js';
+import type { MethodShape } from '../../wire/method-shape.js';
 import type { CallContext } from '../rpc/call.js';
 import type { RequestIdentity } from '../services/requests.js';
 

@@ -37,3 +37,9 @@ export interface Method {
   /** Answered without authentication. */
   readonly open?: true;
 }
+
+/** A method whose handler may have to load first. */
+export interface ServedMethod extends Omit<Method, 'handler'> {
+  /** Asked at each call. */
+  readonly handler: () => Handler | Promise<Handler>;
+}

@@ -14,11 +14,11 @@ import {
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import type { Peer, User } from '../auth.js';
-import type { CallContext, Method, Send } from './call.js';
-import { toStatus } from './status.js';
+import type { CallContext, Send, ServedMethod } from './call.js';
+import { type Status, toStatus } from './status.js';
 
 export interface RpcServerOptions {
-  readonly methods: readonly Method[];
+  readonly methods: readonly ServedMethod[];
   readonly authenticate: (peer: Peer) => User;
   readonly log: Logger;
   /** Tells of every finished call: full method name, gRPC code, seconds. */
@@ -59,7 +59,7 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
 
   const contextOf = (
     call: Call,
-    method: Method,
+    method: ServedMethod,
     requestId: string,
   ): { context: CallContext; release: () => void } => {
     const peer: Peer = {
@@ -79,9 +79,9 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
   };
 
   const answer = async (
-    method: Method,
+    method: ServedMethod,
     call: Call,
-    fail: (status: ReturnType<typeof toStatus>) => void,
+    fail: (status: Status) => void,
     run: (context: CallContext) => Promise<void>,
   ) => {
     const startedAt = performance.now();
@@ -98,7 +98,7 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
       release = made.release;
       await run(made.context);
     } catch (thrown) {
-      const status = toStatus(thrown);
+      const status = await toStatus(thrown);
       code = status.code;
       const fields = { method: method.path, code, request_id: requestId, error: status.error };
       if (code === Code.INTERNAL || code === Code.UNKNOWN)
@@ -130,15 +130,15 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
       });
     };
 
-  const implement = (method: Method) => (raw: unknown, callback?: sendUnaryData<Buffer>) => {
+  const implement = (method: ServedMethod) => (raw: unknown, callback?: sendUnaryData<Buffer>) => {
     const call = raw as Call;
-    const { handler } = method;
     call.on('error', () => {});
-    const fail = (status: ReturnType<typeof toStatus>): void => {
+    const fail = (status: Status): void => {
       if (method.responseStream) call.emit('error', status);
       else callback?.(status);
     };
     void answer(method, call, fail, async (context) => {
+      const handler = await method.handler();
       switch (handler.kind) {
         case 'unary':
           callback?.(null, (await handler.handle(call.request, context)) as Buffer);

@@ -1,4 +1,4 @@
-import { type MethodKind, type MethodShape, methodShape } from '../method.js';
+import { type MethodKind, type MethodShape, methodShape } from '../method-shape.js';
 
 export const SERVICE = 'openshell.v1.OpenShell';
 

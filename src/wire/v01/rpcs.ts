@@ -1,4 +1,4 @@
-import { type MethodShape, methodShape } from '../method.js';
+import { type MethodShape, methodShape } from '../method-shape.js';
 import { SERVICE, rpcs as v00 } from '../v00/rpcs.js';
 
 /** Those of 0.0 are all in 0.1 as well. */

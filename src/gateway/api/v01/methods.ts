@@ -1,7 +1,7 @@
 import { invalidArgument } from '../../../compute/errors.js';
 import type { SandboxRecord } from '../../../store/model.js';
 import type { Remember } from '../../../store/store.js';
-import type { MethodShape } from '../../../wire/method.js';
+import type { MethodShape } from '../../../wire/method-shape.js';
 import { DeletionOutcome, type ExecSandboxRequest, methods as wire } from '../../../wire/v01/index.js';
 import type { CallContext, Method } from '../../rpc/call.js';
 import type { ExecInput } from '../../services/exec.js';
