@@ -9,7 +9,7 @@ import { type AuthOptions, createAuthenticator } from './auth.js';
 import { loadCredentials, type TlsFiles } from './credentials.js';
 import { type ConnectExternal, createDrivers } from './drivers/create.js';
 import type { ManagedDriver } from './drivers/managed.js';
-import { type DriverReport, selectDrivers } from './drivers/selection.js';
+import type { DriverReport, SelectedDriver } from './drivers/selection.js';
 import { driverStates } from './drivers/states.js';
 import { createGatewayMetrics } from './gateway-metrics.js';
 import { createHealthServer, createMetricsServer, type HttpEndpoint } from './http-endpoints.js';
@@ -40,11 +40,9 @@ export interface GatewayOptions {
   /** Undefined: plaintext. */
   readonly tls: TlsFiles | undefined;
   readonly auth: AuthOptions;
-  /** Driver names, the default one first; empty: auto-detect. */
-  readonly computeDrivers: readonly string[];
+  /** Checked drivers, the default one first. */
+  readonly selected: readonly SelectedDriver[];
   readonly driverSettings: (name: string) => DriverSettings;
-  /** gRPC sockets of drivers in processes that are not ours, by driver name. */
-  readonly externalDrivers: ReadonlyMap<string, string>;
   readonly connectExternal: ConnectExternal | undefined;
   readonly sandboxNamespace: string;
   /** Empty: none. */
@@ -72,27 +70,17 @@ export interface Gateway {
   close(graceMs: number): Promise<void>;
 }
 
-/** From SIGTERM to the cut. */
-export const DRAIN_MS = 10_000;
 const CLOSE_LIFECYCLE_MS = 2_000;
 /** What the first callers need not wait for, they are let pass: a client that waited for this start asks at once. */
 const LOAD_AFTER_MS = 20;
 /** An engine's client can take longer to load than all else. */
 const WATCH_AFTER_MS = 100;
 
-/** Checks the drivers, opens the store, listens. What was begun is undone when a step fails. */
+/** Opens the store and listens. What was begun is undone when a step fails. */
 export const startGateway = async (options: GatewayOptions): Promise<Gateway> => {
-  const { log, flavor, version } = options;
+  const { log, flavor, version, selected } = options;
   const undo: (() => Promise<void>)[] = [];
   try {
-    const selected = await selectDrivers({
-      flavor,
-      configured: options.computeDrivers,
-      settings: options.driverSettings,
-      external: options.externalDrivers,
-      env: options.env,
-      signal: options.signal,
-    });
     for (const { name, report } of selected) {
       for (const warning of report.warnings) log.warn(warning, { driver: name });
     }

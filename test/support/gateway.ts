@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import type { DriverEntry } from '../../dist/compute/entry.js';
 import { silentLogger } from '../../dist/compute/log.js';
+import { selectDrivers } from '../../dist/gateway/drivers/selection.js';
 import { type Gateway, type GatewayOptions, startGateway } from '../../dist/gateway/gateway.js';
 import { createSandboxLog } from '../../dist/gateway/sandbox-log.js';
 import { openStore } from '../../dist/store/sqlite/open-store.js';
@@ -24,19 +25,26 @@ export const tempFolder = async (): Promise<{ path: string; remove(): Promise<vo
 export const startTestGateway = async (
   folder: string,
   drivers: readonly DriverEntry[],
-  options: Partial<GatewayOptions> = {},
+  { computeDrivers = [], ...options }: Partial<GatewayOptions> & { computeDrivers?: readonly string[] } = {},
 ): Promise<TestGateway> => {
+  const flavor = { name: 'test', drivers, telemetry: undefined };
   const gateway = await startGateway({
     version: '0.0.0-test',
-    flavor: { name: 'test', drivers, telemetry: undefined },
+    flavor,
     bindAddress: '127.0.0.1:0',
     healthBindAddress: undefined,
     metricsBindAddress: undefined,
     tls: undefined,
     auth: { mutualTls: false, allowUnauthenticated: false },
-    computeDrivers: [],
+    selected: await selectDrivers({
+      flavor,
+      configured: computeDrivers,
+      settings: () => ({}),
+      external: new Map(),
+      env: {},
+      signal: new AbortController().signal,
+    }),
     driverSettings: () => ({}),
-    externalDrivers: new Map(),
     connectExternal: undefined,
     sandboxNamespace: 'default',
     defaultImage: 'test:1',

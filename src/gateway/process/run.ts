@@ -4,10 +4,8 @@ import type { Flavor } from '../../compute/flavor.js';
 import { VERSION } from '../../compute/version.js';
 import { parseCommandLine } from '../../config/command-line.js';
 import type { GatewayConfig } from '../../config/gateway-config.js';
-import { helpText } from '../../config/help.js';
 import { homePaths } from '../../config/home.js';
 import { loadConfig } from '../../config/load.js';
-import { describeConfig, showConfig } from '../../config/show.js';
 import { buildInfo, versionText } from '../build-info.js';
 import type { ConnectExternal } from '../drivers/create.js';
 import { exitCodeOf } from './exit-codes.js';
@@ -52,7 +50,10 @@ export const run = async (options: ProcessOptions): Promise<number> => {
 const dispatch = async (options: ProcessOptions): Promise<number> => {
   const { flavor, env } = options;
   const { command, json, flags } = parseCommandLine(options.argv);
-  if (command === 'help') return print(helpText());
+  if (command === 'help') {
+    const { helpText } = await import('../../config/help.js');
+    return print(helpText());
+  }
   if (command === 'version') {
     const info = buildInfo(flavor, VERSION, options.build);
     return print(json ? toJson(info) : versionText(info));
@@ -64,8 +65,10 @@ const dispatch = async (options: ProcessOptions): Promise<number> => {
       for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`);
       await checkNames(options, loaded.config);
       return print('the configuration is valid\n');
-    case 'config show':
+    case 'config show': {
+      const { describeConfig, showConfig } = await import('../../config/show.js');
       return print(json ? toJson(describeConfig(loaded)) : showConfig(loaded));
+    }
     case 'drivers': {
       const { printDrivers } = await import('./drivers.js');
       return print(await printDrivers(options, loaded.config, json));

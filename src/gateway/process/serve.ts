@@ -9,14 +9,16 @@ import type { GatewayConfig } from '../../config/gateway-config.js';
 import type { HomePaths } from '../../config/home.js';
 import type { LoadedConfig } from '../../config/load.js';
 import { createLogger } from '../../logging/logger.js';
-import { openStore } from '../../store/sqlite/open-store.js';
-import { DRAIN_MS, type Gateway, startGateway } from '../gateway.js';
+import { selectDrivers } from '../drivers/selection.js';
+import type { Gateway, GatewayOptions } from '../gateway.js';
 import { createSandboxLog } from '../sandbox-log.js';
-import { quietGrpc } from './grpc-log.js';
+import { loadGateway } from './load-gateway.js';
 import type { ProcessOptions } from './run.js';
 import { selectionOptions } from './selection-options.js';
 import { type Signals, signals } from './signals.js';
 
+/** From SIGTERM to the cut. */
+const DRAIN_MS = 10_000;
 const TELEMETRY_CLOSE_MS = 2_000;
 
 /** Runs the gateway until it is told to end. */
@@ -33,7 +35,6 @@ export const serve = async (
     onSandboxLine: (line) =>
       sandboxLog.append({ ...line, level: line.level.toUpperCase(), target: 'gateway', source: 'gateway' }),
   });
-  quietGrpc(log);
   for (const warning of [...options.buildWarnings, ...warnings]) log.warn(warning);
   const ending = signals();
   const telemetry = await openTelemetry(options, config, log);
@@ -58,13 +59,17 @@ const endedEarly = async ({ asked, insisted }: Signals): Promise<never> => {
   throw unavailable('told to end before it had started', { reason: 'Interrupted' });
 };
 
-const start = (
+const start = async (
   options: ProcessOptions,
   config: GatewayConfig,
   home: HomePaths,
-  parts: Pick<Parameters<typeof startGateway>[0], 'log' | 'sandboxLog' | 'telemetry' | 'signal'>,
+  parts: Pick<GatewayOptions, 'log' | 'sandboxLog' | 'telemetry' | 'signal'>,
 ): Promise<Gateway> => {
   const selection = selectionOptions(options, config, parts.signal);
+  const [selected, { startGateway, openStore }] = await Promise.all([
+    selectDrivers(selection),
+    loadGateway(parts.log),
+  ]);
   return startGateway({
     ...parts,
     version: VERSION,
@@ -77,9 +82,8 @@ const start = (
       mutualTls: config.tls?.clientCaPath !== undefined,
       allowUnauthenticated: config.allowUnauthenticatedUsers,
     },
-    computeDrivers: config.computeDrivers,
+    selected,
     driverSettings: selection.settings,
-    externalDrivers: selection.external,
     connectExternal: options.connectExternal,
     sandboxNamespace: config.sandboxNamespace,
     defaultImage: config.defaultImage ?? '',
