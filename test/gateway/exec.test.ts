@@ -140,6 +140,43 @@ test('a client that goes away aborts the exec', async () => {
   await eventually('the driver was told', () => aborted);
 });
 
+test('a gateway that ends waits until the commands that it cuts off are ended, and says why', async () => {
+  let gone = false;
+  engine.exec = (_ref, _spec, signal) => {
+    const ended = new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => setTimeout(resolve, 200));
+    });
+    return {
+      stdin: undefined,
+      resize: async () => {},
+      output: (async function* (): AsyncGenerator<ExecChunk> {
+        yield { stream: 'stdout', data: bytes('begun') };
+        await ended;
+        gone = true;
+      })(),
+      exitCode: ended.then(() => {
+        throw signal.reason;
+      }),
+    };
+  };
+  let closing: Promise<void> | undefined;
+  const stream = running.client.serverStream(api.execSandbox, { sandboxId, command: ['sleep'] });
+  const reading = async () => {
+    for await (const _ of stream) closing = running.gateway.close(0);
+  };
+  await assert.rejects(reading(), { code: status.UNAVAILABLE, details: 'the gateway is shutting down' });
+  await closing;
+  assert.equal(gone, true);
+});
+
+test('a gateway that ends tells those who watch', async () => {
+  const stream = running.client.serverStream(api.watchSandbox, { id: sandboxId, followStatus: true });
+  const reading = async () => {
+    for await (const _ of stream) void running.gateway.close(0);
+  };
+  await assert.rejects(reading(), { code: status.UNAVAILABLE, details: 'the gateway is shutting down' });
+});
+
 test('an exec lost by its engine is UNAVAILABLE; on a sandbox that is not ready FAILED_PRECONDITION', async () => {
   engine.exec = () => ({ ...printing([], 0), exitCode: Promise.reject(new Error('socket hang up')) });
   await assert.rejects(collect(running.client.serverStream(api.execSandbox, { sandboxId, command: ['x'] })), {

@@ -16,6 +16,7 @@ import type { Logger } from '../../compute/log.js';
 import type { Peer, User } from '../auth.js';
 import type { CallContext, Send, ServedMethod } from './call.js';
 import { type Status, toStatus } from './status.js';
+import { createUnderWay, within } from './under-way.js';
 
 export interface RpcServerOptions {
   readonly methods: readonly ServedMethod[];
@@ -28,7 +29,7 @@ export interface RpcServerOptions {
 export interface RpcServer {
   /** Gives the port that was bound. */
   listen(address: string, credentials: ServerCredentials): Promise<number>;
-  /** Refuses new calls, gives running ones `graceMs`, then cuts them off. */
+  /** Refuses new calls, gives running ones `graceMs`, then ends them: what they began, an exec's command too, is undone. */
   close(graceMs: number): Promise<void>;
 }
 
@@ -36,6 +37,10 @@ export interface RpcServer {
 const MESSAGE_BYTES = 1024 * 1024;
 /** Callers without a name, for open methods. */
 const NOBODY: User = { subject: '', displayName: '', roles: [], identityProvider: 'local_dev' };
+/** For handlers that were cancelled: an exec ends its command with TERM, and 2 s later with KILL. */
+const UNDO_MS = 5_000;
+/** For the last status of a call to reach its client. */
+const FLUSH_MS = 500;
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -53,34 +58,30 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
     'grpc.keepalive_permit_without_calls': 1,
     'grpc.http2.min_ping_interval_without_data_ms': 1_000,
   });
-  /** Cancels each call that is under way and whose handler looks at its signal. */
-  const cancels = new Set<() => void>();
+  const underWay = createUnderWay();
   let closing = false;
 
   const contextOf = (
     call: Call,
     method: ServedMethod,
     requestId: string,
-  ): { context: CallContext; release: () => void } => {
+    aborter: AbortController,
+  ): CallContext => {
     const peer: Peer = {
       address: call.getPeer(),
       certificateCommonName: [call.getAuthContext().sslPeerCertificate?.subject?.CN ?? []].flat()[0],
     };
     const user = method.open === true ? NOBODY : options.authenticate(peer);
-    const aborter = new AbortController();
     const cancel = () => aborter.abort(new OpenShellError(Code.CANCELLED, 'the client cancelled the call'));
     if (call.cancelled) cancel();
     call.on('cancelled', cancel);
-    cancels.add(cancel);
-    return {
-      context: { user, requestId, metadata: call.metadata, signal: aborter.signal },
-      release: () => cancels.delete(cancel),
-    };
+    return { user, requestId, metadata: call.metadata, signal: aborter.signal };
   };
 
   const answer = async (
     method: ServedMethod,
     call: Call,
+    aborter: AbortController,
     fail: (status: Status) => void,
     run: (context: CallContext) => Promise<void>,
   ) => {
@@ -88,15 +89,12 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
     const given = call.metadata.get('x-request-id')[0];
     const requestId = typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
     let code = 0;
-    let release = () => {};
     try {
       const initial = new Metadata();
       initial.set('x-request-id', requestId);
       call.sendMetadata(initial);
-      if (closing) throw new OpenShellError(Code.UNAVAILABLE, 'the gateway is shutting down');
-      const made = contextOf(call, method, requestId);
-      release = made.release;
-      await run(made.context);
+      if (closing) throw shuttingDown();
+      await run(contextOf(call, method, requestId, aborter));
     } catch (thrown) {
       const status = await toStatus(thrown);
       code = status.code;
@@ -106,7 +104,6 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
       else log.debug(`${method.path}: ${status.details}`, fields);
       fail(status);
     } finally {
-      release();
       observeCall(method.path, code, (performance.now() - startedAt) / 1000);
     }
   };
@@ -137,7 +134,8 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
       if (method.responseStream) call.emit('error', status);
       else callback?.(status);
     };
-    void answer(method, call, fail, async (context) => {
+    const aborter = new AbortController();
+    const work = answer(method, call, aborter, fail, async (context) => {
       const handler = await method.handler();
       switch (handler.kind) {
         case 'unary':
@@ -153,8 +151,11 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
         case 'unimplemented':
           throw new OpenShellError(Code.UNIMPLEMENTED, `this gateway does not serve ${method.path.slice(1)}`);
       }
+      // A stream that ended because it was cancelled is not complete.
+      context.signal.throwIfAborted();
       call.end();
     });
+    underWay.add((reason) => aborter.abort(reason), work);
   };
 
   const byService = new Map<
@@ -187,20 +188,19 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
         );
       }),
     async close(graceMs) {
-      await new Promise<void>((resolve) => {
-        const cut = setTimeout(() => {
-          closing = true;
-          for (const cancel of cancels) cancel();
-          server.forceShutdown();
-          resolve();
-        }, graceMs);
-        server.tryShutdown(() => {
-          clearTimeout(cut);
-          resolve();
-        });
-      });
+      // Connections stay open meanwhile: a client that was told that its connection ends can ping it no more, and
+      // grpc-js takes that for a broken one and gives up what runs on it.
+      closing = true;
+      await underWay.ended(graceMs);
+      underWay.cancelAll(shuttingDown());
+      await underWay.ended(UNDO_MS);
+      const flushed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      if (!(await within(flushed, FLUSH_MS))) server.forceShutdown();
     },
   };
 };
+
+const shuttingDown = (): OpenShellError =>
+  new OpenShellError(Code.UNAVAILABLE, 'the gateway is shutting down', { reason: 'ShuttingDown' });
 
 const asIs = (message: Buffer): Buffer => message;

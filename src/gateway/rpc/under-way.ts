@@ -1,0 +1,41 @@
+import { delay } from '../../compute/deadline.js';
+import type { OpenShellError } from '../../compute/errors.js';
+
+/** The calls that a server is answering. */
+export interface UnderWay {
+  /** `cancel` tells the call's handler to stop; `work` settles when it has, and never rejects. */
+  add(cancel: (reason: OpenShellError) => void, work: Promise<void>): void;
+  cancelAll(reason: OpenShellError): void;
+  /** Resolves when the handlers of all that are there now have ended, or after `timeoutMs`. */
+  ended(timeoutMs: number): Promise<void>;
+}
+
+export const createUnderWay = (): UnderWay => {
+  const calls = new Map<Promise<void>, (reason: OpenShellError) => void>();
+  return {
+    add(cancel, work) {
+      calls.set(work, cancel);
+      void work.then(() => calls.delete(work));
+    },
+    cancelAll(reason) {
+      for (const cancel of calls.values()) cancel(reason);
+    },
+    async ended(timeoutMs) {
+      await within(Promise.all(calls.keys()), timeoutMs);
+    },
+  };
+};
+
+/** Whether `work` is done in time. Nothing of the wait is left behind. */
+export const within = async (work: Promise<unknown>, timeoutMs: number): Promise<boolean> => {
+  const over = new AbortController();
+  const late = delay(timeoutMs, over.signal).then(
+    () => false,
+    () => true,
+  );
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    over.abort();
+  }
+};
