@@ -8,7 +8,7 @@ import { connectAccess } from './access-client.js';
 import { answersPing } from './engine-ping.js';
 import { fromFailure } from './failure.js';
 import { fromDriverSandbox, fromRef, toEvent, toObserved } from './messages.js';
-import { checkSocket } from './socket.js';
+import { checkSocket, SOCKET_MISSING } from './socket.js';
 import { TOKEN_KEY } from './token.js';
 
 export interface ConnectDriverOptions {
@@ -146,7 +146,7 @@ const connect = async (options: ConnectDriverOptions): Promise<WireClient> => {
       return client;
     } catch (error) {
       client?.close();
-      const missing = error instanceof OpenShellError && /is not there/.test(error.message);
+      const missing = error instanceof OpenShellError && error.reason === SOCKET_MISSING;
       if (await answersPing(socketPath)) throw engineSocket(socketPath);
       if (error instanceof OpenShellError && !missing) throw error;
       if (performance.now() >= until) {

@@ -1,11 +1,14 @@
+import type { Stats } from 'node:fs';
 import { lstat, mkdir, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
-import { failedPrecondition } from '../compute/errors.js';
+import { failedPrecondition, unavailable } from '../compute/errors.js';
 
 const FOLDER_MODE = 0o700;
 const SOCKET_MODE = 0o600;
 const OTHERS = 0o077;
+/** The reason of `checkSocket` for a driver that may still be about to start. */
+export const SOCKET_MISSING = 'DriverSocketMissing';
 
 const fault = (path: string, what: string, hint: string) =>
   failedPrecondition(`the driver socket '${path}' ${what}`, { reason: 'DriverSocketUnsafe', hint });
@@ -15,9 +18,11 @@ const fault = (path: string, what: string, hint: string) =>
  * a server still answers there, when something else stands there, or when others may enter the folder.
  */
 export const prepareSocket = async (path: string): Promise<void> => {
-  const folder = dirname(path);
-  await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
-  await checkOwned(folder, path, 'the folder');
+  await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE }).catch((cause) => {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw fault(path, `cannot have a folder: ${code}`, 'choose a path in a folder that this user may write');
+  });
+  await checkFolder(path);
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return;
   if (!found.isSocket()) throw fault(path, 'is taken by something that is no socket', 'choose another path');
@@ -27,26 +32,28 @@ export const prepareSocket = async (path: string): Promise<void> => {
   await unlink(path);
 };
 
-/** Before a client connects: nobody but this user can have made the socket or listens to it. */
+/** Before a client connects: nobody but this user can have made the socket or listens to it. UNAVAILABLE: no socket. */
 export const checkSocket = async (path: string): Promise<void> => {
-  await checkOwned(dirname(path), path, 'the folder');
-  await checkOwned(path, path, 'the socket');
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined)
+    throw unavailable(`the driver socket '${path}' is not there`, { reason: SOCKET_MISSING });
+  if (!found.isSocket()) throw fault(path, 'is no socket', 'correct the path');
+  await checkFolder(path);
+  checkOwned(found, path, 'it', `make it ${SOCKET_MODE.toString(8)}`);
 };
 
-const checkOwned = async (target: string, socket: string, what: string): Promise<void> => {
-  const found = await lstat(target).catch(() => undefined);
-  if (found === undefined) throw fault(socket, 'is not there', 'start the driver first');
+const checkFolder = async (path: string): Promise<void> => {
+  const folder = dirname(path);
+  const hint = `give the socket a folder of its own with mode ${FOLDER_MODE.toString(8)}`;
+  checkOwned(await lstat(folder), path, `its folder '${folder}'`, hint);
+};
+
+const checkOwned = (found: Stats, path: string, what: string, hint: string): void => {
   const uid = process.getuid?.();
   if (found.uid !== uid && found.uid !== 0)
-    throw fault(socket, `is not safe: ${what} belongs to user ${found.uid}`, `it must belong to user ${uid}`);
-  if ((found.mode & OTHERS) !== 0) {
-    const mode = (found.mode & 0o777).toString(8);
-    throw fault(
-      socket,
-      `is not safe: ${what} has mode ${mode}`,
-      `make it ${(what === 'the folder' ? FOLDER_MODE : SOCKET_MODE).toString(8)}`,
-    );
-  }
+    throw fault(path, `is not safe: ${what} belongs to user ${found.uid}`, `it must belong to user ${uid}`);
+  if ((found.mode & OTHERS) !== 0)
+    throw fault(path, `is not safe: ${what} has mode ${(found.mode & 0o777).toString(8)}`, hint);
 };
 
 const answers = (path: string): Promise<boolean> =>
