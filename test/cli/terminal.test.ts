@@ -132,3 +132,16 @@ test('create on a terminal shows progress, then opens a shell; --no-keep deletes
   assert.match(screen, /sandbox 'box' is ready\r\n.*sandbox 'box' deleted\r\n$/s);
   assert.deepEqual(deleted, ['box']);
 });
+
+test('create: a shell that is cut off leaves the sandbox and says so', { skip }, async (t) => {
+  const gateway = await gatewayForTest(t, {
+    ...echoing({}),
+    createSandbox: () => ({ sandbox: ready }),
+  });
+  const client = onTerminal(gateway.address, ['sandbox', 'create']);
+  await eventually('the shell', () => client.stdout().includes('tty=true'));
+  await gateway.close();
+  const { code, stdout: screen } = await client.result;
+  assert.equal(code, 1);
+  assert.match(screen, /sandbox 'box' is kept; remove it with openshell sandbox delete box\r\nerror: /);
+});

@@ -19,7 +19,7 @@ export async function run(context: Context): Promise<number> {
   const gateway = await context.connect();
   const sandbox = await createSandbox(context, gateway, request);
   if (!args.flag('no-keep'))
-    return after === 'shell' ? enter(context, gateway, sandbox) : report(context, sandbox);
+    return after === 'shell' ? enterAndKeep(context, gateway, sandbox) : report(context, sandbox);
   try {
     return after === 'shell'
       ? await enter(context, gateway, sandbox)
@@ -52,6 +52,16 @@ function whatFollows({ args, stdin, out }: Context): 'shell' | 'command' | 'repo
 async function enter(context: Context, gateway: Gateway, sandbox: Sandbox): Promise<number> {
   await context.note(`sandbox '${nameOf(sandbox)}' is ready`);
   return openShell(context, gateway, sandbox);
+}
+
+async function enterAndKeep(context: Context, gateway: Gateway, sandbox: Sandbox): Promise<number> {
+  try {
+    return await enter(context, gateway, sandbox);
+  } catch (error) {
+    const name = nameOf(sandbox);
+    await context.note(`sandbox '${name}' is kept; remove it with openshell sandbox delete ${name}`);
+    throw error;
+  }
 }
 
 async function report(context: Context, sandbox: Sandbox): Promise<number> {

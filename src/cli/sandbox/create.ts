@@ -48,7 +48,7 @@ export async function createSandbox(
     name = nameOf(sandbox);
     signal.throwIfAborted();
     progress.done(`Created sandbox ${name}`);
-    return await waitForPhase({
+    const ready = await waitForPhase({
       gateway,
       sandbox,
       until: SandboxPhase.READY,
@@ -57,6 +57,8 @@ export async function createSandbox(
       progress,
       signal,
     });
+    signal.throwIfAborted();
+    return ready;
   } catch (error) {
     progress.stop();
     if (name !== undefined && (signal.aborted || args.flag('no-keep'))) {
