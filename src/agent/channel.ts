@@ -43,7 +43,9 @@ export interface AgentChannel {
   ping(signal: AbortSignal): Promise<void>;
   /** Memory, disk and OOM figures by name. */
   figures(signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
-  /** Sets the clock inside to ours and adds to its random pool. */
+  /** Lets the machine's kernel forget its disks until `setup`: its copies have others. */
+  release(signal: AbortSignal): Promise<void>;
+  /** Sets the clock inside to ours and adds to its random pool. UNAVAILABLE when either fails. */
   renew(signal: AbortSignal): Promise<void>;
   /** Ends all streams but the main process's at once, and waits until they are over. */
   endOthers(signal: AbortSignal): Promise<void>;
@@ -246,6 +248,9 @@ const runChannel = (wire: Duplex, state: AgentState, rest: Buffer): AgentChannel
     },
     figures: async (signal) =>
       figuresOf(await expect(Frame.FIGURES, Frame.FIGURES_ARE, new Uint8Array(), signal)),
+    release: async (signal) => {
+      await expect(Frame.RELEASE, Frame.DONE, new Uint8Array(), signal);
+    },
     renew: async (signal) => {
       const payload = Buffer.concat([Buffer.alloc(8), randomBytes(256)]);
       payload.writeBigUInt64LE(BigInt(Date.now()) * 1_000_000n);

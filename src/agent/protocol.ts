@@ -14,6 +14,7 @@ export const Frame = {
   FIGURES: 0x0c,
   CLOCK: 0x0d,
   HALT: 0x0e,
+  RELEASE: 0x0f,
   WELCOME: 0x41,
   DONE: 0x42,
   STARTED: 0x43,

@@ -20,6 +20,7 @@
 enum frame_type {
   HELLO = 0x01, SETUP = 0x02, SPAWN = 0x03, CONNECT = 0x04, DATA = 0x05, END_OF_DATA = 0x06, CREDIT = 0x07,
   RESIZE = 0x08, SIGNAL = 0x09, END = 0x0a, PING = 0x0b, FIGURES = 0x0c, CLOCK = 0x0d, HALT = 0x0e,
+  RELEASE = 0x0f,
   WELCOME = 0x41, DONE = 0x42, STARTED = 0x43, OUT = 0x44, ERR = 0x45, EXIT = 0x47, FAILED = 0x48,
   GRANT = 0x49, PONG = 0x4a, FIGURES_ARE = 0x4b
 };
@@ -118,6 +119,7 @@ unsigned long group_oom_kills(void);
 int boot_channel(void);
 void boot_root(uint32_t stream, const unsigned char *payload, size_t length);
 bool boot_root_ready(void);
+void boot_release(uint32_t stream);
 void boot_halt(void);
 
 /* figures.c */

@@ -19,8 +19,12 @@
 
 #define PORT_NAME "openshell.agent.0"
 #define NEW_ROOT "/newroot"
+#define DISK_DRIVER "/sys/bus/virtio/drivers/virtio_blk"
+#define MAX_DISKS 4
 
 static bool root_ready;
+static char released[MAX_DISKS][32];
+static int released_count;
 
 bool boot_root_ready(void) { return root_ready; }
 
@@ -160,6 +164,35 @@ static bool make_workspace(const char *path, const char *owner) {
   return !is_new || chown(part, who.uid, who.gid) == 0;
 }
 
+static bool write_text(const char *path, const char *text) {
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  bool whole = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+  if (fd >= 0) close(fd);
+  return whole;
+}
+
+/*
+ * Before the machine becomes a template: its copies find other disks behind the devices, so their driver lets go of
+ * them here and looks at them anew in the copy.
+ */
+void boot_release(uint32_t stream) {
+  struct dirent **names;
+  int count = agent_is_init && !root_ready ? scandir(DISK_DRIVER, &names, NULL, by_name) : 0;
+  for (int i = 0; i < count && released_count < MAX_DISKS; i++) {
+    if (strncmp(names[i]->d_name, "virtio", 6) != 0) continue;
+    snprintf(released[released_count], sizeof released[0], "%s", names[i]->d_name);
+    if (write_text(DISK_DRIVER "/unbind", released[released_count])) released_count++;
+  }
+  if (released_count > 0) send_frame(DONE, stream, "", 0);
+  else send_failure(stream, BAD_ROOT, "no disk to let go of", errno);
+}
+
+static bool bind_released(void) {
+  while (released_count > 0)
+    if (!write_text(DISK_DRIVER "/bind", released[--released_count])) return false;
+  return true;
+}
+
 /*
  * Records: r<device> w<workspace> u<user> h<host name> M<memory.max> P<pids.max> C<cpu.max>. Mounts the disk, makes
  * it the root of everything that follows, and answers DONE.
@@ -182,6 +215,10 @@ void boot_root(uint32_t stream, const unsigned char *payload, size_t length) {
   }
   if (root_ready || !agent_is_init) {
     send_frame(DONE, stream, "", 0);
+    return;
+  }
+  if (!bind_released()) {
+    send_failure(stream, BAD_ROOT, DISK_DRIVER, errno);
     return;
   }
   mkdir(NEW_ROOT, 0755);

@@ -1,6 +1,7 @@
 /* What the machine uses, as `key value` lines; and its clock and random pool, which a restored one must renew. */
 #include "agent.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,23 +30,27 @@ void figures_send(uint32_t stream) {
   send_frame(FIGURES_ARE, stream, text, (size_t)n);
 }
 
-/* Payload: u64 nanoseconds since 1970, then up to 512 bytes of seed. */
+/* Adds to the kernel's pool and makes every generator start anew from it. */
+static bool reseed(const unsigned char *bytes, size_t length) {
+  struct { int bits, size; unsigned char bytes[512]; } seed;
+  seed.size = (int)(length > sizeof seed.bytes ? sizeof seed.bytes : length);
+  seed.bits = seed.size * 8;
+  memcpy(seed.bytes, bytes, (size_t)seed.size);
+  int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  bool renewed = ioctl(fd, RNDADDENTROPY_REQUEST, &seed) == 0 && ioctl(fd, RNDRESEEDCRNG_REQUEST) == 0;
+  close(fd);
+  return renewed;
+}
+
+/* Payload: u64 nanoseconds since 1970, then up to 512 bytes of seed. A restored machine may not go on without both. */
 void clock_set(uint32_t stream, const unsigned char *payload, size_t length) {
   uint64_t ns = 0;
   if (length >= 8 && agent_is_init) {
     for (int i = 7; i >= 0; i--) ns = ns << 8 | payload[i];
     struct timespec now = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
-    clock_settime(CLOCK_REALTIME, &now);
-    struct { int bits, size; unsigned char bytes[512]; } seed;
-    seed.size = length - 8 > sizeof seed.bytes ? (int)sizeof seed.bytes : (int)(length - 8);
-    seed.bits = seed.size * 8;
-    memcpy(seed.bytes, payload + 8, (size_t)seed.size);
-    int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
-    if (fd >= 0) {
-      ioctl(fd, RNDADDENTROPY_REQUEST, &seed);
-      ioctl(fd, RNDRESEEDCRNG_REQUEST);
-      close(fd);
-    }
+    if (clock_settime(CLOCK_REALTIME, &now) < 0) return send_failure(stream, SYSTEM, "the clock", errno);
+    if (!reseed(payload + 8, length - 8)) return send_failure(stream, SYSTEM, "the random pool", errno);
   }
   send_frame(DONE, stream, "", 0);
 }

@@ -120,6 +120,7 @@ static void on_frame(uint8_t type, uint32_t id, const unsigned char *payload, si
     case PING: send_frame(PONG, id, payload, length); break;
     case FIGURES: figures_send(id); break;
     case CLOCK: clock_set(id, payload, length); break;
+    case RELEASE: boot_release(id); break;
     case HALT: if (agent_is_init) halt(); break;
     default:
       s = stream_find(id);

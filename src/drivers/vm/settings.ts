@@ -104,6 +104,19 @@ export const vmSettings = {
     unit: 'MiB',
     doc: 'Most room for root disks that no sandbox uses, the longest unused go first; also the largest image.',
   },
+  templates: {
+    type: 'boolean',
+    default: true,
+    doc: 'Whether machines start as copies of one that has booted already, made once for each kernel and size.',
+  },
+  template_cache_mib: {
+    type: 'integer',
+    default: 1024,
+    min: 64,
+    max: 16_777_216,
+    unit: 'MiB',
+    doc: 'Most room for templates; the longest unused go first.',
+  },
   sandbox_pids_limit: {
     type: 'integer',
     default: 2048,

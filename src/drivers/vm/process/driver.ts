@@ -11,19 +11,26 @@ import type { GuestFiles } from './guest/prepare.js';
 import { clearUnfinished } from './images/disk-cache.js';
 import { createLibrary } from './images/library.js';
 import { createRegistry } from './images/registry/registry.js';
+import { qemuUser } from './qemu/user.js';
 import { createHub } from './sandboxes/hub.js';
 import { planMachine } from './sandboxes/plan.js';
 import { readRecord, type SandboxRecord } from './sandboxes/record.js';
 import { createSandbox, type Sandbox, type SandboxWorkshop } from './sandboxes/sandbox.js';
+import { describeHostCpu } from './templates/key.js';
+import { createTemplates, type Templates } from './templates/templates.js';
 
 export interface VmDriverOptions {
   readonly context: DriverContext;
   readonly accelerator: Accelerator;
   readonly qemuVersion: string;
+  /** All that `qemu --version` says. */
+  readonly qemuBuild: string;
   readonly guest: () => Promise<GuestFiles>;
 }
 
 const MIB = 1024 * 1024;
+/** Whose user id it is while a template is made; no sandbox has such an id. */
+const TEMPLATE = ':template';
 
 /** Sandboxes as virtual machines. What it finds in its state directory is listed at once and taken up again. */
 export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeDriver> => {
@@ -36,6 +43,32 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
   const hub = createHub('vm');
   const sandboxes = new Map<string, Sandbox>();
   const uids = new Map<string, number>();
+
+  const freeUid = (): number => {
+    const taken = new Set(uids.values());
+    let uid = settings.qemu_uid_base;
+    while (taken.has(uid)) uid++;
+    return uid;
+  };
+
+  const openTemplates = async (): Promise<Templates> =>
+    createTemplates({
+      directory: join(context.stateDir, 'templates'),
+      cacheMib: settings.template_cache_mib,
+      qemu: settings.qemu,
+      qemuBuild: options.qemuBuild,
+      hostCpu: accelerator === 'kvm' ? await describeHostCpu() : '',
+      bootTimeoutMs: settings.boot_timeout_secs * 1000,
+      guest: options.guest,
+      asUser: async (work) => {
+        const uid = freeUid();
+        uids.set(TEMPLATE, uid);
+        await work(await qemuUser(uid, accelerator)).finally(() => uids.delete(TEMPLATE));
+      },
+      log: context.log,
+    });
+
+  const templates = settings.templates ? await openTemplates() : undefined;
   const workshop: SandboxWorkshop = {
     settings,
     accelerator,
@@ -52,6 +85,7 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
       }),
     }),
     guest: options.guest,
+    templates,
     hub,
     log: context.log,
   };
@@ -79,13 +113,6 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
         .resume()
         .catch((error) => context.log.error(`a sandbox is not taken up: ${OpenShellError.from(error).text}`));
     }
-  };
-
-  const freeUid = (): number => {
-    const taken = new Set(uids.values());
-    let uid = settings.qemu_uid_base;
-    while (taken.has(uid)) uid++;
-    return uid;
   };
 
   const imageOf = (sandbox: DriverSandbox): DriverSandbox => {
@@ -173,7 +200,7 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
     delete: (ref) => remove(ref.id),
     watch: ({ signal }) => hub.watch(observeAll, signal),
     close: async () => {
-      await Promise.all([...sandboxes.values()].map((sandbox) => sandbox.detach()));
+      await Promise.all([templates?.close(), ...[...sandboxes.values()].map((sandbox) => sandbox.detach())]);
     },
   };
 };

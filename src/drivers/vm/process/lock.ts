@@ -6,7 +6,7 @@ import { failedPrecondition } from '../../../compute/errors.js';
 const RETRY_MS = 50;
 
 /** Names a process for good: its number may be another's later, its number and start time together may not. */
-const identityOf = async (pid: number): Promise<string | undefined> => {
+export const identityOf = async (pid: number): Promise<string | undefined> => {
   const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined);
   // The program's name, in brackets, may hold anything; the start time is the 20th field after it.
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');

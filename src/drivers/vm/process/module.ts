@@ -31,10 +31,10 @@ const guestFiles = async (settings: VmSettings, env: DriverContext['env']): Prom
   });
 };
 
-const qemuVersion = async (qemu: string): Promise<string> => {
+const qemuBuild = async (qemu: string): Promise<string> => {
   try {
     const { stdout } = await run(qemu, ['--version'], { timeout: VERSION_TIMEOUT_MS });
-    return /version (\S+)/.exec(stdout)?.[1] ?? 'unknown';
+    return stdout.trim();
   } catch (cause) {
     throw failedPrecondition(`QEMU cannot be run as '${qemu}'`, {
       cause,
@@ -49,12 +49,13 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
   const choice = await chooseAccelerator(settings.accel, settings.allow_emulation);
   if (typeof choice === 'string') throw failedPrecondition(`no virtual machine can run here: ${choice}`);
   if (choice.why !== undefined) context.log.warn(`guests are emulated, 10 to 20 times slower: ${choice.why}`);
-  const version = await qemuVersion(settings.qemu);
+  const build = await qemuBuild(settings.qemu);
   const unlock = await lockDirectory(join(context.stateDir, context.gatewayId), LOCK_TIMEOUT_MS);
   const driver = await createVmDriver({
     context,
     accelerator: choice.accelerator,
-    qemuVersion: version,
+    qemuVersion: /version (\S+)/.exec(build)?.[1] ?? 'unknown',
+    qemuBuild: build,
     guest: () => guestFiles(settings, context.env),
   });
   return {

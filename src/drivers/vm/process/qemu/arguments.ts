@@ -25,11 +25,26 @@ export interface MachineShape {
   readonly memoryMib: number;
 }
 
+/** The descriptor from which a restored machine reads its state; it is given no name of a file for it. */
+export const STATE_FD = 3;
+
+/** How a machine comes to life: from its kernel, or from the state of one that has booted. */
+export type MachineStart = 'boot' | 'restore';
+
+const START: Readonly<Record<MachineStart, readonly string[]>> = {
+  boot: [
+    ...['-kernel', VM_FILES.kernel, '-initrd', VM_FILES.initramfs],
+    ...['-append', 'console=ttyS0 quiet panic=-1 random.trust_cpu=on'],
+  ],
+  restore: ['-incoming', `fd:${STATE_FD}`],
+};
+
 /**
  * The command line of one guest: q35, virtio over PCI, a root disk, the agent's port, no network card, QEMU's own
- * seccomp filter. The guest's power-off leaves QEMU paused, so that its console can still be read.
+ * seccomp filter. The guest's power-off leaves QEMU paused, so that its console can still be read. Both starts give
+ * the same devices in the same order: a state fits no other machine.
  */
-export const qemuArguments = (shape: MachineShape): string[] => [
+export const qemuArguments = (shape: MachineShape, start: MachineStart): string[] => [
   ...['-name', shape.name],
   ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
   ...['-machine', `q35,usb=off,vmport=off,smbus=off,sata=off,hpet=off`],
@@ -39,8 +54,7 @@ export const qemuArguments = (shape: MachineShape): string[] => [
   ...['-m', String(shape.memoryMib)],
   ...['-action', 'reboot=shutdown,shutdown=pause,panic=pause'],
   ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
-  ...['-kernel', VM_FILES.kernel, '-initrd', VM_FILES.initramfs],
-  ...['-append', 'console=ttyS0 quiet panic=-1 random.trust_cpu=on'],
+  ...START[start],
   ...[
     '-chardev',
     `ringbuf,id=${CONSOLE_CHARDEV},size=${CONSOLE_BYTES}`,

@@ -36,10 +36,7 @@ export const makeDisk = async (directory: string, base: string, owner: number | 
     await run('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', VM_FILES.base, made], {
       cwd: vm,
     });
-    if (owner !== undefined) {
-      await chown(join(vm, made), owner, owner);
-      await chown(vm, owner, owner);
-    }
+    await handOver(vm, made, owner);
     await run('mv', [made, VM_FILES.overlay], { cwd: vm });
   } catch (cause) {
     throw failedPrecondition(`the sandbox's disk cannot be made: ${(cause as Error).message}`, {
@@ -48,6 +45,20 @@ export const makeDisk = async (directory: string, base: string, owner: number | 
       hint: 'install qemu-utils, and see that the state directory has room',
     });
   }
+};
+
+/** The disk of a template's machine: nothing, in the place of what each copy brings. */
+export const makeBlankDisk = async (directory: string, owner: number | undefined): Promise<void> => {
+  const vm = vmDirectory(directory);
+  await mkdir(vm, { recursive: true, mode: 0o700 });
+  await run('qemu-img', ['create', '-q', '-f', 'qcow2', VM_FILES.overlay, '1M'], { cwd: vm });
+  await handOver(vm, VM_FILES.overlay, owner);
+};
+
+const handOver = async (vm: string, disk: string, owner: number | undefined): Promise<void> => {
+  if (owner === undefined) return;
+  await chown(join(vm, disk), owner, owner);
+  await chown(vm, owner, owner);
 };
 
 /** Puts kernel and initramfs where QEMU looks for them. */

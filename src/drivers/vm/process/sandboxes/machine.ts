@@ -8,10 +8,12 @@ import { deadline, delay } from '../../../../compute/deadline.js';
 import { Code, OpenShellError, unavailable } from '../../../../compute/errors.js';
 import { CONSOLE_CHARDEV, type MachineShape, qemuArguments, VM_FILES } from '../qemu/arguments.js';
 import { connectQmp, type Qmp } from '../qemu/qmp.js';
+import type { QemuUser } from '../qemu/user.js';
 
 /** A QEMU that runs, with its control socket and the agent inside. */
 export interface Machine {
   readonly pid: number;
+  readonly control: Qmp;
   readonly channel: AgentChannel;
   /** Resolves when QEMU is gone. */
   readonly gone: Promise<void>;
@@ -29,14 +31,16 @@ export interface LaunchOptions {
   /** Where its files are; QEMU runs in it and as its owner. */
   readonly directory: string;
   /** Undefined: the driver's own user. */
-  readonly user: { readonly uid: number; readonly gid: number } | undefined;
+  readonly user: QemuUser | undefined;
+  /** An open template's descriptor, read from its start; undefined: the guest boots. */
+  readonly stateFd: number | undefined;
   readonly bootTimeoutMs: number;
   /** Called as soon as there is a process that a new driver process would have to know of. */
   readonly onStarted: (pid: number) => Promise<void>;
   readonly signal: AbortSignal;
 }
 
-const RETRY_MS = 20;
+const RETRY_MS = 10;
 const KILL_WAIT_MS = 10_000;
 const CONSOLE_TAIL = 2_000;
 
@@ -76,9 +80,10 @@ export const launchMachine = async (options: LaunchOptions): Promise<Machine> =>
   const stderr = await open(join(directory, '..', VM_FILES.stderr), 'w', 0o600);
   let child: ChildProcess;
   try {
-    child = spawn(options.qemu, qemuArguments(shape), {
+    child = spawn(options.qemu, qemuArguments(shape, options.stateFd === undefined ? 'boot' : 'restore'), {
       cwd: directory,
-      stdio: ['ignore', stderr.fd, stderr.fd],
+      // A state comes as the descriptor after these three: STATE_FD.
+      stdio: ['ignore', stderr.fd, stderr.fd, ...(options.stateFd === undefined ? [] : [options.stateFd])],
       detached: true,
       env: { PATH: process.env.PATH ?? '' },
       ...(user ?? {}),
@@ -105,7 +110,14 @@ export const launchMachine = async (options: LaunchOptions): Promise<Machine> =>
   try {
     await options.onStarted(pid);
     const until = AbortSignal.any([signal, stop.signal]);
-    return await connectMachine({ pid, name: shape.name, directory, resume: false, signal: until });
+    return await connectMachine({
+      pid,
+      name: shape.name,
+      directory,
+      resume: false,
+      wake: options.stateFd !== undefined,
+      signal: until,
+    });
   } catch (error) {
     await killMachine(pid, shape.name);
     const said = (await readFile(join(directory, '..', VM_FILES.stderr), 'utf8').catch(() => '')).trim();
@@ -135,6 +147,8 @@ interface ConnectOptions {
   readonly directory: string;
   /** Another driver process spoke with the agent before. */
   readonly resume: boolean;
+  /** It is being restored and stands still until it is told to run. */
+  readonly wake?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -147,6 +161,7 @@ export const connectMachine = async (options: ConnectOptions): Promise<Machine> 
   try {
     const qmp = await persistently(() => connectQmp(at(VM_FILES.control), signal), signal);
     try {
+      if (options.wake === true) await wakeUp(qmp, signal);
       const wire = await persistently(() => connectSocket(at(VM_FILES.agent)), signal);
       const channel = await openChannel(wire, { signal, resume: options.resume });
       return machineOf(pid, name, qmp, channel);
@@ -161,6 +176,15 @@ export const connectMachine = async (options: ConnectOptions): Promise<Machine> 
   } finally {
     await close(folder);
   }
+};
+
+const wakeUp = async (qmp: Qmp, signal: AbortSignal): Promise<void> => {
+  for (;;) {
+    const { status } = (await qmp.run('query-status', {}, signal)) as { status?: string };
+    if (status !== 'inmigrate') break;
+    await delay(RETRY_MS, signal);
+  }
+  await qmp.run('cont', {}, signal);
 };
 
 const close = (folder: FileHandle): Promise<void> => folder.close();
@@ -207,6 +231,7 @@ const machineOf = (pid: number, name: string, qmp: Qmp, channel: AgentChannel): 
   };
   return {
     pid,
+    control: qmp,
     channel,
     gone: qmp.closed,
     async powerOff(graceMs) {

@@ -1,4 +1,4 @@
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { execThroughAgent, spawnRecords } from '../../../../agent/exec.js';
 import type { StreamExit } from '../../../../agent/stream.js';
 import { deadline } from '../../../../compute/deadline.js';
@@ -17,11 +17,14 @@ import type { VmSettings } from '../../settings.js';
 import type { GuestFiles } from '../guest/prepare.js';
 import { type ImageConfig, NO_CONFIG } from '../images/layout.js';
 import type { ImageLibrary, ImageNews } from '../images/library.js';
+import { qemuUser } from '../qemu/user.js';
+import type { Templates } from '../templates/templates.js';
+import { bootMachine } from './boot.js';
 import { hasDisk, makeDisk, placeGuest, vmDirectory } from './disk.js';
 import type { Hub } from './hub.js';
 import { createLogFile } from './log-file.js';
-import { connectMachine, findMachine, killMachine, launchMachine, type Machine } from './machine.js';
-import { planMachine } from './plan.js';
+import { connectMachine, findMachine, killMachine, type Machine } from './machine.js';
+import { type Plan, planMachine } from './plan.js';
 import { type Ending, newRun, type SandboxRecord, writeRecord } from './record.js';
 import { machineName, observe } from './status.js';
 
@@ -30,6 +33,8 @@ export interface SandboxWorkshop {
   readonly accelerator: Accelerator;
   readonly library: ImageLibrary;
   readonly guest: () => Promise<GuestFiles>;
+  /** Undefined when they are switched off. */
+  readonly templates: Templates | undefined;
   readonly hub: Hub;
   readonly log: Logger;
 }
@@ -109,12 +114,6 @@ export const createSandbox = (
 
   const owner = process.getuid?.() === 0 ? record.uid : undefined;
 
-  const qemuUser = async () => {
-    if (owner === undefined) return undefined;
-    const gid = workshop.accelerator === 'kvm' ? (await stat('/dev/kvm')).gid : owner;
-    return { uid: owner, gid };
-  };
-
   const prepareDisk = async (signal: AbortSignal): Promise<ImageConfig> => {
     if (record.image !== undefined && (await hasDisk(directory))) return record.image;
     progress('pulling_image', `preparing ${spec.template.image}`);
@@ -135,9 +134,7 @@ export const createSandbox = (
     ...spec.environment,
   });
 
-  const startMain = async (started: Machine, image: ImageConfig, signal: AbortSignal) => {
-    const plan = planMachine(record.sandbox, settings);
-    const { channel } = started;
+  const setUp = async (plan: Plan, image: ImageConfig, { channel }: Machine, signal: AbortSignal) => {
     await channel.renew(signal);
     const setup: [string, string][] = [
       ['r', ROOT_DEVICE],
@@ -149,6 +146,9 @@ export const createSandbox = (
     if (plan.memoryMax !== undefined) setup.push(['M', plan.memoryMax]);
     if (plan.cpuMax !== undefined) setup.push(['C', plan.cpuMax]);
     await channel.setup(setup, signal);
+  };
+
+  const startMain = async ({ channel }: Machine, image: ImageConfig, signal: AbortSignal) => {
     const main = spawnRecords({
       command: spec.command,
       environment: environment(),
@@ -163,9 +163,10 @@ export const createSandbox = (
   const launch = async (signal: AbortSignal) => {
     const image = await prepareDisk(signal);
     progress('starting_sandbox', 'starting the virtual machine');
-    await placeGuest(directory, await workshop.guest());
+    const guest = await workshop.guest();
     const plan = planMachine(record.sandbox, settings);
-    const started = await launchMachine({
+    const bootTimeoutMs = settings.boot_timeout_secs * 1000;
+    const started = await bootMachine({
       qemu: settings.qemu,
       shape: {
         name: machineName(id),
@@ -174,13 +175,18 @@ export const createSandbox = (
         memoryMib: plan.memoryMib,
       },
       directory: vmDirectory(directory),
-      user: await qemuUser(),
-      bootTimeoutMs: settings.boot_timeout_secs * 1000,
+      user: await qemuUser(record.uid, workshop.accelerator),
+      bootTimeoutMs,
       onStarted: (pid) => save({ run: { ...(record.run ?? newRun()), pid } }),
       signal,
+      guest,
+      placeGuest: () => placeGuest(directory, guest),
+      templates: workshop.templates,
+      prepare: (machine, until) => setUp(plan, image, machine, until),
+      log,
     });
     try {
-      await startMain(started, image, deadline(settings.boot_timeout_secs * 1000, signal));
+      await startMain(started, image, deadline(bootTimeoutMs, signal));
     } catch (error) {
       await started.kill();
       throw error;

@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { release } from 'node:os';
+import { type MachineShape, qemuArguments } from '../qemu/arguments.js';
+
+/** What the state in a template depends on: it fits no machine that differs in any of it. */
+export interface TemplateKind {
+  /** The machine; its name does not count. */
+  readonly shape: MachineShape;
+  /** Of kernel and initramfs. */
+  readonly guestDigest: string;
+  /** What `qemu --version` says, with the package's revision. */
+  readonly qemuBuild: string;
+  /** The host's CPU, where the guest sees it; empty under emulation. */
+  readonly hostCpu: string;
+}
+
+/** Changes when what a template holds, or how it is taken, changes. */
+const FORMAT = 1;
+
+/** The name of the template for this kind of machine, the same in every driver process. */
+export const templateKey = ({ shape, ...rest }: TemplateKind): string => {
+  const machine = qemuArguments({ ...shape, name: '' }, 'boot');
+  return createHash('sha256')
+    .update(JSON.stringify([FORMAT, machine, rest.guestDigest, rest.qemuBuild, rest.hostCpu]))
+    .digest('hex')
+    .slice(0, 32);
+};
+
+/** The host's CPU and kernel, which a guest on hardware gets to see through `-cpu host`. */
+export const describeHostCpu = async (): Promise<string> => {
+  const text = await readFile('/proc/cpuinfo', 'utf8').catch(() => '');
+  const first = text.split('\n\n', 1)[0] ?? '';
+  const lines = first.split('\n').filter((line) => /^(vendor_id|model|stepping|microcode|flags)/.test(line));
+  return [release(), ...lines].join('\n');
+};

@@ -1,0 +1,87 @@
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { GuestFiles } from '../guest/prepare.js';
+import { identityOf } from '../lock.js';
+import type { MachineShape } from '../qemu/arguments.js';
+import type { QemuUser } from '../qemu/user.js';
+import { makeBlankDisk, placeGuest, vmDirectory } from '../sandboxes/disk.js';
+import { findMachine, killMachine, launchMachine } from '../sandboxes/machine.js';
+import { type SavedState, saveState } from './state.js';
+import { STATE_FILE } from './store.js';
+
+export interface MakeOptions {
+  /** Where templates are; the work is done in a folder of its own below it. */
+  readonly directory: string;
+  readonly qemu: string;
+  readonly shape: MachineShape;
+  readonly guest: GuestFiles;
+  readonly user: QemuUser | undefined;
+  readonly bootTimeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Then the process that makes one, by number and start time, and six letters. */
+const MAKE = '.make-';
+const MIB = 1024 * 1024;
+/** What a state holds beside the guest's memory. */
+const DEVICES_MIB = 64;
+
+/** No sandbox has a name like it: a colon is in none. */
+const nameOf = (work: string): string => `openshell-template:${basename(work)}`;
+
+/**
+ * Boots a machine that is nobody's, stops it where all sandboxes begin, before it has a root disk, and hands the folder
+ * with its state to `keep`. Leaves no process and nothing else on the disk.
+ */
+export const makeTemplate = async (
+  options: MakeOptions,
+  keep: (made: string, saved: SavedState) => Promise<void>,
+): Promise<void> => {
+  const { shape, user, signal } = options;
+  await mkdir(options.directory, { recursive: true, mode: 0o700 });
+  const maker = ((await identityOf(process.pid)) ?? `${process.pid} 0`).replace(' ', '-');
+  const work = await mkdtemp(join(options.directory, `${MAKE}${maker}-`));
+  try {
+    const made = join(work, 'made');
+    await mkdir(made, { mode: 0o700 });
+    await makeBlankDisk(work, user?.uid);
+    await placeGuest(work, options.guest);
+    const machine = await launchMachine({
+      qemu: options.qemu,
+      shape: { ...shape, name: nameOf(work) },
+      directory: vmDirectory(work),
+      user,
+      stateFd: undefined,
+      bootTimeoutMs: options.bootTimeoutMs,
+      onStarted: async () => {},
+      signal,
+    });
+    try {
+      await machine.channel.release(signal);
+      machine.channel.close();
+      const saved = await saveState(machine, {
+        directory: vmDirectory(work),
+        owner: user?.uid,
+        file: join(made, STATE_FILE),
+        maxBytes: (shape.memoryMib + DEVICES_MIB) * MIB,
+        signal,
+      });
+      await keep(made, saved);
+    } finally {
+      await machine.kill();
+    }
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+};
+
+/** Ends the machines and removes the folders of processes that are gone. */
+export const clearUnmade = async (directory: string): Promise<void> => {
+  for (const name of await readdir(directory).catch(() => [])) {
+    const match = /^\.make-(\d+)-(\d+)-/.exec(name);
+    if (match === null || (await identityOf(Number(match[1]))) === `${match[1]} ${match[2]}`) continue;
+    const pid = await findMachine(nameOf(name));
+    if (pid !== undefined) await killMachine(pid, nameOf(name));
+    await rm(join(directory, name), { recursive: true, force: true });
+  }
+};

@@ -1,0 +1,160 @@
+import { createHash, randomUUID } from 'node:crypto';
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import { failedPrecondition, OpenShellError } from '../../../../compute/errors.js';
+import type { SavedState } from './state.js';
+
+/** Templates on the disk: a folder each, `<key>/state` and `<key>/manifest.json`, put there as a whole. */
+export interface TemplateStore {
+  /** The state, open for reading from its start and for the caller to close; or why there is none that can be used. */
+  open(key: string, signal: AbortSignal): Promise<FileHandle | string>;
+  /** Takes over the folder `made`, which holds a state. FAILED_PRECONDITION when it is larger than all may be. */
+  keep(key: string, made: string, saved: SavedState): Promise<void>;
+  drop(key: string): Promise<void>;
+}
+
+export const STATE_FILE = 'state';
+const MANIFEST_FILE = 'manifest.json';
+/** Folders on their way out. */
+const GONE = '.gone-';
+const MIB = 1024 * 1024;
+const READ_BYTES = MIB;
+
+const identityOf = async (file: FileHandle): Promise<string> => {
+  const { dev, ino, size, mtimeNs } = await file.stat({ bigint: true });
+  return [dev, ino, size, mtimeNs].join(' ');
+};
+
+/** Reads at positions: the descriptor's own, which QEMU goes by, stays at the start. */
+const sha256Of = async (file: FileHandle, signal: AbortSignal): Promise<string> => {
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafe(READ_BYTES);
+  for (let at = 0; ; ) {
+    signal.throwIfAborted();
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
+    if (bytesRead === 0) return hash.digest('hex');
+    hash.update(buffer.subarray(0, bytesRead));
+    at += bytesRead;
+  }
+};
+
+const readManifest = async (folder: string): Promise<SavedState | undefined> => {
+  try {
+    const { bytes, sha256 } = JSON.parse(await readFile(join(folder, MANIFEST_FILE), 'utf8')) as SavedState;
+    return { bytes, sha256 };
+  } catch {
+    return undefined;
+  }
+};
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+export const createTemplateStore = (directory: string, cacheMib: number): TemplateStore => {
+  /** States that were read to their end in this process and are what was written. */
+  const sound = new Map<string, string>();
+
+  const drop = async (key: string): Promise<void> => {
+    sound.delete(key);
+    const gone = join(directory, `${GONE}${randomUUID()}`);
+    await rename(join(directory, key), gone).catch(() => {});
+    await rm(gone, { recursive: true, force: true });
+  };
+
+  const obstacleIn = async (
+    key: string,
+    file: FileHandle,
+    manifest: SavedState | undefined,
+    signal: AbortSignal,
+  ): Promise<string | undefined> => {
+    if (manifest === undefined) return 'it has no manifest';
+    const { size } = await file.stat();
+    if (size !== manifest.bytes) return `it has ${size} bytes instead of ${manifest.bytes}`;
+    const identity = await identityOf(file);
+    if (sound.get(key) === identity) return undefined;
+    if ((await sha256Of(file, signal)) !== manifest.sha256)
+      return 'its bytes are not those that were written';
+    sound.set(key, identity);
+    return undefined;
+  };
+
+  const evict = async (keep: string): Promise<void> => {
+    const kept: { key: string; bytes: number; usedMs: number }[] = [];
+    for (const key of await readdir(directory)) {
+      const manifest = key.startsWith('.') ? undefined : await readManifest(join(directory, key));
+      if (manifest === undefined) continue;
+      const used = await stat(join(directory, key, MANIFEST_FILE)).catch(() => undefined);
+      kept.push({ key, bytes: manifest.bytes, usedMs: used?.mtimeMs ?? 0 });
+    }
+    kept.sort((a, b) => a.usedMs - b.usedMs);
+    let total = kept.reduce((sum, { bytes }) => sum + bytes, 0);
+    for (const { key, bytes } of kept) {
+      if (total <= cacheMib * MIB) return;
+      if (key === keep) continue;
+      await drop(key);
+      total -= bytes;
+    }
+  };
+
+  return {
+    drop,
+    async open(key, signal) {
+      const folder = join(directory, key);
+      const file = await open(join(folder, STATE_FILE), 'r').catch(() => undefined);
+      if (file === undefined) return 'there is none yet';
+      try {
+        const obstacle = await obstacleIn(key, file, await readManifest(folder), signal);
+        if (obstacle !== undefined) {
+          await file.close();
+          await drop(key);
+          return `it was damaged and is removed: ${obstacle}`;
+        }
+        const now = new Date();
+        // The time of the last use decides what goes first.
+        await utimes(join(folder, MANIFEST_FILE), now, now).catch(() => {});
+        return file;
+      } catch (error) {
+        await file.close();
+        signal.throwIfAborted();
+        return `it cannot be read: ${OpenShellError.from(error).text}`;
+      }
+    },
+    async keep(key, made, saved) {
+      if (saved.bytes > cacheMib * MIB) {
+        const needed = Math.ceil(saved.bytes / MIB);
+        throw failedPrecondition(`a template of ${needed} MiB has no room in ${cacheMib} MiB`, {
+          hint: 'raise template_cache_mib, or switch templates off',
+        });
+      }
+      await writeFile(join(made, MANIFEST_FILE), JSON.stringify(saved), { mode: 0o600 });
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      // A folder without a state serves nobody; one with a state was made by another process meanwhile.
+      if (!(await isThere(join(directory, key, STATE_FILE)))) await drop(key);
+      await rename(made, join(directory, key)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+      });
+      await evict(key);
+    },
+  };
+};
+
+/** Removes what was being removed when its process ended. */
+export const clearGone = async (directory: string): Promise<void> => {
+  for (const name of await readdir(directory).catch(() => [])) {
+    if (name.startsWith(GONE)) await rm(join(directory, name), { recursive: true, force: true });
+  }
+};

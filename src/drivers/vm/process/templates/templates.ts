@@ -1,0 +1,137 @@
+import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { deadline } from '../../../../compute/deadline.js';
+import { OpenShellError } from '../../../../compute/errors.js';
+import type { Logger } from '../../../../compute/log.js';
+import type { GuestFiles } from '../guest/prepare.js';
+import { lockDirectory } from '../lock.js';
+import type { MachineShape } from '../qemu/arguments.js';
+import type { QemuUser } from '../qemu/user.js';
+import { templateKey } from './key.js';
+import { clearUnmade, makeTemplate } from './maker.js';
+import { clearGone, createTemplateStore } from './store.js';
+
+/** What a machine would be restored as. */
+export interface Wanted {
+  readonly shape: MachineShape;
+  readonly guest: GuestFiles;
+}
+
+/** Machines that booted once and stand still where every sandbox begins. */
+export interface Templates {
+  /** A template's state, for the caller to close; or why no template can serve. */
+  find(wanted: Wanted, signal: AbortSignal): Promise<FileHandle | string>;
+  /** Makes one in the background when there is none, no other is being made, and it did not fail too often. */
+  want(wanted: Wanted): void;
+  /** It failed where a boot did not. */
+  discard(wanted: Wanted, reason: string): Promise<void>;
+  /** Gives up what is being made. */
+  close(): Promise<void>;
+}
+
+export interface TemplatesOptions {
+  readonly directory: string;
+  readonly cacheMib: number;
+  readonly qemu: string;
+  readonly qemuBuild: string;
+  readonly hostCpu: string;
+  readonly bootTimeoutMs: number;
+  /** The guest's files as they are now. */
+  readonly guest: () => Promise<GuestFiles>;
+  /** Lends a user that no sandbox has. */
+  readonly asUser: (work: (user: QemuUser | undefined) => Promise<void>) => Promise<void>;
+  readonly log: Logger;
+}
+
+/** After so many failures there are no templates of a kind in this process. */
+const MAX_FAILURES = 3;
+/** Beside the boot: stopping the machine and writing its state. */
+const SAVE_TIMEOUT_MS = 60_000;
+
+interface Failures {
+  readonly count: number;
+  readonly last: string;
+}
+
+const describe = ({ shape }: Wanted): string => `${shape.vcpus} CPU, ${shape.memoryMib} MiB`;
+
+/** Also ends and removes what processes that are gone were making. */
+export const createTemplates = async (options: TemplatesOptions): Promise<Templates> => {
+  const { directory, log } = options;
+  const store = createTemplateStore(directory, options.cacheMib);
+  const failures = new Map<string, Failures>();
+  const closing = new AbortController();
+  let making: Promise<void> | undefined;
+  await clearUnmade(directory);
+  await clearGone(directory);
+
+  const keyOf = ({ shape, guest }: Wanted): string =>
+    templateKey({
+      shape,
+      guestDigest: guest.digest,
+      qemuBuild: options.qemuBuild,
+      hostCpu: options.hostCpu,
+    });
+
+  const failed = (key: string, last: string) =>
+    failures.set(key, { count: (failures.get(key)?.count ?? 0) + 1, last });
+
+  const givenUp = (key: string): Failures | undefined => {
+    const known = failures.get(key);
+    return known !== undefined && known.count >= MAX_FAILURES ? known : undefined;
+  };
+
+  const make = async (key: string, wanted: Wanted): Promise<void> => {
+    const signal = deadline(options.bootTimeoutMs + SAVE_TIMEOUT_MS, closing.signal);
+    // One at a time in all driver processes: it costs as much as a boot.
+    const unlock = await lockDirectory(join(directory, '.making'), 0);
+    try {
+      const isThere = await store.open(key, signal);
+      if (typeof isThere !== 'string') return await isThere.close();
+      await options.asUser((user) =>
+        makeTemplate({ ...options, ...wanted, user, signal }, async (made, saved) => {
+          const now = await options.guest();
+          if (now.digest !== wanted.guest.digest)
+            return log.info('the guest changed while a template was made');
+          await store.keep(key, made, saved);
+          log.info(`a template is ready: ${describe(wanted)}, ${saved.bytes} bytes`);
+        }),
+      );
+    } finally {
+      await unlock();
+    }
+  };
+
+  return {
+    async find(wanted, signal) {
+      const key = keyOf(wanted);
+      const known = givenUp(key);
+      if (known !== undefined)
+        return `templates of ${describe(wanted)} failed ${known.count} times: ${known.last}`;
+      const found = await store.open(key, signal);
+      return typeof found === 'string' ? `the template of ${describe(wanted)}: ${found}` : found;
+    },
+    want(wanted) {
+      const key = keyOf(wanted);
+      if (making !== undefined || closing.signal.aborted || givenUp(key) !== undefined) return;
+      making = make(key, wanted)
+        .catch((thrown) => {
+          const error = OpenShellError.from(thrown);
+          if (closing.signal.aborted || error.reason === 'DriverRunning') return;
+          failed(key, error.text);
+          log.warn(`no template of ${describe(wanted)} was made: ${error.text}`);
+        })
+        .finally(() => {
+          making = undefined;
+        });
+    },
+    async discard(wanted, reason) {
+      failed(keyOf(wanted), reason);
+      await store.drop(keyOf(wanted));
+    },
+    async close() {
+      closing.abort(new DOMException('the driver ends', 'AbortError'));
+      await making;
+    },
+  };
+};
