@@ -12,7 +12,7 @@ import { connectDriver } from '../../dist/remote/client.js';
 /** Where test/engines/vm/up put things. */
 export const VM_HOME = join(process.env.OPENSHELL_TEST_STATE ?? '/tmp/openshell-test', 'vm');
 
-const settings = {
+export const vmSettings = {
   ...Object.fromEntries(
     Object.entries(vm.settings).map(([key, setting]) => [
       key,
@@ -30,7 +30,11 @@ const settings = {
 
 /** Why real machines cannot be tested here; undefined when they can. Throws when they are required. */
 export const unavailable = async (): Promise<string | undefined> => {
-  const probe = await vm.probe({ settings, env: process.env, signal: AbortSignal.timeout(5_000) });
+  const probe = await vm.probe({
+    settings: vmSettings,
+    env: process.env,
+    signal: AbortSignal.timeout(5_000),
+  });
   const ready = await stat(join(VM_HOME, 'images', 'complete')).catch(() => undefined);
   const why =
     probe.state === 'unavailable' ? probe.reason : ready === undefined ? 'run test/engines/vm/up' : undefined;
@@ -87,7 +91,7 @@ export const makeDriver = async (stateDir: string, gatewayId: string): Promise<R
       version: '0.0.0-test',
       sandboxNamespace: 'test',
       stateDir,
-      settings,
+      settings: vmSettings,
       socketPath,
       token,
     },

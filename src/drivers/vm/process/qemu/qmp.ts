@@ -95,8 +95,9 @@ export const connectQmp = async (path: string, signal: AbortSignal): Promise<Qmp
       socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
     });
 
+  let onAbort: () => void = () => {};
   const aborted = new Promise<never>((_, reject) => {
-    const onAbort = () => reject(OpenShellError.from(signal.reason));
+    onAbort = () => reject(OpenShellError.from(signal.reason));
     if (signal.aborted) onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
   });
@@ -111,6 +112,8 @@ export const connectQmp = async (path: string, signal: AbortSignal): Promise<Qmp
   } catch (error) {
     socket.destroy();
     throw error;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
   return {
     run,

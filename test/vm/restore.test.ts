@@ -1,0 +1,227 @@
+import assert from 'node:assert/strict';
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { observedState } from '../../dist/compute/conditions.js';
+import type { ComputeDriver } from '../../dist/compute/driver.js';
+import { type Logger, silentLogger } from '../../dist/compute/log.js';
+import type { DriverSandbox } from '../../dist/compute/sandbox.js';
+import { createDriver } from '../../dist/drivers/vm/process/module.js';
+import { eventually, execIn, makeDriver, sandboxOf, unavailable, VM_HOME, vmSettings } from './driver.js';
+
+const options = { skip: (await unavailable()) ?? false, timeout: 600_000 };
+const signal = new AbortController().signal;
+
+interface Home {
+  readonly stateDir: string;
+  readonly driver: ComputeDriver;
+  /** What was logged about where machines came from, the last first. */
+  readonly said: string[];
+  /** The folders of the templates that are ready. */
+  templates(): Promise<string[]>;
+  /** Creates a sandbox and waits until it runs. */
+  run(sandbox?: DriverSandbox): Promise<DriverSandbox>;
+  commandLine(sandbox: DriverSandbox): Promise<string>;
+}
+
+const stateOf = async (driver: ComputeDriver, sandbox: DriverSandbox) => {
+  const observed = await driver.get(sandbox, { signal });
+  return observed === undefined ? 'gone' : observedState(observed.status).kind;
+};
+
+const runs = (driver: ComputeDriver, sandbox: DriverSandbox) =>
+  eventually('it runs', async () => (await stateOf(driver, sandbox)) === 'running');
+
+const loggerInto = (said: string[]): Logger => {
+  const logger: Logger = {
+    ...silentLogger,
+    info: (message) => said.unshift(message),
+    warn: (message) => said.unshift(message),
+    child: () => logger,
+  };
+  return logger;
+};
+
+const withDriver = async (
+  stateDir: string,
+  gatewayId: string,
+  settings: Readonly<Record<string, unknown>>,
+  body: (home: Home) => Promise<void>,
+) => {
+  const said: string[] = [];
+  const driver = await createDriver({
+    gatewayId,
+    version: '0.0.0-test',
+    sandboxNamespace: 'test',
+    stateDir,
+    settings: { ...vmSettings, ...settings },
+    env: process.env,
+    endpoint: '',
+    log: loggerInto(said),
+  });
+  const templates = async () => {
+    const names = await readdir(join(stateDir, 'templates')).catch(() => []);
+    return names.filter((name) => !name.startsWith('.')).map((name) => join(stateDir, 'templates', name));
+  };
+  try {
+    await body({
+      stateDir,
+      driver,
+      said,
+      templates,
+      run: async (sandbox = sandboxOf()) => {
+        await driver.create(sandbox, { signal });
+        await runs(driver, sandbox);
+        return sandbox;
+      },
+      commandLine: async ({ id }) => {
+        const record = join(stateDir, gatewayId, 'sandboxes', id, 'sandbox.json');
+        const { run } = JSON.parse(await readFile(record, 'utf8')) as { run: { pid: number } };
+        return (await readFile(`/proc/${run.pid}/cmdline`, 'latin1')).replaceAll('\0', ' ');
+      },
+    });
+  } finally {
+    await driver.close();
+  }
+};
+
+const inState = async (body: (stateDir: string, gatewayId: string) => Promise<void>) => {
+  const stateDir = await mkdtemp(join(VM_HOME, 'restore-'));
+  const gatewayId = randomUUID();
+  try {
+    await body(stateDir, gatewayId);
+  } finally {
+    // A driver process of its own, for it ends what a failed test left running.
+    await (await makeDriver(stateDir, gatewayId)).destroy();
+    await rm(stateDir, { recursive: true, force: true });
+  }
+};
+
+const madeOnce = async ({ run, driver, templates, said }: Home) => {
+  const first = await run();
+  assert.match(said.join('\n'), /boots cold: the template of 1 CPU, 192 MiB: there is none yet/);
+  assert.equal(await driver.delete(first, { signal }), true);
+  await eventually('a template is made', async () => (await templates()).length === 1);
+  return (await templates())[0] as string;
+};
+
+test(
+  'sandboxes are restored from one template, each with its own disk, clock and random numbers',
+  options,
+  () =>
+    inState(async (stateDir, gatewayId) => {
+      let kept: DriverSandbox | undefined;
+      await withDriver(stateDir, gatewayId, {}, async (home) => {
+        const { driver, run, said, commandLine } = home;
+        const template = await madeOnce(home);
+        assert.equal((await stat(template)).mode & 0o077, 0);
+        assert.equal((await stat(join(template, 'state'))).mode & 0o077, 0);
+        const before = await readFile(join(template, 'state'));
+        said.length = 0;
+
+        const one = await run();
+        const two = await run();
+        for (const sandbox of [one, two]) assert.match(await commandLine(sandbox), /-incoming fd:3/);
+        await execIn(driver, one, 'echo mine > /sandbox/file; echo mine > /dev/shm/memory');
+        assert.equal(await execIn(driver, two, 'ls /sandbox /dev/shm'), '/dev/shm:\n\n/sandbox:\n');
+        await driver.stop(one, { signal });
+        await driver.start(one, { signal });
+        await runs(driver, one);
+        assert.match(await commandLine(one), /-incoming fd:3/);
+        assert.equal(await execIn(driver, one, 'cat /sandbox/file; ls /dev/shm'), 'mine\n');
+        // By now a clock that went on where the template's stood would be late.
+        const { mtimeMs } = await stat(join(template, 'state'));
+        await eventually('the template is old', async () => Date.now() - mtimeMs > 8_000);
+        const script =
+          'cat /proc/sys/kernel/random/boot_id; head -c 16 /dev/urandom | od -An -tx1; hostname; date +%s';
+        const tellers = [sandboxOf(['/bin/sh', '-c', script]), sandboxOf(['/bin/sh', '-c', script])];
+        for (const teller of tellers) await driver.create(teller, { signal });
+        const words: string[][] = [];
+        for (const teller of tellers) {
+          await eventually('it has ended', async () => (await stateOf(driver, teller)) === 'exited');
+          const lines: string[] = [];
+          for await (const { message, timeMs } of driver.access?.logs(teller, {
+            follow: true,
+            tail: undefined,
+            sinceMs: 0,
+            signal,
+          }) ?? []) {
+            if (lines.length === 3)
+              assert.ok(Math.abs(Number(message) - timeMs / 1000) < 4, `${message} at ${timeMs}`);
+            lines.push(message);
+          }
+          assert.equal(lines[2], teller.name);
+          words.push(lines);
+        }
+        for (const at of [0, 1, 2]) assert.notEqual(words[0]?.[at], words[1]?.[at]);
+        assert.deepEqual(said, [], 'none booted cold');
+        assert.ok(before.equals(await readFile(join(template, 'state'))), 'no sandbox changes the template');
+        assert.equal(await driver.delete(two, { signal }), true);
+        kept = one;
+      });
+      // The machine ran on without a driver process, and another one that is killed, and the next.
+      const first = await makeDriver(stateDir, gatewayId);
+      assert.ok(kept !== undefined);
+      assert.equal(
+        await execIn(first.driver, kept, 'cat /sandbox/file; echo still > /dev/shm/memory'),
+        'mine\n',
+      );
+      await first.kill();
+      const second = await makeDriver(stateDir, gatewayId);
+      assert.equal(await execIn(second.driver, kept, 'cat /dev/shm/memory'), 'still\n');
+      assert.equal(await second.driver.delete(kept, { signal }), true);
+      await second.destroy();
+    }),
+);
+
+test(
+  'a template that cannot serve is removed, and the machine boots cold with the reason in the log',
+  options,
+  () =>
+    inState((stateDir, gatewayId) =>
+      withDriver(stateDir, gatewayId, {}, async (home) => {
+        const { driver, run, said, templates, commandLine } = home;
+        const template = await madeOnce(home);
+        said.length = 0;
+        // Whole as far as anyone can tell, and yet no state of any machine.
+        const garbage = Buffer.alloc(1024 * 1024, 'garbage');
+        const sha256 = createHash('sha256').update(garbage).digest('hex');
+        await writeFile(join(template, 'state'), garbage);
+        await writeFile(join(template, 'manifest.json'), JSON.stringify({ bytes: garbage.length, sha256 }));
+        const unrestored = await run();
+        assert.doesNotMatch(await commandLine(unrestored), /-incoming/);
+        assert.match(
+          said.join('\n'),
+          /boots cold: it cannot be restored from its template: .*Not a migration stream/,
+        );
+        assert.equal(await driver.delete(unrestored, { signal }), true);
+
+        await eventually('another one is made', async () =>
+          said.some((line) => line.startsWith('a template is ready')),
+        );
+        assert.deepEqual(await templates(), [template]);
+        said.length = 0;
+        await truncate(join(template, 'state'), 4096);
+        const cold = await run();
+        assert.doesNotMatch(await commandLine(cold), /-incoming/);
+        assert.match(said.join('\n'), /boots cold: .*it was damaged and is removed: it has 4096 bytes/);
+        assert.equal(await driver.delete(cold, { signal }), true);
+      }),
+    ),
+);
+
+test('with templates switched off every machine boots, and none is made', options, () =>
+  inState((stateDir, gatewayId) =>
+    withDriver(stateDir, gatewayId, { templates: false }, async ({ driver, run, said, commandLine }) => {
+      const sandbox = await run();
+      assert.doesNotMatch(await commandLine(sandbox), /-incoming/);
+      assert.deepEqual(
+        said.filter((line) => line.includes('template')),
+        [],
+      );
+      assert.equal(await driver.delete(sandbox, { signal }), true);
+      await assert.rejects(stat(join(stateDir, 'templates')), { code: 'ENOENT' });
+    }),
+  ),
+);

@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { type FileHandle, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { silentLogger } from '../../dist/compute/log.js';
+import { identityOf } from '../../dist/drivers/vm/process/lock.js';
+import { type MachineShape, qemuArguments } from '../../dist/drivers/vm/process/qemu/arguments.js';
+import { type TemplateKind, templateKey } from '../../dist/drivers/vm/process/templates/key.js';
+import { clearUnmade } from '../../dist/drivers/vm/process/templates/maker.js';
+import { createTemplateStore, type TemplateStore } from '../../dist/drivers/vm/process/templates/store.js';
+import { createTemplates } from '../../dist/drivers/vm/process/templates/templates.js';
+
+const MIB = 1024 * 1024;
+const signal = new AbortController().signal;
+const shape: MachineShape = { name: 'openshell-a', accelerator: 'tcg', vcpus: 1, memoryMib: 192 };
+const kind: TemplateKind = { shape, guestDigest: 'g1', qemuBuild: 'QEMU 7.2', hostCpu: '' };
+
+const inFolder = async (body: (folder: string) => Promise<void>) => {
+  const folder = await mkdtemp(join(tmpdir(), 'templates-'));
+  try {
+    await body(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+};
+
+const keep = async (store: TemplateStore, folder: string, key: string, state: Buffer) => {
+  const made = join(folder, `.work-${key}`);
+  await mkdir(made);
+  await writeFile(join(made, 'state'), state);
+  const sha256 = createHash('sha256').update(state).digest('hex');
+  await store.keep(key, made, { bytes: state.length, sha256 });
+};
+
+const contentOf = async (file: FileHandle | string): Promise<string> => {
+  if (typeof file === 'string') return `none: ${file}`;
+  try {
+    return (await file.readFile()).toString();
+  } finally {
+    await file.close();
+  }
+};
+
+test('a template is for one kernel, size, QEMU and host, and for sandboxes of any name', () => {
+  const key = templateKey(kind);
+  assert.equal(templateKey({ ...kind, shape: { ...shape, name: 'openshell-b' } }), key);
+  const others: TemplateKind[] = [
+    { ...kind, shape: { ...shape, memoryMib: 193 } },
+    { ...kind, shape: { ...shape, vcpus: 2 } },
+    { ...kind, shape: { ...shape, accelerator: 'kvm' } },
+    { ...kind, guestDigest: 'g2' },
+    { ...kind, qemuBuild: 'QEMU 7.3' },
+    { ...kind, hostCpu: 'another' },
+  ];
+  assert.equal(new Set([key, ...others.map(templateKey)]).size, others.length + 1);
+});
+
+test('a restored machine has the devices of one that boots, and no kernel to read', () => {
+  const boot = qemuArguments(shape, 'boot');
+  const restored = qemuArguments(shape, 'restore');
+  const devices = (words: string[]) =>
+    words.filter((word, at) => words[at - 1] === '-device' || word === 'q35');
+  assert.deepEqual(devices(restored), devices(boot));
+  assert.ok(!restored.includes('-kernel') && !boot.includes('-incoming'));
+  assert.equal(restored[restored.indexOf('-incoming') + 1], 'fd:3');
+});
+
+test('what was kept is found again, from its start, also by another process', () =>
+  inFolder(async (folder) => {
+    const store = createTemplateStore(folder, 64);
+    assert.equal(await store.open('k', signal), 'there is none yet');
+    await keep(store, folder, 'k', Buffer.from('state'));
+    for (const one of [store, store, createTemplateStore(folder, 64)]) {
+      assert.equal(await contentOf(await one.open('k', signal)), 'state');
+    }
+    assert.deepEqual(await readdir(folder), ['k']);
+  }));
+
+test('a damaged template is told and removed', () =>
+  inFolder(async (folder) => {
+    const store = createTemplateStore(folder, 64);
+    const damages: [(path: string) => Promise<void>, RegExp][] = [
+      [(path) => writeFile(join(path, 'state'), 'sta'), /it has 3 bytes instead of 5/],
+      [(path) => writeFile(join(path, 'state'), 'stale'), /its bytes are not those that were written/],
+      [(path) => rm(join(path, 'manifest.json')), /it has no manifest/],
+      [(path) => writeFile(join(path, 'manifest.json'), '{'), /it has no manifest/],
+    ];
+    for (const [damage, reason] of damages) {
+      await keep(store, folder, 'k', Buffer.from('state'));
+      assert.equal(await contentOf(await store.open('k', signal)), 'state');
+      await damage(join(folder, 'k'));
+      assert.match(String(await store.open('k', signal)), reason);
+      assert.deepEqual(await readdir(folder), []);
+    }
+  }));
+
+test('a folder without a state is in nobody’s way', () =>
+  inFolder(async (folder) => {
+    const store = createTemplateStore(folder, 64);
+    await mkdir(join(folder, 'k'));
+    await writeFile(join(folder, 'k', 'manifest.json'), '{}');
+    assert.equal(await store.open('k', signal), 'there is none yet');
+    await keep(store, folder, 'k', Buffer.from('state'));
+    assert.equal(await contentOf(await store.open('k', signal)), 'state');
+  }));
+
+test('the longest unused templates go when there is no room, and one that is too large is not kept', () =>
+  inFolder(async (folder) => {
+    const store = createTemplateStore(folder, 2);
+    const state = Buffer.alloc(0.9 * MIB);
+    await keep(store, folder, 'a', state);
+    await keep(store, folder, 'b', state);
+    const old = new Date(Date.now() - 60_000);
+    for (const key of ['a', 'b']) await utimes(join(folder, key, 'manifest.json'), old, old);
+    await contentOf(await store.open('a', signal));
+    await keep(store, folder, 'c', state);
+    assert.deepEqual((await readdir(folder)).sort(), ['a', 'c']);
+    await assert.rejects(
+      keep(store, folder, 'd', Buffer.alloc(3 * MIB)),
+      /a template of 3 MiB has no room in 2 MiB/,
+    );
+  }));
+
+test('what a process that is gone was making is removed, what a living one makes is not', () =>
+  inFolder(async (folder) => {
+    const mine = `.make-${(await identityOf(process.pid))?.replace(' ', '-')}-abcdef`;
+    const gone = `.make-${process.pid}-1-abcdef`;
+    for (const name of [mine, gone, 'a-template']) await mkdir(join(folder, name));
+    await clearUnmade(folder);
+    assert.deepEqual((await readdir(folder)).sort(), [mine, 'a-template'].sort());
+  }));
+
+test('templates that fail again and again are given up, with the last reason', () =>
+  inFolder(async (folder) => {
+    let asked = 0;
+    let tell: (message: string) => void = () => {};
+    const told = new Promise<string>((resolve) => {
+      tell = resolve;
+    });
+    const guest = { kernel: '/none', initramfs: '/none', digest: 'g1' };
+    const templates = await createTemplates({
+      directory: folder,
+      cacheMib: 64,
+      qemu: '/none',
+      qemuBuild: 'QEMU 7.2',
+      hostCpu: '',
+      bootTimeoutMs: 1_000,
+      guest: async () => guest,
+      asUser: async () => {
+        asked++;
+        throw new Error('no user is free');
+      },
+      log: { ...silentLogger, warn: tell },
+    });
+    const wanted = { shape, guest };
+    assert.match(String(await templates.find(wanted, signal)), /1 CPU, 192 MiB: there is none yet/);
+    await templates.discard(wanted, 'it does not start');
+    await templates.discard(wanted, 'it does not start');
+    templates.want(wanted);
+    templates.want(wanted);
+    assert.match(await told, /no template of 1 CPU, 192 MiB was made: .*no user is free/);
+    assert.equal(asked, 1, 'one is made at a time');
+    assert.match(String(await templates.find(wanted, signal)), /failed 3 times: .*no user is free/);
+    templates.want(wanted);
+    await templates.close();
+    assert.equal(asked, 1, 'and none after so many failures');
+    assert.deepEqual(await readdir(join(folder, '.making')), [], 'the lock is given back');
+  }));
+
+test('the lock of another process that makes a template is respected', () =>
+  inFolder(async (folder) => {
+    await mkdir(join(folder, '.making'));
+    // A process that lives: the parent of this one.
+    await writeFile(join(folder, '.making', 'driver.lock'), (await identityOf(process.ppid)) ?? '');
+    const guest = { kernel: '/none', initramfs: '/none', digest: 'g1' };
+    const templates = await createTemplates({
+      directory: folder,
+      cacheMib: 64,
+      qemu: '/none',
+      qemuBuild: '',
+      hostCpu: '',
+      bootTimeoutMs: 1_000,
+      guest: async () => guest,
+      asUser: () => assert.fail('it would be made twice'),
+      log: silentLogger,
+    });
+    for (let i = 0; i < 4; i++) {
+      templates.want({ shape, guest });
+      await templates.close();
+    }
+    assert.match(String(await templates.find({ shape, guest }, signal)), /there is none yet/);
+    assert.match(await readFile(join(folder, '.making', 'driver.lock'), 'utf8'), /^\d+ \d+$/);
+  }));
