@@ -1,4 +1,5 @@
 import { OpenShellError } from '../compute/errors.js';
+import { freeBuffersAtOnce } from '../compute/garbage.js';
 import { VERSION } from '../compute/version.js';
 import { parseArguments } from './arguments/parse.js';
 import type { Arguments } from './arguments/parsed.js';
@@ -13,6 +14,7 @@ import { printable } from './output/printable.js';
 export async function runCli(argv: readonly string[]): Promise<number> {
   // What Node thinks of a library's calls (grpc-js with an IP address as TLS name) is nothing to tell a user.
   process.noDeprecation = true;
+  freeBuffersAtOnce();
   const out = createOutput(process.stdout);
   const err = createOutput(process.stderr);
   const signal = AbortSignal.any([listenForInterrupts(), out.closed]);

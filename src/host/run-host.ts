@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { deadline } from '../compute/deadline.js';
 import type { DriverEntry } from '../compute/entry.js';
 import { failedPrecondition, invalidArgument, OpenShellError, unavailable } from '../compute/errors.js';
+import { freeBuffersAtOnce } from '../compute/garbage.js';
 import { VERSION } from '../compute/version.js';
 import type { GatewayConfig } from '../config/gateway-config.js';
 import { homePaths } from '../config/home.js';
@@ -45,6 +46,7 @@ export const runHost = async (options: HostOptions): Promise<number> => {
 };
 
 const host = async ({ entry, argv, env }: HostOptions): Promise<number> => {
+  freeBuffersAtOnce();
   const { values } = parse(entry.name, argv);
   if (values.help) {
     process.stdout.write(USAGE(entry.name));

@@ -55,6 +55,25 @@ test('output comes apart by stream and the exit code last', async () => {
   assert.deepEqual(seen, { stdout: 'out', stderr: 'err', exitCode: 42 });
 });
 
+test('much output arrives byte for byte and in order', async () => {
+  const pieces = Array.from({ length: 300 }, (_, i) => ({
+    stream: i % 7 === 0 ? ('stderr' as const) : ('stdout' as const),
+    data: Buffer.alloc((i * 997) % 70_000, i),
+  }));
+  engine.exec = () => printing(pieces, 0);
+  const got = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[] };
+  for await (const { payload } of running.client.serverStream(api.execSandbox, {
+    sandboxId,
+    command: ['x'],
+  })) {
+    if (payload.case === 'stdout' || payload.case === 'stderr') got[payload.case].push(payload.value.data);
+  }
+  for (const stream of ['stdout', 'stderr'] as const) {
+    const sent = pieces.filter((piece) => piece.stream === stream).map((piece) => piece.data);
+    assert(Buffer.concat(got[stream]).equals(Buffer.concat(sent)), `${stream} is what was printed`);
+  }
+});
+
 test('the spec reaches the driver as the client gave it', async () => {
   let given: ExecSpec | undefined;
   engine.exec = (_, spec) => {

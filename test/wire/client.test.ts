@@ -13,9 +13,11 @@ import {
 } from '@grpc/grpc-js';
 import { createWireClient, type WireClient } from '../../dist/wire/client.js';
 import { rawServiceDefinition } from '../../dist/wire/service.js';
-import { encodeExecOutput, methods } from '../../dist/wire/v00/index.js';
+import { methods } from '../../dist/wire/v00/index.js';
 
 const FRAMES = 200;
+const output = (data: Uint8Array) =>
+  methods.execSandbox.encodeResponse({ payload: { case: 'stdout', value: { data } } });
 let server: Server;
 let client: WireClient;
 let cancelled: Promise<void>;
@@ -43,7 +45,7 @@ before(async () => {
       Health() {},
       ExecSandbox(call: ServerWritableStream<Buffer, Buffer>) {
         for (let frame = 0; frame < FRAMES; frame++) {
-          call.write(encodeExecOutput('stdout', Buffer.alloc(1000, frame)));
+          call.write(output(Buffer.alloc(1000, frame)));
         }
         call.write(methods.execSandbox.encodeResponse({ payload: { case: 'exit', value: { exitCode: 7 } } }));
         call.end();
@@ -55,7 +57,7 @@ before(async () => {
       ExecSandboxInteractive(call: ServerDuplexStream<Buffer, Buffer>) {
         call.on('data', (bytes: Buffer) => {
           const { payload } = methods.execSandboxInteractive.decodeRequest(bytes);
-          if (payload.case === 'stdin') call.write(encodeExecOutput('stdout', payload.value));
+          if (payload.case === 'stdin') call.write(output(payload.value));
         });
         call.on('end', () => call.end());
       },

@@ -3,6 +3,7 @@ import { delay } from '../../compute/deadline.js';
 import type { ExecChunk, ExecSession, ExecSpec, TerminalSize } from '../../compute/driver.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
+import { arrivals } from './arrivals.js';
 import { isRefusal, notStarted } from './exec-refusal.js';
 import { createExecStdin } from './exec-stdin.js';
 import { demultiplex } from './frames.js';
@@ -87,7 +88,7 @@ export const createExecSession = (options: ExecSessionOptions): ExecSession => {
     let held: ExecChunk[] = [];
     let passing = false;
     try {
-      for await (const chunk of spec.tty ? terminalOutput(socket) : demultiplex(socket)) {
+      for await (const chunk of spec.tty ? terminalOutput(socket) : demultiplex(arrivals(socket))) {
         // The engine's word that it could not start the command looks like the command's own output.
         if (!passing && isRefusal(chunk.data)) held.push(chunk);
         else {
@@ -129,7 +130,7 @@ const createExit = () => {
 };
 
 async function* terminalOutput(socket: Socket): AsyncGenerator<ExecChunk> {
-  for await (const data of socket as AsyncIterable<Buffer>) yield { stream: 'stdout', data };
+  for await (const data of arrivals(socket)) yield { stream: 'stdout', data };
 }
 
 /** An exec that the engine does not know any more went with its container. */

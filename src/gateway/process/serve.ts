@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { delay } from '../../compute/deadline.js';
 import { unavailable } from '../../compute/errors.js';
+import { freeBuffersAtOnce } from '../../compute/garbage.js';
 import type { Logger } from '../../compute/log.js';
 import type { TelemetrySink } from '../../compute/telemetry.js';
 import { VERSION } from '../../compute/version.js';
@@ -27,6 +28,7 @@ export const serve = async (
   { config, warnings }: LoadedConfig,
   home: HomePaths,
 ): Promise<number> => {
+  freeBuffersAtOnce();
   const sandboxLog = createSandboxLog();
   const log = createLogger({
     level: config.logLevel,

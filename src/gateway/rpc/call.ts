@@ -1,4 +1,5 @@
 import type { Metadata } from '@grpc/grpc-js';
+import type { Encoded } from '../../wire/bytes-field.js';
 import type { User } from '../auth.js';
 
 /** What a handler knows about the call it answers. */
@@ -12,7 +13,7 @@ export interface CallContext {
 }
 
 /** Hands one message to the client. A promise means: wait for it before the next, the client reads slowly. */
-export type Send = (message: Uint8Array) => Promise<void> | undefined;
+export type Send = (message: Encoded) => Promise<void> | undefined;
 
 /** How an RPC is answered. Messages are raw bytes: decoding is the affair of whoever knows the generation. */
 export type Handler =
