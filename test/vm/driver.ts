@@ -80,7 +80,11 @@ const machines = async (folder: string): Promise<number[]> => {
 };
 
 /** A driver process of its own and a client to it. */
-export const makeDriver = async (stateDir: string, gatewayId: string): Promise<RunningDriver> => {
+export const makeDriver = async (
+  stateDir: string,
+  gatewayId: string,
+  own: Readonly<Record<string, unknown>> = {},
+): Promise<RunningDriver> => {
   const folder = join(stateDir, gatewayId);
   const token = randomUUID();
   const socketPath = join(stateDir, 'run', `${randomUUID().slice(0, 8)}.sock`);
@@ -91,7 +95,7 @@ export const makeDriver = async (stateDir: string, gatewayId: string): Promise<R
       version: '0.0.0-test',
       sandboxNamespace: 'test',
       stateDir,
-      settings: vmSettings,
+      settings: { ...vmSettings, ...own },
       socketPath,
       token,
     },

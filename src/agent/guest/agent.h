@@ -122,6 +122,10 @@ bool boot_root_ready(void);
 void boot_release(uint32_t stream);
 void boot_halt(void);
 
+/* network.c */
+bool network_up(const char *address, const char *gateway);
+void network_names(const char *resolv_conf);
+
 /* figures.c */
 void figures_send(uint32_t stream);
 void clock_set(uint32_t stream, const unsigned char *payload, size_t length);

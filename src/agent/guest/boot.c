@@ -194,12 +194,13 @@ static bool bind_released(void) {
 }
 
 /*
- * Records: r<device> w<workspace> u<user> h<host name> M<memory.max> P<pids.max> C<cpu.max>. Mounts the disk, makes
- * it the root of everything that follows, and answers DONE.
+ * Records: r<device> w<workspace> u<user> h<host name> M<memory.max> P<pids.max> C<cpu.max> a<address>
+ * g<gateway> n<resolv.conf>. Mounts the disk, makes it the root of everything that follows, and answers DONE.
  */
 void boot_root(uint32_t stream, const unsigned char *payload, size_t length) {
   const char *text, *disk = "", *workspace = "", *user = "", *host = "sandbox";
   const char *memory = NULL, *pids = NULL, *cpu = NULL;
+  const char *address = NULL, *gateway = "", *names = NULL;
   char tag;
   while ((text = record_next(&payload, &length, &tag)) != NULL) {
     switch (tag) {
@@ -210,6 +211,9 @@ void boot_root(uint32_t stream, const unsigned char *payload, size_t length) {
       case 'M': memory = text; break;
       case 'P': pids = text; break;
       case 'C': cpu = text; break;
+      case 'a': address = text; break;
+      case 'g': gateway = text; break;
+      case 'n': names = text; break;
       default: break;
     }
   }
@@ -219,6 +223,10 @@ void boot_root(uint32_t stream, const unsigned char *payload, size_t length) {
   }
   if (!bind_released()) {
     send_failure(stream, BAD_ROOT, DISK_DRIVER, errno);
+    return;
+  }
+  if (address != NULL && !network_up(address, gateway)) {
+    send_failure(stream, SYSTEM, "the network card", errno);
     return;
   }
   mkdir(NEW_ROOT, 0755);
@@ -233,6 +241,7 @@ void boot_root(uint32_t stream, const unsigned char *payload, size_t length) {
   }
   fill_root();
   write_names(host);
+  if (names != NULL) network_names(names);
   if (mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0) {
     send_failure(stream, BAD_ROOT, "change of root", errno);
     return;

@@ -1,7 +1,9 @@
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import type { ProbeContext, ProbeResult } from '../../compute/entry.js';
+import { OpenShellError } from '../../compute/errors.js';
 import { chooseAccelerator } from './accelerator.js';
+import { readNetwork } from './guest-network.js';
 import type { VmSettings } from './settings.js';
 
 const isProgram = (path: string): Promise<boolean> =>
@@ -34,6 +36,11 @@ export const probeVm = async ({ settings, env }: ProbeContext): Promise<ProbeRes
         tried,
       };
     }
+  }
+  try {
+    readNetwork(settings as VmSettings);
+  } catch (error) {
+    return { state: 'unavailable', reason: OpenShellError.from(error).text, tried };
   }
   const choice = await chooseAccelerator(accel, allow_emulation);
   if (typeof choice === 'string') return { state: 'unavailable', reason: choice, tried };

@@ -117,6 +117,21 @@ export const vmSettings = {
     unit: 'MiB',
     doc: 'Most room for templates; the longest unused go first.',
   },
+  network_taps: {
+    type: 'strings',
+    default: [],
+    doc: "Tap devices that the operator made, each with its guest's address, e.g. tap0=192.0.2.2/24: a network card for as many machines at once. Default: no machine has one.",
+  },
+  network_gateway: {
+    type: 'string',
+    default: '',
+    doc: 'IPv4 address of the gateway in the network of network_taps. Default: none.',
+  },
+  network_dns: {
+    type: 'strings',
+    default: [],
+    doc: 'IPv4 addresses of the name servers of guests with a network card.',
+  },
   sandbox_pids_limit: {
     type: 'integer',
     default: 2048,

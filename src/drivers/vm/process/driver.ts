@@ -6,6 +6,7 @@ import { Code, invalidArgument, notFound, OpenShellError } from '../../../comput
 import { ownerLabels } from '../../../compute/labels.js';
 import type { DriverSandbox, SandboxRef } from '../../../compute/sandbox.js';
 import type { Accelerator } from '../accelerator.js';
+import type { GuestNetwork } from '../guest-network.js';
 import { pullPolicy, type VmSettings } from '../settings.js';
 import type { GuestFiles } from './guest/prepare.js';
 import { clearUnfinished } from './images/disk-cache.js';
@@ -26,6 +27,8 @@ export interface VmDriverOptions {
   /** All that `qemu --version` says. */
   readonly qemuBuild: string;
   readonly guest: () => Promise<GuestFiles>;
+  /** Undefined: no guest has a network card. */
+  readonly network: GuestNetwork | undefined;
 }
 
 const MIB = 1024 * 1024;
@@ -86,6 +89,8 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
     }),
     guest: options.guest,
     templates,
+    network: options.network,
+    takenTaps: () => new Set([...sandboxes.values()].flatMap((sandbox) => sandbox.tap() ?? [])),
     hub,
     log: context.log,
   };

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import type { DriverContext, DriverModule } from '../../../compute/entry.js';
 import { failedPrecondition } from '../../../compute/errors.js';
 import { chooseAccelerator } from '../accelerator.js';
+import { readNetwork } from '../guest-network.js';
 import type { VmSettings } from '../settings.js';
 import { createVmDriver } from './driver.js';
 import { type GuestFiles, givenGuest, preparedGuest } from './guest/prepare.js';
@@ -49,6 +50,7 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
   const choice = await chooseAccelerator(settings.accel, settings.allow_emulation);
   if (typeof choice === 'string') throw failedPrecondition(`no virtual machine can run here: ${choice}`);
   if (choice.why !== undefined) context.log.warn(`guests are emulated, 10 to 20 times slower: ${choice.why}`);
+  const network = readNetwork(settings);
   const build = await qemuBuild(settings.qemu);
   const unlock = await lockDirectory(join(context.stateDir, context.gatewayId), LOCK_TIMEOUT_MS);
   const driver = await createVmDriver({
@@ -57,6 +59,7 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
     qemuVersion: /version (\S+)/.exec(build)?.[1] ?? 'unknown',
     qemuBuild: build,
     guest: () => guestFiles(settings, context.env),
+    network,
   });
   return {
     ...driver,

@@ -23,6 +23,14 @@ export interface MachineShape {
   readonly accelerator: Accelerator;
   readonly vcpus: number;
   readonly memoryMib: number;
+  /** The one network card; undefined: none. */
+  readonly card?: NetworkCard | undefined;
+}
+
+export interface NetworkCard {
+  /** A tap device of the host. */
+  readonly tap: string;
+  readonly mac: string;
 }
 
 /** The descriptor from which a restored machine reads its state; it is given no name of a file for it. */
@@ -39,8 +47,14 @@ const START: Readonly<Record<MachineStart, readonly string[]>> = {
   restore: ['-incoming', `fd:${STATE_FD}`],
 };
 
+/** Never QEMU's user network, through which a guest reaches the host's loopback; no script, no boot ROM. */
+const cardArguments = ({ tap, mac }: NetworkCard): string[] => [
+  ...['-netdev', `tap,id=net,ifname=${tap},script=no,downscript=no,vhost=off`],
+  ...['-device', `virtio-net-pci,netdev=net,mac=${mac},romfile=`],
+];
+
 /**
- * The command line of one guest: q35, virtio over PCI, a root disk, the agent's port, no network card, QEMU's own
+ * The command line of one guest: q35, virtio over PCI, a root disk, the agent's port, a network card or none, QEMU's own
  * seccomp filter. The guest's power-off leaves QEMU paused, so that its console can still be read. Both starts give
  * the same devices in the same order: a state fits no other machine.
  */
@@ -66,5 +80,6 @@ export const qemuArguments = (shape: MachineShape, start: MachineStart): string[
   ...['-drive', `file=${VM_FILES.overlay},if=none,id=root,format=qcow2,cache=writeback,discard=unmap`],
   ...['-device', 'virtio-blk-pci,drive=root'],
   ...['-device', 'virtio-rng-pci'],
+  ...(shape.card === undefined ? [] : cardArguments(shape.card)),
   ...['-qmp', `unix:${VM_FILES.control},server=on,wait=off`],
 ];

@@ -16,6 +16,8 @@ export interface Run {
   readonly instanceId: string;
   /** Undefined while QEMU has not been started. */
   readonly pid: number | undefined;
+  /** The tap device of its network card, if it has one. */
+  readonly tap?: string | undefined;
   /** When the main process was started, RFC 3339; empty before. */
   readonly runningSince: string;
 }

@@ -13,11 +13,14 @@ import { failedPrecondition, OpenShellError } from '../../../../compute/errors.j
 import type { Logger } from '../../../../compute/log.js';
 import type { ObservedSandbox } from '../../../../compute/sandbox.js';
 import type { Accelerator } from '../../accelerator.js';
+import type { GuestLink, GuestNetwork } from '../../guest-network.js';
 import type { VmSettings } from '../../settings.js';
 import type { GuestFiles } from '../guest/prepare.js';
 import { type ImageConfig, NO_CONFIG } from '../images/layout.js';
 import type { ImageLibrary, ImageNews } from '../images/library.js';
-import { qemuUser } from '../qemu/user.js';
+import { freeLink, macOf, networkRecords } from '../network/link.js';
+import { checkTap } from '../network/tap.js';
+import { type QemuUser, qemuUser } from '../qemu/user.js';
 import type { Templates } from '../templates/templates.js';
 import { bootMachine } from './boot.js';
 import { hasDisk, makeDisk, placeGuest, vmDirectory } from './disk.js';
@@ -35,6 +38,10 @@ export interface SandboxWorkshop {
   readonly guest: () => Promise<GuestFiles>;
   /** Undefined when they are switched off. */
   readonly templates: Templates | undefined;
+  /** Undefined: no guest has a network card. */
+  readonly network: GuestNetwork | undefined;
+  /** Tap devices of machines that run or start. */
+  readonly takenTaps: () => ReadonlySet<string>;
   readonly hub: Hub;
   readonly log: Logger;
 }
@@ -49,6 +56,8 @@ export interface Sandbox {
   start(): Promise<void>;
   stop(): Promise<void>;
   remove(): Promise<void>;
+  /** The tap device that its machine has, or will have as soon as it starts. */
+  tap(): string | undefined;
   exec(spec: ExecSpec, signal: AbortSignal): Promise<ExecSession>;
   logs(options: LogOptions): AsyncGenerator<LogLine>;
   /** Lets the machine run on without us. */
@@ -134,7 +143,25 @@ export const createSandbox = (
     ...spec.environment,
   });
 
-  const setUp = async (plan: Plan, image: ImageConfig, { channel }: Machine, signal: AbortSignal) => {
+  /** Takes a device that no other machine has; undefined when guests have no network card. */
+  const takeLink = async (user: QemuUser | undefined): Promise<GuestLink | undefined> => {
+    const { network, takenTaps } = workshop;
+    if (network === undefined) return undefined;
+    const link = freeLink(network, takenTaps());
+    // Known at once, so that no other machine takes it while this one looks at it.
+    const saved = save({ run: { ...(record.run ?? newRun()), tap: link.tap } });
+    await checkTap(link.tap, user);
+    await saved;
+    return link;
+  };
+
+  const setUp = async (
+    plan: Plan,
+    image: ImageConfig,
+    link: GuestLink | undefined,
+    { channel }: Machine,
+    signal: AbortSignal,
+  ) => {
     await channel.renew(signal);
     const setup: [string, string][] = [
       ['r', ROOT_DEVICE],
@@ -145,6 +172,7 @@ export const createSandbox = (
     ];
     if (plan.memoryMax !== undefined) setup.push(['M', plan.memoryMax]);
     if (plan.cpuMax !== undefined) setup.push(['C', plan.cpuMax]);
+    if (link !== undefined) setup.push(...networkRecords(workshop.network as GuestNetwork, link));
     await channel.setup(setup, signal);
   };
 
@@ -166,6 +194,8 @@ export const createSandbox = (
     const guest = await workshop.guest();
     const plan = planMachine(record.sandbox, settings);
     const bootTimeoutMs = settings.boot_timeout_secs * 1000;
+    const user = await qemuUser(record.uid, workshop.accelerator);
+    const link = await takeLink(user);
     const started = await bootMachine({
       qemu: settings.qemu,
       shape: {
@@ -173,16 +203,18 @@ export const createSandbox = (
         accelerator: workshop.accelerator,
         vcpus: plan.vcpus,
         memoryMib: plan.memoryMib,
+        card: link === undefined ? undefined : { tap: link.tap, mac: macOf(id) },
       },
       directory: vmDirectory(directory),
-      user: await qemuUser(record.uid, workshop.accelerator),
+      user,
       bootTimeoutMs,
       onStarted: (pid) => save({ run: { ...(record.run ?? newRun()), pid } }),
       signal,
       guest,
       placeGuest: () => placeGuest(directory, guest),
-      templates: workshop.templates,
-      prepare: (machine, until) => setUp(plan, image, machine, until),
+      // A template has no network card, and a state fits no machine with other devices.
+      templates: link === undefined ? workshop.templates : undefined,
+      prepare: (machine, until) => setUp(plan, image, link, machine, until),
       log,
     });
     try {
@@ -389,6 +421,7 @@ export const createSandbox = (
       };
       return execThroughAgent(machine.channel, execSpec, defaults, signal);
     },
+    tap: () => (machine !== undefined || record.ending === undefined ? record.run?.tap : undefined),
     logs: (options) => output.read(options, () => record.ending === undefined),
     detach: async () => {
       detached = true;
