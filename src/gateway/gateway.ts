@@ -118,7 +118,10 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     });
     undo.push(() => controller.close(CLOSE_LIFECYCLE_MS));
     const pages = createPages(await pageTokenKey(store));
-    const workspaces = createWorkspaceService({ store, pages, now: Date.now });
+    const workspaces = createWorkspaceService({
+      ...{ store, pages, now: Date.now },
+      removal: controller.workspaces,
+    });
     await workspaces.ensureDefault();
     const templates = createTemplateService({ store, workspaces, pages, now: Date.now });
     const sandboxes = createSandboxService({

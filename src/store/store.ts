@@ -80,15 +80,17 @@ export interface Store {
     readonly selector?: LabelSelector;
     readonly page?: Page;
   }): Promise<WorkspaceRecord[]>;
+  /** To `terminating`: as `removeWorkspace` while sandboxes are in it. From then on nothing is inserted there. */
   updateWorkspace(
     id: string,
     expectedVersion: number,
     change: Partial<Pick<WorkspaceRecord, 'phase' | 'deletionAtMs'>>,
+    remember?: Remember<WorkspaceRecord>,
   ): Promise<WorkspaceRecord>;
   /** With its templates. FAILED_PRECONDITION, naming up to ten, when sandboxes are in it. False without a row. */
   removeWorkspace(name: string, remember?: Remember<boolean>): Promise<boolean>;
 
-  /** ALREADY_EXISTS when the name in its workspace is taken; NOT_FOUND when the workspace is gone. */
+  /** ALREADY_EXISTS when the name in its workspace is taken; NOT_FOUND when the workspace is gone, FAILED_PRECONDITION while it ends. */
   insertTemplate(
     record: Omit<TemplateRecord, 'resourceVersion'>,
     remember?: Remember<TemplateRecord>,

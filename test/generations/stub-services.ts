@@ -80,7 +80,7 @@ export const stubServices: Services = {
     get: async () => workspace,
     list: async () => [workspace],
     page: async () => page(workspace),
-    delete: async () => true,
+    delete: async () => 'completed',
     resolveActive: async () => 'default',
     ensureDefault: async () => {},
   },

@@ -195,6 +195,15 @@ describe('workspace_mode managed', { skip: cluster.skip ?? false, concurrency: f
     await driver.deleteWorkspace?.('default', { signal });
   });
 
+  check('a namespace that somebody removes is made again for the next sandbox', async (t) => {
+    const { driver, make, state, signal, gatewayId } = await desk(t, {}, managed);
+    await driver.ensureWorkspace?.('default', { signal });
+    const name = `openshell-${gatewayId}-default`;
+    await cluster.core().deleteNamespace({ name });
+    await state(await make(), 'running');
+    await driver.deleteWorkspace?.('default', { signal });
+  });
+
   check('a namespace that is stuck is named, and waited for until it is gone', async (t) => {
     const { driver, make, state, signal, gatewayId } = await desk(t, {}, managed);
     await driver.ensureWorkspace?.('default', { signal });

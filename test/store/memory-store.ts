@@ -38,10 +38,14 @@ export const createMemoryStore = (): Store => {
     if (remember !== undefined) putRequest(remember(answer));
     return answer;
   };
+  const requireActive = (name: string) => {
+    const { phase } = workspaces.get(name) ?? fail('NOT_FOUND');
+    if (phase !== 'active') fail('FAILED_PRECONDITION');
+  };
   const inWorkspace = (name: string) => [...sandboxes.values()].filter((row) => row.workspace === name);
   return {
     async insertSandbox(given, remember) {
-      if (!workspaces.has(given.workspace)) fail('NOT_FOUND');
+      requireActive(given.workspace);
       const isTaken = inWorkspace(given.workspace).some((row) => row.name === given.name);
       if (isTaken || sandboxes.has(given.id)) fail('ALREADY_EXISTS');
       const record = { ...given, resourceVersion: 1 };
@@ -91,12 +95,13 @@ export const createMemoryStore = (): Store => {
         [...workspaces.values()].filter((row) => matches(row.labels, query.selector)).sort(byAge),
         query.page,
       ),
-    async updateWorkspace(id, expectedVersion, change) {
+    async updateWorkspace(id, expectedVersion, change, remember) {
       const current = [...workspaces.values()].find((row) => row.id === id) ?? fail('NOT_FOUND');
       if (current.resourceVersion !== expectedVersion) fail('ABORTED');
+      if (change.phase === 'terminating' && inWorkspace(current.name).length > 0) fail('FAILED_PRECONDITION');
       const changed = { ...current, ...change, resourceVersion: current.resourceVersion + 1 };
       workspaces.set(current.name, changed);
-      return changed;
+      return and(remember, changed);
     },
     async removeWorkspace(name, remember) {
       if (inWorkspace(name).length > 0) fail('FAILED_PRECONDITION');
@@ -104,7 +109,7 @@ export const createMemoryStore = (): Store => {
       return and(remember, workspaces.delete(name));
     },
     async insertTemplate(given, remember) {
-      if (!workspaces.has(given.workspace)) fail('NOT_FOUND');
+      requireActive(given.workspace);
       const key = `${given.workspace}/${given.name}`;
       if (templates.has(key)) fail('ALREADY_EXISTS');
       const record = { ...given, resourceVersion: 1 };

@@ -21,6 +21,10 @@ test('workspaces: insert, find, list by label, update, remove', async (t) => {
   assert.deepEqual(changed, { ...inserted, phase: 'terminating', deletionAtMs: 5, resourceVersion: 2 });
   await assert.rejects(store.updateWorkspace(inserted.id, 1, { phase: 'active' }), { code: Code.ABORTED });
   await assert.rejects(store.updateWorkspace('none', 1, {}), { code: Code.NOT_FOUND });
+  await assert.rejects(store.insertSandbox(sandbox('1', { workspace: 'team' })), {
+    code: Code.FAILED_PRECONDITION,
+    reason: 'WorkspaceTerminating',
+  });
   assert.equal(await store.removeWorkspace('team'), true);
   assert.equal(await store.removeWorkspace('team'), false);
   assert.equal(await store.findWorkspace('team'), undefined);
@@ -33,6 +37,11 @@ test('a workspace with sandboxes stays, and the refusal names at most ten of the
   await assert.rejects(store.removeWorkspace('default'), {
     code: Code.FAILED_PRECONDITION,
     message: `workspace 'default' still has sandboxes: ${ten}`,
+  });
+  const { id, resourceVersion } = (await store.findWorkspace('default')) ?? assert.fail();
+  await assert.rejects(store.updateWorkspace(id, resourceVersion, { phase: 'terminating' }), {
+    code: Code.FAILED_PRECONDITION,
+    reason: 'WorkspaceNotEmpty',
   });
   await store.insertSandbox(sandbox('10', { name: 'box-x' }));
   await assert.rejects(store.removeWorkspace('default'), {

@@ -27,6 +27,8 @@ interface Resource {
 /** An engine in memory that outlives gateways, for faults that a real one does not produce on demand. */
 export interface FakeEngine {
   readonly resources: Map<string, Resource>;
+  /** What the driver made for workspaces. Undefined: it makes nothing for them. */
+  workspaces: Set<string> | undefined;
   readonly calls: string[];
   /** Asked before each call; may throw or wait. */
   before: (call: string, id: string, signal: AbortSignal) => Promise<void> | void;
@@ -73,6 +75,7 @@ export const createFakeEngine = (): FakeEngine => {
 
   const engine: FakeEngine = {
     resources: new Map(),
+    workspaces: undefined,
     calls: [],
     before: () => {},
     probe: () => ({ state: 'ready', endpoint: 'memory', engineVersion: '1.0' }),
@@ -211,6 +214,16 @@ export const createFakeEngine = (): FakeEngine => {
         signal.removeEventListener('abort', onAbort);
       }
     },
+    ...(engine.workspaces && {
+      async ensureWorkspace(workspace, { signal }) {
+        await call('ensureWorkspace', workspace, signal);
+        engine.workspaces?.add(workspace);
+      },
+      async deleteWorkspace(workspace, { signal }) {
+        await call('deleteWorkspace', workspace, signal);
+        engine.workspaces?.delete(workspace);
+      },
+    }),
     close: async () => {},
   });
 

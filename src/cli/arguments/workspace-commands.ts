@@ -40,7 +40,7 @@ export const workspaceCommands: CommandGroup = {
     },
     {
       name: 'delete',
-      summary: 'Remove workspaces that have no sandboxes',
+      summary: 'Remove workspaces that have no sandboxes, and wait until they are gone',
       options: {},
       positional: { ...oneWorkspace, repeated: true },
       load: () => import('../commands/workspace-delete.js'),

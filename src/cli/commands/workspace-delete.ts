@@ -1,11 +1,21 @@
 import { methods } from '../../wire/v00/index.js';
+import { deleteAndWait } from '../connection/delete-and-wait.js';
 import type { Context } from '../context.js';
 import { EXIT } from '../failure.js';
+import { timeoutFrom } from '../sandbox/wait.js';
 
-export async function run({ args, out, signal, connect }: Context): Promise<number> {
+export async function run({ args, env, out, signal, connect }: Context): Promise<number> {
+  const timeoutMs = timeoutFrom(env, 'OPENSHELL_LIFECYCLE_TIMEOUT');
   const gateway = await connect();
   for (const name of new Set(args.positionals)) {
-    await gateway.call(methods.deleteWorkspace, { name }, { signal });
+    await deleteAndWait({
+      what: `workspace '${name}'`,
+      see: `openshell workspace get ${name}`,
+      remove: (call) => gateway.call(methods.deleteWorkspace, { name }, call),
+      get: (call) => gateway.call(methods.getWorkspace, { name }, call),
+      timeoutMs,
+      signal,
+    });
     await out.write(`workspace '${name}' deleted\n`);
   }
   return EXIT.ok;

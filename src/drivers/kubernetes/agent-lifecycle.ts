@@ -36,8 +36,9 @@ export const createAgentLifecycle = (options: LifecycleOptions): Lifecycle => {
   return {
     async create(sandbox, signal) {
       const plan = options.plan(sandbox);
-      await namespaces.ensure(sandbox.workspace, signal);
-      await resources.createKeeper(sandboxOf(plan), signal);
+      await namespaces.within(sandbox.workspace, signal, () =>
+        resources.createKeeper(sandboxOf(plan), signal),
+      );
     },
     async stop(ref, signal) {
       const objects = await findOrThrow(ref, signal);

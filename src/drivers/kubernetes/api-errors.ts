@@ -1,8 +1,10 @@
-import { Code, OpenShellError } from '../../compute/errors.js';
+import { Code, failedPrecondition, OpenShellError } from '../../compute/errors.js';
 import type { Status } from './objects.js';
 
 /** Reasons that the API server gives and the driver asks for again. */
 const REASON_EXPIRED = 'Expired';
+const NAMESPACE_MISSING = 'NamespaceMissing';
+const NAMESPACE_TERMINATING = 'NamespaceTerminating';
 
 const CODES: Readonly<Record<number, Code>> = {
   400: Code.INVALID_ARGUMENT,
@@ -44,7 +46,7 @@ const forbidden = (said: string, message: string): OpenShellError => {
   if (/violates PodSecurity/i.test(said))
     return new OpenShellError(Code.FAILED_PRECONDITION, message, { reason: 'PodSecurityViolation' });
   if (/because it is being terminated/i.test(said))
-    return new OpenShellError(Code.UNAVAILABLE, message, { reason: 'NamespaceTerminating' });
+    return new OpenShellError(Code.UNAVAILABLE, message, { reason: NAMESPACE_TERMINATING });
   return new OpenShellError(Code.FAILED_PRECONDITION, message, {
     reason: 'KubernetesForbidden',
     hint: 'grant it with the Role in deploy/kubernetes or the Helm chart',
@@ -66,6 +68,21 @@ export const hasCode = (error: unknown, code: Code): boolean =>
 
 export const isExpired = (error: unknown): boolean =>
   error instanceof OpenShellError && error.reason === REASON_EXPIRED;
+
+/** NOT_FOUND of a create as what it means: FAILED_PRECONDITION, the namespace is missing. */
+export const namespaceMissing = (error: unknown, namespace: string): unknown =>
+  hasCode(error, Code.NOT_FOUND)
+    ? failedPrecondition(`namespace '${namespace}' does not exist`, {
+        reason: NAMESPACE_MISSING,
+        hint: 'create it, or set another namespace in [openshell.drivers.kubernetes]',
+        cause: error,
+      })
+    : error;
+
+/** The namespace was removed, or is on its way out. */
+export const isNamespaceGone = (error: unknown): boolean =>
+  error instanceof OpenShellError &&
+  (error.reason === NAMESPACE_MISSING || error.reason === NAMESPACE_TERMINATING);
 
 const parseStatus = (body: string): Status | undefined => {
   try {

@@ -61,12 +61,14 @@ export const createLifecycle = (options: LifecycleOptions): Lifecycle => {
   return {
     async create(sandbox, signal) {
       const plan = options.plan(sandbox);
-      await namespaces.ensure(sandbox.workspace, signal);
-      if (plan.workspace === undefined) {
-        await resources.createPod(plan.pod, signal);
+      const { workspace } = plan;
+      if (workspace === undefined) {
+        await namespaces.within(sandbox.workspace, signal, () => resources.createPod(plan.pod, signal));
         return;
       }
-      const keeper = await resources.createKeeper(claimOf(plan, plan.workspace), signal);
+      const keeper = await namespaces.within(sandbox.workspace, signal, () =>
+        resources.createKeeper(claimOf(plan, workspace), signal),
+      );
       try {
         await resources.createPod(ownedBy(keeper, plan.pod), signal);
       } catch (error) {

@@ -1,7 +1,7 @@
-import { deadline } from '../../compute/deadline.js';
+import { deadline, withDeadline } from '../../compute/deadline.js';
 import { Code, failedPrecondition, OpenShellError } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
-import { hasCode } from './api-errors.js';
+import { hasCode, isNamespaceGone, namespaceMissing } from './api-errors.js';
 import type { Names } from './names.js';
 import type { Namespace } from './objects.js';
 import { reflect } from './reflector.js';
@@ -9,7 +9,8 @@ import type { Rest } from './rest.js';
 
 /** The namespaces that sandboxes live in, each with a policy that lets nobody connect to them. */
 export interface Namespaces {
-  /** Cheap when it was done before. */
+  /** Runs `make` where all stands ready; cheap when that was done before. Once more when somebody removed the namespace. */
+  within<T>(workspace: string, signal: AbortSignal, make: () => Promise<T>): Promise<T>;
   ensure(workspace: string, signal: AbortSignal): Promise<void>;
   /** With workspace_mode managed: removes the workspace's namespace and all in it, and waits for its end. */
   remove(workspace: string, signal: AbortSignal): Promise<void>;
@@ -23,6 +24,7 @@ export interface NamespacesOptions {
 }
 
 const POLICIES = '/apis/networking.k8s.io/v1/namespaces';
+const PREPARE_TIMEOUT_MS = 120_000;
 /** Of a namespace that is on its way out; then the user should know. */
 const TERMINATING_TIMEOUT_MS = 45_000;
 
@@ -118,7 +120,7 @@ export const createNamespaces = (options: NamespacesOptions): Namespaces => {
         what: `create networkpolicies in '${namespace}'`,
         signal,
       })
-      .catch(ignoreExisting);
+      .catch((error) => ignoreExisting(namespaceMissing(error, namespace)));
   };
 
   const prepare = async (workspace: string, name: string, signal: AbortSignal): Promise<void> => {
@@ -126,17 +128,33 @@ export const createNamespaces = (options: NamespacesOptions): Namespaces => {
     if (networkPolicy) await ensurePolicy(name, signal);
   };
 
+  /** Shared by all who wait for it, so none of them cancels it. */
+  const prepared = (workspace: string): Promise<void> => {
+    const name = names.namespaceOf(workspace);
+    const known = ensured.get(name);
+    if (known !== undefined) return known;
+    const preparing = prepare(workspace, name, deadline(PREPARE_TIMEOUT_MS));
+    ensured.set(name, preparing);
+    preparing.catch(() => ensured.delete(name));
+    return preparing;
+  };
+
+  const ensure = (workspace: string, signal: AbortSignal): Promise<void> =>
+    withDeadline(PREPARE_TIMEOUT_MS, signal, () => prepared(workspace));
+
   return {
-    async ensure(workspace, signal) {
-      const name = names.namespaceOf(workspace);
-      let preparing = ensured.get(name);
-      if (preparing === undefined) {
-        preparing = prepare(workspace, name, signal);
-        ensured.set(name, preparing);
-        preparing.catch(() => ensured.delete(name));
+    async within(workspace, signal, make) {
+      await ensure(workspace, signal);
+      try {
+        return await make();
+      } catch (error) {
+        if (!isNamespaceGone(error)) throw error;
+        ensured.delete(names.namespaceOf(workspace));
+        await ensure(workspace, signal);
+        return make();
       }
-      await preparing;
     },
+    ensure,
     async remove(workspace, signal) {
       if (names.mode === 'shared') return;
       const name = names.namespaceOf(workspace);

@@ -2,7 +2,7 @@ import { delay } from '../../compute/deadline.js';
 import { Code, failedPrecondition, OpenShellError } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
 import type { SandboxRef } from '../../compute/sandbox.js';
-import { hasCode } from './api-errors.js';
+import { hasCode, namespaceMissing } from './api-errors.js';
 import { ANNOTATION, type KeeperKind, type Names, type Place, STATE } from './names.js';
 import type { Keeper, KubeObject, Pod } from './objects.js';
 import { isOf } from './pod.js';
@@ -218,12 +218,3 @@ export const createResources = (options: {
 };
 
 export const idOf = (object: KubeObject): string => object.metadata.labels?.[LABEL.sandboxId] ?? '';
-
-const namespaceMissing = (error: unknown, namespace: string): unknown =>
-  hasCode(error, Code.NOT_FOUND)
-    ? failedPrecondition(`namespace '${namespace}' does not exist`, {
-        reason: 'NamespaceMissing',
-        hint: 'create it, or set another namespace in [openshell.drivers.kubernetes]',
-        cause: error,
-      })
-    : error;

@@ -14,6 +14,7 @@ import { isRestartPending } from './restart-policy.js';
 import { createRestartTimers } from './restart-timers.js';
 import { toDeleting, toRestarting, toStarting, toStopped, toStopping } from './transition.js';
 import { createWork, type Operation } from './work.js';
+import { createWorkspaceRemoval, type WorkspaceRemoval } from './workspace-removal.js';
 
 export interface ControllerOptions {
   readonly store: Store;
@@ -41,6 +42,7 @@ export interface Controller {
   restart(id: string): Promise<SandboxRecord>;
   /** Stores the intent; the removal goes on by itself. */
   delete(id: string, remember?: Remember<SandboxRecord>): Promise<SandboxRecord>;
+  readonly workspaces: Pick<WorkspaceRemoval, 'needed' | 'begin'>;
   strays(): readonly Stray[];
   /** Waits at most `graceMs` for what is under way, then cuts it off: the next start takes it up. */
   close(graceMs: number): Promise<void>;
@@ -58,9 +60,9 @@ export const createController = (options: ControllerOptions): Controller => {
   });
   const records = createRecords({ store, hub, log, now, onChange: restarts.see });
   const departures = createDepartures();
+  const observeCall = options.observeCall ?? (() => {});
   const operations = createOperations({
-    ...{ records, departures, log, now },
-    observeCall: options.observeCall ?? (() => {}),
+    ...{ records, departures, log, now, observeCall },
     namespace: options.namespace,
   });
   const work = createWork({ records, operations, drivers, log, closing: closing.signal });
@@ -70,11 +72,15 @@ export const createController = (options: ControllerOptions): Controller => {
     observeReconcile: options.observeReconcile,
     closing: closing.signal,
   });
+  const workspaces = createWorkspaceRemoval({ store, drivers, log, observeCall, closing: closing.signal });
   const loops: Promise<void>[] = [];
 
   const begin = (): void => {
     if (loops.length > 0 || closing.signal.aborted) return;
     for (const driver of drivers.values()) loops.push(reconciler.watch(driver));
+    loops.push(
+      workspaces.resume().catch((error) => log.warn('workspaces that end are not looked after', { error })),
+    );
   };
 
   /** What a driver does is seen on its watch, so the watch stands first. */
@@ -127,6 +133,7 @@ export const createController = (options: ControllerOptions): Controller => {
       if (record.phase === 'deleting') work.remove(id);
       return record;
     },
+    workspaces,
     strays: () => reconciler.strays(),
     async close(graceMs) {
       reconciler.close();
@@ -135,7 +142,7 @@ export const createController = (options: ControllerOptions): Controller => {
       await Promise.race([work.idle(), delay(graceMs, grace.signal).catch(() => {})]);
       grace.abort();
       closing.abort();
-      await Promise.all([work.idle(), ...loops]);
+      await Promise.all([work.idle(), workspaces.idle(), ...loops]);
     },
   };
 };

@@ -6,6 +6,8 @@ export const DRIVER_DEADLINE_MS = {
   stop: 180_000,
   start: 180_000,
   delete: 180_000,
+  /** Preparing or removing what a workspace needs; a namespace may take its time to end. */
+  workspace: 180_000,
   query: 30_000,
 } as const;
 

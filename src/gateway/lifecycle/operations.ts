@@ -86,6 +86,13 @@ export const createOperations = (options: OperationsOptions): Operations => {
     return true;
   };
 
+  const ensureWorkspace = async (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) => {
+    if (driver.ensureWorkspace === undefined) return;
+    await call(driver, 'ensure_workspace', DRIVER_DEADLINE_MS.workspace, signal, (o) =>
+      Promise.resolve(driver.ensureWorkspace?.(record.workspace, o)),
+    );
+  };
+
   const create = (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) =>
     call(driver, 'create', DRIVER_DEADLINE_MS.create, signal, (o) =>
       driver.create(toDriverSandbox(record, namespace), o),
@@ -109,6 +116,7 @@ export const createOperations = (options: OperationsOptions): Operations => {
   return {
     async provision(driver, record, signal) {
       try {
+        await ensureWorkspace(driver, record, signal);
         await createOrFind(driver, record, signal);
         await settle(driver, record.id, signal);
       } catch (error) {

@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { failedPrecondition, notFound } from '../../compute/errors.js';
+import { Code, failedPrecondition, notFound, OpenShellError } from '../../compute/errors.js';
 import type { WorkspaceRecord } from '../../store/model.js';
 import type { Remember, Store } from '../../store/store.js';
+import type { WorkspaceRemoval } from '../lifecycle/workspace-removal.js';
 import { checkLabels, checkName, pageLimit, parseSelector } from './limits.js';
 import type { PageOf, PageRequest, Pages } from './pages.js';
 
 export const DEFAULT_WORKSPACE = 'default';
+
+/** `accepted`: it ends when the drivers have taken away what they made for it. */
+export type WorkspaceDeletion = 'completed' | 'accepted';
 
 export interface WorkspaceService {
   create(
@@ -19,7 +23,7 @@ export interface WorkspaceService {
    * NOT_FOUND unless it is there, FAILED_PRECONDITION, naming up to ten, while sandboxes are in it; also for the
    * default workspace.
    */
-  delete(name: string, remember?: Remember<boolean>): Promise<boolean>;
+  delete(name: string, remember?: Remember<WorkspaceDeletion>): Promise<WorkspaceDeletion>;
   /** The workspace that a request means: empty is the default one. NOT_FOUND, or FAILED_PRECONDITION while it ends. */
   resolveActive(name: string): Promise<string>;
   /** Makes the default workspace when it is not there. */
@@ -29,6 +33,7 @@ export interface WorkspaceService {
 export const createWorkspaceService = (options: {
   store: Store;
   pages: Pages;
+  removal: Pick<WorkspaceRemoval, 'needed' | 'begin'>;
   now: () => number;
 }): WorkspaceService => {
   const { store, now } = options;
@@ -57,6 +62,19 @@ export const createWorkspaceService = (options: {
     return found;
   };
 
+  const terminate = async (name: string, remember?: Remember<WorkspaceDeletion>): Promise<void> => {
+    const { id, phase, resourceVersion } = await get(name);
+    if (phase === 'terminating') return;
+    const change = { phase: 'terminating', deletionAtMs: now() } as const;
+    try {
+      await store.updateWorkspace(id, resourceVersion, change, remember && (() => remember('accepted')));
+    } catch (error) {
+      // Somebody else changed it meanwhile, most likely to the same.
+      if (!(error instanceof OpenShellError) || error.code !== Code.ABORTED) throw error;
+      await terminate(name, remember);
+    }
+  };
+
   return {
     async create({ name, labels }, remember) {
       checkName(name);
@@ -83,8 +101,14 @@ export const createWorkspaceService = (options: {
     async delete(name, remember) {
       if (name === '') checkName(name);
       if (name === DEFAULT_WORKSPACE) throw failedPrecondition("the workspace 'default' cannot be deleted");
+      if (await options.removal.needed()) {
+        await terminate(name, remember);
+        options.removal.begin(name);
+        return 'accepted';
+      }
       await get(name);
-      return store.removeWorkspace(name, remember);
+      await store.removeWorkspace(name, remember && (() => remember('completed')));
+      return 'completed';
     },
     async resolveActive(name) {
       const workspace = await get(name || DEFAULT_WORKSPACE);

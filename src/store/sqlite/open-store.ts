@@ -41,8 +41,8 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
       writeAnd(remember, (sql) => workspaces.insertWorkspace(sql, record)),
     findWorkspace: (name) => read((sql) => workspaces.findWorkspace(sql, name)),
     listWorkspaces: (query) => read((sql) => workspaces.listWorkspaces(sql, query)),
-    updateWorkspace: (id, version, change) =>
-      write((sql) => workspaces.updateWorkspace(sql, id, version, change)),
+    updateWorkspace: (id, version, change, remember) =>
+      writeAnd(remember, (sql) => workspaces.updateWorkspace(sql, id, version, change)),
     removeWorkspace: (name, remember) => writeAnd(remember, (sql) => workspaces.removeWorkspace(sql, name)),
 
     insertTemplate: (record, remember) => writeAnd(remember, (sql) => templates.insertTemplate(sql, record)),

@@ -6,6 +6,7 @@ import type { Sql } from './connection.js';
 import type { SqlRow } from './engine.js';
 import { type Clause, insertLabels, matchLabels } from './labels.js';
 import { selectInOrder } from './select.js';
+import { requireActive } from './workspaces.js';
 
 /** The fields that are columns; everything else of a record is its payload. */
 type Columns = Pick<
@@ -44,9 +45,7 @@ export const findSandbox = (sql: Sql, workspace: string, name: string): SandboxR
 export const insertSandbox = (sql: Sql, given: Omit<SandboxRecord, 'resourceVersion'>): SandboxRecord => {
   const record: SandboxRecord = { ...given, resourceVersion: 1 };
   const { id, workspace, name, driver, phase, createdAtMs, resourceVersion } = record;
-  if (sql.get('SELECT 1 FROM workspace WHERE name = ?', workspace) === undefined) {
-    throw notFound(`workspace '${workspace}' not found`);
-  }
+  requireActive(sql, workspace);
   if (sql.get('SELECT 1 FROM sandbox WHERE workspace = ? AND name = ?', workspace, name) !== undefined) {
     throw alreadyExists(`sandbox '${name}'`);
   }

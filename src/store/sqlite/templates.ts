@@ -1,4 +1,3 @@
-import { notFound } from '../../compute/errors.js';
 import type { TemplateRecord } from '../model.js';
 import type { SandboxQuery } from '../store.js';
 import { alreadyExists } from './conflict.js';
@@ -6,6 +5,7 @@ import type { Sql } from './connection.js';
 import type { SqlRow } from './engine.js';
 import { type Clause, insertLabels, matchLabels } from './labels.js';
 import { selectInOrder } from './select.js';
+import { requireActive } from './workspaces.js';
 
 /** The fields that are columns; everything else of a record is its payload. */
 type Columns = Pick<TemplateRecord, 'id' | 'workspace' | 'name' | 'createdAtMs' | 'resourceVersion'>;
@@ -34,9 +34,7 @@ export const findTemplate = (sql: Sql, workspace: string, name: string): Templat
 export const insertTemplate = (sql: Sql, given: Omit<TemplateRecord, 'resourceVersion'>): TemplateRecord => {
   const record: TemplateRecord = { ...given, resourceVersion: 1 };
   const { id, workspace, name, createdAtMs, resourceVersion } = record;
-  if (sql.get('SELECT 1 FROM workspace WHERE name = ?', workspace) === undefined) {
-    throw notFound(`workspace '${workspace}' not found`);
-  }
+  requireActive(sql, workspace);
   if (sql.get('SELECT 1 FROM template WHERE workspace = ? AND name = ?', workspace, name) !== undefined) {
     throw alreadyExists(`sandbox template '${name}'`);
   }

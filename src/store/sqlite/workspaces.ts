@@ -33,6 +33,14 @@ export const findWorkspace = (sql: Sql, name: string): WorkspaceRecord | undefin
   return row === undefined ? undefined : toRecord(row);
 };
 
+/** NOT_FOUND, or FAILED_PRECONDITION while it ends. */
+export const requireActive = (sql: Sql, name: string): void => {
+  const workspace = findWorkspace(sql, name);
+  if (workspace === undefined) throw notFound(`workspace '${name}' not found`);
+  if (workspace.phase !== 'active')
+    throw failedPrecondition(`workspace '${name}' is being deleted`, { reason: 'WorkspaceTerminating' });
+};
+
 export const insertWorkspace = (
   sql: Sql,
   given: Omit<WorkspaceRecord, 'resourceVersion'>,
@@ -70,6 +78,7 @@ export const updateWorkspace = (
   if (row === undefined) throw notFound(`workspace not found (id '${id}')`);
   const current = toRecord(row);
   assertVersion(`workspace '${current.name}'`, expectedVersion, current.resourceVersion);
+  if (change.phase === 'terminating') requireEmpty(sql, current.name);
   const changed: WorkspaceRecord = { ...current, ...change, resourceVersion: current.resourceVersion + 1 };
   sql.run(
     'UPDATE workspace SET resource_version = ?, payload = ? WHERE id = ?',
@@ -79,6 +88,11 @@ export const updateWorkspace = (
 };
 
 export const removeWorkspace = (sql: Sql, name: string): boolean => {
+  requireEmpty(sql, name);
+  return sql.run('DELETE FROM workspace WHERE name = ?', name) > 0;
+};
+
+const requireEmpty = (sql: Sql, name: string): void => {
   const inIt = sql.all(
     'SELECT name FROM sandbox WHERE workspace = ? ORDER BY created_at_ms, name LIMIT ?',
     ...[name, MAX_NAMED + 1],
@@ -90,5 +104,4 @@ export const removeWorkspace = (sql: Sql, name: string): boolean => {
       { reason: 'WorkspaceNotEmpty', hint: 'delete them first' },
     );
   }
-  return sql.run('DELETE FROM workspace WHERE name = ?', name) > 0;
 };

@@ -8,6 +8,7 @@ import {
 } from '../../../wire/v01/index.js';
 import type { Method } from '../../rpc/call.js';
 import type { Services } from '../../services/services.js';
+import type { WorkspaceDeletion } from '../../services/workspaces.js';
 import { unary } from '../method.js';
 import { identityOf } from '../request-identity.js';
 import { deletion } from './deletion.js';
@@ -17,6 +18,12 @@ import { toWorkspace, varintField } from './workspace.js';
 const SERVED = GENERATIONS.map((generation) => `api-${generation}`).join('.');
 /** The number of DeleteWorkspaceResponse that only generation 0.0 has. */
 const DELETED = 1;
+
+const OUTCOME: Readonly<Record<WorkspaceDeletion | 'absent', DeletionOutcome>> = {
+  completed: DeletionOutcome.COMPLETED,
+  accepted: DeletionOutcome.ACCEPTED,
+  absent: DeletionOutcome.ALREADY_ABSENT,
+};
 
 /**
  * Methods whose requests are read alike in both generations, and whose answers carry the fields of both. They are
@@ -62,14 +69,15 @@ export const sharedMethods = ({ workspaces, info, requests }: Services): Method[
   })),
   unary(wire.getWorkspace, async ({ name }) => ({ workspace: toWorkspace(await workspaces.get(name)) })),
   unary(wire.deleteWorkspace, async (request, context) => {
-    const deleted = await requests.once<boolean>(
+    const deleted = await requests.once<WorkspaceDeletion | 'absent'>(
       identityOf(wire.deleteWorkspace, request, context),
-      (remember) => deletion(request.allowMissing, false, () => workspaces.delete(request.name, remember)),
+      (remember) =>
+        deletion<WorkspaceDeletion | 'absent'>(request.allowMissing, 'absent', () =>
+          workspaces.delete(request.name, remember),
+        ),
     );
-    const response = create(DeleteWorkspaceResponseSchema, {
-      outcome: deleted ? DeletionOutcome.COMPLETED : DeletionOutcome.ALREADY_ABSENT,
-    });
-    response.$unknown = [varintField(DELETED, deleted ? 1 : 0)];
+    const response = create(DeleteWorkspaceResponseSchema, { outcome: OUTCOME[deleted] });
+    response.$unknown = [varintField(DELETED, deleted === 'absent' ? 0 : 1)];
     return response;
   }),
 ];

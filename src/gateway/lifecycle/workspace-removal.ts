@@ -1,0 +1,88 @@
+import { deadline, delay } from '../../compute/deadline.js';
+import { OpenShellError } from '../../compute/errors.js';
+import type { Logger } from '../../compute/log.js';
+import type { Store } from '../../store/store.js';
+import type { ManagedDriver } from '../drivers/managed.js';
+import { type CallObserver, DRIVER_DEADLINE_MS, observed } from './driver-calls.js';
+
+/** Takes away what drivers made for a workspace that the store calls `terminating`, then its row. */
+export interface WorkspaceRemoval {
+  /** Whether a driver may have made something for workspaces; one that cannot be asked may have. */
+  needed(): Promise<boolean>;
+  /** Goes on by itself, and tries until it is done. Twice is once. */
+  begin(name: string): void;
+  /** Takes up what an earlier gateway began. */
+  resume(): Promise<void>;
+  /** Resolves when nothing is under way. */
+  idle(): Promise<void>;
+}
+
+const RETRY_FIRST_MS = 500;
+const RETRY_MOST_MS = 30_000;
+const PAGE = 100;
+
+export const createWorkspaceRemoval = (options: {
+  store: Store;
+  drivers: ReadonlyMap<string, ManagedDriver>;
+  log: Logger;
+  observeCall: CallObserver;
+  closing: AbortSignal;
+}): WorkspaceRemoval => {
+  const { store, drivers, log, closing } = options;
+  const underWay = new Map<string, Promise<void>>();
+
+  const removeFromDrivers = async (name: string): Promise<void> => {
+    for (const managed of drivers.values()) {
+      const driver = await managed.driver();
+      const signal = deadline(DRIVER_DEADLINE_MS.workspace, closing);
+      await observed(options.observeCall, driver.name, 'delete_workspace', async () =>
+        driver.deleteWorkspace?.(name, { signal }),
+      );
+    }
+  };
+
+  const remove = async (name: string): Promise<void> => {
+    for (let waitMs = RETRY_FIRST_MS; ; waitMs = Math.min(waitMs * 2, RETRY_MOST_MS)) {
+      try {
+        await removeFromDrivers(name);
+        await store.removeWorkspace(name);
+        log.info(`workspace '${name}' is gone`, { workspace: name });
+        return;
+      } catch (error) {
+        closing.throwIfAborted();
+        log.warn(
+          `workspace '${name}' is not gone yet, tried again in ${waitMs} ms: ${OpenShellError.from(error).text}`,
+          { workspace: name, error },
+        );
+        await delay(waitMs, closing);
+      }
+    }
+  };
+
+  const begin = (name: string): void => {
+    if (underWay.has(name) || closing.aborted) return;
+    const work = remove(name)
+      // Only `closing` ends it before its time: the next start takes it up.
+      .catch(() => {})
+      .finally(() => underWay.delete(name));
+    underWay.set(name, work);
+  };
+
+  return {
+    async needed() {
+      const made = await Promise.allSettled([...drivers.values()].map((managed) => managed.driver()));
+      return made.some((one) => one.status === 'rejected' || one.value.deleteWorkspace !== undefined);
+    },
+    begin,
+    async resume() {
+      for (let offset = 0; ; offset += PAGE) {
+        const rows = await store.listWorkspaces({ page: { limit: PAGE, offset } });
+        for (const { name, phase } of rows) if (phase === 'terminating') begin(name);
+        if (rows.length < PAGE) return;
+      }
+    },
+    async idle() {
+      await Promise.all(underWay.values());
+    },
+  };
+};

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { describe, type TestContext, test } from 'node:test';
+import { Code, failedPrecondition } from '../../dist/compute/errors.js';
+import { createNames } from '../../dist/drivers/kubernetes/names.js';
+import { createNamespaces, type Namespaces } from '../../dist/drivers/kubernetes/namespaces.js';
+import { answer, fakeApi, type Handler, refusal } from './fake-api.js';
+import { GATEWAY } from './fixtures.js';
+
+const { signal } = new AbortController();
+
+const open = async (
+  t: TestContext,
+  handler: Handler,
+): Promise<{ namespaces: Namespaces; policies(): number }> => {
+  const { rest, requests, close } = await fakeApi(handler);
+  t.after(close);
+  const names = createNames({ gatewayId: GATEWAY, mode: 'shared', namespace: 'boxes' });
+  return {
+    namespaces: createNamespaces({ rest, names, gatewayId: GATEWAY, networkPolicy: true }),
+    policies: () => requests.length,
+  };
+};
+
+const made: Handler = (_url, response) => answer(response, 201, {});
+const missing = failedPrecondition("namespace 'boxes' does not exist", { reason: 'NamespaceMissing' });
+
+describe('the namespace of sandboxes', () => {
+  test('is prepared once', async (t) => {
+    const { namespaces, policies } = await open(t, made);
+    await Promise.all(['a', 'b', 'c'].map((name) => namespaces.ensure(name, signal)));
+    assert.equal(policies(), 1);
+  });
+
+  test('that was removed meanwhile is prepared again, with its policy', async (t) => {
+    const { namespaces, policies } = await open(t, made);
+    let attempts = 0;
+    const result = await namespaces.within('team', signal, async () => {
+      if (attempts++ === 0) throw missing;
+      return 'made';
+    });
+    assert.deepEqual([result, attempts, policies()], ['made', 2, 2]);
+  });
+
+  test('that stays away is told, after one more try', async (t) => {
+    const { namespaces } = await open(t, made);
+    let attempts = 0;
+    const making = namespaces.within('team', signal, async () => {
+      attempts++;
+      throw missing;
+    });
+    await assert.rejects(making, { reason: 'NamespaceMissing' });
+    assert.equal(attempts, 2);
+  });
+
+  test('that was never there is told with what to do', async (t) => {
+    const { namespaces } = await open(t, (_url, response) => answer(response, 404, refusal(404, 'NotFound')));
+    await assert.rejects(namespaces.ensure('team', signal), {
+      code: Code.FAILED_PRECONDITION,
+      message: "namespace 'boxes' does not exist",
+      hint: /create it/,
+    });
+  });
+
+  test('is prepared for all who wait, also when the first of them gives up', async (t) => {
+    let release = () => {};
+    const { namespaces, policies } = await open(t, (_url, response) => {
+      release = () => answer(response, 201, {});
+    });
+    const giving = new AbortController();
+    const first = namespaces.ensure('team', giving.signal);
+    const second = namespaces.ensure('team', signal);
+    giving.abort(new Error('the user deleted it'));
+    await assert.rejects(first, /the user deleted it/);
+    while (policies() === 0) await new Promise((resolve) => setImmediate(resolve));
+    release();
+    await second;
+    assert.equal(policies(), 1);
+  });
+});
