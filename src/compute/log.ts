@@ -1,7 +1,12 @@
+export const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /** Where a room writes what happened. A field named `sandbox_id` also puts the line into that sandbox's log. */
 export interface Logger {
+  /** The least important level that is written; what a program that works for us is told to keep to. */
+  readonly level: LogLevel;
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
@@ -12,6 +17,7 @@ export interface Logger {
 
 /** Drops everything. */
 export const silentLogger: Logger = {
+  level: 'error',
   debug() {},
   info() {},
   warn() {},

@@ -1,8 +1,5 @@
-import type { LogFields, Logger } from '../compute/log.js';
+import { LOG_LEVELS, type LogFields, type Logger, type LogLevel } from '../compute/log.js';
 import { showFields } from './log-fields.js';
-
-const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export interface LoggerOptions {
   /** The least important level that is written. */
@@ -49,6 +46,7 @@ export const createLogger = (options: LoggerOptions): Logger => {
   };
 
   const make = (base: LogFields): Logger => ({
+    level: options.level,
     debug: (message, fields) => log('debug', message, { ...base, ...fields }),
     info: (message, fields) => log('info', message, { ...base, ...fields }),
     warn: (message, fields) => log('warn', message, { ...base, ...fields }),

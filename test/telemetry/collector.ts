@@ -55,6 +55,7 @@ export const startSink = async (
     info: refuse,
     warn: refuse,
     error: refuse,
+    level: 'debug',
     child: () => log,
   };
   const { createTelemetry } = await telemetry.load();

@@ -96,6 +96,7 @@ export const makeDriver = async (
       sandboxNamespace: 'test',
       stateDir,
       settings: { ...vmSettings, ...own },
+      logLevel: 'error',
       socketPath,
       token,
     },

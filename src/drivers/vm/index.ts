@@ -38,6 +38,7 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
       sandboxNamespace: context.sandboxNamespace,
       stateDir: context.stateDir,
       settings: context.settings,
+      logLevel: context.log.level,
       socketPath,
       token,
     },

@@ -1,4 +1,5 @@
 import type { DriverSettings } from '../../compute/entry.js';
+import type { LogLevel } from '../../compute/log.js';
 
 /** What the gateway tells its driver process, as one line of JSON on its standard input, which then stays open. */
 export interface LaunchOptions {
@@ -7,6 +8,8 @@ export interface LaunchOptions {
   readonly sandboxNamespace: string;
   readonly stateDir: string;
   readonly settings: DriverSettings;
+  /** The gateway's own. */
+  readonly logLevel: LogLevel;
   readonly socketPath: string;
   /** Calls without it are refused. */
   readonly token: string;

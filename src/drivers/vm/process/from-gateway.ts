@@ -19,9 +19,9 @@ export const runForGateway = async (env: NodeJS.ProcessEnv): Promise<number> => 
   const first = new Promise<string>((resolve) => lines.once('line', resolve));
   const line = await Promise.race([first, gone.then(() => undefined)]);
   if (line === undefined) return 0;
-  const { socketPath, token, ...context } = JSON.parse(line) as LaunchOptions;
+  const { socketPath, token, logLevel, ...context } = JSON.parse(line) as LaunchOptions;
   const log = createLogger({
-    level: 'info',
+    level: logLevel,
     write: (text) => process.stderr.write(text),
     readable: process.stderr.isTTY === true,
   }).child({ driver: 'vm' });

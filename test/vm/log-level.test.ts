@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { test } from 'node:test';
+import type { LogLevel } from '../../dist/compute/log.js';
+import { FROM_GATEWAY, type LaunchOptions } from '../../dist/drivers/vm/launch-options.js';
+import { eventually, unavailable, VM_HOME, vmSettings } from './driver.js';
+
+const MAIN = resolve(import.meta.dirname, '../../dist/drivers/vm/process/main.js');
+
+/** What a driver process writes to stderr from its start to its end. */
+const logged = async (stateDir: string, logLevel: LogLevel): Promise<string> => {
+  const options: LaunchOptions = {
+    gatewayId: randomUUID(),
+    version: '0.0.0-test',
+    sandboxNamespace: 'test',
+    stateDir,
+    settings: { ...vmSettings, accel: 'tcg' },
+    logLevel,
+    socketPath: join(stateDir, 'run', `${logLevel}.sock`),
+    token: 'token',
+  };
+  const child = spawn(process.execPath, [MAIN, FROM_GATEWAY], { stdio: ['pipe', 'ignore', 'pipe'] });
+  let text = '';
+  child.stderr.setEncoding('utf8').on('data', (part) => {
+    text += part;
+  });
+  const closed = once(child, 'close');
+  child.stdin.write(`${JSON.stringify(options)}\n`);
+  await eventually('it serves', () =>
+    stat(options.socketPath).then(
+      () => true,
+      () => false,
+    ),
+  );
+  child.stdin.end();
+  await closed;
+  return text;
+};
+
+test("a driver process keeps to the gateway's log level", {
+  skip: (await unavailable()) ?? false,
+}, async () => {
+  const stateDir = await mkdtemp(join(VM_HOME, 'log-'));
+  try {
+    assert.match(await logged(stateDir, 'warn'), /"level":"warn","message":"guests are emulated/);
+    assert.equal(await logged(stateDir, 'error'), '');
+  } finally {
+    await rm(stateDir, { recursive: true, force: true });
+  }
+});
