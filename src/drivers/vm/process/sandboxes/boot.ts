@@ -1,11 +1,11 @@
-import { deadline } from '../../../../compute/deadline.js';
-import { OpenShellError } from '../../../../compute/errors.js';
+import { deadline, delay } from '../../../../compute/deadline.js';
+import { OpenShellError, unavailable } from '../../../../compute/errors.js';
 import type { Logger } from '../../../../compute/log.js';
 import type { GuestFiles } from '../guest/prepare.js';
 import type { Templates } from '../templates/templates.js';
-import { type LaunchOptions, launchMachine, type Machine } from './machine.js';
+import { type LaunchOptions, launchMachine, type Machine, QEMU_KILLED } from './machine.js';
 
-export interface BootOptions extends Omit<LaunchOptions, 'stateFd'> {
+export interface BootOptions extends Omit<LaunchOptions, 'stateFd' | 'onAnswered'> {
   readonly guest: GuestFiles;
   /** Puts the guest's files where QEMU looks for them; a restored machine needs none. */
   readonly placeGuest: () => Promise<void>;
@@ -13,32 +13,28 @@ export interface BootOptions extends Omit<LaunchOptions, 'stateFd'> {
   readonly templates: Templates | undefined;
   /** All that must have worked before the main process may start. */
   readonly prepare: (machine: Machine, signal: AbortSignal) => Promise<void>;
+  /** Starts the main process. */
+  readonly begin: (machine: Machine, signal: AbortSignal) => Promise<void>;
   readonly log: Logger;
 }
 
 /** A restored machine answers at once or not at all; what it misses here is left for the boot. */
 const MAX_RESTORE_MS = 20_000;
+/** How often a machine is started when somebody else ends its QEMU meanwhile. */
+const ATTEMPTS = 3;
+const END_SEEN_MS = 500;
 
-const bringUp = async (
+const bringUp = (
   options: BootOptions,
   stateFd: number | undefined,
-  timeoutMs: number,
-): Promise<Machine> => {
-  const machine = await launchMachine({ ...options, stateFd, bootTimeoutMs: timeoutMs });
-  try {
-    await options.prepare(machine, deadline(timeoutMs, options.signal));
-    return machine;
-  } catch (error) {
-    await machine.kill();
-    throw error;
-  }
-};
+  bootTimeoutMs: number,
+): Promise<Machine> => launchMachine({ ...options, stateFd, bootTimeoutMs, onAnswered: options.prepare });
 
 /**
  * A machine that is ready for its main process: restored from a template, or booted where none can serve, with the
  * reason in the log. A failure leaves no process.
  */
-export const bootMachine = async (options: BootOptions): Promise<Machine> => {
+const bootMachine = async (options: BootOptions): Promise<Machine> => {
   const { templates, signal, log } = options;
   const wanted = { shape: options.shape, guest: options.guest };
   const template = await templates?.find(wanted, signal);
@@ -50,7 +46,9 @@ export const bootMachine = async (options: BootOptions): Promise<Machine> => {
       return await bringUp(options, template.fd, Math.min(options.bootTimeoutMs, MAX_RESTORE_MS));
     } catch (error) {
       signal.throwIfAborted();
-      trouble = OpenShellError.from(error).text;
+      const known = OpenShellError.from(error);
+      if (known.reason === QEMU_KILLED) throw known;
+      trouble = known.text;
       log.warn(`the virtual machine boots cold: it cannot be restored from its template: ${trouble}`);
     } finally {
       await template.close();
@@ -62,4 +60,35 @@ export const bootMachine = async (options: BootOptions): Promise<Machine> => {
   if (trouble !== undefined) await templates?.discard(wanted, trouble);
   templates?.want(wanted);
   return machine;
+};
+
+const begin = async (machine: Machine, { begin, bootTimeoutMs, signal }: BootOptions): Promise<void> => {
+  try {
+    await begin(machine, deadline(bootTimeoutMs, signal));
+  } catch (cause) {
+    const wasEnded = await Promise.race([
+      machine.gone.then(() => true),
+      delay(END_SEEN_MS).then(() => false),
+    ]);
+    await machine.kill();
+    throw wasEnded ? unavailable('QEMU ended', { reason: QEMU_KILLED, cause }) : cause;
+  }
+};
+
+/**
+ * A machine whose main process runs. One whose QEMU somebody ended before that is started again: a sandbox is not lost
+ * by it. A failure leaves no process.
+ */
+export const startMachine = async (options: BootOptions): Promise<Machine> => {
+  for (let left = ATTEMPTS - 1; ; left--) {
+    try {
+      const machine = await bootMachine(options);
+      await begin(machine, options);
+      return machine;
+    } catch (thrown) {
+      const error = OpenShellError.from(thrown);
+      if (left === 0 || error.reason !== QEMU_KILLED) throw error;
+      options.log.warn(`${error.message} before the main process ran: it is started again`);
+    }
+  }
 };

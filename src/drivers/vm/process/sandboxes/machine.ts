@@ -37,11 +37,14 @@ export interface LaunchOptions {
   readonly bootTimeoutMs: number;
   /** Called as soon as there is a process that a new driver process would have to know of. */
   readonly onStarted: (pid: number) => Promise<void>;
+  /** What must have worked once the agent answers, within another such time: the launch fails when it does. */
+  readonly onAnswered?: (machine: Machine, signal: AbortSignal) => Promise<void>;
   readonly signal: AbortSignal;
 }
 
 const RETRY_MS = 10;
 const KILL_WAIT_MS = 10_000;
+const EXIT_SEEN_MS = 500;
 const CONSOLE_TAIL = 2_000;
 
 /** Whether `pid` is the QEMU of this name, and no other process that has its number now. */
@@ -72,6 +75,9 @@ export const killMachine = async (pid: number, name: string): Promise<void> => {
   }
 };
 
+/** The reason of a failure that was no more than the end of QEMU by a signal that was none of ours. */
+export const QEMU_KILLED = 'QemuKilled';
+
 /** Starts QEMU and waits for the agent inside. A failure leaves no process. */
 export const launchMachine = async (options: LaunchOptions): Promise<Machine> => {
   const { shape, directory, user } = options;
@@ -79,6 +85,7 @@ export const launchMachine = async (options: LaunchOptions): Promise<Machine> =>
   for (const socket of [VM_FILES.control, VM_FILES.agent]) await rm(join(directory, socket), { force: true });
   const stderr = await open(join(directory, '..', VM_FILES.stderr), 'w', 0o600);
   let child: ChildProcess;
+  let exited: Promise<void>;
   try {
     child = spawn(options.qemu, qemuArguments(shape, options.stateFd === undefined ? 'boot' : 'restore'), {
       cwd: directory,
@@ -88,7 +95,9 @@ export const launchMachine = async (options: LaunchOptions): Promise<Machine> =>
       env: { PATH: process.env.PATH ?? '' },
       ...(user ?? {}),
     });
-    await once(child, 'spawn', { signal });
+    exited = exitOf(child);
+    // It comes at once or never: with a signal, a process that is there could be forgotten.
+    await once(child, 'spawn');
   } catch (cause) {
     throw new OpenShellError(
       Code.FAILED_PRECONDITION,
@@ -104,13 +113,12 @@ export const launchMachine = async (options: LaunchOptions): Promise<Machine> =>
   }
   child.unref();
   const pid = child.pid as number;
-  const exited = once(child, 'exit').then(() => {});
   const stop = new AbortController();
   void exited.then(() => stop.abort(unavailable('QEMU ended')));
   try {
     await options.onStarted(pid);
     const until = AbortSignal.any([signal, stop.signal]);
-    return await connectMachine({
+    const machine = await connectMachine({
       pid,
       name: shape.name,
       directory,
@@ -118,12 +126,26 @@ export const launchMachine = async (options: LaunchOptions): Promise<Machine> =>
       wake: options.stateFd !== undefined,
       signal: until,
     });
+    await options.onAnswered?.(machine, deadline(options.bootTimeoutMs, options.signal));
+    return machine;
   } catch (error) {
-    await killMachine(pid, shape.name);
+    // A connection that is lost may be the first that is seen of its end.
+    if (!signal.aborted) await Promise.race([exited, delay(EXIT_SEEN_MS)]);
+    const endedBy = child.signalCode;
+    // Not by its name: a process that was just started has none yet.
+    child.kill('SIGKILL');
+    await Promise.race([exited, delay(KILL_WAIT_MS)]);
+    if (endedBy !== null && !options.signal.aborted)
+      throw unavailable(`QEMU was ended by ${endedBy}`, { reason: QEMU_KILLED, cause: error });
     const said = (await readFile(join(directory, '..', VM_FILES.stderr), 'utf8').catch(() => '')).trim();
     throw bootFailure(error, said, options);
   }
 };
+
+const exitOf = (child: ChildProcess): Promise<void> =>
+  new Promise((resolve) => {
+    child.once('exit', () => resolve());
+  });
 
 const bootFailure = (
   error: unknown,

@@ -22,7 +22,7 @@ import { freeLink, macOf, networkRecords } from '../network/link.js';
 import { checkTap } from '../network/tap.js';
 import { type QemuUser, qemuUser } from '../qemu/user.js';
 import type { Templates } from '../templates/templates.js';
-import { bootMachine } from './boot.js';
+import { startMachine } from './boot.js';
 import { hasDisk, makeDisk, placeGuest, vmDirectory } from './disk.js';
 import type { Hub } from './hub.js';
 import { createLogFile } from './log-file.js';
@@ -196,7 +196,7 @@ export const createSandbox = (
     const bootTimeoutMs = settings.boot_timeout_secs * 1000;
     const user = await qemuUser(record.uid, workshop.accelerator);
     const link = await takeLink(user);
-    const started = await bootMachine({
+    const started = await startMachine({
       qemu: settings.qemu,
       shape: {
         name: machineName(id),
@@ -215,14 +215,9 @@ export const createSandbox = (
       // A template has no network card, and a state fits no machine with other devices.
       templates: link === undefined ? workshop.templates : undefined,
       prepare: (machine, until) => setUp(plan, image, link, machine, until),
+      begin: (machine, until) => startMain(machine, image, until),
       log,
     });
-    try {
-      await startMain(started, image, deadline(bootTimeoutMs, signal));
-    } catch (error) {
-      await started.kill();
-      throw error;
-    }
     await attach(started);
   };
 
