@@ -11,6 +11,7 @@ import type { ComputeDriver } from '../compute/driver.js';
 import { Code, invalidArgument, OpenShellError } from '../compute/errors.js';
 import type { Logger } from '../compute/log.js';
 import type { Method } from '../wire/method.js';
+import { requestsOf } from '../wire/requests.js';
 import { toStatus } from './failure.js';
 import { TOKEN_KEY } from './token.js';
 
@@ -115,7 +116,7 @@ export const bidi =
   (call) => {
     call.on('error', () => {});
     const requests = async function* () {
-      for await (const bytes of call.iterator({ destroyOnReturn: false })) yield decode(method, bytes);
+      for await (const bytes of requestsOf(call)) yield decode(method, bytes);
     };
     guarded(context, call, (signal) => answer(requests(), sender(call), signal)).then(
       () => call.end(),

@@ -14,6 +14,7 @@ import {
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import type { Encoded } from '../../wire/bytes-field.js';
+import { requestsOf } from '../../wire/requests.js';
 import type { Peer, User } from '../auth.js';
 import type { CallContext, Send, ServedMethod } from './call.js';
 import { type Status, toStatus } from './status.js';
@@ -146,8 +147,7 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
           await handler.handle(call.request, context, sender(call));
           break;
         case 'bidi':
-          // Reading to the end must not destroy the half that answers.
-          await handler.handle(call.iterator({ destroyOnReturn: false }), context, sender(call));
+          await handler.handle(requestsOf(call), context, sender(call));
           break;
         case 'unimplemented':
           throw new OpenShellError(Code.UNIMPLEMENTED, `this gateway does not serve ${method.path.slice(1)}`);
