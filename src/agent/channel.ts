@@ -276,11 +276,10 @@ const runChannel = (wire: Duplex, state: AgentState, rest: Buffer): AgentChannel
 const onStreamFrame = (handle: StreamHandle, { type, payload }: DecodedFrame): boolean => {
   switch (type) {
     case Frame.OUT:
-      // Copied: a chunk that waits must not keep the 64 KiB that it came with.
-      handle.onData('stdout', Buffer.from(payload));
+      handle.onData('stdout', payload);
       return true;
     case Frame.ERR:
-      handle.onData('stderr', Buffer.from(payload));
+      handle.onData('stderr', payload);
       return true;
     case Frame.GRANT:
       if (payload.length !== 4) throw new ProtocolBreach('a grant of the wrong size');

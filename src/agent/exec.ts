@@ -1,3 +1,4 @@
+import { withDeadline } from '../compute/deadline.js';
 import type { ExecSession, ExecSpec } from '../compute/driver.js';
 import { OpenShellError, unavailable } from '../compute/errors.js';
 import { EXEC_KILL_GRACE_MS } from '../compute/exec-kill.js';
@@ -12,6 +13,8 @@ export interface ExecDefaults {
 }
 
 const TIMED_OUT = 124;
+/** An agent answers at once; one that does not has stopped answering. */
+const ANSWER_TIMEOUT_MS = 60_000;
 /** From KILL to giving up on the agent's word that all is gone. */
 const END_SLACK_MS = 10_000;
 
@@ -48,26 +51,24 @@ export const execThroughAgent = async (
   });
   if (spec.stdin) records.push(['i', '']);
   if (spec.tty) records.push(['t', `${spec.size?.cols ?? 80}x${spec.size?.rows ?? 24}`]);
-  const stream = await channel.spawn(records, signal);
+  const answerMs = Math.min(spec.timeoutMs || ANSWER_TIMEOUT_MS, ANSWER_TIMEOUT_MS);
+  const spawning = withDeadline(answerMs, signal, (until) => channel.spawn(records, until));
+  const stream = await spawning.catch((error) => {
+    throw OpenShellError.from(error);
+  });
   return sessionOf(stream, spec, signal);
 };
 
 const sessionOf = (stream: AgentStream, spec: ExecSpec, signal: AbortSignal): ExecSession => {
   let timedOut = false;
-  let giveUp: (error: Error) => void = () => {};
-  const gaveUp = new Promise<never>((_, reject) => {
-    giveUp = reject;
-  });
-  gaveUp.catch(() => {});
   const timers: NodeJS.Timeout[] = [];
   const after = (ms: number, act: () => void) => timers.push(setTimeout(act, ms));
 
   const end = () => {
     stream.end(EXEC_KILL_GRACE_MS);
-    after(EXEC_KILL_GRACE_MS + END_SLACK_MS, () => {
-      stream.discard();
-      giveUp(unavailable('the agent did not end the command'));
-    });
+    after(EXEC_KILL_GRACE_MS + END_SLACK_MS, () =>
+      stream.abandon(unavailable('the agent did not end the command')),
+    );
   };
   const onAbort = () => {
     stream.discard();
@@ -82,7 +83,7 @@ const sessionOf = (stream: AgentStream, spec: ExecSpec, signal: AbortSignal): Ex
   if (signal.aborted) onAbort();
   else signal.addEventListener('abort', onAbort, { once: true });
 
-  const exited: Promise<StreamExit> = Promise.race([stream.exit, gaveUp]).finally(() => {
+  const exited: Promise<StreamExit> = stream.exit.finally(() => {
     for (const timer of timers) clearTimeout(timer);
     signal.removeEventListener('abort', onAbort);
   });

@@ -1,5 +1,6 @@
 import { Writable } from 'node:stream';
 import type { ExecChunk } from '../compute/driver.js';
+import { createOutputQueue } from './output-queue.js';
 import { Frame, ProtocolBreach, u32, WINDOW_BYTES } from './protocol.js';
 
 const MAX_DATA_BYTES = 32 * 1024;
@@ -26,6 +27,8 @@ export interface AgentStream {
   end(graceMs: number): void;
   /** Drops all output from now on, so that the stream can end without a reader. */
   discard(): void;
+  /** Waits no longer for its end: `output` ends, `exit` rejects with `error`, and nothing more is granted to it. */
+  abandon(error: Error): void;
 }
 
 export type SendFrame = (type: number, stream: number, payload?: Uint8Array) => void;
@@ -58,7 +61,7 @@ const settle = <T>(): Settle<T> => {
 
 export const createStream = (id: number, send: SendFrame): StreamHandle => {
   const exit = settle<StreamExit>();
-  const queue: ExecChunk[] = [];
+  const queue = createOutputQueue();
   let wake: (() => void) | undefined;
   let ended = false;
   let lost: Error | undefined;
@@ -139,8 +142,20 @@ export const createStream = (id: number, send: SendFrame): StreamHandle => {
     },
     discard: () => {
       discarding = true;
-      for (const chunk of queue.splice(0)) consumed(chunk.data.length);
+      consumed(queue.clear());
     },
+    abandon: (error) => {
+      discarding = true;
+      queue.clear();
+      onLost(error);
+    },
+  };
+
+  const onLost = (error: Error) => {
+    if (ended || lost !== undefined) return;
+    lost = error;
+    exit.reject(error);
+    notify();
   };
 
   return {
@@ -150,7 +165,7 @@ export const createStream = (id: number, send: SendFrame): StreamHandle => {
       receiveCredit -= data.length;
       if (receiveCredit < 0) throw new ProtocolBreach('more data than was granted');
       if (discarding) return consumed(data.length);
-      queue.push({ stream: kind, data });
+      queue.push(kind, data);
       notify();
     },
     onGrant: (bytes) => {
@@ -164,11 +179,6 @@ export const createStream = (id: number, send: SendFrame): StreamHandle => {
       exit.resolve(value);
       notify();
     },
-    onLost: (error) => {
-      if (ended) return;
-      lost = error;
-      exit.reject(error);
-      notify();
-    },
+    onLost,
   };
 };

@@ -3,6 +3,7 @@ import { Duplex } from 'node:stream';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
 import { type AgentChannel, openChannel } from '../../dist/agent/channel.js';
+import { execThroughAgent } from '../../dist/agent/exec.js';
 import {
   encodeFrame,
   Frame,
@@ -116,6 +117,37 @@ test('a guest that never answers leaves a caller that can be cancelled', async (
   cancel.abort();
   await assert.rejects(spawning, { code: Code.CANCELLED });
   channel.close();
+});
+
+test('a command whose agent does not answer within its timeout is given up', async () => {
+  const channel = await channelTo(() => []);
+  const spec = { command: ['x'], workdir: '', environment: {}, tty: false, size: undefined, stdin: false };
+  const defaults = { environment: {}, user: '', workdir: '/' };
+  const late = execThroughAgent(channel, { ...spec, timeoutMs: 50 }, defaults, soon());
+  await assert.rejects(late, { code: Code.DEADLINE_EXCEEDED });
+  channel.close();
+});
+
+test('a stream that was abandoned ends for its reader, and more than its window ends the channel', async () => {
+  const wires: ((bytes: Buffer) => void)[] = [];
+  const channel = await openChannel(
+    guest((type, stream, payload, say) => {
+      if (type === Frame.HELLO) say(welcome(Buffer.from(payload)));
+      if (type !== Frame.SPAWN) return;
+      say(encodeFrame(Frame.STARTED, stream, u32(7)));
+      wires.push((bytes) => say(encodeFrame(Frame.OUT, stream, bytes)));
+    }),
+    { signal: soon(), resume: false },
+  );
+  const stream = await channel.spawn([['a', 'x']], soon());
+  const [output] = wires as [(bytes: Buffer) => void];
+  stream.abandon(new Error('given up'));
+  for await (const _ of stream.output) assert.fail('output of a stream that was abandoned');
+  await assert.rejects(stream.exit, /given up/);
+  for (let sent = 0; sent < WINDOW_BYTES; sent += 16_384) output(Buffer.alloc(16_384));
+  await channel.spawn([['a', 'x']], soon());
+  output(Buffer.alloc(1));
+  assert.ok((await channel.closed) instanceof ProtocolBreach);
 });
 
 test('a refusal from inside cannot write to a terminal', async () => {
