@@ -49,13 +49,11 @@ interface StoredRecord {
   readonly run?: { readonly pid?: number };
 }
 
-const folderOf = (gatewayId: string) => join(STATE, gatewayId, 'sandboxes');
-
-const recordsOf = async (gatewayId: string): Promise<(StoredRecord & { name: string })[]> => {
-  const names = await readdir(folderOf(gatewayId)).catch(() => []);
+const recordsIn = async (folder: string): Promise<(StoredRecord & { name: string })[]> => {
+  const names = await readdir(folder).catch(() => []);
   const records = await Promise.all(
     names.map(async (name) => {
-      const text = await readFile(join(folderOf(gatewayId), name, 'sandbox.json'), 'utf8').catch(() => '{}');
+      const text = await readFile(join(folder, name, 'sandbox.json'), 'utf8').catch(() => '{}');
       return { labels: {}, ...(JSON.parse(text) as Partial<StoredRecord>), name };
     }),
   );
@@ -65,8 +63,13 @@ const recordsOf = async (gatewayId: string): Promise<(StoredRecord & { name: str
 const isMachine = async (pid: number, id: string): Promise<boolean> =>
   (await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '')).includes(`openshell-${id}`);
 
-/** QEMU behind the driver process that the driver starts for itself. One process serves one gateway id. */
-export const vmBed = (): Bed => {
+/**
+ * QEMU behind the driver process that the driver starts for itself. One process serves one gateway id. A gateway in
+ * a process of its own keeps its machines in a state directory of its own: `stateDirs` says where to look for them.
+ */
+export const vmBed = (stateDirs: readonly string[] = [STATE]): Bed => {
+  const recordsOf = async (gatewayId: string) =>
+    (await Promise.all(stateDirs.map((dir) => recordsIn(join(dir, gatewayId, 'sandboxes'))))).flat();
   const shared = new Map<string, Shared>();
   return {
     name: 'vm',
@@ -108,7 +111,7 @@ export const vmBed = (): Bed => {
       for (const { name, run } of await recordsOf(gatewayId)) {
         if (run?.pid !== undefined && (await isMachine(run.pid, name))) process.kill(run.pid, 'SIGKILL');
       }
-      await rm(join(STATE, gatewayId), { recursive: true, force: true });
+      for (const dir of stateDirs) await rm(join(dir, gatewayId), { recursive: true, force: true });
     },
   };
 };

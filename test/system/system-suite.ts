@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import type { Bed } from '../conformance/bed.js';
 import { tempFolder } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
-import { crashRounds } from './crash.js';
-import { cli, type GatewayProcess, startGatewayProcess } from './process.js';
+import { type CrashOptions, crashRounds } from './crash.js';
+import { type CliResult, cli, type GatewayProcess, startGatewayProcess } from './process.js';
 
 export interface SystemBed {
   readonly bed: Bed;
@@ -16,8 +16,25 @@ export interface SystemBed {
   readonly driver: string;
   /** Lines of `[openshell.drivers.<driver>]`. */
   readonly table: string;
+  /** Where the gateway keeps everything; default: a temporary folder. Removed at the end. */
+  readonly home?: string;
+  /** Why `OPENSHELL_MANY_CREATES` creates would tell nothing here. */
+  readonly notMany?: string;
+  /** What is different in the crash rounds. */
+  readonly crash?: Partial<Pick<CrashOptions, 'creates' | 'most' | 'victims'>>;
+  /** Further tests, on the same gateway. */
+  readonly more?: (tools: SystemTools) => void;
   /** Restarts the engine under the gateway; left out where that cannot be done here. */
   restartEngine?(): Promise<void>;
+}
+
+/** What tests have at hand. */
+export interface SystemTools {
+  readonly gatewayId: string;
+  gateway(): GatewayProcess;
+  openshell(...args: string[]): Promise<CliResult>;
+  ready(name: string): Promise<unknown>;
+  gone(name: string): Promise<unknown>;
 }
 
 /** `.ci/run` runs few rounds, `npm run soak` the full count. */
@@ -38,6 +55,12 @@ export const systemSuite = async (system: SystemBed): Promise<void> => {
     let folder: Awaited<ReturnType<typeof tempFolder>>;
     let gateway: GatewayProcess;
 
+    const home = async () => {
+      if (system.home === undefined) return tempFolder();
+      const path = system.home;
+      await mkdir(path, { recursive: true });
+      return { path, remove: () => rm(path, { recursive: true, force: true }) };
+    };
     const config = (id: string) => `
 [openshell.gateway]
 compute_drivers = ["${driver}"]
@@ -82,7 +105,7 @@ ${system.table}
     };
 
     before(async () => {
-      folder = await tempFolder();
+      folder = await home();
       await start();
     });
     after(async () => {
@@ -216,7 +239,9 @@ ${system.table}
       await gone('mine');
     });
 
-    test(`${MANY} creates, ${MANY_AT_ONCE} at a time, all become READY and all go`, async () => {
+    test(`${MANY} creates, ${MANY_AT_ONCE} at a time, all become READY and all go`, {
+      skip: system.notMany ?? false,
+    }, async () => {
       const names = Array.from({ length: MANY }, (_, i) => `many-${i}`);
       const queue = [...names];
       await Promise.all(
@@ -238,9 +263,12 @@ ${system.table}
         rounds: CRASH_ROUNDS,
         start: () => startIn(folder.path, gatewayId),
         onEngine: () => ids(gatewayId),
+        ...system.crash,
         patienceMs: bed.patienceMs ?? 60_000,
       });
       await start();
     });
+
+    system.more?.({ gatewayId, gateway: () => gateway, openshell, ready, gone });
   });
 };
