@@ -42,9 +42,8 @@ export const vmTests = ({ gatewayId, gateway, openshell, ready, gone, stateHome 
     await eventually('no process is left', async () => (await vmProcesses(stateHome)).length === 0);
     assert.deepEqual(await readdir(join(stateDir, 'run')), []);
     assert.deepEqual(await readdir(join(stateDir, gatewayId)), ['sandboxes']);
-    const unfinished = (await readdir(stateDir, { recursive: true })).filter((path) =>
-      /(^|\/)\.|\.new$/.test(path),
-    );
+    const files = await readdir(stateDir, { recursive: true, withFileTypes: true });
+    const unfinished = files.filter((file) => file.isFile() && /^\.|\.new$/.test(file.name));
     assert.deepEqual(unfinished, []);
   });
 };
