@@ -9,8 +9,8 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
-import { writeExecutable } from '../dist-tools/flavor/package/executable.js';
 import { pinnedNode } from '../dist-tools/flavor/package/release.js';
+import { writeSea } from '../dist-tools/flavor/package/sea.js';
 import { withCleanup } from './lib/cleanup.mjs';
 import { firstHealth } from './lib/first-health.mjs';
 import { environment, rssMib, tempFolder } from './lib/gateway.mjs';
@@ -42,7 +42,7 @@ const helloExecutable = async (folder) => {
   const entryPoints = [join(root, 'bench', 'lib', 'hello-server.mjs')];
   await build({ entryPoints, outfile, bundle: true, platform: 'node', target: 'node22.13', format: 'cjs' });
   const executable = join(scratch, 'hello');
-  await writeExecutable(root, { scratch }, outfile, executable);
+  await writeSea(root, { scratch, main: outfile, outfile: executable });
   return executable;
 };
 

@@ -1,11 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FlavorSpec } from '../choose/flavor-spec.js';
 import { readLock } from '../lock-file.js';
 import { artifactName, baseName } from '../package/artifacts.js';
+import { countLines } from '../package/bundle.js';
 import { readFolder } from '../package/files.js';
-import { packageFlavor } from '../package/package-flavor.js';
+import { optionalNames, packageFlavor } from '../package/package-flavor.js';
+import { programs } from '../package/programs.js';
 import { measureTimes, type Times } from './times.js';
 
 /** What does not depend on the machine: the same commit has the same figures everywhere. */
@@ -18,7 +20,7 @@ export interface Footprint {
   readonly bytesInstalled: number;
   /** The single-file bundle. */
   readonly bytesBundled: number;
-  /** Lines of JavaScript in the bundle: what can run. */
+  /** Lines of JavaScript in the bundle, before it is made small: what can run. */
   readonly lines: number;
   /** Packages that would run a script at install time, if scripts were on. */
   readonly installScripts: readonly string[];
@@ -76,7 +78,6 @@ export const measure = async (
       join(out, artifactName(kind, baseName(spec, version), platform));
     const { components } = JSON.parse(readFileSync(`${path('folder')}.cdx.json`, 'utf8')) as Sbom;
     const lock = readLock(root);
-    const bundle = readFileSync(path('bundle'));
     const footprint = {
       flavor: spec.name,
       drivers: spec.drivers,
@@ -86,8 +87,11 @@ export const measure = async (
         (sum, entry) => sum + (entry.type === 'file' ? entry.bytes.length : 0),
         0,
       ),
-      bytesBundled: bundle.length,
-      lines: bundle.toString('latin1').split('\n').length,
+      bytesBundled: statSync(path('bundle')).size,
+      lines: await countLines(path('folder'), {
+        programs: programs(path('folder'), spec.drivers),
+        optional: optionalNames(root),
+      }),
       installScripts: components
         .filter((component) => lock.get(component['bom-ref'])?.hasInstallScript === true)
         .map(({ name }) => name)

@@ -1,31 +1,51 @@
-import { chmodSync, copyFileSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { program } from '../program.js';
 import { pinnedNode } from './release.js';
+import { SAME_CACHE, writeSea } from './sea.js';
 import type { Workshop } from './workshop.js';
 
-/** Where Node looks for the program inside of itself. */
-const SECTION = 'NODE_SEA_BLOB';
-const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
-/** Without a fixed seed V8 lays its code cache out anew each time; the seed is no part of what accepts the cache. */
-const SAME_CACHE = '--random-seed=1';
+const WARM_UP = join(dirname(fileURLToPath(import.meta.url)), 'warm-up.js');
+const CODE = 'program.js';
+const CACHE = 'program.cache';
 
-/** Writes the bundle as an executable that holds Node itself, with V8's code cache. */
+/**
+ * The main of the executable: it runs the program from an asset, with V8's code cache in another. A cache that this
+ * process cannot use, e.g. because of V8 flags in NODE_OPTIONS, is left aside by V8.
+ */
+const loader = (name: string): string => `'use strict';
+const { getRawAsset } = require('node:sea');
+const { Script } = require('node:vm');
+const source = Buffer.from(getRawAsset('${CODE}')).latin1Slice();
+const cachedData = Buffer.from(getRawAsset('${CACHE}'));
+const script = new Script(source, { filename: '${name}', cachedData });
+script.runInThisContext()(exports, require, module, __filename, __dirname);
+`;
+
+/**
+ * Writes the bundle as an executable that holds Node itself, with V8's code cache.
+ *
+ * The cache that Node makes on its own has no function that is first called later, which are nearly all. So the
+ * program is loaded once here, as far as it comes without a driver, and its cache is taken then.
+ */
 export const writeExecutable = async (
   root: string,
-  { scratch }: Workshop,
+  { scratch }: Pick<Workshop, 'scratch'>,
   bundle: string,
   outfile: string,
 ): Promise<void> => {
-  const node = pinnedNode(root);
-  const blob = 'sea.blob';
-  // Node writes the path of the program into the result: it has to be the same wherever this runs.
-  const main = relative(scratch, bundle);
-  const config = { main, output: blob, disableExperimentalSEAWarning: true, useCodeCache: true };
-  writeFileSync(join(scratch, 'sea.json'), JSON.stringify(config));
-  await program(node.path, [SAME_CACHE, '--experimental-sea-config', 'sea.json'], { cwd: scratch });
-  copyFileSync(node.path, outfile);
-  chmodSync(outfile, 0o755);
-  const postject = join(root, 'node_modules', 'postject', 'dist', 'cli.js');
-  await program(node.path, [postject, outfile, SECTION, blob, '--sentinel-fuse', FUSE], { cwd: scratch });
+  const code = join(scratch, CODE);
+  // Latin-1 is what the loader reads: a bundle is ASCII.
+  const text = readFileSync(bundle, 'latin1').replace(/^#!.*/, '');
+  writeFileSync(code, `(function (exports, require, module, __filename, __dirname) {${text}\n})`, 'latin1');
+  const name = basename(bundle);
+  await program(pinnedNode(root).path, [SAME_CACHE, WARM_UP, code, join(scratch, CACHE), name], {
+    cwd: scratch,
+    env: { HOME: scratch },
+    timeoutMs: 60_000,
+  });
+  const main = join(scratch, 'loader.cjs');
+  writeFileSync(main, loader(name));
+  await writeSea(root, { scratch, main, assets: [CODE, CACHE], outfile });
 };

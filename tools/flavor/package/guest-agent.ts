@@ -11,8 +11,8 @@ import type { Workshop } from './workshop.js';
 export const AGENT = 'openshell-agent';
 /** Where a folder has it: beside the code that looks for it there. */
 export const AGENT_FILE = `dist/agent/${AGENT}`;
-/** How a bundle's line with the agent begins. */
-export const EMBEDDED_BEGINS = 'EMBEDDED_AGENT = "';
+/** How the agent begins in the code of a bundle. */
+export const EMBEDDED_BEGINS = 'EMBEDDED_AGENT="';
 
 /** The program inside a virtual machine, compiled. */
 export interface GuestAgent {
@@ -80,4 +80,4 @@ export const agentEntry = ({ bytes }: GuestAgent): TarEntry => ({
 
 /** Puts the agent into the code that a bundle is made from. */
 export const embedAgent = ({ tree }: Workshop, { bytes }: GuestAgent): void =>
-  writeFileSync(join(tree, MODULE), `export const ${EMBEDDED_BEGINS}${bytes.toString('base64')}";\n`);
+  writeFileSync(join(tree, MODULE), `export const EMBEDDED_AGENT = "${bytes.toString('base64')}";\n`);

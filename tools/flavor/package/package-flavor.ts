@@ -181,7 +181,7 @@ const make = async (
 };
 
 /** Every package of the lock file that something can do without, in any flavor. */
-const optionalNames = (root: string): string[] => [
+export const optionalNames = (root: string): string[] => [
   ...new Set(
     [...readLock(root)]
       .filter(([, entry]) => entry.optional === true && entry.dev !== true)

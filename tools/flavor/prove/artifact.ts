@@ -48,10 +48,8 @@ export const openArtifact = (path: string): Artifact => {
 const PACKAGE = String.raw`node_modules/(?:@[^/\s]+/)?[^@/\s][^/\s]*`;
 /** A package's own package.json, however deep packages stand in one another; not one of a folder inside a package. */
 const PACKAGE_FILE = new RegExp(`^((?:${PACKAGE}/)*${PACKAGE})/package\\.json$`);
-/** Where esbuild says from which file the code below comes. */
-const ORIGIN = Buffer.from('// ');
-const ORIGIN_LINE = new RegExp(`^((?:[^\\s'"]*/)?${PACKAGE})/\\S+$`);
-const MAX_LINE = 512;
+/** esbuild names the function that holds a file's code after the file. */
+const ORIGIN = new RegExp(`"((?:[^\\s'"]*/)?${PACKAGE})/[^\\s"]+"\\(`, 'g');
 
 const fromFolder = ({ files }: Artifact): Map<string, string> => {
   const places = new Map<string, string>();
@@ -71,12 +69,7 @@ const fromBundle = ({ files }: Artifact): Map<string, string> => {
     // Node holds packages of its own, and they are Node's: our code follows after them.
     const start = bytes.lastIndexOf(nodeCheck());
     if (start === -1) continue;
-    for (let at = bytes.indexOf(ORIGIN, start); at !== -1; at = bytes.indexOf(ORIGIN, at + 1)) {
-      const end = bytes.indexOf(10, at);
-      if (end === -1 || end - at > MAX_LINE) continue;
-      const place = ORIGIN_LINE.exec(bytes.toString('latin1', at + ORIGIN.length, end))?.[1];
-      if (place !== undefined) places.set(place, '');
-    }
+    for (const [, place = ''] of bytes.toString('latin1', start).matchAll(ORIGIN)) places.set(place, '');
   }
   return places;
 };

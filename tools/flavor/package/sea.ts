@@ -1,0 +1,42 @@
+import { chmodSync, copyFileSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { program } from '../program.js';
+import { pinnedNode } from './release.js';
+
+/** Where Node looks for the program inside of itself. */
+const SECTION = 'NODE_SEA_BLOB';
+const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
+/** Without a fixed seed V8 lays its code cache out anew each time; the seed is no part of what accepts the cache. */
+export const SAME_CACHE = '--random-seed=1';
+
+export interface SeaOptions {
+  readonly scratch: string;
+  /** A CommonJS file. */
+  readonly main: string;
+  /** Files in `scratch` that the program gets by their names. */
+  readonly assets?: readonly string[];
+  readonly outfile: string;
+}
+
+/** Writes a single executable as Node makes it from one file: Node itself, the file, and V8's code cache of it. */
+export const writeSea = async (
+  root: string,
+  { scratch, main, assets = [], outfile }: SeaOptions,
+): Promise<void> => {
+  const node = pinnedNode(root);
+  const blob = 'sea.blob';
+  const config = {
+    // Node writes the path of the program into the result: it has to be the same wherever this runs.
+    main: relative(scratch, main),
+    output: blob,
+    disableExperimentalSEAWarning: true,
+    useCodeCache: true,
+    assets: Object.fromEntries(assets.map((name) => [name, name])),
+  };
+  writeFileSync(join(scratch, 'sea.json'), JSON.stringify(config));
+  await program(node.path, [SAME_CACHE, '--experimental-sea-config', 'sea.json'], { cwd: scratch });
+  copyFileSync(node.path, outfile);
+  chmodSync(outfile, 0o755);
+  const postject = join(root, 'node_modules', 'postject', 'dist', 'cli.js');
+  await program(node.path, [postject, outfile, SECTION, blob, '--sentinel-fuse', FUSE], { cwd: scratch });
+};
