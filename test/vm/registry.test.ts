@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -409,6 +409,21 @@ test('manifests that claim too much, or are garbage, are refused before anything
   });
 });
 
+test('any JSON at all as a manifest is refused as one', () =>
+  withRegistry({}, async ({ pull, registry }) => {
+    const word = fc.constantFrom('manifests', 'layers', 'config', 'digest', 'size', 'mediaType', 'platform');
+    const digest = fc.constant(registry.digests().layer);
+    const value = fc.letrec((tie) => ({
+      any: fc.oneof(digest, fc.jsonValue(), fc.array(tie('any')), fc.dictionary(word, tie('any'))),
+    })).any;
+    await fc.assert(
+      fc.asyncProperty(fc.dictionary(word, value), async (manifest) => {
+        registry.publishManifest(manifest);
+        await assert.rejects(pull(), { name: 'OpenShellError', reason: 'ImagePullFailed' });
+      }),
+    );
+  }));
+
 test('an image for another machine is refused', () =>
   withRegistry({}, async ({ pull, registry }) => {
     const config = registry.put(Buffer.from('{"os":"linux","architecture":"s390x"}'));
@@ -539,7 +554,11 @@ const makeTls = async (folder: string) => {
   return { key: await readFile(key, 'utf8'), cert: await readFile(cert, 'utf8') };
 };
 
-test('with TLS the certificate has to be trusted, and nothing leads back to plain HTTP', async () => {
+const openssl = spawnSync('openssl', ['version']).status === 0 ? false : 'openssl is not here';
+
+test('with TLS the certificate has to be trusted, and nothing leads back to plain HTTP', {
+  skip: openssl,
+}, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'registry-tls-'));
   const tls = await makeTls(folder);
   let plain = '';
