@@ -1,9 +1,11 @@
+import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { LABEL } from '../../dist/compute/labels.js';
 import { silentLogger } from '../../dist/compute/log.js';
 import podman from '../../dist/drivers/podman/entry.js';
 import { createDriver } from '../../dist/drivers/podman/index.js';
 import type { Bed, Capability, EngineObject } from './bed.js';
+import { eventually } from './eventually.js';
 import { type PodmanKind, podmanApi, podmanSocket } from './podman-api.js';
 
 /** The driver's table with every default filled in, as the configuration hands it over. */
@@ -37,11 +39,12 @@ export const podmanDriver = (
 export const podmanBed = async (kind: PodmanKind): Promise<Bed> => {
   const socket = podmanSocket(kind);
   const api = (method: string, path: string, body?: object) => podmanApi(socket, method, path, body);
-  const filtered = (path: string, filters: object) =>
-    api(
-      'GET',
-      `${path}${path.includes('?') ? '&' : '?'}filters=${encodeURIComponent(JSON.stringify(filters))}`,
-    );
+  const filtered = async (path: string, filters: object) => {
+    const query = `${path.includes('?') ? '&' : '?'}filters=${encodeURIComponent(JSON.stringify(filters))}`;
+    const { status, body } = await api('GET', path + query);
+    assert.equal(status, 200, `Podman answers ${path} with ${JSON.stringify(body)}`);
+    return body ?? [];
+  };
 
   const objects = async (gatewayId: string): Promise<(EngineObject & { remove: string })[]> => {
     const label = { label: [`${LABEL.gatewayId}=${gatewayId}`] };
@@ -51,17 +54,17 @@ export const podmanBed = async (kind: PodmanKind): Promise<Bed> => {
       filtered('/networks/json', label),
     ]);
     return [
-      ...containers.body.map((c: { Id: string; Names: string[]; Labels: Record<string, string> }) => ({
+      ...containers.map((c: { Id: string; Names: string[]; Labels: Record<string, string> }) => ({
         name: c.Names[0],
         labels: c.Labels,
         remove: `/containers/${c.Id}?force=true&timeout=0`,
       })),
-      ...volumes.body.map((v: { Name: string; Labels: Record<string, string> }) => ({
+      ...volumes.map((v: { Name: string; Labels: Record<string, string> }) => ({
         name: v.Name,
         labels: v.Labels,
         remove: `/volumes/${v.Name}?force=true`,
       })),
-      ...networks.body.map((n: { name: string; labels: Record<string, string> }) => ({
+      ...networks.map((n: { name: string; labels: Record<string, string> }) => ({
         name: n.name,
         labels: n.labels,
         remove: `/networks/${n.name}?force=true`,
@@ -100,8 +103,13 @@ export const podmanBed = async (kind: PodmanKind): Promise<Bed> => {
       };
     },
     async cleanup(gatewayId) {
-      // In the order of the list: a container holds on to its volume and its network.
-      for (const { remove } of await objects(gatewayId)) await api('DELETE', remove);
+      // A driver that is undoing a create at this moment may be faster, so what counts is what is left.
+      await eventually(`nothing of gateway ${gatewayId} is left on Podman`, async () => {
+        const left = await objects(gatewayId);
+        // In the order of the list: a container holds on to its volume and its network.
+        for (const { remove } of left) await api('DELETE', remove);
+        return left.length === 0;
+      });
     },
   };
 };
