@@ -1,136 +1,17 @@
 /**
- * The gateway on a real Docker engine against the same engine calls made bare with dockerode, alternated. Needs
- * Docker and the image of test/engines/docker/image; some 2 minutes. What it makes carries two gateway ids of its
- * own and is removed by them at the end, however that comes.
+ * The gateway on a real Docker engine against the same engine calls made bare with dockerode. Needs Docker and the image
+ * of test/engines/docker/image; some 2 minutes.
  */
-import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
-import { openApi } from './lib/api.mjs';
-import { openBare, openDocker, removeOwned } from './lib/bare-docker.mjs';
-import { buildFlavor } from './lib/builds.mjs';
-import { withCleanup } from './lib/cleanup.mjs';
-import { startGateway, tempFolder } from './lib/gateway.mjs';
-import { report } from './lib/report.mjs';
-import { alternate, atOnce, median, timed } from './lib/samples.mjs';
+import { openBareDocker } from './lib/bare-docker.mjs';
+import { benchEngine } from './lib/engine.mjs';
 
-const IMAGE = 'openshell-test:1';
-const ROUNDS = 10;
-const ECHO_ROUNDS = 30;
-const BULK_ROUNDS = 3;
-const SANDBOXES = { count: 50, width: 8 };
-const EXECS = { count: 64, width: 16 };
-const MIB = 64;
+const image = 'openshell-test:1';
 
-const ECHO = ['echo', 'hello'];
-const FLOOD = ['dd', 'if=/dev/zero', 'bs=65536', `count=${MIB * 16}`];
-const ignore = () => {};
-
-/** Both sides with the same four operations: create (until it runs), exec, remove (ms until it is gone). */
-const sides = (api, bare) => ({
-  gateway: {
-    async create(name) {
-      const id = await api.create(name);
-      await api.ready(id);
-      return { id, name };
-    },
-    exec: ({ id }, command, onData) => api.exec(id, command, onData),
-    remove: ({ id, name }) => api.remove(id, name),
-  },
-  bare: { ...bare, remove: (container) => timed(() => bare.remove(container)) },
-});
-
-const both = (work) => ({ gateway: () => work('gateway'), bare: () => work('bare') });
-
-const pick = (samples, key) =>
-  Object.fromEntries(Object.entries(samples).map(([side, all]) => [side, all.map((one) => one[key])]));
-
-const line = (what, unit, samples, target) => ({
-  what,
-  unit,
-  ours: median(samples.gateway),
-  base: median(samples.bare),
-  ...target,
-});
-
-await withCleanup(async (later) => {
-  const dist = buildFlavor('docker');
-  const docker = openDocker();
-  const [gatewayId, bareId] = [randomUUID(), randomUUID()];
-  later(() => Promise.all([gatewayId, bareId].map((owner) => removeOwned(docker, owner))));
-  const folder = tempFolder();
-  later(folder.remove);
-  const gateway = await startGateway({
-    script: join(dist, 'main.js'),
-    folder: folder.path,
-    config: `[openshell.gateway]\ncompute_drivers = ["docker"]\ndefault_image = "${IMAGE}"\ngateway_id = "${gatewayId}"\n`,
-  });
-  later(gateway.stop);
-  const api = await openApi(dist, gateway.address);
-  later(api.close);
-  const side = sides(api, await openBare({ docker, dist, owner: bareId, image: IMAGE }));
-  let made = 0;
-  const freshName = () => `bench-${made++}`;
-
-  const life = async (name) => {
-    const { create, exec, remove } = side[name];
-    const startedAt = performance.now();
-    const sandbox = await create(freshName());
-    const ready = performance.now() - startedAt;
-    let output;
-    await exec(sandbox, ECHO, () => {
-      output ??= performance.now() - startedAt;
-    });
-    return { ready, output, gone: await remove(sandbox) };
-  };
-  await alternate(2, both(life));
-  const lives = await alternate(ROUNDS, both(life));
-
-  const held = { gateway: await side.gateway.create(freshName()), bare: await side.bare.create(freshName()) };
-  const echo = (name) => timed(() => side[name].exec(held[name], ECHO, ignore));
-  await alternate(3, both(echo));
-  const echoes = await alternate(ECHO_ROUNDS, both(echo));
-
-  const manyExecs = async (name) => {
-    const ms = await timed(() => atOnce(EXECS.count, EXECS.width, () => echo(name)));
-    return (EXECS.count * 1000) / ms;
-  };
-  const execs = await alternate(BULK_ROUNDS, both(manyExecs));
-
-  const flood = async (name) => {
-    let bytes = 0;
-    const ms = await timed(() =>
-      side[name].exec(held[name], FLOOD, (piece) => {
-        bytes += piece.length;
-      }),
-    );
-    if (bytes < MIB * 1024 * 1024) throw new Error(`${name}: ${bytes} bytes of ${MIB} MiB arrived`);
-    return (MIB * 1000) / ms;
-  };
-  await alternate(1, both(flood));
-  const floods = await alternate(BULK_ROUNDS, both(flood));
-
-  const manySandboxes = async (name) => {
-    let sandboxes;
-    const ms = await timed(async () => {
-      sandboxes = await atOnce(SANDBOXES.count, SANDBOXES.width, () => side[name].create(freshName()));
-    });
-    await atOnce(SANDBOXES.count, SANDBOXES.width, (i) => side[name].remove(sandboxes[i]));
-    return (SANDBOXES.count * 1000) / ms;
-  };
-  const throughput = await alternate(2, both(manySandboxes));
-
-  report({
-    name: 'docker',
-    about: `p50 of ${ROUNDS} lives of a sandbox, of ${ECHO_ROUNDS} echoes, of ${BULK_ROUNDS} bulk runs`,
-    base: 'bare dockerode',
-    rows: [
-      line('create to READY', 'ms', pick(lives, 'ready'), { most: 1.1 }),
-      line('create to first exec output', 'ms', pick(lives, 'output'), { most: 1.1 }),
-      line('delete to gone', 'ms', pick(lives, 'gone'), { most: 1.1 }),
-      line('exec of echo', 'ms', echoes, { most: 1.15 }),
-      line(`${SANDBOXES.count} sandboxes, ${SANDBOXES.width} at once`, '/s', throughput, { least: 0.9 }),
-      line(`${EXECS.count} execs, ${EXECS.width} at once`, '/s', execs, { least: 0.9 }),
-      line(`${MIB} MiB of exec output`, 'MiB/s', floods, { least: 0.8 }),
-    ],
-  });
+await benchEngine({
+  name: 'docker',
+  flavor: 'docker',
+  table: '',
+  image,
+  base: 'bare dockerode',
+  open: (side) => openBareDocker({ ...side, image }),
 });

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import Docker from 'dockerode';
+import { plainSandbox } from './plain-sandbox.mjs';
 
 const SOCKET = (process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock').replace(/^unix:\/\//, '');
 const OWNER_LABEL = 'openshell.ai/gateway-id';
@@ -22,27 +23,22 @@ export const removeOwned = async (docker, owner) => {
 };
 
 /**
- * The least that gives what the driver gives, with nothing around it: the same container (the driver's own plan),
+ * The bare side of the Docker bench: the least that gives what the driver gives, with nothing around it: the same container (the driver's own plan),
  * started, whose workspace folder the engine makes and leaves to root; the same exec with its output and exit code; the
  * same removal.
  */
-export const openBare = async ({ docker, dist, owner, image }) => {
+export const openBareDocker = async ({ dist, owner, image }) => {
+  const docker = openDocker();
   const load = (path) => import(pathToFileURL(join(dist, path)).href);
   const { planSandbox } = await load('drivers/docker/container-spec.js');
   const { dockerSettings } = await load('drivers/docker/settings.js');
   const settings = Object.fromEntries(Object.entries(dockerSettings).map(([key, of]) => [key, of.default]));
 
   const plan = (name) =>
-    planSandbox(
-      {
-        ...{ id: `${owner}-${name}`, name, workspace: 'default', namespace: 'default' },
-        spec: {
-          ...{ logLevel: '', environment: {}, gpu: undefined, command: [], tty: false },
-          template: { image, labels: {}, environment: {}, resources: NO_LIMITS, ...NO_CONFIG },
-        },
-      },
-      { owner: { gatewayId: owner, version: 'bench' }, settings },
-    );
+    planSandbox(plainSandbox(owner, name, image), {
+      owner: { gatewayId: owner, version: 'bench' },
+      settings,
+    });
 
   return {
     async create(name) {
@@ -59,8 +55,6 @@ export const openBare = async ({ docker, dist, owner, image }) => {
       if (ExitCode !== 0) throw new Error(`exec ended with ${ExitCode}`);
     },
     remove: (container) => container.remove({ force: true, v: true }),
+    removeOwned: (one) => removeOwned(docker, one),
   };
 };
-
-const NO_LIMITS = { cpuRequest: '', cpuLimit: '', memoryRequest: '', memoryLimit: '' };
-const NO_CONFIG = { platformConfig: {}, driverConfig: {} };

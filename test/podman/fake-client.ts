@@ -10,7 +10,9 @@ export interface FakeEngine {
   /** Makes or changes a container; tells nobody. */
   set(id: string, state: Partial<Container['State']>): Container;
   /** Into the open stream of events. */
-  emit(id: string): void;
+  emit(id: string, action?: string): void;
+  /** How often a container has been inspected. */
+  readonly looks: () => number;
   /** The engine's own error in place of an event, which ends the stream. */
   failStream(): void;
   /** The connection is lost. */
@@ -26,6 +28,7 @@ export const fakeEngine = (): FakeEngine => {
   let queue: (EngineEvent | 'broken')[] = [];
   let wake = () => {};
   let streams = 0;
+  let looks = 0;
   const push = (item: EngineEvent | 'broken') => {
     queue.push(item);
     wake();
@@ -54,7 +57,10 @@ export const fakeEngine = (): FakeEngine => {
     },
     listContainers: async () =>
       [...containers.values()].map(({ Id, Config }) => ({ Id, Labels: Config.Labels })),
-    inspectContainer: async (id: string) => containers.get(id),
+    inspectContainer: async (id: string) => {
+      looks += 1;
+      return containers.get(id);
+    },
   } as unknown as PodmanClient;
 
   return {
@@ -90,7 +96,9 @@ export const fakeEngine = (): FakeEngine => {
       containers.set(id, container);
       return container;
     },
-    emit: (id) => push({ Actor: { ID: id, Attributes: { [LABEL.sandboxId]: `s-${id}` } } }),
+    looks: () => looks,
+    emit: (id, Action = 'died') =>
+      push({ Action, Actor: { ID: id, Attributes: { [LABEL.sandboxId]: `s-${id}` } } }),
     failStream: () => push({}),
     breakConnection: () => push('broken'),
   };

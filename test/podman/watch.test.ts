@@ -97,6 +97,30 @@ test('nothing is said of a sandbox that is just being made', async () => {
   stop.abort();
 });
 
+test('the engine is not asked about what it can only repeat', async () => {
+  const { engine, says, stop, feed } = watching();
+  await says('synced');
+  for (const id of ['a', 'b']) {
+    engine.set(id, { StartedAt: START });
+    feed().push({ type: 'look', containerId: id, sandboxId: `s-${id}` });
+  }
+  await says('synced', 's-a running', 's-b running');
+  engine.containers.delete('a');
+  feed().push({ type: 'gone', sandboxId: 's-a' });
+  // Late words about a's removal and about the starts that were seen.
+  engine.emit('a', 'died');
+  engine.emit('a', 'remove');
+  engine.emit('b', 'start');
+  engine.set('b', { Status: 'exited' });
+  engine.emit('b', 'died');
+  await says('synced', 's-a running', 's-b running', 's-a deleted', 's-b exited');
+  assert.equal(engine.looks(), 3);
+  engine.set('b', { Status: 'running', StartedAt: '2026-11-23T12:00:01Z' });
+  engine.emit('b', 'start');
+  await says('synced', 's-a running', 's-b running', 's-a deleted', 's-b exited', 's-b running');
+  stop.abort();
+});
+
 test('an error of the engine in its stream: a new stream, and nothing is missed in between', async () => {
   const { engine, says, stop, ended } = watching();
   await says('synced');

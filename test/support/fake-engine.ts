@@ -70,6 +70,7 @@ export const createFakeEngine = (): FakeEngine => {
     resource.runs++;
     set(resource, runningConditions());
     const [program, code] = resource.sandbox.spec.command;
+    if (program === 'true') set(resource, exitedConditions(0));
     if (program === 'exit') set(resource, exitedConditions(Number(code)));
   };
 

@@ -3,6 +3,8 @@ import type { PlatformEvent } from '../../compute/driver.js';
 /** What a watch has to look at next. */
 export type FeedItem =
   | { readonly type: 'look'; readonly containerId: string; readonly sandboxId: string }
+  /** The engine has started it, which is no news of a container that has been seen running since its last end. */
+  | { readonly type: 'started'; readonly containerId: string; readonly sandboxId: string }
   /** The driver itself has removed all of it. */
   | { readonly type: 'gone'; readonly sandboxId: string }
   | { readonly type: 'platform'; readonly sandboxId: string; readonly event: PlatformEvent };
@@ -14,20 +16,20 @@ export interface Feed extends AsyncIterable<FeedItem> {
   end(error?: unknown): void;
 }
 
-/** News that nobody fetches is dropped beyond this, oldest first; looks are at most one a container. */
+/** News that nobody fetches is dropped beyond this, oldest first; looks are at most two a container. */
 const MAX_PLATFORM_EVENTS = 1_024;
 
-/** Looks at a container that wait already are not queued twice: a look shows the newest state anyway. */
+/** A look at a container that waits already is not queued twice: it shows the newest state anyway. So with starts. */
 export const createFeed = (): Feed => {
   const items: FeedItem[] = [];
-  const looks = new Set<string>();
+  const waiting = new Set<string>();
   let platformEvents = 0;
   let ended: { readonly error?: unknown } | undefined;
   let wake: (() => void) | undefined;
 
   const take = (): FeedItem | undefined => {
     const item = items.shift();
-    if (item?.type === 'look') looks.delete(item.containerId);
+    if (item?.type === 'look' || item?.type === 'started') waiting.delete(keyOf(item));
     if (item?.type === 'platform') platformEvents -= 1;
     return item;
   };
@@ -35,9 +37,9 @@ export const createFeed = (): Feed => {
   return {
     push(item) {
       if (ended !== undefined) return;
-      if (item.type === 'look') {
-        if (looks.has(item.containerId)) return;
-        looks.add(item.containerId);
+      if (item.type === 'look' || item.type === 'started') {
+        if (waiting.has(keyOf(item))) return;
+        waiting.add(keyOf(item));
       }
       if (item.type === 'platform' && ++platformEvents > MAX_PLATFORM_EVENTS) {
         items.splice(
@@ -70,3 +72,5 @@ export const createFeed = (): Feed => {
     },
   };
 };
+
+const keyOf = ({ type, containerId }: FeedItem & { type: 'look' | 'started' }) => `${type} ${containerId}`;

@@ -10,18 +10,42 @@ export interface Seen {
   readonly startedAt: string;
 }
 
+interface Known {
+  /** The sandbox's. */
+  readonly id: string;
+  readonly said: string;
+  readonly ran: string;
+  readonly runs: boolean;
+}
+
+const MAX_GONE = 10_000;
+
 /** What one watch has said, so that it says nothing twice and leaves out no start. */
 export const createPublished = () => {
   /** By container, as a sandbox that was made anew has another one. */
-  const known = new Map<string, { readonly id: string; readonly said: string; readonly ran: string }>();
+  const known = new Map<string, Known>();
+  /** Containers, which never come back. */
+  const gone = new Set<string>();
 
   const remember = ({ containerId, sandbox }: Seen): string => {
     const said = JSON.stringify(sandbox.status);
-    known.set(containerId, { id: sandbox.id, said, ran: sandbox.status.instanceId });
+    const { instanceId: ran } = sandbox.status;
+    known.set(containerId, { id: sandbox.id, said, ran, runs: isRunning(sandbox) });
     return said;
+  };
+  const forget = (containerId: string): void => {
+    known.delete(containerId);
+    if (gone.size >= MAX_GONE) gone.clear();
+    gone.add(containerId);
   };
 
   return {
+    /** Whether the container was last shown running. */
+    runs: (containerId: string) => known.get(containerId)?.runs === true,
+
+    /** Whether the container is known to be gone: the engine's late word about it is no news. */
+    isGone: (containerId: string) => gone.has(containerId),
+
     /** The containers that were shown and are not known to be gone, with their sandboxes. */
     shown: () => [...known].map(([containerId, { id }]) => [containerId, id] as const),
 
@@ -33,9 +57,8 @@ export const createPublished = () => {
     *update(seen: Seen): Generator<DriverEvent> {
       const { containerId, sandbox, startedAt } = seen;
       const last = known.get(containerId);
-      const { instanceId, conditions } = sandbox.status;
-      const runs = conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
-      if (!runs && instanceId !== '' && last?.ran !== instanceId) {
+      const { instanceId } = sandbox.status;
+      if (!isRunning(sandbox) && instanceId !== '' && last?.ran !== instanceId) {
         // It ran, and was over before anybody looked.
         const status = { ...sandbox.status, conditions: runningConditions(startedAt) };
         yield { type: 'sandbox', sandbox: { ...sandbox, status } };
@@ -46,13 +69,16 @@ export const createPublished = () => {
     /** A sandbox that was never shown, e.g. one whose creation failed, is not said to be deleted. */
     *removeContainer(containerId: string): Generator<DriverEvent> {
       const id = known.get(containerId)?.id;
-      known.delete(containerId);
+      forget(containerId);
       if (id !== undefined) yield { type: 'deleted', id };
     },
 
     *removeSandbox(sandboxId: string): Generator<DriverEvent> {
-      for (const [containerId, { id }] of known) if (id === sandboxId) known.delete(containerId);
+      for (const [containerId, { id }] of known) if (id === sandboxId) forget(containerId);
       yield { type: 'deleted', id: sandboxId };
     },
   };
 };
+
+const isRunning = ({ status }: ObservedSandbox): boolean =>
+  status.conditions.some((condition) => condition.type === 'Ready' && condition.status === 'True');

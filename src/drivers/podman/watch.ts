@@ -2,7 +2,7 @@ import { delay } from '../../compute/deadline.js';
 import type { CallOptions, DriverEvent } from '../../compute/driver.js';
 import { OpenShellError, unavailable } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
-import { createFeed, type Feed } from '../engine/feed.js';
+import { createFeed, type Feed, type FeedItem } from '../engine/feed.js';
 import { mapLimited } from '../engine/map-limited.js';
 import { createPublished, type Seen } from '../engine/published.js';
 import type { PodmanClient } from './api/client.js';
@@ -33,6 +33,11 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
   const feed = createFeed();
   const leave = join(feed);
   const published = createPublished();
+  const isNews = ({ type, containerId, sandboxId }: FeedItem & { type: 'look' | 'started' }): boolean =>
+    !busy(sandboxId) &&
+    !published.isGone(containerId) &&
+    // The end of every run is an event of its own.
+    !(type === 'started' && published.runs(containerId));
   try {
     // Events first, then the list: what happens in between stands in both.
     const events = await client.events({ type: ['container'], event: EVENTS, label }, { signal });
@@ -52,7 +57,7 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
         yield { type: 'platform', id: item.sandboxId, event: item.event };
       } else if (item.type === 'gone') {
         yield* published.removeSandbox(item.sandboxId);
-      } else if (!busy(item.sandboxId)) {
+      } else if (isNews(item)) {
         const container = await client.inspectContainer(item.containerId, { signal });
         const seen = container && see(container);
         if (seen !== undefined) yield* published.update(seen);
@@ -87,8 +92,7 @@ const follow = async (first: AsyncIterable<EngineEvent>, options: FollowOptions)
   try {
     let events = first;
     for (;;) {
-      const complete = await readEvents(events, look);
-      if (complete) break;
+      if (await readEvents(events, feed)) break;
       await delay(REOPEN_DELAY_MS, signal);
       events = await client.events({ type: ['container'], event: EVENTS, label }, { signal });
       for (const { Id, Labels } of await client.listContainers({ label }, { signal })) {
@@ -104,13 +108,11 @@ const follow = async (first: AsyncIterable<EngineEvent>, options: FollowOptions)
 };
 
 /** False when the stream ended with the engine's own error in place of an event. */
-const readEvents = async (
-  events: AsyncIterable<EngineEvent>,
-  look: (containerId: string, sandboxId: string | undefined) => void,
-): Promise<boolean> => {
-  for await (const { Actor } of events) {
+const readEvents = async (events: AsyncIterable<EngineEvent>, feed: Feed): Promise<boolean> => {
+  for await (const { Action, Actor } of events) {
     if (Actor === undefined) return false;
-    look(Actor.ID, Actor.Attributes?.[LABEL.sandboxId]);
+    const sandboxId = Actor.Attributes?.[LABEL.sandboxId] ?? '';
+    feed.push({ type: Action === 'start' ? 'started' : 'look', containerId: Actor.ID, sandboxId });
   }
   return true;
 };

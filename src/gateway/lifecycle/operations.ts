@@ -31,6 +31,8 @@ export interface Operations {
 
 const CREATE_RETRY_FIRST_MS = 50;
 const CREATE_RETRY_WITHIN_MS = 30_000;
+/** The driver's watch tells that a sandbox runs; how soon the engine is asked, in case it does not. */
+const SETTLE_BY_WATCH_MS = 100;
 const DELETE_RETRY_FIRST_MS = 500;
 const DELETE_RETRY_MOST_MS = 30_000;
 /** The driver's watch tells that a delete is done; how soon and how often the engine is asked, in case it does not. */
@@ -52,10 +54,10 @@ export const createOperations = (options: OperationsOptions): Operations => {
   const query = (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) =>
     call(driver, 'get', DRIVER_DEADLINE_MS.query, signal, (o) => driver.get(record, o));
 
-  /** Takes over what the engine shows now, in case the watch has not brought it. */
+  /** Takes over what the engine shows now, in case the watch does not bring it by itself. */
   const settle = async (driver: ComputeDriver, id: string, signal: AbortSignal): Promise<void> => {
     const settled = (record: SandboxRecord) => record.phase !== 'provisioning' && record.phase !== 'starting';
-    const record = await records.change(id, () => []);
+    const record = await records.until(id, settled, SETTLE_BY_WATCH_MS, signal);
     if (settled(record)) return;
     const shown = await query(driver, record, signal);
     await records.change(id, (current) => {

@@ -1,3 +1,4 @@
+import { delay } from '../../compute/deadline.js';
 import { Code, notFound, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import type { SandboxRecord } from '../../store/model.js';
@@ -19,6 +20,13 @@ export interface Records {
     decide: (record: SandboxRecord) => readonly SandboxChange[],
     remember?: Remember<SandboxRecord>,
   ): Promise<SandboxRecord>;
+  /** The row as soon as it is as `wanted`, or as it is after `ms`. NOT_FOUND when there is no row. */
+  until(
+    id: string,
+    wanted: (record: SandboxRecord) => boolean,
+    ms: number,
+    signal: AbortSignal,
+  ): Promise<SandboxRecord>;
   /** Removes the row, leaves a tombstone and tells the watchers. */
   remove(id: string): Promise<void>;
 }
@@ -32,6 +40,11 @@ export const createRecords = (options: {
   onChange: (record: SandboxRecord) => void;
 }): Records => {
   const { store, hub, log, now } = options;
+  const get = async (id: string): Promise<SandboxRecord> => {
+    const record = await store.getSandbox(id);
+    if (record === undefined) throw notFound('sandbox not found');
+    return record;
+  };
   const tell = (record: SandboxRecord): void => {
     log.info(`sandbox '${record.name}' is ${record.phase}`, {
       sandbox_id: record.id,
@@ -44,8 +57,7 @@ export const createRecords = (options: {
   return {
     async change(id, decide, remember) {
       for (let attempt = 1; ; attempt++) {
-        let record = await store.getSandbox(id);
-        if (record === undefined) throw notFound('sandbox not found');
+        let record = await get(id);
         try {
           const changes = decide(record);
           for (const [index, change] of changes.entries()) {
@@ -62,6 +74,21 @@ export const createRecords = (options: {
           if (!(error instanceof OpenShellError) || error.code !== Code.ABORTED || attempt === ATTEMPTS)
             throw error;
         }
+      }
+    },
+    async until(id, wanted, ms, signal) {
+      const seen = new AbortController();
+      const leave = hub.subscribe(id, (event) => {
+        if (event.type === 'removed' || (event.type === 'record' && wanted(event.record))) seen.abort();
+      });
+      try {
+        const record = await get(id);
+        if (wanted(record)) return record;
+        await delay(ms, AbortSignal.any([seen.signal, signal])).catch(() => {});
+        signal.throwIfAborted();
+        return await get(id);
+      } finally {
+        leave();
       }
     },
     async remove(id) {

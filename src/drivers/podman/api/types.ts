@@ -120,6 +120,8 @@ export interface Named {
 }
 
 export interface EngineEvent {
+  /** E.g. `start`. */
+  readonly Action?: string;
   /** Undefined in the engine's own error that ends a stream of events. */
   readonly Actor?: { readonly ID: string; readonly Attributes: Readonly<Record<string, string>> | null };
 }
