@@ -207,6 +207,20 @@ test("a create that meets a killed gateway's call, which the engine still carrie
   assert.equal(engine.calls.filter((call) => call === `create ${id}`).length, 4);
 });
 
+test("a create that meets what a killed gateway's call is just removing makes it anew", async () => {
+  let meetings = 1;
+  engine.before = (call, id) => {
+    if (call !== 'create' || meetings-- === 0) return;
+    const half = engine.resources.get(id);
+    assert.ok(half);
+    half.deleting = true;
+    throw new OpenShellError(Code.ALREADY_EXISTS, 'crash');
+  };
+  const id = await create('again');
+  await inPhase('again', SandboxPhase.READY);
+  assert.equal(engine.resources.get(id)?.deleting, undefined);
+});
+
 test('after a restart of the host idle sandboxes run again and others keep their exit code', async () => {
   const idle = await create('idle');
   const work = await create('work', ['work']);

@@ -22,6 +22,7 @@ interface Resource {
   readonly sandbox: DriverSandbox;
   conditions: Condition[];
   runs: number;
+  deleting?: boolean;
 }
 
 /** An engine in memory that outlives gateways, for faults that a real one does not produce on demand. */
@@ -53,7 +54,7 @@ export const createFakeEngine = (): FakeEngine => {
       resourceName: `fake-${resource.sandbox.id}`,
       instanceId: resource.runs === 0 ? '' : `${resource.sandbox.id}#${resource.runs}`,
       conditions: resource.conditions,
-      deleting: false,
+      deleting: resource.deleting ?? false,
     },
   });
 

@@ -77,13 +77,13 @@ export const createOperations = (options: OperationsOptions): Operations => {
     );
   };
 
-  /** A create that was cut off leaves no resource, a whole one, or one that never ran: then it is made anew. */
+  /** A create that was cut off leaves no resource, a whole one, or one that never ran or goes: then it is made anew. */
   const needsCreate = async (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) => {
     const shown = await query(driver, record, signal);
     if (shown === undefined) return true;
     const state = observedState(shown.status);
     const neverRan = state.kind === 'provisioning' && state.reason === REASON_CREATED;
-    if (!neverRan && state.kind !== 'failed') return false;
+    if (!neverRan && state.kind !== 'failed' && state.kind !== 'deleting') return false;
     await call(driver, 'delete', DRIVER_DEADLINE_MS.delete, signal, (o) => driver.delete(record, o));
     return true;
   };
