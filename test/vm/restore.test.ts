@@ -8,7 +8,17 @@ import type { ComputeDriver } from '../../dist/compute/driver.js';
 import { type Logger, silentLogger } from '../../dist/compute/log.js';
 import type { DriverSandbox } from '../../dist/compute/sandbox.js';
 import { createDriver } from '../../dist/drivers/vm/process/module.js';
-import { eventually, execIn, makeDriver, sandboxOf, unavailable, VM_HOME, vmSettings } from './driver.js';
+import { findMachine } from '../../dist/drivers/vm/process/sandboxes/machine.js';
+import {
+  eventually,
+  execIn,
+  makeDriver,
+  type RunningDriver,
+  sandboxOf,
+  unavailable,
+  VM_HOME,
+  vmSettings,
+} from './driver.js';
 
 const options = { skip: (await unavailable()) ?? false, timeout: 600_000 };
 const signal = new AbortController().signal;
@@ -86,14 +96,22 @@ const withDriver = async (
   }
 };
 
+const processes: RunningDriver[] = [];
+const drive = async (stateDir: string, gatewayId: string): Promise<RunningDriver> => {
+  const driver = await makeDriver(stateDir, gatewayId);
+  processes.push(driver);
+  return driver;
+};
+
 const inState = async (body: (stateDir: string, gatewayId: string) => Promise<void>) => {
   const stateDir = await mkdtemp(join(VM_HOME, 'restore-'));
   const gatewayId = randomUUID();
   try {
     await body(stateDir, gatewayId);
   } finally {
-    // A driver process of its own, for it ends what a failed test left running.
-    await (await makeDriver(stateDir, gatewayId)).destroy();
+    // One more, for it ends what a failed test left running.
+    if (processes.length === 0) await drive(stateDir, gatewayId);
+    for (const driver of processes.splice(0)) await driver.destroy();
     await rm(stateDir, { recursive: true, force: true });
   }
 };
@@ -161,17 +179,16 @@ test(
         kept = one;
       });
       // The machine ran on without a driver process, and another one that is killed, and the next.
-      const first = await makeDriver(stateDir, gatewayId);
+      const first = await drive(stateDir, gatewayId);
       assert.ok(kept !== undefined);
       assert.equal(
         await execIn(first.driver, kept, 'cat /sandbox/file; echo still > /dev/shm/memory'),
         'mine\n',
       );
       await first.kill();
-      const second = await makeDriver(stateDir, gatewayId);
+      const second = await drive(stateDir, gatewayId);
       assert.equal(await execIn(second.driver, kept, 'cat /dev/shm/memory'), 'still\n');
       assert.equal(await second.driver.delete(kept, { signal }), true);
-      await second.destroy();
     }),
 );
 
@@ -209,6 +226,29 @@ test(
         assert.equal(await driver.delete(cold, { signal }), true);
       }),
     ),
+);
+
+test(
+  'a driver process that is killed while it makes a template leaves neither machine nor files',
+  options,
+  () =>
+    inState(async (stateDir, gatewayId) => {
+      const templates = join(stateDir, 'templates');
+      const unfinished = async () =>
+        (await readdir(templates).catch(() => [])).filter((name) => name.startsWith('.make-'));
+      const first = await drive(stateDir, gatewayId);
+      const sandbox = sandboxOf();
+      await first.driver.create(sandbox, { signal });
+      const nameOf = async () => `openshell-template:${(await unfinished())[0]}`;
+      await eventually('one is being made', async () => (await findMachine(await nameOf())) !== undefined);
+      const name = await nameOf();
+      await first.kill();
+      const second = await drive(stateDir, gatewayId);
+      assert.equal(await findMachine(name), undefined);
+      assert.deepEqual(await unfinished(), []);
+      await runs(second.driver, sandbox);
+      assert.equal(await second.driver.delete(sandbox, { signal }), true);
+    }),
 );
 
 test('with templates switched off every machine boots, and none is made', options, () =>

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chown, copyFile, link, mkdir, rm, stat } from 'node:fs/promises';
+import { chown, copyFile, link, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { failedPrecondition } from '../../../../compute/errors.js';
@@ -37,7 +37,7 @@ export const makeDisk = async (directory: string, base: string, owner: number | 
       cwd: vm,
     });
     await handOver(vm, made, owner);
-    await run('mv', [made, VM_FILES.overlay], { cwd: vm });
+    await rename(join(vm, made), join(vm, VM_FILES.overlay));
   } catch (cause) {
     throw failedPrecondition(`the sandbox's disk cannot be made: ${(cause as Error).message}`, {
       cause,

@@ -37,11 +37,10 @@ const identityOf = async (file: FileHandle): Promise<string> => {
 };
 
 /** Reads at positions: the descriptor's own, which QEMU goes by, stays at the start. */
-const sha256Of = async (file: FileHandle, signal: AbortSignal): Promise<string> => {
+const sha256Of = async (file: FileHandle): Promise<string> => {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(READ_BYTES);
   for (let at = 0; ; ) {
-    signal.throwIfAborted();
     const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
     if (bytesRead === 0) return hash.digest('hex');
     hash.update(buffer.subarray(0, bytesRead));
@@ -65,11 +64,21 @@ const isThere = (path: string): Promise<boolean> =>
   );
 
 export const createTemplateStore = (directory: string, cacheMib: number): TemplateStore => {
-  /** States that were read to their end in this process and are what was written. */
-  const sound = new Map<string, string>();
+  /** The digest of each state that was read to its end in this process, once for all who want it at the same time. */
+  const digests = new Map<string, { readonly identity: string; readonly sha256: Promise<string> }>();
+
+  const digestOf = async (key: string, file: FileHandle): Promise<string> => {
+    const identity = await identityOf(file);
+    let known = digests.get(key);
+    if (known?.identity !== identity) {
+      known = { identity, sha256: sha256Of(file) };
+      digests.set(key, known);
+    }
+    return known.sha256;
+  };
 
   const drop = async (key: string): Promise<void> => {
-    sound.delete(key);
+    digests.delete(key);
     const gone = join(directory, `${GONE}${randomUUID()}`);
     await rename(join(directory, key), gone).catch(() => {});
     await rm(gone, { recursive: true, force: true });
@@ -79,17 +88,12 @@ export const createTemplateStore = (directory: string, cacheMib: number): Templa
     key: string,
     file: FileHandle,
     manifest: SavedState | undefined,
-    signal: AbortSignal,
   ): Promise<string | undefined> => {
     if (manifest === undefined) return 'it has no manifest';
     const { size } = await file.stat();
     if (size !== manifest.bytes) return `it has ${size} bytes instead of ${manifest.bytes}`;
-    const identity = await identityOf(file);
-    if (sound.get(key) === identity) return undefined;
-    if ((await sha256Of(file, signal)) !== manifest.sha256)
-      return 'its bytes are not those that were written';
-    sound.set(key, identity);
-    return undefined;
+    const isSound = (await digestOf(key, file)) === manifest.sha256;
+    return isSound ? undefined : 'its bytes are not those that were written';
   };
 
   const evict = async (keep: string): Promise<void> => {
@@ -117,18 +121,20 @@ export const createTemplateStore = (directory: string, cacheMib: number): Templa
       const file = await open(join(folder, STATE_FILE), 'r').catch(() => undefined);
       if (file === undefined) return 'there is none yet';
       try {
-        const obstacle = await obstacleIn(key, file, await readManifest(folder), signal);
+        const obstacle = await obstacleIn(key, file, await readManifest(folder));
         if (obstacle !== undefined) {
           await file.close();
           await drop(key);
           return `it was damaged and is removed: ${obstacle}`;
         }
+        signal.throwIfAborted();
         const now = new Date();
         // The time of the last use decides what goes first.
         await utimes(join(folder, MANIFEST_FILE), now, now).catch(() => {});
         return file;
       } catch (error) {
         await file.close();
+        digests.delete(key);
         signal.throwIfAborted();
         return `it cannot be read: ${OpenShellError.from(error).text}`;
       }
