@@ -169,6 +169,26 @@ test('templates that fail again and again are given up, with the last reason', (
     assert.deepEqual(await readdir(join(folder, '.making')), [], 'the lock is given back');
   }));
 
+test('a machine with a network card boots: no template is made for it', () =>
+  inFolder(async (folder) => {
+    const guest = { kernel: '/none', initramfs: '/none', digest: 'g1' };
+    const templates = await createTemplates({
+      directory: folder,
+      cacheMib: 64,
+      qemu: '/none',
+      qemuBuild: '',
+      hostCpu: '',
+      bootTimeoutMs: 1_000,
+      guest: async () => guest,
+      asUser: () => assert.fail('none may be made'),
+      log: { ...silentLogger, warn: (message) => assert.fail(message) },
+    });
+    const wanted = { shape: { ...shape, card: { tap: 'tap0', mac: '52:54:00:00:00:01' } }, guest };
+    assert.equal(await templates.find(wanted, signal), 'no template has a network card');
+    templates.want(wanted);
+    await templates.close();
+  }));
+
 test('the lock of another process that makes a template is respected', () =>
   inFolder(async (folder) => {
     await mkdir(join(folder, '.making'));

@@ -212,8 +212,7 @@ export const createSandbox = (
       signal,
       guest,
       placeGuest: () => placeGuest(directory, guest),
-      // A template has no network card, and a state fits no machine with other devices.
-      templates: link === undefined ? workshop.templates : undefined,
+      templates: workshop.templates,
       prepare: (machine, until) => setUp(plan, image, link, machine, until),
       begin: (machine, until) => startMain(machine, image, until),
       log,

@@ -104,6 +104,8 @@ export const createTemplates = async (options: TemplatesOptions): Promise<Templa
 
   return {
     async find(wanted, signal) {
+      // A state fits no machine with other devices, and a card's address is a part of it.
+      if (wanted.shape.card !== undefined) return 'no template has a network card';
       const key = keyOf(wanted);
       const known = givenUp(key);
       if (known !== undefined)
@@ -113,6 +115,7 @@ export const createTemplates = async (options: TemplatesOptions): Promise<Templa
     },
     want(wanted) {
       const key = keyOf(wanted);
+      if (wanted.shape.card !== undefined) return;
       if (making !== undefined || closing.signal.aborted || givenUp(key) !== undefined) return;
       making = make(key, wanted)
         .catch((thrown) => {
