@@ -25,9 +25,12 @@ export interface Running {
   readonly result: Promise<RunResult>;
 }
 
+/** A folder that is not there and that nobody can make, not even root. */
+const NOWHERE = '/dev/null/nowhere';
+
 /** Nothing of the machine's own settings reaches the program, and its home is empty. */
 export function cleanEnvironment(env: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
-  return { PATH: process.env.PATH, HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent', ...env };
+  return { PATH: process.env.PATH, HOME: NOWHERE, XDG_CONFIG_HOME: NOWHERE, ...env };
 }
 
 /** Starts `openshell` with stdin open. It is killed when it takes longer than 30 s. */
