@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
+import { readFailure } from '../compute/read-failure.js';
 import type { ParsedText } from './parsed-text.js';
 import type { Problem } from './problem.js';
 import { readIni } from './read-ini.js';
@@ -33,13 +34,12 @@ export const readConfigFile = async (
     const path = resolve(asked.path);
     const bytes = await readBytes(path);
     if (bytes instanceof Uint8Array) return await parse(path, bytes, report);
-    report({ place: asked.place, message: `cannot read ${quote(path)}: ${bytes.error}` });
+    report({ place: asked.place, message: `cannot read ${quote(path)}: ${bytes.why}` });
     return undefined;
   }
   const [toml, ini] = [join(configDir, 'gateway.toml'), join(configDir, 'gateway.ini')];
   const [tomlBytes, iniBytes] = await Promise.all([readBytes(toml), readBytes(ini)]);
-  const isThere = (bytes: typeof tomlBytes): boolean =>
-    bytes instanceof Uint8Array || bytes.error !== 'ENOENT';
+  const isThere = (bytes: typeof tomlBytes): boolean => bytes instanceof Uint8Array || !bytes.isMissing;
   if (isThere(tomlBytes) && isThere(iniBytes)) {
     report({
       place: configDir,
@@ -49,17 +49,22 @@ export const readConfigFile = async (
   }
   const [path, bytes] = isThere(iniBytes) ? [ini, iniBytes] : [toml, tomlBytes];
   if (bytes instanceof Uint8Array) return await parse(path, bytes, report);
-  if (bytes.error !== 'ENOENT') report({ place: path, message: `cannot be read: ${bytes.error}` });
+  if (!bytes.isMissing) report({ place: path, message: `cannot be read: ${bytes.why}` });
   return undefined;
 };
 
-const readBytes = async (path: string): Promise<Uint8Array | { readonly error: string }> => {
+interface Unread {
+  readonly isMissing: boolean;
+  readonly why: string;
+}
+
+const readBytes = async (path: string): Promise<Uint8Array | Unread> => {
   try {
     return await readFile(path);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
     // A path through something that is no folder leads nowhere, just as a missing one.
-    return { error: code === 'ENOTDIR' ? 'ENOENT' : (code ?? String(error)) };
+    const isMissing = ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+    return { isMissing, why: readFailure(error) };
   }
 };
 

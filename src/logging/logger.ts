@@ -34,12 +34,16 @@ export const createLogger = (options: LoggerOptions): Logger => {
     const timeMs = now();
     if (wanted) {
       const shown = showFields(fields, { withCause: limit >= LOG_LEVELS.indexOf('debug') });
-      write(readable ? person(timeMs, level, message, shown) : program(timeMs, level, message, shown));
+      write(
+        readable
+          ? person(timeMs, level, message, withoutEcho(message, shown))
+          : program(timeMs, level, message, shown),
+      );
     }
     if (forSandbox) {
       const { sandbox_id: _, ...rest } = fields;
       // This line is for clients, whatever the operator's level: no causes.
-      const shown = Object.entries(showFields(rest, { withCause: false }));
+      const shown = Object.entries(withoutEcho(message, showFields(rest, { withCause: false })));
       const texts = Object.fromEntries(shown.map(([key, value]) => [key, asText(value)]));
       onSandboxLine({ sandboxId, timeMs, level, message, fields: texts });
     }
@@ -54,6 +58,12 @@ export const createLogger = (options: LoggerOptions): Logger => {
     child: (fields) => make({ ...base, ...fields }),
   });
   return make({});
+};
+
+/** Without an error that the message says already: for people, who read the line to its end. */
+const withoutEcho = (message: string, fields: Record<string, unknown>): Record<string, unknown> => {
+  const { error, ...rest } = fields;
+  return typeof error === 'string' && message.includes(error) ? rest : fields;
 };
 
 const asText = (value: unknown): string =>

@@ -242,12 +242,12 @@ const PLACE_CASES: readonly (readonly [
   [
     'a named file that is missing',
     { argv: ['--config', '/nowhere/g.toml'] },
-    '--config: cannot read "/nowhere/g.toml": ENOENT',
+    '--config: cannot read "/nowhere/g.toml": there is no such file',
   ],
   [
     'a named folder',
     { env: { OPENSHELL_GATEWAY_CONFIG: '/' } },
-    'OPENSHELL_GATEWAY_CONFIG: cannot read "/": EISDIR',
+    'OPENSHELL_GATEWAY_CONFIG: cannot read "/": it is a folder',
   ],
   [
     'a file of another kind',

@@ -32,6 +32,20 @@ test('readable lines keep what is logged from writing to the terminal', () => {
   assert.deepEqual(lines, ['03:04:05.006 INFO  hello\\u000a\\u001b[2J name=a\\u009bb list=[1,2]\n']);
 });
 
+test('an error that the message says already stands once in what people read', () => {
+  const error = notFound('image not found');
+  const seen: SandboxLine[] = [];
+  const { log, lines } = start({ readable: true, onSandboxLine: (line) => seen.push(line) });
+  log.warn('CreateFailed: image not found', { sandbox_id: 's', error });
+  assert.deepEqual(lines, [
+    '03:04:05.006 WARN  CreateFailed: image not found sandbox_id=s error_code=NOT_FOUND\n',
+  ]);
+  assert.deepEqual(seen[0]?.fields, { error_code: 'NOT_FOUND' });
+  const json = start();
+  json.log.warn('CreateFailed: image not found', { error });
+  assert.equal(json.parsed()[0].error, 'image not found');
+});
+
 test('each level writes itself and what is more important', () => {
   const written = (level: LoggerOptions['level']) => {
     const { log, parsed } = start({ level });

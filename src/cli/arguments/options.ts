@@ -15,7 +15,11 @@ export const GLOBAL_OPTIONS = {
     env: 'OPENSHELL_GATEWAY_ENDPOINT',
     help: 'gateway to use, as http://HOST:PORT or https://HOST:PORT',
   },
-  'gateway-insecure': { kind: 'flag', help: "do not verify the gateway's certificate" },
+  'gateway-insecure': {
+    kind: 'flag',
+    env: 'OPENSHELL_GATEWAY_INSECURE',
+    help: "do not verify the gateway's certificate",
+  },
   'gateway-ca': {
     kind: 'text',
     placeholder: 'FILE',

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { DescMessage, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
 import { failedPrecondition } from '../../compute/errors.js';
+import { readFailure } from '../../compute/read-failure.js';
 import { type CallOptions, createWireClient } from '../../wire/client.js';
 import type { DuplexCall } from '../../wire/client-streams.js';
 import type { Method } from '../../wire/method.js';
@@ -77,11 +78,8 @@ async function readPem(path: string | undefined): Promise<Buffer | null> {
   try {
     return await readFile(path);
   } catch (error) {
-    throw failedPrecondition(
-      `cannot read ${path}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
-      {
-        hint: 'check --gateway-ca, --gateway-cert and --gateway-key',
-      },
-    );
+    throw failedPrecondition(`cannot read ${path}: ${readFailure(error)}`, {
+      hint: 'check --gateway-ca, --gateway-cert and --gateway-key',
+    });
   }
 }

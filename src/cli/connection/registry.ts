@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { failedPrecondition, notFound } from '../../compute/errors.js';
+import { readFailure } from '../../compute/read-failure.js';
 
 const SYSTEM_FOLDER = '/etc/openshell';
 const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
@@ -70,8 +71,6 @@ async function readOptional(path: string): Promise<string | undefined> {
     return await readFile(path, 'utf8');
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
-    throw failedPrecondition(
-      `cannot read ${path}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
-    );
+    throw failedPrecondition(`cannot read ${path}: ${readFailure(error)}`);
   }
 }
