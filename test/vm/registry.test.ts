@@ -7,7 +7,7 @@ import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { gzipSync } from 'node:zlib';
+import * as zlib from 'node:zlib';
 import fc from 'fast-check';
 import { Code, OpenShellError } from '../../dist/compute/errors.js';
 import { parseChallenge } from '../../dist/drivers/vm/process/images/registry/challenge.js';
@@ -164,7 +164,7 @@ test('an image comes with its configuration, its layers and progress', () =>
 test('an index gives the image for this machine; Docker’s own forms are read too', () =>
   withRegistry({}, async ({ pull, registry }) => {
     const ours = registry.digests();
-    const packed = registry.put(gzipSync(LAYER));
+    const packed = registry.put(zlib.gzipSync(LAYER));
     const config = registry.put(Buffer.from('{"config":{"Env":["PUBLISHED=docker"]}}'));
     const docker = registry.publishManifest({
       schemaVersion: 2,
@@ -406,6 +406,18 @@ test('manifests that claim too much, or are garbage, are refused before anything
       last = registry.publishManifest({ manifests: [{ digest: last, size: 1 }] });
     await refused(pull(), /go too deep/);
     assert.equal(blobs, 0);
+  });
+});
+
+test('layers of zstd are read where Node.js can, and else refused before they are downloaded', () => {
+  const { zstdCompressSync } = zlib as { zstdCompressSync?: (bytes: Buffer) => Buffer };
+  return withRegistry({}, async ({ pull, registry }) => {
+    const packed = zstdCompressSync?.(LAYER) ?? LAYER;
+    const config = { mediaType: `${OCI}.config.v1+json`, ...registry.put(Buffer.from('{}')) };
+    const layer = { mediaType: `${OCI}.layer.v1.tar+zstd`, ...registry.put(packed) };
+    registry.publishManifest({ config, layers: [layer] });
+    if (zstdCompressSync === undefined) await refused(pull(), /zstd, which this Node.js cannot read/);
+    else assert.deepEqual((await pull()).layers, [packed]);
   });
 });
 
