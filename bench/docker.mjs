@@ -1,6 +1,6 @@
 /**
  * The gateway on a real Docker engine against the same engine calls made bare with dockerode. Needs Docker and the image
- * of test/engines/docker/image; some 2 minutes.
+ * of test/engines/docker/image; some 3 minutes.
  */
 import { openBareDocker } from './lib/bare-docker.mjs';
 import { benchEngine } from './lib/engine.mjs';

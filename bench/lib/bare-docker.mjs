@@ -1,10 +1,12 @@
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import Docker from 'dockerode';
+import { startProcess } from './gateway.mjs';
 import { plainSandbox } from './plain-sandbox.mjs';
 
 const SOCKET = (process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock').replace(/^unix:\/\//, '');
 const OWNER_LABEL = 'openshell.ai/gateway-id';
+const RELAY = fileURLToPath(new URL('relay.mjs', import.meta.url));
 
 /** A plain dockerode client, as its documentation makes one. */
 export const openDocker = () => new Docker({ socketPath: SOCKET, host: '' });
@@ -22,10 +24,19 @@ export const removeOwned = async (docker, owner) => {
   }
 };
 
+/** Runs to the end; `onData` is told of each piece as it comes. */
+const run = async (container, command, onData) => {
+  const exec = await container.exec({ Cmd: command, AttachStdout: true, AttachStderr: true });
+  const stream = await exec.start({ hijack: true, stdin: false });
+  for await (const piece of stream) onData(piece);
+  const { ExitCode } = await exec.inspect();
+  if (ExitCode !== 0) throw new Error(`exec ended with ${ExitCode}`);
+};
+
 /**
- * The bare side of the Docker bench: the least that gives what the driver gives, with nothing around it: the same container (the driver's own plan),
- * started, whose workspace folder the engine makes and leaves to root; the same exec with its output and exit code; the
- * same removal.
+ * The bare side of the Docker bench: the least that gives what the driver gives, with nothing around it: the same
+ * container (the driver's own plan), started, whose workspace folder the engine makes and leaves to root; the same exec
+ * with its output and exit code; the same removal.
  */
 export const openBareDocker = async ({ dist, owner, image }) => {
   const docker = openDocker();
@@ -46,13 +57,15 @@ export const openBareDocker = async ({ dist, owner, image }) => {
       await container.start();
       return container;
     },
-    /** Runs to the end; `onData` is told of each piece as it comes. */
-    async exec(container, command, onData) {
-      const exec = await container.exec({ Cmd: command, AttachStdout: true, AttachStderr: true });
-      const stream = await exec.start({ hijack: true, stdin: false });
-      for await (const piece of stream) onData(piece);
-      const { ExitCode } = await exec.inspect();
-      if (ExitCode !== 0) throw new Error(`exec ended with ${ExitCode}`);
+    exec: run,
+    /** The same exec with one process between, which passes bytes on and looks at none of them. */
+    async openRelay() {
+      const relay = await startProcess(RELAY, [SOCKET], { ready: /"address":"127.0.0.1:([0-9]+)"/ });
+      const far = new Docker({ host: '127.0.0.1', port: relay.found, protocol: 'http' });
+      return {
+        exec: ({ id }, command, onData) => run(far.getContainer(id), command, onData),
+        stop: relay.stop,
+      };
     },
     remove: (container) => container.remove({ force: true, v: true }),
     removeOwned: (one) => removeOwned(docker, one),

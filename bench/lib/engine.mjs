@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { openApi } from './api.mjs';
 import { buildFlavor } from './builds.mjs';
 import { withCleanup } from './cleanup.mjs';
@@ -10,6 +11,8 @@ import { alternate, atOnce, median, timed } from './samples.mjs';
 const ROUNDS = 10;
 const ECHO_ROUNDS = 30;
 const BULK_ROUNDS = 3;
+/** A flood's first rounds run code that is not compiled yet, on both sides. */
+const FLOOD_ROUNDS = { first: 3, counted: 7 };
 const SANDBOXES = { count: 50, width: 8 };
 const EXECS = { count: 64, width: 16 };
 const MIB = 64;
@@ -51,11 +54,14 @@ const line = (what, unit, samples, target) => ({
  *   flavor, table   the build to measure, and the lines of `[openshell.drivers.FLAVOR]`
  *   base            what the bare side is, for the report's head
  *   open            ({ dist, owner }) gives the bare side: create(name), exec(sandbox, command, onData) and
- *                   remove(sandbox), for sandboxes of that owner, and removeOwned(owner)
+ *                   remove(sandbox), for sandboxes of that owner, removeOwned(owner), and maybe openRelay()
  */
 export const benchEngine = async ({ name: title, flavor, table, image, base, open }) =>
   withCleanup(async (later) => {
     const dist = buildFlavor(flavor);
+    // As the CLI has it; the bare side runs in this process too.
+    const { freeBuffersAtOnce } = await import(pathToFileURL(join(dist, 'compute/garbage.js')).href);
+    freeBuffersAtOnce();
     const [gatewayId, bareId] = [randomUUID(), randomUUID()];
     const bare = await open({ dist, owner: bareId });
     later(() => Promise.all([gatewayId, bareId].map((owner) => bare.removeOwned(owner))));
@@ -118,8 +124,18 @@ ${table}
       if (bytes < MIB * 1024 * 1024) throw new Error(`${name}: ${bytes} bytes of ${MIB} MiB arrived`);
       return (MIB * 1000) / ms;
     };
-    await alternate(1, both(flood));
-    const floods = await alternate(BULK_ROUNDS, both(flood));
+    const flooded = both(flood);
+    const relay = await bare.openRelay?.();
+    if (relay !== undefined) {
+      later(relay.stop);
+      side.relay = relay;
+      held.relay = held.bare;
+      flooded.relay = () => flood('relay');
+    }
+    await alternate(FLOOD_ROUNDS.first, flooded);
+    const floods = await alternate(FLOOD_ROUNDS.counted, flooded);
+    const throughRelay =
+      relay && line('the same, bare, through a relay', 'MiB/s', { gateway: floods.relay, bare: floods.bare });
 
     const manySandboxes = async (name) => {
       let sandboxes;
@@ -129,11 +145,11 @@ ${table}
       await atOnce(SANDBOXES.count, SANDBOXES.width, (i) => side[name].remove(sandboxes[i]));
       return (SANDBOXES.count * 1000) / ms;
     };
-    const throughput = await alternate(2, both(manySandboxes));
+    const throughput = await alternate(3, both(manySandboxes));
 
     report({
       name: title,
-      about: `p50 of ${ROUNDS} lives of a sandbox, of ${ECHO_ROUNDS} echoes, of ${BULK_ROUNDS} bulk runs`,
+      about: `p50 of ${ROUNDS} lives of a sandbox, of ${ECHO_ROUNDS} echoes, of ${BULK_ROUNDS} bulk runs, of ${FLOOD_ROUNDS.counted} floods`,
       base,
       rows: [
         line('create to READY', 'ms', pick(lives, 'ready'), { most: 1.1 }),
@@ -143,6 +159,7 @@ ${table}
         line(`${SANDBOXES.count} sandboxes, ${SANDBOXES.width} at once`, '/s', throughput, { least: 0.9 }),
         line(`${EXECS.count} execs, ${EXECS.width} at once`, '/s', execs, { least: 0.9 }),
         line(`${MIB} MiB of exec output`, 'MiB/s', floods, { least: 0.8 }),
+        ...(throughRelay === undefined ? [] : [throughRelay]),
       ],
     });
   });

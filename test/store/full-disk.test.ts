@@ -1,81 +1,127 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { Code, OpenShellError } from '../../dist/compute/errors.js';
 import type { SandboxRecord } from '../../dist/store/model.js';
 import { openStore } from '../../dist/store/sqlite/open-store.js';
 import type { Store } from '../../dist/store/store.js';
+import { mountSmallDisk, type SmallDisk } from '../support/small-disk.js';
 import { sandbox, workspace } from './records.js';
 
-/** Mounts a file system of 1 MiB at `folder`; why not, when that is not possible. */
-const mountSmall = (folder: string): string | undefined => {
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder], { stdio: 'pipe' });
-    return undefined;
-  } catch (error) {
-    return `a small file system cannot be mounted here: ${(error as Error).message}`;
-  }
+/** A small disk that goes with the test; undefined, with the test skipped, where there can be none. */
+const smallDisk = (t: TestContext): (SmallDisk & { readonly path: string }) | undefined => {
+  const disk = mountSmallDisk();
+  if (typeof disk === 'string') return void t.skip(disk);
+  t.after(() => disk.unmount());
+  return { ...disk, path: join(disk.folder, 'openshell.db') };
+};
+
+const openHere = async (t: TestContext, path: string): Promise<Store> => {
+  const store = await openStore({ path });
+  t.after(() => store.close());
+  return store;
 };
 
 const big = (id: string) => sandbox(id, { message: 'm'.repeat(8000), labels: { app: 'web', id } });
 
-const fill = async (store: Store): Promise<{ stored: string[]; failure: OpenShellError }> => {
-  const stored: string[] = [];
-  for (let i = 0; i < 200; i++) {
+const insertMany = async (store: Store, name: string, count: number): Promise<SandboxRecord[]> => {
+  const rows: SandboxRecord[] = [];
+  for (let i = 0; i < count; i++) rows.push(await store.insertSandbox(big(`${name}-${i}`)));
+  return rows;
+};
+
+const insertUntilFull = async (
+  store: Store,
+): Promise<{ stored: SandboxRecord[]; failure: OpenShellError }> => {
+  const stored: SandboxRecord[] = [];
+  for (let i = 0; i < 1_000; i++) {
     try {
-      stored.push((await store.insertSandbox(big(`sandbox-${i}`))).id);
+      stored.push(await store.insertSandbox(big(`late-${i}`)));
     } catch (error) {
-      return { stored: stored.sort(), failure: OpenShellError.from(error) };
+      return { stored, failure: OpenShellError.from(error) };
     }
   }
   throw new Error('the disk is not full');
 };
 
-const idsOf = async (rows: Promise<SandboxRecord[]>) => (await rows).map((row) => row.id).sort();
+const ids = (rows: readonly SandboxRecord[]): string[] => rows.map((row) => row.id).sort();
 
-const fillAndRecover = async (folder: string): Promise<void> => {
-  const path = join(folder, 'openshell.db');
-  const ballast = join(folder, 'ballast');
-  writeFileSync(ballast, Buffer.alloc(1024 * 1024 - 8 * 4096));
-  await assert.rejects(openStore({ path }), { code: Code.RESOURCE_EXHAUSTED, reason: 'StoreFull' });
-  writeFileSync(ballast, Buffer.alloc(256 * 1024));
-  const store = await openStore({ path });
-  const reopened: Store[] = [store];
-  try {
+test('a full disk refuses creates, keeps what was stored, and nothing is half-written', async (t) => {
+  const disk = smallDisk(t);
+  if (disk === undefined) return;
+  const ballast = disk.fill();
+  await assert.rejects(openStore({ path: disk.path }), {
+    code: Code.RESOURCE_EXHAUSTED,
+    reason: 'StoreFull',
+  });
+  writeFileSync(ballast, Buffer.alloc(4 * 1024 * 1024, 1));
+
+  const store = await openHere(t, disk.path);
+  await store.insertWorkspace(workspace('default'));
+  const { stored, failure } = await insertUntilFull(store);
+  assert.ok(stored.length > 0);
+  assert.equal(failure.code, Code.RESOURCE_EXHAUSTED);
+  assert.equal(failure.reason, 'StoreFull');
+  assert.match(failure.text, /openshell\.db; free space on its file system/);
+  const together = await Promise.allSettled(['x', 'y'].map((id) => store.insertSandbox(big(id))));
+  assert.ok(together.every((result) => result.status === 'rejected'));
+  assert.deepEqual(ids(await store.listSandboxes({})), ids(stored));
+  assert.deepEqual(ids(await store.listSandboxes({ selector: new Map([['app', 'web']]) })), ids(stored));
+
+  rmSync(ballast);
+  await store.close();
+  const again = await openHere(t, disk.path);
+  assert.deepEqual(ids(await again.listSandboxes({})), ids(stored));
+});
+
+/** How many pages the log of writes holds, and how many are free, decides which way there is to room. */
+const moments = [0, 1, 5, 20, 45].flatMap((count) => [0, 3, 12].map((pages) => ({ count, pages })));
+
+for (const { count, pages } of moments) {
+  test(`on a full disk what exists is changed and removed (${count} rows before, ${pages} pages left)`, async (t) => {
+    const disk = smallDisk(t);
+    if (disk === undefined) return;
+    const store = await openHere(t, disk.path);
     await store.insertWorkspace(workspace('default'));
-    const { stored, failure } = await fill(store);
-    assert.ok(stored.length > 0);
-    assert.equal(failure.code, Code.RESOURCE_EXHAUSTED);
+    const before = await insertMany(store, 'early', count);
+    const spare = join(disk.folder, 'spare');
+    writeFileSync(spare, Buffer.alloc(pages * 4096, 1));
+    const ballast = disk.fill();
+    rmSync(spare);
+
+    const { stored, failure } = await insertUntilFull(store);
     assert.equal(failure.reason, 'StoreFull');
-    assert.match(failure.text, /openshell\.db; free space on its file system/);
-    const together = await Promise.allSettled(['x', 'y'].map((id) => store.insertSandbox(big(id))));
-    assert.ok(together.every((result) => result.status === 'rejected'));
-    assert.deepEqual(await idsOf(store.listSandboxes({})), stored);
-    assert.deepEqual(await idsOf(store.listSandboxes({ selector: new Map([['app', 'web']]) })), stored);
+    const rows = [...before, ...stored];
+    for (const row of rows) {
+      const message = 'n'.repeat(8200);
+      const { resourceVersion } = await store.updateSandbox(row.id, row.resourceVersion, {
+        phase: 'stopped',
+        message,
+      });
+      await store.updateSandbox(row.id, resourceVersion, { phase: 'deleting', message });
+    }
+    for (const { id } of rows) assert.equal(await store.removeSandbox(id, 1), true);
+    assert.deepEqual(await store.listSandboxes({}), []);
 
     rmSync(ballast);
-    await store.insertSandbox(sandbox('after'));
-    await store.close();
-    const again = await openStore({ path });
-    reopened.push(again);
-    assert.deepEqual(await idsOf(again.listSandboxes({})), ['after', ...stored]);
-  } finally {
-    for (const one of reopened) await one.close();
-  }
-};
+    await store.insertSandbox(big('after'));
+    assert.ok(existsSync(`${disk.path}-reserve`), 'the reserve is there for the next time');
+  });
+}
 
-test('a full disk refuses writes, keeps what was stored, and nothing is half-written', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'openshell-full-'));
-  t.after(() => rmdirSync(folder));
-  const obstacle = mountSmall(folder);
-  if (obstacle !== undefined) return t.skip(obstacle);
-  try {
-    await fillAndRecover(folder);
-  } finally {
-    // Lazily: on Node 20 a closed database keeps its file open until its statements were collected as garbage.
-    execFileSync('umount', ['-l', folder]);
-  }
+test('a store that is opened on a full disk removes what exists and refuses what is new', async (t) => {
+  const disk = smallDisk(t);
+  if (disk === undefined) return;
+  const first = await openStore({ path: disk.path });
+  await first.insertWorkspace(workspace('default'));
+  const rows = await insertMany(first, 'early', 3);
+  await first.close();
+  const ballast = disk.fill();
+
+  const store = await openHere(t, disk.path);
+  for (const { id } of rows) assert.equal(await store.removeSandbox(id, 1), true);
+  await assert.rejects(store.insertSandbox(big('new')), { reason: 'StoreFull' });
+  rmSync(ballast);
+  await store.insertSandbox(big('new'));
 });

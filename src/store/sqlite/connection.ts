@@ -1,7 +1,8 @@
 import { unavailable } from '../../compute/errors.js';
 import type { SqliteDatabase, SqliteStatement, SqlRow, SqlValue } from './engine.js';
-import { storeError } from './errors.js';
-import { closeDatabase } from './open-database.js';
+import { fullError, isFull, storeError } from './errors.js';
+import { closeDatabase, restartLog } from './open-database.js';
+import type { Reserve } from './reserve.js';
 import { inTransaction } from './transaction.js';
 
 /** SQL as the rooms of the store run it; statements are prepared once. */
@@ -19,12 +20,15 @@ export interface Connection {
    * without effect: it must do nothing but SQL.
    */
   write<T>(work: (sql: Sql) => T): Promise<T>;
+  /** The same for what adds something: refused on a full disk before a write would be. */
+  add<T>(work: (sql: Sql) => T): Promise<T>;
   /** Writes what was asked for before, then gives the file up. */
   close(): Promise<void>;
 }
 
 interface Job {
   readonly work: (sql: Sql) => unknown;
+  readonly adds: boolean;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -50,19 +54,47 @@ const preparedSql = (database: SqliteDatabase): Sql => {
 };
 
 /** Reads at once, and writes in the order asked for; writes that come in one turn of the event loop share a commit. */
-export const connect = (database: SqliteDatabase, path: string): Connection => {
+export const connect = (database: SqliteDatabase, path: string, reserve: Reserve): Connection => {
   const sql = preparedSql(database);
   let queue: Job[] = [];
   let scheduled = false;
   let closed = false;
 
+  const commit = (jobs: readonly Job[]): unknown[] =>
+    inTransaction(database, () => jobs.map((job) => job.work(sql)));
+
+  /** On a full disk it makes what room there is: the log's own, then, for what adds nothing, that of the reserve. */
+  const commitAlone = (job: Job): unknown => {
+    const restart = () => restartLog(database);
+    const giveUpReserve = () => {
+      reserve.release();
+      restart();
+    };
+    for (const makeRoom of job.adds ? [restart] : [restart, giveUpReserve]) {
+      try {
+        return commit([job])[0];
+      } catch (error) {
+        if (!isFull(error)) throw error;
+        makeRoom();
+      }
+    }
+    return commit([job])[0];
+  };
+
+  const settleAlone = (job: Job): void => {
+    try {
+      job.resolve(commitAlone(job));
+    } catch (error) {
+      job.reject(storeError(error, path));
+    }
+  };
+
   const settle = (jobs: readonly Job[]): void => {
     let values: unknown[];
     try {
-      values = inTransaction(database, () => jobs.map((job) => job.work(sql)));
-    } catch (error) {
-      if (jobs.length === 1) jobs[0]?.reject(storeError(error, path));
-      else for (const job of jobs) settle([job]);
+      values = commit(jobs);
+    } catch {
+      for (const job of jobs) settleAlone(job);
       return;
     }
     for (const [index, job] of jobs.entries()) job.resolve(values[index]);
@@ -79,6 +111,16 @@ export const connect = (database: SqliteDatabase, path: string): Connection => {
     if (closed) throw unavailable(`the database ${path} is closed`, { reason: 'StoreClosed' });
   };
 
+  const enqueue = async <T>(work: (sql: Sql) => T, adds: boolean): Promise<T> => {
+    assertOpen();
+    return new Promise<T>((resolve, reject) => {
+      queue.push({ work, adds, resolve: resolve as (value: unknown) => void, reject });
+      if (scheduled) return;
+      scheduled = true;
+      setImmediate(flush);
+    });
+  };
+
   return {
     async read(work) {
       assertOpen();
@@ -88,14 +130,10 @@ export const connect = (database: SqliteDatabase, path: string): Connection => {
         throw storeError(error, path);
       }
     },
-    async write<T>(work: (sql: Sql) => T) {
-      assertOpen();
-      return new Promise<T>((resolve, reject) => {
-        queue.push({ work, resolve: resolve as (value: unknown) => void, reject });
-        if (scheduled) return;
-        scheduled = true;
-        setImmediate(flush);
-      });
+    write: (work) => enqueue(work, false),
+    async add(work) {
+      if (!reserve.restore()) throw fullError(path);
+      return enqueue(work, true);
     },
     async close() {
       if (closed) return;

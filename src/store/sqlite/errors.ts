@@ -24,9 +24,11 @@ export const corruptError = (path: string, detail: string, cause?: unknown): Ope
     cause,
   });
 
-const fullError = (path: string, cause: unknown): OpenShellError =>
+export const FULL_REASON = 'StoreFull';
+
+export const fullError = (path: string, cause?: unknown): OpenShellError =>
   new OpenShellError(Code.RESOURCE_EXHAUSTED, `no space left to write the database ${path}`, {
-    reason: 'StoreFull',
+    reason: FULL_REASON,
     hint: 'free space on its file system and try again; what was stored before is untouched',
     cause,
   });
@@ -37,6 +39,10 @@ const notWritableError = (path: string, cause: Error): OpenShellError =>
     hint: 'check that the user of the gateway owns the file and its folder',
     cause,
   });
+
+/** SQLite's own words for a disk without room. */
+export const isFull = (thrown: unknown): boolean =>
+  thrown instanceof Error && ((thrown as { errcode?: number }).errcode ?? 0) % 256 === FULL;
 
 /** Whatever SQLite or the file system threw about the database at `path`, in the project's words. */
 export const storeError = (thrown: unknown, path: string): OpenShellError => {

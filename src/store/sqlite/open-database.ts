@@ -17,6 +17,7 @@ const SETTINGS = `
   PRAGMA synchronous = FULL;
   PRAGMA foreign_keys = ON;
   PRAGMA journal_size_limit = 8388608;
+  PRAGMA wal_autocheckpoint = 200;
 `;
 const UNLOCK = `
   PRAGMA journal_mode = DELETE;
@@ -57,6 +58,15 @@ const closeToOthers = async (path: string): Promise<void> => {
 const check = (database: SqliteDatabase, path: string): void => {
   const finding = Object.values(database.prepare('PRAGMA quick_check(1)').get() ?? {})[0];
   if (finding !== 'ok') throw corruptError(path, String(finding));
+};
+
+/** Takes the log of writes into the database, so that the next write begins it anew and needs no room. */
+export const restartLog = (database: SqliteDatabase): void => {
+  try {
+    database.exec('PRAGMA wal_checkpoint(RESTART)');
+  } catch {
+    // What the log has more than the database needs room itself.
+  }
 };
 
 /**

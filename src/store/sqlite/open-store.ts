@@ -1,9 +1,13 @@
+import { OpenShellError } from '../../compute/errors.js';
 import { type Logger, silentLogger } from '../../compute/log.js';
 import type { Remember, Store } from '../store.js';
 import { connect, type Sql } from './connection.js';
+import type { SqliteDatabase } from './engine.js';
+import { FULL_REASON } from './errors.js';
 import { getMeta, getTombstone, pruneTombstones, setMeta } from './gateway-rows.js';
 import { openDatabase } from './open-database.js';
 import { getRequest, pruneRequests, putRequest, remembered } from './requests.js';
+import { createReserve, type Reserve } from './reserve.js';
 import * as sandboxes from './sandboxes.js';
 import * as templates from './templates.js';
 import * as workspaces from './workspaces.js';
@@ -15,6 +19,16 @@ export interface StoreOptions {
   readonly log?: Logger;
 }
 
+/** A database that was closed well needs a little room before anything can be taken from it. */
+const openWithReserve = async (path: string, reserve: Reserve): Promise<SqliteDatabase> => {
+  try {
+    return await openDatabase(path);
+  } catch (error) {
+    if (OpenShellError.from(error).reason !== FULL_REASON || !reserve.release()) throw error;
+    return openDatabase(path);
+  }
+};
+
 /**
  * The embedded store: one SQLite file, held by one process at a time.
  * Errors: UNAVAILABLE with reason StoreLocked (another process has it), StoreCorrupt, StoreNotWritable or
@@ -23,12 +37,17 @@ export interface StoreOptions {
  */
 export const openStore = async (options: StoreOptions): Promise<Store> => {
   const log = options.log ?? silentLogger;
-  const { read, write, close } = connect(await openDatabase(options.path), options.path);
+  const reserve = createReserve(`${options.path}-reserve`);
+  const database = await openWithReserve(options.path, reserve);
+  reserve.restore();
+  const { read, write, add, close } = connect(database, options.path, reserve);
   const writeAnd = <T>(remember: Remember<T> | undefined, work: (sql: Sql) => T): Promise<T> =>
     write((sql) => remembered(sql, work(sql), remember));
+  const addAnd = <T>(remember: Remember<T> | undefined, work: (sql: Sql) => T): Promise<T> =>
+    add((sql) => remembered(sql, work(sql), remember));
   log.debug('store opened', { path: options.path });
   return {
-    insertSandbox: (record, remember) => writeAnd(remember, (sql) => sandboxes.insertSandbox(sql, record)),
+    insertSandbox: (record, remember) => addAnd(remember, (sql) => sandboxes.insertSandbox(sql, record)),
     getSandbox: (id) => read((sql) => sandboxes.getSandbox(sql, id)),
     findSandbox: (workspace, name) => read((sql) => sandboxes.findSandbox(sql, workspace, name)),
     listSandboxes: (query) => read((sql) => sandboxes.listSandboxes(sql, query)),
@@ -37,15 +56,14 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
       writeAnd(remember, (sql) => sandboxes.updateSandbox(sql, id, version, change)),
     removeSandbox: (id, deletedAtMs) => write((sql) => sandboxes.removeSandbox(sql, id, deletedAtMs)),
 
-    insertWorkspace: (record, remember) =>
-      writeAnd(remember, (sql) => workspaces.insertWorkspace(sql, record)),
+    insertWorkspace: (record, remember) => addAnd(remember, (sql) => workspaces.insertWorkspace(sql, record)),
     findWorkspace: (name) => read((sql) => workspaces.findWorkspace(sql, name)),
     listWorkspaces: (query) => read((sql) => workspaces.listWorkspaces(sql, query)),
     updateWorkspace: (id, version, change, remember) =>
       writeAnd(remember, (sql) => workspaces.updateWorkspace(sql, id, version, change)),
     removeWorkspace: (name, remember) => writeAnd(remember, (sql) => workspaces.removeWorkspace(sql, name)),
 
-    insertTemplate: (record, remember) => writeAnd(remember, (sql) => templates.insertTemplate(sql, record)),
+    insertTemplate: (record, remember) => addAnd(remember, (sql) => templates.insertTemplate(sql, record)),
     findTemplate: (workspace, name) => read((sql) => templates.findTemplate(sql, workspace, name)),
     listTemplates: (query) => read((sql) => templates.listTemplates(sql, query)),
     removeTemplate: (workspace, name, remember) =>

@@ -64,7 +64,8 @@ export const insertSandbox = (sql: Sql, given: Omit<SandboxRecord, 'resourceVers
 export const listSandboxes = (sql: Sql, query: SandboxQuery): SandboxRecord[] => {
   const clauses: Clause[] = matchLabels('sandbox_label', query.selector ?? new Map());
   if (query.workspace !== undefined) clauses.push({ sql: 'workspace = ?', values: [query.workspace] });
-  if (query.driver !== undefined) clauses.push({ sql: 'driver = ?', values: [query.driver] });
+  // With the plus SQLite goes along the order; by its index of drivers it would sort all their rows for every page.
+  if (query.driver !== undefined) clauses.push({ sql: '+driver = ?', values: [query.driver] });
   return selectInOrder(sql, 'sandbox', clauses, query.page).map(toRecord);
 };
 

@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto';
+import { rmSync, statSync, writeFileSync } from 'node:fs';
+
+/** More than the log of writes grows to before it begins anew, so that all of it fits into the database. */
+const RESERVE_BYTES = 1024 * 1024;
+const MODE = 0o600;
+
+/** Room on the disk that is kept for ending things when there is none for anything else. */
+export interface Reserve {
+  /** Whether it is there; makes it when it can be made. */
+  restore(): boolean;
+  /** Gives its room to whoever writes next. False when there was none to give. */
+  release(): boolean;
+}
+
+/** A file without meaning at `path`, which outlives the process as the database does. */
+export const createReserve = (path: string): Reserve => {
+  let isWhole = sizeOf(path) === RESERVE_BYTES;
+  return {
+    restore() {
+      if (isWhole) return true;
+      try {
+        // Random, or a file system that compresses would keep no room for it.
+        writeFileSync(path, randomBytes(RESERVE_BYTES), { mode: MODE });
+        isWhole = true;
+      } catch {
+        remove(path);
+      }
+      return isWhole;
+    },
+    release() {
+      const given = isWhole;
+      isWhole = false;
+      remove(path);
+      return given;
+    },
+  };
+};
+
+const sizeOf = (path: string): number => {
+  try {
+    return statSync(path).size;
+  } catch {
+    return 0;
+  }
+};
+
+const remove = (path: string): void => {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Where the file cannot be touched, the database cannot either, and says why.
+  }
+};
