@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { Code, OpenShellError } from '../../dist/compute/errors.js';
 import { openShellMethods } from '../../dist/gateway/api/generations.js';
 import type { CallContext, Method } from '../../dist/gateway/rpc/call.js';
+import type { Encoded } from '../../dist/wire/bytes-field.js';
 import type { Method as WireMethod } from '../../dist/wire/method.js';
 import { methods as v00 } from '../../dist/wire/v00/index.js';
 import { methods as v01 } from '../../dist/wire/v01/index.js';
@@ -30,8 +31,10 @@ const context: CallContext = {
 
 const answers = async ({ handler }: Method, bytes: Buffer): Promise<Uint8Array[]> => {
   const sent: Uint8Array[] = [];
-  const send = (message: Uint8Array) => {
-    sent.push(message);
+  const send = (message: Encoded) => {
+    const bytes = Buffer.alloc(message.byteLength);
+    message.copy(bytes, 0);
+    sent.push(bytes);
     return undefined;
   };
   if (handler.kind === 'unary') sent.push(await handler.handle(bytes, context));
