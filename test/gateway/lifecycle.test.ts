@@ -221,6 +221,16 @@ test("a create that meets what a killed gateway's call is just removing makes it
   assert.equal(engine.resources.get(id)?.deleting, undefined);
 });
 
+test('what stays in the way of a create, and is not shown, is removed', async () => {
+  let inTheWay = true;
+  engine.before = (call) => {
+    if (call === 'delete') inTheWay = false;
+    if (call === 'create' && inTheWay) throw new OpenShellError(Code.ALREADY_EXISTS, 'the name is taken');
+  };
+  await create('blocked');
+  await inPhase('blocked', SandboxPhase.READY);
+});
+
 test('after a restart of the host idle sandboxes run again and others keep their exit code', async () => {
   const idle = await create('idle');
   const work = await create('work', ['work']);

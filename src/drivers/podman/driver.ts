@@ -11,6 +11,7 @@ import { makeBelongings, removeHeld, removeSecrets } from './belongings.js';
 import { planSandbox, type Workshop } from './container-spec.js';
 import { createContainers } from './containers.js';
 import { ensureImage, type PullPolicy, type Report } from './image.js';
+import { containerName } from './names.js';
 import { observe } from './state.js';
 import { watchSandboxes } from './watch.js';
 import { createWorkspaces } from './workspace.js';
@@ -47,11 +48,14 @@ export const createPodmanDriver = (options: {
   };
 
   /** Everything of one sandbox; false when there was nothing. */
-  const remove = async (id: string, signal: AbortSignal): Promise<boolean> => {
+  const remove = async (ref: SandboxRef, signal: AbortSignal): Promise<boolean> => {
+    const { id } = ref;
     const ids = await containers.all(id, { signal });
     const secrets = await removeSecrets(client, owner, id, { signal });
-    const removed = await mapLimited(ids, LOOKS_AT_ONCE, (containerId) =>
-      client.removeContainer(containerId, { signal }),
+    // A service that was killed while it made a container leaves storage that it shows to nobody; only the name leads to it.
+    const targets = ids.length > 0 ? ids : [containerName(ref)];
+    const removed = await mapLimited(targets, LOOKS_AT_ONCE, (container) =>
+      client.removeContainer(container, { signal }),
     );
     const held = await removeHeld(client, owner, id, { signal });
     containers.forget(id);
@@ -94,7 +98,7 @@ export const createPodmanDriver = (options: {
       return id;
     } catch (error) {
       if (id === undefined && (await isBeingMade(sandbox.id, error, signal))) throw alreadyExists(sandbox);
-      await remove(sandbox.id, AbortSignal.timeout(UNDO_TIMEOUT_MS)).catch((undo) => {
+      await remove(sandbox, AbortSignal.timeout(UNDO_TIMEOUT_MS)).catch((undo) => {
         context.log.warn('what a failed create made is still there', {
           sandbox_id: sandbox.id,
           error: OpenShellError.from(undo).message,
@@ -203,7 +207,7 @@ export const createPodmanDriver = (options: {
     },
 
     async delete(ref, { signal }) {
-      const removed = await quietly(ref.id, () => remove(ref.id, signal));
+      const removed = await quietly(ref.id, () => remove(ref, signal));
       if (removed) for (const feed of feeds) feed.push({ type: 'gone', sandboxId: ref.id });
       return removed;
     },

@@ -31,6 +31,8 @@ export interface Operations {
 
 const CREATE_RETRY_FIRST_MS = 50;
 const CREATE_RETRY_WITHIN_MS = 30_000;
+/** What is in the way for longer, and not shown, belongs to no call under way any more. */
+const CREATE_PATIENCE_MS = 1_500;
 /** The driver's watch tells that a sandbox runs; how soon the engine is asked, in case it does not. */
 const SETTLE_BY_WATCH_MS = 100;
 const DELETE_RETRY_FIRST_MS = 500;
@@ -77,6 +79,9 @@ export const createOperations = (options: OperationsOptions): Operations => {
     );
   };
 
+  const remove = (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) =>
+    call(driver, 'delete', DRIVER_DEADLINE_MS.delete, signal, (o) => driver.delete(record, o));
+
   /** A create that was cut off leaves no resource, a whole one, or one that never ran or goes: then it is made anew. */
   const needsCreate = async (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) => {
     const shown = await query(driver, record, signal);
@@ -84,7 +89,7 @@ export const createOperations = (options: OperationsOptions): Operations => {
     const state = observedState(shown.status);
     const neverRan = state.kind === 'provisioning' && state.reason === REASON_CREATED;
     if (!neverRan && state.kind !== 'failed' && state.kind !== 'deleting') return false;
-    await call(driver, 'delete', DRIVER_DEADLINE_MS.delete, signal, (o) => driver.delete(record, o));
+    await remove(driver, record, signal);
     return true;
   };
 
@@ -111,6 +116,7 @@ export const createOperations = (options: OperationsOptions): Operations => {
         if (!(await needsCreate(driver, record, signal))) return;
         if (now() + waitMs > until) throw error;
         await delay(waitMs, signal);
+        if (waitMs > CREATE_PATIENCE_MS) await remove(driver, record, signal);
       }
     }
   };
@@ -150,9 +156,7 @@ export const createOperations = (options: OperationsOptions): Operations => {
       for (let waitMs = DELETE_RETRY_FIRST_MS; ; waitMs = Math.min(waitMs * 2, DELETE_RETRY_MOST_MS)) {
         const departure = departures.expect(record.id);
         try {
-          const deleting = await call(driver, 'delete', DRIVER_DEADLINE_MS.delete, signal, (o) =>
-            driver.delete(record, o),
-          );
+          const deleting = await remove(driver, record, signal);
           await gone(driver, record, departure, deleting ? DELETE_CONFIRM_FIRST_MS : 0, signal);
           await records.remove(record.id);
           return;

@@ -37,7 +37,7 @@ export interface PodmanClient {
   createContainer(spec: ContainerSpec, options: CallOptions): Promise<string>;
   startContainer(id: string, options: CallOptions): Promise<void>;
   stopContainer(id: string, graceSeconds: number, options: CallOptions): Promise<void>;
-  /** By force, with its anonymous volumes. False when there was none. */
+  /** By id or name, by force, with its anonymous volumes. False when there was none. */
   removeContainer(id: string, options: CallOptions): Promise<boolean>;
   inspectContainer(id: string, options: CallOptions): Promise<Container | undefined>;
   listContainers(filters: Filters, options: CallOptions): Promise<ContainerSummary[]>;

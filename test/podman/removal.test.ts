@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { silentLogger } from '../../dist/compute/log.js';
+import type { PodmanClient } from '../../dist/drivers/podman/api/client.js';
+import { createPodmanDriver } from '../../dist/drivers/podman/driver.js';
+import { readHost } from '../../dist/drivers/podman/host.js';
+import { containerName } from '../../dist/drivers/podman/names.js';
+import type { PodmanSettings } from '../../dist/drivers/podman/settings.js';
+import { podmanTable } from '../conformance/podman-bed.js';
+import { aSandbox } from '../conformance/sandboxes.js';
+import { GATEWAY_ID, info } from './plan.js';
+
+test('what a killed service left in storage and shows to nobody is removed by its name', async () => {
+  const sandbox = aSandbox('image:1');
+  const left = new Set([containerName(sandbox)]);
+  const client = {
+    listContainers: async () => [],
+    listSecrets: async () => [],
+    listVolumes: async () => [],
+    listNetworks: async () => [],
+    removeContainer: async (name: string) => left.delete(name),
+  } as unknown as PodmanClient;
+  const settings = podmanTable() as unknown as PodmanSettings;
+  const owner = { gatewayId: GATEWAY_ID, version: 'test' };
+  const userns = { mode: undefined, uidMap: [], gidMap: [] };
+  const driver = createPodmanDriver({
+    client,
+    workshop: { owner, settings, userns, host: readHost(info()) },
+    context: {
+      ...owner,
+      sandboxNamespace: '',
+      stateDir: '',
+      settings: {},
+      env: {},
+      endpoint: '',
+      log: silentLogger,
+    },
+  });
+  const { signal } = new AbortController();
+  assert.equal(await driver.delete(sandbox, { signal }), true);
+  assert.equal(left.size, 0);
+  assert.equal(await driver.delete(sandbox, { signal }), false);
+});
