@@ -1,140 +1,139 @@
 /**
- * The vm driver, through its driver process, against a QEMU with the same agent that this file starts itself. Needs
- * test/engines/vm/up and a build; some 2 minutes under emulation. What it makes lies in a folder of its own, which is
- * removed at the end with every machine in it.
+ * The gateway with the vm driver against a bare QEMU of the same machine, alternated, under emulation. Needs
+ * test/engines/vm/up; some 2 minutes. What it makes lies in a folder of its own, which is removed at the end with every
+ * machine in it.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { execThroughAgent } from '../dist/agent/exec.js';
-import { observedState } from '../dist/compute/conditions.js';
-import { silentLogger } from '../dist/compute/log.js';
-import vm from '../dist/drivers/vm/entry.js';
-import { createDriver } from '../dist/drivers/vm/index.js';
-import { connectMachine } from '../dist/drivers/vm/process/sandboxes/machine.js';
-import { median } from './lib/samples.mjs';
+import { openApi } from './lib/api.mjs';
+import { openBareVm } from './lib/bare-vm.mjs';
+import { buildFlavor } from './lib/builds.mjs';
+import { withCleanup } from './lib/cleanup.mjs';
+import { rssMib, startGateway } from './lib/gateway.mjs';
+import { report } from './lib/report.mjs';
+import { alternate, median, timed } from './lib/samples.mjs';
 
 const HOME = join(process.env.OPENSHELL_TEST_STATE ?? '/tmp/openshell-test', 'vm');
 const BOOTS = 5;
-const EXECS = 40;
+const EXECS = 60;
+const BULK_ROUNDS = 3;
 const MIB = 32;
-const signal = new AbortController().signal;
+const MEMORY_MIB = 192;
 
-const settings = {
-  ...Object.fromEntries(Object.entries(vm.settings).map(([key, { default: value }]) => [key, value])),
-  allow_emulation: true,
-  vcpus: 1,
-  mem_mib: 192,
-  overlay_disk_mib: 64,
-  guest_dir: join(HOME, 'guest'),
-  image_dir: join(HOME, 'images'),
-};
+const TRUE = ['true'];
+const FLOOD = ['dd', 'if=/dev/zero', 'bs=65536', `count=${MIB * 16}`];
+const SINK = ['dd', 'of=/dev/null', 'bs=65536'];
+const ignore = () => {};
 
-const sandboxOf = () => {
-  const id = randomUUID();
-  const resources = { cpuRequest: '', cpuLimit: '', memoryRequest: '', memoryLimit: '' };
-  const template = {
-    image: 'openshell-test:1',
-    labels: {},
-    environment: {},
-    resources,
-    platformConfig: {},
-    driverConfig: {},
-  };
-  const spec = { logLevel: '', environment: {}, gpu: undefined, command: [], tty: false, template };
-  return { id, name: `b-${id.slice(0, 8)}`, workspace: 'default', namespace: 'bench', spec };
-};
+const both = (work) => ({ gateway: () => work('gateway'), bare: () => work('bare') });
 
-const specOf = (command) => ({
-  command,
-  workdir: '',
-  environment: {},
-  tty: false,
-  size: undefined,
-  timeoutMs: 0,
-  stdin: false,
+const line = (what, unit, { gateway, bare }, target) => ({
+  what,
+  unit,
+  ours: median(gateway),
+  base: median(bare),
+  ...target,
 });
 
-/** Runs a command to its end; ms and bytes. */
-const timeExec = async (open) => {
-  const began = performance.now();
-  const session = await open();
-  let bytes = 0;
-  for await (const { data } of session.output) bytes += data.length;
-  await session.exitCode;
-  return { ms: performance.now() - began, bytes };
-};
+await withCleanup(async (later) => {
+  const dist = buildFlavor('vm');
+  const folder = mkdtempSync(join(HOME, 'bench-'));
+  later(() => rmSync(folder, { recursive: true, force: true }));
+  const gatewayId = randomUUID();
+  const guest = join(HOME, 'guest');
+  const gateway = await startGateway({
+    script: join(dist, 'main.js'),
+    folder,
+    config: `
+[openshell.gateway]
+compute_drivers = ["vm"]
+default_image = "openshell-test:1"
+gateway_id = "${gatewayId}"
+[openshell.drivers.vm]
+accel = "tcg"
+templates = false
+vcpus = 1
+mem_mib = ${MEMORY_MIB}
+overlay_disk_mib = 64
+guest_dir = "${guest}"
+image_dir = "${join(HOME, 'images')}"
+`,
+  });
+  later(gateway.stop);
+  const api = await openApi(dist, gateway.address);
+  later(api.close);
+  const stateDir = join(folder, 'state/openshell/drivers/vm');
+  const sandboxes = join(stateDir, gatewayId, 'sandboxes');
+  const create = async (name) => {
+    const id = await api.create(name);
+    await api.ready(id);
+    const { run } = JSON.parse(readFileSync(join(sandboxes, id, 'sandbox.json'), 'utf8'));
+    return { id, name, pid: run.pid };
+  };
+  const remove = ({ id, name }) => api.remove(id, name);
+  later(async () => {
+    const left = await api.client.unary(api.methods.listSandboxes, {});
+    for (const { metadata } of left.sandboxes) await remove(metadata);
+  });
 
-const figuresOf = async (open) => {
-  for (let i = 0; i < 5; i++) await timeExec(() => open(['true']));
-  const execs = [];
-  for (let i = 0; i < EXECS; i++) execs.push((await timeExec(() => open(['true']))).ms);
-  const bulk = await timeExec(() => open(['dd', 'if=/dev/zero', 'bs=65536', `count=${MIB * 16}`]));
-  return { execMs: median(execs), outMibPerS: MIB / (bulk.ms / 1000) };
-};
+  // The first one also makes the root disk, which the bare side uses too.
+  await remove(await create('first'));
+  const [disk] = readdirSync(join(stateDir, 'disks')).filter((name) => name.endsWith('.ext4'));
+  const bare = await openBareVm({
+    dist,
+    folder: join(folder, 'bare'),
+    base: join(stateDir, 'disks', disk),
+    guest,
+    memoryMib: MEMORY_MIB,
+  });
+  later(bare.close);
+  const side = {
+    gateway: { create, remove, exec: ({ id }, ...rest) => api.exec(id, ...rest) },
+    bare,
+  };
 
-const stateDir = await mkdtemp(join(HOME, 'bench-'));
-const gatewayId = randomUUID();
-const context = {
-  gatewayId,
-  version: 'bench',
-  sandboxNamespace: 'bench',
-  stateDir,
-  settings,
-  env: process.env,
-  endpoint: '',
-  log: silentLogger,
-};
-const folder = join(stateDir, gatewayId, 'sandboxes');
-const recordOf = async (id) => JSON.parse(await readFile(join(folder, id, 'sandbox.json'), 'utf8'));
-let driver = await createDriver(context);
-try {
-  const boots = [];
-  let last;
-  for (let i = 0; i <= BOOTS; i++) {
-    if (last !== undefined) await driver.delete(last, { signal });
-    last = sandboxOf();
-    const began = performance.now();
-    await driver.create(last, { signal });
-    for (;;) {
-      const { kind, message } = observedState((await driver.get(last, { signal })).status);
-      if (kind === 'running') break;
-      if (kind !== 'provisioning') throw new Error(`${kind}: ${message}`);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-    // The first one also makes the root disk.
-    if (i > 0) boots.push(performance.now() - began);
-  }
-  const through = await figuresOf((command) => driver.access.exec(last, specOf(command), { signal }));
-  const { run } = await recordOf(last.id);
-  const rssKib = Number(/VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${run.pid}/status`, 'utf8'))?.[1]);
-  // The same machine, with nothing between it and us.
-  await driver.close();
-  driver = undefined;
-  const directory = join(folder, last.id, 'vm');
-  const name = `openshell-${last.id}`;
-  const machine = await connectMachine({ pid: run.pid, name, directory, resume: true, signal });
-  const defaults = { environment: {}, user: '', workdir: '/sandbox' };
-  const bare = await figuresOf((command) =>
-    execThroughAgent(machine.channel, specOf(command), defaults, signal),
-  );
-  await machine.kill();
-  console.log(`cold create to running, p50 of ${BOOTS}: ${Math.round(median(boots))} ms`);
-  console.log(
-    `exec of true, p50: ${through.execMs.toFixed(1)} ms; bare channel ${bare.execMs.toFixed(1)} ms`,
-  );
-  console.log(
-    `output: ${through.outMibPerS.toFixed(1)} MiB/s; bare channel ${bare.outMibPerS.toFixed(1)} MiB/s`,
-  );
-  console.log(
-    `resident memory of QEMU: ${Math.round(rssKib / 1024)} MiB for a machine of ${settings.mem_mib} MiB`,
-  );
-} finally {
-  await driver?.close();
-  for (const id of await readdir(folder).catch(() => [])) {
-    const { run } = await recordOf(id).catch(() => ({}));
-    const line = await readFile(`/proc/${run?.pid}/cmdline`, 'latin1').catch(() => '');
-    if (line.includes(`openshell-${id}`)) process.kill(run.pid, 'SIGKILL');
-  }
-  await rm(stateDir, { recursive: true, force: true });
-}
+  let made = 0;
+  const boot = async (name) => {
+    const startedAt = performance.now();
+    const machine = await side[name].create(`b${made++}`);
+    const ms = performance.now() - startedAt;
+    await side[name].remove(machine);
+    return ms;
+  };
+  const boots = await alternate(BOOTS, both(boot));
+
+  const held = { gateway: await side.gateway.create('held'), bare: await side.bare.create('held') };
+  const exec = (name) => timed(() => side[name].exec(held[name], TRUE, ignore));
+  await alternate(10, both(exec));
+  const execs = await alternate(EXECS, both(exec));
+
+  const output = async (name) => {
+    let bytes = 0;
+    const ms = await timed(() =>
+      side[name].exec(held[name], FLOOD, (data) => {
+        bytes += data.length;
+      }),
+    );
+    if (bytes < MIB * 1024 * 1024) throw new Error(`${name}: ${bytes} bytes of ${MIB} MiB arrived`);
+    return (MIB * 1000) / ms;
+  };
+  const outputs = await alternate(BULK_ROUNDS, both(output));
+  const input = async (name) =>
+    (MIB * 1000) / (await timed(() => side[name].exec(held[name], SINK, ignore, MIB * 1024 * 1024)));
+  const inputs = await alternate(BULK_ROUNDS, both(input));
+  const resident = { gateway: [rssMib(held.gateway.pid)], bare: [rssMib(held.bare.pid)] };
+
+  report({
+    name: 'vm',
+    about: `machines of ${MEMORY_MIB} MiB, emulated; p50 of ${BOOTS} boots, of ${EXECS} execs, of ${BULK_ROUNDS} bulk runs`,
+    base: 'bare QEMU and agent',
+    rows: [
+      line('create to READY, cold', 'ms', boots, { most: 1.25 }),
+      line('exec of true', 'ms', execs, { most: 1.5 }),
+      line(`${MIB} MiB of exec output`, 'MiB/s', outputs),
+      line(`${MIB} MiB to a command's stdin`, 'MiB/s', inputs),
+      line('resident memory of QEMU', 'MiB', resident),
+    ],
+  });
+});

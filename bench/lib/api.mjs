@@ -23,10 +23,14 @@ export const openApi = async (dist, address) => {
         throw new Error(`sandbox ${id} is not READY: ${JSON.stringify(last?.status?.conditions)}`);
       }
     },
-    /** Runs to the end; `onData` is told of each piece as it comes. */
-    async exec(sandboxId, command, onData) {
+    /** Runs to the end; `onData` is told of each piece as it comes, `input` bytes of zeros go to its stdin. */
+    async exec(sandboxId, command, onData, input = 0) {
       let code;
-      for await (const { payload } of client.serverStream(methods.execSandbox, { sandboxId, command })) {
+      const events =
+        input === 0
+          ? client.serverStream(methods.execSandbox, { sandboxId, command })
+          : fed(client.duplex(methods.execSandboxInteractive), { sandboxId, command }, input);
+      for await (const { payload } of events) {
         if (payload.case === 'exit') code = payload.value.exitCode;
         else onData(payload.value.data);
       }
@@ -49,6 +53,20 @@ export const openApi = async (dist, address) => {
     },
     close: () => client.close(),
   };
+};
+
+const PART_BYTES = 64 * 1024;
+
+const fed = (call, start, input) => {
+  const feed = async () => {
+    await call.send({ payload: { case: 'start', value: start } });
+    const value = Buffer.alloc(PART_BYTES);
+    for (let sent = 0; sent < input; sent += value.length)
+      await call.send({ payload: { case: 'stdin', value } });
+    call.end();
+  };
+  void feed();
+  return call.responses;
 };
 
 /** What a watch ends with when its sandbox is deleted. */
