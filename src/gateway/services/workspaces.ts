@@ -58,7 +58,11 @@ export const createWorkspaceService = (options: {
 
   const get = async (name: string): Promise<WorkspaceRecord> => {
     const found = await store.findWorkspace(name);
-    if (found === undefined) throw notFound(`workspace '${name}' not found`, { reason: 'WorkspaceNotFound' });
+    if (found === undefined)
+      throw notFound(`workspace '${name}' not found`, {
+        reason: 'WorkspaceNotFound',
+        hint: 'create it first, or name another one',
+      });
     return found;
   };
 

@@ -11,4 +11,6 @@ export const assertVersion = (what: string, expectedVersion: number, currentVers
 };
 
 export const alreadyExists = (what: string): OpenShellError =>
-  new OpenShellError(Code.ALREADY_EXISTS, `${what} already exists`);
+  new OpenShellError(Code.ALREADY_EXISTS, `${what} already exists`, {
+    hint: 'choose another name, or delete it first',
+  });
