@@ -39,7 +39,7 @@ test('a tmpfs with its options', () => {
 test('what is wrong is named with its field', () => {
   refused({ type: 'image', source: 'x', target: '/x' }, /mounts\[0\]\.type: one of bind, volume, tmpfs/);
   refused('data:/data', /mounts\[0\]: an object is needed/);
-  refused({ type: 'volume', source: 'a', target: '/a', readonly: true }, /no key 'readonly'/);
+  refused({ type: 'volume', source: 'a', target: '/a', readonly: true }, /\.readonly: there is no such key/);
   refused({ type: 'volume', source: '../a', target: '/a' }, /source: the name of a volume/);
   refused({ type: 'volume', source: 'openshell-workspace-x', target: '/a' }, /belongs to one sandbox/);
   refused({ type: 'tmpfs', target: '/a', mode: '9' }, /octal digits/);

@@ -11,11 +11,11 @@ const refused = (config: JsonObject, message: RegExp) =>
   assert.throws(() => withConfig(config), { code: Code.INVALID_ARGUMENT, message }, JSON.stringify(config));
 
 test('keys that do not exist, and values of the wrong type', () => {
-  refused({ mount: [] }, /there is no key 'mount'/);
+  refused({ mount: [] }, /\.mount: there is no such key/);
   refused({ mounts: {} }, /mounts: a list is needed/);
   refused({ mounts: ['x'] }, /mounts\[0\]: an object is needed/);
   refused({ read_only_root: 'yes' }, /true or false is needed/);
-  refused({ __proto__: null, constructor: 1 } as unknown as JsonObject, /there is no key 'constructor'/);
+  refused({ __proto__: null, constructor: 1 } as unknown as JsonObject, /\.constructor: there is no such key/);
   assert.throws(() => withConfig({ mount: [] }), { hint: "did you mean 'mounts'?" });
 });
 
@@ -77,7 +77,7 @@ test('sources that cannot be', () => {
     /belongs to one sandbox/,
   );
   refused({ mounts: [{ type: 'image', target: '/a' }] }, /it is missing/);
-  refused({ mounts: [{ type: 'tmpfs', target: '/a', source: 'x' }] }, /there is no key 'source'/);
+  refused({ mounts: [{ type: 'tmpfs', target: '/a', source: 'x' }] }, /\.source: there is no such key/);
 });
 
 test('secrets: a name on the engine, the value nowhere in the container', () => {

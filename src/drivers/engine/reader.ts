@@ -25,7 +25,7 @@ export const readObject = (value: Json, field: string, keys: readonly string[]):
   for (const key of Object.keys(object)) {
     if (keys.includes(key)) continue;
     const meant = nearest(key, keys);
-    throw invalidArgument(`${field}: there is no key '${key}'`, {
+    throw invalidArgument(`${field}.${key}: there is no such key`, {
       field: `${field}.${key}`,
       hint: meant === undefined ? `the keys are ${keys.join(', ')}` : `did you mean '${meant}'?`,
     });
