@@ -15,7 +15,10 @@ test('keys that do not exist, and values of the wrong type', () => {
   refused({ mounts: {} }, /mounts: a list is needed/);
   refused({ mounts: ['x'] }, /mounts\[0\]: an object is needed/);
   refused({ read_only_root: 'yes' }, /true or false is needed/);
-  refused({ __proto__: null, constructor: 1 } as unknown as JsonObject, /\.constructor: there is no such key/);
+  refused(
+    { __proto__: null, constructor: 1 } as unknown as JsonObject,
+    /\.constructor: there is no such key/,
+  );
   assert.throws(() => withConfig({ mount: [] }), { hint: "did you mean 'mounts'?" });
 });
 
