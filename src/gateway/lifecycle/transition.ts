@@ -22,7 +22,7 @@ const ready = (
   nowMs: number,
 ): StoredCondition[] => [{ type: 'Ready', status, reason, message, transitionAtMs: nowMs }];
 
-export const toRunning = (observed: ObservedSandbox, nowMs: number): SandboxChange => ({
+const toRunning = (observed: ObservedSandbox, nowMs: number): SandboxChange => ({
   phase: 'running',
   exitCode: undefined,
   reason: '',
@@ -33,7 +33,7 @@ export const toRunning = (observed: ObservedSandbox, nowMs: number): SandboxChan
   conditions: ready('True', 'BackendReady', 'the main process runs', nowMs),
 });
 
-export const toExited = (
+const toExited = (
   record: Pick<SandboxRecord, 'restarts' | 'spec' | 'startedAtMs'>,
   exitCode: number,
   message: string,
@@ -62,7 +62,7 @@ export const toFailed = (reason: string, message: string, nowMs: number): Sandbo
   conditions: ready('False', reason, message, nowMs),
 });
 
-export const toProvisioning = (reason: string, message: string, nowMs: number): SandboxChange => ({
+const toProvisioning = (reason: string, message: string, nowMs: number): SandboxChange => ({
   phase: 'provisioning',
   conditions: ready('False', reason, message, nowMs),
 });

@@ -1,7 +1,7 @@
 import type { OpenShellError } from '../../compute/errors.js';
 
 /** Exit codes of a gateway that does not start, by the reason of its error. They never change their meaning. */
-export const EXIT_CODES: Readonly<Record<string, number>> = {
+const EXIT_CODES: Readonly<Record<string, number>> = {
   InvalidUsage: 2,
   InvalidConfig: 2,
   EngineSocket: 2,
