@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { Code, failedPrecondition } from '../../dist/compute/errors.js';
-import { createNames } from '../../dist/drivers/kubernetes/names.js';
+import { silentLogger } from '../../dist/compute/log.js';
+import { createKubernetesDriver } from '../../dist/drivers/kubernetes/driver.js';
+import { createNames, type WorkspaceMode } from '../../dist/drivers/kubernetes/names.js';
 import { createNamespaces, type Namespaces } from '../../dist/drivers/kubernetes/namespaces.js';
 import { answer, fakeApi, type Handler, refusal } from './fake-api.js';
-import { GATEWAY } from './fixtures.js';
+import { defaults, GATEWAY } from './fixtures.js';
 
 const { signal } = new AbortController();
 
@@ -76,4 +78,25 @@ describe('the namespace of sandboxes', () => {
     await second;
     assert.equal(policies(), 1);
   });
+});
+
+test('a workspace without a namespace of its own has nothing to be taken away', async (t) => {
+  const { rest, close } = await fakeApi(made);
+  t.after(close);
+  const driverIn = (mode: WorkspaceMode) =>
+    createKubernetesDriver(
+      {
+        gatewayId: GATEWAY,
+        version: '0.0.0-test',
+        sandboxNamespace: 'default',
+        stateDir: '',
+        settings: defaults({ workspace_mode: mode }),
+        env: {},
+        endpoint: '',
+        log: silentLogger,
+      },
+      rest,
+    );
+  assert.equal(driverIn('shared').deleteWorkspace, undefined);
+  assert.notEqual(driverIn('managed').deleteWorkspace, undefined);
 });

@@ -1,4 +1,4 @@
-import type { ComputeDriver, LogOptions, SandboxAccess } from '../../compute/driver.js';
+import type { CallOptions, ComputeDriver, LogOptions, SandboxAccess } from '../../compute/driver.js';
 import type { DriverContext } from '../../compute/entry.js';
 import { failedPrecondition, notFound } from '../../compute/errors.js';
 import type { ObservedSandbox, SandboxRef } from '../../compute/sandbox.js';
@@ -116,7 +116,10 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
     watch: ({ signal }) =>
       watchSandboxes({ rest, names, keeperKind, find: resources.find, observe, signal, log }),
     ensureWorkspace: (workspace, { signal }) => namespaces.ensure(workspace, signal),
-    deleteWorkspace: (workspace, { signal }) => namespaces.remove(workspace, signal),
+    // One namespace for all stays when a workspace goes.
+    ...(names.mode === 'managed' && {
+      deleteWorkspace: (workspace: string, { signal }: CallOptions) => namespaces.remove(workspace, signal),
+    }),
     async close() {
       rest.close();
     },
