@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { observedState } from '../../dist/compute/conditions.js';
+import type { DriverSandbox } from '../../dist/compute/sandbox.js';
+import { writeCpio } from '../../dist/drivers/vm/process/guest/cpio.js';
+import { findMachine } from '../../dist/drivers/vm/process/sandboxes/machine.js';
+import {
+  eventually,
+  execIn,
+  makeDriver,
+  type RunningDriver,
+  sandboxOf,
+  unavailable,
+  VM_HOME,
+} from './driver.js';
+
+const options = { skip: (await unavailable()) ?? false, timeout: 600_000 };
+const signal = AbortSignal.timeout(600_000);
+const guest = join(VM_HOME, 'guest');
+
+const inState = async (
+  settings: (stateDir: string) => Promise<Record<string, unknown>>,
+  body: (running: RunningDriver) => Promise<void>,
+) => {
+  const stateDir = await mkdtemp(join(VM_HOME, 'boot-'));
+  const running = await makeDriver(stateDir, randomUUID(), await settings(stateDir));
+  try {
+    await body(running);
+  } finally {
+    await running.destroy();
+    await rm(stateDir, { recursive: true, force: true });
+  }
+};
+
+const stateOf = async ({ driver }: RunningDriver, sandbox: DriverSandbox) => {
+  const observed = await driver.get(sandbox, { signal });
+  return observed === undefined ? undefined : observedState(observed.status);
+};
+
+/** The process of the sandbox's machine, once it is none of `before`. */
+const newMachine = async (
+  { folder }: RunningDriver,
+  sandbox: DriverSandbox,
+  before: ReadonlySet<number>,
+): Promise<number> => {
+  let pid = 0;
+  await eventually('a machine starts', async () => {
+    const record = await readFile(join(folder, 'sandboxes', sandbox.id, 'sandbox.json'), 'utf8');
+    pid = (JSON.parse(record) as { run?: { pid?: number } }).run?.pid ?? 0;
+    return pid > 0 && !before.has(pid);
+  });
+  return pid;
+};
+
+const noAgent = async (stateDir: string) => {
+  const initramfs = join(stateDir, 'initramfs');
+  await writeFile(initramfs, writeCpio([{ path: 'nothing', mode: 0o040755 }]));
+  return { kernel: join(guest, 'vmlinux'), initramfs, boot_timeout_secs: 10 };
+};
+
+test('a guest whose agent never answers fails at its deadline, with what its console said', options, () =>
+  inState(noAgent, async (running) => {
+    const sandbox = sandboxOf();
+    await running.driver.create(sandbox, { signal });
+    await eventually('it fails', async () => (await stateOf(running, sandbox))?.kind === 'failed');
+    const state = await stateOf(running, sandbox);
+    assert.ok(state?.kind === 'failed');
+    assert.equal(state.reason, 'BootFailed');
+    assert.match(state.message, /did not answer within 10 s.*Kernel panic/s);
+    assert.equal(await findMachine(`openshell-${sandbox.id}`), undefined);
+    assert.equal(await running.driver.delete(sandbox, { signal }), true);
+  }),
+);
+
+test(
+  'a machine that somebody kills while it boots is started again, and given up after the third',
+  options,
+  () =>
+    inState(
+      async () => ({ templates: false }),
+      async (running) => {
+        const [once, always] = [sandboxOf(), sandboxOf()];
+        await running.driver.create(once, { signal });
+        process.kill(await newMachine(running, once, new Set()), 'SIGKILL');
+        await eventually('it runs', async () => (await stateOf(running, once))?.kind === 'running');
+        assert.equal(await execIn(running.driver, once, 'echo well'), 'well\n');
+        await running.driver.delete(once, { signal });
+
+        await running.driver.create(always, { signal });
+        const killed = new Set<number>();
+        for (let i = 0; i < 3; i++) {
+          const pid = await newMachine(running, always, killed);
+          process.kill(pid, 'SIGKILL');
+          killed.add(pid);
+        }
+        await eventually('it fails', async () => (await stateOf(running, always))?.kind === 'failed');
+        const state = await stateOf(running, always);
+        assert.ok(state?.kind === 'failed');
+        assert.equal(state.reason, 'QemuKilled');
+        assert.equal(await running.driver.delete(always, { signal }), true);
+      },
+    ),
+);
