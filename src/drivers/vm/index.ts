@@ -12,23 +12,25 @@ const TOKEN_BYTES = 32;
 const MAX_SOCKET_PATH = 107;
 const CONNECT_TIMEOUT_MS = 40_000;
 
-const chooseSocket = async (stateDir: string, gatewayId: string): Promise<string> => {
+/** Gives the socket's path, and what to remove when it is no longer needed. */
+const chooseSocket = async (stateDir: string, gatewayId: string): Promise<[path: string, made: string]> => {
   const path = join(
     stateDir,
     'run',
     `${createHash('sha256').update(gatewayId).digest('hex').slice(0, 12)}.sock`,
   );
   if (Buffer.byteLength(path) > MAX_SOCKET_PATH) {
-    return join(await mkdtemp(join(tmpdir(), 'openshell-vm-')), 'driver.sock');
+    const folder = await mkdtemp(join(tmpdir(), 'openshell-vm-'));
+    return [join(folder, 'driver.sock'), folder];
   }
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  return path;
+  return [path, path];
 };
 
 /** Starts the driver process, keeps it running, and speaks the compute protocol to it. */
 export const createDriver: DriverModule['createDriver'] = async (context) => {
   const settings = context.settings as VmSettings;
-  const socketPath = await chooseSocket(context.stateDir, context.gatewayId);
+  const [socketPath, made] = await chooseSocket(context.stateDir, context.gatewayId);
   const token = randomBytes(TOKEN_BYTES).toString('hex');
   const supervised = superviseProcess({
     program: settings.driver_bin,
@@ -59,11 +61,12 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
       async close() {
         await driver.close();
         await supervised.stop();
-        await rm(socketPath, { force: true });
+        await rm(made, { recursive: true, force: true });
       },
     };
   } catch (error) {
     await supervised.stop();
+    await rm(made, { recursive: true, force: true });
     throw error;
   }
 };
