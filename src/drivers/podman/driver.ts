@@ -50,8 +50,10 @@ export const createPodmanDriver = (options: {
   /** Everything of one sandbox; false when there was nothing. */
   const remove = async (ref: SandboxRef, signal: AbortSignal): Promise<boolean> => {
     const { id } = ref;
-    const ids = await containers.all(id, { signal });
-    const secrets = await removeSecrets(client, owner, id, { signal });
+    const [ids, secrets] = await Promise.all([
+      containers.all(id, { signal }),
+      removeSecrets(client, owner, id, { signal }),
+    ]);
     // A service that was killed while it made a container leaves storage that it shows to nobody; only the name leads to it.
     const targets = ids.length > 0 ? ids : [containerName(ref)];
     const removed = await mapLimited(targets, LOOKS_AT_ONCE, (container) =>
