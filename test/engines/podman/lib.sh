@@ -21,4 +21,27 @@ engine() {
   fi
 }
 
-answers() { curl -fsS -m 5 --unix-socket "$state/$1/podman.sock" http://podman/_ping >/dev/null 2>&1; }
+# asks NAME PATH SECONDS: whether the service answers PATH in that time
+asks() { curl -fsS -m "$3" --unix-socket "$state/$1/podman.sock" "http://podman$2" >/dev/null 2>&1; }
+
+answers() { asks "$1" /_ping 5; }
+
+# works NAME: the service does not only answer but can look at its storage, which one that hangs on a lock cannot
+works() { answers "$1" && { asks "$1" /v4.0.0/libpod/info 20 || asks "$1" /v4.0.0/libpod/info 20; }; }
+
+# end_service NAME: ends it, a rootless one with the process that it runs in its user namespace
+end_service() {
+  local pid kids
+  if alive "$1"; then
+    pid=$(cat "$state/$1/service.pid")
+    kids=$(pgrep -P "$pid" -x podman || true)
+    kill "$pid"
+    for _ in $(seq 50); do
+      alive "$1" || break
+      sleep 0.1
+    done
+    # shellcheck disable=SC2086 # a list of numbers
+    kill -9 "$pid" $kids 2>/dev/null || true
+  fi
+  rm -f "$state/$1/service.pid" "$state/$1/podman.sock"
+}
