@@ -155,6 +155,24 @@ test('the executable needs no Node, and is every program by its first word or it
   assert.deepEqual([version.stderr, version.status], ['', 0]);
 });
 
+test('the single file carries a code cache that V8 takes on its Node, and runs on another', async () => {
+  const file = docker.path('bundle');
+  const loaded = `const { Script } = require('node:vm');
+    require('node:vm').Script = class extends Script {
+      constructor(code, options) {
+        super(code, options);
+        console.error(options.cachedData === undefined ? 'none' : this.cachedDataRejected);
+      }
+    };
+    process.argv = [process.argv[0], ${JSON.stringify(file)}, '--version'];
+    require(${JSON.stringify(file)});`;
+  const run = (node: string) => execute(node, ['-e', loaded], ROOT);
+  const pinned = await run(pinnedNode(ROOT).path);
+  assert.deepEqual([pinned.stderr, pinned.status], ['false\n', 0]);
+  const other = await run(join(ROOT, 'node_modules/node22/bin/node'));
+  assert.deepEqual([other.stderr, other.status], ['none\n', 0]);
+});
+
 test('an older Node gets one line', {
   skip: !process.version.startsWith('v20.') && 'this is no Node 20',
 }, async () => {

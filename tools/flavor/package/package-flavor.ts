@@ -7,6 +7,7 @@ import type { FlavorSpec } from '../choose/flavor-spec.js';
 import { packageName, readLock } from '../lock-file.js';
 import { type ArtifactKind, artifactName, baseName } from './artifacts.js';
 import { reachableFiles, writeBundle } from './bundle.js';
+import { writeCodeCache } from './code-cache.js';
 import { writeExecutable } from './executable.js';
 import { byPath, sha256, writeEntries } from './files.js';
 import { folderEntries, installedPackages } from './folder.js';
@@ -19,6 +20,7 @@ import { programs } from './programs.js';
 import { pinnedNode, readRelease } from './release.js';
 import { sbom } from './sbom.js';
 import { selfTest } from './self-test.js';
+import { singleFileText } from './single-file.js';
 import { certificates, libraries, type SystemFile } from './system-files.js';
 import { compile, install, openWorkshop, type Workshop } from './workshop.js';
 
@@ -128,8 +130,9 @@ const make = async (
       outfile: bundle,
     });
     const packages = new Map([...installed].filter(([place]) => places.includes(place)));
+    await writeCodeCache(root, workshop, bundle);
     if (kinds.includes('bundle')) {
-      const bytes = readFileSync(bundle);
+      const bytes = Buffer.from(singleFileText(root, workshop), 'latin1');
       writeFileSync(pathOf('bundle'), bytes);
       note('bundle', RANGE[22], packages.size, [singleFile(artifactName('bundle', base, platform), bytes)]);
       describe('bundle', { packages });
@@ -141,7 +144,7 @@ const make = async (
         ? pathOf('executable')
         : join(workshop.scratch, 'openshell-gateway');
       rmSync(executable, { force: true });
-      await writeExecutable(root, workshop, bundle, executable);
+      await writeExecutable(root, workshop, executable);
       if (kinds.includes('executable')) {
         const name = artifactName('executable', base, platform);
         note('executable', '', packages.size, [singleFile(name, readFileSync(executable))]);

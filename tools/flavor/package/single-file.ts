@@ -1,0 +1,35 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CACHE, CODE } from './code-cache.js';
+import { nodeCheck } from './multi-call.js';
+import { pinnedNode } from './release.js';
+import type { Workshop } from './workshop.js';
+
+const PROGRAM = '\n//#program\n//';
+const CODE_CACHE = '\n//#code-cache ';
+
+const loader = (node: string, skippedLines: number): string => `const { readFileSync } = require('node:fs');
+const { Script } = require('node:vm');
+const text = readFileSync(__filename, 'latin1');
+const end = text.lastIndexOf(${JSON.stringify(CODE_CACHE)});
+const program = text.slice(text.indexOf(${JSON.stringify(PROGRAM)}) + ${PROGRAM.length}, end).replaceAll('\\n//', '\\n');
+const hasCache = process.version + '-' + process.arch === '${node}';
+const cachedData = hasCache ? Buffer.from(text.slice(end + ${CODE_CACHE.length}), 'base64') : undefined;
+const script = new Script(program, { filename: __filename, lineOffset: ${skippedLines}, cachedData });
+script.runInThisContext()(exports, require, module, __filename, __dirname);`;
+
+/**
+ * A CommonJS file with the program, and V8's code cache for the pinned Node, as `writeCodeCache` left them.
+ *
+ * Node takes no code cache for the file that it is called with, and compiles it before anything of it runs. So both
+ * stand in comments, which are quickly skipped, below the lines that bring them together. Any other Node compiles the
+ * program as ever. Lines keep their numbers.
+ */
+export const singleFileText = (root: string, { scratch }: Pick<Workshop, 'scratch'>): string => {
+  const code = readFileSync(join(scratch, CODE), 'latin1');
+  const cache = readFileSync(join(scratch, CACHE), 'base64');
+  const head = (skippedLines: number): string =>
+    `${nodeCheck()}\n${loader(`v${pinnedNode(root).version}-${process.arch}`, skippedLines)}${PROGRAM}`;
+  const skippedLines = head(0).split('\n').length - 1;
+  return `${head(skippedLines)}${code.replaceAll('\n', '\n//')}${CODE_CACHE}${cache}\n`;
+};
