@@ -116,7 +116,7 @@ const exec = async (
       throw error;
     } finally {
       call.cancel();
-      fail(new OpenShellError(Code.CANCELLED, 'the output was given up before its end'));
+      if (!ended) fail(new OpenShellError(Code.CANCELLED, 'the output was given up before its end'));
     }
   };
 
