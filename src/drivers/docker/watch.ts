@@ -51,7 +51,7 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
         yield { type: 'platform', id: item.sandboxId, event: item.event };
       } else if (item.type === 'gone') {
         yield* published.removeSandbox(item.sandboxId);
-      } else if (!busy(item.sandboxId)) {
+      } else if (!busy(item.sandboxId) && published.isNews(item)) {
         const info = await containers.inspect(item.containerId, { signal });
         if (info !== undefined) yield* published.update(seen(info));
         else yield* published.removeContainer(item.containerId);
@@ -79,6 +79,7 @@ const openEvents = (engine: Engine, gatewayId: string, signal: AbortSignal): Pro
 
 /** One line of the engine's stream, as far as it is of interest. */
 interface EngineEvent {
+  readonly Action: string;
   readonly Actor: { readonly ID: string; readonly Attributes?: Readonly<Record<string, string>> };
 }
 
@@ -93,9 +94,11 @@ const readEvents = async (stream: Readable, feed: Feed, signal: AbortSignal): Pr
   });
   try {
     for await (const line of createInterface({ input: stream })) {
-      const { ID, Attributes = {} } = (JSON.parse(line) as EngineEvent).Actor;
+      const { Action, Actor } = JSON.parse(line) as EngineEvent;
+      const { ID: containerId, Attributes = {} } = Actor;
       if (Attributes[HELPER_LABEL] !== undefined) continue;
-      feed.push({ type: 'look', containerId: ID, sandboxId: Attributes[LABEL.sandboxId] ?? '' });
+      const type = Action === 'start' ? 'started' : 'look';
+      feed.push({ type, containerId, sandboxId: Attributes[LABEL.sandboxId] ?? '' });
     }
   } catch (error) {
     cause = error;

@@ -1,6 +1,7 @@
 import { runningConditions } from '../../compute/conditions.js';
 import type { DriverEvent } from '../../compute/driver.js';
 import type { ObservedSandbox } from '../../compute/sandbox.js';
+import type { FeedItem } from './feed.js';
 
 /** A container as a watch has just seen it. */
 export interface Seen {
@@ -40,11 +41,11 @@ export const createPublished = () => {
   };
 
   return {
-    /** Whether the container was last shown running. */
-    runs: (containerId: string) => known.get(containerId)?.runs === true,
-
-    /** Whether the container is known to be gone: the engine's late word about it is no news. */
-    isGone: (containerId: string) => gone.has(containerId),
+    /** Whether the engine's word about a container calls for a look: not when it is late, or told already. */
+    isNews: ({ type, containerId }: FeedItem & { type: 'look' | 'started' }): boolean =>
+      !gone.has(containerId) &&
+      // The end of every run is an event of its own.
+      !(type === 'started' && known.get(containerId)?.runs === true),
 
     /** The containers that were shown and are not known to be gone, with their sandboxes. */
     shown: () => [...known].map(([containerId, { id }]) => [containerId, id] as const),

@@ -2,7 +2,7 @@ import { delay } from '../../compute/deadline.js';
 import type { CallOptions, DriverEvent } from '../../compute/driver.js';
 import { OpenShellError, unavailable } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
-import { createFeed, type Feed, type FeedItem } from '../engine/feed.js';
+import { createFeed, type Feed } from '../engine/feed.js';
 import { mapLimited } from '../engine/map-limited.js';
 import { createPublished, type Seen } from '../engine/published.js';
 import type { PodmanClient } from './api/client.js';
@@ -33,11 +33,6 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
   const feed = createFeed();
   const leave = join(feed);
   const published = createPublished();
-  const isNews = ({ type, containerId, sandboxId }: FeedItem & { type: 'look' | 'started' }): boolean =>
-    !busy(sandboxId) &&
-    !published.isGone(containerId) &&
-    // The end of every run is an event of its own.
-    !(type === 'started' && published.runs(containerId));
   try {
     // Events first, then the list: what happens in between stands in both.
     const events = await client.events({ type: ['container'], event: EVENTS, label }, { signal });
@@ -57,7 +52,7 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
         yield { type: 'platform', id: item.sandboxId, event: item.event };
       } else if (item.type === 'gone') {
         yield* published.removeSandbox(item.sandboxId);
-      } else if (isNews(item)) {
+      } else if (!busy(item.sandboxId) && published.isNews(item)) {
         const container = await client.inspectContainer(item.containerId, { signal });
         const seen = container && see(container);
         if (seen !== undefined) yield* published.update(seen);
