@@ -46,7 +46,10 @@ export const probeCluster = async (
     };
   } catch (error) {
     const known = OpenShellError.from(error);
-    return { state: 'unavailable', reason: known.text, tried: [`${from}: ${known.message}`] };
+    const reason = signal.aborted
+      ? `the API server ${rest?.server.origin ?? ''} did not answer in time`
+      : known.text;
+    return { state: 'unavailable', reason, tried: [`${from}: ${known.message}`] };
   } finally {
     rest?.close();
   }

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { probeCluster } from '../../dist/drivers/kubernetes/probe.js';
+import { defaults } from './fixtures.js';
+
+test('a server that says nothing until the probe is cut off is named', async (t) => {
+  const asked = new AbortController();
+  const server = http.createServer(() => asked.abort(new DOMException('over', 'TimeoutError')));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const folder = mkdtempSync(join(tmpdir(), 'openshell-probe-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const kubeconfig = join(folder, 'config');
+  const config = {
+    ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'c' },
+    clusters: [{ name: 'c', cluster: { server: origin, 'insecure-skip-tls-verify': true } }],
+    users: [{ name: 'u', user: {} }],
+    contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+  };
+  writeFileSync(kubeconfig, JSON.stringify(config));
+
+  const found = await probeCluster(defaults({ kubeconfig }), asked.signal);
+  assert.ok(found.state === 'unavailable');
+  assert.equal(found.reason, `the API server ${origin} did not answer in time`);
+  assert.match(found.tried?.[0] ?? '', /^kubeconfig /);
+});
