@@ -8,7 +8,7 @@ import type { Bed, EngineObject } from './bed.js';
 
 /** Where test/engines/vm/up put things. */
 export const VM_HOME = join(process.env.OPENSHELL_TEST_STATE ?? '/tmp/openshell-test', 'vm');
-const STATE = join(VM_HOME, 'state');
+export const VM_STATE = join(VM_HOME, 'state');
 
 export const vmTable = (settings: Readonly<Record<string, unknown>> = {}): Record<string, unknown> => ({
   ...Object.fromEntries(
@@ -32,7 +32,7 @@ const vmDriver = (gatewayId: string, settings: Readonly<Record<string, unknown>>
     gatewayId,
     version: '0.0.0-test',
     sandboxNamespace: 'conformance',
-    stateDir: STATE,
+    stateDir: VM_STATE,
     settings: vmTable(settings),
     env: process.env,
     endpoint: '',
@@ -67,7 +67,7 @@ const isMachine = async (pid: number, id: string): Promise<boolean> =>
  * QEMU behind the driver process that the driver starts for itself. One process serves one gateway id. A gateway in
  * a process of its own keeps its machines in a state directory of its own: `stateDirs` says where to look for them.
  */
-export const vmBed = (stateDirs: readonly string[] = [STATE]): Bed => {
+export const vmBed = (stateDirs: readonly string[] = [VM_STATE]): Bed => {
   const recordsOf = async (gatewayId: string) =>
     (await Promise.all(stateDirs.map((dir) => recordsIn(join(dir, gatewayId, 'sandboxes'))))).flat();
   const shared = new Map<string, Shared>();

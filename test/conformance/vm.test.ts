@@ -1,4 +1,7 @@
 import { driverSuite } from './driver-suite.js';
 import { vmBed } from './vm-bed.js';
+import { templateTest } from './vm-template.js';
 
-await driverSuite(vmBed());
+const bed = vmBed();
+if ((await bed.unavailable()) === undefined) templateTest(bed);
+await driverSuite(bed);
