@@ -10,14 +10,16 @@ import { podmanTable } from '../conformance/podman-bed.js';
 import { aSandbox } from '../conformance/sandboxes.js';
 import { GATEWAY_ID, info } from './plan.js';
 
-test('what a killed service left in storage and shows to nobody is removed by its name', async () => {
+test('what a killed service left in storage is removed by its name, what it shows under the name is not', async () => {
   const sandbox = aSandbox('image:1');
   const left = new Set([containerName(sandbox)]);
+  const shown = new Set(left);
   const client = {
     listContainers: async () => [],
     listSecrets: async () => [],
     listVolumes: async () => [],
     listNetworks: async () => [],
+    inspectContainer: async (name: string) => (shown.has(name) ? {} : undefined),
     removeContainer: async (name: string) => left.delete(name),
   } as unknown as PodmanClient;
   const settings = podmanTable() as unknown as PodmanSettings;
@@ -37,6 +39,9 @@ test('what a killed service left in storage and shows to nobody is removed by it
     },
   });
   const { signal } = new AbortController();
+  assert.equal(await driver.delete(sandbox, { signal }), false);
+  assert.equal(left.size, 1, "another's container with this name is left alone");
+  shown.clear();
   assert.equal(await driver.delete(sandbox, { signal }), true);
   assert.equal(left.size, 0);
   assert.equal(await driver.delete(sandbox, { signal }), false);

@@ -47,6 +47,13 @@ export const createPodmanDriver = (options: {
     for (const feed of feeds) feed.push({ type: 'look', containerId, sandboxId });
   };
 
+  /**
+   * A service that is killed while it makes a container leaves storage that it shows to nobody: only the name leads to
+   * it. A container that it does show under this name is not ours.
+   */
+  const hidden = async (name: string, signal: AbortSignal): Promise<string[]> =>
+    (await client.inspectContainer(name, { signal })) === undefined ? [name] : [];
+
   /** Everything of one sandbox; false when there was nothing. */
   const remove = async (ref: SandboxRef, signal: AbortSignal): Promise<boolean> => {
     const { id } = ref;
@@ -54,8 +61,7 @@ export const createPodmanDriver = (options: {
       containers.all(id, { signal }),
       removeSecrets(client, owner, id, { signal }),
     ]);
-    // A service that was killed while it made a container leaves storage that it shows to nobody; only the name leads to it.
-    const targets = ids.length > 0 ? ids : [containerName(ref)];
+    const targets = ids.length > 0 ? ids : await hidden(containerName(ref), signal);
     const removed = await mapLimited(targets, LOOKS_AT_ONCE, (container) =>
       client.removeContainer(container, { signal }),
     );
