@@ -37,20 +37,29 @@ export const readConfigFile = async (
     report({ place: asked.place, message: `cannot read ${quote(path)}: ${bytes.why}` });
     return undefined;
   }
-  const [toml, ini] = [join(configDir, 'gateway.toml'), join(configDir, 'gateway.ini')];
-  const [tomlBytes, iniBytes] = await Promise.all([readBytes(toml), readBytes(ini)]);
-  const isThere = (bytes: typeof tomlBytes): boolean => bytes instanceof Uint8Array || !bytes.isMissing;
-  if (isThere(tomlBytes) && isThere(iniBytes)) {
+  const found = await Promise.all(
+    ['gateway.toml', 'gateway.ini'].map(async (name) => {
+      const path = join(configDir, name);
+      return { path, bytes: await readBytes(path) };
+    }),
+  );
+  const read: { path: string; bytes: Uint8Array }[] = [];
+  for (const { path, bytes } of found) {
+    if (bytes instanceof Uint8Array) read.push({ path, bytes });
+    else if (!bytes.isMissing) {
+      report({ place: path, message: `cannot be read: ${bytes.why}` });
+      return undefined;
+    }
+  }
+  const [file, another] = read;
+  if (another !== undefined) {
     report({
       place: configDir,
       message: 'holds gateway.toml and gateway.ini; remove one, or name one by --config',
     });
     return undefined;
   }
-  const [path, bytes] = isThere(iniBytes) ? [ini, iniBytes] : [toml, tomlBytes];
-  if (bytes instanceof Uint8Array) return await parse(path, bytes, report);
-  if (!bytes.isMissing) report({ place: path, message: `cannot be read: ${bytes.why}` });
-  return undefined;
+  return file && (await parse(file.path, file.bytes, report));
 };
 
 interface Unread {

@@ -240,6 +240,16 @@ const PLACE_CASES: readonly (readonly [
     '~: holds gateway.toml and gateway.ini; remove one, or name one by --config',
   ],
   [
+    'two that cannot be read, whatever they are',
+    { files: { 'gateway.toml': null, 'gateway.ini': null } },
+    '~/gateway.toml: cannot be read: it is a folder',
+  ],
+  [
+    'one that cannot be read beside one that can',
+    { files: { 'gateway.toml': '', 'gateway.ini': null } },
+    '~/gateway.ini: cannot be read: it is a folder',
+  ],
+  [
     'a named file that is missing',
     { argv: ['--config', '/nowhere/g.toml'] },
     '--config: cannot read "/nowhere/g.toml": there is no such file',

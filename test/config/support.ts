@@ -44,8 +44,8 @@ export const engineDriver: DriverEntry = {
 export interface Situation {
   readonly argv?: readonly string[];
   readonly env?: Environment;
-  /** Texts of files in the configuration folder, by name. */
-  readonly files?: Readonly<Record<string, string | Uint8Array>>;
+  /** Texts of files in the configuration folder, by name; null: a folder stands there. */
+  readonly files?: Readonly<Record<string, string | Uint8Array | null>>;
   readonly drivers?: readonly DriverEntry[];
 }
 
@@ -60,7 +60,8 @@ export const createHome = () => {
     count++;
     mkdirSync(configDir());
     for (const [name, text] of Object.entries(situation.files ?? {})) {
-      writeFileSync(join(configDir(), name), text);
+      if (text === null) mkdirSync(join(configDir(), name));
+      else writeFileSync(join(configDir(), name), text);
     }
     return await loadConfig({
       flags: parseCommandLine(situation.argv ?? []).flags,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createSocketServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -43,6 +43,31 @@ const reasonOf = async (...args: Parameters<typeof probe>): Promise<string> => {
   assert.equal(result.state, 'unavailable');
   return result.state === 'unavailable' ? result.reason : '';
 };
+
+/** Root may open everything, so it is somebody else meanwhile. */
+const withoutRights = async <T>(body: () => Promise<T>): Promise<T> => {
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) process.seteuid?.(65_534);
+  try {
+    return await body();
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+  }
+};
+
+test('a socket that this user may not open is told with the group to join', async () => {
+  await chmod(folder, 0o755);
+  const path = await engine('closed/.docker/run/docker.sock', asDocker);
+  await chmod(path, 0o000);
+  const home = join(folder, 'closed');
+  const env = { XDG_RUNTIME_DIR: '/nowhere' };
+  const closed = await withoutRights(() => reasonOf({ engine_socket: path }, env));
+  assert.match(closed, /which may not be opened by this user; add the user to the socket's group/);
+  const found = await withoutRights(() => probe({}, { ...env, HOME: home }));
+  // A machine with an engine of its own, which this user may open or not.
+  const where = JSON.stringify(found);
+  assert.match(where, /"state":"ready"|may not be opened by this user; add the user to the socket's group/);
+});
 
 test('engine_socket is taken before DOCKER_HOST', async () => {
   const one = await engine('one.sock', asDocker);

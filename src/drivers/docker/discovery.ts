@@ -44,6 +44,8 @@ const strategies = (context: Pick<ProbeContext, 'settings' | 'env'>): Strategies
   return { ok: true, list };
 };
 
+const JOIN_GROUP = "add the user to the socket's group ('usermod -aG docker USER') and log in again";
+
 /**
  * Looks for a Docker engine: `engine_socket`, else DOCKER_HOST, else the usual places, the first that answers. A
  * socket that was named and does not answer as Docker is an error: nothing else is taken for it.
@@ -52,6 +54,7 @@ export const discoverDocker = async (context: ProbeContext): Promise<ProbeResult
   const places = strategies(context);
   if (!places.ok) return { state: 'unavailable', reason: places.reason };
   const tried: string[] = [];
+  let closed: string | undefined;
   for (const { source, path, binding } of places.list) {
     const result = await ping(path, context.signal);
     if (result.kind === 'docker') {
@@ -59,9 +62,19 @@ export const discoverDocker = async (context: ProbeContext): Promise<ProbeResult
     }
     const outcome = result.kind === 'podman' ? 'is the socket of Podman, not of Docker' : result.reason;
     tried.push(`${path} (${source}) ${outcome}`);
+    const denied = result.kind === 'none' && result.denied;
     if (binding) {
-      return { state: 'unavailable', reason: `${source} names ${path}, which ${outcome}`, tried };
+      const what = `${source} names ${path}, which ${outcome}`;
+      return { state: 'unavailable', reason: denied ? `${what}; ${JOIN_GROUP}` : what, tried };
     }
+    if (denied) closed ??= path;
+  }
+  if (closed !== undefined) {
+    return {
+      state: 'unavailable',
+      reason: `the Docker socket ${closed} may not be opened by this user; ${JOIN_GROUP}, or set engine_socket or DOCKER_HOST`,
+      tried,
+    };
   }
   return {
     state: 'unavailable',

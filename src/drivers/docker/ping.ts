@@ -7,10 +7,10 @@ const PING_TIMEOUT_MS = 1_000;
 export type PingResult =
   | { readonly kind: 'docker'; readonly version: string }
   | { readonly kind: 'podman' }
-  /** `missing`: nothing is at the path, so that another place may be tried. */
-  | { readonly kind: 'none'; readonly missing: boolean; readonly reason: string };
+  /** `denied`: something is there that this user may not open. */
+  | { readonly kind: 'none'; readonly denied: boolean; readonly reason: string };
 
-const none = (reason: string, missing = false): PingResult => ({ kind: 'none', missing, reason });
+const none = (reason: string, denied = false): PingResult => ({ kind: 'none', denied, reason });
 
 /** Asks a Unix socket for /_ping and tells Docker and Podman apart by their headers. Never rejects. */
 export const ping = async (socketPath: string, signal: AbortSignal): Promise<PingResult> => {
@@ -19,8 +19,8 @@ export const ping = async (socketPath: string, signal: AbortSignal): Promise<Pin
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     return code === 'ENOENT' || code === 'ENOTDIR'
-      ? none('does not exist', true)
-      : none(`cannot be looked at (${code})`);
+      ? none('does not exist')
+      : none(`cannot be looked at (${code})`, code === 'EACCES');
   }
   return new Promise((resolve) => {
     const req = request({ socketPath, path: '/_ping', host: 'localhost', agent: false, signal }, (res) => {
@@ -35,7 +35,9 @@ export const ping = async (socketPath: string, signal: AbortSignal): Promise<Pin
     req.setTimeout(PING_TIMEOUT_MS, () =>
       req.destroy(new Error(`does not answer a ping within ${PING_TIMEOUT_MS} ms`)),
     );
-    req.on('error', (error: NodeJS.ErrnoException) => resolve(none(pingFailure(error))));
+    req.on('error', (error: NodeJS.ErrnoException) =>
+      resolve(none(pingFailure(error), error.code === 'EACCES')),
+    );
     req.end();
   });
 };
