@@ -10,7 +10,17 @@ import { parseArgs } from 'node:util';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const tool = join(root, 'tools', 'flavor', 'openshell-flavor.mjs');
-const UNIT_ROOMS = ['compute', 'config', 'wire', 'store', 'cli', 'telemetry', 'gateway-parts', 'gateway'];
+const UNIT_ROOMS = [
+  'compute',
+  'config',
+  'wire',
+  'store',
+  'cli',
+  'remote',
+  'telemetry',
+  'gateway-parts',
+  'gateway',
+];
 const { values } = parseArgs({ options: { flavor: { type: 'string' }, node: { type: 'string' } } });
 
 const fail = (message) => {

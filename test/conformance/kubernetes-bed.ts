@@ -40,17 +40,16 @@ const CLUSTER_LOCK_PORT = 16_443;
 
 /** Waits until no other test file uses the cluster. Held until this process ends. */
 export const claimCluster = async (): Promise<void> => {
-  const lock = createServer();
   await eventually(
     'the test cluster is free',
     () =>
       new Promise<boolean>((resolve) => {
+        const lock = createServer().unref();
         lock.once('error', () => resolve(false));
         lock.listen(CLUSTER_LOCK_PORT, '127.0.0.1', () => resolve(true));
       }),
     30 * 60_000,
   );
-  lock.unref();
 };
 
 /** The driver's table with every default, as the configuration would fill it in. */
