@@ -205,7 +205,7 @@ test('a sandbox that is not ready is refused with what to do', async (t) => {
   const { code, stderr: err } = await gateway.run(['sandbox', 'exec', '-n', 'box', '--', 'true']);
   assert.deepEqual(
     [code, err],
-    [1, "error: sandbox 'box' is stopped, not ready (openshell sandbox start box)\n"],
+    [1, "error: sandbox 'box' is not ready; its phase is stopped (openshell sandbox start box)\n"],
   );
 });
 

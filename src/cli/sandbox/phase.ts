@@ -33,7 +33,7 @@ export function requireReady(sandbox: Sandbox): void {
   if (phase === SandboxPhase.READY) return;
   const name = sandbox.metadata?.name ?? '';
   const canStart = phase === SandboxPhase.STOPPED || exitCodeOfMain(sandbox) !== undefined;
-  throw failedPrecondition(`sandbox '${name}' is ${phaseWord(sandbox)}, not ready`, {
+  throw failedPrecondition(`sandbox '${name}' is not ready; its phase is ${phaseWord(sandbox)}`, {
     hint: canStart ? `openshell sandbox start ${name}` : `see openshell sandbox get ${name}`,
   });
 }
