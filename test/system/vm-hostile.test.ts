@@ -61,6 +61,7 @@ default_image = "${bed.images.shell}"
 gateway_id = "${gatewayId}"
 [openshell.drivers.vm]
 accel = "tcg"
+templates = false
 vcpus = 1
 mem_mib = 160
 overlay_disk_mib = ${DISK_MIB}
