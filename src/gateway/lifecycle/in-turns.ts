@@ -1,16 +1,18 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { SandboxRecord } from '../../store/model.js';
 import type { Store } from '../../store/store.js';
 
 /** Gone through before other work gets its turn: about a millisecond. */
 const AT_ONCE = 20;
 const ROWS_AT_ONCE = 40;
+/** Longer than what is done at once, so that most calls meet nothing of it. */
+const PAUSE_MS = 2;
 
 /** Goes through many items with pauses, so that a gateway with thousands of sandboxes goes on answering. */
 export async function* inTurns<T>(items: Iterable<T>): AsyncGenerator<T> {
   let count = 0;
   for (const item of items) {
-    if (++count % AT_ONCE === 0) await nextTurn();
+    if (++count % AT_ONCE === 0) await pause(PAUSE_MS);
     yield item;
   }
 }
@@ -23,6 +25,6 @@ export async function* rowsOf(store: Store, driver: string): AsyncGenerator<Sand
     const rows: SandboxRecord[] = await store.listSandboxes({ driver, page });
     yield* inTurns(rows);
     after = rows.at(ROWS_AT_ONCE - 1);
-    await nextTurn();
+    await pause(PAUSE_MS);
   } while (after !== undefined);
 }

@@ -3,7 +3,7 @@ import { deadline } from '../../compute/deadline.js';
 import type { ComputeDriver, DriverEvent } from '../../compute/driver.js';
 import { OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
-import type { ObservedSandbox } from '../../compute/sandbox.js';
+import type { ObservedSandbox, SandboxRef } from '../../compute/sandbox.js';
 import type { SandboxRecord } from '../../store/model.js';
 import type { Store } from '../../store/store.js';
 import type { ManagedDriver } from '../drivers/managed.js';
@@ -69,14 +69,22 @@ export const createReconciler = (options: ReconcilerOptions): Reconciler => {
     (record.phase === 'running' || record.phase === 'exited' || record.phase === 'stopped') &&
     ['exited', 'stopped'].includes(observedState(shown.status).kind);
 
-  /** One sandbox of a driver's whole picture, after which nothing earlier can still arrive. */
+  /**
+   * One sandbox of a driver's whole picture. With `restart` it is the watch's own, after which nothing earlier can still
+   * arrive; any other has aged meanwhile, so that what looks like news is asked for again.
+   */
   const takeOver = async (driver: ComputeDriver, shown: ObservedSandbox, restart: boolean): Promise<void> => {
     const record = await store.getSandbox(shown.id);
     if (record === undefined) return handleUnknown(driver, shown);
     strays.delete(shown.id);
     if (restart && !work.busy(shown.id) && isIdleAndDown(record, shown)) return restartIdle(record);
-    await take(shown);
+    if (observe(record, shown, now()).length === 0) return;
+    const newest = restart ? shown : await look(driver, shown);
+    if (newest !== undefined) await take(newest);
   };
+
+  const look = (driver: ComputeDriver, ref: SandboxRef): Promise<ObservedSandbox | undefined> =>
+    driver.get(ref, { signal: deadline(DRIVER_DEADLINE_MS.query, closing) });
 
   const take = async (shown: ObservedSandbox): Promise<void> => {
     await records.change(shown.id, (record) => observe(record, shown, now())).catch(ignoreNotFound);
@@ -110,8 +118,7 @@ export const createReconciler = (options: ReconcilerOptions): Reconciler => {
   };
 
   const checkMissing = async (driver: ComputeDriver, record: SandboxRecord): Promise<void> => {
-    if ((await driver.get(record, { signal: deadline(DRIVER_DEADLINE_MS.query, closing) })) !== undefined)
-      return;
+    if ((await look(driver, record)) !== undefined) return;
     await records
       .change(record.id, (current) => (current.phase === record.phase ? [resourceMissing(now())] : []))
       .catch(ignoreNotFound);
