@@ -10,4 +10,6 @@ fi
 command -v npm >/dev/null || { echo "setup: npm is missing; it comes with Node.js" >&2; exit 1; }
 echo "installing packages"
 npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+# The other Node releases are for cells and packaging; npm scripts run on the one that npm runs on.
+rm -f node_modules/.bin/node
 cp package-lock.json "$stamp"
