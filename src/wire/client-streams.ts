@@ -35,7 +35,7 @@ export function duplexCall<I extends DescMessage, O extends DescMessage>(
     send: (message) => sendBytes(method.encodeRequest(message)),
     sendBytes,
     end: () => call.end(),
-    cancel: () => call.cancel(),
+    cancel: () => cancelCall(call),
   };
 }
 
@@ -57,9 +57,15 @@ async function* readAll<T>(call: ClientReadableStream<T> | ClientDuplexStream<Bu
   }
 }
 
+function cancelCall(call: { cancel(): void }): void {
+  call.cancel();
+  // grpc-js still sends a call that is cancelled while it is being set up, and does not tell the server.
+  setImmediate(() => call.cancel());
+}
+
 /** Returns what takes the listener off again. */
 export function cancelOnAbort(call: { cancel(): void }, signal: AbortSignal | undefined): () => void {
-  const cancel = () => call.cancel();
+  const cancel = () => cancelCall(call);
   if (signal?.aborted) cancel();
   signal?.addEventListener('abort', cancel, { once: true });
   return () => signal?.removeEventListener('abort', cancel);
