@@ -214,10 +214,7 @@ test(
         );
         assert.equal(await driver.delete(unrestored, { signal }), true);
 
-        await eventually('another one is made', async () =>
-          said.some((line) => line.startsWith('a template is ready')),
-        );
-        assert.deepEqual(await templates(), [template]);
+        await eventually('another one is made', async () => (await templates()).includes(template));
         said.length = 0;
         await truncate(join(template, 'state'), 4096);
         const cold = await run();

@@ -26,7 +26,7 @@ export const writeCodeCache = async (
   const text = readFileSync(bundle, 'latin1');
   const code = `(function (exports, require, module, __filename, __dirname) {${text}\n})`;
   writeFileSync(join(scratch, CODE), code, 'latin1');
-  await program(pinnedNode(root).path, [SAME_CACHE, WARM_UP, CODE, CACHE], {
+  await program(pinnedNode(root).path, [...SAME_CACHE, WARM_UP, CODE, CACHE], {
     cwd: scratch,
     env: { HOME: scratch },
     timeoutMs: 60_000,

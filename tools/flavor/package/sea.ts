@@ -6,8 +6,11 @@ import { pinnedNode } from './release.js';
 /** Where Node looks for the program inside of itself. */
 const SECTION = 'NODE_SEA_BLOB';
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
-/** Without a fixed seed V8 lays its code cache out anew each time; the seed is no part of what accepts the cache. */
-export const SAME_CACHE = '--random-seed=1';
+/**
+ * Without a fixed seed, and with threads of its own, V8 lays its code cache out anew now and then; neither is a part of
+ * what accepts the cache.
+ */
+export const SAME_CACHE = ['--random-seed=1', '--predictable'];
 
 export interface SeaOptions {
   readonly scratch: string;
@@ -34,7 +37,7 @@ export const writeSea = async (
     assets: Object.fromEntries(assets.map((name) => [name, name])),
   };
   writeFileSync(join(scratch, 'sea.json'), JSON.stringify(config));
-  await program(node.path, [SAME_CACHE, '--experimental-sea-config', 'sea.json'], { cwd: scratch });
+  await program(node.path, [...SAME_CACHE, '--experimental-sea-config', 'sea.json'], { cwd: scratch });
   copyFileSync(node.path, outfile);
   chmodSync(outfile, 0o755);
   const postject = join(root, 'node_modules', 'postject', 'dist', 'cli.js');
