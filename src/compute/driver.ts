@@ -165,4 +165,18 @@ export interface SandboxAccess {
 
   /** The main process's output. */
   logs(ref: SandboxRef, options: LogOptions): AsyncIterable<LogLine>;
+
+  /**
+   * Connects to a TCP port (1 to 65,535) on the sandbox's own loopback address; drivers that cannot have no such method.
+   * Aborting the signal ends the connection. NOT_FOUND, FAILED_PRECONDITION: as for exec. UNAVAILABLE: nothing listens.
+   */
+  connect?(ref: SandboxRef, port: number, options: CallOptions): Promise<PortConnection>;
+}
+
+/** A connection to a port inside a sandbox. */
+export interface PortConnection {
+  /** What comes from inside, until all has come; reading slowly holds it back, leaving the loop ends the connection. */
+  readonly output: AsyncIterable<Uint8Array>;
+  /** Its end tells the other side that no more comes; what it sends goes on. */
+  readonly input: Writable;
 }

@@ -5,9 +5,9 @@ import { Code, OpenShellError, unavailable } from '../compute/errors.js';
 import type { SandboxRef } from '../compute/sandbox.js';
 import type { WireClient } from '../wire/client.js';
 import { encodeAccessStdin, accessMethods as wire } from '../wire/compute/index.js';
+import { connect as connectPort } from './connect-client.js';
 import { fromFailure } from './failure.js';
-
-const STDIN_PART_BYTES = 256 * 1024;
+import { parts } from './parts.js';
 
 /** Access to the sandboxes of a driver in another process; undefined when it serves none. */
 export const connectAccess = async (
@@ -16,8 +16,14 @@ export const connectAccess = async (
   signal: AbortSignal,
 ): Promise<SandboxAccess | undefined> => {
   try {
-    const { execTty, logs } = await client.unary(wire.getAccessCapabilities, {}, { metadata, signal });
-    return createAccess(client, metadata, { tty: execTty, logs });
+    const { execTty, logs, connect } = await client.unary(
+      wire.getAccessCapabilities,
+      {},
+      { metadata, signal },
+    );
+    const access = createAccess(client, metadata, { tty: execTty, logs });
+    if (!connect) return access;
+    return { ...access, connect: (ref, port, o) => connectPort(client, metadata, ref, port, o.signal) };
   } catch (thrown) {
     const error = fromFailure(thrown, signal);
     if (error instanceof OpenShellError && error.code === Code.UNIMPLEMENTED) return undefined;
@@ -128,11 +134,8 @@ const exec = async (
   };
 };
 
-/** A message has a largest size; a writer's chunk has none. */
 const sendParts = async (call: ReturnType<WireClient['duplex']>, chunk: Buffer): Promise<void> => {
-  for (let at = 0; at < chunk.length; at += STDIN_PART_BYTES) {
-    await call.sendBytes(encodeAccessStdin(chunk.subarray(at, at + STDIN_PART_BYTES)));
-  }
+  for (const part of parts(chunk)) await call.sendBytes(encodeAccessStdin(part));
 };
 
 const stdinOf = (call: ReturnType<WireClient['duplex']>): Writable =>

@@ -1,9 +1,11 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { ExecSession, SandboxAccess } from '../compute/driver.js';
-import { Code, invalidArgument, OpenShellError } from '../compute/errors.js';
+import { invalidArgument } from '../compute/errors.js';
 import type { ExecInput } from '../wire/compute/index.js';
 import { encodeAccessOutput, accessMethods as wire } from '../wire/compute/index.js';
+import { connect } from './connect-server.js';
 import { bidi, type Send, type ServerContext, serverStream, unary } from './handler.js';
+import { write } from './write.js';
 
 /** openshell.access.v1.SandboxAccess over a driver's access. */
 export const accessHandlers = (
@@ -15,6 +17,7 @@ export const accessHandlers = (
       exec: true,
       execTty: access.capabilities.tty,
       logs: access.capabilities.logs,
+      connect: access.connect !== undefined,
     })),
     Exec: bidi(context, wire.exec, (requests, send, signal) => exec(access, requests, send, signal)),
     Logs: serverStream(context, wire.logs, async (request, send, signal) => {
@@ -24,9 +27,7 @@ export const accessHandlers = (
         await send(wire.logs.encodeResponse({ ...line, timeMs: BigInt(line.timeMs) }));
       }
     }),
-    Connect: bidi(context, wire.connect, async () => {
-      throw new OpenShellError(Code.UNIMPLEMENTED, `driver '${context.driver.name}' connects to no ports`);
-    }),
+    Connect: bidi(context, wire.connect, (requests, send, signal) => connect(access, requests, send, signal)),
   };
 };
 
@@ -74,17 +75,7 @@ const feed = async (session: ExecSession, requests: AsyncGenerator<ExecInput>): 
   for await (const { payload } of requests) {
     switch (payload.case) {
       case 'stdin':
-        if (stdin !== undefined && !stdin.writableEnded && !stdin.destroyed && !stdin.write(payload.value)) {
-          await new Promise<void>((resolve) => {
-            const done = () => {
-              stdin.off('drain', done);
-              stdin.off('close', done);
-              resolve();
-            };
-            stdin.on('drain', done);
-            stdin.on('close', done);
-          });
-        }
+        if (stdin !== undefined) await write(stdin, payload.value);
         break;
       case 'stdinEof':
         stdin?.end();

@@ -160,6 +160,7 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
       async *logs(ref, logOptions) {
         yield* find(ref).logs(logOptions);
       },
+      connect: async (ref, port, { signal }) => find(ref).connect(port, signal),
     },
     capabilities: async () => ({
       driverName: 'vm',

@@ -1,4 +1,5 @@
 import { mkdir, rm } from 'node:fs/promises';
+import { connectThroughAgent } from '../../../../agent/connect.js';
 import { execThroughAgent, spawnRecords } from '../../../../agent/exec.js';
 import type { StreamExit } from '../../../../agent/stream.js';
 import { deadline } from '../../../../compute/deadline.js';
@@ -7,6 +8,7 @@ import {
   type ExecSpec,
   type LogLine,
   type LogOptions,
+  type PortConnection,
   PROGRESS,
 } from '../../../../compute/driver.js';
 import { failedPrecondition, OpenShellError } from '../../../../compute/errors.js';
@@ -59,6 +61,7 @@ export interface Sandbox {
   /** The tap device that its machine has, or will have as soon as it starts. */
   tap(): string | undefined;
   exec(spec: ExecSpec, signal: AbortSignal): Promise<ExecSession>;
+  connect(port: number, signal: AbortSignal): Promise<PortConnection>;
   logs(options: LogOptions): AsyncGenerator<LogLine>;
   /** Lets the machine run on without us. */
   detach(): Promise<void>;
@@ -377,6 +380,14 @@ export const createSandbox = (
     hub.deleted(id);
   };
 
+  const running = async (): Promise<Machine> => {
+    await resuming;
+    if (machine === undefined || record.ending !== undefined) {
+      throw failedPrecondition(`the sandbox '${name}' does not run`, { hint: 'start it first' });
+    }
+    return machine;
+  };
+
   return {
     observe: () => observe(record),
     create: async () => {
@@ -404,17 +415,15 @@ export const createSandbox = (
       }),
     remove: () => inTurn(removeNow),
     exec: async (execSpec, signal) => {
-      await resuming;
-      if (machine === undefined || record.ending !== undefined) {
-        throw failedPrecondition(`the sandbox '${name}' does not run`, { hint: 'start it first' });
-      }
+      const { channel } = await running();
       const defaults = {
         environment: environment(),
         user: (record.image ?? NO_CONFIG).user,
         workdir: settings.workspace_path,
       };
-      return execThroughAgent(machine.channel, execSpec, defaults, signal);
+      return execThroughAgent(channel, execSpec, defaults, signal);
     },
+    connect: async (port, signal) => connectThroughAgent((await running()).channel, port, signal),
     tap: () => (machine !== undefined || record.ending === undefined ? record.run?.tap : undefined),
     logs: (options) => output.read(options, () => record.ending === undefined),
     detach: async () => {

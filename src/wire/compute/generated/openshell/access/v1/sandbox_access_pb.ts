@@ -420,7 +420,7 @@ export type ConnectInit = Message<"openshell.access.v1.ConnectInit"> & {
   workspace: string;
 
   /**
-   * Empty: the sandbox's loopback address.
+   * Empty: the sandbox's loopback address. Nothing else is served.
    *
    * @generated from field: string host = 4;
    */
@@ -440,6 +440,8 @@ export const ConnectInitSchema: GenMessage<ConnectInit> = /*@__PURE__*/
   messageDesc(file_openshell_access_v1_sandbox_access, 12);
 
 /**
+ * The first frame is empty: the connection stands.
+ *
  * @generated from message openshell.access.v1.ConnectOutput
  */
 export type ConnectOutput = Message<"openshell.access.v1.ConnectOutput"> & {

@@ -1,0 +1,28 @@
+import type { PortConnection } from '../compute/driver.js';
+import type { AgentChannel } from './channel.js';
+
+/** A connection to a port on the loopback address inside. UNAVAILABLE when nothing listens there. */
+export const connectThroughAgent = async (
+  channel: AgentChannel,
+  port: number,
+  signal: AbortSignal,
+): Promise<PortConnection> => {
+  const stream = await channel.connect(port, signal);
+  const end = () => {
+    stream.end(0);
+    stream.discard();
+  };
+  signal.addEventListener('abort', end, { once: true });
+  if (signal.aborted) end();
+  const output = async function* (): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const { data } of stream.output) yield data;
+      signal.throwIfAborted();
+      await stream.exit;
+    } finally {
+      signal.removeEventListener('abort', end);
+      end();
+    }
+  };
+  return { output: output(), input: stream.input };
+};

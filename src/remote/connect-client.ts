@@ -1,0 +1,52 @@
+import { Writable } from 'node:stream';
+import type { Metadata } from '@grpc/grpc-js';
+import type { PortConnection } from '../compute/driver.js';
+import { OpenShellError } from '../compute/errors.js';
+import type { SandboxRef } from '../compute/sandbox.js';
+import type { WireClient } from '../wire/client.js';
+import { accessMethods as wire } from '../wire/compute/index.js';
+import { fromFailure } from './failure.js';
+import { parts } from './parts.js';
+
+/** A connection to a port inside a sandbox of a driver in another process. */
+export const connect = async (
+  client: WireClient,
+  metadata: Metadata,
+  ref: SandboxRef,
+  port: number,
+  signal: AbortSignal,
+): Promise<PortConnection> => {
+  const call = client.duplex(wire.connect, { metadata, signal });
+  const frames = call.responses[Symbol.asyncIterator]();
+  try {
+    const value = { sandboxId: ref.id, sandboxName: ref.name, workspace: ref.workspace, port };
+    await call.send({ payload: { case: 'init', value } });
+    await frames.next();
+  } catch (error) {
+    call.cancel();
+    throw OpenShellError.from(fromFailure(error, signal));
+  }
+
+  const output = async function* (): AsyncGenerator<Uint8Array> {
+    try {
+      for (let next = await frames.next(); next.done !== true; next = await frames.next()) {
+        yield next.value.data;
+      }
+    } catch (error) {
+      throw fromFailure(error, signal);
+    } finally {
+      call.cancel();
+    }
+  };
+  const send = async (chunk: Buffer): Promise<void> => {
+    for (const value of parts(chunk)) await call.send({ payload: { case: 'data', value } });
+  };
+  const input = new Writable({
+    write: (chunk: Buffer, _, done) => void send(chunk).then(() => done(), done),
+    final(done) {
+      call.end();
+      done();
+    },
+  });
+  return { output: output(), input };
+};

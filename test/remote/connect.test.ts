@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer, connect as dial } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { ComputeDriver, PortConnection, SandboxAccess } from '../../dist/compute/driver.js';
+import { Code, unavailable } from '../../dist/compute/errors.js';
+import { silentLogger } from '../../dist/compute/log.js';
+import { connectDriver } from '../../dist/remote/client.js';
+import { serveDriver } from '../../dist/remote/server.js';
+import { eventually } from '../conformance/eventually.js';
+
+const REF = { id: 'a', name: 'a', workspace: 'default' };
+
+/** Its sandbox's loopback address is this process's own. */
+const connecting: SandboxAccess['connect'] = async (_ref, port, { signal }) => {
+  const socket = dial({ host: '127.0.0.1', port, allowHalfOpen: true });
+  await new Promise((resolve, reject) => {
+    socket.once('connect', resolve);
+    socket.once('error', () => reject(unavailable(`nothing listens on port ${port}`)));
+  });
+  signal.addEventListener('abort', () => socket.destroy());
+  return { output: socket, input: socket };
+};
+
+const hosting = (connect: SandboxAccess['connect']) =>
+  ({
+    name: 'connecting',
+    access: {
+      capabilities: { tty: true, logs: true },
+      ...(connect === undefined ? {} : { connect }),
+    },
+    capabilities: async () => ({}),
+    close: async () => {},
+  }) as unknown as ComputeDriver;
+
+const withDriver = async (hosted: ComputeDriver, body: (driver: ComputeDriver) => Promise<void>) => {
+  const folder = await mkdtemp(join(tmpdir(), 'openshell-remote-'));
+  const socketPath = join(folder, 'run', 'driver.sock');
+  const served = await serveDriver({ driver: hosted, socketPath, log: silentLogger });
+  const driver = await connectDriver({ name: hosted.name, socketPath, signal: AbortSignal.timeout(20_000) });
+  try {
+    await body(driver);
+  } finally {
+    await driver.close();
+    await served.close();
+    await rm(folder, { recursive: true });
+  }
+};
+
+const connected = async (driver: ComputeDriver, port: number, signal = AbortSignal.timeout(20_000)) => {
+  const connection = await driver.access?.connect?.(REF, port, { signal });
+  assert.ok(connection !== undefined);
+  return connection;
+};
+
+const readAll = async ({ output }: PortConnection): Promise<Buffer> => {
+  const all: Uint8Array[] = [];
+  for await (const data of output) all.push(data);
+  return Buffer.concat(all);
+};
+
+const echoing = async (body: (port: number, open: () => Promise<number>) => Promise<void>) => {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => {});
+    socket.pipe(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const open = () => new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count)));
+  try {
+    await body((server.address() as AddressInfo).port, open);
+  } finally {
+    server.close();
+  }
+};
+
+test('a connection carries every byte both ways, and ends when both sides have', () =>
+  echoing((port) =>
+    withDriver(hosting(connecting), async (driver) => {
+      const connection = await connected(driver, port);
+      const sent = randomBytes(3 * 1024 * 1024);
+      connection.input.end(sent);
+      assert.ok(sent.equals(await readAll(connection)));
+    }),
+  ));
+
+test('leaving the output or aborting ends the connection at the other side', () =>
+  echoing((port, open) =>
+    withDriver(hosting(connecting), async (driver) => {
+      const left = await connected(driver, port);
+      left.input.write('x');
+      for await (const _ of left.output) break;
+      await eventually('it is closed', async () => (await open()) === 0, 5_000);
+      const cut = new AbortController();
+      const aborted = await connected(driver, port, cut.signal);
+      const read = readAll(aborted);
+      assert.equal(await open(), 1);
+      cut.abort();
+      await assert.rejects(read);
+      await eventually('it is closed', async () => (await open()) === 0, 5_000);
+    }),
+  ));
+
+test('a port where nothing listens, and what is no port, are told as that', () =>
+  withDriver(hosting(connecting), async (driver) => {
+    let port = 0;
+    await echoing(async (free) => {
+      port = free;
+    });
+    await assert.rejects(connected(driver, port), { code: Code.UNAVAILABLE, message: /nothing listens/ });
+    await assert.rejects(connected(driver, 70_000), { code: Code.INVALID_ARGUMENT, message: /no TCP port/ });
+  }));
+
+test('a driver that connects to no ports offers none', () =>
+  withDriver(hosting(undefined), async (driver) => {
+    assert.equal(driver.access?.connect, undefined);
+    assert.equal(driver.access?.capabilities.logs, true);
+  }));
