@@ -56,19 +56,25 @@ export const openExec = async (options: OpenExec): Promise<ExecSocket> => {
   const abort = () => socket.terminate();
   options.signal.addEventListener('abort', abort, { once: true });
   try {
-    await opened(socket, rest.server, `exec in pod '${place.name}' in '${place.namespace}'`);
+    const what = `exec in pod '${place.name}' in '${place.namespace}'`;
+    return await opened(socket, rest.server, what, handlers);
   } catch (error) {
     options.signal.throwIfAborted();
     throw error;
   } finally {
     options.signal.removeEventListener('abort', abort);
   }
-  return attach(socket, handlers);
 };
 
-const opened = (socket: WebSocket, server: URL, what: string): Promise<void> =>
+const opened = (
+  socket: WebSocket,
+  server: URL,
+  what: string,
+  handlers: ExecSocketHandlers,
+): Promise<ExecSocket> =>
   new Promise((resolve, reject) => {
-    socket.once('open', resolve);
+    // At once: the first messages may have come with the answer to the handshake.
+    socket.once('open', () => resolve(attach(socket, handlers)));
     socket.once('error', (error) => reject(connectionLost(server, error)));
     socket.once('unexpected-response', (_request, response) => {
       const chunks: Buffer[] = [];

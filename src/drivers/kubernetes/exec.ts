@@ -50,12 +50,25 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
   const reader = execId === undefined ? undefined : createGreetingReader(execId);
   // The shell speaks on stderr, which a terminal makes one with stdout.
   const greetingChannel = spec.tty ? CHANNEL.stdout : CHANNEL.stderr;
-  const output = createExecOutput({ pause: () => socket.pause(), resume: () => socket.resume() });
   const ended = createOutcome<number | OpenShellError>();
   const greeted = createOutcome<Greeting | undefined>();
+  // The shell's word shares the connection with the program's output, which may overtake it: nothing is held back
+  // before the word is there.
+  let isFull = false;
+  let open: ExecSocket | undefined;
+  const output = createExecOutput({
+    pause() {
+      isFull = true;
+      if (greeted.settled) open?.pause();
+    },
+    resume() {
+      isFull = false;
+      open?.resume();
+    },
+  });
   if (reader === undefined) greeted.settle('ok');
 
-  const socket: ExecSocket = await openExec({
+  const socket = await openExec({
     rest,
     place,
     query: {
@@ -94,6 +107,7 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
       },
     },
   });
+  open = socket;
   const resize = (size: TerminalSize) =>
     socket.send(CHANNEL.resize, Buffer.from(JSON.stringify({ Width: size.cols, Height: size.rows })));
   if (spec.tty && spec.size !== undefined) resize(spec.size);
@@ -131,6 +145,7 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
   const greeting = await greeted.promise;
   if (greeting === undefined) await refuse(await exitCode);
   else if (greeting !== 'ok') throw missing(greeting, options);
+  if (isFull) socket.pause();
   return {
     output,
     stdin: spec.stdin ? createExecStdin(socket, spec.tty) : undefined,
