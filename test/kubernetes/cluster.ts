@@ -31,10 +31,11 @@ export const testCluster = async (namespace: string): Promise<TestCluster> => {
     driverKubeconfig: async () =>
       createAccount({ config: config(), namespace, name: 'gateway', rules: await manifestRules('shared') }),
   });
+  // Before the cluster is looked for: another file's test may have ended its API server for a moment.
+  await claimCluster();
   const skip = await bed.unavailable();
   if (skip !== undefined && (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes('kubernetes'))
     throw new Error(skip);
-  if (skip === undefined) await claimCluster();
   return {
     bed,
     namespace,
