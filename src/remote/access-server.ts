@@ -1,11 +1,11 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { ExecSession, SandboxAccess } from '../compute/driver.js';
 import { invalidArgument } from '../compute/errors.js';
+import { write } from '../compute/write.js';
 import type { ExecInput } from '../wire/compute/index.js';
 import { encodeAccessOutput, accessMethods as wire } from '../wire/compute/index.js';
 import { connect } from './connect-server.js';
 import { bidi, type Send, type ServerContext, serverStream, unary } from './handler.js';
-import { write } from './write.js';
 
 /** openshell.access.v1.SandboxAccess over a driver's access. */
 export const accessHandlers = (

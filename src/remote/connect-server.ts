@@ -1,9 +1,9 @@
 import type { PortConnection, SandboxAccess } from '../compute/driver.js';
 import { Code, invalidArgument, OpenShellError } from '../compute/errors.js';
+import { write } from '../compute/write.js';
 import type { ConnectInput } from '../wire/compute/index.js';
 import { accessMethods as wire } from '../wire/compute/index.js';
 import type { Send } from './handler.js';
-import { write } from './write.js';
 
 /** Carries one connection to a port inside; an empty message says that it stands. */
 export const connect = async (

@@ -3,16 +3,17 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { observedState } from '../../dist/compute/conditions.js';
 import type { DriverSandbox } from '../../dist/compute/sandbox.js';
 import { writeCpio } from '../../dist/drivers/vm/process/guest/cpio.js';
 import { findMachine } from '../../dist/drivers/vm/process/sandboxes/machine.js';
 import {
+  becomes,
   eventually,
   execIn,
   makeDriver,
   type RunningDriver,
   sandboxOf,
+  stateOf,
   unavailable,
   VM_HOME,
 } from './driver.js';
@@ -33,11 +34,6 @@ const inState = async (
     await running.destroy();
     await rm(stateDir, { recursive: true, force: true });
   }
-};
-
-const stateOf = async ({ driver }: RunningDriver, sandbox: DriverSandbox) => {
-  const observed = await driver.get(sandbox, { signal });
-  return observed === undefined ? undefined : observedState(observed.status);
 };
 
 /** The process of the sandbox's machine, once it is none of `before`. */
@@ -65,8 +61,8 @@ test('a guest whose agent never answers fails at its deadline, with what its con
   inState(noAgent, async (running) => {
     const sandbox = sandboxOf();
     await running.driver.create(sandbox, { signal });
-    await eventually('it fails', async () => (await stateOf(running, sandbox))?.kind === 'failed');
-    const state = await stateOf(running, sandbox);
+    await becomes(running.driver, sandbox, 'failed');
+    const state = await stateOf(running.driver, sandbox);
     assert.ok(state?.kind === 'failed');
     assert.equal(state.reason, 'BootFailed');
     assert.match(state.message, /did not answer within 10 s.*Kernel panic/s);
@@ -85,7 +81,7 @@ test(
         const [once, always] = [sandboxOf(), sandboxOf()];
         await running.driver.create(once, { signal });
         process.kill(await newMachine(running, once, new Set()), 'SIGKILL');
-        await eventually('it runs', async () => (await stateOf(running, once))?.kind === 'running');
+        await becomes(running.driver, once, 'running');
         assert.equal(await execIn(running.driver, once, 'echo well'), 'well\n');
         await running.driver.delete(once, { signal });
 
@@ -96,8 +92,8 @@ test(
           process.kill(pid, 'SIGKILL');
           killed.add(pid);
         }
-        await eventually('it fails', async () => (await stateOf(running, always))?.kind === 'failed');
-        const state = await stateOf(running, always);
+        await becomes(running.driver, always, 'failed');
+        const state = await stateOf(running.driver, always);
         assert.ok(state?.kind === 'failed');
         assert.equal(state.reason, 'QemuKilled');
         assert.equal(await running.driver.delete(always, { signal }), true);

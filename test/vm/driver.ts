@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type ObservedState, observedState } from '../../dist/compute/conditions.js';
 import type { ComputeDriver } from '../../dist/compute/driver.js';
 import { silentLogger } from '../../dist/compute/log.js';
 import type { DriverSandbox } from '../../dist/compute/sandbox.js';
@@ -55,6 +56,25 @@ export const eventually = async (
     await sleep(50);
   }
 };
+
+/** What the driver says of a sandbox; undefined when it has none. */
+export const stateOf = async (
+  driver: ComputeDriver,
+  sandbox: DriverSandbox,
+): Promise<ObservedState | undefined> => {
+  const observed = await driver.get(sandbox, { signal: AbortSignal.timeout(60_000) });
+  return observed === undefined ? undefined : observedState(observed.status);
+};
+
+export const becomes = (
+  driver: ComputeDriver,
+  sandbox: DriverSandbox,
+  kind: ObservedState['kind'],
+): Promise<void> =>
+  eventually(
+    `sandbox '${sandbox.name}' is ${kind}`,
+    async () => (await stateOf(driver, sandbox))?.kind === kind,
+  );
 
 export interface RunningDriver {
   readonly driver: ComputeDriver;

@@ -9,20 +9,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { observedState } from '../../dist/compute/conditions.js';
 import { Code, OpenShellError } from '../../dist/compute/errors.js';
-import type { DriverSandbox } from '../../dist/compute/sandbox.js';
 import vm from '../../dist/drivers/vm/entry.js';
 import { readNetwork } from '../../dist/drivers/vm/guest-network.js';
 import { freeLink, macOf, networkRecords } from '../../dist/drivers/vm/process/network/link.js';
 import { checkTap } from '../../dist/drivers/vm/process/network/tap.js';
 import { qemuArguments } from '../../dist/drivers/vm/process/qemu/arguments.js';
 import {
-  eventually,
+  becomes,
   execIn,
   makeDriver,
   type RunningDriver,
   sandboxOf,
+  stateOf,
   unavailable,
   VM_HOME,
 } from './driver.js';
@@ -175,13 +174,9 @@ test(
       const settings = settingsOf([`${tap}=${subnet}.2/24`], `${subnet}.1`, [`${subnet}.53`]);
       home = await makeDriver(stateDir, gatewayId, settings);
       let { driver } = home;
-      const stateOf = async (sandbox: DriverSandbox) => {
-        const observed = await driver.get(sandbox, { signal });
-        return observed === undefined ? undefined : observedState(observed.status);
-      };
       const sandbox = sandboxOf();
       await driver.create(sandbox, { signal });
-      await eventually('it runs', async () => (await stateOf(sandbox))?.kind === 'running');
+      await becomes(driver, sandbox, 'running');
       const { port } = server.address() as AddressInfo;
       assert.equal(await execIn(driver, sandbox, `nc ${subnet}.1 ${port}`), 'this is the host\n');
       assert.deepEqual(peers, [`${subnet}.2`]);
@@ -197,12 +192,12 @@ test(
       driver = home.driver;
       const second = sandboxOf();
       await driver.create(second, { signal });
-      await eventually('it fails', async () => (await stateOf(second))?.kind === 'failed');
-      const failed = await stateOf(second);
+      await becomes(driver, second, 'failed');
+      const failed = await stateOf(driver, second);
       assert.ok(failed?.kind === 'failed' && failed.reason === 'NetworkUnavailable', JSON.stringify(failed));
       await driver.delete(sandbox, { signal });
       await driver.start(second, { signal });
-      await eventually('it runs', async () => (await stateOf(second))?.kind === 'running');
+      await becomes(driver, second, 'running');
       await driver.delete(second, { signal });
     } finally {
       await home?.destroy();

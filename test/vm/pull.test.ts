@@ -3,10 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { observedState } from '../../dist/compute/conditions.js';
 import type { ComputeDriver, PlatformEvent } from '../../dist/compute/driver.js';
 import { busyboxLayer, startRegistry } from '../conformance/registry.js';
-import { eventually, execIn, makeDriver, sandboxOf, unavailable, VM_HOME } from './driver.js';
+import { becomes, execIn, makeDriver, sandboxOf, stateOf, unavailable, VM_HOME } from './driver.js';
 
 const options = { skip: (await unavailable()) ?? false, timeout: 300_000 };
 const signal = AbortSignal.timeout(300_000);
@@ -28,14 +27,10 @@ test('a guest runs from an image that a registry gave', options, async () => {
   const home = await makeDriver(stateDir, randomUUID());
   const over = new AbortController();
   const events = listen(home.driver, over.signal);
-  const stateOf = async (sandbox: ReturnType<typeof sandboxOf>) => {
-    const observed = await home.driver.get(sandbox, { signal });
-    return observed === undefined ? undefined : observedState(observed.status);
-  };
   try {
     const sandbox = sandboxOf([], `${registry.address}/openshell/pulled:1`);
     await home.driver.create(sandbox, { signal });
-    await eventually('it runs', async () => (await stateOf(sandbox))?.kind === 'running');
+    await becomes(home.driver, sandbox, 'running');
     assert.equal(await execIn(home.driver, sandbox, 'echo "$PUBLISHED"', ['/bin/busybox', 'sh']), 'first\n');
     const reasons = [...new Set(events.map(({ reason }) => reason))];
     for (const reason of ['Pulling', 'PullingLayer', 'ImagePresent'])
@@ -43,8 +38,8 @@ test('a guest runs from an image that a registry gave', options, async () => {
 
     const absent = sandboxOf([], `${registry.address}/openshell/nothing:9`);
     await home.driver.create(absent, { signal });
-    await eventually('it fails', async () => (await stateOf(absent))?.kind === 'failed');
-    const failed = await stateOf(absent);
+    await becomes(home.driver, absent, 'failed');
+    const failed = await stateOf(home.driver, absent);
     assert.ok(failed?.kind === 'failed');
     assert.deepEqual([failed.reason, /has no/.test(failed.message)], ['ImagePullFailed', true]);
     for (const one of [sandbox, absent]) await home.driver.delete(one, { signal });

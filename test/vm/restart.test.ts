@@ -5,15 +5,15 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { observedState } from '../../dist/compute/conditions.js';
 import type { ComputeDriver } from '../../dist/compute/driver.js';
 import type { DriverSandbox } from '../../dist/compute/sandbox.js';
 import {
-  eventually,
+  becomes,
   execIn,
   makeDriver,
   type RunningDriver,
   sandboxOf,
+  stateOf,
   unavailable,
   VM_HOME,
 } from './driver.js';
@@ -22,15 +22,10 @@ const options = { skip: (await unavailable()) ?? false, timeout: 600_000 };
 const signal = AbortSignal.timeout(600_000);
 const run = promisify(execFile);
 
-const stateOf = async (driver: ComputeDriver, sandbox: DriverSandbox) => {
-  const observed = await driver.get(sandbox, { signal });
-  return observed === undefined ? 'gone' : observedState(observed.status).kind;
-};
-
 const running = async (driver: ComputeDriver, command: readonly string[] = []): Promise<DriverSandbox> => {
   const sandbox = sandboxOf(command);
   await driver.create(sandbox, { signal });
-  await eventually('it runs', async () => (await stateOf(driver, sandbox)) === 'running');
+  await becomes(driver, sandbox, 'running');
   return sandbox;
 };
 
@@ -66,8 +61,8 @@ test('a driver process that was killed finds its machines again, with all that r
     await first.kill();
 
     const second = await drive(stateDir, gatewayId);
-    assert.equal(await stateOf(second.driver, idle), 'running');
-    assert.equal(await stateOf(second.driver, busy), 'running');
+    assert.equal((await stateOf(second.driver, idle))?.kind, 'running');
+    assert.equal((await stateOf(second.driver, busy))?.kind, 'running');
     assert.deepEqual((await recordOf(second, idle)).run, before.run, 'the same run of the same machine');
     assert.equal(await execIn(second.driver, idle, 'cat /sandbox/file; ls /tmp'), 'kept\nonly-in-this-run\n');
     for await (const { message } of second.driver.access?.logs(busy, {
@@ -80,7 +75,7 @@ test('a driver process that was killed finds its machines again, with all that r
       break;
     }
     await second.driver.stop(busy, { signal });
-    assert.equal(await stateOf(second.driver, busy), 'exited');
+    assert.equal((await stateOf(second.driver, busy))?.kind, 'exited');
     for (const one of [idle, busy]) assert.equal(await second.driver.delete(one, { signal }), true);
     assert.deepEqual(await readdir(join(second.folder, 'sandboxes')), []);
   }),
@@ -97,7 +92,7 @@ test('a machine that was killed leaves a clean disk, and starts again with its f
     );
     const { run: before } = await recordOf({ driver, folder } as RunningDriver, sandbox);
     process.kill(before.pid, 'SIGKILL');
-    await eventually('its end is seen', async () => (await stateOf(driver, sandbox)) === 'stopped');
+    await becomes(driver, sandbox, 'stopped');
 
     const vm = join(folder, 'sandboxes', sandbox.id, 'vm');
     await run('qemu-img', ['convert', '-O', 'raw', join(vm, 'overlay.qcow2'), join(stateDir, 'copy')]);
@@ -106,7 +101,7 @@ test('a machine that was killed leaves a clean disk, and starts again with its f
     await run('e2fsck', ['-f', '-n', join(stateDir, 'copy')]);
 
     await driver.start(sandbox, { signal });
-    await eventually('it runs again', async () => (await stateOf(driver, sandbox)) === 'running');
+    await becomes(driver, sandbox, 'running');
     assert.equal(await execIn(driver, sandbox, 'cat /sandbox/file'), 'kept\n');
     assert.equal(await driver.delete(sandbox, { signal }), true);
   }),

@@ -3,13 +3,13 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { observedState } from '../../dist/compute/conditions.js';
 import type { ComputeDriver } from '../../dist/compute/driver.js';
 import { type Logger, silentLogger } from '../../dist/compute/log.js';
 import type { DriverSandbox } from '../../dist/compute/sandbox.js';
 import { createDriver } from '../../dist/drivers/vm/process/module.js';
 import { findMachine } from '../../dist/drivers/vm/process/sandboxes/machine.js';
 import {
+  becomes,
   eventually,
   execIn,
   makeDriver,
@@ -34,14 +34,6 @@ interface Home {
   run(sandbox?: DriverSandbox): Promise<DriverSandbox>;
   commandLine(sandbox: DriverSandbox): Promise<string>;
 }
-
-const stateOf = async (driver: ComputeDriver, sandbox: DriverSandbox) => {
-  const observed = await driver.get(sandbox, { signal });
-  return observed === undefined ? 'gone' : observedState(observed.status).kind;
-};
-
-const runs = (driver: ComputeDriver, sandbox: DriverSandbox) =>
-  eventually('it runs', async () => (await stateOf(driver, sandbox)) === 'running');
 
 const loggerInto = (said: string[]): Logger => {
   const logger: Logger = {
@@ -82,7 +74,7 @@ const withDriver = async (
       templates,
       run: async (sandbox = sandboxOf()) => {
         await driver.create(sandbox, { signal });
-        await runs(driver, sandbox);
+        await becomes(driver, sandbox, 'running');
         return sandbox;
       },
       commandLine: async ({ id }) => {
@@ -145,7 +137,7 @@ test(
         assert.equal(await execIn(driver, two, 'ls /sandbox /dev/shm'), '/dev/shm:\n\n/sandbox:\n');
         await driver.stop(one, { signal });
         await driver.start(one, { signal });
-        await runs(driver, one);
+        await becomes(driver, one, 'running');
         assert.match(await commandLine(one), /-incoming fd:3/);
         assert.equal(await execIn(driver, one, 'cat /sandbox/file; ls /dev/shm'), 'mine\n');
         // By now a clock that went on where the template's stood would be late.
@@ -157,7 +149,7 @@ test(
         for (const teller of tellers) await driver.create(teller, { signal });
         const words: string[][] = [];
         for (const teller of tellers) {
-          await eventually('it has ended', async () => (await stateOf(driver, teller)) === 'exited');
+          await becomes(driver, teller, 'exited');
           const lines: string[] = [];
           for await (const { message, timeMs } of driver.access?.logs(teller, {
             follow: true,
@@ -243,7 +235,7 @@ test(
       const second = await drive(stateDir, gatewayId);
       assert.equal(await findMachine(name), undefined);
       assert.deepEqual(await unfinished(), []);
-      await runs(second.driver, sandbox);
+      await becomes(second.driver, sandbox, 'running');
       assert.equal(await second.driver.delete(sandbox, { signal }), true);
     }),
 );

@@ -10,7 +10,7 @@ import { type MachineShape, qemuArguments } from '../../dist/drivers/vm/process/
 import { type TemplateKind, templateKey } from '../../dist/drivers/vm/process/templates/key.js';
 import { clearUnmade } from '../../dist/drivers/vm/process/templates/maker.js';
 import { createTemplateStore, type TemplateStore } from '../../dist/drivers/vm/process/templates/store.js';
-import { createTemplates } from '../../dist/drivers/vm/process/templates/templates.js';
+import { createTemplates, type TemplatesOptions } from '../../dist/drivers/vm/process/templates/templates.js';
 
 const MIB = 1024 * 1024;
 const signal = new AbortController().signal;
@@ -42,6 +42,21 @@ const contentOf = async (file: FileHandle | string): Promise<string> => {
     await file.close();
   }
 };
+
+const guest = { kernel: '/none', initramfs: '/none', digest: 'g1' };
+
+/** Templates of a QEMU that is nowhere. */
+const templatesIn = (folder: string, own: Pick<TemplatesOptions, 'asUser' | 'log'>) =>
+  createTemplates({
+    directory: folder,
+    cacheMib: 64,
+    qemu: '/none',
+    qemuBuild: 'QEMU 7.2',
+    hostCpu: '',
+    bootTimeoutMs: 1_000,
+    guest: async () => guest,
+    ...own,
+  });
 
 test('a template is for one kernel, size, QEMU and host, and for sandboxes of any name', () => {
   const key = templateKey(kind);
@@ -139,15 +154,7 @@ test('templates that fail again and again are given up, with the last reason', (
     const told = new Promise<string>((resolve) => {
       tell = resolve;
     });
-    const guest = { kernel: '/none', initramfs: '/none', digest: 'g1' };
-    const templates = await createTemplates({
-      directory: folder,
-      cacheMib: 64,
-      qemu: '/none',
-      qemuBuild: 'QEMU 7.2',
-      hostCpu: '',
-      bootTimeoutMs: 1_000,
-      guest: async () => guest,
+    const templates = await templatesIn(folder, {
       asUser: async () => {
         asked++;
         throw new Error('no user is free');
@@ -171,15 +178,7 @@ test('templates that fail again and again are given up, with the last reason', (
 
 test('a machine with a network card boots: no template is made for it', () =>
   inFolder(async (folder) => {
-    const guest = { kernel: '/none', initramfs: '/none', digest: 'g1' };
-    const templates = await createTemplates({
-      directory: folder,
-      cacheMib: 64,
-      qemu: '/none',
-      qemuBuild: '',
-      hostCpu: '',
-      bootTimeoutMs: 1_000,
-      guest: async () => guest,
+    const templates = await templatesIn(folder, {
       asUser: () => assert.fail('none may be made'),
       log: { ...silentLogger, warn: (message) => assert.fail(message) },
     });
@@ -194,15 +193,7 @@ test('the lock of another process that makes a template is respected', () =>
     await mkdir(join(folder, '.making'));
     // A process that lives: the parent of this one.
     await writeFile(join(folder, '.making', 'driver.lock'), (await identityOf(process.ppid)) ?? '');
-    const guest = { kernel: '/none', initramfs: '/none', digest: 'g1' };
-    const templates = await createTemplates({
-      directory: folder,
-      cacheMib: 64,
-      qemu: '/none',
-      qemuBuild: '',
-      hostCpu: '',
-      bootTimeoutMs: 1_000,
-      guest: async () => guest,
+    const templates = await templatesIn(folder, {
       asUser: () => assert.fail('it would be made twice'),
       log: silentLogger,
     });

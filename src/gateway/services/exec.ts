@@ -1,5 +1,6 @@
 import type { ExecChunk, ExecSession, TerminalSize } from '../../compute/driver.js';
 import { failedPrecondition, OpenShellError, unavailable } from '../../compute/errors.js';
+import { write } from '../../compute/write.js';
 import type { SandboxPhase } from '../../store/model.js';
 import type { ManagedDriver } from '../drivers/managed.js';
 import { checkExec } from './limits.js';
@@ -93,22 +94,10 @@ const feed = async (session: ExecSession, input: ExecInput): Promise<void> => {
   if (stdin === undefined) return;
   // A process that ends without reading its input is no error.
   stdin.on('error', () => {});
-  const write = (data: Uint8Array): Promise<void> | undefined => {
-    if (stdin.destroyed || stdin.writableEnded || stdin.write(data)) return undefined;
-    return new Promise((resolve) => {
-      const done = () => {
-        stdin.off('drain', done);
-        stdin.off('close', done);
-        resolve();
-      };
-      stdin.once('drain', done);
-      stdin.once('close', done);
-    });
-  };
-  if (input.stdin.length > 0) await write(input.stdin);
+  if (input.stdin.length > 0) await write(stdin, input.stdin);
   try {
     for await (const frame of input.input ?? []) {
-      if (frame.type === 'stdin') await write(frame.data);
+      if (frame.type === 'stdin') await write(stdin, frame.data);
       else await session.resize(frame.size);
     }
   } finally {
