@@ -1,18 +1,4 @@
-/**
- * The gateway on a real rootful Podman against the same calls of Podman's API made bare. Needs test/engines/podman/up;
- * some 3 minutes.
- */
-import { openBarePodman, podmanSocket } from './lib/bare-podman.mjs';
-import { benchEngine } from './lib/engine.mjs';
+/** The gateway on a real rootful Podman. Needs test/engines/podman/up; some 3 minutes. */
+import { benchPodman } from './lib/podman-engine.mjs';
 
-const image = 'localhost/openshell-test:1';
-const socketPath = podmanSocket('rootful');
-
-await benchEngine({
-  name: 'podman',
-  flavor: 'podman',
-  table: `engine_socket = "${socketPath}"`,
-  image,
-  base: 'bare libpod calls',
-  open: (side) => openBarePodman({ ...side, image, socketPath }),
-});
+await benchPodman('podman', 'rootful');

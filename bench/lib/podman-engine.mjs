@@ -1,0 +1,17 @@
+import { openBarePodman, podmanSocket } from './bare-podman.mjs';
+import { benchEngine } from './engine.mjs';
+
+const IMAGE = 'localhost/openshell-test:1';
+
+/** The gateway on a real `rootful` or `rootless` Podman against the same calls of Podman's API made bare. */
+export const benchPodman = (name, kind) => {
+  const socketPath = podmanSocket(kind);
+  return benchEngine({
+    name,
+    flavor: 'podman',
+    table: `engine_socket = "${socketPath}"`,
+    image: IMAGE,
+    base: 'bare libpod calls',
+    open: (side) => openBarePodman({ ...side, image: IMAGE, socketPath }),
+  });
+};
