@@ -48,4 +48,16 @@ await onBothKinds('podman leftovers of a create that was cut off', ({ bed, check
     const names = (await bed.objects(gatewayId)).map((object) => object.name);
     assert.ok(names.includes(name) && names.includes(volume), `still there: ${names}`);
   });
+
+  check(
+    'a create whose image fails takes nothing from a sandbox with its id',
+    async ({ driver, gatewayId, signal }) => {
+      const sandbox = aSandbox(bed.images.shell);
+      await driver.create(sandbox, { signal });
+      const before = await bed.objects(gatewayId);
+      const again = { ...aSandbox('localhost/openshell-test:none'), id: sandbox.id, name: sandbox.name };
+      await assert.rejects(driver.create(again, { signal }), { code: Code.ALREADY_EXISTS });
+      assert.deepEqual(await bed.objects(gatewayId), before);
+    },
+  );
 });

@@ -5,15 +5,27 @@ import type { PodmanClient } from './api/client.js';
 import type { Plan } from './container-spec.js';
 import { secretPrefix } from './names.js';
 
-/** Makes what the plan wants beside the container. What stands from an attempt that was cut off is replaced. */
+/** The sandbox's own network, when the plan has one. One that stands already is as good. */
+export const makeNetwork = async (client: PodmanClient, plan: Plan, options: CallOptions): Promise<void> => {
+  if (plan.network === undefined) return;
+  await unlessThere(client.createNetwork(plan.network, plan.labels, options));
+};
+
+/** The engine refuses while a container has it. */
+export const removeNetwork = async (
+  client: PodmanClient,
+  plan: Plan,
+  options: CallOptions,
+): Promise<void> => {
+  if (plan.network !== undefined) await client.removeNetwork(plan.network, options);
+};
+
+/** Volume and secrets of the plan. What stands from an attempt that was cut off is replaced. */
 export const makeBelongings = async (
   client: PodmanClient,
   plan: Plan,
   options: CallOptions,
 ): Promise<void> => {
-  if (plan.network !== undefined) {
-    await unlessThere(client.createNetwork(plan.network, plan.labels, options));
-  }
   if (plan.volume !== undefined) {
     await client.removeVolume(plan.volume, options);
     await client.createVolume(plan.volume, plan.labels, options);

@@ -7,7 +7,7 @@ import type { Feed } from '../engine/feed.js';
 import { mapLimited } from '../engine/map-limited.js';
 import { createAccess } from './access.js';
 import type { PodmanClient } from './api/client.js';
-import { makeBelongings, removeHeld, removeSecrets } from './belongings.js';
+import { makeBelongings, makeNetwork, removeHeld, removeNetwork, removeSecrets } from './belongings.js';
 import { planSandbox, type Workshop } from './container-spec.js';
 import { createContainers } from './containers.js';
 import { ensureImage, type PullPolicy, type Report } from './image.js';
@@ -80,15 +80,21 @@ export const createPodmanDriver = (options: {
     const plan = planSandbox(sandbox, workshop);
     const report = reporter(sandbox.id);
     report(step('Scheduled', 'the sandbox is being made', 'requesting_sandbox', 'Sandbox requested'));
-    const [existing, [image]] = await Promise.all([
-      containers.all(sandbox.id, { signal }),
-      mapLimited(plan.images, 1, (reference) =>
-        ensureImage(client, reference, settings.image_pull_policy as PullPolicy, report, { signal }),
-      ),
-    ]);
-    if (existing.length > 0) throw alreadyExists(sandbox);
+    // Made while the engine is asked: one that a sandbox has already stays as it is.
+    const network = makeNetwork(client, plan, { signal });
+    const networkSettled = network.catch(() => {});
+    let free = false;
     let id: string | undefined;
     try {
+      const [existing, [image]] = await Promise.all([
+        containers.all(sandbox.id, { signal }),
+        mapLimited(plan.images, 1, (reference) =>
+          ensureImage(client, reference, settings.image_pull_policy as PullPolicy, report, { signal }),
+        ),
+      ]);
+      if (existing.length > 0) throw alreadyExists(sandbox);
+      free = true;
+      await network;
       await makeBelongings(client, plan, { signal });
       id = await client.createContainer(plan.container, { signal });
       report(step('Created', 'the container has been made', 'starting_sandbox'));
@@ -105,13 +111,17 @@ export const createPodmanDriver = (options: {
       report(step('Started', 'the main process has been started', 'starting_sandbox', 'Sandbox started'));
       return id;
     } catch (error) {
+      await networkSettled;
       if (id === undefined && (await isBeingMade(sandbox.id, error, signal))) throw alreadyExists(sandbox);
-      await remove(sandbox, AbortSignal.timeout(UNDO_TIMEOUT_MS)).catch((undo) => {
-        context.log.warn('what a failed create made is still there', {
-          sandbox_id: sandbox.id,
-          error: OpenShellError.from(undo).message,
-        });
-      });
+      const undone = AbortSignal.timeout(UNDO_TIMEOUT_MS);
+      await (free ? remove(sandbox, undone) : removeNetwork(client, plan, { signal: undone })).catch(
+        (undo) => {
+          context.log.warn('what a failed create made is still there', {
+            sandbox_id: sandbox.id,
+            error: OpenShellError.from(undo).message,
+          });
+        },
+      );
       throw signal.aborted ? OpenShellError.from(signal.reason) : error;
     }
   };
