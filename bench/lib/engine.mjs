@@ -8,7 +8,7 @@ import { startGateway, tempFolder } from './gateway.mjs';
 import { report } from './report.mjs';
 import { alternate, atOnce, median, timed } from './samples.mjs';
 
-const ROUNDS = 10;
+const ROUNDS = 20;
 const ECHO_ROUNDS = 30;
 const BULK_ROUNDS = 3;
 /** A flood's first rounds run code that is not compiled yet, on both sides. */
