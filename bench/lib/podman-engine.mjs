@@ -1,10 +1,12 @@
 import { openBarePodman, podmanSocket } from './bare-podman.mjs';
 import { benchEngine } from './engine.mjs';
+import { awaitExecCleanups } from './exec-cleanups.mjs';
 
 const IMAGE = 'localhost/openshell-test:1';
 
 /** The gateway on a real `rootful` or `rootless` Podman against the same calls of Podman's API made bare. */
-export const benchPodman = (name, kind) => {
+export const benchPodman = async (name, kind) => {
+  await awaitExecCleanups();
   const socketPath = podmanSocket(kind);
   return benchEngine({
     name,
