@@ -10,11 +10,11 @@ export interface SmallDisk {
   unmount(): void;
 }
 
-/** A file system of 8 MiB; why not, where none can be mounted. */
-export const mountSmallDisk = (): SmallDisk | string => {
+/** A file system of `mib` MiB; why not, where none can be mounted. */
+export const mountSmallDisk = (mib = 8): SmallDisk | string => {
   const folder = mkdtempSync(join(tmpdir(), 'openshell-full-'));
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', folder], { stdio: 'pipe' });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mib}m`, 'tmpfs', folder], { stdio: 'pipe' });
   } catch (error) {
     rmdirSync(folder);
     return `a small file system cannot be mounted here: ${(error as Error).message}`;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ObservedState, observedState } from '../../dist/compute/conditions.js';
@@ -86,7 +86,7 @@ export interface RunningDriver {
   destroy(): Promise<void>;
 }
 
-const pidOf = async (lock: string): Promise<number> => Number((await readFile(lock, 'utf8')).split(' ')[0]);
+const pidOf = async (lock: string): Promise<number> => Number((await readlink(lock)).split(' ')[0]);
 
 const machines = async (folder: string): Promise<number[]> => {
   const pids: number[] = [];

@@ -110,6 +110,40 @@ test('links in a circle and archives that are too large are refused', () =>
     await assert.rejects(unpack(join(folder, 'second'), many), { code: Code.RESOURCE_EXHAUSTED });
   }));
 
+test('owners, sizes and links that cannot be are refused, times that no disk can keep are bent', () =>
+  withFolder(async (folder) => {
+    const withHeader = (record: string): TarFile[] => {
+      const text = ` ${record}\n`;
+      const digits = String(text.length + 2).length;
+      const content = `${text.length + digits}${text}`;
+      return [
+        { path: 'pax', type: 'x', content },
+        { path: 'a', content: 'x' },
+      ];
+    };
+    const taken = async (name: string, record: string) => {
+      await mkdir(join(folder, name));
+      return unpack(join(folder, name), withHeader(record));
+    };
+    for (const [i, record] of [
+      'uid=none',
+      'uid=-1',
+      'gid=4294967296',
+      'size=0x10',
+      'mtime=soon',
+      `linkpath=${'a/'.repeat(300_000)}`,
+    ].entries()) {
+      await assert.rejects(taken(`bad-${i}`, record), {
+        code: Code.FAILED_PRECONDITION,
+        reason: 'ImageInvalid',
+      });
+    }
+    const { directory } = await taken('late', 'mtime=99999999999999999999');
+    assert.ok((await stat(join(directory, 'a'))).mtimeMs > Date.now());
+    const { directory: early } = await taken('early', 'mtime=-12.5');
+    assert.equal((await stat(join(early, 'a'))).mtimeMs, 0);
+  }));
+
 test('an archive of headers without end is refused, and one that is not wanted any more is let go', async () => {
   const header = writeTar([{ path: 'a', type: 'x' }]).subarray(0, 512);
   const block = Buffer.concat(Array.from({ length: 256 }, () => header));

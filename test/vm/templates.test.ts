@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { type FileHandle, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import {
+  type FileHandle,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readlink,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -192,7 +202,7 @@ test('the lock of another process that makes a template is respected', () =>
   inFolder(async (folder) => {
     await mkdir(join(folder, '.making'));
     // A process that lives: the parent of this one.
-    await writeFile(join(folder, '.making', 'driver.lock'), (await identityOf(process.ppid)) ?? '');
+    await symlink((await identityOf(process.ppid)) ?? '', join(folder, '.making', 'driver.lock'));
     const templates = await templatesIn(folder, {
       asUser: () => assert.fail('it would be made twice'),
       log: silentLogger,
@@ -202,5 +212,5 @@ test('the lock of another process that makes a template is respected', () =>
       await templates.close();
     }
     assert.match(String(await templates.find({ shape, guest }, signal)), /there is none yet/);
-    assert.match(await readFile(join(folder, '.making', 'driver.lock'), 'utf8'), /^\d+ \d+$/);
+    assert.match(await readlink(join(folder, '.making', 'driver.lock')), /^\d+ \d+$/);
   }));

@@ -1,4 +1,4 @@
-import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readlink, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { delay } from '../../../compute/deadline.js';
 import { failedPrecondition } from '../../../compute/errors.js';
@@ -15,36 +15,32 @@ export const identityOf = async (pid: number): Promise<string | undefined> => {
 
 /**
  * Makes this process the only one that works in `directory`, waiting for an earlier one to end. Returns what gives it
- * up. FAILED_PRECONDITION when the other one is still there after `timeoutMs`.
+ * up. FAILED_PRECONDITION when the other one is still there after `timeoutMs`. The lock is a link that names its
+ * process: unlike a file's bytes, a name so short is written on a full disk too.
  */
 export const lockDirectory = async (directory: string, timeoutMs: number): Promise<() => Promise<void>> => {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const path = join(directory, 'driver.lock');
   const mine = (await identityOf(process.pid)) ?? String(process.pid);
-  const draft = `${path}.${process.pid}`;
-  await writeFile(draft, mine, { mode: 0o600 });
   const until = performance.now() + timeoutMs;
-  try {
-    for (;;) {
-      const taken = await link(draft, path).then(
-        () => false,
-        () => true,
-      );
-      if (!taken) return () => rm(path, { force: true });
-      const holder = await readFile(path, 'utf8').catch(() => '');
-      const pid = Number(holder.split(' ')[0]);
-      if (holder !== '' && (await identityOf(pid)) !== holder) {
-        await rm(path, { force: true });
-      } else if (performance.now() > until) {
-        throw failedPrecondition(`another driver process (${pid}) works in ${directory}`, {
-          reason: 'DriverRunning',
-          hint: 'end it first',
-        });
-      } else {
-        await delay(RETRY_MS);
-      }
+  for (;;) {
+    try {
+      await symlink(mine, path);
+      return () => rm(path, { force: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-  } finally {
-    await rm(draft, { force: true });
+    const holder = await readlink(path).catch(() => '');
+    const pid = Number(holder.split(' ')[0]);
+    if (holder !== '' && (await identityOf(pid)) !== holder) {
+      await rm(path, { force: true });
+    } else if (performance.now() > until) {
+      throw failedPrecondition(`another driver process (${pid}) works in ${directory}`, {
+        reason: 'DriverRunning',
+        hint: 'end it first',
+      });
+    } else {
+      await delay(RETRY_MS);
+    }
   }
 };

@@ -18,6 +18,10 @@ export interface TarEntry {
 const BLOCK = 512;
 /** Names and extended headers are small; more is an attack. */
 const MAX_HEADER_BYTES = 1024 * 1024;
+const MAX_LINK_BYTES = 4095;
+const MAX_OWNER = 2 ** 32 - 2;
+/** What ext4 can keep. */
+const MAX_SECONDS = 2 ** 34 - 1;
 
 const broken = (text: string): OpenShellError =>
   new OpenShellError(Code.FAILED_PRECONDITION, `the image is not a whole tar archive: ${text}`, {
@@ -98,6 +102,27 @@ const paxRecords = (data: Buffer): Map<string, string> => {
   return records;
 };
 
+/** A decimal of an extended header, which may have a fraction; undefined when it has none under this key. */
+const decimal = (pax: ReadonlyMap<string, string>, key: string): number | undefined => {
+  const written = pax.get(key);
+  if (written === undefined) return undefined;
+  if (!/^-?\d{1,20}(\.\d{0,20})?$/.test(written)) throw broken(`its ${key} is no number`);
+  return Number(written);
+};
+
+const owner = (id: number): number => {
+  if (!Number.isInteger(id) || id < 0 || id > MAX_OWNER) throw broken('an owner cannot be read');
+  return id;
+};
+
+const link = (target: string): string => {
+  if (Buffer.byteLength(target) > MAX_LINK_BYTES) throw broken('a link is too long');
+  return target;
+};
+
+/** What no file system can keep becomes the nearest that it can. */
+const time = (seconds: number): number => Math.round(Math.min(Math.max(seconds, 0), MAX_SECONDS) * 1000);
+
 const TYPES: Readonly<Record<string, TarEntry['type']>> = {
   '0': 'file',
   '\0': 'file',
@@ -120,7 +145,7 @@ export async function* readTar(input: AsyncIterable<Buffer>): AsyncGenerator<Tar
     if (header === undefined || header.every((byte) => byte === 0)) return;
     if (!checksumHolds(header)) throw broken('a checksum is wrong');
     const kind = String.fromCharCode(header[156] as number);
-    const sizeBytes = Number(pax.get('size') ?? numeric(header.subarray(124, 136)));
+    const sizeBytes = decimal(pax, 'size') ?? numeric(header.subarray(124, 136));
     if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0) throw broken('a size cannot be read');
 
     if ('LKxg'.includes(kind)) {
@@ -149,10 +174,10 @@ export async function* readTar(input: AsyncIterable<Buffer>): AsyncGenerator<Tar
       path: pax.get('path') ?? longPath ?? (prefix === '' ? name : `${prefix}/${name}`),
       type: TYPES[kind] ?? 'other',
       mode: numeric(header.subarray(100, 108)) & 0o7777,
-      uid: Number(pax.get('uid') ?? numeric(header.subarray(108, 116))),
-      gid: Number(pax.get('gid') ?? numeric(header.subarray(116, 124))),
-      mtimeMs: Math.round(Number(pax.get('mtime') ?? numeric(header.subarray(136, 148))) * 1000),
-      target: pax.get('linkpath') ?? longTarget ?? text(header.subarray(157, 257)),
+      uid: owner(decimal(pax, 'uid') ?? numeric(header.subarray(108, 116))),
+      gid: owner(decimal(pax, 'gid') ?? numeric(header.subarray(116, 124))),
+      mtimeMs: time(decimal(pax, 'mtime') ?? numeric(header.subarray(136, 148))),
+      target: link(pax.get('linkpath') ?? longTarget ?? text(header.subarray(157, 257))),
       sizeBytes,
       content,
     };

@@ -1,4 +1,4 @@
-import type { DriverEvent } from '../../../../compute/driver.js';
+import type { DriverEvent, PlatformEvent } from '../../../../compute/driver.js';
 import { Code, OpenShellError } from '../../../../compute/errors.js';
 import type { ObservedSandbox } from '../../../../compute/sandbox.js';
 
@@ -10,6 +10,7 @@ export interface Hub {
   sandbox(observed: ObservedSandbox): void;
   deleted(id: string): void;
   platform(id: string, reason: string, message: string, metadata?: Readonly<Record<string, string>>): void;
+  warning(id: string, reason: string, message: string): void;
   watch(snapshot: () => ObservedSandbox[], signal: AbortSignal): AsyncGenerator<DriverEvent>;
 }
 
@@ -19,6 +20,18 @@ export const createHub = (source: string): Hub => {
   const tell = (event: DriverEvent) => {
     for (const watcher of watchers) watcher(event);
   };
+  const platform = (
+    id: string,
+    type: PlatformEvent['type'],
+    reason: string,
+    message: string,
+    metadata: PlatformEvent['metadata'],
+  ) =>
+    tell({
+      type: 'platform',
+      id,
+      event: { timestampMs: Date.now(), source, type, reason, message, metadata },
+    });
   return {
     sandbox: (observed) => {
       const text = JSON.stringify(observed.status);
@@ -30,12 +43,8 @@ export const createHub = (source: string): Hub => {
       told.delete(id);
       tell({ type: 'deleted', id });
     },
-    platform: (id, reason, message, metadata = {}) =>
-      tell({
-        type: 'platform',
-        id,
-        event: { timestampMs: Date.now(), source, type: 'Normal', reason, message, metadata },
-      }),
+    platform: (id, reason, message, metadata = {}) => platform(id, 'Normal', reason, message, metadata),
+    warning: (id, reason, message) => platform(id, 'Warning', reason, message, {}),
     async *watch(snapshot, signal) {
       const queue: DriverEvent[] = [];
       let wake: () => void = () => {};

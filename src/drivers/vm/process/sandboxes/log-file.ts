@@ -3,6 +3,8 @@ import { appendFile, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import type { LogLine, LogOptions } from '../../../../compute/driver.js';
+import { OpenShellError } from '../../../../compute/errors.js';
+import type { Logger } from '../../../../compute/log.js';
 
 const MAX_LINE = 16 * 1024;
 const MAX_FILE_BYTES = 10 * 1024 * 1024;
@@ -10,7 +12,10 @@ const FILE = 'main.log';
 /** With the current file at most three. */
 const OLD_FILES = ['main.log.2', 'main.log.1'] as const;
 
-/** A main process's output on the disk: three files of 10 MiB, one `<ms> <o|e> <text>` a line. */
+/**
+ * A main process's output on the disk: three files of 10 MiB, one `<ms> <o|e> <text>` a line. Lines that cannot be
+ * written reach those who follow and nobody else.
+ */
 export interface LogFile {
   write(stream: 'stdout' | 'stderr', data: Uint8Array): Promise<void>;
   /** Writes what has no line end yet. */
@@ -20,12 +25,13 @@ export interface LogFile {
   read(options: LogOptions, isLive: () => boolean): AsyncGenerator<LogLine>;
 }
 
-export const createLogFile = (directory: string): LogFile => {
+export const createLogFile = (directory: string, log: Logger): LogFile => {
   const path = join(directory, FILE);
   const events = new EventEmitter().setMaxListeners(0);
   const decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') };
   const partial = { stdout: '', stderr: '' };
   let bytes: number | undefined;
+  let broken = false;
   let lane: Promise<unknown> = Promise.resolve();
 
   /** Reads and writes take turns, so that a reader goes on exactly where the files ended. */
@@ -42,17 +48,27 @@ export const createLogFile = (directory: string): LogFile => {
     bytes = 0;
   };
 
+  const keep = async (text: string) => {
+    try {
+      bytes ??= await stat(path).then(
+        ({ size }) => size,
+        () => 0,
+      );
+      if (bytes > MAX_FILE_BYTES) await rotate();
+      await appendFile(path, text, { mode: 0o600 });
+      bytes = (bytes ?? 0) + Buffer.byteLength(text);
+      broken = false;
+    } catch (error) {
+      if (!broken) log.warn(`output of the main process is lost: ${OpenShellError.from(error).text}`);
+      broken = true;
+    }
+  };
+
   const append = async (stream: 'stdout' | 'stderr', lines: readonly string[]) => {
     if (lines.length === 0) return;
     const timeMs = Date.now();
     const text = lines.map((line) => `${timeMs} ${stream === 'stdout' ? 'o' : 'e'} ${line}\n`).join('');
-    bytes ??= await stat(path).then(
-      ({ size }) => size,
-      () => 0,
-    );
-    if (bytes > MAX_FILE_BYTES) await rotate();
-    await appendFile(path, text, { mode: 0o600 });
-    bytes = (bytes ?? 0) + Buffer.byteLength(text);
+    await keep(text);
     for (const message of lines) events.emit('line', { timeMs, stream, message } satisfies LogLine);
   };
 

@@ -7,6 +7,7 @@ import { type AgentChannel, openChannel } from '../../../../agent/channel.js';
 import { deadline, delay } from '../../../../compute/deadline.js';
 import { Code, OpenShellError, unavailable } from '../../../../compute/errors.js';
 import { CONSOLE_CHARDEV, type MachineShape, qemuArguments, VM_FILES } from '../qemu/arguments.js';
+import { outlastFullDisk } from '../qemu/full-disk.js';
 import { connectQmp, type Qmp } from '../qemu/qmp.js';
 import type { QemuUser } from '../qemu/user.js';
 
@@ -39,8 +40,12 @@ export interface LaunchOptions {
   readonly onStarted: (pid: number) => Promise<void>;
   /** What must have worked once the agent answers, within another such time: the launch fails when it does. */
   readonly onAnswered?: (machine: Machine, signal: AbortSignal) => Promise<void>;
+  readonly onFullDisk?: FullDiskListener;
   readonly signal: AbortSignal;
 }
+
+/** Hears that the machine waits for room on the host's disk, and that it goes on. */
+export type FullDiskListener = (waits: boolean) => void;
 
 const RETRY_MS = 10;
 const KILL_WAIT_MS = 10_000;
@@ -124,6 +129,7 @@ export const launchMachine = async (options: LaunchOptions): Promise<Machine> =>
       directory,
       resume: false,
       wake: options.stateFd !== undefined,
+      onFullDisk: options.onFullDisk,
       signal: until,
     });
     await options.onAnswered?.(machine, deadline(options.bootTimeoutMs, options.signal));
@@ -171,6 +177,7 @@ interface ConnectOptions {
   readonly resume: boolean;
   /** It is being restored and stands still until it is told to run. */
   readonly wake?: boolean;
+  readonly onFullDisk?: FullDiskListener | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -183,10 +190,12 @@ export const connectMachine = async (options: ConnectOptions): Promise<Machine> 
   try {
     const qmp = await persistently(() => connectQmp(at(VM_FILES.control), signal), signal);
     try {
+      const off = poweredOff(qmp);
       if (options.wake === true) await wakeUp(qmp, signal);
+      outlastFullDisk(qmp, options.onFullDisk ?? (() => {}));
       const wire = await persistently(() => connectSocket(at(VM_FILES.agent)), signal);
       const channel = await openChannel(wire, { signal, resume: options.resume });
-      return machineOf(pid, name, qmp, channel);
+      return machineOf(pid, name, qmp, channel, off);
     } catch (error) {
       const tail = await consoleTail(qmp);
       qmp.close();
@@ -238,14 +247,20 @@ const consoleTail = async (qmp: Qmp): Promise<string> => {
     .slice(-CONSOLE_TAIL);
 };
 
-const machineOf = (pid: number, name: string, qmp: Qmp, channel: AgentChannel): Machine => {
-  let tellOff: () => void = () => {};
-  const off = new Promise<void>((resolve) => {
-    tellOff = resolve;
+const poweredOff = (qmp: Qmp): Promise<void> =>
+  new Promise((resolve) => {
+    qmp.onEvent(({ name }) => {
+      if (name === 'SHUTDOWN' || name === 'GUEST_PANICKED') resolve();
+    });
   });
-  qmp.onEvent(({ name: event }) => {
-    if (event === 'SHUTDOWN' || event === 'GUEST_PANICKED') tellOff();
-  });
+
+const machineOf = (
+  pid: number,
+  name: string,
+  qmp: Qmp,
+  channel: AgentChannel,
+  off: Promise<void>,
+): Machine => {
   const kill = async () => {
     channel.close();
     qmp.close();

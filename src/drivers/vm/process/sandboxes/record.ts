@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Code, OpenShellError } from '../../../../compute/errors.js';
 import type { DriverSandbox } from '../../../../compute/sandbox.js';
 import type { ImageConfig } from '../images/layout.js';
 
@@ -49,15 +50,27 @@ export const readRecord = async (directory: string): Promise<SandboxRecord | und
   }
 };
 
-/** Replaces the record as a whole; on the disk when it resolves. */
-export const writeRecord = async (directory: string, record: SandboxRecord): Promise<void> => {
-  const path = join(directory, FILE);
+const replace = async (path: string, text: string): Promise<void> => {
   const file = await open(`${path}.new`, 'w', 0o600);
   try {
-    await file.writeFile(JSON.stringify(record));
+    await file.writeFile(text);
     await file.datasync();
   } finally {
     await file.close();
   }
   await rename(`${path}.new`, path);
+};
+
+/** Replaces the record as a whole; on the disk when it resolves. RESOURCE_EXHAUSTED when that is full. */
+export const writeRecord = async (directory: string, record: SandboxRecord): Promise<void> => {
+  try {
+    await replace(join(directory, FILE), JSON.stringify(record));
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOSPC') throw cause;
+    throw new OpenShellError(Code.RESOURCE_EXHAUSTED, `there is no room on the disk of ${directory}`, {
+      cause,
+      reason: 'HostDiskFull',
+      hint: 'make room there, e.g. by deleting sandboxes',
+    });
+  }
 };

@@ -27,10 +27,11 @@ import type { Templates } from '../templates/templates.js';
 import { startMachine } from './boot.js';
 import { hasDisk, makeDisk, placeGuest, vmDirectory } from './disk.js';
 import type { Hub } from './hub.js';
+import { keepRecord } from './kept-record.js';
 import { createLogFile } from './log-file.js';
 import { connectMachine, findMachine, killMachine, type Machine } from './machine.js';
 import { type Plan, planMachine } from './plan.js';
-import { type Ending, newRun, type SandboxRecord, writeRecord } from './record.js';
+import { type Ending, newRun, type SandboxRecord } from './record.js';
 import { machineName, observe } from './status.js';
 
 export interface SandboxWorkshop {
@@ -82,8 +83,8 @@ export const createSandbox = (
   const { settings, hub } = workshop;
   const { id, name, spec } = initial.sandbox;
   const log = workshop.log.child({ sandbox_id: id });
-  const output = createLogFile(directory);
-  let record = initial;
+  const output = createLogFile(directory, log);
+  const kept = keepRecord(directory, initial, { hub, log });
   let machine: Machine | undefined;
   /** Settles when the present run is over and its ending is written. */
   let over: Promise<void> = Promise.resolve();
@@ -99,21 +100,16 @@ export const createSandbox = (
     return result;
   };
 
-  let writing: Promise<void> = Promise.resolve();
-
-  /** Changes the record at once, writes it in its turn, and tells only what is written. */
-  const save = (change: Partial<SandboxRecord>): Promise<void> => {
-    record = { ...record, ...change };
-    const changed = record;
-    const written = writing.then(async () => {
-      await writeRecord(directory, changed);
-      hub.sandbox(observe(changed));
-    });
-    writing = written.catch(() => {});
-    return written;
+  const tellOfFullDisk = (waits: boolean) => {
+    if (waits) {
+      const message = 'the host has no room for what the virtual machine writes: it waits until there is';
+      log.warn(message);
+      hub.warning(id, 'HostDiskFull', message);
+    } else {
+      log.info('the host has room again: the virtual machine goes on');
+      hub.platform(id, 'HostDiskFreed', 'the host has room again: the virtual machine goes on');
+    }
   };
-
-  const end = (ending: Ending) => save({ ending });
 
   const progress = (step: string, detail: string) =>
     hub.platform(id, 'Progress', detail, { [PROGRESS.activeStep]: step, [PROGRESS.activeDetail]: detail });
@@ -124,10 +120,10 @@ export const createSandbox = (
       [PROGRESS.activeDetail]: message,
     });
 
-  const owner = process.getuid?.() === 0 ? record.uid : undefined;
+  const owner = process.getuid?.() === 0 ? kept.now.uid : undefined;
 
   const prepareDisk = async (signal: AbortSignal): Promise<ImageConfig> => {
-    if (record.image !== undefined && (await hasDisk(directory))) return record.image;
+    if (kept.now.image !== undefined && (await hasDisk(directory))) return kept.now.image;
     progress('pulling_image', `preparing ${spec.template.image}`);
     const { image } = spec.template;
     const disk = await workshop.library.rootDisk(image, tellOfImage, signal);
@@ -136,12 +132,12 @@ export const createSandbox = (
       [PROGRESS.completeLabel]: `Image ${image}`,
     });
     await makeDisk(directory, disk.path, owner);
-    await save({ image: disk.config });
+    await kept.save({ image: disk.config });
     return disk.config;
   };
 
   const environment = () => ({
-    ...record.image?.environment,
+    ...kept.now.image?.environment,
     ...spec.template.environment,
     ...spec.environment,
   });
@@ -152,7 +148,7 @@ export const createSandbox = (
     if (network === undefined) return undefined;
     const link = freeLink(network, takenTaps());
     // Known at once, so that no other machine takes it while this one looks at it.
-    const saved = save({ run: { ...(record.run ?? newRun()), tap: link.tap } });
+    const saved = kept.save({ run: { ...(kept.now.run ?? newRun()), tap: link.tap } });
     await checkTap(link.tap, user);
     await saved;
     return link;
@@ -195,9 +191,9 @@ export const createSandbox = (
     const image = await prepareDisk(signal);
     progress('starting_sandbox', 'starting the virtual machine');
     const guest = await workshop.guest();
-    const plan = planMachine(record.sandbox, settings);
+    const plan = planMachine(kept.now.sandbox, settings);
     const bootTimeoutMs = settings.boot_timeout_secs * 1000;
-    const user = await qemuUser(record.uid, workshop.accelerator);
+    const user = await qemuUser(kept.now.uid, workshop.accelerator);
     const link = await takeLink(user);
     const started = await startMachine({
       qemu: settings.qemu,
@@ -211,7 +207,8 @@ export const createSandbox = (
       directory: vmDirectory(directory),
       user,
       bootTimeoutMs,
-      onStarted: (pid) => save({ run: { ...(record.run ?? newRun()), pid } }),
+      onStarted: (pid) => kept.save({ run: { ...(kept.now.run ?? newRun()), pid } }),
+      onFullDisk: tellOfFullDisk,
       signal,
       guest,
       placeGuest: () => placeGuest(directory, guest),
@@ -226,8 +223,12 @@ export const createSandbox = (
   /** Takes over a machine whose main process runs. */
   const attach = async (started: Machine) => {
     machine = started;
-    await save({
-      run: { ...(record.run ?? newRun()), pid: started.pid, runningSince: record.run?.runningSince || now() },
+    await kept.save({
+      run: {
+        ...(kept.now.run ?? newRun()),
+        pid: started.pid,
+        runningSince: kept.now.run?.runningSince || now(),
+      },
     });
     over = follow(started);
   };
@@ -240,9 +241,9 @@ export const createSandbox = (
     const exit = await main.exit.catch(() => undefined);
     if (detached) return;
     await output.flush();
+    await kept.end(await endingOf(running, exit));
+    output.ended();
     try {
-      await end(await endingOf(running, exit));
-      output.ended();
       if (exit === undefined) {
         await running.kill();
       } else {
@@ -278,13 +279,13 @@ export const createSandbox = (
     const abort = new AbortController();
     const work = async () => {
       try {
-        await save({ run: newRun(), ending: undefined });
+        await kept.save({ run: newRun(), ending: undefined });
         await launch(abort.signal);
       } catch (thrown) {
         if (detached) return;
         const error = OpenShellError.from(thrown);
         log.warn(`the virtual machine does not start: ${error.text}`, { cause: String(error.cause ?? '') });
-        await end(
+        await kept.end(
           abort.signal.aborted
             ? { kind: 'stopped', at: now() }
             : {
@@ -324,17 +325,17 @@ export const createSandbox = (
   };
 
   const resume = async () => {
-    if (record.intent === 'delete') return removeNow();
-    const { run, ending } = record;
+    if (kept.now.intent === 'delete') return removeNow();
+    const { run, ending } = kept.now;
     const pid = await findMachine(machineName(id));
     // One that was still booting is not waited for: it boots again.
     if (pid !== undefined && (run === undefined || run.runningSince === ''))
       await killMachine(pid, machineName(id));
     else if (pid !== undefined && (await reconnect(pid))) return;
     if (ending !== undefined) return;
-    if (run !== undefined && run.runningSince !== '') await end(vanished('the virtual machine ended'));
-    else if (record.intent === 'run') boot();
-    else await end({ kind: 'stopped', at: now() });
+    if (run !== undefined && run.runningSince !== '') await kept.end(vanished('the virtual machine ended'));
+    else if (kept.now.intent === 'run') boot();
+    else await kept.end({ kind: 'stopped', at: now() });
   };
 
   /** True when the record agrees with the machine that was found; otherwise the machine was ended. */
@@ -345,17 +346,18 @@ export const createSandbox = (
         name: machineName(id),
         directory: vmDirectory(directory),
         resume: true,
+        onFullDisk: tellOfFullDisk,
         // As long as a boot may take: a busy host must not cost anyone a machine.
         signal: deadline(settings.boot_timeout_secs * 1000),
       });
       const { main, mainExitCode } = found.channel.state;
-      if (main === 'running' && record.ending === undefined) {
+      if (main === 'running' && kept.now.ending === undefined) {
         await attach(found);
-        if (record.intent === 'stop') await stopMain(found);
+        if (kept.now.intent === 'stop') await stopMain(found);
         return true;
       }
-      if (main === 'exited' && record.ending === undefined) {
-        await end({ kind: 'exited', exitCode: mainExitCode, detail: '', at: now() });
+      if (main === 'exited' && kept.now.ending === undefined) {
+        await kept.end({ kind: 'exited', exitCode: mainExitCode, detail: '', at: now() });
       }
       await found.powerOff(POWER_OFF_MS);
       return main === 'exited';
@@ -369,7 +371,7 @@ export const createSandbox = (
   };
 
   const removeNow = async () => {
-    await save({ intent: 'delete' });
+    await kept.note('delete');
     await abortBoot();
     await machine?.kill();
     await over;
@@ -382,17 +384,17 @@ export const createSandbox = (
 
   const running = async (): Promise<Machine> => {
     await resuming;
-    if (machine === undefined || record.ending !== undefined) {
+    if (machine === undefined || kept.now.ending !== undefined) {
       throw failedPrecondition(`the sandbox '${name}' does not run`, { hint: 'start it first' });
     }
     return machine;
   };
 
   return {
-    observe: () => observe(record),
+    observe: () => observe(kept.now),
     create: async () => {
       await mkdir(directory, { mode: 0o700 });
-      await save({});
+      await kept.save({});
       boot();
     },
     resume: () => {
@@ -401,31 +403,31 @@ export const createSandbox = (
     },
     start: () =>
       inTurn(async () => {
-        await save({ intent: 'run' });
-        if (booting !== undefined || (machine !== undefined && record.ending === undefined)) return;
+        await kept.save({ intent: 'run' });
+        if (booting !== undefined || (machine !== undefined && kept.now.ending === undefined)) return;
         await over;
         boot();
       }),
     stop: () =>
       inTurn(async () => {
-        await save({ intent: 'stop' });
+        await kept.note('stop');
         await abortBoot();
         if (machine !== undefined) await stopMain(machine);
-        else if (record.ending === undefined) await end({ kind: 'stopped', at: now() });
+        else if (kept.now.ending === undefined) await kept.end({ kind: 'stopped', at: now() });
       }),
     remove: () => inTurn(removeNow),
     exec: async (execSpec, signal) => {
       const { channel } = await running();
       const defaults = {
         environment: environment(),
-        user: (record.image ?? NO_CONFIG).user,
+        user: (kept.now.image ?? NO_CONFIG).user,
         workdir: settings.workspace_path,
       };
       return execThroughAgent(channel, execSpec, defaults, signal);
     },
     connect: async (port, signal) => connectThroughAgent((await running()).channel, port, signal),
-    tap: () => (machine !== undefined || record.ending === undefined ? record.run?.tap : undefined),
-    logs: (options) => output.read(options, () => record.ending === undefined),
+    tap: () => (machine !== undefined || kept.now.ending === undefined ? kept.now.run?.tap : undefined),
+    logs: (options) => output.read(options, () => kept.now.ending === undefined),
     detach: async () => {
       detached = true;
       const running = booting?.done;
