@@ -4,27 +4,46 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** Podman's default of `exit_command_delay` and what the last of them needs to end. */
 const MOST_MS = 360_000;
 const POLL_MS = 2_000;
+/** Begins the name of every container of a bench. */
+const OURS = 'openshell-default--bench-';
 
-const isExecMonitor = async (pid) => {
-  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
-  return commandLine.includes('conmon') && commandLine.split('\0').includes('--exec-attach');
-};
+const argumentsOf = async (pid) =>
+  (await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '')).split('\0');
 
+/** The processes that wait to clean up after an exec, each with the name of its container. */
 const execMonitors = async () => {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  return (await Promise.all(pids.map(isExecMonitor))).filter(Boolean).length;
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const all = await Promise.all(pids.map(async (pid) => ({ pid, args: await argumentsOf(pid) })));
+  return all
+    .filter(({ args }) => args[0].endsWith('conmon') && args.includes('--exec-attach'))
+    .map(({ pid, args }) => ({ pid, container: args[args.indexOf('-n') + 1] }));
 };
 
 /**
- * Podman starts a process to clean up after each exec, five minutes after its end: hundreds of them, of an earlier run,
- * would fall into this one.
+ * Podman starts a process to clean up after each exec, five minutes after its end: hundreds of them, from what ran
+ * before, would fall into a run.
  */
 export const awaitExecCleanups = async () => {
   const until = performance.now() + MOST_MS;
   for (let told = false; performance.now() < until; told = true) {
-    const count = await execMonitors();
-    if (count === 0) return;
-    if (!told) console.error(`waiting until Podman has cleaned up after ${count} earlier execs`);
+    const { length } = await execMonitors();
+    if (length === 0) return;
+    if (!told) console.error(`waiting until Podman has cleaned up after ${length} earlier execs`);
     await sleep(POLL_MS);
+  }
+};
+
+/** Ends those of a bench's own containers, which are gone: there is nothing to clean up. */
+export const endExecCleanups = async () => {
+  for (const { pid, container } of await execMonitors()) {
+    if (container.startsWith(OURS)) kill(pid);
+  }
+};
+
+const kill = (pid) => {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has just ended by itself.
   }
 };

@@ -1,6 +1,6 @@
 import { openBarePodman, podmanSocket } from './bare-podman.mjs';
 import { benchEngine } from './engine.mjs';
-import { awaitExecCleanups } from './exec-cleanups.mjs';
+import { awaitExecCleanups, endExecCleanups } from './exec-cleanups.mjs';
 
 const IMAGE = 'localhost/openshell-test:1';
 
@@ -8,7 +8,7 @@ const IMAGE = 'localhost/openshell-test:1';
 export const benchPodman = async (name, kind) => {
   await awaitExecCleanups();
   const socketPath = podmanSocket(kind);
-  return benchEngine({
+  await benchEngine({
     name,
     flavor: 'podman',
     table: `engine_socket = "${socketPath}"`,
@@ -16,4 +16,5 @@ export const benchPodman = async (name, kind) => {
     base: 'bare libpod calls',
     open: (side) => openBarePodman({ ...side, image: IMAGE, socketPath }),
   });
+  await endExecCleanups();
 };
