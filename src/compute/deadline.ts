@@ -8,10 +8,11 @@ export const deadline = (timeoutMs: number, signal?: AbortSignal): AbortSignal =
 };
 
 /**
- * Runs `body` with a signal that aborts when `signal` does, or after `timeoutMs` with a TimeoutError; rejects then, even
- * when the body does not heed it. Unlike `deadline` nothing is left when it is over: for calls of which there are many.
+ * Runs `body` with a signal that aborts when `signal` does, or after `timeoutMs` with a TimeoutError, and is over when
+ * `body` is: for work that must not go on behind its caller's back. Unlike `deadline` nothing is left then: for calls
+ * of which there are many.
  */
-export const withDeadline = async <T>(
+export const heedDeadline = async <T>(
   timeoutMs: number,
   signal: AbortSignal | undefined,
   body: (signal: AbortSignal) => Promise<T>,
@@ -23,17 +24,27 @@ export const withDeadline = async <T>(
   const timer = setTimeout(expire, timeoutMs);
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
-    return await Promise.race([
-      body(end.signal),
-      new Promise<never>((_, reject) => {
-        end.signal.addEventListener('abort', () => reject(end.signal.reason), { once: true });
-      }),
-    ]);
+    return await body(end.signal);
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
   }
 };
+
+/** As `heedDeadline`, but rejects as soon as the signal aborts, even when the body does not heed it. */
+export const withDeadline = <T>(
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+  body: (signal: AbortSignal) => Promise<T>,
+): Promise<T> =>
+  heedDeadline(timeoutMs, signal, (until) =>
+    Promise.race([
+      body(until),
+      new Promise<never>((_, reject) => {
+        until.addEventListener('abort', () => reject(until.reason), { once: true });
+      }),
+    ]),
+  );
 
 /** Resolves after `ms`, or rejects with the signal's reason. */
 export const delay = (ms: number, signal?: AbortSignal): Promise<void> =>

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, test } from 'node:test';
+import { afterEach, beforeEach, type TestContext, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { Code, OpenShellError, unavailable } from '../../dist/compute/errors.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
@@ -45,6 +45,44 @@ beforeEach(async () => {
 afterEach(async () => {
   await running.close();
   await folder.remove();
+});
+
+/** Timers that were started since, and neither fired nor were cleared. */
+const watchTimers = (t: TestContext): Set<unknown> => {
+  const { setTimeout: set, clearTimeout: clear } = globalThis;
+  const pending = new Set<unknown>();
+  globalThis.setTimeout = ((fire: (...args: unknown[]) => void, ms?: number, ...args: unknown[]) => {
+    const timer = set(() => {
+      pending.delete(timer);
+      fire(...args);
+    }, ms);
+    pending.add(timer);
+    return timer;
+  }) as typeof set;
+  globalThis.clearTimeout = ((timer: NodeJS.Timeout) => {
+    pending.delete(timer);
+    clear(timer);
+  }) as typeof clear;
+  t.after(() => Object.assign(globalThis, { setTimeout: set, clearTimeout: clear }));
+  return pending;
+};
+
+test('a sandbox that came and went leaves no timer behind', async (t) => {
+  const live = async (name: string) => {
+    const id = await create(name);
+    await inPhase(name, SandboxPhase.READY);
+    await running.client.unary(api.stopSandbox, { name });
+    await inPhase(name, SandboxPhase.STOPPED);
+    await running.client.unary(api.startSandbox, { name });
+    await inPhase(name, SandboxPhase.READY);
+    await running.client.unary(api.deleteSandbox, { name });
+    await gone(name);
+    return id;
+  };
+  await live('first');
+  const pending = watchTimers(t);
+  for (let i = 0; i < 5; i++) await live(`s-${i}`);
+  await eventually('no timer is left of them', () => pending.size < 5);
 });
 
 test('a create answers PROVISIONING at once and becomes READY', async () => {

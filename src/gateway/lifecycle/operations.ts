@@ -1,5 +1,5 @@
 import { observedState, REASON_CREATED } from '../../compute/conditions.js';
-import { deadline, delay } from '../../compute/deadline.js';
+import { delay, heedDeadline } from '../../compute/deadline.js';
 import type { ComputeDriver } from '../../compute/driver.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
@@ -51,7 +51,9 @@ export const createOperations = (options: OperationsOptions): Operations => {
     signal: AbortSignal,
     run: (options: { signal: AbortSignal }) => Promise<T>,
   ): Promise<T> =>
-    observed(observeCall, driver.name, name, () => run({ signal: deadline(timeoutMs, signal) }));
+    observed(observeCall, driver.name, name, () =>
+      heedDeadline(timeoutMs, signal, (until) => run({ signal: until })),
+    );
 
   const query = (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) =>
     call(driver, 'get', DRIVER_DEADLINE_MS.query, signal, (o) => driver.get(record, o));
@@ -182,10 +184,11 @@ export const createOperations = (options: OperationsOptions): Operations => {
     firstMs: number,
     signal: AbortSignal,
   ): Promise<void> {
-    const until = deadline(DRIVER_DEADLINE_MS.delete, signal);
-    for (let waitMs = firstMs; !(await departure.within(waitMs, until)); waitMs = DELETE_CONFIRM_MS) {
-      if ((await query(driver, record, until)) === undefined) return;
-    }
+    await heedDeadline(DRIVER_DEADLINE_MS.delete, signal, async (until) => {
+      for (let waitMs = firstMs; !(await departure.within(waitMs, until)); waitMs = DELETE_CONFIRM_MS) {
+        if ((await query(driver, record, until)) === undefined) return;
+      }
+    });
   }
 
   async function failUnlessPassing(

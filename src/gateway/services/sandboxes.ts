@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { deadline } from '../../compute/deadline.js';
+import { heedDeadline } from '../../compute/deadline.js';
 import { Code, failedPrecondition, invalidArgument, notFound, OpenShellError } from '../../compute/errors.js';
 import { nearest } from '../../compute/nearest.js';
 import type { TelemetrySink } from '../../compute/telemetry.js';
@@ -177,7 +177,10 @@ export const createSandboxService = (options: SandboxServiceOptions): SandboxSer
       fromTemplate: template && { name: template.name, resourceVersion: template.resourceVersion },
     };
     const asked = toDriverSandbox(record, options.namespace);
-    await (await driver.driver()).validateCreate(asked, { signal: deadline(VALIDATE_TIMEOUT_MS, signal) });
+    const ready = await driver.driver();
+    await heedDeadline(VALIDATE_TIMEOUT_MS, signal, (until) =>
+      ready.validateCreate(asked, { signal: until }),
+    );
     return record;
   };
 
