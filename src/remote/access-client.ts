@@ -1,5 +1,4 @@
 import { Writable } from 'node:stream';
-import type { Metadata } from '@grpc/grpc-js';
 import type { ExecChunk, ExecSession, ExecSpec, LogLine, SandboxAccess } from '../compute/driver.js';
 import { Code, OpenShellError, unavailable } from '../compute/errors.js';
 import type { SandboxRef } from '../compute/sandbox.js';
@@ -12,18 +11,13 @@ import { parts } from './parts.js';
 /** Access to the sandboxes of a driver in another process; undefined when it serves none. */
 export const connectAccess = async (
   client: WireClient,
-  metadata: Metadata,
   signal: AbortSignal,
 ): Promise<SandboxAccess | undefined> => {
   try {
-    const { execTty, logs, connect } = await client.unary(
-      wire.getAccessCapabilities,
-      {},
-      { metadata, signal },
-    );
-    const access = createAccess(client, metadata, { tty: execTty, logs });
+    const { execTty, logs, connect } = await client.unary(wire.getAccessCapabilities, {}, { signal });
+    const access = createAccess(client, { tty: execTty, logs });
     if (!connect) return access;
-    return { ...access, connect: (ref, port, o) => connectPort(client, metadata, ref, port, o.signal) };
+    return { ...access, connect: (ref, port, o) => connectPort(client, ref, port, o.signal) };
   } catch (thrown) {
     const error = fromFailure(thrown, signal);
     if (error instanceof OpenShellError && error.code === Code.UNIMPLEMENTED) return undefined;
@@ -31,13 +25,9 @@ export const connectAccess = async (
   }
 };
 
-const createAccess = (
-  client: WireClient,
-  metadata: Metadata,
-  capabilities: SandboxAccess['capabilities'],
-): SandboxAccess => ({
+const createAccess = (client: WireClient, capabilities: SandboxAccess['capabilities']): SandboxAccess => ({
   capabilities,
-  exec: (ref, spec, { signal }) => exec(client, metadata, ref, spec, signal),
+  exec: (ref, spec, { signal }) => exec(client, ref, spec, signal),
   async *logs(ref, { follow, tail, sinceMs, signal }): AsyncGenerator<LogLine> {
     const request = {
       sandboxId: ref.id,
@@ -48,7 +38,7 @@ const createAccess = (
       ...(tail === undefined ? {} : { tail }),
     };
     try {
-      for await (const line of client.serverStream(wire.logs, request, { metadata, signal })) {
+      for await (const line of client.serverStream(wire.logs, request, { signal })) {
         const stream = line.stream === 'stderr' ? 'stderr' : 'stdout';
         yield { timeMs: Number(line.timeMs), stream, message: line.message };
       }
@@ -62,12 +52,11 @@ const createAccess = (
 
 const exec = async (
   client: WireClient,
-  metadata: Metadata,
   ref: SandboxRef,
   spec: ExecSpec,
   signal: AbortSignal,
 ): Promise<ExecSession> => {
-  const call = client.duplex(wire.exec, { metadata, signal });
+  const call = client.duplex(wire.exec, { signal });
   const frames = call.responses[Symbol.asyncIterator]();
   try {
     await call.send({

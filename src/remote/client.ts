@@ -1,15 +1,15 @@
-import { credentials, Metadata } from '@grpc/grpc-js';
+import { credentials } from '@grpc/grpc-js';
 import { delay } from '../compute/deadline.js';
 import type { CallOptions, ComputeDriver, DriverCapabilities, DriverEvent } from '../compute/driver.js';
 import { Code, OpenShellError, unavailable } from '../compute/errors.js';
 import { createWireClient, type WireClient } from '../wire/client.js';
 import { driverMethods as wire } from '../wire/compute/index.js';
 import { connectAccess } from './access-client.js';
+import { asCaller } from './caller.js';
 import { answersPing } from './engine-ping.js';
 import { fromFailure } from './failure.js';
 import { fromDriverSandbox, fromRef, toEvent, toObserved } from './messages.js';
 import { checkSocket, SOCKET_MISSING } from './socket.js';
-import { TOKEN_KEY } from './token.js';
 
 export interface ConnectDriverOptions {
   /** What the gateway calls the driver. */
@@ -34,9 +34,7 @@ const CHANGE_TIMEOUT_MS = 35 * 60_000;
  */
 export const connectDriver = async (options: ConnectDriverOptions): Promise<ComputeDriver> => {
   const { name, socketPath, signal } = options;
-  const client = await connect(options);
-  const metadata = new Metadata();
-  if (options.token !== undefined) metadata.set(TOKEN_KEY, options.token);
+  const client = asCaller(await connect(options), options.token);
 
   const ask = async <T>(call: Promise<T>, callSignal: AbortSignal): Promise<T> => {
     try {
@@ -45,8 +43,8 @@ export const connectDriver = async (options: ConnectDriverOptions): Promise<Comp
       throw fromFailure(error, callSignal);
     }
   };
-  const query = (o: CallOptions) => ({ signal: o.signal, metadata, timeoutMs: QUERY_TIMEOUT_MS });
-  const change = (o: CallOptions) => ({ signal: o.signal, metadata, timeoutMs: CHANGE_TIMEOUT_MS });
+  const query = (o: CallOptions) => ({ signal: o.signal, timeoutMs: QUERY_TIMEOUT_MS });
+  const change = (o: CallOptions) => ({ signal: o.signal, timeoutMs: CHANGE_TIMEOUT_MS });
   const unlessUnimplemented = async (call: Promise<unknown>, o: CallOptions): Promise<void> => {
     try {
       await ask(call, o.signal);
@@ -57,7 +55,7 @@ export const connectDriver = async (options: ConnectDriverOptions): Promise<Comp
 
   return {
     name,
-    access: await connectAccess(client, metadata, signal),
+    access: await connectAccess(client, signal),
     async capabilities(o): Promise<DriverCapabilities> {
       const told = await ask(client.unary(wire.getCapabilities, {}, query(o)), o.signal);
       return {
@@ -106,7 +104,7 @@ export const connectDriver = async (options: ConnectDriverOptions): Promise<Comp
     async *watch(o): AsyncGenerator<DriverEvent> {
       try {
         // Opened before the list: what changes in between comes on the stream.
-        const stream = client.serverStream(wire.watchSandboxes, {}, { signal: o.signal, metadata });
+        const stream = client.serverStream(wire.watchSandboxes, {}, { signal: o.signal });
         const { sandboxes } = await client.unary(wire.listSandboxes, {}, query(o));
         for (const sandbox of sandboxes) yield { type: 'sandbox', sandbox: toObserved(sandbox) };
         yield { type: 'synced' };

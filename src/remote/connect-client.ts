@@ -1,5 +1,4 @@
 import { Writable } from 'node:stream';
-import type { Metadata } from '@grpc/grpc-js';
 import type { PortConnection } from '../compute/driver.js';
 import { OpenShellError } from '../compute/errors.js';
 import type { SandboxRef } from '../compute/sandbox.js';
@@ -11,12 +10,11 @@ import { parts } from './parts.js';
 /** A connection to a port inside a sandbox of a driver in another process. */
 export const connect = async (
   client: WireClient,
-  metadata: Metadata,
   ref: SandboxRef,
   port: number,
   signal: AbortSignal,
 ): Promise<PortConnection> => {
-  const call = client.duplex(wire.connect, { metadata, signal });
+  const call = client.duplex(wire.connect, { signal });
   const frames = call.responses[Symbol.asyncIterator]();
   try {
     const value = { sandboxId: ref.id, sandboxName: ref.name, workspace: ref.workspace, port };

@@ -10,8 +10,10 @@ import type {
 import type { ComputeDriver } from '../compute/driver.js';
 import { Code, invalidArgument, OpenShellError } from '../compute/errors.js';
 import type { Logger } from '../compute/log.js';
+import { withTrace } from '../compute/trace.js';
 import type { Method } from '../wire/method.js';
 import { requestsOf } from '../wire/requests.js';
+import { readTrace } from '../wire/trace.js';
 import { toStatus } from './failure.js';
 import { TOKEN_KEY } from './token.js';
 
@@ -46,7 +48,7 @@ const guarded = async <T>(
   call.on('cancelled', cancel);
   context.closing.addEventListener('abort', cancel);
   try {
-    return await run(cut.signal);
+    return await withTrace(readTrace(call.metadata), () => run(cut.signal));
   } finally {
     context.closing.removeEventListener('abort', cancel);
   }

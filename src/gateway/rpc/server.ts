@@ -13,8 +13,10 @@ import {
 } from '@grpc/grpc-js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
+import { withTrace } from '../../compute/trace.js';
 import type { Encoded } from '../../wire/bytes-field.js';
 import { requestsOf } from '../../wire/requests.js';
+import { readTrace } from '../../wire/trace.js';
 import type { Peer, User } from '../auth.js';
 import type { CallContext, Send, ServedMethod } from './call.js';
 import { type Status, toStatus } from './status.js';
@@ -96,7 +98,8 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
       initial.set('x-request-id', requestId);
       call.sendMetadata(initial);
       if (closing) throw shuttingDown();
-      await run(contextOf(call, method, requestId, aborter));
+      const context = contextOf(call, method, requestId, aborter);
+      await withTrace(readTrace(call.metadata), () => run(context));
     } catch (thrown) {
       const status = await toStatus(thrown);
       code = status.code;
