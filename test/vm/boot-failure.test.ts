@@ -51,6 +51,9 @@ const newMachine = async (
   return pid;
 };
 
+const consoleOf = ({ folder }: RunningDriver, { id }: DriverSandbox): Promise<string> =>
+  readFile(join(folder, 'sandboxes', id, 'console.log'), 'utf8');
+
 const noAgent = async (stateDir: string) => {
   const initramfs = join(stateDir, 'initramfs');
   await writeFile(initramfs, writeCpio([{ path: 'nothing', mode: 0o040755 }]));
@@ -67,6 +70,7 @@ test('a guest whose agent never answers fails at its deadline, with what its con
     assert.equal(state.reason, 'BootFailed');
     assert.match(state.message, /did not answer within 10 s.*Kernel panic/s);
     assert.equal(await findMachine(`openshell-${sandbox.id}`), undefined);
+    assert.match(await consoleOf(running, sandbox), /Kernel panic/);
     assert.equal(await running.driver.delete(sandbox, { signal }), true);
   }),
 );

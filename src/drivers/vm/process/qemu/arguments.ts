@@ -9,12 +9,13 @@ export const VM_FILES = {
   control: 'qmp.sock',
   agent: 'agent.sock',
   stderr: 'qemu.log',
+  console: 'console.log',
 } as const;
 
 /** The name of the port that the agent looks for. */
 const AGENT_PORT = 'openshell.agent.0';
 /** The console's tail that QEMU keeps for us; a power of two. */
-const CONSOLE_BYTES = 65_536;
+export const CONSOLE_BYTES = 65_536;
 export const CONSOLE_CHARDEV = 'console';
 
 export interface MachineShape {

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { type AgentChannel, openChannel } from '../../../../agent/channel.js';
 import { deadline, delay } from '../../../../compute/deadline.js';
 import { Code, OpenShellError, unavailable } from '../../../../compute/errors.js';
-import { CONSOLE_CHARDEV, type MachineShape, qemuArguments, VM_FILES } from '../qemu/arguments.js';
+import { type MachineShape, qemuArguments, VM_FILES } from '../qemu/arguments.js';
+import { keepConsole } from '../qemu/console.js';
 import { outlastFullDisk } from '../qemu/full-disk.js';
 import { connectQmp, type Qmp } from '../qemu/qmp.js';
 import type { QemuUser } from '../qemu/user.js';
@@ -183,7 +184,7 @@ interface ConnectOptions {
 
 /** Connects to a QEMU that runs. Rejects with the console's tail in the message when its agent does not answer. */
 export const connectMachine = async (options: ConnectOptions): Promise<Machine> => {
-  const { pid, name, signal } = options;
+  const { signal } = options;
   // Through the directory's descriptor: a socket's path may have 107 bytes, and a state directory more.
   const folder = await open(options.directory, 'r');
   const at = (file: string) => `/proc/self/fd/${folder.fd}/${file}`;
@@ -195,9 +196,9 @@ export const connectMachine = async (options: ConnectOptions): Promise<Machine> 
       outlastFullDisk(qmp, options.onFullDisk ?? (() => {}));
       const wire = await persistently(() => connectSocket(at(VM_FILES.agent)), signal);
       const channel = await openChannel(wire, { signal, resume: options.resume });
-      return machineOf(pid, name, qmp, channel, off);
+      return machineOf({ ...options, qmp, channel, off });
     } catch (error) {
-      const tail = await consoleTail(qmp);
+      const tail = (await keepConsole(qmp, consolePath(options.directory))).slice(-CONSOLE_TAIL);
       qmp.close();
       const known = OpenShellError.from(error);
       throw tail === ''
@@ -238,15 +239,6 @@ const connectSocket = async (path: string): Promise<Socket> => {
   return socket;
 };
 
-const consoleTail = async (qmp: Qmp): Promise<string> => {
-  const read = qmp.run('ringbuf-read', { device: CONSOLE_CHARDEV, size: 65_536 }, deadline(1_000));
-  const text = await read.catch(() => '');
-  return String(text)
-    .replace(/[^\x20-\x7e\n]/g, '')
-    .trim()
-    .slice(-CONSOLE_TAIL);
-};
-
 const poweredOff = (qmp: Qmp): Promise<void> =>
   new Promise((resolve) => {
     qmp.onEvent(({ name }) => {
@@ -254,13 +246,15 @@ const poweredOff = (qmp: Qmp): Promise<void> =>
     });
   });
 
-const machineOf = (
-  pid: number,
-  name: string,
-  qmp: Qmp,
-  channel: AgentChannel,
-  off: Promise<void>,
-): Machine => {
+const consolePath = (directory: string): string => join(directory, '..', VM_FILES.console);
+
+interface Connected extends Pick<ConnectOptions, 'pid' | 'name' | 'directory'> {
+  readonly qmp: Qmp;
+  readonly channel: AgentChannel;
+  readonly off: Promise<void>;
+}
+
+const machineOf = ({ pid, name, directory, qmp, channel, off }: Connected): Machine => {
   const kill = async () => {
     channel.close();
     qmp.close();
@@ -278,6 +272,7 @@ const machineOf = (
         late.addEventListener('abort', () => resolve(), { once: true }),
       );
       await Promise.race([off, qmp.closed, expired]);
+      await keepConsole(qmp, consolePath(directory));
       // QEMU writes its images to their end before it answers.
       await qmp.run('quit', {}, deadline(KILL_WAIT_MS)).catch(() => {});
       await Promise.race([qmp.closed, delay(1_000)]);
