@@ -53,7 +53,8 @@ test('a full disk of the host: machines wait, and nothing of them is lost', opti
   const heard = listen(first.driver, t);
   const writer = sandboxOf();
   const printer = sandboxOf(['/bin/sh', '-c', 'while :; do echo tick; sleep 0.1; done']);
-  for (const sandbox of [writer, printer]) {
+  const spare = sandboxOf();
+  for (const sandbox of [writer, printer, spare]) {
     await first.driver.create(sandbox, { signal });
     await becomes(first.driver, sandbox, 'running');
   }
@@ -75,10 +76,14 @@ test('a full disk of the host: machines wait, and nothing of them is lost', opti
   await first.kill();
 
   const second = await drive(t, disk.folder, gatewayId);
-  assert.equal(await second.driver.delete(printer, { signal }), true, 'a full disk is freed by deleting');
+  const follow = { follow: true, tail: 0, sinceMs: 0, signal };
+  const lines = second.driver.access?.logs(printer, follow)[Symbol.asyncIterator]();
+  assert.equal((await lines?.next())?.value?.message, 'tick', 'it is found again and runs on');
+  await lines?.return?.();
+  assert.equal(await second.driver.delete(spare, { signal }), true, 'a full disk is freed by deleting');
   await rm(ballast, { force: true });
   const size = 'wc -c < /sandbox/two';
   await eventually('all is written', async () => (await execIn(second.driver, writer, size)) === '8388608\n');
   assert.equal((await stateOf(second.driver, writer))?.kind, 'running');
-  assert.equal(await second.driver.delete(writer, { signal }), true);
+  for (const one of [writer, printer]) assert.equal(await second.driver.delete(one, { signal }), true);
 });

@@ -217,19 +217,22 @@ export const createSandbox = (
       begin: (machine, until) => startMain(machine, image, until),
       log,
     });
-    await attach(started);
+    try {
+      await attach(started);
+    } catch (error) {
+      await started.kill();
+      throw error;
+    }
   };
 
-  /** Takes over a machine whose main process runs. */
+  /** Takes over a machine whose main process runs. One that the record knows already needs no room on the disk. */
   const attach = async (started: Machine) => {
+    const run = kept.now.run ?? newRun();
+    if (run.pid !== started.pid || run.runningSince === '') {
+      const runningSince = run.runningSince || now();
+      await kept.save({ run: { ...run, pid: started.pid, runningSince } });
+    }
     machine = started;
-    await kept.save({
-      run: {
-        ...(kept.now.run ?? newRun()),
-        pid: started.pid,
-        runningSince: kept.now.run?.runningSince || now(),
-      },
-    });
     over = follow(started);
   };
 
