@@ -13,6 +13,18 @@ export type RunOptions = Partial<Omit<ExecSpec, 'command' | 'stdin'>> & {
   readonly signal?: AbortSignal;
 };
 
+/** A command with defaults for whatever the test does not care about. */
+export const anExec = (command: readonly string[], change: Partial<ExecSpec> = {}): ExecSpec => ({
+  command,
+  workdir: '',
+  environment: {},
+  tty: false,
+  size: undefined,
+  timeoutMs: 0,
+  stdin: false,
+  ...change,
+});
+
 /** Opens an exec with defaults for whatever the test does not care about. */
 export const openExec = (
   driver: ComputeDriver,
@@ -21,20 +33,9 @@ export const openExec = (
   { input, signal, ...spec }: RunOptions & { stdin?: boolean } = {},
 ): Promise<ExecSession> => {
   if (driver.access === undefined) throw new Error(`driver ${driver.name} offers no access`);
-  return driver.access.exec(
-    ref,
-    {
-      command,
-      workdir: '',
-      environment: {},
-      tty: false,
-      size: undefined,
-      timeoutMs: 0,
-      stdin: input !== undefined,
-      ...spec,
-    },
-    { signal: signal ?? AbortSignal.timeout(120_000) },
-  );
+  return driver.access.exec(ref, anExec(command, { stdin: input !== undefined, ...spec }), {
+    signal: signal ?? AbortSignal.timeout(120_000),
+  });
 };
 
 /** Reads all that a session says, and its exit code. Rejects when either does. */

@@ -6,20 +6,13 @@ import { WebSocketServer } from 'ws';
 import { silentLogger } from '../../dist/compute/log.js';
 import { startExec } from '../../dist/drivers/kubernetes/exec.js';
 import type { Rest } from '../../dist/drivers/kubernetes/rest.js';
+import { anExec } from '../conformance/run.js';
 
 const STDOUT = 1;
 const STDERR = 2;
 const STATUS = 3;
 const frame = (channel: number, data: Buffer) => Buffer.concat([Buffer.from([channel]), data]);
-const spec = {
-  command: ['flood'],
-  workdir: '',
-  environment: {},
-  tty: false,
-  size: undefined,
-  timeoutMs: 0,
-  stdin: false,
-};
+const spec = anExec(['flood']);
 
 test("output that overtakes the shell's word does not hold it up", { timeout: 20_000 }, async () => {
   const flood = Buffer.alloc(2 * 1024 * 1024, 'x');

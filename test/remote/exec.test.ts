@@ -8,17 +8,10 @@ import { Code, unavailable } from '../../dist/compute/errors.js';
 import { silentLogger } from '../../dist/compute/log.js';
 import { connectDriver } from '../../dist/remote/client.js';
 import { serveDriver } from '../../dist/remote/server.js';
+import { anExec } from '../conformance/run.js';
 
 const REF = { id: 'a', name: 'a', workspace: 'default' };
-const SPEC = {
-  command: ['x'],
-  workdir: '',
-  environment: {},
-  tty: false,
-  size: undefined,
-  timeoutMs: 0,
-  stdin: false,
-};
+const SPEC = anExec(['x']);
 
 /** A driver whose commands are lost as soon as they have begun. */
 const losing = (parts: number): ComputeDriver => {

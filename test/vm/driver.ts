@@ -9,6 +9,7 @@ import type { DriverSandbox } from '../../dist/compute/sandbox.js';
 import vm from '../../dist/drivers/vm/entry.js';
 import { superviseProcess } from '../../dist/drivers/vm/supervisor.js';
 import { connectDriver } from '../../dist/remote/client.js';
+import { run } from '../conformance/run.js';
 
 /** Where test/engines/vm/up put things. */
 export const VM_HOME = join(process.env.OPENSHELL_TEST_STATE ?? '/tmp/openshell-test', 'vm');
@@ -174,23 +175,6 @@ export const execIn = async (
   script: string,
   shell: readonly string[] = ['/bin/sh'],
 ): Promise<string> => {
-  const session = await driver.access?.exec(
-    sandbox,
-    {
-      command: [...shell, '-c', script],
-      workdir: '',
-      environment: {},
-      tty: false,
-      size: undefined,
-      timeoutMs: 0,
-      stdin: false,
-    },
-    { signal: AbortSignal.timeout(120_000) },
-  );
-  if (session === undefined) throw new Error('the driver gives no access');
-  let text = '';
-  for await (const { stream, data } of session.output)
-    if (stream === 'stdout') text += Buffer.from(data).toString();
-  await session.exitCode;
-  return text;
+  const { stdout } = await run(driver, sandbox, [...shell, '-c', script]);
+  return stdout;
 };

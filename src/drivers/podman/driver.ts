@@ -83,6 +83,7 @@ export const createPodmanDriver = (options: {
     // Made while the engine is asked: one that a sandbox has already stays as it is.
     const network = makeNetwork(client, plan, { signal });
     const networkSettled = network.catch(() => {});
+    /** Once nobody has this id, all that stands under it is this call's to undo. */
     let free = false;
     let id: string | undefined;
     try {
