@@ -25,14 +25,14 @@ export const createCrashReport = (onEngine: CrashOptions['onEngine']): CrashRepo
       if (!(error instanceof Error)) return error;
       const ids: readonly string[] =
         error.message.match(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g) ?? [];
-      const about = (line: string) => line.startsWith('--') || ids.some((id) => line.includes(id));
+      const about = (line: string) => !line.includes('sandbox_id') || ids.some((id) => line.includes(id));
       const there = await onEngine().catch((failure: Error) => failure.message);
-      error.message = [
+      const told = [
         error.message,
         `on the engine: ${inspect(there, { maxArrayLength: null, breakLength: 200 })}`,
         ...logs.filter(about).slice(-LOG_LINES),
-      ].join('\n');
-      return error;
+      ];
+      return new Error(told.join('\n'), { cause: error });
     },
   };
 };

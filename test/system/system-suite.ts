@@ -259,14 +259,18 @@ ${system.table}
 
     test(`kill -9 at random points, ${CRASH_ROUNDS} rounds: nothing lost, nothing left`, async () => {
       await gateway.stop();
-      await crashRounds({
-        rounds: CRASH_ROUNDS,
-        start: () => startIn(folder.path, gatewayId),
-        onEngine: () => ids(gatewayId),
-        ...system.crash,
-        patienceMs: bed.patienceMs ?? 60_000,
-      });
-      await start();
+      try {
+        await crashRounds({
+          rounds: CRASH_ROUNDS,
+          start: () => startIn(folder.path, gatewayId),
+          onEngine: () => ids(gatewayId),
+          ...system.crash,
+          patienceMs: bed.patienceMs ?? 60_000,
+        });
+      } finally {
+        // Also after a failure: the tests below are not to fail for it.
+        await start();
+      }
     });
 
     system.more?.({ gatewayId, gateway: () => gateway, openshell, ready, gone });

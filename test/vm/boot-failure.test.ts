@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { DriverSandbox } from '../../dist/compute/sandbox.js';
-import { writeCpio } from '../../dist/drivers/vm/process/guest/cpio.js';
+import { type CpioEntry, writeCpio } from '../../dist/drivers/vm/process/guest/cpio.js';
 import { findMachine } from '../../dist/drivers/vm/process/sandboxes/machine.js';
 import {
   becomes,
@@ -54,22 +54,44 @@ const newMachine = async (
 const consoleOf = ({ folder }: RunningDriver, { id }: DriverSandbox): Promise<string> =>
   readFile(join(folder, 'sandboxes', id, 'console.log'), 'utf8');
 
-const noAgent = async (stateDir: string) => {
-  const initramfs = join(stateDir, 'initramfs');
-  await writeFile(initramfs, writeCpio([{ path: 'nothing', mode: 0o040755 }]));
-  return { kernel: join(guest, 'vmlinux'), initramfs, boot_timeout_secs: 10 };
+/** A guest with nothing but these files. */
+const guestOf =
+  (boot_timeout_secs: number, entries: () => Promise<CpioEntry[]>) => async (stateDir: string) => {
+    const initramfs = join(stateDir, 'initramfs');
+    await writeFile(initramfs, writeCpio(await entries()));
+    return { kernel: join(guest, 'vmlinux'), initramfs, boot_timeout_secs };
+  };
+
+const nothing = guestOf(600, async () => [{ path: 'nothing', mode: 0o040755 }]);
+
+/** The init of a static busybox: it stays, and is no agent. */
+const noAgent = guestOf(10, async () => [
+  { path: 'dev', mode: 0o040755 },
+  { path: 'init', mode: 0o100755, data: await readFile('/bin/busybox') },
+]);
+
+const failsToBoot = async (running: RunningDriver, message: RegExp): Promise<DriverSandbox> => {
+  const sandbox = sandboxOf();
+  await running.driver.create(sandbox, { signal });
+  await becomes(running.driver, sandbox, 'failed');
+  const state = await stateOf(running.driver, sandbox);
+  assert.ok(state?.kind === 'failed');
+  assert.equal(state.reason, 'BootFailed');
+  assert.match(state.message, message);
+  assert.equal(await findMachine(`openshell-${sandbox.id}`), undefined);
+  return sandbox;
 };
 
-test('a guest whose agent never answers fails at its deadline, with what its console said', options, () =>
+test('a guest whose agent never answers fails at its deadline', options, () =>
   inState(noAgent, async (running) => {
-    const sandbox = sandboxOf();
-    await running.driver.create(sandbox, { signal });
-    await becomes(running.driver, sandbox, 'failed');
-    const state = await stateOf(running.driver, sandbox);
-    assert.ok(state?.kind === 'failed');
-    assert.equal(state.reason, 'BootFailed');
-    assert.match(state.message, /did not answer within 10 s.*Kernel panic/s);
-    assert.equal(await findMachine(`openshell-${sandbox.id}`), undefined);
+    const sandbox = await failsToBoot(running, /did not answer within 10 s/);
+    assert.equal(await running.driver.delete(sandbox, { signal }), true);
+  }),
+);
+
+test('a guest that dies fails at once, with what its console said', options, () =>
+  inState(nothing, async (running) => {
+    const sandbox = await failsToBoot(running, /switched off.*Kernel panic/s);
     assert.match(await consoleOf(running, sandbox), /Kernel panic/);
     assert.equal(await running.driver.delete(sandbox, { signal }), true);
   }),

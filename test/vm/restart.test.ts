@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import type { ComputeDriver } from '../../dist/compute/driver.js';
 import type { DriverSandbox } from '../../dist/compute/sandbox.js';
+import { VM_FILES } from '../../dist/drivers/vm/process/qemu/arguments.js';
+import { connectQmp } from '../../dist/drivers/vm/process/qemu/qmp.js';
 import {
   becomes,
+  eventually,
   execIn,
   makeDriver,
   type RunningDriver,
@@ -35,8 +38,8 @@ const recordOf = async (home: RunningDriver, sandbox: DriverSandbox) =>
   };
 
 const made: RunningDriver[] = [];
-const drive = async (stateDir: string, gatewayId: string): Promise<RunningDriver> => {
-  const driver = await makeDriver(stateDir, gatewayId);
+const drive = async (stateDir: string, gatewayId: string, own = {}): Promise<RunningDriver> => {
+  const driver = await makeDriver(stateDir, gatewayId, own);
   made.push(driver);
   return driver;
 };
@@ -79,6 +82,46 @@ test('a driver process that was killed finds its machines again, with all that r
     for (const one of [idle, busy]) assert.equal(await second.driver.delete(one, { signal }), true);
     assert.deepEqual(await readdir(join(second.folder, 'sandboxes')), []);
   }),
+);
+
+/** As when a driver process is killed while it switches a machine off. */
+const switchOff = async (machine: string) => {
+  const folder = await open(machine, 'r');
+  const qmp = await connectQmp(`/proc/self/fd/${folder.fd}/${VM_FILES.control}`, signal);
+  try {
+    // QEMU is told to take a reset for the end.
+    await qmp.run('system_reset', {}, signal);
+    await eventually('the guest is off', async () => {
+      const { status } = (await qmp.run('query-status', {}, signal)) as { status: string };
+      return status === 'shutdown';
+    });
+  } finally {
+    qmp.close();
+    await folder.close();
+  }
+};
+
+test(
+  'a machine that was switched off while no driver process was there is waited for by nobody',
+  options,
+  () =>
+    inState(async (stateDir, gatewayId) => {
+      // Longer than this test waits for anything.
+      const patient = { boot_timeout_secs: 600 };
+      const first = await drive(stateDir, gatewayId, patient);
+      const sandbox = await running(first.driver);
+      await execIn(first.driver, sandbox, 'echo kept > /sandbox/file; sync');
+      await first.kill();
+      await switchOff(join(first.folder, 'sandboxes', sandbox.id, 'vm'));
+
+      const second = await drive(stateDir, gatewayId, patient);
+      await becomes(second.driver, sandbox, 'stopped');
+      await second.driver.stop(sandbox, { signal });
+      await second.driver.start(sandbox, { signal });
+      await becomes(second.driver, sandbox, 'running');
+      assert.equal(await execIn(second.driver, sandbox, 'cat /sandbox/file'), 'kept\n');
+      assert.equal(await second.driver.delete(sandbox, { signal }), true);
+    }),
 );
 
 test('a machine that was killed leaves a clean disk, and starts again with its files', options, () =>

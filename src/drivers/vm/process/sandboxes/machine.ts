@@ -51,6 +51,8 @@ export type FullDiskListener = (waits: boolean) => void;
 const RETRY_MS = 10;
 const KILL_WAIT_MS = 10_000;
 const EXIT_SEEN_MS = 500;
+const EXIT_AFTER_QUIT_MS = 1_000;
+const ANSWER_MS = 10_000;
 const CONSOLE_TAIL = 2_000;
 
 /** Whether `pid` is the QEMU of this name, and no other process that has its number now. */
@@ -190,15 +192,19 @@ export const connectMachine = async (options: ConnectOptions): Promise<Machine> 
   const at = (file: string) => `/proc/self/fd/${folder.fd}/${file}`;
   try {
     const qmp = await persistently(() => connectQmp(at(VM_FILES.control), signal), signal);
+    const off = poweredOff(qmp);
+    const offEarly = new AbortController();
+    void off.then(() => offEarly.abort(unavailable('its guest is switched off')));
     try {
-      const off = poweredOff(qmp);
-      if (options.wake === true) await wakeUp(qmp, signal);
+      const until = AbortSignal.any([signal, offEarly.signal]);
+      if (options.wake === true) await wakeUp(qmp, until);
       outlastFullDisk(qmp, options.onFullDisk ?? (() => {}));
-      const wire = await persistently(() => connectSocket(at(VM_FILES.agent)), signal);
-      const channel = await openChannel(wire, { signal, resume: options.resume });
+      const wire = await persistently(() => connectSocket(at(VM_FILES.agent)), until);
+      const channel = await openChannel(wire, { signal: until, resume: options.resume });
       return machineOf({ ...options, qmp, channel, off });
     } catch (error) {
       const tail = (await keepConsole(qmp, consolePath(options.directory))).slice(-CONSOLE_TAIL);
+      if (offEarly.signal.aborted) await quit(qmp);
       qmp.close();
       const known = OpenShellError.from(error);
       throw tail === ''
@@ -239,12 +245,29 @@ const connectSocket = async (path: string): Promise<Socket> => {
   return socket;
 };
 
+const OFF_EVENTS: readonly unknown[] = ['SHUTDOWN', 'GUEST_PANICKED'];
+const OFF_STATES: readonly unknown[] = ['shutdown', 'guest-panicked'];
+
+/** Also of a guest that was switched off before anyone listened: QEMU then stands paused. */
 const poweredOff = (qmp: Qmp): Promise<void> =>
   new Promise((resolve) => {
     qmp.onEvent(({ name }) => {
-      if (name === 'SHUTDOWN' || name === 'GUEST_PANICKED') resolve();
+      if (OFF_EVENTS.includes(name)) resolve();
     });
+    const asked = qmp.run('query-status', {}, deadline(ANSWER_MS)) as Promise<{ status?: string }>;
+    asked.then(
+      ({ status }) => {
+        if (OFF_STATES.includes(status)) resolve();
+      },
+      () => {},
+    );
   });
+
+/** QEMU writes its images to their end before it answers. */
+const quit = async (qmp: Qmp): Promise<void> => {
+  await qmp.run('quit', {}, deadline(KILL_WAIT_MS)).catch(() => {});
+  await Promise.race([qmp.closed, delay(EXIT_AFTER_QUIT_MS)]);
+};
 
 const consolePath = (directory: string): string => join(directory, '..', VM_FILES.console);
 
@@ -273,9 +296,7 @@ const machineOf = ({ pid, name, directory, qmp, channel, off }: Connected): Mach
       );
       await Promise.race([off, qmp.closed, expired]);
       await keepConsole(qmp, consolePath(directory));
-      // QEMU writes its images to their end before it answers.
-      await qmp.run('quit', {}, deadline(KILL_WAIT_MS)).catch(() => {});
-      await Promise.race([qmp.closed, delay(1_000)]);
+      await quit(qmp);
       await kill();
     },
     kill,

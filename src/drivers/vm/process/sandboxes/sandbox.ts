@@ -365,9 +365,7 @@ export const createSandbox = (
       await found.powerOff(POWER_OFF_MS);
       return main === 'exited';
     } catch (error) {
-      log.warn(
-        `a virtual machine that was found does not answer and is ended: ${OpenShellError.from(error).text}`,
-      );
+      log.warn(`a virtual machine that was found is ended: ${OpenShellError.from(error).text}`);
       await killMachine(pid, machineName(id));
       return false;
     }
