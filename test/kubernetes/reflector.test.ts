@@ -142,6 +142,23 @@ describe('a watch', () => {
     assert.equal(versions.length, 3);
   });
 
+  test('outlasts a server that came back and does not know its roles yet', async (t) => {
+    const { said, versions } = await run(
+      t,
+      {
+        lists: [list(5)],
+        watches: [
+          (response) => void setImmediate(() => response.destroy()),
+          (response) => response.end(line('ERROR', refusal(403, 'Forbidden', 'cannot watch pods'))),
+          (response) => response.write(line('ADDED', object('a', 6))),
+        ],
+      },
+      2,
+    );
+    assert.deepEqual(said, ['list ', 'put a']);
+    assert.deepEqual(versions, ['5', '5', '5']);
+  });
+
   test('ends with the refusal when it is not allowed', async (t) => {
     const fake = await fakeApi((_url, response) => answer(response, 403, refusal(403, 'Forbidden')));
     t.after(() => fake.close());

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { Code } from '../../dist/compute/errors.js';
+import { createPresence } from '../../dist/drivers/kubernetes/presence.js';
 import { createThrottle } from '../../dist/drivers/kubernetes/throttle.js';
 import { answer, fakeApi, type Handler, refusal } from './fake-api.js';
 
@@ -89,6 +90,37 @@ describe('calls of the API server', () => {
       assert.equal(requests.length, 1);
     });
   }
+});
+
+const broken: Handler = (_url, response) => void response.destroy();
+const forbidden: Handler = (_url, response) =>
+  answer(response, 403, refusal(403, 'Forbidden', 'User "x" cannot list pods'));
+
+describe('a server that has just come back', () => {
+  test('is asked again until it knows its roles', async (t) => {
+    const { rest, requests } = await api(t, inTurn(broken, forbidden, forbidden));
+    assert.deepEqual(await rest.json(request), { ok: true });
+    assert.equal(requests.length, 4);
+  });
+
+  test('is not taken at its word by a stream either', async (t) => {
+    const { rest } = await api(t, inTurn(broken, forbidden));
+    await assert.rejects(rest.stream(request), { code: Code.UNAVAILABLE, reason: 'KubernetesUnreachable' });
+    await assert.rejects(rest.stream(request), { code: Code.UNAVAILABLE, reason: 'KubernetesStarting' });
+    (await rest.stream(request)).destroy();
+  });
+
+  test('is believed once it had the time', () => {
+    const late = createPresence(new URL('http://fake'), 0);
+    late.lost(new Error('gone'));
+    const body = JSON.stringify(refusal(403, 'Forbidden', 'User "x" cannot list pods'));
+    assert.equal(late.refused(403, body, 'list pods').reason, 'KubernetesForbidden');
+  });
+
+  test('is believed in all that is no missing permission', async (t) => {
+    const { rest } = await api(t, inTurn(broken, status(422, 'Invalid')));
+    await assert.rejects(rest.json(request), { code: Code.INVALID_ARGUMENT });
+  });
 });
 
 describe('lists', () => {

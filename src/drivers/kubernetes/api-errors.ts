@@ -5,6 +5,8 @@ import type { Status } from './objects.js';
 const REASON_EXPIRED = 'Expired';
 const NAMESPACE_MISSING = 'NamespaceMissing';
 const NAMESPACE_TERMINATING = 'NamespaceTerminating';
+const FORBIDDEN = 'KubernetesForbidden';
+const STARTING = 'KubernetesStarting';
 
 const CODES: Readonly<Record<number, Code>> = {
   400: Code.INVALID_ARGUMENT,
@@ -48,10 +50,22 @@ const forbidden = (said: string, message: string): OpenShellError => {
   if (/because it is being terminated/i.test(said))
     return new OpenShellError(Code.UNAVAILABLE, message, { reason: NAMESPACE_TERMINATING });
   return new OpenShellError(Code.FAILED_PRECONDITION, message, {
-    reason: 'KubernetesForbidden',
+    reason: FORBIDDEN,
     hint: 'grant it with the Role in deploy/kubernetes or the Helm chart',
   });
 };
+
+/** A missing permission as what it may be: a server that has not loaded its roles yet. Other errors as they are. */
+export const stillLoading = (error: OpenShellError): OpenShellError =>
+  error.reason === FORBIDDEN
+    ? new OpenShellError(Code.UNAVAILABLE, error.message, {
+        reason: STARTING,
+        hint: 'the API server has just come back and may not know its roles yet; try again',
+        cause: error,
+      })
+    : error;
+
+export const isStillLoading = (error: OpenShellError): boolean => error.reason === STARTING;
 
 /** A connection that failed, before or within an answer. */
 export const connectionLost = (server: URL, cause: unknown): OpenShellError =>

@@ -1,8 +1,8 @@
 import { WebSocket } from 'ws';
 import { Code, invalidArgument, OpenShellError, unavailable } from '../../compute/errors.js';
-import { connectionLost, fromStatus } from './api-errors.js';
 import type { Place } from './names.js';
 import type { Status } from './objects.js';
+import type { Presence } from './presence.js';
 import { type Query, type Rest, url } from './rest.js';
 
 /** Numbers of the streams that share an exec's connection. */
@@ -57,7 +57,7 @@ export const openExec = async (options: OpenExec): Promise<ExecSocket> => {
   options.signal.addEventListener('abort', abort, { once: true });
   try {
     const what = `exec in pod '${place.name}' in '${place.namespace}'`;
-    return await opened(socket, rest.server, what, handlers);
+    return await opened(socket, rest, what, handlers);
   } catch (error) {
     options.signal.throwIfAborted();
     throw error;
@@ -68,20 +68,20 @@ export const openExec = async (options: OpenExec): Promise<ExecSocket> => {
 
 const opened = (
   socket: WebSocket,
-  server: URL,
+  presence: Presence,
   what: string,
   handlers: ExecSocketHandlers,
 ): Promise<ExecSocket> =>
   new Promise((resolve, reject) => {
     // At once: the first messages may have come with the answer to the handshake.
     socket.once('open', () => resolve(attach(socket, handlers)));
-    socket.once('error', (error) => reject(connectionLost(server, error)));
+    socket.once('error', (error) => reject(presence.lost(error)));
     socket.once('unexpected-response', (_request, response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', (error) => reject(connectionLost(server, error)));
+      response.on('error', (error) => reject(presence.lost(error)));
       response.on('end', () => {
-        reject(fromStatus(response.statusCode ?? 0, Buffer.concat(chunks).toString('utf8'), what));
+        reject(presence.refused(response.statusCode ?? 0, Buffer.concat(chunks).toString('utf8'), what));
         socket.terminate();
       });
     });

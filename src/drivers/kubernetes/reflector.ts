@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import { delay } from '../../compute/deadline.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
-import { fromStatus, isExpired } from './api-errors.js';
+import { isExpired } from './api-errors.js';
 import { readLines } from './lines.js';
 import type { KubeObject, Status } from './objects.js';
+import type { Presence } from './presence.js';
 import type { Query, Rest } from './rest.js';
 
 /** A collection as it is, then each change in order; a new `list` replaces all that was said before. */
@@ -57,7 +58,7 @@ export async function* reflect<T extends KubeObject>(
       const begunMs = performance.now();
       const response = await openWatch(options, version);
       failures = 0;
-      for await (const line of readWatch<T>(response, what)) {
+      for await (const line of readWatch<T>(response, rest, what)) {
         version = line.object.metadata.resourceVersion ?? version;
         if (line.type === 'DELETED') yield { type: 'gone', object: line.object };
         else if (line.type !== 'BOOKMARK') yield { type: 'put', object: line.object };
@@ -70,6 +71,7 @@ export async function* reflect<T extends KubeObject>(
         version = undefined;
         continue;
       }
+      if (!(error instanceof OpenShellError)) rest.lost(error);
       if (failures++ === 0) failingSinceMs = performance.now();
       if (!isPassing(error) || performance.now() - failingSinceMs > GIVE_UP_MS) throw error;
       await delay(Math.min(RETRY_FIRST_MS * 2 ** failures, RETRY_MOST_MS), signal).catch(() => {});
@@ -99,6 +101,7 @@ const openWatch = async (
 
 async function* readWatch<T extends KubeObject>(
   response: IncomingMessage,
+  presence: Presence,
   what: string,
 ): AsyncGenerator<WatchLine<T>, void> {
   try {
@@ -107,7 +110,7 @@ async function* readWatch<T extends KubeObject>(
       const parsed = JSON.parse(line) as WatchLine<T>;
       if (parsed.type === 'ERROR') {
         const status = parsed.object as unknown as Status;
-        throw fromStatus(status.code ?? 500, JSON.stringify(status), `watch ${what}`);
+        throw presence.refused(status.code ?? 500, JSON.stringify(status), `watch ${what}`);
       }
       yield parsed;
     }

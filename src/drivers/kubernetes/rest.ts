@@ -2,9 +2,10 @@ import http from 'node:http';
 import https from 'node:https';
 import { deadline, delay } from '../../compute/deadline.js';
 import { OpenShellError } from '../../compute/errors.js';
-import { connectionLost, fromStatus } from './api-errors.js';
+import { isStillLoading } from './api-errors.js';
 import type { Access, Cluster } from './cluster.js';
 import type { KubeList, KubeObject } from './objects.js';
+import { createPresence, type Presence } from './presence.js';
 import type { Throttle } from './throttle.js';
 
 export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
@@ -21,7 +22,7 @@ export interface ApiRequest {
 }
 
 /** Calls of the Kubernetes API: throttled, with a deadline each, tried again when the server is busy or away. */
-export interface Rest {
+export interface Rest extends Presence {
   readonly server: URL;
   /** Safe to call for a create too: names are fixed, so one that was done already fails with ALREADY_EXISTS. */
   json<T>(request: ApiRequest): Promise<T>;
@@ -48,7 +49,11 @@ const RETRY_MOST_MS = 5_000;
 const INTERNAL_ERROR_ATTEMPTS = 4;
 const BUSY = new Set([429, 502, 503, 504]);
 
+const isPassing = (status: number, refusal: OpenShellError, attempt: number): boolean =>
+  BUSY.has(status) || (status === 500 && attempt < INTERNAL_ERROR_ATTEMPTS) || isStillLoading(refusal);
+
 export const createRest = ({ cluster, throttle, timeoutMs }: RestOptions): Rest => {
+  const presence = createPresence(cluster.server);
   const once = async (request: ApiRequest, signal: AbortSignal): Promise<http.IncomingMessage> => {
     await throttle.take(signal);
     const { agent, headers } = await cluster.access();
@@ -65,14 +70,15 @@ export const createRest = ({ cluster, throttle, timeoutMs }: RestOptions): Rest 
         const status = response.statusCode ?? 0;
         const body = await readText(response);
         if (status >= 200 && status < 300) return JSON.parse(body) as T;
-        last = fromStatus(status, body, request.what);
+        const refusal = presence.refused(status, body, request.what);
+        last = refusal;
         if (status === 401 && attempt === 1) cluster.forget();
-        else if (!BUSY.has(status) && !(status === 500 && attempt < INTERNAL_ERROR_ATTEMPTS)) throw last;
+        else if (!isPassing(status, refusal, attempt)) throw refusal;
         waitMs = retryAfterMs(response) ?? waitMs;
       } catch (error) {
         if (error instanceof OpenShellError) throw error;
         if (signal.aborted) throw givenUp(request, last, error);
-        last = connectionLost(cluster.server, error);
+        last = presence.lost(error);
       }
       await delay(waitMs, signal).catch((error) => {
         throw givenUp(request, last, error);
@@ -81,6 +87,7 @@ export const createRest = ({ cluster, throttle, timeoutMs }: RestOptions): Rest 
   };
 
   return {
+    ...presence,
     server: cluster.server,
     json,
     async list<T extends KubeObject>(request: ApiRequest) {
@@ -117,10 +124,10 @@ export const createRest = ({ cluster, throttle, timeoutMs }: RestOptions): Rest 
         const status = response.statusCode ?? 0;
         if (status >= 200 && status < 300) return response;
         if (status === 401) cluster.forget();
-        throw fromStatus(status, await readText(response), request.what);
+        throw presence.refused(status, await readText(response), request.what);
       } catch (error) {
         if (error instanceof OpenShellError || request.signal.aborted) throw error;
-        throw connectionLost(cluster.server, error);
+        throw presence.lost(error);
       } finally {
         clearTimeout(timer);
       }
