@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, type TestContext, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
-import { Code, OpenShellError, unavailable } from '../../dist/compute/errors.js';
+import { Code, failedPrecondition, OpenShellError, unavailable } from '../../dist/compute/errors.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { createFakeEngine, type FakeEngine } from '../support/fake-engine.js';
 import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
@@ -154,7 +154,7 @@ test('stop and start answer when the driver is done; a stop that is not allowed 
 test('a failed create keeps the row in ERROR with the reason of the engine and leaves no resource', async () => {
   engine.before = (call) => {
     if (call === 'create')
-      throw unavailable('no space left', { reason: 'ImagePullFailed', hint: 'make room' });
+      throw failedPrecondition('no space left', { reason: 'ImagePullFailed', hint: 'make room' });
   };
   await create('bad');
   const failed = await inPhase('bad', SandboxPhase.ERROR);
@@ -233,6 +233,21 @@ test('a create that was cut off after the engine made the resource is made anew'
   await gone('half');
   assert.equal(engine.resources.size, 0);
 });
+
+for (const absent of ['create', 'get']) {
+  test(`a create whose engine goes away for a moment goes on when it is back (${absent})`, async () => {
+    let absences = 2;
+    engine.before = (call) => {
+      // What a driver process that was killed made before its end is there.
+      if (call === 'create' && absent === 'get' && absences === 2)
+        throw new OpenShellError(Code.ALREADY_EXISTS, 'crash');
+      if (call === absent && absences-- > 0) throw unavailable('connection refused');
+    };
+    const id = await create('patient');
+    await inPhase('patient', SandboxPhase.READY);
+    assert.equal(engine.resources.get(id)?.runs, 1);
+  });
+}
 
 test("a create that meets a killed gateway's call, which the engine still carries out, is tried until that is over", async () => {
   let meetings = 3;

@@ -21,7 +21,7 @@ export interface OperationsOptions {
 
 /** Carries a stored intent out on the driver. Every one of them may be cut off anywhere and run again. */
 export interface Operations {
-  /** Brings a `provisioning` sandbox up. A failure leaves the row `failed`, with the engine's reason. */
+  /** Brings a `provisioning` sandbox up, also when the driver is away for less than 30 s meanwhile. A failure leaves the row `failed`, with the engine's reason. */
   provision(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal): Promise<void>;
   stop(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal): Promise<void>;
   start(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal): Promise<void>;
@@ -33,6 +33,10 @@ const CREATE_RETRY_FIRST_MS = 50;
 const CREATE_RETRY_WITHIN_MS = 30_000;
 /** What is in the way for longer, and not shown, belongs to no call under way any more. */
 const CREATE_PATIENCE_MS = 1_500;
+/** How long a create waits for an engine that went away under it. */
+const ABSENCE_PATIENCE_MS = 30_000;
+const ABSENCE_RETRY_FIRST_MS = 100;
+const ABSENCE_RETRY_MOST_MS = 2_000;
 /** The driver's watch tells that a sandbox runs; how soon the engine is asked, in case it does not. */
 const SETTLE_BY_WATCH_MS = 100;
 const DELETE_RETRY_FIRST_MS = 500;
@@ -123,12 +127,31 @@ export const createOperations = (options: OperationsOptions): Operations => {
     }
   };
 
+  /** Runs `work` again while the engine, or the driver's process, is away for a moment. */
+  const throughAbsence = async (record: SandboxRecord, signal: AbortSignal, work: () => Promise<void>) => {
+    let until: number | undefined;
+    for (let waitMs = ABSENCE_RETRY_FIRST_MS; ; waitMs = Math.min(waitMs * 2, ABSENCE_RETRY_MOST_MS)) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!isUnavailable(error) || signal.aborted) throw error;
+        if (until === undefined)
+          log.warn(`create will be tried again: ${error.text}`, { sandbox_id: record.id, error });
+        until ??= now() + ABSENCE_PATIENCE_MS;
+        if (now() + waitMs > until) throw error;
+        await delay(waitMs, signal);
+      }
+    }
+  };
+
   return {
     async provision(driver, record, signal) {
       try {
-        await ensureWorkspace(driver, record, signal);
-        await createOrFind(driver, record, signal);
-        await settle(driver, record.id, signal);
+        await throughAbsence(record, signal, async () => {
+          await ensureWorkspace(driver, record, signal);
+          await createOrFind(driver, record, signal);
+          await settle(driver, record.id, signal);
+        });
       } catch (error) {
         await fail(record, error, 'CreateFailed', signal);
       }
@@ -197,7 +220,7 @@ export const createOperations = (options: OperationsOptions): Operations => {
     reason: string,
     signal: AbortSignal,
   ) {
-    if (error instanceof OpenShellError && error.code === Code.UNAVAILABLE && !signal.aborted) {
+    if (isUnavailable(error) && !signal.aborted) {
       // The engine is away: the row keeps its intent and the reconciler takes it up again.
       log.warn(`${reason}: ${error.text}; it will be tried again`, { sandbox_id: record.id, error });
       throw error;
@@ -211,6 +234,9 @@ export const createOperations = (options: OperationsOptions): Operations => {
     await fail(record, error, reason, signal);
   }
 };
+
+const isUnavailable = (error: unknown): error is OpenShellError =>
+  error instanceof OpenShellError && error.code === Code.UNAVAILABLE;
 
 /** The failure of a sandbox whose engine does not know it any more. */
 export const resourceMissing = (nowMs: number) =>
