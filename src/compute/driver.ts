@@ -66,7 +66,8 @@ export interface ComputeDriver {
 
   /**
    * Makes and starts the sandbox; progress comes on the watch. Resolves when the engine has started it, or has
-   * recorded it and goes on in the background. ALREADY_EXISTS when the id exists. A failure leaves nothing behind.
+   * recorded it and goes on in the background. ALREADY_EXISTS when the id exists, UNAVAILABLE when the engine is away:
+   * then it is tried again. A failure leaves nothing behind.
    */
   create(sandbox: DriverSandbox, options: CallOptions): Promise<void>;
 
