@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import type { CallOptions, ExecSession, ExecSpec, TerminalSize } from '../../compute/driver.js';
-import { Code, failedPrecondition, OpenShellError } from '../../compute/errors.js';
+import { Code, OpenShellError } from '../../compute/errors.js';
 import { EXEC_MARK_VARIABLE } from '../../compute/exec-kill.js';
-import type { Logger } from '../../compute/log.js';
+import { type ExecContainer, endMarkedProcesses, requireShell, type StartAside } from '../engine/exec-end.js';
 import { createExecSession } from '../engine/exec-session.js';
 import type { PodmanClient } from './api/client.js';
-import { endMarkedProcesses } from './exec-end.js';
 
 /** What a terminal measures when nobody says. */
 const DEFAULT_SIZE: TerminalSize = { cols: 80, rows: 24 };
@@ -14,13 +14,9 @@ const NOT_STARTED_EXIT_CODES = new Set([125, 126, 127]);
 /** For a word of the engine about an exec that runs, when the caller's own signal no longer counts. */
 const LOOK_TIMEOUT_MS = 10_000;
 
-export interface ExecTarget {
+export interface ExecTarget extends ExecContainer {
   readonly client: PodmanClient;
-  readonly containerId: string;
   readonly workspacePath: string;
-  /** Whether the container has a /bin/sh, without which nothing can be ended. */
-  readonly hasShell: () => Promise<boolean>;
-  readonly log: Logger;
 }
 
 /** Runs a command as SandboxAccess.exec describes it; a program that does not exist is refused by `exitCode`. */
@@ -36,11 +32,7 @@ export const startExecSession = async (
     createExec(target, spec, mark, signal),
     spec.timeoutMs > 0 ? requireShell(target) : undefined,
   ]);
-  const size = spec.size ?? DEFAULT_SIZE;
-  const { socket, head } = await client.startExec(execId, { tty: spec.tty, ...size }, { signal });
-  // Whoever reads the connection sees its end; an error event without a listener would end the process.
-  socket.on('error', () => {});
-  if (head.length > 0) socket.unshift(head);
+  const socket = await startAttached(client, execId, spec, signal);
   return createExecSession({
     socket,
     spec,
@@ -48,17 +40,9 @@ export const startExecSession = async (
     inspect: () => client.inspectExec(execId, { signal: AbortSignal.timeout(LOOK_TIMEOUT_MS) }),
     // Podman forgets the process number of a command that is over, so its own word must stand in the output.
     neverRan: ({ ExitCode }, refused) => refused && NOT_STARTED_EXIT_CODES.has(ExitCode ?? 0),
-    end: (why) => endMarkedProcesses(target, mark, why),
+    end: (why) => endMarkedProcesses(target, startAside(target), mark, why),
     resize: ({ rows, cols }) => resize(client, execId, rows, cols),
     log: log.child({ container: containerId.slice(0, 12), exec: execId.slice(0, 12) }),
-  });
-};
-
-const requireShell = async ({ hasShell }: ExecTarget): Promise<void> => {
-  if (await hasShell()) return;
-  throw failedPrecondition('a timeout needs a /bin/sh in the image, and this one has none', {
-    field: 'timeout_seconds',
-    hint: 'run the command without a timeout, or use an image with a shell',
   });
 };
 
@@ -84,6 +68,35 @@ const createExec = (
     },
     { signal },
   );
+
+/** The connection that carries the command's streams. */
+const startAttached = async (
+  client: PodmanClient,
+  execId: string,
+  { tty, size = DEFAULT_SIZE }: Pick<ExecSpec, 'tty' | 'size'>,
+  signal: AbortSignal,
+): Promise<Socket> => {
+  const { socket, head } = await client.startExec(execId, { tty, ...size }, { signal });
+  // Whoever reads the connection sees its end; an error event without a listener would end the process.
+  socket.on('error', () => {});
+  if (head.length > 0) socket.unshift(head);
+  return socket;
+};
+
+const startAside =
+  ({ client, containerId }: ExecTarget): StartAside =>
+  async (argv, signal) => {
+    const asked = {
+      Cmd: argv,
+      Env: [],
+      Tty: false,
+      AttachStdin: false,
+      AttachStdout: true,
+      AttachStderr: true,
+    };
+    const execId = await client.createExec(containerId, { ...asked, DetachKeys: '' }, { signal });
+    return startAttached(client, execId, { tty: false, size: undefined }, signal);
+  };
 
 const resize = async (client: PodmanClient, execId: string, rows: number, cols: number): Promise<void> => {
   try {
