@@ -6,7 +6,7 @@ import { onBothKinds } from './kinds.js';
 const ADDRESS = "ip -4 addr show scope global | sed -n 's/.*inet \\([0-9.]*\\).*/\\1/p' | head -1";
 
 await onBothKinds('podman network', ({ bed, check, kind }) => {
-  check('no sandbox reaches another', async ({ driver, running }) => {
+  check('no sandbox reaches another, also when a third one goes', async ({ driver, running, signal }) => {
     const server = await running({ command: ['sh', '-c', 'nc -ll -p 8080 -e echo reached'] });
     const client = await running();
     const address = (await run(driver, server, ['sh', '-c', ADDRESS])).stdout.trim();
@@ -15,8 +15,12 @@ await onBothKinds('podman network', ({ bed, check, kind }) => {
       const { stdout } = await run(driver, server, ['sh', '-c', `nc -w 1 ${address} 8080 </dev/null`]);
       return stdout === 'reached\n';
     });
-    const { stdout } = await run(driver, client, ['sh', '-c', `nc -w 2 ${address} 8080 </dev/null`]);
-    assert.equal(stdout, '');
+    const reach = async () =>
+      (await run(driver, client, ['sh', '-c', `nc -w 2 ${address} 8080 </dev/null`])).stdout;
+    assert.equal(await reach(), '');
+    // netavark takes its jump to all isolation rules away with it.
+    await driver.delete(await running(), { signal });
+    assert.equal(await reach(), '');
   });
 
   check('none means none', { settings: { network_name: 'none' } }, async ({ driver, running, gatewayId }) => {

@@ -3,12 +3,11 @@ import type { Socket } from 'node:net';
 import type Docker from 'dockerode';
 import { delay } from '../../compute/deadline.js';
 import type { CallOptions, ExecSession, ExecSpec, TerminalSize } from '../../compute/driver.js';
-import { Code, failedPrecondition, OpenShellError } from '../../compute/errors.js';
+import { Code, OpenShellError } from '../../compute/errors.js';
 import { EXEC_MARK_VARIABLE } from '../../compute/exec-kill.js';
-import type { Logger } from '../../compute/log.js';
+import { type ExecContainer, endMarkedProcesses, requireShell, type StartAside } from '../engine/exec-end.js';
 import { createExecSession } from '../engine/exec-session.js';
 import type { Engine } from './engine.js';
-import { endMarkedProcesses } from './exec-end.js';
 
 /** No sequence that somebody types: the engine's default would take Ctrl-P and Ctrl-Q away from programs. */
 const DETACH_KEYS = 'ctrl-@,ctrl-_,ctrl-@,ctrl-_,ctrl-@';
@@ -16,12 +15,8 @@ const DETACH_KEYS = 'ctrl-@,ctrl-_,ctrl-@,ctrl-_,ctrl-@';
 const FIRST_SIZE_ATTEMPTS = 40;
 const FIRST_SIZE_EVERY_MS = 25;
 
-export interface ExecTarget {
+export interface ExecTarget extends ExecContainer {
   readonly engine: Engine;
-  readonly containerId: string;
-  /** Whether the container has a /bin/sh, without which nothing can be ended. */
-  readonly hasShell: () => Promise<boolean>;
-  readonly log: Logger;
 }
 
 /**
@@ -48,20 +43,12 @@ export const startExec = async (
     signal,
     inspect: () => engine.call('look at an exec', (abortSignal) => exec.inspect({ abortSignal })),
     neverRan: ({ Pid, ExitCode }) => Pid === 0 && ExitCode !== 0,
-    end: (why) => endMarkedProcesses(target, mark, why),
+    end: (why) => endMarkedProcesses(target, startAside(target), mark, why),
     resize: (size) => resize(engine, exec, size),
     log: log.child({ container: containerId.slice(0, 12), exec: exec.id.slice(0, 12) }),
   });
   if (spec.tty && spec.size !== undefined) await firstSize(engine, exec, spec.size);
   return session;
-};
-
-const requireShell = async ({ hasShell }: ExecTarget): Promise<void> => {
-  if (await hasShell()) return;
-  throw failedPrecondition('a timeout needs a /bin/sh in the image, and this one has none', {
-    field: 'timeout_seconds',
-    hint: 'run the command without a timeout, or use an image with a shell',
-  });
 };
 
 const createExec = (
@@ -92,18 +79,27 @@ const createExec = (
   );
 
 /** The connection that carries the command's streams. Not cut short: what has started is ended by its mark. */
-export const startAttached = (
-  engine: Engine,
-  exec: Docker.Exec,
-  tty: boolean,
-  stdin: boolean,
-): Promise<Socket> =>
+const startAttached = (engine: Engine, exec: Docker.Exec, tty: boolean, stdin: boolean): Promise<Socket> =>
   engine.call('start of an exec', async () => {
     const socket = (await exec.start({ hijack: true, stdin, Tty: tty })) as unknown as Socket;
     // Whoever reads the connection sees its end; an error event without a listener would end the process.
     socket.on('error', () => {});
     return socket;
   });
+
+const startAside =
+  ({ engine, containerId }: ExecTarget): StartAside =>
+  async (argv, signal) => {
+    const exec = await engine.call(
+      'exec',
+      (abortSignal) =>
+        engine.docker
+          .getContainer(containerId)
+          .exec({ Cmd: [...argv], AttachStdout: true, AttachStderr: true, abortSignal }),
+      { signal },
+    );
+    return startAttached(engine, exec, false, false);
+  };
 
 const resize = async (engine: Engine, exec: Docker.Exec, { cols, rows }: TerminalSize): Promise<void> => {
   try {

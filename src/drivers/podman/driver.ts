@@ -11,6 +11,7 @@ import { makeBelongings, makeNetwork, removeHeld, removeNetwork, removeSecrets }
 import { planSandbox, type Workshop } from './container-spec.js';
 import { createContainers } from './containers.js';
 import { ensureImage, type PullPolicy, type Report } from './image.js';
+import { createIsolationRule } from './isolation.js';
 import { containerName } from './names.js';
 import { observe } from './state.js';
 import { watchSandboxes } from './watch.js';
@@ -31,6 +32,8 @@ export const createPodmanDriver = (options: {
   const busy = new Set<string>();
   const containers = createContainers(client, owner.gatewayId);
   const workspaces = createWorkspaces(client, settings.workspace_path);
+  const isolation = createIsolationRule({ env: context.env, log: context.log });
+  const hasOwnBridges = host.network === 'bridge' && settings.network_name === '';
   const access = createAccess({ client, containers, settings, log: context.log });
 
   const reporter =
@@ -53,6 +56,12 @@ export const createPodmanDriver = (options: {
    */
   const hidden = async (name: string, signal: AbortSignal): Promise<string[]> =>
     (await client.inspectContainer(name, { signal })) === undefined ? [name] : [];
+
+  /** With its network's rules, which only a start brings about. */
+  const startContainer = async (id: string, signal: AbortSignal): Promise<void> => {
+    await client.startContainer(id, { signal });
+    if (hasOwnBridges && settings.isolation_rule) await isolation.keep();
+  };
 
   /** Everything of one sandbox; false when there was nothing. */
   const remove = async (ref: SandboxRef, signal: AbortSignal): Promise<boolean> => {
@@ -108,7 +117,7 @@ export const createPodmanDriver = (options: {
         },
         { signal },
       );
-      await client.startContainer(id, { signal });
+      await startContainer(id, signal);
       report(step('Started', 'the main process has been started', 'starting_sandbox', 'Sandbox started'));
       return id;
     } catch (error) {
@@ -220,7 +229,7 @@ export const createPodmanDriver = (options: {
 
     async start(ref, { signal }) {
       await within(ref, signal, async (id) => {
-        await client.startContainer(id, { signal });
+        await startContainer(id, signal);
         look(id, ref.id);
       });
     },

@@ -19,6 +19,11 @@ export const podmanSettings = {
     pattern: /^[A-Za-z0-9_.-]*$/,
     doc: 'Network of the sandboxes: empty for one apart from all other sandboxes, none, or the name of a network that exists.',
   },
+  isolation_rule: {
+    type: 'boolean',
+    default: true,
+    doc: "Add a rule to the host's iptables that keeps sandboxes apart where netavark's own goes away; needs root.",
+  },
   stop_timeout_secs: {
     type: 'integer',
     default: 10,
