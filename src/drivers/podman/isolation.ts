@@ -48,12 +48,12 @@ export const createIsolationRule = (options: IsolationRuleOptions): IsolationRul
       const rules = await iptables('-S', CHAIN);
       if (!rules.includes(RULE.join(' '))) await iptables('-I', CHAIN, ...RULE);
     } catch (error) {
-      const { code, stderr = '' } = error as { code?: unknown; stderr?: string };
-      if (code === 'ENOENT' || CHAIN_MISSING.test(stderr) || told) return;
+      const { stderr = '' } = error as { stderr?: string };
+      if (CHAIN_MISSING.test(stderr) || told) return;
       told = true;
       log.warn(
-        'sandboxes may reach one another: the rule of the host that keeps them apart cannot be looked after; ' +
-          `run the gateway as root, or run this once after each start of the host: ${COMMAND}`,
+        'where netavark works with iptables sandboxes may reach one another: the rule that keeps them apart cannot be ' +
+          `looked after; run the gateway as root, or run this once after each start of the host: ${COMMAND}`,
         { said: stderr.trim() || String(error) },
       );
     }
