@@ -124,6 +124,20 @@ test(
     }),
 );
 
+test('a sandbox takes commands from the moment at which it is shown as running', options, () =>
+  inState(async (stateDir, gatewayId) => {
+    const { driver } = await drive(stateDir, gatewayId);
+    const sandbox = await running(driver);
+    for (let i = 0; i < 4; i++) {
+      await driver.stop(sandbox, { signal });
+      await driver.start(sandbox, { signal });
+      while ((await stateOf(driver, sandbox))?.kind !== 'running');
+      assert.equal(await execIn(driver, sandbox, 'echo well'), 'well\n');
+    }
+    assert.equal(await driver.delete(sandbox, { signal }), true);
+  }),
+);
+
 test('a machine that was killed leaves a clean disk, and starts again with its files', options, () =>
   inState(async (stateDir, gatewayId) => {
     const { driver, folder } = await drive(stateDir, gatewayId);

@@ -228,11 +228,17 @@ export const createSandbox = (
   /** Takes over a machine whose main process runs. One that the record knows already needs no room on the disk. */
   const attach = async (started: Machine) => {
     const run = kept.now.run ?? newRun();
+    // Before the record says that it runs: whoever sees that may run commands.
+    machine = started;
     if (run.pid !== started.pid || run.runningSince === '') {
       const runningSince = run.runningSince || now();
-      await kept.save({ run: { ...run, pid: started.pid, runningSince } });
+      try {
+        await kept.save({ run: { ...run, pid: started.pid, runningSince } });
+      } catch (error) {
+        machine = undefined;
+        throw error;
+      }
     }
-    machine = started;
     over = follow(started);
   };
 
