@@ -8,6 +8,7 @@ const fault = (status: number, message: string) =>
 
 test("Podman's sentences mean more than their status", () => {
   const told: readonly (readonly [number, string, Code])[] = [
+    [500, 'route ip+net: no such network interface', Code.ABORTED],
     [409, 'network name a-net already used: network already exists', Code.ALREADY_EXISTS],
     [500, 'volume with name a already exists: volume already exists', Code.ALREADY_EXISTS],
     [500, 'creating container storage: the name "a" is already in use by 984b', Code.ALREADY_EXISTS],

@@ -1,3 +1,4 @@
+import { delay } from '../../compute/deadline.js';
 import type { CallOptions } from '../../compute/driver.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
@@ -5,10 +6,21 @@ import type { PodmanClient } from './api/client.js';
 import type { Plan } from './container-spec.js';
 import { secretPrefix } from './names.js';
 
+const NETWORK_ATTEMPTS = 10;
+const NETWORK_RETRY_MS = 20;
+
 /** The sandbox's own network, when the plan has one. One that stands already is as good. */
 export const makeNetwork = async (client: PodmanClient, plan: Plan, options: CallOptions): Promise<void> => {
   if (plan.network === undefined) return;
-  await unlessThere(client.createNetwork(plan.network, plan.labels, options));
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await unlessThere(client.createNetwork(plan.network, plan.labels, options));
+    } catch (error) {
+      const passes = error instanceof OpenShellError && error.code === Code.ABORTED;
+      if (!passes || attempt === NETWORK_ATTEMPTS) throw error;
+      await delay(NETWORK_RETRY_MS * attempt, options.signal);
+    }
+  }
 };
 
 /** The engine refuses while a container has it. */

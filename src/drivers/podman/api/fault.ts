@@ -13,6 +13,8 @@ const KNOWN: readonly (readonly [RegExp, Code, OpenShellErrorOptions])[] = [
   [/no such (container|exec session)/i, Code.NOT_FOUND, {}],
   [/(network|volume) already exists/i, Code.ALREADY_EXISTS, { reason: 'NameInUse' }],
   [/name .* is (already )?in use/i, Code.ALREADY_EXISTS, { reason: 'NameInUse' }],
+  // It looks at all interfaces of its host, of which another network's just went.
+  [/no such network interface/i, Code.ABORTED, {}],
   [
     /unresolvable CDI devices/i,
     Code.FAILED_PRECONDITION,
