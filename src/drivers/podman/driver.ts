@@ -96,13 +96,13 @@ export const createPodmanDriver = (options: {
     let free = false;
     let id: string | undefined;
     try {
-      const [existing, [image]] = await Promise.all([
-        containers.all(sandbox.id, { signal }),
+      const [exists, [image]] = await Promise.all([
+        client.containerExists(plan.container.name, { signal }),
         mapLimited(plan.images, 1, (reference) =>
           ensureImage(client, reference, settings.image_pull_policy as PullPolicy, report, { signal }),
         ),
       ]);
-      if (existing.length > 0) throw alreadyExists(sandbox);
+      if (exists) throw alreadyExists(sandbox);
       free = true;
       await network;
       await makeBelongings(client, plan, { signal });
