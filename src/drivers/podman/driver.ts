@@ -96,13 +96,13 @@ export const createPodmanDriver = (options: {
     let free = false;
     let id: string | undefined;
     try {
-      const [exists, [image]] = await Promise.all([
-        client.containerExists(plan.container.name, { signal }),
+      const [existing, [image]] = await Promise.all([
+        containers.all(sandbox.id, { signal }),
         mapLimited(plan.images, 1, (reference) =>
           ensureImage(client, reference, settings.image_pull_policy as PullPolicy, report, { signal }),
         ),
       ]);
-      if (exists) throw alreadyExists(sandbox);
+      if (existing.length > 0) throw alreadyExists(sandbox);
       free = true;
       await network;
       await makeBelongings(client, plan, { signal });

@@ -40,7 +40,6 @@ export interface PodmanClient {
   /** By id or name, by force, with its anonymous volumes. False when there was none. */
   removeContainer(id: string, options: CallOptions): Promise<boolean>;
   inspectContainer(id: string, options: CallOptions): Promise<Container | undefined>;
-  containerExists(name: string, options: CallOptions): Promise<boolean>;
   listContainers(filters: Filters, options: CallOptions): Promise<ContainerSummary[]>;
   logs(
     id: string,
@@ -158,10 +157,6 @@ export const createPodmanClient = (options: {
     },
     inspectContainer: (id, { signal }) =>
       ifThere(json({ method: 'GET', path: `/containers/${id}/json`, signal })),
-    async containerExists(name, { signal }) {
-      const path = `/containers/${segment(name)}/exists`;
-      return (await ifThere(transport.send({ method: 'GET', path, signal }))) !== undefined;
-    },
     listContainers: (filters, { signal }) =>
       json({
         method: 'GET',
