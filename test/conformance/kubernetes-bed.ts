@@ -102,6 +102,8 @@ export const createKubernetesBed = (options: KubernetesBedOptions): Bed => {
 
   return {
     name: options.name,
+    // A kubelet that finds a claim before its own right to read it is known tries again after 10 s and more.
+    patienceMs: 60_000,
     async unavailable() {
       try {
         await access(options.kubeconfig);

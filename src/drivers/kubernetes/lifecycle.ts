@@ -3,6 +3,7 @@ import { Code, failedPrecondition, notFound } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import type { DriverSandbox, SandboxRef } from '../../compute/sandbox.js';
 import { hasCode } from './api-errors.js';
+import { createClaimBinding } from './claim-binding.js';
 import { ANNOTATION, STATE } from './names.js';
 import type { Namespaces } from './namespaces.js';
 import type { ClaimSpec, Keeper, Pod } from './objects.js';
@@ -34,6 +35,8 @@ const UNDO_TIMEOUT_MS = 10_000;
 
 export const createLifecycle = (options: LifecycleOptions): Lifecycle => {
   const { resources, namespaces, stopTimeoutMs, log } = options;
+
+  const binding = createClaimBinding(resources.waitBound);
 
   const findOrThrow = async (ref: SandboxRef, signal: AbortSignal): Promise<Objects> => {
     const objects = await resources.find(ref, signal);
@@ -70,6 +73,7 @@ export const createLifecycle = (options: LifecycleOptions): Lifecycle => {
         resources.createKeeper(claimOf(plan, workspace), signal),
       );
       try {
+        await binding.settle(keeper, workspace.storageClass, signal);
         await resources.createPod(ownedBy(keeper, plan.pod), signal);
       } catch (error) {
         await undo(plan, { keeper });

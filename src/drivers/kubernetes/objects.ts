@@ -98,6 +98,7 @@ export interface ClaimSpec {
 /** What stays of a sandbox while it has no Pod: a claim, or a Sandbox of the agent-sandbox controller. */
 export interface Keeper extends KubeObject {
   spec: unknown;
+  status?: { phase?: string };
 }
 
 export interface CoreEvent extends KubeObject {

@@ -24,6 +24,8 @@ export interface Resources {
   removePod(pod: Pod, graceSeconds: number | undefined, signal: AbortSignal): Promise<void>;
   /** Resolves when somebody else has removed it. */
   waitPodGone(pod: Pod, signal: AbortSignal): Promise<void>;
+  /** Resolves when the claim has its volume; rejects with the signal's reason. */
+  waitBound(claim: Keeper, signal: AbortSignal): Promise<void>;
   removeKeeper(keeper: Keeper, signal: AbortSignal): Promise<void>;
 }
 
@@ -139,16 +141,29 @@ export const createResources = (options: {
     }
   };
 
-  const waitGone = async (kind: Kind, object: KubeObject, signal: AbortSignal): Promise<void> => {
-    const { namespace = '', name, uid } = object.metadata;
-    const changes = reflect({
+  const follow = <T extends KubeObject>(kind: Kind, object: T, signal: AbortSignal) => {
+    const { namespace = '', name } = object.metadata;
+    return reflect<T>({
       rest,
       path: names.path(namespace, kind),
       query: { fieldSelector: `metadata.name=${name}` },
       what: `${kind} '${name}' in '${namespace}'`,
       signal,
     });
-    for await (const change of changes) {
+  };
+
+  const waitBound = async (claim: Keeper, signal: AbortSignal): Promise<void> => {
+    for await (const change of follow(keeperKind, claim, signal)) {
+      const seen = change.type === 'list' ? change.items : [change.object];
+      if (seen.some((one) => one.metadata.uid === claim.metadata.uid && one.status?.phase === 'Bound'))
+        return;
+    }
+    throw signal.reason;
+  };
+
+  const waitGone = async (kind: Kind, object: KubeObject, signal: AbortSignal): Promise<void> => {
+    const { namespace = '', name, uid } = object.metadata;
+    for await (const change of follow(kind, object, signal)) {
       if (change.type === 'list' && !change.items.some((one) => one.metadata.uid === uid)) return;
       if (change.type === 'gone' && change.object.metadata.uid === uid) return;
     }
@@ -209,6 +224,7 @@ export const createResources = (options: {
       await remove('pods', pod, graceSeconds, signal);
       await waitGone('pods', pod, signal);
     },
+    waitBound,
     waitPodGone: (pod, signal) => waitGone('pods', pod, signal),
     async removeKeeper(keeper, signal) {
       await remove(keeperKind, keeper, undefined, signal);
