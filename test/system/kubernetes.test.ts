@@ -28,6 +28,6 @@ workspace_storage_class = "${TEST_STORAGE_CLASS}"
 image_pull_policy = "Never"
 stop_timeout_secs = 2
 `,
-  // The node has two cores, of which each Pod asks for a part.
-  crash: { most: 12 },
+  // The node has two cores, of which each Pod asks for 150m.
+  crash: { most: 8 },
 });
