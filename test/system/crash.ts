@@ -40,7 +40,7 @@ const PASSING = new Set([
 
 /** What was asked of a sandbox, as far as the gateway acknowledged it before it was killed. */
 interface Asked {
-  /** Empty until its creation is acknowledged. */
+  /** Empty until its creation is acknowledged, or it is seen. */
   id: string;
   /** The file inside was written and synced. */
   written: boolean;
@@ -216,6 +216,8 @@ const settled = async (gateway: GatewayProcess, rounds: Rounds, where: string): 
     else if (entry.id !== '' && !entry.deleteAsked)
       assert.ok(row, `${where}: ${name} (${entry.id}) was acknowledged and is lost`);
     if (row === undefined) continue;
+    // One whose creation was not acknowledged is there all the same, and has to stay from now on.
+    entry.id = row.metadata?.id ?? '';
     const phase = row.status?.phase;
     const well = phase === SandboxPhase.READY || phase === SandboxPhase.STOPPED;
     assert.ok(well, `${where}: ${described(row)}, asked was ${JSON.stringify(entry)}`);
