@@ -249,6 +249,22 @@ for (const absent of ['create', 'get']) {
   });
 }
 
+test('a create whose engine stays away fails with the reason after 30 s', async (t) => {
+  const { now } = Date;
+  let aheadMs = 0;
+  t.mock.method(Date, 'now', () => now() + aheadMs);
+  await restart();
+  engine.before = (call) => {
+    if (call !== 'create') return;
+    aheadMs += 10_000;
+    throw unavailable('connection refused', { reason: 'EngineUnavailable' });
+  };
+  const id = await create('in-vain');
+  const failed = await inPhase('in-vain', SandboxPhase.ERROR);
+  assert.equal(failed.status?.conditions[0]?.reason, 'EngineUnavailable');
+  assert.equal(engine.calls.filter((call) => call === `create ${id}`).length, 4);
+});
+
 test("a create that meets a killed gateway's call, which the engine still carries out, is tried until that is over", async () => {
   let meetings = 3;
   engine.before = (call) => {

@@ -13,7 +13,7 @@ export const described = ({ metadata, status }: Sandbox): string =>
 export interface CrashReport {
   /** Keeps what a gateway logged. */
   keep(gateway: GatewayProcess, title: string): void;
-  /** The error with what the engine has, and with what every gateway logged about the sandboxes that it names. */
+  /** The error with what the engine has, and what the gateways logged about the sandboxes that it names, and about none. */
   explain(error: unknown): Promise<unknown>;
 }
 

@@ -35,7 +35,9 @@ const run = promisify(execFile);
 
 export const createIsolationRule = (options: IsolationRuleOptions): IsolationRule => {
   const { log, trustedMs = TRUSTED_MS } = options;
-  const env = { ...options.env, PATH: `${options.env.PATH ?? ''}:/usr/sbin:/sbin` };
+  const folders = [options.env.PATH, '/usr/sbin', '/sbin'];
+  // An empty part would stand for the working directory.
+  const env = { ...options.env, PATH: folders.filter(Boolean).join(':') };
   let seenAtMs = Number.NEGATIVE_INFINITY;
   let placing: Promise<void> | undefined;
   let told = false;

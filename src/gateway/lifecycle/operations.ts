@@ -21,7 +21,10 @@ export interface OperationsOptions {
 
 /** Carries a stored intent out on the driver. Every one of them may be cut off anywhere and run again. */
 export interface Operations {
-  /** Brings a `provisioning` sandbox up, also when the driver is away for less than 30 s meanwhile. A failure leaves the row `failed`, with the engine's reason. */
+  /**
+   * Brings a `provisioning` sandbox up, also when the driver is away for less than 30 s meanwhile. A failure leaves the
+   * row `failed`, with the engine's reason.
+   */
   provision(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal): Promise<void>;
   stop(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal): Promise<void>;
   start(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal): Promise<void>;

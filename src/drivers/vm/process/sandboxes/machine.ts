@@ -194,7 +194,7 @@ export const connectMachine = async (options: ConnectOptions): Promise<Machine> 
     const qmp = await persistently(() => connectQmp(at(VM_FILES.control), signal), signal);
     const off = poweredOff(qmp);
     const offEarly = new AbortController();
-    void off.then(() => offEarly.abort(unavailable('its guest is switched off')));
+    void off.then(() => offEarly.abort(unavailable('the guest is switched off')));
     try {
       const until = AbortSignal.any([signal, offEarly.signal]);
       if (options.wake === true) await wakeUp(qmp, until);
