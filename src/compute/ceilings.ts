@@ -1,0 +1,86 @@
+import { invalidArgument, type OpenShellError } from './errors.js';
+import { parseCpuNanos, parseMemoryBytes } from './quantity.js';
+import type { GpuRequirements, SandboxResources } from './sandbox.js';
+
+/** What one sandbox gets, and what it may ask for: the keys that every driver has beside `default_*`. */
+export const ceilingSettings = {
+  max_cpu_limit: {
+    type: 'string',
+    default: '',
+    doc: 'Most CPU that one sandbox may ask for, e.g. 8 or 500m.',
+  },
+  max_memory_limit: {
+    type: 'string',
+    default: '',
+    doc: 'Most memory that one sandbox may ask for, e.g. 16Gi.',
+  },
+  max_gpus: {
+    type: 'integer',
+    default: 8,
+    min: 0,
+    max: 1024,
+    doc: 'Most GPUs that one sandbox may ask for; 0 refuses them all.',
+  },
+} as const;
+
+/** Quantities; empty: none. */
+export interface Ceilings {
+  readonly defaultCpu: string;
+  readonly defaultMemory: string;
+  readonly maxCpu: string;
+  readonly maxMemory: string;
+  readonly maxGpus: number;
+}
+
+const FIELD = 'spec.template.resources';
+
+/**
+ * The resources with the operator's defaults in place of limits that were not asked for; without a default the ceiling
+ * itself is the limit. INVALID_ARGUMENT `LimitTooHigh` when a limit, a request or the GPUs are above their ceiling.
+ */
+export const withinCeilings = (
+  resources: SandboxResources,
+  gpu: GpuRequirements | undefined,
+  ceilings: Ceilings,
+): SandboxResources => {
+  const { maxCpu, maxMemory, maxGpus } = ceilings;
+  for (const [part, asked, most, parse] of [
+    ['limits.cpu', resources.cpuLimit, maxCpu, parseCpuNanos],
+    ['requests.cpu', resources.cpuRequest, maxCpu, parseCpuNanos],
+    ['limits.memory', resources.memoryLimit, maxMemory, parseMemoryBytes],
+    ['requests.memory', resources.memoryRequest, maxMemory, parseMemoryBytes],
+  ] as const) {
+    const field = `${FIELD}.${part}`;
+    if (asked !== '' && most !== '' && parse(asked, field) > parse(most)) throw tooHigh(field, asked, most);
+  }
+  const gpus = gpu === undefined ? 0 : (gpu.count ?? 1);
+  if (gpus > maxGpus) throw tooHigh('spec.resource_requirements.gpu', `${gpus}`, `${maxGpus}`);
+  return {
+    ...resources,
+    cpuLimit: resources.cpuLimit || ceilings.defaultCpu || maxCpu,
+    memoryLimit: resources.memoryLimit || ceilings.defaultMemory || maxMemory,
+  };
+};
+
+const tooHigh = (field: string, asked: string, most: string): OpenShellError =>
+  invalidArgument(`${field}: '${asked}' is more than this gateway's operator allows`, {
+    reason: 'LimitTooHigh',
+    field,
+    hint: `ask for at most ${most}`,
+  });
+
+/** The operator's own values, checked when the driver starts: INVALID_ARGUMENT names the key and its table. */
+export const checkCeilings = (ceilings: Ceilings, table: string): void => {
+  for (const [key, fallback, most, parse] of [
+    ['cpu', ceilings.defaultCpu, ceilings.maxCpu, parseCpuNanos],
+    ['memory', ceilings.defaultMemory, ceilings.maxMemory, parseMemoryBytes],
+  ] as const) {
+    const byDefault = fallback === '' ? 0 : parse(fallback, `${table}.default_${key}_limit`);
+    const ceiling = most === '' ? Number.POSITIVE_INFINITY : parse(most, `${table}.max_${key}_limit`);
+    if (byDefault <= ceiling) continue;
+    throw invalidArgument(
+      `${table}.default_${key}_limit: '${fallback}' is more than max_${key}_limit, '${most}'`,
+      { field: `${table}.default_${key}_limit`, hint: 'raise the one or lower the other' },
+    );
+  }
+};
