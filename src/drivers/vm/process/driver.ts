@@ -83,6 +83,8 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
       pullPolicy: pullPolicy(settings),
       registry: createRegistry({
         insecure: settings.insecure_registries,
+        local: settings.local_registries,
+        tokenHosts: settings.registry_token_hosts,
         authFile: settings.registry_auth_file,
         maxBytes: settings.image_cache_mib * MIB,
       }),
