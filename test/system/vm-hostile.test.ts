@@ -7,7 +7,7 @@ import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { VM_HOME, vmBed } from '../conformance/vm-bed.js';
 import { eventually } from '../support/wait.js';
 import { makeHostileGuest } from './hostile-guest.js';
-import { growthDuring } from './peak-memory.js';
+import { growthDuring } from '../support/peak-memory.js';
 import { cli, type GatewayProcess, startGatewayProcess } from './process.js';
 import { vmProcesses } from './vm-processes.js';
 
