@@ -17,6 +17,7 @@ import { createHub } from './sandboxes/hub.js';
 import { planMachine } from './sandboxes/plan.js';
 import { readRecord, type SandboxRecord } from './sandboxes/record.js';
 import { createSandbox, type Sandbox, type SandboxWorkshop } from './sandboxes/sandbox.js';
+import { createSuspects } from './sandboxes/suspects.js';
 import { describeHostCpu } from './templates/key.js';
 import { createTemplates, type Templates } from './templates/templates.js';
 
@@ -93,6 +94,7 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
     templates,
     network: options.network,
     takenTaps: () => new Set([...sandboxes.values()].flatMap((sandbox) => sandbox.tap() ?? [])),
+    suspects: createSuspects(),
     hub,
     log: context.log,
   };
