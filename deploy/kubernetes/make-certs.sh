@@ -25,7 +25,7 @@ new_key() { openssl ecparam -name prime256v1 -genkey -noout -out "$1"; }
 make_ca() {
   new_key ca.key
   openssl req -x509 -new -key ca.key -days "$CA_DAYS" -subj "/CN=$RELEASE CA of $NAMESPACE" -out ca.crt \
-    -addext keyUsage=critical,keyCertSign,cRLSign
+    -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
   k create secret generic "$RELEASE-ca" --type=kubernetes.io/tls --from-file=tls.crt=ca.crt --from-file=tls.key=ca.key
 }
 
