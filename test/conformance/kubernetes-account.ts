@@ -57,7 +57,12 @@ export const createAccount = async (options: AccountOptions): Promise<string> =>
   return tokenKubeconfig(config, namespace, name);
 };
 
-const tokenKubeconfig = async (config: KubeConfig, namespace: string, name: string): Promise<string> => {
+/** The path of a kubeconfig with a token of this service account. */
+export const tokenKubeconfig = async (
+  config: KubeConfig,
+  namespace: string,
+  name: string,
+): Promise<string> => {
   const body: AuthenticationV1TokenRequest = { spec: { audiences: [], expirationSeconds: 7200 } };
   const { status } = await config
     .makeApiClient(CoreV1Api)

@@ -23,6 +23,10 @@ for (const mode of ['shared', 'managed']) {
     ) as Manifest[];
     const text = manifests.find(({ kind }) => kind === 'ConfigMap')?.data?.['gateway.toml'] ?? '';
     assert.match(text, new RegExp(`workspace_mode = "${mode}"`));
+    // Certificates come from outside, and without them there is no gateway: plain text is nowhere an answer.
+    assert.match(text, /client_ca_path = /);
+    assert.doesNotMatch(text, /disable_tls|allow_unauthenticated/);
+    assert.match(JSON.stringify(manifests), /"secretName":"openshell-tls"/);
     const path = join(folder, 'gateway.toml');
     await writeFile(path, text);
     const { status, stderr } = spawnSync(

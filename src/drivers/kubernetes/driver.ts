@@ -8,6 +8,7 @@ import { createLifecycle } from './lifecycle.js';
 import { readLogs } from './logs.js';
 import { createNames, type Place, type WorkspaceMode } from './names.js';
 import { createNamespaces } from './namespaces.js';
+import { createNetworkPolicies } from './network-policies.js';
 import type { Pod } from './objects.js';
 import { observeObjects } from './observed.js';
 import { encodePod, planSandbox } from './pod.js';
@@ -31,7 +32,10 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
   const asPod = settings.sandbox_api === 'pod';
   const keeperKind = asPod ? 'persistentvolumeclaims' : 'sandboxes';
   const resources = createResources({ rest, names, gatewayId, keeperKind });
-  const namespaces = createNamespaces({ rest, names, gatewayId, networkPolicy: settings.network_policy });
+  const policies = settings.network_policy
+    ? createNetworkPolicies({ rest, names, gatewayId, egressExcept: settings.sandbox_egress_except, log })
+    : undefined;
+  const namespaces = createNamespaces({ rest, names, gatewayId, policies });
   const plan = (sandbox: Parameters<ComputeDriver['create']>[0]) =>
     planSandbox(sandbox, names.placeOf(sandbox), owner, settings);
   const lifecycle = (asPod ? createLifecycle : createAgentLifecycle)({
@@ -106,7 +110,11 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
       return isThere(objects) ? observeSure(objects, signal) : undefined;
     },
     async list({ signal }) {
-      const all = [...(await resources.listAll(signal)).values()];
+      const keeping = namespaces.keepPolicies(signal).catch((error) => {
+        if (!signal.aborted) log.warn('NetworkPolicies of sandboxes could not be looked after', { error });
+      });
+      const [objects] = await Promise.all([resources.listAll(signal), keeping]);
+      const all = [...objects.values()];
       const seen = await Promise.all(all.map((objects) => observeSure(objects, signal)));
       return seen.filter((sandbox) => sandbox !== undefined);
     },

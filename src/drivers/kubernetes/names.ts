@@ -27,7 +27,10 @@ export const STATE = {
 export type KeeperKind = 'persistentvolumeclaims' | 'sandboxes';
 
 /** Groups of resources that are not of the core. */
-const GROUPS: Readonly<Record<string, string>> = { sandboxes: '/apis/agents.x-k8s.io/v1alpha1' };
+const GROUPS: Readonly<Record<string, string>> = {
+  sandboxes: '/apis/agents.x-k8s.io/v1alpha1',
+  networkpolicies: '/apis/networking.k8s.io/v1',
+};
 
 const groupOf = (resource: string): string => GROUPS[resource] ?? '/api/v1';
 

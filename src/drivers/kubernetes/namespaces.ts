@@ -1,17 +1,20 @@
 import { deadline, withDeadline } from '../../compute/deadline.js';
 import { Code, failedPrecondition, OpenShellError } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
-import { hasCode, isNamespaceGone, namespaceMissing } from './api-errors.js';
+import { hasCode, isNamespaceGone } from './api-errors.js';
 import type { Names } from './names.js';
+import type { NetworkPolicies } from './network-policies.js';
 import type { Namespace } from './objects.js';
 import { reflect } from './reflector.js';
 import type { Rest } from './rest.js';
 
-/** The namespaces that sandboxes live in, each with a policy that lets nobody connect to them. */
+/** The namespaces that sandboxes live in, each with its NetworkPolicies. */
 export interface Namespaces {
   /** Runs `make` where all stands ready; cheap when that was done before. Once more when somebody removed the namespace. */
   within<T>(workspace: string, signal: AbortSignal, make: () => Promise<T>): Promise<T>;
   ensure(workspace: string, signal: AbortSignal): Promise<void>;
+  /** Puts back the NetworkPolicies that somebody removed or changed. */
+  keepPolicies(signal: AbortSignal): Promise<void>;
   /** With workspace_mode managed: removes the workspace's namespace and all in it, and waits for its end. */
   remove(workspace: string, signal: AbortSignal): Promise<void>;
 }
@@ -20,16 +23,16 @@ export interface NamespacesOptions {
   readonly rest: Rest;
   readonly names: Names;
   readonly gatewayId: string;
-  readonly networkPolicy: boolean;
+  /** Undefined: the operator wants none. */
+  readonly policies: NetworkPolicies | undefined;
 }
 
-const POLICIES = '/apis/networking.k8s.io/v1/namespaces';
 const PREPARE_TIMEOUT_MS = 120_000;
 /** Of a namespace that is on its way out; then the user should know. */
 const TERMINATING_TIMEOUT_MS = 45_000;
 
 export const createNamespaces = (options: NamespacesOptions): Namespaces => {
-  const { rest, names, gatewayId, networkPolicy } = options;
+  const { rest, names, gatewayId, policies } = options;
   const ensured = new Map<string, Promise<void>>();
 
   const get = async (name: string, signal: AbortSignal): Promise<Namespace | undefined> => {
@@ -97,35 +100,26 @@ export const createNamespaces = (options: NamespacesOptions): Namespaces => {
         what: `create namespace '${name}'`,
         signal,
       })
-      .catch(ignoreExisting);
+      .catch((error) => {
+        if (!hasCode(error, Code.ALREADY_EXISTS)) throw error;
+      });
   };
 
-  const ensurePolicy = async (namespace: string, signal: AbortSignal): Promise<void> => {
-    const name = `openshell-deny-ingress-${gatewayId}`;
-    const path = `${POLICIES}/${namespace}/networkpolicies`;
-    await rest
-      .json({
-        method: 'POST',
-        path,
-        body: {
-          apiVersion: 'networking.k8s.io/v1',
-          kind: 'NetworkPolicy',
-          metadata: {
-            name,
-            namespace,
-            labels: { [LABEL.managedBy]: 'openshell', [LABEL.gatewayId]: gatewayId },
-          },
-          spec: { podSelector: { matchLabels: { [LABEL.gatewayId]: gatewayId } }, policyTypes: ['Ingress'] },
-        },
-        what: `create networkpolicies in '${namespace}'`,
-        signal,
-      })
-      .catch((error) => ignoreExisting(namespaceMissing(error, namespace)));
+  /** Those that stand, also from before this process. */
+  const existing = async (signal: AbortSignal): Promise<string[]> => {
+    if (names.mode === 'shared') return [names.namespaceOf('')];
+    const { items } = await rest.list<Namespace>({
+      path: '/api/v1/namespaces',
+      query: { labelSelector: names.ownSelector },
+      what: 'list namespaces',
+      signal,
+    });
+    return items.filter(({ status }) => status?.phase !== 'Terminating').map(({ metadata }) => metadata.name);
   };
 
   const prepare = async (workspace: string, name: string, signal: AbortSignal): Promise<void> => {
     if (names.mode === 'managed') await ensureNamespace(workspace, name, signal);
-    if (networkPolicy) await ensurePolicy(name, signal);
+    await policies?.ensure(name, signal);
   };
 
   /** Shared by all who wait for it, so none of them cancels it. */
@@ -155,6 +149,9 @@ export const createNamespaces = (options: NamespacesOptions): Namespaces => {
       }
     },
     ensure,
+    async keepPolicies(signal) {
+      if (policies !== undefined) await policies.keep(await existing(signal), signal);
+    },
     async remove(workspace, signal) {
       if (names.mode === 'shared') return;
       const name = names.namespaceOf(workspace);
@@ -175,8 +172,4 @@ export const createNamespaces = (options: NamespacesOptions): Namespaces => {
       await waitGone(name, signal);
     },
   };
-};
-
-const ignoreExisting = (error: unknown): void => {
-  if (!hasCode(error, Code.ALREADY_EXISTS)) throw error;
 };

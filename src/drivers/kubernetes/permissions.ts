@@ -41,7 +41,9 @@ export const neededPermissions = (settings: KubernetesSettings): Permission[] =>
           ...expand('', { pods: ['get', 'list', 'watch'] }),
           ...expand('agents.x-k8s.io', { sandboxes: KEEPER }),
         ]),
-    ...(settings.network_policy ? expand('networking.k8s.io', { networkpolicies: ['create'] }) : []),
+    ...(settings.network_policy
+      ? expand('networking.k8s.io', { networkpolicies: ['create', 'list', 'update'] })
+      : []),
     ...(mode === 'managed' ? expand('', { namespaces: ['create', 'get', 'list', 'watch', 'delete'] }) : []),
   ];
 };

@@ -12,7 +12,7 @@ export type Query = Readonly<Record<string, string | number | boolean | readonly
 
 export interface ApiRequest {
   /** Default GET. */
-  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly query?: Query;
   readonly body?: unknown;

@@ -1,6 +1,25 @@
 import { DEFAULT_WORKSPACE_PATH } from '../../compute/sandbox.js';
 import type { Settings, SettingsSchema } from '../../compute/settings.js';
 
+/** Where Pods, Services and nodes mostly are, where clouds serve metadata, what is reserved, and IPv4 by way of NAT64. */
+const NOT_THE_INTERNET = [
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '100.64.0.0/10',
+  '169.254.0.0/16',
+  '168.63.129.16/32',
+  '192.0.0.0/24',
+  '198.18.0.0/15',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+  'fc00::/7',
+  'fe80::/10',
+  'ff00::/8',
+  '64:ff9b::/96',
+  '64:ff9b:1::/48',
+] as const;
+
 /** `[openshell.drivers.kubernetes]`. */
 export const settings = {
   kubeconfig: {
@@ -112,7 +131,12 @@ export const settings = {
   network_policy: {
     type: 'boolean',
     default: true,
-    doc: 'Keep a NetworkPolicy in each namespace that denies connections to sandboxes.',
+    doc: 'Keep NetworkPolicies in each namespace: nobody connects to sandboxes, and they reach DNS and the internet.',
+  },
+  sandbox_egress_except: {
+    type: 'strings',
+    default: NOT_THE_INTERNET,
+    doc: "IP ranges that are no internet for network_policy: private, link-local, metadata and reserved ones; add your cluster's if they are others.",
   },
   stop_timeout_secs: {
     type: 'integer',
