@@ -2,6 +2,7 @@ import type { Flavor } from '../compute/flavor.js';
 import type { Store } from '../store/store.js';
 import type { ManagedDriver } from './drivers/managed.js';
 import { driverStates } from './drivers/states.js';
+import type { DriverLoad } from './lifecycle/driver-calls.js';
 import type { Stray } from './lifecycle/reconciler.js';
 import { createMetricsRegistry } from './metrics.js';
 
@@ -22,6 +23,7 @@ export const createGatewayMetrics = (options: {
   drivers: ReadonlyMap<string, ManagedDriver>;
   flavor: Flavor;
   strays: () => readonly Stray[];
+  load: () => readonly DriverLoad[];
 }): GatewayMetrics => {
   const { store, drivers, flavor } = options;
   const registry = createMetricsRegistry();
@@ -68,6 +70,18 @@ export const createGatewayMetrics = (options: {
       for (const { driver } of options.strays()) counts.set(driver, (counts.get(driver) ?? 0) + 1);
       return [...counts].map(([driver, count]) => [[driver], count]);
     },
+  );
+  registry.gauge(
+    'openshell_driver_operations',
+    'Creates, starts, stops and deletes that a compute driver carries out, and those that wait for their turn.',
+    ['driver', 'state'],
+    async () =>
+      options
+        .load()
+        .flatMap(({ driver, running, waiting }) => [
+          [[driver, 'running'], running] as const,
+          [[driver, 'waiting'], waiting] as const,
+        ]),
   );
   registry.gauge(
     'openshell_driver_state',

@@ -89,9 +89,7 @@ export const createDockerDriver = (options: DockerDriverOptions): ComputeDriver 
       return info === undefined ? undefined : observedSandbox(info);
     },
 
-    async list(call) {
-      return (await containers.inspectAll(call)).map(observedSandbox);
-    },
+    list: (call) => containers.list(call),
 
     async stop(ref, call) {
       await containers.within(ref, call, async (id) => {

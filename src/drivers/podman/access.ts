@@ -1,3 +1,4 @@
+import { deadline } from '../../compute/deadline.js';
 import type { CallOptions, SandboxAccess } from '../../compute/driver.js';
 import { Code, failedPrecondition, notFound, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
@@ -31,7 +32,7 @@ export const createAccess = (options: {
     async exec(ref, spec, { signal }) {
       const containerId = await containerOf(ref, { signal });
       const hasShell = async () => {
-        const look = { signal: AbortSignal.timeout(SHELL_LOOK_TIMEOUT_MS) };
+        const look = { signal: deadline(SHELL_LOOK_TIMEOUT_MS) };
         return (await client.pathMode(containerId, '/bin/sh', look)) !== undefined;
       };
       const target = { client, containerId, workspacePath: settings.workspace_path, hasShell, log };

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { deadline } from '../../compute/deadline.js';
 import type { CallOptions, ExecSession, ExecSpec, TerminalSize } from '../../compute/driver.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import { EXEC_MARK_VARIABLE } from '../../compute/exec-kill.js';
@@ -37,7 +38,7 @@ export const startExecSession = async (
     socket,
     spec,
     signal,
-    inspect: () => client.inspectExec(execId, { signal: AbortSignal.timeout(LOOK_TIMEOUT_MS) }),
+    inspect: () => client.inspectExec(execId, { signal: deadline(LOOK_TIMEOUT_MS) }),
     // Podman forgets the process number of a command that is over, so its own word must stand in the output.
     neverRan: ({ ExitCode }, refused) => refused && NOT_STARTED_EXIT_CODES.has(ExitCode ?? 0),
     end: (why) => endMarkedProcesses(target, startAside(target), mark, why),
@@ -100,7 +101,7 @@ const startAside =
 
 const resize = async (client: PodmanClient, execId: string, rows: number, cols: number): Promise<void> => {
   try {
-    await client.resizeExec(execId, rows, cols, { signal: AbortSignal.timeout(LOOK_TIMEOUT_MS) });
+    await client.resizeExec(execId, rows, cols, { signal: deadline(LOOK_TIMEOUT_MS) });
   } catch (error) {
     // A command that has ended by now has no terminal to resize.
     if (OpenShellError.from(error).code === Code.UNAVAILABLE) throw error;

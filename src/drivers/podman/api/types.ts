@@ -83,6 +83,10 @@ export interface Container {
 export interface ContainerSummary {
   readonly Id: string;
   readonly Labels: Readonly<Record<string, string>> | null;
+  readonly State: string;
+  readonly ExitCode: number;
+  /** Seconds; that of the year 1 when it has never been started. */
+  readonly StartedAt: number;
 }
 
 export interface Image {
