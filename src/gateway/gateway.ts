@@ -123,6 +123,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       observeCall: metrics.observeDriverCall,
       observeReconcile: metrics.observeReconcile,
       tuning: options.lifecycle,
+      observeLeftBehind: metrics.observeLeftBehind,
     });
     undo.push(() => controller.close(CLOSE_LIFECYCLE_MS));
     const pages = createPages(await pageTokenKey(store));

@@ -1,5 +1,5 @@
 import { deadline } from '../../compute/deadline.js';
-import { type ComputeDriver, PROGRESS } from '../../compute/driver.js';
+import { type ComputeDriver, EXEC_LEFT_BEHIND, PROGRESS } from '../../compute/driver.js';
 import type { DriverContext } from '../../compute/entry.js';
 import { Code, notFound, OpenShellError } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
@@ -37,7 +37,6 @@ export const createPodmanDriver = (options: {
   const isolation = createIsolationRule({ env: context.env, log: context.log });
   const listed = createListed({ limit: LOOKS_AT_ONCE, listedState, seenState, observe });
   const hasOwnBridges = host.network === 'bridge' && settings.network_name === '';
-  const access = createAccess({ client, containers, settings, log: context.log });
 
   const reporter =
     (sandboxId: string): Report =>
@@ -49,6 +48,14 @@ export const createPodmanDriver = (options: {
       };
       for (const feed of feeds) feed.push(item);
     };
+  const access = createAccess({
+    client,
+    containers,
+    settings,
+    leftBehind: ({ id }, message) =>
+      reporter(id)({ type: 'Warning', reason: EXEC_LEFT_BEHIND, message, metadata: {} }),
+    log: context.log,
+  });
   const look = (containerId: string, sandboxId: string) => {
     for (const feed of feeds) feed.push({ type: 'look', containerId, sandboxId });
   };

@@ -34,6 +34,7 @@ export interface ControllerOptions {
   readonly log: Logger;
   readonly observeCall?: CallObserver;
   readonly observeReconcile?: (driver: string, outcome: 'success' | 'failure') => void;
+  readonly observeLeftBehind?: (driver: string) => void;
   readonly tuning?: LifecycleTuning;
 }
 
@@ -106,6 +107,7 @@ export const createController = (options: ControllerOptions): Controller => {
     trustedClock: createTrustedClock({ store, now, monotonic: tuning.monotonic ?? monotonicMs }),
     everyMs: tuning.reconcileEveryMs ?? RECONCILE_EVERY_MS,
     observeReconcile: options.observeReconcile,
+    observeLeftBehind: options.observeLeftBehind,
     closing: closing.signal,
   });
   const workspaces = createWorkspaceRemoval({ store, drivers, log, calls, closing: closing.signal });

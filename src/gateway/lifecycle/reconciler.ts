@@ -1,5 +1,5 @@
 import { observedState } from '../../compute/conditions.js';
-import type { ComputeDriver, DriverEvent } from '../../compute/driver.js';
+import { type ComputeDriver, type DriverEvent, EXEC_LEFT_BEHIND } from '../../compute/driver.js';
 import { OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import type { ObservedSandbox, SandboxRef } from '../../compute/sandbox.js';
@@ -31,6 +31,7 @@ export interface ReconcilerOptions {
   readonly trustedClock: TrustedClock;
   readonly everyMs: number;
   readonly observeReconcile: ((driver: string, outcome: 'success' | 'failure') => void) | undefined;
+  readonly observeLeftBehind: ((driver: string) => void) | undefined;
   readonly closing: AbortSignal;
 }
 
@@ -256,6 +257,7 @@ export const createReconciler = (options: ReconcilerOptions): Reconciler => {
       case 'sandbox':
         return take(event.sandbox);
       case 'platform':
+        if (event.event.reason === EXEC_LEFT_BEHIND) options.observeLeftBehind?.(driver.name);
         // Of a sandbox that is gone, or is none of ours, nothing is kept.
         if (!hub.hasEvents(event.id) && (await store.getSandbox(event.id)) === undefined) return;
         return hub.publish(event.id, { type: 'event', event: event.event });
