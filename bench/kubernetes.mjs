@@ -44,6 +44,7 @@ const openDriver = async (given) => {
   const { createDriver } = await entry.load();
   const driver = await createDriver({
     gatewayId,
+    secret: 'ab'.repeat(32),
     version: '0',
     sandboxNamespace: 'default',
     stateDir: '',

@@ -122,6 +122,7 @@ export const createKubernetesBed = (options: KubernetesBedOptions): Bed => {
       const kubeconfig = await driverKubeconfig;
       return createDriver({
         gatewayId,
+        secret: 'ab'.repeat(32),
         version: '0.0.0-test',
         sandboxNamespace: 'conformance',
         stateDir: '',
