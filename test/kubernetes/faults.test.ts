@@ -102,7 +102,8 @@ describe('faults', { skip: cluster.skip ?? false, concurrency: false }, () => {
       .stream({ path: '/api/v1/pods', query: { watch: true, resourceVersion: '1' }, what: 'watch', signal })
       .then(
         async (response) => {
-          for await (const line of readLines(response)) return JSON.parse(line).object.code === 410;
+          for await (const { text } of readLines(response, 65_536))
+            return JSON.parse(text).object.code === 410;
           return false;
         },
         (error) => isExpired(error),

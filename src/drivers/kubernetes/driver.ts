@@ -1,4 +1,10 @@
-import type { CallOptions, ComputeDriver, LogOptions, SandboxAccess } from '../../compute/driver.js';
+import {
+  type CallOptions,
+  type ComputeDriver,
+  EXEC_LEFT_BEHIND,
+  type LogOptions,
+  type SandboxAccess,
+} from '../../compute/driver.js';
 import type { DriverContext } from '../../compute/entry.js';
 import { failedPrecondition, notFound } from '../../compute/errors.js';
 import type { ObservedSandbox, SandboxRef } from '../../compute/sandbox.js';
@@ -16,7 +22,7 @@ import { serverVersion } from './probe.js';
 import { createResources } from './resources.js';
 import type { Rest } from './rest.js';
 import type { KubernetesSettings } from './settings.js';
-import { watchSandboxes } from './watch.js';
+import { createNews, watchSandboxes } from './watch.js';
 
 /** Sandboxes as Pods of the cluster that `rest` talks to. */
 export const createKubernetesDriver = (context: DriverContext, rest: Rest): ComputeDriver => {
@@ -42,7 +48,21 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
     log,
   });
   const observe = (objects: Objects) =>
-    observeObjects(objects, { scheduleTimeoutMs: settings.schedule_timeout_secs * 1000, now: Date.now });
+    observeObjects(objects, { scheduleTimeoutMs: settings.schedule_timeout_secs * 1000, now: rest.now });
+  const news = createNews();
+  const leftBehind = (id: string) =>
+    news.tell({
+      type: 'platform',
+      id,
+      event: {
+        timestampMs: rest.now(),
+        source: 'kubernetes',
+        type: 'Warning',
+        reason: EXEC_LEFT_BEHIND,
+        message: 'a command was to end and could not be ended: only a stop of the sandbox ends it now',
+        metadata: {},
+      },
+    });
 
   /** Pods and keepers are read one after the other: a sandbox without its Pod is looked at again as a whole. */
   const observeSure = async (objects: Objects, signal: AbortSignal): Promise<ObservedSandbox | undefined> => {
@@ -73,6 +93,7 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
         workspacePath: settings.workspace_path,
         signal,
         timeoutMs: settings.api_timeout_secs * 1000,
+        leftBehind: () => leftBehind(ref.id),
         log: log.child({ sandbox_id: ref.id }),
       });
     },
@@ -114,7 +135,7 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
     start: (ref, { signal }) => lifecycle.start(ref, signal),
     delete: (ref, { signal }) => lifecycle.delete(ref, signal),
     watch: ({ signal }) =>
-      watchSandboxes({ rest, names, keeperKind, find: resources.find, observe, signal, log }),
+      watchSandboxes({ rest, names, keeperKind, find: resources.find, observe, news, signal, log }),
     ensureWorkspace: (workspace, { signal }) => namespaces.ensure(workspace, signal),
     // One namespace for all stays when a workspace goes.
     ...(names.mode === 'managed' && {
