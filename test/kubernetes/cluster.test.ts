@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, type TestContext, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { NetworkingV1Api } from '@kubernetes/client-node';
 import { type ObservedState, observedState } from '../../dist/compute/conditions.js';
 import type { ComputeDriver } from '../../dist/compute/driver.js';
@@ -140,6 +141,60 @@ describe('on the cluster', { skip: cluster.skip ?? false, concurrency: false }, 
     await driver.start(box, { signal });
     assert.equal((await bed.objects(gatewayId)).length, 1);
     assert.equal(await driver.delete(box, { signal }), true);
+  });
+
+  check('a claim that somebody changed makes no Pod', async (t) => {
+    const { driver, make, state, signal, gatewayId } = await desk(t);
+    const [box, other] = await Promise.all([make(), make({ command: ['sleep', '1000'] })]);
+    await Promise.all([state(box, 'running'), state(other, 'running')]);
+    await driver.stop(box, { signal });
+    const place = { namespace, name: (await driver.get(box, { signal }))?.status.resourceName ?? '' };
+    const claimOf = (name: string) => cluster.core().readNamespacedPersistentVolumeClaim({ namespace, name });
+    const replace = async (change: (annotations: Record<string, string>) => void) => {
+      const claim = await claimOf(place.name);
+      change(claim.metadata?.annotations ?? {});
+      await cluster.core().replaceNamespacedPersistentVolumeClaim({ ...place, body: claim });
+    };
+    const { annotations: good = {} } = (await claimOf(place.name)).metadata ?? {};
+    const otherName = (await driver.get(other, { signal }))?.status.resourceName ?? '';
+    const { annotations: foreign = {} } = (await claimOf(otherName)).metadata ?? {};
+    const noPod = async (reason: string) => {
+      await assert.rejects(driver.start(box, { signal }), { code: Code.FAILED_PRECONDITION, reason });
+      const pods = await cluster.core().listNamespacedPod({ namespace });
+      assert.equal(
+        pods.items.some(({ metadata }) => metadata?.name === place.name),
+        false,
+      );
+    };
+
+    const evil = gzipSync(JSON.stringify({ metadata: place, spec: { hostPID: true } })).toString('base64');
+    await replace((annotations) => {
+      annotations['openshell.ai/pod'] = evil;
+    });
+    await noPod('ClaimChanged');
+    await replace((annotations) => Object.assign(annotations, foreign));
+    await noPod('ClaimChanged');
+    await replace((annotations) => {
+      Object.assign(annotations, good);
+      delete annotations['openshell.ai/pod-signature'];
+    });
+    await noPod('ClaimNotSigned');
+
+    // As it was, and as a gateway that did not sign left it.
+    await replace((annotations) => Object.assign(annotations, good));
+    await driver.start(box, { signal });
+    await state(box, 'running');
+    await driver.stop(box, { signal });
+    await replace((annotations) => {
+      delete annotations['openshell.ai/pod-signature'];
+    });
+    const upgraded = await bed.createDriver(gatewayId, { trust_unsigned_claims: true });
+    t.after(() => upgraded.close());
+    await upgraded.start(box, { signal });
+    await state(box, 'running');
+    await driver.stop(box, { signal });
+    await driver.start(box, { signal });
+    await state(box, 'running');
   });
 
   check('driver_config is honoured', async (t) => {

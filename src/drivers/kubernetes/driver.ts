@@ -16,7 +16,8 @@ import { createNames, type Place, type WorkspaceMode } from './names.js';
 import { createNamespaces } from './namespaces.js';
 import type { Pod } from './objects.js';
 import { observeObjects } from './observed.js';
-import { encodePod, planSandbox } from './pod.js';
+import { planSandbox } from './pod.js';
+import { createPodSeal } from './pod-seal.js';
 import { isMissing, type Objects } from './pod-status.js';
 import { serverVersion } from './probe.js';
 import { createResources } from './resources.js';
@@ -40,10 +41,16 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
   const namespaces = createNamespaces({ rest, names, gatewayId, networkPolicy: settings.network_policy });
   const plan = (sandbox: Parameters<ComputeDriver['create']>[0]) =>
     planSandbox(sandbox, names.placeOf(sandbox), owner, settings);
+  const seal = createPodSeal({
+    gatewayId,
+    secret: context.secret,
+    trustUnsigned: settings.trust_unsigned_claims,
+  });
   const lifecycle = (asPod ? createLifecycle : createAgentLifecycle)({
     resources,
     namespaces,
     plan,
+    seal,
     stopTimeoutMs: settings.stop_timeout_secs * 1000,
     log,
   });
@@ -119,7 +126,7 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
       };
     },
     async validateCreate(sandbox) {
-      encodePod(plan(sandbox).pod);
+      seal.seal(plan(sandbox).pod, sandbox.id);
     },
     create: (sandbox, { signal }) => lifecycle.create(sandbox, signal),
     async get(ref, { signal }) {

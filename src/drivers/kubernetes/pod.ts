@@ -1,4 +1,3 @@
-import { gunzipSync, gzipSync } from 'node:zlib';
 import { invalidArgument } from '../../compute/errors.js';
 import { LABEL, ownerLabels, RESERVED_LABEL_PREFIX } from '../../compute/labels.js';
 import { parseCpuNanos, parseMemoryBytes } from '../../compute/quantity.js';
@@ -241,22 +240,6 @@ const toVolume = (one: VolumeConfig): JsonObject => {
     emptyDir: { ...(medium && { medium }), ...(size_limit !== undefined && { sizeLimit: size_limit }) },
   };
 };
-
-/** The annotations of an object hold 256 KiB together. */
-const LONGEST_ENCODED = 240 * 1024;
-
-/** A Pod as text for an annotation, small and not to be read in passing. INVALID_ARGUMENT when it is too big. */
-export const encodePod = (pod: Pod): string => {
-  const encoded = gzipSync(JSON.stringify(pod)).toString('base64');
-  if (encoded.length <= LONGEST_ENCODED) return encoded;
-  throw invalidArgument('spec: command and environment are more than Kubernetes can keep with a sandbox', {
-    field: 'spec.environment',
-    hint: 'put big values into a file of the image or of the workspace',
-  });
-};
-
-export const decodePod = (encoded: string): Pod =>
-  JSON.parse(gunzipSync(Buffer.from(encoded, 'base64')).toString('utf8')) as Pod;
 
 /** Whether a Pod or claim is of this sandbox of this gateway. */
 export const isOf = (labels: Record<string, string> | undefined, gatewayId: string, id: string): boolean =>

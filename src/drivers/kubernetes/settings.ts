@@ -109,6 +109,11 @@ export const settings = {
     default: [],
     doc: 'What driver_config may name, as kind/name: persistentvolumeclaim/data, secret/registry, configmap/settings, or hostpath/ and an absolute path.',
   },
+  trust_unsigned_claims: {
+    type: 'boolean',
+    default: false,
+    doc: 'Start stopped sandboxes of a gateway that did not sign its claims yet, and sign them: for the time of an upgrade.',
+  },
   network_policy: {
     type: 'boolean',
     default: true,
