@@ -61,7 +61,7 @@ const check = (title: string, body: (t: TestContext) => Promise<void>) =>
 
 describe('on the cluster', { skip: cluster.skip ?? false, concurrency: false }, () => {
   check('why a sandbox does not run', async (t) => {
-    const { make, state } = await desk(t, { schedule_timeout_secs: 2 });
+    const { make, state } = await desk(t, { schedule_timeout_secs: 2, max_cpu_limit: '' });
     const huge = await make({ template: { resources: limits('900', '') } });
     const unschedulable = await state(huge, 'failed');
     assert.equal(unschedulable.reason, 'Unschedulable');
@@ -197,8 +197,36 @@ describe('on the cluster', { skip: cluster.skip ?? false, concurrency: false }, 
     await state(box, 'running');
   });
 
+  check('who writes more than the disk limit is ended, and no neighbour of it', async (t) => {
+    const { driver, make, state, signal } = await desk(t, { default_disk_limit: '8Mi' });
+    const [box, neighbour] = await Promise.all([
+      make({
+        command: [
+          'sh',
+          '-c',
+          'echo kept >/sandbox/word; dd if=/dev/zero of=/tmp/fill bs=1M count=32; sleep 1000',
+        ],
+      }),
+      make(),
+    ]);
+    await state(neighbour, 'running');
+    const ended = await eventually(
+      'it is evicted',
+      async () => {
+        const seen = await driver.get(box, { signal });
+        const now = seen && observedState(seen.status);
+        return now?.kind === 'exited' || now?.kind === 'failed' ? now : undefined;
+      },
+      90_000,
+    );
+    assert.match(JSON.stringify(ended), /Evicted: the sandbox wrote more than it may: .*8Mi/);
+    assert.equal((await run(driver, neighbour, ['echo', 'a'])).stdout, 'a\n');
+  });
+
   check('driver_config is honoured', async (t) => {
-    const { driver, make, state } = await desk(t);
+    const { driver, make, state } = await desk(t, {
+      allowed_node_selectors: ['kubernetes.io/hostname=testnode'],
+    });
     const driverConfig: JsonObject = {
       pod: { node_selector: { 'kubernetes.io/hostname': 'testnode' } },
       containers: {

@@ -112,7 +112,10 @@ describe('faults', { skip: cluster.skip ?? false, concurrency: false }, () => {
   });
 
   check('1,000 sandboxes are listed in pages', async (t) => {
-    const { driver, watch, gatewayId, signal } = await desk(t, { workspace_default_storage_size: '0' });
+    const { driver, watch, gatewayId, signal } = await desk(t, {
+      workspace_default_storage_size: '0',
+      allowed_node_selectors: ['nowhere=*'],
+    });
     const total = 1000;
     const nowhere = { pod: { node_selector: { nowhere: 'yes' } } };
     const boxes = Array.from({ length: total }, () =>
