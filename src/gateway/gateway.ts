@@ -13,7 +13,7 @@ import type { DriverReport, SelectedDriver } from './drivers/selection.js';
 import { driverStates } from './drivers/states.js';
 import { createGatewayMetrics } from './gateway-metrics.js';
 import { createHealthServer, createMetricsServer, type HttpEndpoint } from './http-endpoints.js';
-import { gatewayId } from './identity.js';
+import { driverKey, gatewayId } from './identity.js';
 import { createController, type LifecycleTuning } from './lifecycle/controller.js';
 import { createHub } from './lifecycle/hub.js';
 import type { Stray } from './lifecycle/reconciler.js';
@@ -92,6 +92,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
 
     const drivers: ReadonlyMap<string, ManagedDriver> = createDrivers(selected, {
       gatewayId: id,
+      key: await driverKey(store),
       version,
       sandboxNamespace: options.sandboxNamespace,
       stateDir: options.stateDir,

@@ -34,6 +34,7 @@ export const dockerDriver = (
 ) =>
   createDriver({
     gatewayId,
+    secret: 'ab'.repeat(32),
     version: '0.0.0-test',
     sandboxNamespace: 'conformance',
     stateDir: '',

@@ -122,6 +122,7 @@ export const createKubernetesBed = (options: KubernetesBedOptions): Bed => {
       const kubeconfig = await driverKubeconfig;
       return createDriver({
         gatewayId,
+        secret: 'ab'.repeat(32),
         version: '0.0.0-test',
         sandboxNamespace: 'conformance',
         stateDir: '',
@@ -131,6 +132,7 @@ export const createKubernetesBed = (options: KubernetesBedOptions): Bed => {
           workspace_storage_class: TEST_STORAGE_CLASS,
           image_pull_policy: 'Never',
           stop_timeout_secs: 2,
+          allowed_labels: ['team', 'example.com/*'],
           ...(options.agentSandbox && { sandbox_api: 'agents.x-k8s.io/v1alpha1' }),
           ...options.settings,
           ...settings,

@@ -26,6 +26,7 @@ export const podmanDriver = (
 ) =>
   createDriver({
     gatewayId,
+    secret: 'ab'.repeat(32),
     version: '0.0.0-test',
     sandboxNamespace: 'conformance',
     stateDir: '',

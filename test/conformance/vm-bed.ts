@@ -33,6 +33,7 @@ export const vmTable = (settings: Readonly<Record<string, unknown>> = {}): Recor
 const vmDriver = (gatewayId: string, settings: Readonly<Record<string, unknown>>): Promise<ComputeDriver> =>
   createDriver({
     gatewayId,
+    secret: 'ab'.repeat(32),
     version: '0.0.0-test',
     sandboxNamespace: 'conformance',
     stateDir: VM_STATE,

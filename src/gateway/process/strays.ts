@@ -10,7 +10,7 @@ import { openStore } from '../../store/sqlite/open-store.js';
 import { createDrivers } from '../drivers/create.js';
 import type { ManagedDriver } from '../drivers/managed.js';
 import { selectDrivers } from '../drivers/selection.js';
-import { gatewayId } from '../identity.js';
+import { driverKey, gatewayId } from '../identity.js';
 import type { ProcessOptions } from './run.js';
 import { selectionOptions } from './selection-options.js';
 
@@ -64,6 +64,7 @@ const fromStore = async (
     const selection = selectionOptions(options, config, signal);
     drivers = createDrivers(await selectDrivers(selection), {
       gatewayId: await gatewayId(store, config.gatewayId),
+      key: await driverKey(store),
       version: VERSION,
       sandboxNamespace: config.sandboxNamespace,
       stateDir: join(home.stateDir, 'drivers'),

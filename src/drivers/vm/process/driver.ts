@@ -22,7 +22,7 @@ import { describeHostCpu } from './templates/key.js';
 import { createTemplates, type Templates } from './templates/templates.js';
 
 export interface VmDriverOptions {
-  readonly context: DriverContext;
+  readonly context: Omit<DriverContext, 'secret'>;
   readonly accelerator: Accelerator;
   readonly qemuVersion: string;
   /** All that `qemu --version` says. */
