@@ -21,13 +21,14 @@ const installed = ({ tree }: Workshop, from: string, to: string): TarEntry[] => 
   }));
 };
 
-/** The places of packages that npm installed, as its own record of this tree says. */
+/** The places of packages that are installed, as npm's record of this tree describes them. */
 export const installedPackages = ({ tree }: Workshop): ReadonlyMap<string, LockPackage> => {
   const text = readFileSync(join(tree, 'node_modules', '.package-lock.json'), 'utf8');
   const { packages } = JSON.parse(text) as { packages: Record<string, LockPackage> };
   return new Map(
     Object.entries(packages).filter(
-      ([place, entry]) => entry.link !== true && place.includes('node_modules/'),
+      ([place, entry]) =>
+        entry.link !== true && place.includes('node_modules/') && existsSync(join(tree, place)),
     ),
   );
 };
