@@ -35,7 +35,14 @@ export interface Checkout {
   remove(): void;
 }
 
-const COPIED = ['src', 'package.json', 'package-lock.json', 'tools/flavor/package.json', 'scripts/build.mjs'];
+const COPIED = [
+  'src',
+  'package.json',
+  'package-lock.json',
+  'tools/flavor/package.json',
+  'scripts/build.mjs',
+  'LICENSE',
+];
 const TIMEOUT_MS = 120_000;
 
 export const execute = (

@@ -44,6 +44,9 @@ interface RootManifest {
   readonly optionalDependencies: Readonly<Record<string, string>>;
 }
 
+/** The text that whoever passes the code on has to pass on as well. */
+const LICENSE = 'LICENSE';
+
 export interface FolderOptions {
   readonly drivers: readonly DriverProject[];
   readonly programs: readonly Program[];
@@ -84,6 +87,7 @@ export const folderEntries = (workshop: Workshop, options: FolderOptions): TarEn
   );
   return [
     { type: 'file', path: 'package.json', bytes: Buffer.from(manifest(workshop, options)) } as TarEntry,
+    { type: 'file', path: LICENSE, bytes: readFileSync(join(workshop.tree, LICENSE)) } as TarEntry,
     ...code,
     ...installed(workshop, 'node_modules', 'node_modules'),
     ...options.drivers.flatMap(({ name }) =>

@@ -20,6 +20,7 @@ export const SOURCES = [
   'package.json',
   'package-lock.json',
   'tsconfig.base.json',
+  'LICENSE',
 ];
 
 const MAX_EPOCH_SECONDS = 253_402_300_799;
