@@ -43,7 +43,7 @@ const COPIED = [
   'scripts/build.mjs',
   'LICENSE',
 ];
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 300_000;
 
 export const execute = (
   file: string,

@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,7 +25,6 @@ export interface MakeOptions {
   readonly out: string;
   readonly node?: 20 | 22;
   readonly kinds?: readonly ArtifactKind[];
-  readonly signKey?: KeyObject;
 }
 
 const requires = (engine: string): boolean =>
@@ -46,11 +44,10 @@ export const make = async ({
   out,
   node = 22,
   kinds = ARTIFACT_KINDS,
-  signKey,
 }: MakeOptions): Promise<Made> => {
   const spec = specOf(readFlavor(checkout.root, flavor));
   const env = { ...process.env, SOURCE_DATE_EPOCH: EPOCH_SECONDS };
-  const options = { root: checkout.root, spec, out, node, kinds, agent: withAgent, env, signKey, progress };
+  const options = { root: checkout.root, spec, out, node, kinds, agent: withAgent, env, progress };
   const manifest = await packageFlavor(options);
   const platform = `${process.platform}-${process.arch}`;
   const base = baseName(spec, manifest.version);

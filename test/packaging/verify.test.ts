@@ -4,12 +4,17 @@ import { chmodSync, cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { ARTIFACT_KINDS, type ArtifactKind } from '../../dist-tools/flavor/package/artifacts.js';
+import { VERSION } from '../../dist/compute/version.js';
+import {
+  ARTIFACT_KINDS,
+  type ArtifactKind,
+  artifactName,
+} from '../../dist-tools/flavor/package/artifacts.js';
 import { readTar, writeTar } from '../../dist-tools/flavor/package/formats/tar.js';
 import { run } from '../../dist-tools/flavor/run.js';
-import { execute, ROOT } from '../flavor/checkout.js';
+import { type Checkout, execute, ROOT } from '../flavor/checkout.js';
 import { soak, times } from '../support/soak.js';
-import { type Made, make, openYard } from './made.js';
+import { type Made, openYard } from './made.js';
 import { agree, Bench, CONSISTENT, changes, mutate, Random } from './mutants.js';
 
 const FLAVOR = 'docker';
@@ -19,15 +24,35 @@ const yard = openYard();
 const keys = generateKeyPairSync('ed25519');
 const pem = (key: KeyObject): string =>
   String(key.export({ type: key.type === 'private' ? 'pkcs8' : 'spki', format: 'pem' }));
+let checkout: Checkout;
 let made: Made;
 let publicKey: string;
 let manifest: string;
+
+/** All of a flavor, packaged and signed by the tool of a checkout: a rebuild runs that tool as well. */
 before(async () => {
+  checkout = yard.checkout();
+  cpSync(join(ROOT, 'tools'), join(checkout.root, 'tools'), {
+    recursive: true,
+    filter: (from) => basename(from) !== 'node_modules',
+  });
   const out = yard.folder();
-  made = await make({ flavor: FLAVOR, checkout: yard.checkout(), out, signKey: keys.privateKey });
-  manifest = join(out, `openshell-gateway-${FLAVOR}-${made.manifest.version}.manifest.json`);
-  publicKey = join(yard.folder(), 'key.pub');
+  const folder = yard.folder();
+  const privateKey = join(folder, 'key.pem');
+  writeFileSync(privateKey, pem(keys.privateKey), { mode: 0o600 });
+  publicKey = join(folder, 'key.pub');
   writeFileSync(publicKey, pem(keys.publicKey));
+  const { status, stdout, stderr } = await checkout.node(
+    ['tools/flavor/openshell-flavor.mjs', 'package', FLAVOR, '--out', out, '--sign-key', privateKey],
+    { SOURCE_DATE_EPOCH: '1700000000' },
+  );
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /^signed by +ed25519 sha256:[0-9a-f]{64}$/m);
+  const base = `openshell-gateway-${FLAVOR}-${VERSION}`;
+  manifest = join(out, `${base}.manifest.json`);
+  const platform = `${process.platform}-${process.arch}`;
+  const path = (kind: ArtifactKind) => join(out, artifactName(kind, base, platform));
+  made = { out, path, manifest: JSON.parse(readFileSync(manifest, 'utf8')) };
 });
 after(() => yard.close());
 
@@ -235,24 +260,8 @@ test('without a manifest nothing is proven; the markers alone are looked for on 
 });
 
 test('a rebuild gives the same bytes, and finds what a manifest without a signature agrees with', async () => {
-  const checkout = yard.checkout();
-  cpSync(join(ROOT, 'tools'), join(checkout.root, 'tools'), {
-    recursive: true,
-    filter: (from) => basename(from) !== 'node_modules',
-  });
-  const out = yard.folder();
-  const tool = join(checkout.root, 'tools/flavor/openshell-flavor.mjs');
-  const kinds = ['folder', 'tgz', 'bundle'] as const;
-  const packaged = await execute(
-    process.execPath,
-    [tool, 'package', FLAVOR, '--out', out, '--only', kinds.join()],
-    checkout.root,
-    { ...process.env, SOURCE_DATE_EPOCH: '1700000000' },
-  );
-  assert.equal(packaged.status, 0, packaged.stderr);
-  const path = (kind: ArtifactKind) => join(out, basename(made.path(kind)));
-  const rebuilt: Made = { out, path, manifest: made.manifest };
-  const bench = new Bench(rebuilt, new Random(SEED));
+  const bench = new Bench(made, new Random(SEED));
+  const { path } = made;
   const again = (...argv: string[]) => verify(...argv, '--rebuild', '--source', checkout.root);
   const archive = readTar(gunzipSync(readFileSync(path('tgz'))));
   const hidden = {
@@ -277,8 +286,8 @@ test('a rebuild gives the same bytes, and finds what a manifest without a signat
   assert.match(bundle, /rebuild +present +holds/);
   bench.restore();
 
-  const file = join(out, basename(manifest));
-  bench.write(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), build: 'f'.repeat(40) }));
+  const other = { ...JSON.parse(readFileSync(manifest, 'utf8')), build: 'f'.repeat(40) };
+  bench.write(manifest, JSON.stringify(other));
   const unproven = await again(path('folder'));
   assert.equal(unproven.status, 3, unproven.stdout);
   assert.match(unproven.stdout, /built from f{40}, and .* is at unknown/);
