@@ -150,6 +150,11 @@ const verifyBytes = (context: CommandContext, subject: Subject): ReadonlyMap<str
   const named = textOption(context, 'manifest');
   const file = named === undefined ? manifestBeside(kind, path) : resolve(context.cwd, named);
   const bytes = readManifestBytes(file);
+  if (bytes === undefined) {
+    const detail = `there is no manifest ${file}; name it with --manifest, or look for the markers alone with --without-manifest`;
+    findings.push({ ...verifyWhole('manifest', [detail]), outcome: 'unproven' });
+    return undefined;
+  }
   const key = textOption(context, 'key');
   if (key !== undefined) {
     const { holds, detail } = signatureOf(file, bytes, readPublicKey(resolve(context.cwd, key)));

@@ -1,7 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { failedPrecondition } from '../../../dist/compute/errors.js';
 import { type ArtifactKind, baseOf, manifestName, sbomName } from '../package/artifacts.js';
 import type { Manifest, ManifestArtifact, ManifestFile } from '../package/manifest.js';
 import { fingerprint, isSigned, signatureName } from '../signature.js';
@@ -16,14 +15,8 @@ const readSmall = (path: string, max: number): Buffer | undefined => {
   return stats.isFile() && stats.size <= max ? readFileSync(path) : undefined;
 };
 
-/** A manifest's bytes. FAILED_PRECONDITION where there is none: then nothing of an artifact can be proven. */
-export const readManifestBytes = (path: string): Buffer => {
-  const bytes = readSmall(path, MAX_MANIFEST_BYTES);
-  if (bytes !== undefined) return bytes;
-  throw failedPrecondition(`there is no manifest ${path} to compare the artifact with`, {
-    hint: 'name it with --manifest, or look for the markers alone with --without-manifest',
-  });
-};
+/** A manifest's bytes; undefined where there is none. */
+export const readManifestBytes = (path: string): Buffer | undefined => readSmall(path, MAX_MANIFEST_BYTES);
 
 /** Whether the manifest is signed by this key, in words, and what is wrong. */
 export const signatureOf = (
