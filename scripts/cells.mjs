@@ -115,7 +115,9 @@ for (const target of new Set(releases.map((release) => (release === '20' ? '20' 
     for (const release of releases.filter((each) => (each === '20') === (target === '20'))) {
       const node = nodeOf(release);
       if (node === undefined) {
-        console.log(`${name} on Node ${release}: skipped, the node on PATH is another release`);
+        const why = `${name} on Node ${release}: the node on PATH is another release`;
+        if (process.env.CI === 'true') fail(why);
+        console.log(`${why}, skipped`);
         continue;
       }
       runCell(node, made, 'folder');

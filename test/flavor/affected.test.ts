@@ -46,6 +46,16 @@ test('a client is in the flavors of its driver and in no other', async () => {
   }
 });
 
+test('what a package of a driver can do without is in no artifact', async () => {
+  for (const name of ['cpu-features', 'nan', 'buildcheck']) {
+    assert.ok(
+      (await affected(name)).every(({ versions }) => versions.length === 0),
+      name,
+    );
+  }
+  assert.ok((await affected('@photostructure/sqlite')).every(({ versions }) => versions.length === 1));
+});
+
 test('a range that no version meets affects nothing; the core is in every flavor', async () => {
   assert.ok((await affected('dockerode@<0.0.1')).every(({ versions }) => versions.length === 0));
   assert.ok((await affected('@grpc/grpc-js')).every(({ through }) => through.includes('core')));

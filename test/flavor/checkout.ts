@@ -35,8 +35,15 @@ export interface Checkout {
   remove(): void;
 }
 
-const COPIED = ['src', 'package.json', 'package-lock.json', 'tools/flavor/package.json', 'scripts/build.mjs'];
-const TIMEOUT_MS = 120_000;
+const COPIED = [
+  'src',
+  'package.json',
+  'package-lock.json',
+  'tools/flavor/package.json',
+  'scripts/build.mjs',
+  'LICENSE',
+];
+const TIMEOUT_MS = 300_000;
 
 export const execute = (
   file: string,

@@ -1,11 +1,22 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { flavorNames } from '../../dist-tools/flavor/choose/flavor-files.js';
-import { ROOT } from './checkout.js';
+import { execute, ROOT } from './checkout.js';
 
-const workflow = readFileSync(join(ROOT, '.github/workflows/ci.yml'), 'utf8');
+const FOLDER = join(ROOT, '.github/workflows');
+const workflow = readFileSync(join(FOLDER, 'ci.yml'), 'utf8');
+const local = readFileSync(join(ROOT, '.ci/run'), 'utf8');
 
 test('the matrix has every flavor of the repository and every Node that we promise', () => {
   const list = (key: string) => new RegExp(`^ +${key}: \\[(.*)\\]$`, 'm').exec(workflow)?.[1]?.split(', ');
@@ -14,14 +25,111 @@ test('the matrix has every flavor of the repository and every Node that we promi
 });
 
 test('its jobs call nothing that .ci/run does not call', () => {
-  const local = readFileSync(join(ROOT, '.ci/run'), 'utf8');
   const commands = [...workflow.matchAll(/- run: (.*)$/gm)].map(([, command = '']) => command);
   assert.ok(commands.length > 0);
   for (const command of commands) {
     const name = command
+      .replace(/^sudo -E env "PATH=\$PATH" /, '')
       .replace(/ --flavor .*$/, '')
       .replace(/ -- *$/, '')
       .trim();
     assert.ok(local.includes(name), `.ci/run does not call: ${name}`);
   }
+});
+
+test('every action is pinned to a commit, and its tag said; every job may only read', () => {
+  for (const name of readdirSync(FOLDER)) {
+    const text = readFileSync(join(FOLDER, name), 'utf8');
+    const uses = text.split('\n').filter((line) => /^\s*(- )?["']?uses["']?\s*:/.test(line));
+    assert.ok(uses.length > 0, name);
+    for (const line of uses) {
+      assert.match(
+        line,
+        /^\s*(- )?uses: [\w.-]+\/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/,
+        `${name}: ${line}`,
+      );
+    }
+    assert.match(text, /^permissions:\n {2}contents: read\n(?! )/m, name);
+    assert.equal(text.match(/permissions:/g)?.length, 1, `${name}: no job takes more`);
+  }
+});
+
+test('an engine that the tests require is one that the workflow brings up', () => {
+  const required = /OPENSHELL_REQUIRE_ENGINES: (.*)$/m.exec(workflow)?.[1]?.split(',') ?? [];
+  assert.ok(required.length > 0);
+  for (const engine of required) {
+    assert.ok(workflow.includes(`test/engines/${engine.split('-')[0]}/up`), engine);
+  }
+});
+
+/** A folder of programs that is all of PATH. */
+const onlyWith = (folder: string, names: readonly string[]): string => {
+  const bin = join(folder, 'bin');
+  mkdirSync(bin);
+  for (const name of names) {
+    const from = ['/usr/bin', '/bin'].find((each) => readdirSync(each).includes(name)) ?? '/usr/bin';
+    symlinkSync(join(from, name), join(bin, name));
+  }
+  return bin;
+};
+
+test('a check whose tool is missing passes on a desk and fails under CI', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'openshell-workflow-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const PATH = onlyWith(folder, ['bash', 'dirname', 'readlink', 'env']);
+  const check = (CI?: string) => execute(join(ROOT, 'scripts/check-workflows.sh'), [], folder, { PATH, CI });
+  const desk = await check();
+  assert.deepEqual([desk.status, desk.stdout], [0, 'check-workflows: go is missing, skipped\n']);
+  const ci = await check('true');
+  assert.equal(ci.status, 1);
+  assert.match(ci.stderr, /go is missing, and CI=true must not pass unchecked/);
+});
+
+test('what a run leaves in the checkout is found, and what a developer has there is not', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'openshell-leftovers-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const checkout = join(folder, 'checkout');
+  mkdirSync(checkout);
+  const env = { PATH: process.env.PATH, HOME: folder, OPENSHELL_CHECKOUT: checkout };
+  const git = async (...args: string[]) => {
+    const author = ['-c', 'user.name=t', '-c', 'user.email=t@example.invalid'];
+    const { status, stderr } = await execute('git', [...author, ...args], checkout, env);
+    assert.equal(status, 0, stderr);
+  };
+  const write = (path: string, text: string) => writeFileSync(join(checkout, path), text);
+  const leftovers = (...args: string[]) => execute(join(ROOT, 'scripts/leftovers.sh'), args, folder, env);
+  await git('init', '--quiet');
+  for (const name of ['kept', 'edited']) write(name, name);
+  write('.gitignore', 'dist/\n');
+  await git('add', '.');
+  await git('commit', '--quiet', '-m', 'all');
+  write('edited', 'by a developer');
+  write('new of a developer', 'x');
+  const before = join(folder, 'before');
+  writeFileSync(before, (await leftovers('list')).stdout);
+  const check = async () => {
+    const { status, stderr } = await leftovers('check', before);
+    return { status, stderr };
+  };
+  mkdirSync(join(checkout, 'dist'));
+  write('dist/out.js', 'ignored');
+  assert.deepEqual(await check(), { status: 0, stderr: '' });
+
+  for (const [path, text, again] of [
+    ['undefined.service', '', undefined],
+    ['edited', 'by a test', 'by a developer'],
+    ['new of a developer', 'y', 'x'],
+    ['kept', 'changed', 'kept'],
+  ] as const) {
+    write(path, text);
+    const { status, stderr } = await check();
+    assert.equal(status, 1, path);
+    assert.ok(stderr.includes(path), stderr);
+    if (again === undefined) rmSync(join(checkout, path));
+    else write(path, again);
+  }
+  assert.equal((await check()).status, 0);
+  rmSync(join(checkout, 'new of a developer'));
+  assert.equal((await check()).status, 1);
+  assert.match(local, /leftovers\.sh list >[^\n]*\n[\s\S]*leftovers\.sh check/);
 });

@@ -104,7 +104,11 @@ test('an SBOM that lists too much or too little is found', async () => {
   const [first, ...rest] = sbom.components;
   const extra = { ...first, 'bom-ref': 'node_modules/never-there' };
   writeFileSync(`${artifact}.cdx.json`, JSON.stringify({ ...sbom, components: [...rest, extra] }));
-  const { status, stdout } = await checkout.flavor('verify', artifact, '--present', FLAVOR);
+  const alone = await checkout.flavor('verify', artifact, '--present', FLAVOR);
+  assert.equal(alone.status, 3, alone.stdout);
+  assert.match(alone.stdout, /there is no manifest .*--without-manifest/);
+  const searched = ['verify', artifact, '--present', FLAVOR, '--without-manifest'];
+  const { status, stdout } = await checkout.flavor(...searched);
   assert.equal(status, 1, stdout);
   assert.match(stdout, /never-there is in the SBOM/);
   assert.ok(stdout.includes(`${first['bom-ref']} is in ${basename(artifact)} and not in its SBOM`), stdout);
@@ -190,6 +194,10 @@ test('artifacts for Node 22.13 hold no SQLite; --node 20 does, and runs on the o
   }
   const old = await make({ flavor: FLAVOR, checkout, out: yard.folder(), node: 20, kinds: ['folder'] });
   assert.ok(existsSync(join(old.path('folder'), SQLITE)));
+  // What ssh2 compiles when it can, and does without.
+  for (const name of ['cpu-features', 'nan', 'buildcheck']) {
+    assert.ok(!existsSync(join(old.path('folder'), 'node_modules', name)), name);
+  }
   const strays = await execute(
     process.execPath,
     [join(old.path('folder'), 'dist/main.js'), '--version', '--json'],

@@ -67,3 +67,13 @@ export const closure = (
   for (const root of roots) visit(root);
   return found;
 };
+
+/**
+ * The places of packages that a driver's own packages use when they find them and otherwise do without, e.g. the CPU
+ * probe of an SSH client, compiled at install time. No artifact ships them; optional dependencies of the repository
+ * itself are chosen and do not count.
+ */
+export const dispensable = (lock: ReadonlyMap<string, LockPackage>, drivers: readonly string[]): string[] => {
+  const needed = new Set([...closure(lock, drivers), ...closure(lock, [''], { optional: true })]);
+  return [...closure(lock, drivers, { optional: true })].filter((place) => !needed.has(place));
+};

@@ -7,6 +7,7 @@ import { type Command, type CommandContext, listOption, textOption } from '../co
 import { ARTIFACT_KINDS, type ArtifactKind } from '../package/artifacts.js';
 import { packageFlavor } from '../package/package-flavor.js';
 import { pinnedNode } from '../package/release.js';
+import { fingerprint, readSigningKey } from '../signature.js';
 
 const nodeTarget = (context: CommandContext): 20 | 22 => {
   const given = textOption(context, 'node') ?? '22';
@@ -30,13 +31,14 @@ const kinds = (context: CommandContext): readonly ArtifactKind[] => {
 export const packageCommand: Command = {
   name: 'package',
   usage:
-    'FLAVOR --out DIR [--node 20] [--only folder,tgz,bundle,executable,image] [--without-agent] [--json]',
-  doc: 'Make and run the artifacts of a flavor.',
+    'FLAVOR --out DIR [--node 20] [--only folder,tgz,bundle,executable,image] [--without-agent] [--sign-key FILE] [--json]',
+  doc: 'Make and run the artifacts of a flavor; --sign-key: an Ed25519 key (PEM) that signs their manifest.',
   options: {
     out: { type: 'string' },
     node: { type: 'string' },
     only: { type: 'string' },
     'without-agent': { type: 'boolean' },
+    'sign-key': { type: 'string' },
     json: { type: 'boolean' },
   },
   async run(context) {
@@ -48,6 +50,8 @@ export const packageCommand: Command = {
         hint: `e.g. package docker --out out; flavors: ${flavorNames(root).join(', ')}`,
       });
     }
+    const key = textOption(context, 'sign-key');
+    const signKey = key === undefined ? undefined : readSigningKey(resolve(cwd, key));
     const options = {
       root,
       spec: specOf(readFlavor(root, name)),
@@ -56,12 +60,16 @@ export const packageCommand: Command = {
       kinds: kinds(context),
       agent: context.options['without-agent'] !== true,
       env: process.env,
+      signKey,
       progress,
     };
     if (process.version !== `v${pinnedNode(root).version}`) return underPinnedNode(context);
     const made = await packageFlavor(options);
     if (context.options.json === true) print(JSON.stringify(made, null, 2));
-    else for (const artifact of made.artifacts) print(`${artifact.kind.padEnd(10)} ${artifact.name}`);
+    else {
+      for (const artifact of made.artifacts) print(`${artifact.kind.padEnd(10)} ${artifact.name}`);
+      if (signKey !== undefined) print(`signed by  ${fingerprint(signKey)}`);
+    }
     return 0;
   },
 };

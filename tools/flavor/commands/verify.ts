@@ -1,16 +1,28 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { invalidArgument } from '../../../dist/compute/errors.js';
+import { invalidArgument, OpenShellError } from '../../../dist/compute/errors.js';
 import { nearest } from '../../../dist/compute/nearest.js';
 import { VERSION } from '../../../dist/compute/version.js';
 import { flavorNames, readFlavor, specOf } from '../choose/flavor-files.js';
 import { DEFAULT_FLAVOR } from '../choose/flavor-spec.js';
 import { type Command, type CommandContext, listOption, textOption } from '../command.js';
 import { readLock } from '../lock-file.js';
-import { type Artifact, openArtifact } from '../prove/artifact.js';
+import type { ArtifactKind } from '../package/artifacts.js';
+import type { Manifest, ManifestArtifact } from '../package/manifest.js';
+import { type Artifact, artifactKind, openArtifact, unpack } from '../prove/artifact.js';
+import { compareFiles } from '../prove/compare-files.js';
 import { driverEvidence, searchable, TELEMETRY, telemetryEvidence } from '../prove/markers.js';
-import { type Finding, opened, verifyAbsent, verifyPresent } from '../prove/verify.js';
+import {
+  entryOf,
+  manifestBeside,
+  parseManifest,
+  readManifestBytes,
+  signatureOf,
+} from '../prove/read-manifest.js';
+import { type Rebuilt, rebuild, rebuiltDifferences } from '../prove/rebuild.js';
+import { type Finding, opened, verifyAbsent, verifyPresent, verifyWhole } from '../prove/verify.js';
 import { sbomDifferences } from '../prove/verify-sbom.js';
+import { readPublicKey } from '../signature.js';
 
 interface Expectation {
   readonly present: readonly string[];
@@ -70,15 +82,25 @@ const controlPath = (context: CommandContext, path: string): string => {
   });
 };
 
+const MAX_DETAILS = 20;
+
+const count = ({ strings, packages, files }: NonNullable<Finding['looked']>): string =>
+  files === undefined ? `${strings ?? 0} strings, ${packages ?? 0} packages` : `${files} files`;
+
 const describe = ({ part, expected, outcome, looked, details }: Finding): string[] => [
-  `${part.padEnd(12)} ${expected.padEnd(8)} ${outcome}  (${looked.strings} strings, ${looked.packages} packages)`,
-  ...details.map((detail) => `  ${detail}`),
+  `${part.padEnd(12)} ${expected.padEnd(8)} ${outcome}${looked === undefined ? '' : `  (${count(looked)})`}`,
+  ...details.slice(0, MAX_DETAILS).map((detail) => `  ${detail}`),
+  ...(details.length > MAX_DETAILS ? [`  and ${details.length - MAX_DETAILS} more`] : []),
 ];
 
-const verifyAll = (context: CommandContext, artifact: Artifact): Finding[] => {
+/** Drivers, telemetry and packages: what is in an artifact, by what it holds. */
+const verifyParts = (
+  context: CommandContext,
+  artifact: Artifact,
+  { present, absent, telemetry }: Expectation,
+): Finding[] => {
   const { root } = context;
   const lock = readLock(root);
-  const { present, absent, telemetry } = expectation(context, artifact.path);
   const target = opened(artifact);
   const control =
     absent.length > 0 || telemetry === 'absent'
@@ -93,37 +115,157 @@ const verifyAll = (context: CommandContext, artifact: Artifact): Finding[] => {
   if (telemetry === 'absent') findings.push(verifyAbsent(target, control, telemetryEvidence(root)));
   const differences = sbomDifferences(artifact);
   if (differences !== undefined) {
-    const outcome = differences.length === 0 ? 'holds' : 'violated';
     findings.push({
-      part: 'sbom',
-      expected: 'present',
-      outcome,
+      ...verifyWhole('sbom', differences),
       looked: { strings: 0, packages: target.packages.size },
-      details: differences,
     });
   }
   return findings;
+};
+
+/** Where the manifest says other things of the flavor than are expected. */
+const disagreements = (manifest: Manifest, { present, absent, telemetry }: Expectation): string[] => [
+  ...present
+    .filter((name) => !manifest.drivers.includes(name))
+    .map((name) => `it does not list the driver ${name}`),
+  ...absent.filter((name) => manifest.drivers.includes(name)).map((name) => `it lists the driver ${name}`),
+  ...(telemetry !== undefined && manifest.telemetry !== (telemetry === 'present')
+    ? [`it says that telemetry is ${manifest.telemetry ? 'present' : 'absent'}`]
+    : []),
+];
+
+/** One artifact on its way through the command. */
+interface Subject {
+  readonly path: string;
+  readonly kind: ArtifactKind;
+  readonly expected: Expectation;
+  readonly findings: Finding[];
+  /** Set once the artifact is, byte for byte, what its manifest lists. */
+  bound?: { readonly manifest: Manifest; readonly entry: ManifestArtifact; readonly file: string };
+}
+
+/** From the signature down to each file; nothing of the artifact is unpacked or searched before all of it holds. */
+const verifyBytes = (context: CommandContext, subject: Subject): ReadonlyMap<string, Buffer> | undefined => {
+  const { path, kind, expected, findings } = subject;
+  const named = textOption(context, 'manifest');
+  const file = named === undefined ? manifestBeside(kind, path) : resolve(context.cwd, named);
+  const bytes = readManifestBytes(file);
+  if (bytes === undefined) {
+    const detail = `there is no manifest ${file}; name it with --manifest, or look for the markers alone with --without-manifest`;
+    findings.push({ ...verifyWhole('manifest', [detail]), outcome: 'unproven' });
+    return undefined;
+  }
+  const key = textOption(context, 'key');
+  if (key !== undefined) {
+    const { holds, detail } = signatureOf(file, bytes, readPublicKey(resolve(context.cwd, key)));
+    findings.push({ ...verifyWhole('signature', [detail]), outcome: holds ? 'holds' : 'violated' });
+    if (!holds) return undefined;
+  }
+  const manifest = parseManifest(bytes);
+  const entry = typeof manifest === 'string' ? manifest : entryOf(manifest, path, kind);
+  if (typeof manifest === 'string' || typeof entry === 'string') {
+    findings.push(verifyWhole('manifest', [`${basename(file)}: ${entry}`]));
+    return undefined;
+  }
+  const { problems, read } = compareFiles(path, kind, entry.files);
+  const sbom = join(dirname(path), entry.sbom.path);
+  const sbomProblems = existsSync(sbom)
+    ? compareFiles(sbom, 'bundle', [entry.sbom]).problems
+    : [`${entry.sbom.path} is missing`];
+  findings.push(
+    verifyWhole('manifest', disagreements(manifest, expected)),
+    verifyWhole('files', [...problems, ...sbomProblems], entry.files.length + 1),
+  );
+  subject.bound = { manifest, entry, file };
+  return problems.length + sbomProblems.length === 0 ? read : undefined;
+};
+
+const verifyOne = (context: CommandContext, path: string): Subject => {
+  const subject: Subject = {
+    path,
+    kind: artifactKind(path),
+    expected: expectation(context, path),
+    findings: [],
+  };
+  if (context.options['without-manifest'] === true) {
+    subject.findings.push(...verifyParts(context, openArtifact(path), subject.expected));
+    return subject;
+  }
+  const read = verifyBytes(context, subject);
+  if (read !== undefined) {
+    subject.findings.push(...verifyParts(context, unpack(path, subject.kind, read), subject.expected));
+  }
+  return subject;
+};
+
+/** Builds again what the manifests describe, once for each, and compares. */
+const verifyRebuilt = async (context: CommandContext, subjects: readonly Subject[]): Promise<void> => {
+  const source = resolve(context.cwd, textOption(context, 'source') ?? context.root);
+  const files = new Set(subjects.flatMap(({ bound }) => bound?.file ?? []));
+  for (const file of files) {
+    const ours = subjects.filter(({ bound }) => bound?.file === file);
+    const manifest = ours[0]?.bound?.manifest as Manifest;
+    const kinds = [...new Set(ours.map(({ kind }) => kind))];
+    let rebuilt: Rebuilt;
+    try {
+      rebuilt = await rebuild(source, manifest, kinds, context.progress);
+    } catch (thrown) {
+      const details = [OpenShellError.from(thrown).text];
+      for (const { findings } of ours)
+        findings.push({ ...verifyWhole('rebuild', details), outcome: 'unproven' });
+      continue;
+    }
+    try {
+      for (const { path, bound, findings } of ours) {
+        const entry = bound?.entry as ManifestArtifact;
+        const details = rebuiltDifferences(path, manifest, entry, rebuilt);
+        findings.push(verifyWhole('rebuild', details, entry.files.length));
+      }
+    } finally {
+      rebuilt.dispose();
+    }
+  }
+};
+
+/** What cannot go together, before anything is read. */
+const checkOptions = ({ options, positionals }: CommandContext): void => {
+  if (positionals.length === 0) throw invalidArgument('name an artifact to look into');
+  const needsManifest = ['manifest', 'key', 'rebuild', 'source'].find((name) => options[name] !== undefined);
+  if (options['without-manifest'] === true && needsManifest !== undefined) {
+    throw invalidArgument(`--${needsManifest} needs the manifest that --without-manifest leaves aside`);
+  }
+  if (options.source !== undefined && options.rebuild !== true) {
+    throw invalidArgument('--source is the checkout that --rebuild builds from', { hint: 'add --rebuild' });
+  }
 };
 
 const UNPROVEN = 3;
 
 export const verify: Command = {
   name: 'verify',
-  usage: `ARTIFACT... [--present A,B] [--absent C] [--${TELEMETRY} present|absent] [--control ARTIFACT] [--json]`,
-  doc: 'Prove what is in artifacts and what is not: 0 holds, 1 does not, 3 cannot be proven.',
+  usage: `ARTIFACT... [--key FILE] [--rebuild [--source CHECKOUT]] [--manifest FILE|--without-manifest] [--present A,B] [--absent C] [--${TELEMETRY} present|absent] [--control ARTIFACT] [--json]`,
+  doc: 'Prove that artifacts are what was packaged, and what is in them: 0 holds, 1 does not, 3 cannot be proven.',
   options: {
     present: { type: 'string' },
     absent: { type: 'string' },
     telemetry: { type: 'string' },
     control: { type: 'string' },
+    manifest: { type: 'string' },
+    'without-manifest': { type: 'boolean' },
+    key: { type: 'string' },
+    rebuild: { type: 'boolean' },
+    source: { type: 'string' },
     json: { type: 'boolean' },
   },
   async run(context) {
-    if (context.positionals.length === 0) throw invalidArgument('name an artifact to look into');
-    const results = context.positionals.map((name) => {
-      const artifact = openArtifact(resolve(context.cwd, name));
-      return { artifact: name, kind: artifact.kind, findings: verifyAll(context, artifact) };
-    });
+    checkOptions(context);
+    const subjects = context.positionals.map((name) => verifyOne(context, resolve(context.cwd, name)));
+    if (context.options.rebuild === true) await verifyRebuilt(context, subjects);
+    const results = subjects.map(({ kind, findings }, index) => ({
+      artifact: context.positionals[index] as string,
+      kind,
+      findings,
+    }));
     if (context.options.json === true) context.print(JSON.stringify({ results }, null, 2));
     else {
       for (const { artifact, kind, findings } of results) {
@@ -131,8 +273,11 @@ export const verify: Command = {
         for (const line of findings.flatMap(describe)) context.print(`  ${line}`);
       }
     }
+    if (!['key', 'rebuild', 'without-manifest'].some((name) => context.options[name] !== undefined)) {
+      context.progress('compared with its manifest; who wrote that, --key tells, or --rebuild');
+    }
     const outcomes = results.flatMap(({ findings }) => findings.map(({ outcome }) => outcome));
-    if (outcomes.includes('unproven')) return UNPROVEN;
-    return outcomes.includes('violated') ? 1 : 0;
+    if (outcomes.includes('violated')) return 1;
+    return outcomes.includes('unproven') ? UNPROVEN : 0;
   },
 };

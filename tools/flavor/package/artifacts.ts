@@ -17,11 +17,29 @@ export const artifactName = (kind: ArtifactKind, base: string, platform: string)
     image: `${base}-${platform}.oci.tar`,
   })[kind];
 
+/** The file that lists one packaging's artifacts, beside them. */
+export const manifestName = (base: string): string => `${base}.manifest.json`;
+
+/** The SBOM beside an artifact. */
+export const sbomName = (artifact: string): string => `${artifact}.cdx.json`;
+
+const PLATFORM = '-(?:linux|darwin)-[a-z0-9]+';
+
+/** What `artifactName` was given as its base. */
+export const baseOf = (kind: ArtifactKind, name: string): string =>
+  ({
+    folder: name,
+    tgz: name.replace(/\.tgz$/, ''),
+    bundle: name.replace(/\.cjs$/, ''),
+    executable: name.replace(new RegExp(`${PLATFORM}$`), ''),
+    image: name.replace(new RegExp(`${PLATFORM}\\.oci\\.tar$`), ''),
+  })[kind];
+
 /** What an artifact is, by its name; undefined for a name that none has. */
 export const kindOf = (name: string, isFolder: boolean): ArtifactKind | undefined => {
   if (isFolder) return 'folder';
   if (name.endsWith('.tgz')) return 'tgz';
   if (name.endsWith('.cjs')) return 'bundle';
   if (name.endsWith('.oci.tar')) return 'image';
-  return /-(linux|darwin)-[a-z0-9]+$/.test(name) ? 'executable' : undefined;
+  return new RegExp(`${PLATFORM}$`).test(name) ? 'executable' : undefined;
 };

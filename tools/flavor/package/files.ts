@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  chmodSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -46,14 +47,27 @@ export const readFolder = (folder: string, wanted: (path: string) => boolean = (
   return entries.sort(byPath);
 };
 
+/** Writes a file with exactly these permissions, whatever the umask. */
+export const writeExactly = (path: string, bytes: Uint8Array, mode = 0o644): void => {
+  writeFileSync(path, bytes);
+  chmodSync(path, mode);
+};
+
+/** Makes a folder and those above it; the new ones get the permissions that an archive has for folders. */
+const makeFolder = (path: string): void => {
+  const first = mkdirSync(path, { recursive: true });
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length; made = dirname(made)) chmodSync(made, 0o755);
+};
+
 /** Writes an archive's entries below `folder`. */
 export const writeEntries = (folder: string, entries: readonly TarEntry[]): void => {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   for (const entry of entries) {
     const target = join(folder, entry.path);
-    mkdirSync(dirname(target), { recursive: true });
-    if (entry.type === 'folder') mkdirSync(target, { recursive: true });
+    makeFolder(dirname(target));
+    if (entry.type === 'folder') makeFolder(target);
     else if (entry.type === 'link') symlinkSync(entry.target, target);
-    else writeFileSync(target, entry.bytes, { mode: entry.mode ?? 0o644 });
+    else writeExactly(target, entry.bytes, entry.mode);
   }
 };

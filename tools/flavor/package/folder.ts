@@ -21,13 +21,14 @@ const installed = ({ tree }: Workshop, from: string, to: string): TarEntry[] => 
   }));
 };
 
-/** The places of packages that npm installed, as its own record of this tree says. */
+/** The places of packages that are installed, as npm's record of this tree describes them. */
 export const installedPackages = ({ tree }: Workshop): ReadonlyMap<string, LockPackage> => {
   const text = readFileSync(join(tree, 'node_modules', '.package-lock.json'), 'utf8');
   const { packages } = JSON.parse(text) as { packages: Record<string, LockPackage> };
   return new Map(
     Object.entries(packages).filter(
-      ([place, entry]) => entry.link !== true && place.includes('node_modules/'),
+      ([place, entry]) =>
+        entry.link !== true && place.includes('node_modules/') && existsSync(join(tree, place)),
     ),
   );
 };
@@ -42,6 +43,9 @@ interface RootManifest {
   readonly dependencies: Readonly<Record<string, string>>;
   readonly optionalDependencies: Readonly<Record<string, string>>;
 }
+
+/** The text that whoever passes the code on has to pass on as well. */
+const LICENSE = 'LICENSE';
 
 export interface FolderOptions {
   readonly drivers: readonly DriverProject[];
@@ -83,6 +87,7 @@ export const folderEntries = (workshop: Workshop, options: FolderOptions): TarEn
   );
   return [
     { type: 'file', path: 'package.json', bytes: Buffer.from(manifest(workshop, options)) } as TarEntry,
+    { type: 'file', path: LICENSE, bytes: readFileSync(join(workshop.tree, LICENSE)) } as TarEntry,
     ...code,
     ...installed(workshop, 'node_modules', 'node_modules'),
     ...options.drivers.flatMap(({ name }) =>

@@ -4,8 +4,11 @@ import { sha256 } from './files.js';
 import type { TarEntry } from './formats/tar.js';
 import type { Release } from './release.js';
 
+/** One regular file. Folders are those that the paths need, with mode 0755; an artifact holds nothing else. */
 export interface ManifestFile {
   readonly path: string;
+  /** Permissions, in octal. */
+  readonly mode: '0644' | '0755';
   readonly size: number;
   readonly sha256: string;
 }
@@ -19,6 +22,8 @@ export interface ManifestArtifact {
   readonly packages: number;
   /** Its files: itself, or every file of a folder. */
   readonly files: readonly ManifestFile[];
+  /** The SBOM beside it: so the manifest's signature covers that too. */
+  readonly sbom: ManifestFile;
 }
 
 /** What one packaging made. */
@@ -29,27 +34,33 @@ export interface Manifest {
   readonly drivers: readonly string[];
   readonly telemetry: boolean;
   readonly build: string;
+  /** SHA-256 over the path, the kind and the content of every source file that was compiled. */
+  readonly sources: string;
   readonly source_date_epoch: number;
   /** The compiled guest agent that every artifact ships; left out where there is none. */
   readonly agent?: { readonly size: number; readonly sha256: string };
   readonly artifacts: readonly ManifestArtifact[];
 }
 
-const fileOf = (path: string, bytes: Uint8Array): ManifestFile => ({
+export const modeText = (mode: number): string => mode.toString(8).padStart(4, '0');
+
+export const singleFile = (path: string, bytes: Uint8Array, mode = 0o644): ManifestFile => ({
   path,
+  mode: (mode & 0o100) === 0 ? '0644' : '0755',
   size: bytes.length,
   sha256: sha256(bytes),
 });
 
-export const singleFile = fileOf;
-
 /** Digests of all files of a folder. */
 export const folderFiles = (entries: readonly TarEntry[]): ManifestFile[] =>
-  entries.flatMap((entry) => (entry.type === 'file' ? [fileOf(entry.path, entry.bytes)] : []));
+  entries.flatMap((entry) =>
+    entry.type === 'file' ? [singleFile(entry.path, entry.bytes, entry.mode)] : [],
+  );
 
 export const manifest = (
   spec: FlavorSpec,
   release: Release,
+  sources: string,
   artifacts: readonly ManifestArtifact[],
   agent: Uint8Array | undefined,
 ): Manifest => ({
@@ -59,6 +70,7 @@ export const manifest = (
   drivers: spec.drivers,
   telemetry: spec.telemetry,
   build: release.commit,
+  sources,
   source_date_epoch: release.epochSeconds,
   ...(agent === undefined ? {} : { agent: { size: agent.length, sha256: sha256(agent) } }),
   artifacts,

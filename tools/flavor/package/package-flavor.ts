@@ -1,15 +1,19 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { KeyObject } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { failedPrecondition } from '../../../dist/compute/errors.js';
 import { driverProjects } from '../choose/driver-projects.js';
 import { flavorSource } from '../choose/flavor-source.js';
 import type { FlavorSpec } from '../choose/flavor-spec.js';
 import { packageName, readLock } from '../lock-file.js';
-import { type ArtifactKind, artifactName, baseName } from './artifacts.js';
+import { compareFiles } from '../prove/compare-files.js';
+import { sign, signatureName } from '../signature.js';
+import { type ArtifactKind, artifactName, baseName, manifestName, sbomName } from './artifacts.js';
 import { reachableFiles, writeBundle } from './bundle.js';
 import { writeCodeCache } from './code-cache.js';
 import { writeExecutable } from './executable.js';
-import { byPath, sha256, writeEntries } from './files.js';
+import { byPath, sha256, writeEntries, writeExactly } from './files.js';
 import { folderEntries, installedPackages } from './folder.js';
 import { type TarEntry, writeTar } from './formats/tar.js';
 import { agentEntry, compileGuestAgent, embedAgent, hasAgent } from './guest-agent.js';
@@ -35,10 +39,12 @@ export interface PackageOptions {
   /** Whether a flavor that has a guest agent ships it compiled; needs musl-gcc. */
   readonly agent: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Signs the manifest, and so all that it lists. */
+  readonly signKey?: KeyObject | undefined;
   progress(line: string): void;
 }
 
-const RANGE = {
+export const RANGE = {
   20: '^20.20.0 || ^22.13.0 || >=24.0.0',
   22: `^${OLDEST_NODE.major}.${OLDEST_NODE.minor}.0 || >=24.0.0`,
 } as const;
@@ -63,7 +69,7 @@ export const packageFlavor = async (options: PackageOptions): Promise<Manifest> 
 };
 
 const make = async (
-  { root, spec, out, node, kinds, agent: wantsAgent, progress }: PackageOptions,
+  { root, spec, out, node, kinds, agent: wantsAgent, signKey, progress }: PackageOptions,
   workshop: Workshop,
   release: Awaited<ReturnType<typeof readRelease>>,
 ): Promise<Manifest> => {
@@ -72,14 +78,6 @@ const make = async (
   const platform = `${process.platform}-${process.arch}`;
   const pathOf = (kind: ArtifactKind): string => join(out, artifactName(kind, base, platform));
   const written: ManifestArtifact[] = [];
-  const note = (
-    kind: ArtifactKind,
-    range: string,
-    packages: number,
-    files: ManifestArtifact['files'],
-  ): void => {
-    written.push({ kind, name: artifactName(kind, base, platform), node: range, packages, files });
-  };
   mkdirSync(out, { recursive: true });
 
   const needsAgent = wantsAgent && hasAgent(workshop, drivers);
@@ -90,10 +88,18 @@ const make = async (
   await compile(root, workshop, spec);
   const list = programs(workshop.tree, spec.drivers);
   const installed = installedPackages(workshop);
-  const describe = (kind: ArtifactKind, parts: Partial<Parameters<typeof sbom>[0]>): void => {
-    const artifact = artifactName(kind, base, platform);
-    const text = sbom({ artifact, flavor: spec.name, release, packages: installed, agent, ...parts });
-    writeFileSync(join(out, `${artifact}.cdx.json`), text);
+  const note = (
+    kind: ArtifactKind,
+    range: string,
+    files: ManifestArtifact['files'],
+    parts: Partial<Parameters<typeof sbom>[0]> = {},
+  ): void => {
+    const name = artifactName(kind, base, platform);
+    const described = { artifact: name, flavor: spec.name, release, packages: installed, agent, ...parts };
+    const text = Buffer.from(sbom(described));
+    writeExactly(join(out, sbomName(name)), text);
+    const packages = described.packages.size;
+    written.push({ kind, name, node: range, packages, files, sbom: singleFile(sbomName(name), text) });
   };
 
   if (kinds.includes('folder') || kinds.includes('tgz')) {
@@ -109,14 +115,12 @@ const make = async (
     if (kinds.includes('folder')) {
       rmSync(pathOf('folder'), { recursive: true, force: true });
       writeEntries(pathOf('folder'), entries);
-      note('folder', RANGE[node], installed.size, folderFiles(entries));
-      describe('folder', {});
+      note('folder', RANGE[node], folderFiles(entries));
     }
     if (kinds.includes('tgz')) {
       const bytes = archive(entries, base, release.epochSeconds);
-      writeFileSync(pathOf('tgz'), bytes);
-      note('tgz', RANGE[node], installed.size, [singleFile(artifactName('tgz', base, platform), bytes)]);
-      describe('tgz', {});
+      writeExactly(pathOf('tgz'), bytes);
+      note('tgz', RANGE[node], [singleFile(artifactName('tgz', base, platform), bytes)]);
     }
   }
   const single = kinds.filter((kind) => kind === 'bundle' || kind === 'executable' || kind === 'image');
@@ -133,9 +137,8 @@ const make = async (
     await writeCodeCache(root, workshop, bundle);
     if (kinds.includes('bundle')) {
       const bytes = Buffer.from(singleFileText(root, workshop), 'latin1');
-      writeFileSync(pathOf('bundle'), bytes);
-      note('bundle', RANGE[22], packages.size, [singleFile(artifactName('bundle', base, platform), bytes)]);
-      describe('bundle', { packages });
+      writeExactly(pathOf('bundle'), bytes);
+      note('bundle', RANGE[22], [singleFile(artifactName('bundle', base, platform), bytes)], { packages });
     }
     if (kinds.includes('executable') || kinds.includes('image')) {
       const { version } = pinnedNode(root);
@@ -147,8 +150,8 @@ const make = async (
       await writeExecutable(root, workshop, executable);
       if (kinds.includes('executable')) {
         const name = artifactName('executable', base, platform);
-        note('executable', '', packages.size, [singleFile(name, readFileSync(executable))]);
-        describe('executable', { packages, node: version });
+        const file = singleFile(name, readFileSync(executable), 0o755);
+        note('executable', '', [file], { packages, node: version });
       }
       if (kinds.includes('image')) {
         progress('image');
@@ -161,24 +164,32 @@ const make = async (
           release,
           architecture: process.arch,
         });
-        writeFileSync(pathOf('image'), bytes);
-        note('image', '', packages.size, [singleFile(artifactName('image', base, platform), bytes)]);
-        describe('image', { packages, node: version, system });
+        writeExactly(pathOf('image'), bytes);
+        const file = singleFile(artifactName('image', base, platform), bytes);
+        note('image', '', [file], { packages, node: version, system });
       }
     }
   }
-  const made = manifest(spec, release, written, agent?.bytes);
-  for (const { kind, name } of written) {
+  const made = manifest(spec, release, workshop.sources, written, agent?.bytes);
+  for (const artifact of written) {
+    const { kind, name } = artifact;
     progress(`run ${name}`);
     const path = join(out, name);
     const scratch = join(workshop.scratch, `run-${kind}`);
     await selfTest({ kind, path, node: pinnedNode(root).path, scratch }, made);
+    const { problems } = compareFiles(path, kind, artifact.files);
+    if (problems.length > 0) throw failedPrecondition(`${name} is not what was written: ${problems[0]}`);
   }
-  const manifestName = `${base}.manifest.json`;
-  writeFileSync(join(out, manifestName), `${JSON.stringify(made, null, 2)}\n`);
+  const text = Buffer.from(`${JSON.stringify(made, null, 2)}\n`);
+  const signature = signatureName(manifestName(base));
+  writeExactly(join(out, manifestName(base)), text);
+  // One of an earlier packaging would be of other bytes.
+  rmSync(join(out, signature), { force: true });
+  if (signKey !== undefined) writeExactly(join(out, signature), Buffer.from(sign(text, signKey)));
   writeChecksums(out, base, [
-    manifestName,
-    ...written.flatMap(({ kind, name }) => [...(kind === 'folder' ? [] : [name]), `${name}.cdx.json`]),
+    manifestName(base),
+    ...(signKey === undefined ? [] : [signature]),
+    ...written.flatMap(({ kind, name }) => [...(kind === 'folder' ? [] : [name]), sbomName(name)]),
   ]);
   return made;
 };
@@ -195,5 +206,5 @@ export const optionalNames = (root: string): string[] => [
 /** As `sha256sum --check` reads it. */
 const writeChecksums = (out: string, base: string, names: readonly string[]): void => {
   const lines = [...names].sort().map((name) => `${sha256(readFileSync(join(out, name)))}  ${name}\n`);
-  writeFileSync(join(out, `${base}.sha256`), lines.join(''));
+  writeExactly(join(out, `${base}.sha256`), Buffer.from(lines.join('')));
 };

@@ -7,11 +7,21 @@ import { outcome } from '../program.js';
 /** What every artifact of one packaging says about where it comes from. */
 export interface Release {
   readonly version: string;
-  /** A commit, with `-dirty` when the working tree differs from it; `unknown` outside of a git checkout. */
+  /** A commit, with `-dirty` when the working tree differs from it or a source is in no commit; `unknown` outside of a git checkout. */
   readonly commit: string;
   /** SOURCE_DATE_EPOCH, else the commit's time, else 0: seconds. */
   readonly epochSeconds: number;
 }
+
+/** What a build reads; `src/flavors` is written anew. */
+export const SOURCES = [
+  'src',
+  'tools/flavor/package.json',
+  'package.json',
+  'package-lock.json',
+  'tsconfig.base.json',
+  'LICENSE',
+];
 
 const MAX_EPOCH_SECONDS = 253_402_300_799;
 
@@ -27,12 +37,14 @@ export const readRelease = async (
 ): Promise<Release> => {
   const head = await git(root, 'rev-parse', 'HEAD');
   const changes = await git(root, 'status', '--porcelain', '--untracked-files=no');
+  // A new file that is compiled in is in no commit either.
+  const added = await git(root, 'status', '--porcelain', '--untracked-files=all', '--', ...SOURCES);
   const given = env.SOURCE_DATE_EPOCH;
   const epochSeconds = Number(given ?? (await git(root, 'log', '-1', '--format=%ct')) ?? 0);
   if (!Number.isSafeInteger(epochSeconds) || epochSeconds < 0 || epochSeconds > MAX_EPOCH_SECONDS) {
     throw failedPrecondition(`SOURCE_DATE_EPOCH is '${given}', which is no number of seconds since 1970`);
   }
-  const commit = head === undefined ? 'unknown' : `${head}${changes === '' ? '' : '-dirty'}`;
+  const commit = head === undefined ? 'unknown' : `${head}${changes === '' && added === '' ? '' : '-dirty'}`;
   return { version: VERSION, commit, epochSeconds };
 };
 

@@ -14,8 +14,10 @@ import { failedPrecondition } from '../../../dist/compute/errors.js';
 import type { DriverProject } from '../choose/driver-projects.js';
 import { type FlavorSource, tsconfigPath } from '../choose/flavor-source.js';
 import type { FlavorSpec } from '../choose/flavor-spec.js';
+import { dispensable, readLock } from '../lock-file.js';
 import { program } from '../program.js';
-import type { Release } from './release.js';
+import { readFolder, sha256 } from './files.js';
+import { type Release, SOURCES } from './release.js';
 
 /**
  * An empty folder in which one flavor is installed and compiled. The compiler and type declarations are borrowed from
@@ -24,19 +26,12 @@ import type { Release } from './release.js';
 export interface Workshop {
   /** The source, its node_modules of the flavor's closure alone, and dist/. */
   readonly tree: string;
+  /** SHA-256 over the source as it was copied. */
+  readonly sources: string;
   /** For everything made on the way. */
   readonly scratch: string;
   dispose(): void;
 }
-
-/** What a build reads; `src/flavors` is written anew. */
-const SOURCES = [
-  'src',
-  'tools/flavor/package.json',
-  'package.json',
-  'package-lock.json',
-  'tsconfig.base.json',
-];
 
 const isSource = (path: string): boolean => !/(^|\/)(node_modules|dist|src\/flavors)(\/|$)/.test(path);
 
@@ -55,6 +50,7 @@ export const openWorkshop = (root: string, source: FlavorSource, { commit }: Rel
     mkdirSync(dirname(join(tree, path)), { recursive: true });
     writeFileSync(join(tree, path), text);
   }
+  const sources = digest(tree);
   writeFileSync(join(tree, 'src', 'build.ts'), `export const BUILD: string = '${commit}';\n`);
   const borrowed = join(root, 'node_modules', '@types');
   if (!existsSync(borrowed)) {
@@ -62,7 +58,17 @@ export const openWorkshop = (root: string, source: FlavorSource, { commit }: Rel
   }
   mkdirSync(join(folder, 'node_modules'));
   symlinkSync(borrowed, join(folder, 'node_modules', '@types'));
-  return { tree, scratch, dispose: () => rmSync(folder, { recursive: true, force: true }) };
+  return { tree, sources, scratch, dispose: () => rmSync(folder, { recursive: true, force: true }) };
+};
+
+const digest = (tree: string): string => {
+  const lines = readFolder(tree).flatMap((entry) => {
+    if (entry.type === 'folder') return [];
+    const content = entry.type === 'link' ? Buffer.from(entry.target) : entry.bytes;
+    const kind = entry.type === 'file' && entry.mode === 0o755 ? 'program' : entry.type;
+    return [JSON.stringify([entry.path, kind, sha256(content)])];
+  });
+  return sha256(Buffer.from(lines.join('\n')));
 };
 
 interface DevDependencies {
@@ -93,7 +99,7 @@ const dropDevDependencies = (tree: string): void => {
   });
 };
 
-/** Installs the closure of the flavor's drivers, and of nothing else, from the lock file; no script runs. */
+/** Installs the closure of the flavor's drivers, and of nothing else, from the lock file; no script runs. What its packages can do without stays out. */
 export const install = async (
   { tree }: Workshop,
   drivers: readonly DriverProject[],
@@ -115,6 +121,9 @@ export const install = async (
     ],
     { cwd: tree },
   );
+  const roots = drivers.map(({ name }) => `src/drivers/${name}`);
+  for (const place of dispensable(readLock(tree), roots))
+    rmSync(join(tree, place), { recursive: true, force: true });
 };
 
 /** Compiles with the checkout's compiler. A compiler that panics exits like one that succeeds. */

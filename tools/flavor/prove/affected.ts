@@ -43,8 +43,11 @@ const matches = (lock: ReadonlyMap<string, LockPackage>, place: string, query: P
 export const affectedFlavors = (root: string, query: PackageQuery): Affected[] => {
   const lock = readLock(root);
   const known = new Set(driverProjects(root).map(({ name }) => name));
+  // What a driver's packages can do without is in no artifact.
   const find = (from: string, optional: boolean): string[] =>
-    [...closure(lock, [from], { optional })].filter((place) => matches(lock, place, query));
+    [...closure(lock, [from], { optional: optional && from === '' })].filter((place) =>
+      matches(lock, place, query),
+    );
   return flavorNames(root).map((flavor) => {
     const spec = specOf(readFlavor(root, flavor));
     const found = parts({ ...spec, drivers: spec.drivers.filter((driver) => known.has(driver)) }).map(

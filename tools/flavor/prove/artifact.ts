@@ -4,7 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import { invalidArgument } from '../../../dist/compute/errors.js';
 import { type ArtifactKind, kindOf } from '../package/artifacts.js';
 import { readFolder } from '../package/files.js';
-import { readTar } from '../package/formats/tar.js';
+import { readTar, type TarEntry } from '../package/formats/tar.js';
 import { AGENT_FILE, EMBEDDED_BEGINS } from '../package/guest-agent.js';
 import { imageRoot } from '../package/image-root.js';
 import { nodeCheck } from '../package/multi-call.js';
@@ -18,6 +18,12 @@ export interface Artifact {
 
 /** @throws OpenShellError INVALID_ARGUMENT when there is nothing, or something that `package` does not make */
 export const openArtifact = (path: string): Artifact => {
+  const kind = artifactKind(path);
+  return { path, kind, files: filesOf(artifactEntries(path, kind)) };
+};
+
+/** What an artifact is. Throws as `openArtifact`. */
+export const artifactKind = (path: string): ArtifactKind => {
   if (!existsSync(path)) throw invalidArgument(`there is no artifact ${path}`);
   const kind = kindOf(basename(path), statSync(path).isDirectory());
   if (kind === undefined) {
@@ -25,14 +31,11 @@ export const openArtifact = (path: string): Artifact => {
       hint: 'name a folder, .tgz, .cjs, .oci.tar or an executable such as openshell-gateway-docker-0.1.0-linux-x64',
     });
   }
-  const entries = {
-    folder: () => readFolder(path),
-    tgz: () => readTar(gunzipSync(readFileSync(path))),
-    image: () => imageRoot(readFileSync(path)),
-    bundle: () => [{ type: 'file' as const, path: basename(path), bytes: readFileSync(path) }],
-    executable: () => [{ type: 'file' as const, path: basename(path), bytes: readFileSync(path) }],
-  }[kind]();
-  const files = entries.flatMap((entry) =>
+  return kind;
+};
+
+const filesOf = (entries: readonly TarEntry[]): Artifact['files'] =>
+  entries.flatMap((entry) =>
     entry.type === 'file'
       ? [
           {
@@ -42,7 +45,26 @@ export const openArtifact = (path: string): Artifact => {
         ]
       : [],
   );
-  return { path, kind, files };
+
+/** As `openArtifact`, from bytes that were read before: of each file of a folder, or of the artifact. */
+export const unpack = (path: string, kind: ArtifactKind, read: ReadonlyMap<string, Buffer>): Artifact => {
+  const files = [...read].map(([name, bytes]) => ({ path: name, bytes }));
+  const [only] = files;
+  if (only === undefined || (kind !== 'tgz' && kind !== 'image')) return { path, kind, files };
+  return { path, kind, files: filesOf(unpackArchive(only.bytes, kind)) };
+};
+
+const MAX_UNPACKED_BYTES = 2 ** 30;
+
+const unpackArchive = (bytes: Buffer, kind: 'tgz' | 'image'): TarEntry[] =>
+  kind === 'image' ? imageRoot(bytes) : readTar(gunzipSync(bytes, { maxOutputLength: MAX_UNPACKED_BYTES }));
+
+/** All that is in an artifact, links and folders included. */
+export const artifactEntries = (path: string, kind: ArtifactKind): TarEntry[] => {
+  if (kind === 'folder') return readFolder(path);
+  const bytes = readFileSync(path);
+  if (kind === 'tgz' || kind === 'image') return unpackArchive(bytes, kind);
+  return [{ type: 'file', path: basename(path), bytes }];
 };
 
 const PACKAGE = String.raw`node_modules/(?:@[^/\s]+/)?[^@/\s][^/\s]*`;
@@ -51,13 +73,22 @@ const PACKAGE_FILE = new RegExp(`^((?:${PACKAGE}/)*${PACKAGE})/package\\.json$`)
 /** esbuild names the function that holds a file's code after the file. */
 const ORIGIN = new RegExp(`"((?:[^\\s'"]*/)?${PACKAGE})/[^\\s"]+"\\(`, 'g');
 
+/** What a package.json says; a package whose file is damaged is still there, in a version that no SBOM lists. */
+const versionOf = (bytes: Buffer): string | undefined => {
+  try {
+    return (JSON.parse(bytes.toString()) as { version?: string } | null)?.version;
+  } catch {
+    return 'unreadable';
+  }
+};
+
 const fromFolder = ({ files }: Artifact): Map<string, string> => {
   const places = new Map<string, string>();
   for (const { path, bytes } of files) {
     const from = path.indexOf('node_modules/');
     const place = from === -1 ? undefined : PACKAGE_FILE.exec(path.slice(from))?.[1];
     if (place === undefined) continue;
-    const { version } = JSON.parse(bytes.toString()) as { version?: string };
+    const version = versionOf(bytes);
     if (version !== undefined) places.set(place, version);
   }
   return places;

@@ -2,12 +2,13 @@ import { type Artifact, holds, packagesIn } from './artifact.js';
 import type { Evidence } from './markers.js';
 
 export interface Finding {
+  /** A driver, `telemetry`, or what else was compared: `signature`, `manifest`, `files`, `rebuild`, `sbom`. */
   readonly part: string;
   readonly expected: 'present' | 'absent';
   /** `unproven`: the search itself is not to be trusted, e.g. the control lacks a marker. */
   readonly outcome: 'holds' | 'violated' | 'unproven';
-  /** How many strings and packages were looked for. */
-  readonly looked: { readonly strings: number; readonly packages: number };
+  /** How many strings and packages were looked for, or files compared. */
+  readonly looked?: { readonly strings?: number; readonly packages?: number; readonly files?: number };
   /** What was found and should not be there, what was not and should, or what the control lacks. */
   readonly details: readonly string[];
 }
@@ -18,6 +19,15 @@ interface Opened {
 }
 
 export const opened = (artifact: Artifact): Opened => ({ artifact, packages: packagesIn(artifact) });
+
+/** What was compared as a whole, and where it differs. */
+export const verifyWhole = (part: string, details: readonly string[], files?: number): Finding => ({
+  part,
+  expected: 'present',
+  outcome: details.length === 0 ? 'holds' : 'violated',
+  ...(files === undefined ? {} : { looked: { files } }),
+  details,
+});
 
 const lookedFor = ({ strings, packages }: Evidence) => ({
   strings: strings.length,

@@ -1,3 +1,5 @@
+import { failedPrecondition } from '../../../../dist/compute/errors.js';
+
 /** One entry of an archive. */
 export type TarEntry = {
   /** Without a leading slash; a folder without a trailing one. */
@@ -125,6 +127,9 @@ export const readTar = (archive: Buffer): TarEntry[] => {
   for (let at = 0; at + BLOCK <= archive.length && archive[at] !== 0; ) {
     const header = archive.subarray(at, at + BLOCK);
     const size = Number.parseInt(text(header, 124, 12), 8);
+    if (!(size >= 0 && at + BLOCK + size <= archive.length)) {
+      throw failedPrecondition(`the archive is damaged at byte ${at}: an entry of ${size} bytes`);
+    }
     const bytes = archive.subarray(at + BLOCK, at + BLOCK + size);
     at += BLOCK + Math.ceil(size / BLOCK) * BLOCK;
     const type = text(header, 156, 1);

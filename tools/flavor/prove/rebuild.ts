@@ -1,0 +1,124 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { failedPrecondition } from '../../../dist/compute/errors.js';
+import { type ArtifactKind, manifestName } from '../package/artifacts.js';
+import { sha256 } from '../package/files.js';
+import type { TarEntry } from '../package/formats/tar.js';
+import { type Manifest, type ManifestArtifact, modeText } from '../package/manifest.js';
+import { RANGE } from '../package/package-flavor.js';
+import { readRelease } from '../package/release.js';
+import { program } from '../program.js';
+import { artifactEntries } from './artifact.js';
+import { compareFiles } from './compare-files.js';
+
+const TOOL = 'tools/flavor/openshell-flavor.mjs';
+const BUILD_TIMEOUT_MS = 1_800_000;
+
+/** One packaging, made again from source. */
+export interface Rebuilt {
+  readonly out: string;
+  readonly manifest: Manifest;
+  dispose(): void;
+}
+
+/**
+ * Packages what a manifest describes again, with the tool of a checkout at the same commit, so that only that commit,
+ * its lock file and this host are trusted. FAILED_PRECONDITION when the checkout is another one or does not build.
+ */
+export const rebuild = async (
+  source: string,
+  manifest: Manifest,
+  kinds: readonly ArtifactKind[],
+  progress: (line: string) => void,
+): Promise<Rebuilt> => {
+  if (!existsSync(join(source, TOOL)))
+    throw failedPrecondition(`${source} is no checkout: it has no ${TOOL}`);
+  const { commit } = await readRelease(source, {});
+  if (commit !== manifest.build) {
+    throw failedPrecondition(
+      `the manifest says that it was built from ${manifest.build}, and ${source} is at ${commit}`,
+      { hint: 'check that commit out (git worktree add), run scripts/setup.sh there, name it with --source' },
+    );
+  }
+  const out = mkdtempSync(join(tmpdir(), 'openshell-rebuilt-'));
+  const dispose = (): void => rmSync(out, { recursive: true, force: true });
+  try {
+    const forNode20 = manifest.artifacts.some(({ node }) => node === RANGE[20]);
+    progress(`build ${manifest.flavor} again from ${source}`);
+    const options = ['--node', forNode20 ? '20' : '22', '--only', kinds.join(',')];
+    if (manifest.agent === undefined) options.push('--without-agent');
+    const env = { ...process.env, SOURCE_DATE_EPOCH: String(manifest.source_date_epoch) };
+    await program(
+      process.execPath,
+      [join(source, TOOL), 'package', manifest.flavor, '--out', out, ...options],
+      {
+        cwd: source,
+        env,
+        timeoutMs: BUILD_TIMEOUT_MS,
+      },
+    );
+    const base = `openshell-gateway-${manifest.flavor}-${manifest.version}`;
+    const text = readFileSync(join(out, manifestName(base)), 'utf8');
+    return { out, manifest: JSON.parse(text) as Manifest, dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+};
+
+/** Where an artifact and its manifest's entry differ from what was built again, by file. */
+export const rebuiltDifferences = (
+  path: string,
+  manifest: Manifest,
+  { kind, name, sbom }: ManifestArtifact,
+  rebuilt: Rebuilt,
+): string[] => {
+  const again = rebuilt.manifest.artifacts.find((artifact) => artifact.name === name);
+  if (again === undefined) return [`${name} did not come out of the build`];
+  const said = ({ artifacts, ...fields }: Manifest): string => JSON.stringify(fields);
+  const { problems } = compareFiles(path, kind, again.files);
+  return [
+    ...(said(manifest) === said(rebuilt.manifest) ? [] : [`the manifest says other things of the build`]),
+    ...(manifest.sources === rebuilt.manifest.sources
+      ? []
+      : ['the sources are other ones than it was built from']),
+    ...(sbom.sha256 === again.sbom.sha256 ? [] : [`${sbom.path} comes out with other content`]),
+    ...problems,
+    ...(problems.length > 0 && (kind === 'tgz' || kind === 'image')
+      ? archiveDifferences(path, join(rebuilt.out, name), kind)
+      : []),
+  ];
+};
+
+const archiveDifferences = (path: string, again: string, kind: ArtifactKind): string[] => {
+  const expected = artifactEntries(again, kind);
+  try {
+    return entryDifferences(artifactEntries(path, kind), expected);
+  } catch (cause) {
+    return [`it cannot be unpacked: ${(cause as Error).message}`];
+  }
+};
+
+const content = (entry: TarEntry): string => {
+  if (entry.type === 'folder') return '';
+  return entry.type === 'link' ? entry.target : sha256(entry.bytes);
+};
+
+const summary = (entry: TarEntry): string =>
+  JSON.stringify([entry.type, modeText(entry.mode ?? 0), entry.owner ?? 0, content(entry)]);
+
+/** By path, the files, folders and links of an archive that are not those of another. */
+const entryDifferences = (entries: readonly TarEntry[], again: readonly TarEntry[]): string[] => {
+  const found = new Map(entries.map((entry) => [entry.path, summary(entry)]));
+  const expected = new Map(again.map((entry) => [entry.path, summary(entry)]));
+  return [
+    ...[...found.keys()]
+      .filter((path) => !expected.has(path))
+      .map((path) => `${path}, in it, does not come out`),
+    ...[...expected].flatMap(([path, text]) => {
+      if (!found.has(path)) return [`${path} comes out and is not in it`];
+      return found.get(path) === text ? [] : [`${path}, in it, comes out with other content`];
+    }),
+  ];
+};
