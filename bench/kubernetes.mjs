@@ -44,6 +44,7 @@ const openDriver = async (given) => {
   const { createDriver } = await entry.load();
   const driver = await createDriver({
     gatewayId,
+    secret: 'ab'.repeat(32),
     version: '0',
     sandboxNamespace: 'default',
     stateDir: '',
@@ -252,7 +253,13 @@ const ON_KWOK = {
     tolerations: [{ key: 'kwok.x-k8s.io/node', operator: 'Exists' }],
   },
 };
-const WITHOUT_VOLUME = { workspace_default_storage_size: '0', api_qps: 1000, api_burst: 1000 };
+const WITHOUT_VOLUME = {
+  workspace_default_storage_size: '0',
+  api_qps: 1000,
+  api_burst: 1000,
+  allowed_node_selectors: ['type=kwok'],
+  allowed_tolerations: ['kwok.x-k8s.io/node'],
+};
 const AT_ONCE = 50;
 const EVENTS = 500;
 

@@ -36,7 +36,8 @@ const FIELD = 'spec.template.resources';
 
 /**
  * The resources with the operator's defaults in place of limits that were not asked for; without a default the ceiling
- * itself is the limit. INVALID_ARGUMENT `LimitTooHigh` when a limit, a request or the GPUs are above their ceiling.
+ * itself is the limit. INVALID_ARGUMENT `LimitTooHigh` when a limit, a request or the GPUs are above their ceiling, and
+ * INVALID_ARGUMENT for a limit of 0.
  */
 export const withinCeilings = (
   resources: SandboxResources,
@@ -51,7 +52,12 @@ export const withinCeilings = (
     ['requests.memory', resources.memoryRequest, maxMemory, parseMemoryBytes],
   ] as const) {
     const field = `${FIELD}.${part}`;
-    if (asked !== '' && most !== '' && parse(asked, field) > parse(most)) throw tooHigh(field, asked, most);
+    if (asked === '') continue;
+    const amount = parse(asked, field);
+    // Engines take it for no limit at all.
+    if (amount === 0 && part.startsWith('limits'))
+      throw invalidArgument(`${field}: 0 is no limit`, { field });
+    if (most !== '' && amount > parse(most)) throw tooHigh(field, asked, most);
   }
   const gpus = gpu === undefined ? 0 : (gpu.count ?? 1);
   if (gpus > maxGpus) throw tooHigh('spec.resource_requirements.gpu', `${gpus}`, `${maxGpus}`);
@@ -62,7 +68,7 @@ export const withinCeilings = (
   };
 };
 
-const tooHigh = (field: string, asked: string, most: string): OpenShellError =>
+export const tooHigh = (field: string, asked: string, most: string): OpenShellError =>
   invalidArgument(`${field}: '${asked}' is more than this gateway's operator allows`, {
     reason: 'LimitTooHigh',
     field,

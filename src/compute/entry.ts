@@ -27,6 +27,11 @@ export type ProbeResult =
 export interface DriverContext {
   /** Marks everything this gateway makes on the engine. */
   readonly gatewayId: string;
+  /**
+   * 64 hex digits that only the gateway and this driver know, the same after every restart: with them a driver proves
+   * that what it left on its engine is its own.
+   */
+  readonly secret: string;
   /** The gateway's version. */
   readonly version: string;
   readonly sandboxNamespace: string;

@@ -15,6 +15,9 @@ export interface GatewayConfig {
   readonly drivers: ReadonlyMap<string, DriverConfig>;
   readonly sandboxNamespace: string;
   readonly defaultImage: string | undefined;
+  /** Of one driver at a time. */
+  readonly maxOperations: number;
+  readonly maxPendingCreates: number;
   /** Undefined: the one in the store, or a new one. */
   readonly gatewayId: string | undefined;
   /** The SQLite file. */

@@ -78,6 +78,8 @@ export const KEYS = {
     { check: checkDnsLabel }),
   defaultImage: fileKey('openshell.gateway.default_image', { type: 'string', doc: 'The image of a sandbox whose template names none; without it such a create is refused.' },
     { check: notBlank }),
+  maxOperations: fileKey('openshell.gateway.max_operations', { type: 'integer', min: 1, max: 1_000, default: 16, doc: 'Creates, starts, stops and deletes of one driver that run at a time; a quarter is kept for stops and deletes.' }),
+  maxPendingCreates: fileKey('openshell.gateway.max_pending_creates', { type: 'integer', min: 1, max: 100_000, default: 1_024, doc: 'Creates of one driver that are under way or wait; a further one is refused with RESOURCE_EXHAUSTED.' }),
   gatewayId: fileKey('openshell.gateway.gateway_id', { type: 'string', doc: 'Marks what this gateway makes on an engine; may be set before the first start, never changed.' },
     { check: checkDnsLabel, defaultText: 'a random UUID, made at the first start' }),
   databaseUrl: processKey({ type: 'string', doc: 'The database file, as sqlite:PATH.' },

@@ -76,6 +76,8 @@ export const loadConfig = async ({ flags, env, drivers, home }: LoadConfigOption
     drivers: configs,
     sandboxNamespace: valueWithDefault(values, 'sandboxNamespace'),
     defaultImage,
+    maxOperations: valueWithDefault(values, 'maxOperations'),
+    maxPendingCreates: valueWithDefault(values, 'maxPendingCreates'),
     gatewayId: effective(values.gatewayId)?.value,
     databasePath: databasePath.value,
     tls,

@@ -2,6 +2,7 @@ import type { Flavor } from '../compute/flavor.js';
 import type { Store } from '../store/store.js';
 import type { ManagedDriver } from './drivers/managed.js';
 import { driverStates } from './drivers/states.js';
+import type { DriverLoad } from './lifecycle/driver-calls.js';
 import type { Stray } from './lifecycle/reconciler.js';
 import { createMetricsRegistry } from './metrics.js';
 
@@ -12,6 +13,7 @@ export interface GatewayMetrics {
   observeGeneration(method: string, generation: string): void;
   observeDriverCall(driver: string, call: string, seconds: number, error: boolean): void;
   observeReconcile(driver: string, outcome: 'success' | 'failure'): void;
+  observeLeftBehind(driver: string): void;
   render(): Promise<string>;
 }
 
@@ -22,6 +24,7 @@ export const createGatewayMetrics = (options: {
   drivers: ReadonlyMap<string, ManagedDriver>;
   flavor: Flavor;
   strays: () => readonly Stray[];
+  load: () => readonly DriverLoad[];
 }): GatewayMetrics => {
   const { store, drivers, flavor } = options;
   const registry = createMetricsRegistry();
@@ -56,6 +59,11 @@ export const createGatewayMetrics = (options: {
     'driver',
     'outcome',
   ]);
+  const leftBehind = registry.counter(
+    'openshell_driver_exec_left_behind_total',
+    'Commands that were to end, at a timeout or because their client left, and go on in their sandbox.',
+    ['driver'],
+  );
   registry.gauge('openshell_sandboxes', 'Stored sandboxes.', ['driver', 'phase'], async () =>
     (await store.countSandboxes()).map(({ driver, phase, count }) => [[driver, phase], count]),
   );
@@ -68,6 +76,18 @@ export const createGatewayMetrics = (options: {
       for (const { driver } of options.strays()) counts.set(driver, (counts.get(driver) ?? 0) + 1);
       return [...counts].map(([driver, count]) => [[driver], count]);
     },
+  );
+  registry.gauge(
+    'openshell_driver_operations',
+    'Creates, starts, stops and deletes that a compute driver carries out, and those that wait for their turn.',
+    ['driver', 'state'],
+    async () =>
+      options
+        .load()
+        .flatMap(({ driver, running, waiting }) => [
+          [[driver, 'running'], running] as const,
+          [[driver, 'waiting'], waiting] as const,
+        ]),
   );
   registry.gauge(
     'openshell_driver_state',
@@ -88,6 +108,7 @@ export const createGatewayMetrics = (options: {
       if (error) driverErrors.add([driver, call]);
     },
     observeReconcile: (driver, outcome) => reconciles.add([driver, outcome]),
+    observeLeftBehind: (driver) => leftBehind.add([driver]),
     render: () => registry.render(),
   };
 };

@@ -13,8 +13,8 @@ import type { DriverReport, SelectedDriver } from './drivers/selection.js';
 import { driverStates } from './drivers/states.js';
 import { createGatewayMetrics } from './gateway-metrics.js';
 import { createHealthServer, createMetricsServer, type HttpEndpoint } from './http-endpoints.js';
-import { gatewayId } from './identity.js';
-import { createController } from './lifecycle/controller.js';
+import { driverKey, gatewayId } from './identity.js';
+import { createController, type LifecycleTuning } from './lifecycle/controller.js';
 import { createHub } from './lifecycle/hub.js';
 import type { Stray } from './lifecycle/reconciler.js';
 import { createRpcServer } from './rpc/server.js';
@@ -48,6 +48,7 @@ export interface GatewayOptions {
   /** Empty: none. */
   readonly defaultImage: string;
   readonly gatewayId: string | undefined;
+  readonly lifecycle?: LifecycleTuning;
   /** Drivers keep their files below it. */
   readonly stateDir: string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -91,6 +92,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
 
     const drivers: ReadonlyMap<string, ManagedDriver> = createDrivers(selected, {
       gatewayId: id,
+      key: await driverKey(store),
       version,
       sandboxNamespace: options.sandboxNamespace,
       stateDir: options.stateDir,
@@ -105,7 +107,13 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     });
     // A driver in another process counts as checked when it has answered.
     await Promise.all([...drivers.values()].map((driver) => driver.external && driver.driver()));
-    const metrics = createGatewayMetrics({ store, drivers, flavor, strays: () => controller.strays() });
+    const metrics = createGatewayMetrics({
+      store,
+      drivers,
+      flavor,
+      strays: () => controller.strays(),
+      load: () => controller.load(),
+    });
     const hub = createHub((id) => options.sandboxLog.drop(id));
     const controller = createController({
       store,
@@ -115,6 +123,8 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       log,
       observeCall: metrics.observeDriverCall,
       observeReconcile: metrics.observeReconcile,
+      tuning: options.lifecycle,
+      observeLeftBehind: metrics.observeLeftBehind,
     });
     undo.push(() => controller.close(CLOSE_LIFECYCLE_MS));
     const pages = createPages(await pageTokenKey(store));

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -117,6 +119,7 @@ const createDriver = async (
   const module = await entry.load();
   return module.createDriver({
     gatewayId: config.gatewayId,
+    secret: await keptSecret(stateDir),
     version: VERSION,
     sandboxNamespace: config.sandboxNamespace,
     stateDir,
@@ -124,6 +127,23 @@ const createDriver = async (
     env,
     endpoint: found.endpoint,
     log,
+  });
+};
+
+/** A driver process has no store: its secret is a file of its own, made at the first start. */
+const keptSecret = async (stateDir: string): Promise<string> => {
+  const path = join(stateDir, 'secret');
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  try {
+    await writeFile(path, randomBytes(32).toString('hex'), { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const secret = await readFile(path, 'utf8');
+  if (/^[0-9a-f]{64}$/.test(secret)) return secret;
+  throw failedPrecondition(`'${path}' is not a driver's secret`, {
+    reason: 'InvalidConfig',
+    hint: 'remove it, and a new one is made; what the driver signed with the old one is then not its own any more',
   });
 };
 

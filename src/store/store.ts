@@ -8,6 +8,8 @@ export interface Page {
   readonly offset: number;
   /** Begins behind this place in the order, whether or not its object is still there. Undefined: at the first. */
   readonly after?: Position | undefined;
+  /** Ends, however few its rows are, with the one that brings what was read to this size. Undefined: `limit` alone counts. */
+  readonly bytes?: number | undefined;
 }
 
 /** A place in the order of lists. */
@@ -24,6 +26,8 @@ export interface SandboxQuery {
   readonly selector?: LabelSelector;
   /** Undefined: all. */
   readonly page?: Page;
+  /** Environments are empty in what it gives, and secrets of drivers hidden: they are not read. */
+  readonly withoutSecrets?: boolean;
 }
 
 /** The fields that a write may change; identity, workspace, driver and spec stay. */

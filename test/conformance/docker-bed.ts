@@ -34,6 +34,7 @@ export const dockerDriver = (
 ) =>
   createDriver({
     gatewayId,
+    secret: 'ab'.repeat(32),
     version: '0.0.0-test',
     sandboxNamespace: 'conformance',
     stateDir: '',
@@ -79,7 +80,7 @@ export const dockerBed = (): Bed => {
       nonRoot: 'openshell-test:nonroot',
       noShell: 'openshell-test:noshell',
     },
-    lacks: {},
+    lacks: { diskLimit: 'the storage driver of the test engine has no quotas' },
     readOnlyRootConfig: { read_only_root: true },
     pidsLimit32Settings: { sandbox_pids_limit: 32 },
     objects: async (gatewayId) => [

@@ -122,6 +122,7 @@ export const createKubernetesBed = (options: KubernetesBedOptions): Bed => {
       const kubeconfig = await driverKubeconfig;
       return createDriver({
         gatewayId,
+        secret: 'ab'.repeat(32),
         version: '0.0.0-test',
         sandboxNamespace: 'conformance',
         stateDir: '',
@@ -131,6 +132,7 @@ export const createKubernetesBed = (options: KubernetesBedOptions): Bed => {
           workspace_storage_class: TEST_STORAGE_CLASS,
           image_pull_policy: 'Never',
           stop_timeout_secs: 2,
+          allowed_labels: ['team', 'example.com/*'],
           ...(options.agentSandbox && { sandbox_api: 'agents.x-k8s.io/v1alpha1' }),
           ...options.settings,
           ...settings,
@@ -145,12 +147,15 @@ export const createKubernetesBed = (options: KubernetesBedOptions): Bed => {
       shell: 'openshell.test/shell:1',
       nonRoot: 'openshell.test/shell:1',
       noShell: 'openshell.test/noshell:1',
+      open: 'openshell.test/open:1',
     },
 
     lacks: {
       rootImage: 'restricted Pod security: no sandbox runs as root, whatever its image says',
       logStreams: 'Kubernetes keeps both streams of a container in one log',
       pidsLimit: "the kubelet's podPidsLimit holds for every Pod; a driver cannot set it",
+      endsWithoutShell: 'a Pod tells nobody outside which processes it has',
+      diskLimit: "the test cluster's volumes are folders of the node",
     },
 
     readOnlyRootConfig: { containers: { agent: { read_only_root_filesystem: true } } },

@@ -21,7 +21,7 @@ const createUntilRefused = async (client: WireClient): Promise<ServiceError> => 
 };
 
 test('on a full disk creates are refused, and stops and deletes come to their end', async (t) => {
-  const disk = mountSmallDisk();
+  const disk = mountSmallDisk(16);
   if (typeof disk === 'string') return t.skip(disk);
   t.after(() => disk.unmount());
   const engine = createFakeEngine();

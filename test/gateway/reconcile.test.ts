@@ -41,7 +41,7 @@ test('a list that has aged until it is gone through changes nothing', async (t) 
     hub: createHub(),
     namespace: 'default',
     log: silentLogger,
-    reconcileEveryMs: 5,
+    tuning: { reconcileEveryMs: 5 },
     observeReconcile: () => {
       rounds++;
     },

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, type TestContext, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { NetworkingV1Api } from '@kubernetes/client-node';
 import { type ObservedState, observedState } from '../../dist/compute/conditions.js';
 import type { ComputeDriver } from '../../dist/compute/driver.js';
@@ -60,7 +61,7 @@ const check = (title: string, body: (t: TestContext) => Promise<void>) =>
 
 describe('on the cluster', { skip: cluster.skip ?? false, concurrency: false }, () => {
   check('why a sandbox does not run', async (t) => {
-    const { make, state } = await desk(t, { schedule_timeout_secs: 2 });
+    const { make, state } = await desk(t, { schedule_timeout_secs: 2, max_cpu_limit: '' });
     const huge = await make({ template: { resources: limits('900', '') } });
     const unschedulable = await state(huge, 'failed');
     assert.equal(unschedulable.reason, 'Unschedulable');
@@ -142,8 +143,90 @@ describe('on the cluster', { skip: cluster.skip ?? false, concurrency: false }, 
     assert.equal(await driver.delete(box, { signal }), true);
   });
 
+  check('a claim that somebody changed makes no Pod', async (t) => {
+    const { driver, make, state, signal, gatewayId } = await desk(t);
+    const [box, other] = await Promise.all([make(), make({ command: ['sleep', '1000'] })]);
+    await Promise.all([state(box, 'running'), state(other, 'running')]);
+    await driver.stop(box, { signal });
+    const place = { namespace, name: (await driver.get(box, { signal }))?.status.resourceName ?? '' };
+    const claimOf = (name: string) => cluster.core().readNamespacedPersistentVolumeClaim({ namespace, name });
+    const replace = async (change: (annotations: Record<string, string>) => void) => {
+      const claim = await claimOf(place.name);
+      change(claim.metadata?.annotations ?? {});
+      await cluster.core().replaceNamespacedPersistentVolumeClaim({ ...place, body: claim });
+    };
+    const { annotations: good = {} } = (await claimOf(place.name)).metadata ?? {};
+    const otherName = (await driver.get(other, { signal }))?.status.resourceName ?? '';
+    const { annotations: foreign = {} } = (await claimOf(otherName)).metadata ?? {};
+    const noPod = async (reason: string) => {
+      await assert.rejects(driver.start(box, { signal }), { code: Code.FAILED_PRECONDITION, reason });
+      const pods = await cluster.core().listNamespacedPod({ namespace });
+      assert.equal(
+        pods.items.some(({ metadata }) => metadata?.name === place.name),
+        false,
+      );
+    };
+
+    const evil = gzipSync(JSON.stringify({ metadata: place, spec: { hostPID: true } })).toString('base64');
+    await replace((annotations) => {
+      annotations['openshell.ai/pod'] = evil;
+    });
+    await noPod('ClaimChanged');
+    await replace((annotations) => Object.assign(annotations, foreign));
+    await noPod('ClaimChanged');
+    await replace((annotations) => {
+      Object.assign(annotations, good);
+      delete annotations['openshell.ai/pod-signature'];
+    });
+    await noPod('ClaimNotSigned');
+
+    // As it was, and as a gateway that did not sign left it.
+    await replace((annotations) => Object.assign(annotations, good));
+    await driver.start(box, { signal });
+    await state(box, 'running');
+    await driver.stop(box, { signal });
+    await replace((annotations) => {
+      delete annotations['openshell.ai/pod-signature'];
+    });
+    const upgraded = await bed.createDriver(gatewayId, { trust_unsigned_claims: true });
+    t.after(() => upgraded.close());
+    await upgraded.start(box, { signal });
+    await state(box, 'running');
+    await driver.stop(box, { signal });
+    await driver.start(box, { signal });
+    await state(box, 'running');
+  });
+
+  check('who writes more than the disk limit is ended, and no neighbour of it', async (t) => {
+    const { driver, make, state, signal } = await desk(t, { default_disk_limit: '8Mi' });
+    const [box, neighbour] = await Promise.all([
+      make({
+        command: [
+          'sh',
+          '-c',
+          'echo kept >/sandbox/word; dd if=/dev/zero of=/tmp/fill bs=1M count=32; sleep 1000',
+        ],
+      }),
+      make(),
+    ]);
+    await state(neighbour, 'running');
+    const ended = await eventually(
+      'it is evicted',
+      async () => {
+        const seen = await driver.get(box, { signal });
+        const now = seen && observedState(seen.status);
+        return now?.kind === 'exited' || now?.kind === 'failed' ? now : undefined;
+      },
+      90_000,
+    );
+    assert.match(JSON.stringify(ended), /Evicted: the sandbox wrote more than it may: .*8Mi/);
+    assert.equal((await run(driver, neighbour, ['echo', 'a'])).stdout, 'a\n');
+  });
+
   check('driver_config is honoured', async (t) => {
-    const { driver, make, state } = await desk(t);
+    const { driver, make, state } = await desk(t, {
+      allowed_node_selectors: ['kubernetes.io/hostname=testnode'],
+    });
     const driverConfig: JsonObject = {
       pod: { node_selector: { 'kubernetes.io/hostname': 'testnode' } },
       containers: {

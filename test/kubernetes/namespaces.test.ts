@@ -101,6 +101,7 @@ test('a workspace without a namespace of its own has nothing to be taken away', 
     createKubernetesDriver(
       {
         gatewayId: GATEWAY,
+        secret: 'ab'.repeat(32),
         version: '0.0.0-test',
         sandboxNamespace: 'default',
         stateDir: '',

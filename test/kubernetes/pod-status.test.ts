@@ -49,7 +49,17 @@ describe('what a Pod says of its sandbox', () => {
       'eviction',
       { exitCode: 137, reason: 'Error' },
       { reason: 'Evicted', message: 'low on memory' },
-      /^Evicted: .*low on memory/,
+      /^Evicted: node 'n1' .*low on memory/,
+      137,
+    ],
+    [
+      'its disk limit',
+      { exitCode: 137, reason: 'Error' },
+      {
+        reason: 'Evicted',
+        message: 'Pod ephemeral local storage usage exceeds the total limit of containers 8Mi. ',
+      },
+      /^Evicted: the sandbox wrote more than it may: .*8Mi/,
       137,
     ],
     ['a restart of the node', { exitCode: 137, reason: 'ContainerStatusUnknown' }, {}, /^NodeRestarted/, 137],

@@ -30,6 +30,7 @@ test('what a killed service left in storage is removed by its name, what it show
     workshop: { owner, settings, userns, host: readHost(info()) },
     context: {
       ...owner,
+      secret: 'ab'.repeat(32),
       sandboxNamespace: '',
       stateDir: '',
       settings: {},

@@ -11,7 +11,7 @@ import { sandbox, workspace } from './records.js';
 
 /** A small disk that goes with the test; undefined, with the test skipped, where there can be none. */
 const smallDisk = (t: TestContext): (SmallDisk & { readonly path: string }) | undefined => {
-  const disk = mountSmallDisk();
+  const disk = mountSmallDisk(16);
   if (typeof disk === 'string') return void t.skip(disk);
   t.after(() => disk.unmount());
   return { ...disk, path: join(disk.folder, 'openshell.db') };

@@ -5,6 +5,7 @@ import type {
   Tombstone,
   WorkspaceRecord,
 } from '../../dist/store/model.js';
+import { specWithoutSecrets, withoutSecrets } from '../../dist/store/secrets.js';
 import type { LabelSelector, Page, Remember, Store } from '../../dist/store/store.js';
 
 const fail = (code: string): never => {
@@ -19,9 +20,10 @@ const matches = (labels: Readonly<Record<string, string>>, selector: LabelSelect
 
 const cut = <T extends Parameters<typeof byAge>[0]>(rows: T[], page: Page | undefined): T[] => {
   if (page === undefined) return rows;
-  const { after, offset, limit } = page;
+  const { after, offset, limit, bytes } = page;
   const behind = after === undefined ? rows : rows.filter((row) => byAge(row, after) > 0);
-  return behind.slice(offset, offset + limit);
+  // Nearly every row is larger than a few bytes: then one is all.
+  return behind.slice(offset, offset + Math.min(limit, bytes === undefined ? limit : 1));
 };
 
 /** The store as one would explain it: what the real one is compared with. Errors carry the code's name. */
@@ -59,7 +61,10 @@ export const createMemoryStore = (): Store => {
         .filter((row) => query.workspace === undefined || row.workspace === query.workspace)
         .filter((row) => query.driver === undefined || row.driver === query.driver)
         .filter((row) => matches(row.labels, query.selector));
-      return cut(rows.sort(byAge), query.page);
+      const found = cut(rows.sort(byAge), query.page);
+      return query.withoutSecrets
+        ? found.map((row) => ({ ...row, spec: specWithoutSecrets(row.spec) }))
+        : found;
     },
     async countSandboxes() {
       const counts = new Map<string, { driver: string; phase: string; count: number }>();
@@ -121,7 +126,8 @@ export const createMemoryStore = (): Store => {
       const rows = [...templates.values()]
         .filter((row) => query.workspace === undefined || row.workspace === query.workspace)
         .filter((row) => matches(row.labels, query.selector));
-      return cut(rows.sort(byAge), query.page);
+      const found = cut(rows.sort(byAge), query.page);
+      return query.withoutSecrets ? found.map(withoutSecrets) : found;
     },
     removeTemplate: async (workspace, name, remember) =>
       and(remember, templates.delete(`${workspace}/${name}`)),

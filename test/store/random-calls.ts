@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import type { SandboxRecord } from '../../dist/store/model.js';
 import type { Store } from '../../dist/store/store.js';
 import { request, sandbox, template, workspace } from './records.js';
 
@@ -34,6 +35,7 @@ const page = fc.option(
     limit: fc.integer({ min: 0, max: 4 }),
     offset: fc.integer({ min: 0, max: 4 }),
     after: fc.option(fc.record({ createdAtMs: atMs, name, id }), { nil: undefined }),
+    bytes: fc.option(fc.constant(1), { nil: undefined }),
   }),
   { nil: undefined },
 );
@@ -43,8 +45,23 @@ const requestId = fc.option(fc.constantFrom('r', 's'), { nil: undefined });
 const remember = (given: string | undefined) =>
   given === undefined ? undefined : (answer: unknown) => request(given, { answer: JSON.stringify(answer) });
 
+const withDriverConfig = (driverConfig: SandboxRecord['spec']['template']['driverConfig']) => {
+  const { spec } = sandbox('a');
+  const environment = driverConfig === undefined ? {} : spec.environment;
+  return { ...spec, environment, template: { ...spec.template, driverConfig } };
+};
+
+/** None, some, and of a size at every edge of how a row is laid out. */
+const secret = fc.constantFrom(
+  undefined,
+  ...[0, 1, 3560, 3580, 3600, 7650, 7700, 40_000].map((size) => ({
+    podman: { secrets: [{ value: 's'.repeat(size), path: '/run/s' }], read_only_root: true },
+  })),
+);
+
 const insertSandbox = fc
   .record({ id, name, workspace: space, driver, createdAtMs: atMs, labels, message: fc.string(), requestId })
+  .chain((more) => secret.map((driverConfig) => ({ ...more, spec: withDriverConfig(driverConfig) })))
   .map(({ id, requestId, ...more }) =>
     call(
       'insertSandbox',
@@ -84,6 +101,7 @@ const listSandboxes = fc
     driver: fc.option(driver, { nil: undefined }),
     selector,
     page,
+    withoutSecrets: fc.boolean(),
   })
   .map((query) => call('listSandboxes', (store) => store.listSandboxes(query), query));
 
@@ -103,7 +121,12 @@ export const anyCall: fc.Arbitrary<Call> = fc.oneof(
     .tuple(space, name)
     .map(([at, name]) => call('findTemplate', (store) => store.findTemplate(at, name), at, name)),
   fc
-    .record({ workspace: fc.option(space, { nil: undefined }), selector, page })
+    .record({
+      workspace: fc.option(space, { nil: undefined }),
+      selector,
+      page,
+      withoutSecrets: fc.boolean(),
+    })
     .map((query) => call('listTemplates', (store) => store.listTemplates(query), query)),
   fc
     .tuple(space, name, requestId)

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { VM_HOME, vmBed } from '../conformance/vm-bed.js';
+import { growthDuring } from '../support/peak-memory.js';
 import { eventually } from '../support/wait.js';
 import { makeHostileGuest } from './hostile-guest.js';
-import { growthDuring } from './peak-memory.js';
 import { cli, type GatewayProcess, startGatewayProcess } from './process.js';
 import { vmProcesses } from './vm-processes.js';
 

@@ -28,6 +28,8 @@ export const vmSettings = {
   boot_timeout_secs: 120,
   guest_dir: join(VM_HOME, 'guest'),
   image_dir: join(VM_HOME, 'images'),
+  insecure_registries: ['127.0.0.1'],
+  local_registries: ['127.0.0.1'],
 };
 
 /** Why real machines cannot be tested here; undefined when they can. Throws when they are required. */

@@ -1,7 +1,21 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  link,
+  lstat,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -92,8 +106,9 @@ test('no device, no set-uid bit on the host; owners and modes are told', () =>
     assert.ok(!existsSync(join(directory, 'dev/sda')));
     assert.equal((await lstat(join(directory, 'su'))).mode & 0o7777, 0o755);
     assert.equal((await stat(join(directory, 'su'))).ino, (await stat(join(directory, 'su2'))).ino);
-    const told = new Map(ownership.map((entry) => [entry.path, entry]));
-    assert.equal(told.get('/su')?.mode, 0o4755);
+    const told = new Map([...ownership].map((entry) => [entry.path, entry]));
+    assert.equal(told.get('/su')?.mode, 0o104755);
+    assert.equal(told.get('/su2')?.mode, 0o104755);
     assert.deepEqual([told.get('/home')?.uid, told.get('/home')?.gid], [1000, 1001]);
   }));
 
@@ -272,6 +287,43 @@ test('the disk that was not used for longest goes when there is no room', disks,
     const first = await library.rootDisk('one', () => {}, signal);
     const second = await library.rootDisk('two', () => {}, signal);
     assert.deepEqual([existsSync(first.path), existsSync(second.path)], [false, true]);
+  }),
+);
+
+/** Asks for a disk in a process of its own, as after a restart of the driver. */
+const diskInNewProcess = (folder: string, name: string): { path: string; ino: number } => {
+  const script = `
+    import { statSync } from 'node:fs';
+    import { createLibrary } from ${JSON.stringify(import.meta.resolve('../../dist/drivers/vm/process/images/library.js'))};
+    const library = createLibrary({
+      imageDir: ${JSON.stringify(join(folder, 'images'))}, cacheDir: ${JSON.stringify(join(folder, 'cache'))},
+      cacheMib: 512, freeMib: 16, pullPolicy: 'never', registry: undefined,
+    });
+    const { path } = await library.rootDisk(${JSON.stringify(name)}, () => {}, AbortSignal.timeout(60_000));
+    console.log(JSON.stringify({ path, ino: statSync(path).ino }));`;
+  return JSON.parse(
+    execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' }),
+  );
+};
+
+test('a disk that was damaged while no driver ran is made anew, a whole one is not', disks, () =>
+  withFolder(async (folder) => {
+    await mkdir(join(folder, 'images', 'plain'), { recursive: true });
+    await writeFile(join(folder, 'images', 'plain', 'data'), 'what stands on the disk '.repeat(1000));
+    const made = diskInNewProcess(folder, 'plain');
+    assert.deepEqual(diskInNewProcess(folder, 'plain'), made);
+    const bytes = await readFile(made.path);
+    const at = bytes.indexOf('what stands on the disk');
+    assert.ok(at > 0);
+    await chmod(made.path, 0o600);
+    const disk = await open(made.path, 'r+');
+    await disk.write('X', at + 1000);
+    await disk.close();
+    // The damaged one is kept elsewhere, so that its number is not used again.
+    await link(made.path, join(folder, 'damaged'));
+    const anew = diskInNewProcess(folder, 'plain');
+    assert.notEqual(anew.ino, made.ino);
+    assert.ok((await readFile(anew.path)).includes('what stands on the disk '.repeat(1000)));
   }),
 );
 

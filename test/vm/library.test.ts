@@ -46,7 +46,13 @@ const withShelf = async (body: (shelf: Shelf) => Promise<void>) => {
       cacheMib: 512,
       freeMib: 16,
       pullPolicy,
-      registry: createRegistry({ insecure: [], authFile: '', maxBytes: 1e9, pauseMs: 1 }),
+      registry: createRegistry({
+        insecure: ['127.0.0.1'],
+        local: ['127.0.0.1'],
+        authFile: '',
+        maxBytes: 1e9,
+        pauseMs: 1,
+      }),
     });
     const disk = await library.rootDisk(`${registry.address}/${name}`, (one) => news.push(one), signal);
     return disk.config.environment.PUBLISHED;

@@ -45,7 +45,8 @@ const withRegistry = async (options: RegistryOptions, body: (bench: Bench) => Pr
     signal: own = signal,
   } = {}) => {
     const client = createRegistry({
-      insecure: [],
+      insecure: ['127.0.0.1'],
+      local: ['127.0.0.1'],
       authFile: '',
       maxBytes: 16 * 1024 * 1024,
       pauseMs: 1,
@@ -523,22 +524,88 @@ test('silence ends in an error, and a cancelled pull ends at once', async () => 
   });
 });
 
-test('without TLS only loopback is asked, and what the operator lists', async () => {
+test('this machine is asked only when it is listed, and without TLS only what is listed for that', async () => {
   let asked = 0;
   const intercept = (): boolean => {
     asked++;
     return false;
   };
   await withRegistry({ intercept }, async ({ registry }) => {
-    // Another name of the same listener, which does not say that it is this machine.
-    const name = `127.1:${registry.address.split(':')[1]}/openshell/pulled:1`;
-    const resolve = (insecure: string[]) =>
-      createRegistry({ insecure, authFile: '', maxBytes: 1e9, pauseMs: 1 }).resolve(name, signal);
-    await assert.rejects(resolve([]), { reason: 'ImagePullFailed', hint: /insecure_registries/ });
+    const port = registry.address.split(':')[1];
+    const resolve = (host: string, insecure: string[], local: string[]) =>
+      createRegistry({ insecure, local, authFile: '', maxBytes: 1e9, pauseMs: 1 }).resolve(
+        `${host}:${port}/openshell/pulled:1`,
+        signal,
+      );
+    // Names and addresses of the same listener, some of which do not say that it is this machine.
+    for (const host of ['127.0.0.1', '127.1', 'localhost', '0.0.0.0', '[::ffff:7f00:1]', '[::1]', '[::]']) {
+      const refusal = { reason: 'ImagePullFailed', message: /this machine/, hint: /local_registries/ };
+      await assert.rejects(resolve(host, [], []), refusal, host);
+      await assert.rejects(resolve(host, [host], []), refusal, host);
+    }
+    await assert.rejects(resolve('169.254.169.254', ['169.254.169.254'], []), { hint: /local_registries/ });
     assert.equal(asked, 0);
-    for (const listed of ['127.1', name.slice(0, name.indexOf('/'))]) await resolve([listed]);
-    assert.equal(asked, 2);
+    const tls = { reason: 'ImagePullFailed', hint: /insecure_registries/ };
+    await assert.rejects(resolve('127.0.0.1', [], ['127.0.0.1']), tls);
+    assert.equal(asked, 0);
+    for (const listed of ['127.1', `127.0.0.1:${port}`]) await resolve('127.1', [listed], [listed]);
+    await resolve('localhost', ['localhost'], ['localhost']);
+    assert.equal(asked, 3);
   });
+});
+
+test('a redirect to this machine, or to the metadata of a cloud, is not followed', async () => {
+  for (const location of [
+    'http://127.0.0.2:1/x',
+    'http://169.254.169.254/latest/meta-data',
+    'http://[fd00:ec2::254]/',
+  ]) {
+    await withRegistry(
+      { intercept: first(9, (_, reply) => reply.writeHead(302, { location }).end()) },
+      async ({ pull, registry }) => {
+        const insecure = ['127.0.0.1', '127.0.0.2', '169.254.169.254', '[fd00:ec2::254]'];
+        await refused(
+          pull({ settings: { insecure, local: [registry.address] } }),
+          /of this machine or of its link/,
+        );
+      },
+    );
+  }
+});
+
+test('a password goes to no host outside the domain of its registry, unless it is listed', async () => {
+  const heard: (string | undefined)[] = [];
+  const elsewhere = await startRegistry(LAYER, 0, {
+    intercept: (request, reply) => {
+      heard.push(request.headers.authorization);
+      reply.end(JSON.stringify({ token: 'a-token' }));
+      return true;
+    },
+  });
+  const other = elsewhere.address.replace('127.0.0.1', 'localhost');
+  const challenge = (request: IncomingMessage, reply: ServerResponse): boolean => {
+    if (request.headers.authorization === 'Bearer a-token') return false;
+    reply.writeHead(401, { 'www-authenticate': `Bearer realm="http://${other}/token"` }).end();
+    return true;
+  };
+  try {
+    await withRegistry({ intercept: challenge }, async ({ pull, registry, folder }) => {
+      const authFile = join(folder, 'auth.json');
+      await writeFile(authFile, JSON.stringify({ auths: { [registry.address]: LOGIN } }));
+      const local = ['127.0.0.1', 'localhost'];
+      const settings = { authFile, local, insecure: local };
+      await refused(pull({ settings }), /wants its password to be sent to localhost/);
+      assert.equal(heard.length, 0);
+      await pull({ settings: { ...settings, tokenHosts: [other] } });
+      await pull({ settings: { ...settings, authFile: '' } });
+      assert.deepEqual(
+        heard.map((header: string | undefined) => header?.slice(0, 5)),
+        ['Basic', undefined],
+      );
+    });
+  } finally {
+    await elsewhere.close();
+  }
 });
 
 /** A key and a certificate for an address that is this machine's, and that does not say so. */
@@ -590,7 +657,7 @@ test('with TLS the certificate has to be trusted, and nothing leads back to plai
     },
   });
   const resolve = () =>
-    createRegistry({ insecure: [], authFile: '', maxBytes: 1e9, pauseMs: 1 }).resolve(
+    createRegistry({ insecure: [], local: ['0.0.0.0'], authFile: '', maxBytes: 1e9, pauseMs: 1 }).resolve(
       `${registry.address.replace('127.0.0.1', '0.0.0.0')}/openshell/pulled:1`,
       signal,
     );

@@ -21,6 +21,7 @@ test(
       await mkdir(stateDir);
       const driver = await createDriver({
         gatewayId: randomUUID(),
+        secret: 'ab'.repeat(32),
         version: '0.0.0-test',
         sandboxNamespace: 'test',
         stateDir,

@@ -101,6 +101,7 @@ int streams_tick(int64_t now_ms);
 bool spec_parse(const unsigned char *payload, size_t length, struct spawn_spec *spec);
 void spec_free(struct spawn_spec *spec);
 void spawn_process(uint32_t id, struct spawn_spec *spec);
+bool spawn_limit(const char *most);
 void connect_port(uint32_t id, const unsigned char *payload, size_t length);
 
 /* identity.c */
@@ -108,7 +109,7 @@ bool identity_of(const char *user, struct identity *who);
 void identity_assume(const struct identity *who);
 
 /* group.c */
-void groups_limit(const char *memory, const char *pids, const char *cpu);
+bool groups_limit(const char *memory, const char *pids, const char *cpu);
 void group_make(struct stream *s);
 void group_enter(const char *group);
 void group_remove(struct stream *s);
@@ -121,6 +122,10 @@ void boot_root(uint32_t stream, const unsigned char *payload, size_t length);
 bool boot_root_ready(void);
 void boot_release(uint32_t stream);
 void boot_halt(void);
+
+/* harden.c */
+bool harden_kernel(void);
+const char *harden_root(void);
 
 /* network.c */
 bool network_up(const char *address, const char *gateway);

@@ -88,6 +88,7 @@ int boot_channel(void) {
   mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, NULL);
   mount("cgroup2", "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
   load_modules();
+  if (!harden_kernel()) return -1;
   loopback_up();
   for (int tries = 0; tries < 500; tries++) {
     int fd = open_port();
@@ -102,10 +103,20 @@ static void device(const char *path, unsigned major, unsigned minor) {
   if (mknod(path, S_IFCHR | 0666, makedev(major, minor)) == 0) chmod(path, 0666);
 }
 
+/* A folder to mount on, and no link of the image's that leads elsewhere. */
+static bool mount_point(const char *name, mode_t mode) {
+  struct stat found;
+  if (mkdir(name, mode) == 0) return true;
+  if (errno != EEXIST || lstat(name, &found) < 0) return false;
+  errno = ENOTDIR;
+  return S_ISDIR(found.st_mode);
+}
+
 /* A /dev without disks and ports: what a sandbox needs and nothing that leads out of it. */
-static void fill_dev(void) {
-  mkdir("dev", 0755);
-  if (mount("tmpfs", "dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "size=64k,mode=755") < 0) return;
+static bool fill_dev(void) {
+  if (!mount_point("dev", 0755) ||
+      mount("tmpfs", "dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "size=64k,mode=755") < 0)
+    return false;
   device("dev/null", 1, 3);
   device("dev/zero", 1, 5);
   device("dev/full", 1, 7);
@@ -120,18 +131,21 @@ static void fill_dev(void) {
                             {"/proc/self/fd/1", "dev/stdout"}, {"/proc/self/fd/2", "dev/stderr"}};
   for (size_t i = 0; i < sizeof links / sizeof links[0]; i++)
     if (symlink(links[i][0], links[i][1]) < 0) fprintf(stderr, "agent: %s: %s\n", links[i][1], strerror(errno));
+  return true;
 }
 
-static void fill_root(void) {
-  mkdir("proc", 0755);
-  mkdir("sys", 0755);
+/* NULL, or what failed, with errno: nothing of an image runs with a part of this missing. */
+static const char *fill_root(void) {
+  const unsigned long plain = MS_NOSUID | MS_NODEV | MS_NOEXEC;
   mkdir("tmp", 01777);
-  mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-  mount("sysfs", "sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NULL);
+  if (!mount_point("proc", 0755) || mount("proc", "proc", "proc", plain, NULL) < 0) return "/proc";
+  if (!mount_point("sys", 0755) || mount("sysfs", "sys", "sysfs", plain | MS_RDONLY, NULL) < 0) return "/sys";
   /* The sandbox sees its own limits, and cannot write them. */
-  mount("/sys/fs/cgroup/sandbox", "sys/fs/cgroup", NULL, MS_BIND, NULL);
-  mount(NULL, "sys/fs/cgroup", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-  fill_dev();
+  if (mount("/sys/fs/cgroup/sandbox", "sys/fs/cgroup", NULL, MS_BIND, NULL) < 0 ||
+      mount(NULL, "sys/fs/cgroup", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | plain, NULL) < 0)
+    return "/sys/fs/cgroup";
+  if (!fill_dev()) return "/dev";
+  return harden_root();
 }
 
 static void write_names(const char *host) {
@@ -194,12 +208,12 @@ static bool bind_released(void) {
 }
 
 /*
- * Records: r<device> w<workspace> u<user> h<host name> M<memory.max> P<pids.max> C<cpu.max> a<address>
- * g<gateway> n<resolv.conf>. Mounts the disk, makes it the root of everything that follows, and answers DONE.
+ * Records: r<device> w<workspace> u<user> h<host name> M<memory.max> P<pids.max> C<cpu.max> F<open files>
+ * a<address> g<gateway> n<resolv.conf>. Mounts the disk, makes it the root of everything that follows, and answers DONE.
  */
 void boot_root(uint32_t stream, const unsigned char *payload, size_t length) {
   const char *text, *disk = "", *workspace = "", *user = "", *host = "sandbox";
-  const char *memory = NULL, *pids = NULL, *cpu = NULL;
+  const char *memory = NULL, *pids = NULL, *cpu = NULL, *files = NULL;
   const char *address = NULL, *gateway = "", *names = NULL;
   char tag;
   while ((text = record_next(&payload, &length, &tag)) != NULL) {
@@ -211,6 +225,7 @@ void boot_root(uint32_t stream, const unsigned char *payload, size_t length) {
       case 'M': memory = text; break;
       case 'P': pids = text; break;
       case 'C': cpu = text; break;
+      case 'F': files = text; break;
       case 'a': address = text; break;
       case 'g': gateway = text; break;
       case 'n': names = text; break;
@@ -234,12 +249,19 @@ void boot_root(uint32_t stream, const unsigned char *payload, size_t length) {
     send_failure(stream, BAD_ROOT, disk, errno);
     return;
   }
-  groups_limit(memory, pids, cpu);
+  if (!groups_limit(memory, pids, cpu) || !spawn_limit(files)) {
+    send_failure(stream, SYSTEM, "the limits", errno);
+    return;
+  }
   if (chdir(NEW_ROOT) < 0) {
     send_failure(stream, BAD_ROOT, NEW_ROOT, errno);
     return;
   }
-  fill_root();
+  const char *failed = fill_root();
+  if (failed != NULL) {
+    send_failure(stream, BAD_ROOT, failed, errno);
+    return;
+  }
   write_names(host);
   if (names != NULL) network_names(names);
   if (mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0) {

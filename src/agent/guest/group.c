@@ -5,6 +5,7 @@
 #include "agent.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,17 +23,22 @@ static bool write_file(int directory, const char *path, const char *text) {
   int fd = openat(directory, path, O_WRONLY | O_CLOEXEC);
   if (fd < 0) return false;
   bool ok = write(fd, text, strlen(text)) >= 0;
+  int error = errno;
   close(fd);
+  errno = error;
   return ok;
 }
 
-void groups_limit(const char *memory, const char *pids, const char *cpu) {
-  write_file(AT_FDCWD, CGROUPS "/cgroup.subtree_control", "+memory +pids +cpu");
+static bool limit(const char *file, const char *most) {
+  return most == NULL || write_file(sandbox_group, file, most);
+}
+
+/* False with errno when one of them is not in force. */
+bool groups_limit(const char *memory, const char *pids, const char *cpu) {
+  if (!write_file(AT_FDCWD, CGROUPS "/cgroup.subtree_control", "+memory +pids +cpu")) return false;
   mkdir(CGROUPS "/sandbox", 0755);
   sandbox_group = open(CGROUPS "/sandbox", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (memory != NULL) write_file(sandbox_group, "memory.max", memory);
-  if (pids != NULL) write_file(sandbox_group, "pids.max", pids);
-  if (cpu != NULL) write_file(sandbox_group, "cpu.max", cpu);
+  return sandbox_group >= 0 && limit("memory.max", memory) && limit("pids.max", pids) && limit("cpu.max", cpu);
 }
 
 void group_make(struct stream *s) {

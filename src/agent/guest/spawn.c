@@ -18,10 +18,24 @@
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+/* Of a process in a machine of ours. */
+static struct rlimit open_files = {1024, 524288};
+
 struct report {
   char kind;
   int error;
 };
+
+/* False with errno for what is no limit. */
+bool spawn_limit(const char *most) {
+  if (most == NULL) return true;
+  long value = atol(most);
+  errno = EINVAL;
+  if (value < 1) return false;
+  open_files.rlim_max = (rlim_t)value;
+  if (open_files.rlim_cur > open_files.rlim_max) open_files.rlim_cur = open_files.rlim_max;
+  return true;
+}
 
 static bool append(char ***list, int *count, const char *text) {
   char **grown = realloc(*list, sizeof(char *) * (size_t)(*count + 2));
@@ -117,9 +131,8 @@ static void run_child(struct spawn_spec *spec, const struct identity *who, const
     if (dup2(stdio[i], i) < 0) _exit(126);
   if (spec->tty) ioctl(0, TIOCSCTTY, 0);
   if (agent_is_init) {
-    struct rlimit files = {1024, 524288}, core = {0, 0};
-    setrlimit(RLIMIT_NOFILE, &files);
-    setrlimit(RLIMIT_CORE, &core);
+    struct rlimit core = {0, 0};
+    if (setrlimit(RLIMIT_NOFILE, &open_files) < 0 || setrlimit(RLIMIT_CORE, &core) < 0) _exit(126);
   }
   group_enter(s->group);
   identity_assume(who);

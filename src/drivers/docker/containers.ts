@@ -2,12 +2,14 @@ import type { ContainerInfo, ContainerInspectInfo } from 'dockerode';
 import type { CallOptions } from '../../compute/driver.js';
 import { Code, notFound, OpenShellError } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
-import type { SandboxRef } from '../../compute/sandbox.js';
+import type { ObservedSandbox, SandboxRef } from '../../compute/sandbox.js';
+import { createListed } from '../engine/listed.js';
 import { mapLimited } from '../engine/map-limited.js';
 import type { Engine } from './engine.js';
 import { engineStatus } from './engine-errors.js';
 import { HELPER_LABEL, workspaceVolumeName } from './names.js';
 import { removeContainer, removeVolume } from './removal.js';
+import { listedState, observedSandbox, seenState } from './status.js';
 
 const CALLS_AT_ONCE = 8;
 
@@ -28,6 +30,8 @@ export interface Containers {
   /** The sandbox's container as it is now; one that was remembered and is gone is looked for once more. */
   lookUp(ref: SandboxRef, options: CallOptions): Promise<ContainerInspectInfo | undefined>;
   inspectAll(options: CallOptions): Promise<ContainerInspectInfo[]>;
+  /** The sandboxes by one list; looks at the containers alone of which that says something new. */
+  list(options: CallOptions): Promise<ObservedSandbox[]>;
   remember(sandboxId: string, holding: Holding): void;
   /** With the sandbox's container; one that was remembered and is gone is looked for once more. NOT_FOUND when there is none. */
   within<T>(ref: SandboxRef, options: CallOptions, work: (containerId: string) => Promise<T>): Promise<T>;
@@ -45,6 +49,8 @@ export const createContainers = (engine: Engine, gatewayId: string): Containers 
     ],
   });
 
+  const listed = createListed({ limit: CALLS_AT_ONCE, listedState, seenState, observe: observedSandbox });
+
   const list = (sandboxId: string | undefined, { signal }: CallOptions): Promise<ContainerInfo[]> =>
     engine.call(
       'list of the sandboxes',
@@ -52,8 +58,10 @@ export const createContainers = (engine: Engine, gatewayId: string): Containers 
       { signal },
     );
 
+  const sandboxesOnly = (found: ContainerInfo[]) => found.filter((c) => c.Labels[HELPER_LABEL] === undefined);
+
   const all: Containers['all'] = async (options, sandboxId) => {
-    const found = (await list(sandboxId, options)).filter((c) => c.Labels[HELPER_LABEL] === undefined);
+    const found = sandboxesOnly(await list(sandboxId, options));
     return found.map((c) => {
       const id = c.Labels[LABEL.sandboxId] ?? '';
       const own = workspaceVolumeName({ id });
@@ -71,7 +79,9 @@ export const createContainers = (engine: Engine, gatewayId: string): Containers 
       'look at a container',
       async (abortSignal) => {
         try {
-          return await engine.docker.getContainer(containerId).inspect({ abortSignal });
+          const info = await engine.docker.getContainer(containerId).inspect({ abortSignal });
+          listed.see(info);
+          return info;
         } catch (error) {
           if (engineStatus(error) === 404) return undefined;
           throw error;
@@ -102,6 +112,8 @@ export const createContainers = (engine: Engine, gatewayId: string): Containers 
       const found = await mapLimited(ids, CALLS_AT_ONCE, ({ containerId }) => inspect(containerId, options));
       return found.filter((info) => info !== undefined);
     },
+    list: async (options) =>
+      listed.all(sandboxesOnly(await list(undefined, options)), (id) => inspect(id, options)),
     async lookUp(ref, options) {
       const remembered = known.get(ref.id)?.containerId;
       const info = remembered === undefined ? undefined : await inspect(remembered, options);

@@ -40,13 +40,13 @@ class BriefAgent extends Agent {
   }
 }
 
-export const createEngine = (socketPath: string): Engine => {
+export const createEngine = (socketPath: string, callTimeoutMs = CALL_TIMEOUT_MS): Engine => {
   const agent = new BriefAgent({ keepAlive: true, maxFreeSockets: 16 });
   // `host` empty, or docker-modem takes DOCKER_HOST from the environment before the path given here.
   const docker = new Docker({ socketPath, host: '', agent } as Docker.DockerOptions);
   return {
     docker,
-    async call(what, body, { signal, timeoutMs = CALL_TIMEOUT_MS, ...options } = {}) {
+    async call(what, body, { signal, timeoutMs = callTimeoutMs, ...options } = {}) {
       try {
         return await withDeadline(timeoutMs, signal, body);
       } catch (error) {

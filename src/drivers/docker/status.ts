@@ -1,4 +1,4 @@
-import type { ContainerInspectInfo } from 'dockerode';
+import type { ContainerInfo, ContainerInspectInfo } from 'dockerode';
 import {
   type Condition,
   exitedConditions,
@@ -51,3 +51,12 @@ export const observedSandbox = (info: ContainerInspectInfo): ObservedSandbox => 
     },
   };
 };
+
+/** A list has no more than this: `running`, `exited 137`. A run that began and ended unseen comes as an event. */
+export const listedState = ({ State, Status }: ContainerInfo): string => {
+  const exitCode = /^Exited \((-?\d+)\)/.exec(Status)?.[1];
+  return exitCode === undefined ? State : `${State} ${exitCode}`;
+};
+
+export const seenState = ({ State }: ContainerInspectInfo): string =>
+  State.Status === 'exited' ? `exited ${State.ExitCode}` : State.Status;

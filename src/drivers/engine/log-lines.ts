@@ -1,7 +1,7 @@
 import type { LogLine } from '../../compute/driver.js';
+import { characterStart, LONGEST_LOG_LINE_BYTES } from '../../compute/log-line.js';
 import type { Frame } from './frames.js';
 
-const MAX_LINE_BYTES = 16 * 1024;
 const NEWLINE = 0x0a;
 
 /** Every frame is a time, a space and a line or a part of one; parts are joined until a newline or 16 KiB. */
@@ -15,9 +15,9 @@ export async function* linesOf(frames: AsyncIterable<Frame>, tty: boolean): Asyn
     part.bytes = Buffer.concat([part.bytes, Number.isNaN(at) ? data : data.subarray(space + 1)]);
     for (;;) {
       const end = part.bytes.indexOf(NEWLINE);
-      const whole = end >= 0 && end <= MAX_LINE_BYTES;
-      if (!whole && part.bytes.length <= MAX_LINE_BYTES) break;
-      const length = whole ? end : characterStart(part.bytes, MAX_LINE_BYTES);
+      const whole = end >= 0 && end <= LONGEST_LOG_LINE_BYTES;
+      if (!whole && part.bytes.length <= LONGEST_LOG_LINE_BYTES) break;
+      const length = whole ? end : characterStart(part.bytes, LONGEST_LOG_LINE_BYTES);
       yield { timeMs: part.timeMs, stream, message: text(part.bytes.subarray(0, length), tty) };
       part.bytes = part.bytes.subarray(whole ? length + 1 : length);
     }
@@ -34,10 +34,4 @@ const emptyPart = (): { timeMs: number; bytes: Buffer } => ({ timeMs: 0, bytes: 
 const text = (bytes: Buffer, tty: boolean): string => {
   const line = bytes.toString('utf8');
   return tty && line.endsWith('\r') ? line.slice(0, -1) : line;
-};
-
-/** The last place at or before `at` where a UTF-8 character may begin. */
-const characterStart = (bytes: Buffer, at: number): number => {
-  for (let i = at; i > at - 4; i--) if (((bytes[i] as number) & 0xc0) !== 0x80) return i;
-  return at;
 };

@@ -1,6 +1,6 @@
-import { failedPrecondition, invalidArgument } from '../../compute/errors.js';
-import { parseMemoryBytes } from '../../compute/quantity.js';
+import { invalidArgument } from '../../compute/errors.js';
 import type { JsonObject } from '../../compute/sandbox.js';
+import { notAllowed, requireAllowed } from './allowed.js';
 import type { KubernetesSettings } from './settings.js';
 import { anyObject, flag, listOf, mapOf, objectOf, oneOf, text, wholeNumber } from './shape.js';
 
@@ -49,7 +49,7 @@ const shape = objectOf({
 export type DriverConfig = ReturnType<typeof shape>;
 export type VolumeConfig = NonNullable<DriverConfig['volumes']>[number];
 
-const FIELD = 'spec.template.driver_config.kubernetes';
+export const FIELD = 'spec.template.driver_config.kubernetes';
 const SOURCES = ['empty_dir', 'persistent_volume_claim', 'config_map', 'secret', 'host_path'] as const;
 
 /** INVALID_ARGUMENT for a key or value that is none, FAILED_PRECONDITION for what the operator does not allow. */
@@ -60,10 +60,12 @@ export const readDriverConfig = (value: JsonObject, settings: KubernetesSettings
   });
   checkMounts(config, settings.workspace_path);
   for (const name of config.pod?.image_pull_secrets ?? []) {
-    requireAllowed(`secret/${name}`, `${FIELD}.pod.image_pull_secrets`, settings);
+    requireAllowed(`secret/${name}`, 'allowed_objects', `${FIELD}.pod.image_pull_secrets`, settings);
   }
-  if (config.workspace?.storage_size !== undefined)
-    parseMemoryBytes(config.workspace.storage_size, `${FIELD}.workspace.storage_size`);
+  checkPlacement(config.pod ?? {}, settings);
+  const storageClass = config.workspace?.storage_class ?? settings.workspace_storage_class;
+  if (storageClass !== settings.workspace_storage_class)
+    requireAllowed(storageClass, 'allowed_storage_classes', `${FIELD}.workspace.storage_class`, settings);
   for (const key of ['run_as_user', 'run_as_group'] as const) {
     if (config.containers?.agent?.[key] === 0)
       throw invalidArgument(`${FIELD}.containers.agent.${key}: sandboxes do not run as root`, {
@@ -73,6 +75,36 @@ export const readDriverConfig = (value: JsonObject, settings: KubernetesSettings
   return config;
 };
 
+/** Where and how a Pod runs. */
+const checkPlacement = (pod: NonNullable<DriverConfig['pod']>, settings: KubernetesSettings): void => {
+  if (pod.runtime_class_name !== undefined)
+    checkRuntimeClass(pod.runtime_class_name, `${FIELD}.pod.runtime_class_name`, settings);
+  if (pod.priority_class_name !== undefined)
+    requireAllowed(
+      pod.priority_class_name,
+      'allowed_priority_classes',
+      `${FIELD}.pod.priority_class_name`,
+      settings,
+    );
+  for (const [key, value] of Object.entries(pod.node_selector ?? {}))
+    requireAllowed(`${key}=${value}`, 'allowed_node_selectors', `${FIELD}.pod.node_selector`, settings);
+  // One without a key tolerates every taint.
+  for (const { key } of pod.tolerations ?? [])
+    requireAllowed(key ?? '*', 'allowed_tolerations', `${FIELD}.pod.tolerations`, settings);
+  if (pod.affinity !== undefined && !settings.allow_affinity)
+    throw notAllowed(
+      `${FIELD}.pod.affinity: a choice by affinity`,
+      `${FIELD}.pod.affinity`,
+      'set allow_affinity',
+    );
+};
+
+/** The operator's own is open to everyone. */
+export const checkRuntimeClass = (name: string, field: string, settings: KubernetesSettings): void => {
+  if (name !== settings.default_runtime_class_name)
+    requireAllowed(name, 'allowed_runtime_classes', field, settings);
+};
+
 const checkVolume = (one: VolumeConfig, field: string, settings: KubernetesSettings): void => {
   if (one.name === undefined || !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(one.name))
     throw invalidArgument(`${field}.name: must be a lower-case DNS label`, { field: `${field}.name` });
@@ -80,7 +112,7 @@ const checkVolume = (one: VolumeConfig, field: string, settings: KubernetesSetti
   if (sources.length !== 1)
     throw invalidArgument(`${field}: needs exactly one of ${SOURCES.join(', ')}`, { field });
   const named = reference(one);
-  if (named !== undefined) requireAllowed(named, field, settings);
+  if (named !== undefined) requireAllowed(named, 'allowed_objects', field, settings);
 };
 
 const reference = (one: VolumeConfig): string | undefined => {
@@ -90,15 +122,6 @@ const reference = (one: VolumeConfig): string | undefined => {
   if (one.secret) return `secret/${one.secret.secret_name ?? ''}`;
   if (one.host_path) return `hostpath/${one.host_path.path ?? ''}`;
   return undefined;
-};
-
-/** A namespace holds other people's secrets and workspaces, so nothing in it is anybody's without the operator's word. */
-const requireAllowed = (named: string, field: string, settings: KubernetesSettings): void => {
-  if (settings.allowed_objects.includes(named)) return;
-  throw failedPrecondition(`${field}: '${named}' is not open to sandboxes`, {
-    field,
-    hint: `the operator can add '${named}' to allowed_objects in [openshell.drivers.kubernetes]`,
-  });
 };
 
 const checkMounts = (config: DriverConfig, workspacePath: string): void => {

@@ -1,4 +1,10 @@
-import type { CallOptions, ComputeDriver, LogOptions, SandboxAccess } from '../../compute/driver.js';
+import {
+  type CallOptions,
+  type ComputeDriver,
+  EXEC_LEFT_BEHIND,
+  type LogOptions,
+  type SandboxAccess,
+} from '../../compute/driver.js';
 import type { DriverContext } from '../../compute/entry.js';
 import { failedPrecondition, notFound } from '../../compute/errors.js';
 import type { ObservedSandbox, SandboxRef } from '../../compute/sandbox.js';
@@ -11,13 +17,14 @@ import { createNamespaces } from './namespaces.js';
 import { createNetworkPolicies } from './network-policies.js';
 import type { Pod } from './objects.js';
 import { observeObjects } from './observed.js';
-import { encodePod, planSandbox } from './pod.js';
+import { planSandbox } from './pod.js';
+import { createPodSeal } from './pod-seal.js';
 import { isMissing, type Objects } from './pod-status.js';
 import { serverVersion } from './probe.js';
 import { createResources } from './resources.js';
 import type { Rest } from './rest.js';
 import type { KubernetesSettings } from './settings.js';
-import { watchSandboxes } from './watch.js';
+import { createNews, watchSandboxes } from './watch.js';
 
 /** Sandboxes as Pods of the cluster that `rest` talks to. */
 export const createKubernetesDriver = (context: DriverContext, rest: Rest): ComputeDriver => {
@@ -38,15 +45,35 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
   const namespaces = createNamespaces({ rest, names, gatewayId, policies });
   const plan = (sandbox: Parameters<ComputeDriver['create']>[0]) =>
     planSandbox(sandbox, names.placeOf(sandbox), owner, settings);
+  const seal = createPodSeal({
+    gatewayId,
+    secret: context.secret,
+    trustUnsigned: settings.trust_unsigned_claims,
+  });
   const lifecycle = (asPod ? createLifecycle : createAgentLifecycle)({
     resources,
     namespaces,
     plan,
+    seal,
     stopTimeoutMs: settings.stop_timeout_secs * 1000,
     log,
   });
   const observe = (objects: Objects) =>
-    observeObjects(objects, { scheduleTimeoutMs: settings.schedule_timeout_secs * 1000, now: Date.now });
+    observeObjects(objects, { scheduleTimeoutMs: settings.schedule_timeout_secs * 1000, now: rest.now });
+  const news = createNews();
+  const leftBehind = (id: string) =>
+    news.tell({
+      type: 'platform',
+      id,
+      event: {
+        timestampMs: rest.now(),
+        source: 'kubernetes',
+        type: 'Warning',
+        reason: EXEC_LEFT_BEHIND,
+        message: 'a command was to end and could not be ended: only a stop of the sandbox ends it now',
+        metadata: {},
+      },
+    });
 
   /** Pods and keepers are read one after the other: a sandbox without its Pod is looked at again as a whole. */
   const observeSure = async (objects: Objects, signal: AbortSignal): Promise<ObservedSandbox | undefined> => {
@@ -77,6 +104,7 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
         workspacePath: settings.workspace_path,
         signal,
         timeoutMs: settings.api_timeout_secs * 1000,
+        leftBehind: () => leftBehind(ref.id),
         log: log.child({ sandbox_id: ref.id }),
       });
     },
@@ -102,7 +130,7 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
       };
     },
     async validateCreate(sandbox) {
-      encodePod(plan(sandbox).pod);
+      seal.seal(plan(sandbox).pod, sandbox.id);
     },
     create: (sandbox, { signal }) => lifecycle.create(sandbox, signal),
     async get(ref, { signal }) {
@@ -122,7 +150,7 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
     start: (ref, { signal }) => lifecycle.start(ref, signal),
     delete: (ref, { signal }) => lifecycle.delete(ref, signal),
     watch: ({ signal }) =>
-      watchSandboxes({ rest, names, keeperKind, find: resources.find, observe, signal, log }),
+      watchSandboxes({ rest, names, keeperKind, find: resources.find, observe, news, signal, log }),
     ensureWorkspace: (workspace, { signal }) => namespaces.ensure(workspace, signal),
     // One namespace for all stays when a workspace goes.
     ...(names.mode === 'managed' && {

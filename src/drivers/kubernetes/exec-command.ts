@@ -43,7 +43,7 @@ export interface GreetingReader {
 }
 
 /** What a shell may print before its word, e.g. a warning about its terminal. */
-const LONGEST_PREAMBLE = 64 * 1024;
+const LONGEST_PREAMBLE = 8 * 1024;
 
 export const createGreetingReader = (execId: string): GreetingReader => {
   let seen = Buffer.alloc(0);

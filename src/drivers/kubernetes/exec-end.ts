@@ -1,7 +1,8 @@
-import { deadline, delay } from '../../compute/deadline.js';
+import { deadline, delay, heedDeadline } from '../../compute/deadline.js';
+import { Code, OpenShellError } from '../../compute/errors.js';
 import { EXEC_KILL_GRACE_MS, execKillCommand } from '../../compute/exec-kill.js';
 import type { Logger } from '../../compute/log.js';
-import { CHANNEL, openExec } from './exec-socket.js';
+import { CHANNEL, type ExecSocket, exitCodeOf, openExec } from './exec-socket.js';
 import { CONTAINER, type Place } from './names.js';
 import type { Rest } from './rest.js';
 
@@ -9,73 +10,114 @@ export interface EndExecOptions {
   readonly rest: Rest;
   readonly place: Place;
   readonly execId: string;
-  /** Settles when the command's own connection has ended. */
-  readonly ended: Promise<unknown>;
+  /** Settles when the command's own connection has ended; undefined when that was lost. */
+  readonly ended: Promise<unknown> | undefined;
   readonly log: Logger;
 }
 
+/** For a sandbox whose shell answers nothing, or a lie. */
+const TIMEOUT_MS = 12_000;
 /** An exec that was lost with its API server is ended when the server is back, if that is soon. */
-const TIMEOUT_MS = 30_000;
+const LOST_TIMEOUT_MS = 30_000;
 const RETRY_MS = 1_000;
 const CALL_TIMEOUT_MS = 10_000;
+/** From the last process's end to the end of its connection. */
+const FAREWELL_MS = 2_000;
+/** A number and a newline; whatever else the sandbox's shell prints is not read. */
+const LONGEST_ANSWER_BYTES = 64;
 
-/** Ends a command and its children: TERM, 2 s, KILL. Resolves when none is left; logs when that cannot be had. */
-export const endExec = async (options: EndExecOptions): Promise<void> => {
-  const signal = deadline(TIMEOUT_MS);
+/**
+ * Ends a command and its children: TERM, 2 s, KILL. The shell that does it is the sandbox's own and may lie, hang or be
+ * missing, so what it says counts for less than the command's own connection, which the cluster ends with the command.
+ * False when the command was left behind.
+ */
+export const endExec = async (options: EndExecOptions): Promise<boolean> => {
+  const { ended, log } = options;
+  const signal = deadline(ended === undefined ? LOST_TIMEOUT_MS : TIMEOUT_MS);
   for (;;) {
     try {
-      const until = performance.now() + EXEC_KILL_GRACE_MS;
-      if ((await signalAll(options, 'TERM', signal)) === 0) return;
-      await Promise.race([options.ended, delay(EXEC_KILL_GRACE_MS, signal)]);
-      if ((await signalAll(options, 'TERM', signal)) === 0) return;
-      await delay(Math.max(0, until - performance.now()), signal);
-      await signalAll(options, 'KILL', signal);
-      return;
+      await signalTwice(options, signal);
+      if (ended === undefined) return true;
+      await Promise.race([ended, stillThere(signal)]);
+      return true;
     } catch (error) {
-      if (isGone(error)) return;
-      if (signal.aborted) {
-        options.log.warn(`a command in Pod '${options.place.name}' may have been left behind`, { error });
-        return;
+      if (isGone(error)) return true;
+      if (signal.aborted || lacksShell(error)) {
+        log.warn(`a command was left behind in Pod '${options.place.name}'`, { error });
+        return false;
       }
-      options.log.debug('a command could not be ended yet', { error });
+      log.debug('a command could not be ended yet', { error });
       await delay(RETRY_MS, signal).catch(() => {});
     }
   }
 };
 
-/** How many processes got the signal. */
-const signalAll = async (
+const signalTwice = async (options: EndExecOptions, signal: AbortSignal): Promise<void> => {
+  const until = performance.now() + EXEC_KILL_GRACE_MS;
+  if ((await signalAll(options, 'TERM', signal)) === 0) return;
+  await Promise.race([options.ended ?? delay(EXEC_KILL_GRACE_MS, signal), delay(EXEC_KILL_GRACE_MS, signal)]);
+  if ((await signalAll(options, 'TERM', signal)) === 0) return;
+  await delay(Math.max(0, until - performance.now()), signal);
+  await signalAll(options, 'KILL', signal);
+};
+
+const stillThere = async (signal: AbortSignal): Promise<never> => {
+  await delay(FAREWELL_MS, signal);
+  throw new Error("the sandbox's /bin/sh says that the command is gone, and it runs");
+};
+
+/** How many processes got the signal, as the sandbox's shell says. Leaves no connection behind. */
+const signalAll = (
   { rest, place, execId }: EndExecOptions,
   name: 'TERM' | 'KILL',
   signal: AbortSignal,
-): Promise<number> => {
-  const chunks: Uint8Array[] = [];
-  const until = deadline(CALL_TIMEOUT_MS, signal);
-  await new Promise<void>((resolve, reject) => {
-    const abort = () => reject(until.reason);
-    until.addEventListener('abort', abort, { once: true });
-    openExec({
-      rest,
-      place,
-      query: { container: CONTAINER, command: execKillCommand(execId, name), stdout: true },
-      timeoutMs: CALL_TIMEOUT_MS,
-      signal: until,
-      handlers: {
-        data: (channel, data) => {
-          if (channel === CHANNEL.stdout) chunks.push(data);
-        },
-        closed: (status) => {
-          until.removeEventListener('abort', abort);
-          if (status?.status === 'Success') resolve();
-          else reject(new Error(status?.message ?? 'the connection ended early'));
-        },
-      },
-    }).catch(reject);
+): Promise<number> =>
+  heedDeadline(CALL_TIMEOUT_MS, signal, async (until) => {
+    let socket: ExecSocket | undefined;
+    let over = false;
+    try {
+      return await new Promise<number>((resolve, reject) => {
+        const answer: Uint8Array[] = [];
+        let length = 0;
+        until.addEventListener('abort', () => reject(until.reason), { once: true });
+        openExec({
+          rest,
+          place,
+          query: { container: CONTAINER, command: execKillCommand(execId, name), stdout: true },
+          timeoutMs: CALL_TIMEOUT_MS,
+          signal: until,
+          handlers: {
+            data(channel, data) {
+              if (channel !== CHANNEL.stdout) return;
+              length += data.length;
+              if (length > LONGEST_ANSWER_BYTES) reject(new Error("the sandbox's /bin/sh gave no number"));
+              else answer.push(data);
+            },
+            closed(status) {
+              const code = exitCodeOf(status);
+              const count = Number.parseInt(Buffer.concat(answer).toString('latin1'), 10);
+              if (code instanceof OpenShellError) reject(code);
+              else if (code !== 0) reject(new Error(`the sandbox's /bin/sh ended with code ${code}`));
+              else if (Number.isNaN(count)) reject(new Error("the sandbox's /bin/sh gave no number"));
+              else resolve(count);
+            },
+          },
+        }).then((opened) => {
+          socket = opened;
+          if (over) opened.close();
+        }, reject);
+      });
+    } finally {
+      over = true;
+      socket?.close();
+    }
   });
-  const count = Number.parseInt(Buffer.concat(chunks).toString('utf8'), 10);
-  if (Number.isNaN(count)) throw new Error('the answer was lost');
-  return count;
-};
+
+/** Said by a cluster that was asked to run the shell. */
+export const lacksShell = (error: unknown): boolean =>
+  error instanceof OpenShellError &&
+  error.code === Code.INVALID_ARGUMENT &&
+  error.message.includes("'/bin/sh'");
 
 /** With its Pod or container, the command is gone too. */
 const isGone = (error: unknown): boolean =>

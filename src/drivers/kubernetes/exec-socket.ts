@@ -1,4 +1,6 @@
+import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
+import { heedDeadline } from '../../compute/deadline.js';
 import { Code, invalidArgument, OpenShellError, unavailable } from '../../compute/errors.js';
 import type { Place } from './names.js';
 import type { Status } from './objects.js';
@@ -14,6 +16,10 @@ export const EXEC_LOST = 'ExecLost';
 /** v5 can close stdin alone; older servers speak v4. */
 const PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
 const PING_EVERY_MS = 25_000;
+/** Servers send what a command prints in pieces of 32 KiB. */
+const LONGEST_MESSAGE_BYTES = 1024 * 1024;
+/** Of a server's words, why it refused or how a command ended, that are kept. */
+const LONGEST_WORDS_BYTES = 64 * 1024;
 
 export interface ExecSocket {
   /** False on servers before Kubernetes 1.30. */
@@ -39,32 +45,32 @@ export interface OpenExec {
   readonly handlers: ExecSocketHandlers;
 }
 
-/** Opens the connection. Throws what the API server says when it refuses. */
-export const openExec = async (options: OpenExec): Promise<ExecSocket> => {
-  const { rest, place, query, handlers } = options;
-  const target = url(rest.server, `/api/v1/namespaces/${place.namespace}/pods/${place.name}/exec`, query);
-  target.protocol = target.protocol === 'http:' ? 'ws:' : 'wss:';
-  const { agent, headers } = await rest.access();
-  options.signal.throwIfAborted();
-  const socket = new WebSocket(target, PROTOCOLS, {
-    agent,
-    headers: { ...headers, 'User-Agent': 'openshell-gateway' },
-    handshakeTimeout: options.timeoutMs,
-    perMessageDeflate: false,
-    maxPayload: 64 * 1024 * 1024,
+/** Opens the connection, within `timeoutMs`. Throws what the API server says when it refuses. */
+export const openExec = ({ timeoutMs, signal, ...options }: OpenExec): Promise<ExecSocket> =>
+  heedDeadline(timeoutMs, signal, async (until) => {
+    const { rest, place, query, handlers } = options;
+    const target = url(rest.server, `/api/v1/namespaces/${place.namespace}/pods/${place.name}/exec`, query);
+    target.protocol = target.protocol === 'http:' ? 'ws:' : 'wss:';
+    const { agent, headers } = await rest.access();
+    until.throwIfAborted();
+    const socket = new WebSocket(target, PROTOCOLS, {
+      agent,
+      headers: { ...headers, 'User-Agent': 'openshell-gateway' },
+      perMessageDeflate: false,
+      maxPayload: LONGEST_MESSAGE_BYTES,
+    });
+    const abort = () => socket.terminate();
+    until.addEventListener('abort', abort, { once: true });
+    try {
+      const what = `exec in pod '${place.name}' in '${place.namespace}'`;
+      return await opened(socket, rest, what, handlers);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw error;
+    } finally {
+      until.removeEventListener('abort', abort);
+    }
   });
-  const abort = () => socket.terminate();
-  options.signal.addEventListener('abort', abort, { once: true });
-  try {
-    const what = `exec in pod '${place.name}' in '${place.namespace}'`;
-    return await opened(socket, rest, what, handlers);
-  } catch (error) {
-    options.signal.throwIfAborted();
-    throw error;
-  } finally {
-    options.signal.removeEventListener('abort', abort);
-  }
-};
 
 const opened = (
   socket: WebSocket,
@@ -77,15 +83,23 @@ const opened = (
     socket.once('open', () => resolve(attach(socket, handlers)));
     socket.once('error', (error) => reject(presence.lost(error)));
     socket.once('unexpected-response', (_request, response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', (error) => reject(presence.lost(error)));
-      response.on('end', () => {
-        reject(presence.refused(response.statusCode ?? 0, Buffer.concat(chunks).toString('utf8'), what));
-        socket.terminate();
-      });
+      wordsOf(response)
+        .then((words) => reject(presence.refused(response.statusCode ?? 0, words, what)))
+        .catch((error) => reject(presence.lost(error)))
+        .finally(() => socket.terminate());
     });
   });
+
+const wordsOf = async (response: IncomingMessage): Promise<string> => {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > LONGEST_WORDS_BYTES) break;
+  }
+  return Buffer.concat(chunks).toString('utf8', 0, LONGEST_WORDS_BYTES);
+};
 
 const attach = (socket: WebSocket, handlers: ExecSocketHandlers): ExecSocket => {
   let status: Status | undefined;
@@ -107,7 +121,7 @@ const attach = (socket: WebSocket, handlers: ExecSocketHandlers): ExecSocket => 
     const channel = message[0];
     if (channel === undefined || channel === CHANNEL.close) return;
     const data = message.subarray(1);
-    if (channel === CHANNEL.status) status = parse(data);
+    if (channel === CHANNEL.status) status = parse(data.subarray(0, LONGEST_WORDS_BYTES));
     else if (data.length > 0) handlers.data(channel, data);
   });
   // An error is always followed by the close, which carries what is known.

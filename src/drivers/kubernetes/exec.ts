@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { delay } from '../../compute/deadline.js';
 import type { ExecSession, ExecSpec, TerminalSize } from '../../compute/driver.js';
 import { Code, failedPrecondition, invalidArgument, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import { createGreetingReader, execCommand, type Greeting } from './exec-command.js';
-import { endExec } from './exec-end.js';
+import { endExec, lacksShell } from './exec-end.js';
 import { createExecOutput } from './exec-output.js';
 import { CHANNEL, EXEC_LOST, type ExecSocket, exitCodeOf, openExec } from './exec-socket.js';
 import { createExecStdin } from './exec-stdin.js';
@@ -16,13 +17,17 @@ export interface ExecOptions {
   readonly spec: ExecSpec;
   readonly workspacePath: string;
   readonly signal: AbortSignal;
-  /** For the connection to stand. */
+  /** For the connection to stand, and then for the sandbox's shell to begin the command. */
   readonly timeoutMs: number;
+  /** The command was to end, and nothing could end it. */
+  readonly leftBehind: () => void;
   readonly log: Logger;
 }
 
 /** The exit code that tells of a timeout. */
 const TIMED_OUT = 124;
+/** From a shell's word that it cannot begin to its end. */
+const FAREWELL_MS = 2_000;
 
 /** Starts a command in a Pod's container and resolves when the program runs. */
 export const startExec = async (options: ExecOptions): Promise<ExecSession> => {
@@ -51,15 +56,17 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
   // The shell speaks on stderr, which a terminal makes one with stdout.
   const greetingChannel = spec.tty ? CHANNEL.stdout : CHANNEL.stderr;
   const ended = createOutcome<number | OpenShellError>();
-  const greeted = createOutcome<Greeting | undefined>();
-  // The shell's word shares the connection with the program's output, which may overtake it: nothing is held back
-  // before the word is there.
+  const greeted = createOutcome<Greeting | 'late' | undefined>();
+  // The shell's word shares the connection with the program's output, which may overtake it. So much of that that it has
+  // to be held back says as well as the word that the program runs.
+  let hasWord = reader === undefined;
   let isFull = false;
   let open: ExecSocket | undefined;
   const output = createExecOutput({
     pause() {
       isFull = true;
-      if (greeted.settled) open?.pause();
+      greeted.settle('ok');
+      open?.pause();
     },
     resume() {
       isFull = false;
@@ -92,8 +99,9 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
     handlers: {
       data(channel, data) {
         let own = data;
-        if (reader !== undefined && !greeted.settled && channel === greetingChannel) {
+        if (reader !== undefined && !hasWord && channel === greetingChannel) {
           const { greeting, rest: after } = reader.take(data);
+          hasWord = greeting !== undefined;
           if (greeting !== undefined) greeted.settle(greeting);
           own = after;
         }
@@ -108,18 +116,20 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
     },
   });
   open = socket;
+  if (isFull) socket.pause();
   const resize = (size: TerminalSize) =>
     socket.send(CHANNEL.resize, Buffer.from(JSON.stringify({ Width: size.cols, Height: size.rows })));
   if (spec.tty && spec.size !== undefined) resize(spec.size);
 
-  let cut: 'aborted' | 'timed out' | undefined;
+  let cut: 'aborted' | 'timed out' | 'never begun' | undefined;
   const end = async (why: typeof cut): Promise<void> => {
     if (ended.settled || cut !== undefined) return;
     cut = why;
     output.release();
-    if (execId !== undefined) await endExec({ rest, place, execId, ended: ended.promise, log });
-    else
+    if (execId === undefined) {
       log.warn(`a command was left behind in Pod '${place.name}': its image has no /bin/sh to end it with`);
+      options.leftBehind();
+    } else if (!(await endExec({ rest, place, execId, ended: ended.promise, log }))) options.leftBehind();
     socket.close();
   };
   const abort = () => void end('aborted');
@@ -132,7 +142,9 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
     clearTimeout(timer);
     signal.removeEventListener('abort', abort);
     if (cut === undefined && execId !== undefined && isLost(result))
-      void endExec({ rest, place, execId, ended: Promise.resolve(), log });
+      void endExec({ rest, place, execId, ended: undefined, log }).then(
+        (isEnded) => isEnded || options.leftBehind(),
+      );
     await output.drained;
     if (cut === 'timed out') return TIMED_OUT;
     if (cut === 'aborted') throw OpenShellError.from(signal.reason);
@@ -142,10 +154,18 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
   const exitCode = finish();
   exitCode.catch(() => {});
 
+  const late = setTimeout(() => greeted.settle('late'), options.timeoutMs);
   const greeting = await greeted.promise;
+  clearTimeout(late);
   if (greeting === undefined) await refuse(await exitCode);
-  else if (greeting !== 'ok') throw missing(greeting, options);
-  if (isFull) socket.pause();
+  else if (greeting === 'late') {
+    void end('never begun');
+    throw tooLate(options);
+  } else if (greeting !== 'ok') {
+    // The shell ends by itself, if it is one.
+    void Promise.race([ended.promise, delay(FAREWELL_MS)]).then(() => end('never begun'));
+    throw missing(greeting, options);
+  }
   return {
     output,
     stdin: spec.stdin ? createExecStdin(socket, spec.tty) : undefined,
@@ -164,6 +184,13 @@ const refuse = async (exitCode: number): Promise<never> => {
   });
 };
 
+const tooLate = ({ timeoutMs }: ExecOptions): OpenShellError =>
+  new OpenShellError(
+    Code.DEADLINE_EXCEEDED,
+    `the sandbox's /bin/sh did not begin the command within ${timeoutMs / 1000} s`,
+    { reason: 'ExecNotBegun', hint: 'look at the load of its node, and at what is /bin/sh in the sandbox' },
+  );
+
 const missing = (greeting: Exclude<Greeting, 'ok'>, { spec, workspacePath }: ExecOptions): OpenShellError =>
   greeting === 'workdir'
     ? invalidArgument(`workdir: there is no directory '${spec.workdir || workspacePath}' in the sandbox`, {
@@ -172,11 +199,6 @@ const missing = (greeting: Exclude<Greeting, 'ok'>, { spec, workspacePath }: Exe
     : invalidArgument(`command: there is no program '${spec.command[0]}' in the sandbox`, {
         field: 'command',
       });
-
-const lacksShell = (error: unknown): boolean =>
-  error instanceof OpenShellError &&
-  error.code === Code.INVALID_ARGUMENT &&
-  error.message.includes("'/bin/sh'");
 
 const isLost = (result: unknown): boolean => result instanceof OpenShellError && result.reason === EXEC_LOST;
 

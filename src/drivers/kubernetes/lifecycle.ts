@@ -7,7 +7,8 @@ import { createClaimBinding } from './claim-binding.js';
 import { ANNOTATION, STATE } from './names.js';
 import type { Namespaces } from './namespaces.js';
 import type { ClaimSpec, Keeper, Pod } from './objects.js';
-import { decodePod, encodePod, type Plan } from './pod.js';
+import type { Plan } from './pod.js';
+import type { PodSeal } from './pod-seal.js';
 import type { Objects } from './pod-status.js';
 import type { Resources } from './resources.js';
 
@@ -23,6 +24,7 @@ export interface LifecycleOptions {
   readonly resources: Resources;
   readonly namespaces: Namespaces;
   readonly plan: (sandbox: DriverSandbox) => Plan;
+  readonly seal: PodSeal;
   readonly stopTimeoutMs: number;
   readonly log: Logger;
 }
@@ -34,7 +36,7 @@ const REMOVE_TIMEOUT_MS = 60_000;
 const UNDO_TIMEOUT_MS = 10_000;
 
 export const createLifecycle = (options: LifecycleOptions): Lifecycle => {
-  const { resources, namespaces, stopTimeoutMs, log } = options;
+  const { resources, namespaces, seal, stopTimeoutMs, log } = options;
 
   const binding = createClaimBinding(resources.waitBound);
 
@@ -56,8 +58,8 @@ export const createLifecycle = (options: LifecycleOptions): Lifecycle => {
   };
 
   /** The state only tells a cut-off create from a Pod that someone removed, so a failure here is not the sandbox's. */
-  const markStarted = (keeper: Keeper, signal: AbortSignal): Promise<void> =>
-    resources.setState(keeper, STATE.started, signal).catch((error) => {
+  const markStarted = (keeper: Keeper, signal: AbortSignal, more = {}): Promise<void> =>
+    resources.setState(keeper, STATE.started, signal, more).catch((error) => {
       log.warn(`claim '${keeper.metadata.name}' could not be marked as started`, { error });
     });
 
@@ -70,7 +72,7 @@ export const createLifecycle = (options: LifecycleOptions): Lifecycle => {
         return;
       }
       const keeper = await namespaces.within(sandbox.workspace, signal, () =>
-        resources.createKeeper(claimOf(plan, workspace), signal),
+        resources.createKeeper(claimOf(plan, workspace, seal.seal(plan.pod, sandbox.id)), signal),
       );
       try {
         await binding.settle(keeper, workspace.storageClass, signal);
@@ -98,6 +100,7 @@ export const createLifecycle = (options: LifecycleOptions): Lifecycle => {
       const objects = await findOrThrow(ref, signal);
       if (objects.pod !== undefined && isAlive(objects.pod)) return;
       const keeper = requireKeeper(objects, ref);
+      const pod = seal.open(keeper, ref.id);
       if (objects.pod !== undefined) {
         await resources.setState(keeper, STATE.stopped, signal);
         await resources.removePod(
@@ -106,13 +109,13 @@ export const createLifecycle = (options: LifecycleOptions): Lifecycle => {
           deadline(stopTimeoutMs + REMOVE_TIMEOUT_MS, signal),
         );
       }
-      const pod = ownedBy(keeper, decodePod(keeper.metadata.annotations?.[ANNOTATION.pod] ?? ''));
       try {
-        await resources.createPod(pod, signal);
+        await resources.createPod(ownedBy(keeper, pod), signal);
       } catch (error) {
         if (!hasCode(error, Code.ALREADY_EXISTS)) throw error;
       }
-      await markStarted(keeper, signal);
+      const isSigned = keeper.metadata.annotations?.[ANNOTATION.podSignature] !== undefined;
+      await markStarted(keeper, signal, isSigned ? {} : seal.seal(pod, ref.id));
     },
 
     async delete(ref, signal) {
@@ -146,14 +149,18 @@ const isAlive = (pod: Pod): boolean =>
   pod.status?.phase !== 'Failed' &&
   pod.status?.containerStatuses?.every((one) => one.state?.terminated === undefined) !== false;
 
-const claimOf = (plan: Plan, workspace: NonNullable<Plan['workspace']>): Keeper => ({
+const claimOf = (
+  plan: Plan,
+  workspace: NonNullable<Plan['workspace']>,
+  sealed: Readonly<Record<string, string>>,
+): Keeper => ({
   apiVersion: 'v1',
   kind: 'PersistentVolumeClaim',
   metadata: {
     name: plan.place.name,
     namespace: plan.place.namespace,
     labels: plan.labels,
-    annotations: { [ANNOTATION.pod]: encodePod(plan.pod), [ANNOTATION.state]: STATE.creating },
+    annotations: { ...sealed, [ANNOTATION.state]: STATE.creating },
   },
   spec: claimSpec(workspace),
 });

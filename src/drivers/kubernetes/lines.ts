@@ -1,18 +1,49 @@
+import { characterStart } from '../../compute/log-line.js';
+
 const NEWLINE = 0x0a;
 
-/** The lines of a byte stream as text; the last one may lack its newline. */
-export async function* readLines(stream: AsyncIterable<Uint8Array>): AsyncGenerator<string, void> {
-  let rest: Buffer[] = [];
+export interface LinePart {
+  readonly text: string;
+  /** Whether the line begins, and ends, with this part; a line that is not too long is one part. */
+  readonly begins: boolean;
+  readonly ends: boolean;
+}
+
+/**
+ * The lines of a byte stream as text; the last one may lack its newline. A line of more than `longestBytes` comes in
+ * parts of that size, so that no more than a part is ever kept.
+ */
+export async function* readLines(
+  stream: AsyncIterable<Uint8Array>,
+  longestBytes: number,
+): AsyncGenerator<LinePart, void> {
+  let held: Buffer[] = [];
+  let heldBytes = 0;
+  let begins = true;
   for await (const chunk of stream) {
-    let from = 0;
-    for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, from)) {
-      rest.push(Buffer.from(chunk.buffer, chunk.byteOffset + from, at - from));
-      yield Buffer.concat(rest).toString('utf8');
-      rest = [];
-      from = at + 1;
+    for (let from = 0; from < chunk.length; ) {
+      const newline = chunk.indexOf(NEWLINE, from);
+      const to = newline === -1 ? chunk.length : newline;
+      held.push(Buffer.from(chunk.buffer, chunk.byteOffset + from, to - from));
+      heldBytes += to - from;
+      from = to + 1;
+      if (heldBytes > longestBytes) {
+        let bytes = Buffer.concat(held);
+        while (bytes.length > longestBytes) {
+          const cut = characterStart(bytes, longestBytes);
+          yield { text: bytes.toString('utf8', 0, cut), begins, ends: false };
+          begins = false;
+          bytes = bytes.subarray(cut);
+        }
+        held = [bytes];
+        heldBytes = bytes.length;
+      }
+      if (newline === -1) continue;
+      yield { text: Buffer.concat(held).toString('utf8'), begins, ends: true };
+      held = [];
+      heldBytes = 0;
+      begins = true;
     }
-    if (from < chunk.length)
-      rest.push(Buffer.from(chunk.buffer, chunk.byteOffset + from, chunk.length - from));
   }
-  if (rest.length > 0) yield Buffer.concat(rest).toString('utf8');
+  if (heldBytes > 0) yield { text: Buffer.concat(held).toString('utf8'), begins, ends: true };
 }

@@ -1,12 +1,12 @@
 import { delay } from '../../compute/deadline.js';
 import type { LogLine, LogOptions } from '../../compute/driver.js';
 import { Code } from '../../compute/errors.js';
+import { LONGEST_LOG_LINE_BYTES } from '../../compute/log-line.js';
 import { hasCode } from './api-errors.js';
 import { readLines } from './lines.js';
 import { CONTAINER, type Place } from './names.js';
 import type { Rest } from './rest.js';
 
-const LONGEST_LINE = 16 * 1024;
 /** A container that is not made yet has no log: how often to ask when the reader wants to follow. */
 const NOT_YET_MS = 200;
 
@@ -37,7 +37,7 @@ export async function* readLogs(
         signal,
       });
       try {
-        for await (const line of readLines(response)) yield* toLogLines(line, sinceMs);
+        yield* toLogLines(response, sinceMs);
       } finally {
         response.destroy();
       }
@@ -52,12 +52,17 @@ export async function* readLogs(
   }
 }
 
-/** `2026-01-02T03:04:05.123456789Z message`. */
-function* toLogLines(line: string, sinceMs: number): Generator<LogLine, void> {
-  const space = line.indexOf(' ');
-  const timeMs = Date.parse(line.slice(0, space === -1 ? undefined : space));
-  if (Number.isNaN(timeMs) || timeMs < sinceMs) return;
-  const message = space === -1 ? '' : line.slice(space + 1);
-  for (let from = 0; from === 0 || from < message.length; from += LONGEST_LINE)
-    yield { timeMs, stream: 'stdout', message: message.slice(from, from + LONGEST_LINE) };
+/** Each line is `2026-01-02T03:04:05.123456789Z message`; the parts of a long one bear the time of its first. */
+async function* toLogLines(
+  response: AsyncIterable<Uint8Array>,
+  sinceMs: number,
+): AsyncGenerator<LogLine, void> {
+  let timeMs = Number.NaN;
+  for await (const { text, begins } of readLines(response, LONGEST_LOG_LINE_BYTES)) {
+    const space = begins ? text.indexOf(' ') : -1;
+    if (begins) timeMs = Date.parse(text.slice(0, space === -1 ? undefined : space));
+    if (Number.isNaN(timeMs) || timeMs < sinceMs) continue;
+    const message = space === -1 && begins ? '' : text.slice(space + 1);
+    yield { timeMs, stream: 'stdout', message };
+  }
 }

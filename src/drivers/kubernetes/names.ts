@@ -10,6 +10,8 @@ export const WORKSPACE_VOLUME = 'workspace';
 export const ANNOTATION = {
   /** On the keeper: the Pod to make at each start, see `encodePod`. */
   pod: 'openshell.ai/pod',
+  /** On the keeper: that the Pod is ours, see `createPodSeal`. */
+  podSignature: 'openshell.ai/pod-signature',
   /** On the keeper: what the driver last did, one of STATE. */
   state: 'openshell.ai/state',
 } as const;

@@ -130,7 +130,9 @@ const givenUp = (pod: Pod, disruption: PodCondition | undefined): Reason | undef
   if (reason === 'Evicted')
     return {
       reason: 'Evicted',
-      message: `node '${node}' ran short of something: ${message ?? 'no details'}`,
+      message: /exceed.*limit/i.test(message ?? '')
+        ? `the sandbox wrote more than it may: ${message}`
+        : `node '${node}' ran short of something: ${message ?? 'no details'}`,
     };
   if (reason === 'NodeLost' || disruption?.reason === 'DeletionByTaintManager')
     return { reason: 'NodeLost', message: `node '${node}' was lost, and its Pods with it` };

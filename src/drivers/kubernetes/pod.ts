@@ -1,9 +1,16 @@
-import { gunzipSync, gzipSync } from 'node:zlib';
 import { invalidArgument } from '../../compute/errors.js';
 import { LABEL, ownerLabels, RESERVED_LABEL_PREFIX } from '../../compute/labels.js';
-import { parseCpuNanos, parseMemoryBytes } from '../../compute/quantity.js';
+import { parseMemoryBytes } from '../../compute/quantity.js';
 import { type DriverSandbox, IDLE_COMMAND, type Json, type JsonObject } from '../../compute/sandbox.js';
-import { type DriverConfig, readDriverConfig, type VolumeConfig } from './driver-config.js';
+import { requireAllowed } from './allowed.js';
+import {
+  checkRuntimeClass,
+  type DriverConfig,
+  FIELD,
+  readDriverConfig,
+  type VolumeConfig,
+} from './driver-config.js';
+import { emptyDirOf, resourcesOf, storageWithin } from './limits.js';
 import { CONTAINER, type Place, WORKSPACE_VOLUME } from './names.js';
 import type { Pod } from './objects.js';
 import type { KubernetesSettings } from './settings.js';
@@ -23,15 +30,12 @@ export interface Plan {
   readonly workspace: { readonly size: string; readonly storageClass: string } | undefined;
 }
 
-const GPU = 'nvidia.com/gpu';
-
 const platformShape = objectOf({
   annotations: mapOf((value, field) => (value === '' ? '' : text(value, field))),
   runtime_class_name: text,
   host_users: flag,
   resources_raw: anyObject,
 });
-const resourcesShape = objectOf({ limits: mapOf(text), requests: mapOf(text) });
 
 /** Changes nothing. INVALID_ARGUMENT and FAILED_PRECONDITION for what cannot be run. */
 export const planSandbox = (
@@ -44,10 +48,16 @@ export const planSandbox = (
   const config = readDriverConfig(template.driverConfig, settings);
   const platform = platformShape(template.platformConfig, 'spec.template');
   const labels = {
-    ...userLabels(template.labels),
+    ...allowedOnly(template.labels, 'labels', settings),
     ...ownerLabels({ ...owner, version: labelValue(owner.version) }, sandbox),
   };
-  const size = config.workspace?.storage_size ?? settings.workspace_default_storage_size;
+  if (platform.runtime_class_name !== undefined)
+    checkRuntimeClass(platform.runtime_class_name, 'spec.template.runtime_class_name', settings);
+  const resources = resourcesOf(sandbox, platform.resources_raw, settings);
+  const size =
+    config.workspace?.storage_size === undefined
+      ? settings.workspace_default_storage_size
+      : storageWithin(config.workspace.storage_size, `${FIELD}.workspace.storage_size`, settings);
   const workspace =
     parseMemoryBytes(size, 'workspace_default_storage_size') === 0
       ? undefined
@@ -67,7 +77,7 @@ export const planSandbox = (
       name: place.name,
       namespace: place.namespace,
       labels,
-      annotations: platform.annotations ?? {},
+      annotations: allowedOnly(platform.annotations ?? {}, 'annotations', settings),
     },
     spec: {
       restartPolicy: 'Never',
@@ -105,7 +115,7 @@ export const planSandbox = (
           workingDir: settings.workspace_path,
           ...(pullPolicy && { imagePullPolicy: pullPolicy }),
           ...(sandbox.spec.tty && { tty: true, stdin: true }),
-          resources: resources(sandbox, platform.resources_raw, settings) as unknown as Record<string, never>,
+          resources: resources as unknown as Record<string, never>,
           securityContext: {
             allowPrivilegeEscalation: false,
             capabilities: { drop: ['ALL'] },
@@ -117,22 +127,35 @@ export const planSandbox = (
       volumes: [
         {
           name: WORKSPACE_VOLUME,
-          ...(workspace ? { persistentVolumeClaim: { claimName: place.name } } : { emptyDir: {} }),
+          ...(workspace
+            ? { persistentVolumeClaim: { claimName: place.name } }
+            : { emptyDir: emptyDirOf({}, FIELD, resources, settings) }),
         },
-        ...(readOnlyRoot ? [{ name: 'tmp', emptyDir: {} }] : []),
-        ...(config.volumes ?? []).map(toVolume),
+        ...(readOnlyRoot ? [{ name: 'tmp', emptyDir: emptyDirOf({}, FIELD, resources, settings) }] : []),
+        ...(config.volumes ?? []).map((one, i) =>
+          toVolume(one, (asked) =>
+            emptyDirOf(asked, `${FIELD}.volumes[${i}].empty_dir`, resources, settings),
+          ),
+        ),
       ],
     },
   };
   return { place, labels, pod: plain, workspace };
 };
 
-const userLabels = (labels: Readonly<Record<string, string>>): Record<string, string> => {
-  for (const key of Object.keys(labels)) {
+/** What the operator lets a template put on its Pod; our own keys are nobody's. */
+const allowedOnly = (
+  given: Readonly<Record<string, string>>,
+  kind: 'labels' | 'annotations',
+  settings: KubernetesSettings,
+): Record<string, string> => {
+  const field = `spec.template.${kind}`;
+  for (const key of Object.keys(given)) {
     if (key.startsWith(RESERVED_LABEL_PREFIX))
-      throw invalidArgument(`spec.template.labels: '${key}' is reserved`, { field: 'spec.template.labels' });
+      throw invalidArgument(`${field}: '${key}' is reserved`, { field });
+    requireAllowed(key, `allowed_${kind}`, field, settings);
   }
-  return { ...labels };
+  return { ...given };
 };
 
 /** A version such as 1.2.3+build has characters that a label may not have. */
@@ -151,69 +174,6 @@ const environment = ({ id, name, spec }: DriverSandbox): { name: string; value: 
   return Object.entries(variables).map(([key, value]) => ({ name: key, value: literal(value) }));
 };
 
-const resources = (
-  { spec }: DriverSandbox,
-  raw: JsonObject | undefined,
-  settings: KubernetesSettings,
-): { limits: Record<string, string>; requests: Record<string, string> } => {
-  const asked = spec.template.resources;
-  const more = raw === undefined ? {} : resourcesShape(raw, 'spec.template.resources');
-  const limits: Record<string, string> = { ...more.limits };
-  const requests: Record<string, string> = { ...more.requests };
-  const put = (into: Record<string, string>, key: string, value: string) => {
-    if (value !== '') into[key] = value;
-  };
-  const cpu = amounts(
-    'cpu',
-    { request: asked.cpuRequest, limit: asked.cpuLimit },
-    { request: settings.default_cpu_request, limit: settings.default_cpu_limit },
-    parseCpuNanos,
-  );
-  const memory = amounts(
-    'memory',
-    { request: asked.memoryRequest, limit: asked.memoryLimit },
-    { request: settings.default_memory_request, limit: settings.default_memory_limit },
-    parseMemoryBytes,
-  );
-  put(requests, 'cpu', cpu.request);
-  put(limits, 'cpu', cpu.limit);
-  put(requests, 'memory', memory.request);
-  put(limits, 'memory', memory.limit);
-  if (spec.gpu !== undefined) limits[GPU] = String(spec.gpu.count ?? 1);
-  return { limits, requests };
-};
-
-interface Amounts {
-  readonly request: string;
-  readonly limit: string;
-}
-
-/**
- * What was asked for wins, and a default limit that would contradict it gives way. A limit without a request is left to
- * Kubernetes, which sets all of it aside.
- */
-const amounts = (
-  name: 'cpu' | 'memory',
-  asked: Amounts,
-  defaults: Amounts,
-  parse: (text: string, field: string) => number,
-): Amounts => {
-  const number = (text: string, kind: string) => parse(text, `spec.template.resources.${kind}.${name}`);
-  const contradict = ({ request, limit }: Amounts) =>
-    request !== '' && limit !== '' && number(request, 'requests') > number(limit, 'limits');
-  if (contradict(asked))
-    throw invalidArgument(
-      `spec.template.resources: the ${name} request ${asked.request} is above the limit ${asked.limit}`,
-      { field: `spec.template.resources.requests.${name}` },
-    );
-  if (asked.limit !== '') {
-    number(asked.limit, 'limits');
-    return asked;
-  }
-  const both = { request: asked.request || defaults.request, limit: defaults.limit };
-  return contradict(both) ? { ...both, limit: both.request } : both;
-};
-
 const mounts = (config: DriverConfig, workspacePath: string, readOnlyRoot: boolean): Json[] => [
   { name: WORKSPACE_VOLUME, mountPath: workspacePath },
   ...(readOnlyRoot ? [{ name: 'tmp', mountPath: '/tmp' }] : []),
@@ -226,7 +186,9 @@ const mounts = (config: DriverConfig, workspacePath: string, readOnlyRoot: boole
   })),
 ];
 
-const toVolume = (one: VolumeConfig): JsonObject => {
+type EmptyDir = NonNullable<VolumeConfig['empty_dir']>;
+
+const toVolume = (one: VolumeConfig, emptyDir: (asked: EmptyDir) => JsonObject): JsonObject => {
   const name = one.name as string;
   if (one.persistent_volume_claim) {
     const { claim_name, read_only } = one.persistent_volume_claim;
@@ -235,28 +197,8 @@ const toVolume = (one: VolumeConfig): JsonObject => {
   if (one.config_map) return { name, configMap: { name: one.config_map.name as string } };
   if (one.secret) return { name, secret: { secretName: one.secret.secret_name as string } };
   if (one.host_path) return { name, hostPath: { path: one.host_path.path as string } };
-  const { medium, size_limit } = one.empty_dir ?? {};
-  return {
-    name,
-    emptyDir: { ...(medium && { medium }), ...(size_limit !== undefined && { sizeLimit: size_limit }) },
-  };
+  return { name, emptyDir: emptyDir(one.empty_dir ?? {}) };
 };
-
-/** The annotations of an object hold 256 KiB together. */
-const LONGEST_ENCODED = 240 * 1024;
-
-/** A Pod as text for an annotation, small and not to be read in passing. INVALID_ARGUMENT when it is too big. */
-export const encodePod = (pod: Pod): string => {
-  const encoded = gzipSync(JSON.stringify(pod)).toString('base64');
-  if (encoded.length <= LONGEST_ENCODED) return encoded;
-  throw invalidArgument('spec: command and environment are more than Kubernetes can keep with a sandbox', {
-    field: 'spec.environment',
-    hint: 'put big values into a file of the image or of the workspace',
-  });
-};
-
-export const decodePod = (encoded: string): Pod =>
-  JSON.parse(gunzipSync(Buffer.from(encoded, 'base64')).toString('utf8')) as Pod;
 
 /** Whether a Pod or claim is of this sandbox of this gateway. */
 export const isOf = (labels: Record<string, string> | undefined, gatewayId: string, id: string): boolean =>

@@ -35,6 +35,8 @@ const RETRY_FIRST_MS = 100;
 const RETRY_MOST_MS = 5_000;
 /** Without a server for this long, the caller should know. */
 const GIVE_UP_MS = 60_000;
+/** etcd keeps no object of more than 1.5 MiB, which JSON's escapes can make six times as long. */
+const LONGEST_CHANGE_BYTES = 16 * 1024 * 1024;
 
 /**
  * Lists, then watches from there. A watch that ends is taken up where it was, so nothing is missed; one whose place is
@@ -105,9 +107,10 @@ async function* readWatch<T extends KubeObject>(
   what: string,
 ): AsyncGenerator<WatchLine<T>, void> {
   try {
-    for await (const line of readLines(response)) {
-      if (line === '') continue;
-      const parsed = JSON.parse(line) as WatchLine<T>;
+    for await (const { text, ends } of readLines(response, LONGEST_CHANGE_BYTES)) {
+      if (!ends) throw new Error(`watch ${what}: a change of more than ${LONGEST_CHANGE_BYTES} bytes`);
+      if (text === '') continue;
+      const parsed = JSON.parse(text) as WatchLine<T>;
       if (parsed.type === 'ERROR') {
         const status = parsed.object as unknown as Status;
         throw presence.refused(status.code ?? 500, JSON.stringify(status), `watch ${what}`);

@@ -19,7 +19,13 @@ export interface Resources {
   listAll(signal: AbortSignal): Promise<Map<string, Objects>>;
   createPod(pod: Pod, signal: AbortSignal): Promise<Pod>;
   createKeeper(keeper: Keeper, signal: AbortSignal): Promise<Keeper>;
-  setState(keeper: Keeper, state: string, signal: AbortSignal): Promise<void>;
+  /** With other annotations, if they are given. */
+  setState(
+    keeper: Keeper,
+    state: string,
+    signal: AbortSignal,
+    annotations?: Readonly<Record<string, string>>,
+  ): Promise<void>;
   /** Resolves when it is gone. `graceSeconds` undefined: as the Pod says. */
   removePod(pod: Pod, graceSeconds: number | undefined, signal: AbortSignal): Promise<void>;
   /** Resolves when somebody else has removed it. */
@@ -208,12 +214,12 @@ export const createResources = (options: {
       }
     },
     createKeeper: (keeper, signal) => create(keeperKind, keeper, signal),
-    async setState({ metadata: { namespace = '', name, uid } }, state, signal) {
+    async setState({ metadata: { namespace = '', name, uid } }, state, signal, annotations) {
       await rest.json({
         method: 'PATCH',
         path: names.path(namespace, keeperKind, name),
         body: {
-          metadata: { uid, annotations: { [ANNOTATION.state]: state } },
+          metadata: { uid, annotations: { ...annotations, [ANNOTATION.state]: state } },
           ...(keeperKind === 'sandboxes' && { spec: { replicas: state === STATE.stopped ? 0 : 1 } }),
         },
         what: `patch ${keeperKind} '${name}' in '${namespace}'`,

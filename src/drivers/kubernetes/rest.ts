@@ -1,7 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { deadline, delay } from '../../compute/deadline.js';
-import { OpenShellError } from '../../compute/errors.js';
+import { Code, OpenShellError } from '../../compute/errors.js';
 import { isStillLoading } from './api-errors.js';
 import type { Access, Cluster } from './cluster.js';
 import type { KubeList, KubeObject } from './objects.js';
@@ -30,6 +30,8 @@ export interface Rest extends Presence {
   list<T extends KubeObject>(request: ApiRequest): Promise<{ items: T[]; resourceVersion: string }>;
   /** An answer without end, e.g. a watch; the deadline is for its beginning. Not tried again. */
   stream(request: ApiRequest): Promise<http.IncomingMessage>;
+  /** The time by the API server's clock, which is the one that its objects are stamped with; ours until it has answered. */
+  now(): number;
   /** Credentials for a connection of another kind. */
   access(): Promise<Access>;
   close(): void;
@@ -43,6 +45,12 @@ export interface RestOptions {
 }
 
 const PAGE_SIZE = 500;
+/** Many big objects make one answer too large to hold; the page is then asked for in smaller ones. */
+const LARGEST_ANSWER_BYTES = 64 * 1024 * 1024;
+const SMALLER = 10;
+const ANSWER_TOO_LARGE = 'AnswerTooLarge';
+/** Of a refusal. */
+const LONGEST_WORDS_BYTES = 64 * 1024;
 const RETRY_FIRST_MS = 100;
 const RETRY_MOST_MS = 5_000;
 /** A server that answers 500 to the same call this often means it. */
@@ -54,10 +62,13 @@ const isPassing = (status: number, refusal: OpenShellError, attempt: number): bo
 
 export const createRest = ({ cluster, throttle, timeoutMs }: RestOptions): Rest => {
   const presence = createPresence(cluster.server);
+  const clock = createServerClock();
   const once = async (request: ApiRequest, signal: AbortSignal): Promise<http.IncomingMessage> => {
     await throttle.take(signal);
     const { agent, headers } = await cluster.access();
-    return send(cluster.server, agent, headers, request, signal);
+    const response = await send(cluster.server, agent, headers, request, signal);
+    clock.heard(response.headers.date);
+    return response;
   };
 
   const json = async <T>(request: ApiRequest): Promise<T> => {
@@ -68,9 +79,11 @@ export const createRest = ({ cluster, throttle, timeoutMs }: RestOptions): Rest 
       try {
         const response = await once(request, signal);
         const status = response.statusCode ?? 0;
-        const body = await readText(response);
-        if (status >= 200 && status < 300) return JSON.parse(body) as T;
-        const refusal = presence.refused(status, body, request.what);
+        const isGranted = status >= 200 && status < 300;
+        const body = await readText(response, isGranted ? LARGEST_ANSWER_BYTES : LONGEST_WORDS_BYTES);
+        if (isGranted && body === undefined) throw tooLarge(request);
+        if (isGranted && body !== undefined) return JSON.parse(body) as T;
+        const refusal = presence.refused(status, body ?? '', request.what);
         last = refusal;
         if (status === 401 && attempt === 1) cluster.forget();
         else if (!isPassing(status, refusal, attempt)) throw refusal;
@@ -91,7 +104,7 @@ export const createRest = ({ cluster, throttle, timeoutMs }: RestOptions): Rest 
     server: cluster.server,
     json,
     async list<T extends KubeObject>(request: ApiRequest) {
-      for (;;) {
+      for (let limit = PAGE_SIZE; ; ) {
         const items: T[] = [];
         let next: string | undefined;
         let page: KubeList<T>;
@@ -99,16 +112,17 @@ export const createRest = ({ cluster, throttle, timeoutMs }: RestOptions): Rest 
           do {
             page = await json<KubeList<T>>({
               ...request,
-              query: { ...request.query, limit: PAGE_SIZE, continue: next },
+              query: { ...request.query, limit, continue: next },
             });
             items.push(...page.items);
             next = page.metadata.continue || undefined;
           } while (next !== undefined);
           return { items, resourceVersion: page.metadata.resourceVersion ?? '' };
         } catch (error) {
+          const reason = error instanceof OpenShellError ? error.reason : undefined;
+          if (reason === ANSWER_TOO_LARGE && limit > 1) limit = Math.ceil(limit / SMALLER);
           // Pages that took too long are forgotten by the server: begin again.
-          if (next === undefined || !(error instanceof OpenShellError) || error.reason !== 'Expired')
-            throw error;
+          else if (next === undefined || reason !== 'Expired') throw error;
         }
       }
     },
@@ -124,7 +138,7 @@ export const createRest = ({ cluster, throttle, timeoutMs }: RestOptions): Rest 
         const status = response.statusCode ?? 0;
         if (status >= 200 && status < 300) return response;
         if (status === 401) cluster.forget();
-        throw presence.refused(status, await readText(response), request.what);
+        throw presence.refused(status, (await readText(response, LONGEST_WORDS_BYTES)) ?? '', request.what);
       } catch (error) {
         if (error instanceof OpenShellError || request.signal.aborted) throw error;
         throw presence.lost(error);
@@ -132,6 +146,7 @@ export const createRest = ({ cluster, throttle, timeoutMs }: RestOptions): Rest 
         clearTimeout(timer);
       }
     },
+    now: clock.now,
     access: () => cluster.access(),
     close: () => cluster.close(),
   };
@@ -176,10 +191,36 @@ export const url = (server: URL, path: string, query: Query = {}): URL => {
   return target;
 };
 
-const readText = async (response: http.IncomingMessage): Promise<string> => {
+/** Undefined when there is more than `mostBytes` of it; the connection is closed then. */
+const readText = async (response: http.IncomingMessage, mostBytes: number): Promise<string | undefined> => {
   const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
+  let length = 0;
+  for await (const chunk of response) {
+    length += (chunk as Buffer).length;
+    if (length > mostBytes) return undefined;
+    chunks.push(chunk as Buffer);
+  }
   return Buffer.concat(chunks).toString('utf8');
+};
+
+const tooLarge = ({ what }: ApiRequest): OpenShellError =>
+  new OpenShellError(
+    Code.RESOURCE_EXHAUSTED,
+    `the answer of Kubernetes, asked to ${what}, has more than ${LARGEST_ANSWER_BYTES} bytes`,
+    { reason: ANSWER_TOO_LARGE },
+  );
+
+/** What the server's Date headers say, carried on by a clock that nobody sets. */
+const createServerClock = () => {
+  let seen: { readonly dateMs: number; readonly atMs: number } | undefined;
+  return {
+    heard(date: string | undefined) {
+      const dateMs = Date.parse(date ?? '');
+      if (!Number.isNaN(dateMs)) seen = { dateMs, atMs: performance.now() };
+    },
+    now: (): number =>
+      seen === undefined ? Date.now() : Math.round(seen.dateMs + performance.now() - seen.atMs),
+  };
 };
 
 const backoffMs = (attempt: number): number =>

@@ -1,3 +1,4 @@
+import { ceilingSettings } from '../../compute/ceilings.js';
 import { DEFAULT_WORKSPACE_PATH } from '../../compute/sandbox.js';
 import type { Settings, SettingsSchema } from '../../compute/settings.js';
 
@@ -66,7 +67,7 @@ export const settings = {
   default_runtime_class_name: {
     type: 'string',
     default: '',
-    doc: 'RuntimeClass of sandboxes that name none, e.g. gvisor.',
+    doc: 'RuntimeClass of sandboxes that name none, e.g. gvisor; another must be in allowed_runtime_classes.',
   },
   workspace_path: {
     type: 'string',
@@ -106,12 +107,12 @@ export const settings = {
   default_cpu_limit: {
     type: 'string',
     default: '2',
-    doc: 'CPU limit of sandboxes that name none; empty: no limit.',
+    doc: 'CPU limit of sandboxes that name none; empty: max_cpu_limit.',
   },
   default_memory_limit: {
     type: 'string',
     default: '4Gi',
-    doc: 'Memory limit of sandboxes that name none; empty: no limit.',
+    doc: 'Memory limit of sandboxes that name none; empty: max_memory_limit.',
   },
   default_cpu_request: {
     type: 'string',
@@ -123,10 +124,78 @@ export const settings = {
     default: '128Mi',
     doc: 'Memory that the scheduler sets aside by default.',
   },
+  default_disk_limit: {
+    type: 'string',
+    default: '10Gi',
+    doc: 'What a sandbox that says nothing may write outside of its workspace, ephemeral-storage; empty: max_disk_limit.',
+  },
+  max_cpu_limit: { ...ceilingSettings.max_cpu_limit, default: '16' },
+  max_memory_limit: { ...ceilingSettings.max_memory_limit, default: '64Gi' },
+  max_disk_limit: {
+    type: 'string',
+    default: '100Gi',
+    doc: 'Most ephemeral-storage that one sandbox may ask for; also the bound of each empty_dir.',
+  },
+  max_storage_size: {
+    type: 'string',
+    default: '100Gi',
+    doc: 'Most that one sandbox may ask for as the volume at its workspace path.',
+  },
+  max_gpus: ceilingSettings.max_gpus,
   allowed_objects: {
     type: 'strings',
     default: [],
     doc: 'What driver_config may name, as kind/name: persistentvolumeclaim/data, secret/registry, configmap/settings, or hostpath/ and an absolute path.',
+  },
+  allowed_labels: {
+    type: 'strings',
+    default: [],
+    doc: 'Labels that a template may put on its Pod, by key or by a beginning and *: example.com/*. Services and NetworkPolicies select by them.',
+  },
+  allowed_annotations: {
+    type: 'strings',
+    default: [],
+    doc: 'Annotations that a template may put on its Pod, by key or by a beginning and *. Runtimes, networks and clouds obey them.',
+  },
+  allowed_runtime_classes: {
+    type: 'strings',
+    default: [],
+    doc: 'RuntimeClasses that a sandbox may ask for beside default_runtime_class_name.',
+  },
+  allowed_priority_classes: {
+    type: 'strings',
+    default: [],
+    doc: 'PriorityClasses that a sandbox may ask for.',
+  },
+  allowed_storage_classes: {
+    type: 'strings',
+    default: [],
+    doc: 'StorageClasses that a sandbox may ask for beside workspace_storage_class.',
+  },
+  allowed_node_selectors: {
+    type: 'strings',
+    default: [],
+    doc: 'Labels of nodes that a sandbox may ask for, as key=value; the end may be *: disk=*.',
+  },
+  allowed_tolerations: {
+    type: 'strings',
+    default: [],
+    doc: 'Keys of taints that a sandbox may tolerate; the end may be *. Only * itself allows a toleration of every taint.',
+  },
+  allow_affinity: {
+    type: 'boolean',
+    default: false,
+    doc: 'Whether a sandbox may choose nodes and neighbours by affinity.',
+  },
+  allowed_resources: {
+    type: 'strings',
+    default: [],
+    doc: 'Other resources that a sandbox may ask for, e.g. hugepages-2Mi or amd.com/*; CPU, memory, disk and GPUs have ceilings.',
+  },
+  trust_unsigned_claims: {
+    type: 'boolean',
+    default: false,
+    doc: 'Start stopped sandboxes of a gateway that did not sign its claims yet, and sign them: for the time of an upgrade.',
   },
   network_policy: {
     type: 'boolean',

@@ -16,13 +16,36 @@ export interface WatchOptions {
   readonly find: (ref: SandboxRef, signal: AbortSignal) => Promise<Objects>;
   readonly observe: (objects: Objects) => ObservedSandbox;
   readonly keeperKind: KeeperKind;
+  readonly news: News;
   readonly signal: AbortSignal;
   readonly log: Logger;
 }
 
+/** What the driver itself has to tell on each watch. */
+export interface News {
+  tell(event: DriverEvent): void;
+  /** Gives back how to end it. */
+  listen(listener: (event: DriverEvent) => void): () => void;
+}
+
+export const createNews = (): News => {
+  const listeners = new Set<(event: DriverEvent) => void>();
+  return {
+    tell(event) {
+      for (const listener of listeners) listener(event);
+    },
+    listen(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+};
+
 /** How far the API server may run ahead of a slow reader. */
 const QUEUED = 512;
 const TICK_MS = 5_000;
+/** News that a slow reader has not taken; what comes beyond is dropped. */
+const MOST_NEWS = 64;
 
 /** A snapshot, `synced`, then changes, from watches of Pods, keepers and Events. */
 export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<DriverEvent, void> {
@@ -50,6 +73,14 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
       await picture.tick();
     }
   };
+  let untold = 0;
+  const deaf = options.news.listen((event) => {
+    if (untold === MOST_NEWS) return;
+    untold += 1;
+    void queue.push(event).finally(() => {
+      untold -= 1;
+    });
+  });
   const necessary = (work: Promise<void>) =>
     work.then(queue.end, (error) => {
       if (signal.aborted) queue.end();
@@ -71,6 +102,7 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
   try {
     yield* queue;
   } finally {
+    deaf();
     stop.abort();
     await Promise.all(loops);
   }

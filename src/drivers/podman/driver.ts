@@ -1,9 +1,11 @@
-import { type ComputeDriver, PROGRESS } from '../../compute/driver.js';
+import { deadline } from '../../compute/deadline.js';
+import { type ComputeDriver, EXEC_LEFT_BEHIND, PROGRESS } from '../../compute/driver.js';
 import type { DriverContext } from '../../compute/entry.js';
 import { Code, notFound, OpenShellError } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
 import type { DriverSandbox, SandboxRef } from '../../compute/sandbox.js';
 import type { Feed } from '../engine/feed.js';
+import { createListed } from '../engine/listed.js';
 import { mapLimited } from '../engine/map-limited.js';
 import { createAccess } from './access.js';
 import type { PodmanClient } from './api/client.js';
@@ -13,7 +15,7 @@ import { createContainers } from './containers.js';
 import { ensureImage, type PullPolicy, type Report } from './image.js';
 import { createIsolationRule } from './isolation.js';
 import { containerName } from './names.js';
-import { observe } from './state.js';
+import { listedState, observe, seenState } from './state.js';
 import { watchSandboxes } from './watch.js';
 import { createWorkspaces } from './workspace.js';
 
@@ -33,8 +35,8 @@ export const createPodmanDriver = (options: {
   const containers = createContainers(client, owner.gatewayId);
   const workspaces = createWorkspaces(client, settings.workspace_path);
   const isolation = createIsolationRule({ env: context.env, log: context.log });
+  const listed = createListed({ limit: LOOKS_AT_ONCE, listedState, seenState, observe });
   const hasOwnBridges = host.network === 'bridge' && settings.network_name === '';
-  const access = createAccess({ client, containers, settings, log: context.log });
 
   const reporter =
     (sandboxId: string): Report =>
@@ -46,6 +48,14 @@ export const createPodmanDriver = (options: {
       };
       for (const feed of feeds) feed.push(item);
     };
+  const access = createAccess({
+    client,
+    containers,
+    settings,
+    leftBehind: ({ id }, message) =>
+      reporter(id)({ type: 'Warning', reason: EXEC_LEFT_BEHIND, message, metadata: {} }),
+    log: context.log,
+  });
   const look = (containerId: string, sandboxId: string) => {
     for (const feed of feeds) feed.push({ type: 'look', containerId, sandboxId });
   };
@@ -123,7 +133,7 @@ export const createPodmanDriver = (options: {
     } catch (error) {
       await networkSettled;
       if (id === undefined && (await isBeingMade(sandbox.id, error, signal))) throw alreadyExists(sandbox);
-      const undone = AbortSignal.timeout(UNDO_TIMEOUT_MS);
+      const undone = deadline(UNDO_TIMEOUT_MS);
       await (free ? remove(sandbox, undone) : removeNetwork(client, plan, { signal: undone })).catch(
         (undo) => {
           context.log.warn('what a failed create made is still there', {
@@ -206,7 +216,7 @@ export const createPodmanDriver = (options: {
     async get(ref, { signal }) {
       const [id] = await containers.all(ref.id, { signal });
       const container = id === undefined ? undefined : await client.inspectContainer(id, { signal });
-      return container === undefined ? undefined : observe(container);
+      return container === undefined ? undefined : listed.see(container);
     },
 
     async list({ signal }) {
@@ -214,10 +224,7 @@ export const createPodmanDriver = (options: {
         { label: [`${LABEL.gatewayId}=${owner.gatewayId}`] },
         { signal },
       );
-      const inspected = await mapLimited(summaries, LOOKS_AT_ONCE, ({ Id }) =>
-        client.inspectContainer(Id, { signal }),
-      );
-      return inspected.flatMap((container) => (container && observe(container)) ?? []);
+      return listed.all(summaries, (id) => client.inspectContainer(id, { signal }));
     },
 
     async stop(ref, { signal }) {

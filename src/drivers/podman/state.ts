@@ -8,7 +8,7 @@ import {
 } from '../../compute/conditions.js';
 import { LABEL } from '../../compute/labels.js';
 import type { ObservedSandbox } from '../../compute/sandbox.js';
-import type { Container } from './api/types.js';
+import type { Container, ContainerSummary } from './api/types.js';
 
 /** The sandbox as its container shows it; undefined when the container carries no sandbox's labels. */
 export const observe = (container: Container): ObservedSandbox | undefined => {
@@ -57,3 +57,10 @@ const conditionsOf = (container: Container): Condition[] => {
       return failedConditions('ContainerBroken', state.Error || `the container is ${state.Status}`);
   }
 };
+
+/** State, exit code and the second of its start: two runs that a list does not tell apart are in one second. */
+export const listedState = ({ State, ExitCode, StartedAt }: ContainerSummary): string =>
+  `${State} ${ExitCode} ${StartedAt}`;
+
+export const seenState = ({ State }: Container): string =>
+  `${State.Status} ${State.ExitCode} ${Math.floor(Date.parse(State.StartedAt) / 1_000)}`;

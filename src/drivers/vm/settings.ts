@@ -89,7 +89,17 @@ export const vmSettings = {
   insecure_registries: {
     type: 'strings',
     default: [],
-    doc: 'Registries, as host or host:port, that are asked without TLS; those on a loopback address always are.',
+    doc: 'Registries, as host or host:port, that are asked without TLS.',
+  },
+  local_registries: {
+    type: 'strings',
+    default: [],
+    doc: 'Registries, as host or host:port, on this machine or at a link-local address; others there are never asked.',
+  },
+  registry_token_hosts: {
+    type: 'strings',
+    default: [],
+    doc: "Hosts outside a registry's own domain that may be sent its password, when it asks for a token of theirs.",
   },
   registry_auth_file: {
     type: 'string',

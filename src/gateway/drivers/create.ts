@@ -3,6 +3,7 @@ import type { ComputeDriver } from '../../compute/driver.js';
 import type { DriverContext, DriverSettings } from '../../compute/entry.js';
 import { failedPrecondition } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
+import { driverSecret } from '../identity.js';
 import { createManagedDriver, type ManagedDriver } from './managed.js';
 import type { SelectedDriver } from './selection.js';
 
@@ -15,6 +16,8 @@ export type ConnectExternal = (options: {
 
 export interface CreateDriversOptions {
   readonly gatewayId: string;
+  /** What each driver's own secret is derived from. */
+  readonly key: Uint8Array;
   readonly version: string;
   readonly sandboxNamespace: string;
   /** Each driver has a folder of its name in it. */
@@ -38,6 +41,7 @@ export const createDrivers = (
   for (const { name, entry, endpoint, report } of selected) {
     const context: DriverContext = {
       gatewayId: options.gatewayId,
+      secret: driverSecret(options.key, name),
       version: options.version,
       sandboxNamespace: options.sandboxNamespace,
       stateDir: join(options.stateDir, name),

@@ -1,3 +1,4 @@
+import { createBackoff } from '../../compute/backoff.js';
 import { deadline, delay } from '../../compute/deadline.js';
 import type { ComputeDriver, DriverCapabilities, DriverEvent } from '../../compute/driver.js';
 import { OpenShellError, unavailable } from '../../compute/errors.js';
@@ -95,7 +96,7 @@ export const createManagedDriver = (options: ManagedDriverOptions): ManagedDrive
       return capabilities;
     },
     async watch(handle, signal) {
-      let waitMs = REOPEN_FIRST_MS;
+      const backoff = createBackoff(REOPEN_FIRST_MS, REOPEN_MOST_MS);
       while (!signal.aborted) {
         try {
           const current = await driver();
@@ -103,7 +104,7 @@ export const createManagedDriver = (options: ManagedDriverOptions): ManagedDrive
           for await (const event of current.watch({ signal })) {
             if (event.type === 'synced') {
               recover();
-              waitMs = REOPEN_FIRST_MS;
+              backoff.reset();
             }
             await handle(current, event);
           }
@@ -111,8 +112,7 @@ export const createManagedDriver = (options: ManagedDriverOptions): ManagedDrive
           if (signal.aborted) return;
           fail(error);
         }
-        await delay(waitMs, signal).catch(() => {});
-        waitMs = Math.min(waitMs * 2, REOPEN_MOST_MS);
+        await delay(backoff.next(), signal).catch(() => {});
       }
     },
     async close() {

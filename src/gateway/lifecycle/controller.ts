@@ -1,18 +1,27 @@
+import { monotonicMs } from '../../compute/backoff.js';
 import { delay } from '../../compute/deadline.js';
-import { failedPrecondition, type OpenShellError } from '../../compute/errors.js';
+import { Code, failedPrecondition, type OpenShellError, unavailable } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import type { SandboxRecord } from '../../store/model.js';
 import type { Remember, Store } from '../../store/store.js';
 import type { ManagedDriver } from '../drivers/managed.js';
+import { type Admitted, createAdmission } from './admission.js';
 import { createDepartures } from './departures.js';
-import type { CallObserver } from './driver-calls.js';
+import {
+  type CallObserver,
+  createDriverCalls,
+  DRIVER_DEADLINE_MS,
+  type DriverDeadlines,
+  type DriverLoad,
+} from './driver-calls.js';
 import type { Hub } from './hub.js';
 import { createOperations } from './operations.js';
 import { createReconciler, type Stray } from './reconciler.js';
 import { createRecords } from './records.js';
 import { isRestartPending } from './restart-policy.js';
 import { createRestartTimers } from './restart-timers.js';
-import { toDeleting, toRestarting, toStarting, toStopped, toStopping } from './transition.js';
+import { hasRun, REASON, toDeleting, toRestarting, toStarting, toStopped, toStopping } from './transition.js';
+import { createTrustedClock } from './trusted-clock.js';
 import { createWork, type Operation } from './work.js';
 import { createWorkspaceRemoval, type WorkspaceRemoval } from './workspace-removal.js';
 
@@ -25,34 +34,56 @@ export interface ControllerOptions {
   readonly log: Logger;
   readonly observeCall?: CallObserver;
   readonly observeReconcile?: (driver: string, outcome: 'success' | 'failure') => void;
-  readonly now?: () => number;
+  readonly observeLeftBehind?: (driver: string) => void;
+  readonly tuning?: LifecycleTuning;
+}
+
+/** Figures of the lifecycle; each has a default. */
+export interface LifecycleTuning {
+  /** Of one driver side by side. Default 16. */
+  readonly maxOperations?: number;
+  /** Of one driver, under way or waiting; more are refused. Default 1,024. */
+  readonly maxPendingCreates?: number;
+  readonly deadlines?: Partial<DriverDeadlines>;
   /** Default 60 s. */
   readonly reconcileEveryMs?: number;
+  /** The wall clock. */
+  readonly now?: () => number;
+  readonly monotonic?: () => number;
 }
 
 /** Makes what is stored and what the engines run agree. */
 export interface Controller {
   /** Begins to watch the drivers and to reconcile, unless the first operation has done so. */
   start(): void;
-  /** The row must be stored. Resolves when the driver is done with it, well or not. */
-  provision(id: string): Promise<void>;
-  /** FAILED_PRECONDITION unless running, stopping, stopped or waiting for a restart. Resolves with the row once the driver is done. */
+  /** Keeps a place for a create, before its row is stored. RESOURCE_EXHAUSTED when too many wait. */
+  admit(driver: string): Admitted;
+  /** The row must be stored. Resolves when the driver is done with it, well or not; its place is free then. */
+  provision(id: string, place: Admitted): Promise<void>;
+  /**
+   * FAILED_PRECONDITION unless running, stopping, stopped, waiting for a restart, or failed after it ran. Resolves with
+   * the row once the driver is done; UNAVAILABLE when the engine does not answer, and the stop goes on by itself.
+   */
   stop(id: string): Promise<SandboxRecord>;
-  /** FAILED_PRECONDITION unless stopped, exited, starting or running. As `stop`. */
+  /** FAILED_PRECONDITION unless stopped, exited, starting, running, or failed after it ran. As `stop`. */
   restart(id: string): Promise<SandboxRecord>;
   /** Stores the intent; the removal goes on by itself. */
   delete(id: string, remember?: Remember<SandboxRecord>): Promise<SandboxRecord>;
   readonly workspaces: Pick<WorkspaceRemoval, 'needed' | 'begin'>;
   strays(): readonly Stray[];
+  load(): DriverLoad[];
   /** Waits at most `graceMs` for what is under way, then cuts it off: the next start takes it up. */
   close(graceMs: number): Promise<void>;
 }
 
 const RECONCILE_EVERY_MS = 60_000;
+export const MAX_OPERATIONS = 16;
+export const MAX_PENDING_CREATES = 1_024;
 
 export const createController = (options: ControllerOptions): Controller => {
-  const { store, drivers, hub, log } = options;
-  const now = options.now ?? Date.now;
+  const { store, drivers, hub, log, tuning = {} } = options;
+  const now = tuning.now ?? Date.now;
+  const deadlines = { ...DRIVER_DEADLINE_MS, ...tuning.deadlines };
   const closing = new AbortController();
   const restarts = createRestartTimers({
     now,
@@ -60,19 +91,26 @@ export const createController = (options: ControllerOptions): Controller => {
   });
   const records = createRecords({ store, hub, log, now, onChange: restarts.see });
   const departures = createDepartures();
-  const observeCall = options.observeCall ?? (() => {});
+  const calls = createDriverCalls({
+    observeCall: options.observeCall ?? (() => {}),
+    deadlines,
+    maxOperations: tuning.maxOperations ?? MAX_OPERATIONS,
+  });
+  const admission = createAdmission(tuning.maxPendingCreates ?? MAX_PENDING_CREATES);
   const operations = createOperations({
-    ...{ records, departures, log, now, observeCall },
+    ...{ records, departures, log, now, calls, deadlines },
     namespace: options.namespace,
   });
   const work = createWork({ records, operations, drivers, log, closing: closing.signal });
   const reconciler = createReconciler({
-    ...{ store, drivers, records, work, hub, departures, restarts, log, now },
-    everyMs: options.reconcileEveryMs ?? RECONCILE_EVERY_MS,
+    ...{ store, drivers, records, work, calls, hub, departures, restarts, log, now },
+    trustedClock: createTrustedClock({ store, now, monotonic: tuning.monotonic ?? monotonicMs }),
+    everyMs: tuning.reconcileEveryMs ?? RECONCILE_EVERY_MS,
     observeReconcile: options.observeReconcile,
+    observeLeftBehind: options.observeLeftBehind,
     closing: closing.signal,
   });
-  const workspaces = createWorkspaceRemoval({ store, drivers, log, observeCall, closing: closing.signal });
+  const workspaces = createWorkspaceRemoval({ store, drivers, log, calls, closing: closing.signal });
   const loops: Promise<void>[] = [];
 
   const begin = (): void => {
@@ -89,6 +127,15 @@ export const createController = (options: ControllerOptions): Controller => {
     return work.run(id, operation);
   };
 
+  /** As `operate`, but the caller does not wait for an engine that does not answer. */
+  const operateOrTell = (record: SandboxRecord, operation: 'stop' | 'start'): Promise<void> =>
+    new Promise((resolve, reject) => {
+      begin();
+      work
+        .run(record.id, operation, (cause) => reject(notAnswering(record, operation, cause)))
+        .then(resolve, reject);
+    });
+
   const restartByPolicy = async (seen: SandboxRecord): Promise<void> => {
     const record = await records.change(seen.id, (current) =>
       isRestartPending(current) && current.restarts.nextAtMs === seen.restarts.nextAtMs
@@ -100,27 +147,29 @@ export const createController = (options: ControllerOptions): Controller => {
 
   return {
     start: begin,
-    provision: (id) => operate(id, 'provision'),
+    admit: admission.admit,
+    provision: (id, place) => operate(id, 'provision').finally(place.free),
     async stop(id) {
       const record = await records.change(id, (current) => {
         work.driverOf(current);
         if (current.phase === 'stopped' || current.phase === 'stopping') return [];
         if (isRestartPending(current)) return [toStopping(now()), toStopped(now())];
-        if (current.phase !== 'running') throw wrongPhase(current, 'Ready', 'stop');
+        if (current.phase !== 'running' && !hasFailedAfterRun(current))
+          throw wrongPhase(current, 'Ready', 'stop');
         return [toStopping(now())];
       });
-      if (record.phase === 'stopping') await operate(id, 'stop');
+      if (record.phase === 'stopping') await operateOrTell(record, 'stop');
       return records.change(id, () => []);
     },
     async restart(id) {
       const record = await records.change(id, (current) => {
         work.driverOf(current);
         if (current.phase === 'running' || current.phase === 'starting') return [];
-        if (current.phase !== 'stopped' && current.phase !== 'exited')
+        if (current.phase !== 'stopped' && current.phase !== 'exited' && !hasFailedAfterRun(current))
           throw wrongPhase(current, 'Stopped', 'start');
         return [toStarting(now())];
       });
-      if (record.phase === 'starting') await operate(id, 'start');
+      if (record.phase === 'starting') await operateOrTell(record, 'start');
       return records.change(id, () => []);
     },
     async delete(id, remember) {
@@ -135,6 +184,7 @@ export const createController = (options: ControllerOptions): Controller => {
     },
     workspaces,
     strays: () => reconciler.strays(),
+    load: () => calls.load(),
     async close(graceMs) {
       reconciler.close();
       restarts.close();
@@ -157,6 +207,21 @@ const PHASE_WORD: Record<SandboxRecord['phase'], string> = {
   failed: 'Error',
   deleting: 'Deleting',
 };
+
+/** A start or a stop may mend it; where nothing ever ran, or nothing is left, only a delete does. */
+const hasFailedAfterRun = (record: SandboxRecord): boolean =>
+  record.phase === 'failed' && record.reason !== REASON.resourceMissing && hasRun(record);
+
+const notAnswering = (record: SandboxRecord, verb: string, cause: OpenShellError): OpenShellError =>
+  cause.code === Code.DEADLINE_EXCEEDED || cause.reason === undefined
+    ? unavailable(
+        `the ${verb} of sandbox '${record.name}' goes on, its outcome is not known yet: ${cause.message}`,
+        {
+          reason: REASON.notAnswering,
+          cause,
+        },
+      )
+    : cause;
 
 const wrongPhase = (record: SandboxRecord, needed: string, verb: string): OpenShellError =>
   failedPrecondition(`sandbox must be ${needed} to ${verb} (current phase: ${PHASE_WORD[record.phase]})`, {

@@ -12,24 +12,32 @@ export interface Hub {
   publish(id: string, event: HubEvent): void;
   /** `listener` must not throw. Returns the way to end it. */
   subscribe(id: string, listener: (event: HubEvent) => void): () => void;
+  hasEvents(id: string): boolean;
   /** The latest platform events, oldest first; at most `count` and at most EVENTS_KEPT. */
   recentEvents(id: string, count: number): PlatformEvent[];
 }
 
 /** Platform events kept for each sandbox. */
 const EVENTS_KEPT = 100;
+/** An event that comes after the sandbox's end starts an entry that nothing drops: with this many, the oldest goes. */
+const SANDBOXES_KEPT = 10_000;
 
 /** `onRemoved` is told of each sandbox whose row is gone, after its watchers. */
 export const createHub = (onRemoved: (id: string) => void = () => {}): Hub => {
   const listeners = new Map<string, Set<(event: HubEvent) => void>>();
   const recent = new Map<string, PlatformEvent[]>();
+  const start = (id: string): PlatformEvent[] => {
+    if (recent.size >= SANDBOXES_KEPT) recent.delete(recent.keys().next().value as string);
+    const events: PlatformEvent[] = [];
+    recent.set(id, events);
+    return events;
+  };
   return {
     publish(id, event) {
       if (event.type === 'event') {
-        const events = recent.get(id) ?? [];
+        const events = recent.get(id) ?? start(id);
         events.push(event.event);
         if (events.length > EVENTS_KEPT) events.shift();
-        recent.set(id, events);
       } else if (event.type === 'removed') {
         recent.delete(id);
       }
@@ -45,6 +53,7 @@ export const createHub = (onRemoved: (id: string) => void = () => {}): Hub => {
         if (set.size === 0 && listeners.get(id) === set) listeners.delete(id);
       };
     },
+    hasEvents: (id) => recent.has(id),
     recentEvents: (id, count) => (count <= 0 ? [] : (recent.get(id) ?? []).slice(-count)),
   };
 };

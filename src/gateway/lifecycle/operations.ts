@@ -1,45 +1,68 @@
+import { createBackoff, monotonicMs } from '../../compute/backoff.js';
 import { observedState, REASON_CREATED } from '../../compute/conditions.js';
 import { delay, heedDeadline } from '../../compute/deadline.js';
 import type { ComputeDriver } from '../../compute/driver.js';
-import { Code, OpenShellError } from '../../compute/errors.js';
+import { Code, OpenShellError, unavailable } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import type { SandboxRecord } from '../../store/model.js';
 import type { Departure, Departures } from './departures.js';
-import { type CallObserver, DRIVER_DEADLINE_MS, observed } from './driver-calls.js';
+import type { DriverCalls, DriverDeadlines } from './driver-calls.js';
 import { toDriverSandbox } from './driver-sandbox.js';
 import type { Records } from './records.js';
-import { observe, REASON, toFailed, toStopped } from './transition.js';
+import {
+  hasLeftovers,
+  hasRun,
+  observe,
+  REASON,
+  toCleaned,
+  toFailed,
+  toFailedWithLeftovers,
+  toMissing,
+  toNotAnswering,
+  toStopped,
+} from './transition.js';
 
 export interface OperationsOptions {
   readonly records: Records;
   readonly departures: Departures;
   readonly namespace: string;
   readonly log: Logger;
-  readonly observeCall: CallObserver;
+  readonly calls: DriverCalls;
+  readonly deadlines: DriverDeadlines;
   readonly now: () => number;
 }
 
-/** Carries a stored intent out on the driver. Every one of them may be cut off anywhere and run again. */
+/** One run of an operation. */
+export interface Attempt {
+  readonly signal: AbortSignal;
+  /** The engine has not told how a call ended. The operation goes on; who asked for it need not wait. */
+  inDoubt(error: OpenShellError): void;
+}
+
+export type Carry = (driver: ComputeDriver, record: SandboxRecord, attempt: Attempt) => Promise<void>;
+
+/**
+ * Carries a stored intent out on the driver. Every one of them may be cut off anywhere and run again. An outcome that
+ * is not known (a deadline, a broken connection) is no failure: the row keeps phase and intent, and says so, until the
+ * engine has told.
+ */
 export interface Operations {
-  /**
-   * Brings a `provisioning` sandbox up, also when the driver is away for less than 30 s meanwhile. A failure leaves the
-   * row `failed`, with the engine's reason.
-   */
-  provision(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal): Promise<void>;
-  stop(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal): Promise<void>;
-  start(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal): Promise<void>;
+  /** Brings a `provisioning` sandbox up. A failure leaves the row `failed`, with the engine's reason, and no resource. */
+  provision: Carry;
+  stop: Carry;
+  start: Carry;
   /** Resolves when the resource and the row are gone; tries until then. */
-  remove(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal): Promise<void>;
+  remove: Carry;
+  /** Removes what stands under a failed row whose sandbox never ran. The row stays. */
+  clean: Carry;
 }
 
 const CREATE_RETRY_FIRST_MS = 50;
 const CREATE_RETRY_WITHIN_MS = 30_000;
 /** What is in the way for longer, and not shown, belongs to no call under way any more. */
 const CREATE_PATIENCE_MS = 1_500;
-/** How long a create waits for an engine that went away under it. */
-const ABSENCE_PATIENCE_MS = 30_000;
-const ABSENCE_RETRY_FIRST_MS = 100;
-const ABSENCE_RETRY_MOST_MS = 2_000;
+const RETRY_FIRST_MS = 100;
+const RETRY_MOST_MS = 10_000;
 /** The driver's watch tells that a sandbox runs; how soon the engine is asked, in case it does not. */
 const SETTLE_BY_WATCH_MS = 100;
 const DELETE_RETRY_FIRST_MS = 500;
@@ -49,21 +72,18 @@ const DELETE_CONFIRM_FIRST_MS = 100;
 const DELETE_CONFIRM_MS = 1_000;
 
 export const createOperations = (options: OperationsOptions): Operations => {
-  const { records, departures, namespace, log, observeCall, now } = options;
+  const { records, departures, namespace, log, calls, now } = options;
 
-  const call = <T>(
-    driver: ComputeDriver,
-    name: string,
-    timeoutMs: number,
-    signal: AbortSignal,
-    run: (options: { signal: AbortSignal }) => Promise<T>,
-  ): Promise<T> =>
-    observed(observeCall, driver.name, name, () =>
-      heedDeadline(timeoutMs, signal, (until) => run({ signal: until })),
-    );
-
-  const query = (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) =>
-    call(driver, 'get', DRIVER_DEADLINE_MS.query, signal, (o) => driver.get(record, o));
+  /** An engine that does not show what it has, for whatever reason, has not told how an operation ended. */
+  const query = async (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) => {
+    try {
+      return await calls.run(driver.name, 'get', signal, (o) => driver.get(record, o));
+    } catch (error) {
+      const known = OpenShellError.from(error);
+      if (signal.aborted || PASSING.has(known.code)) throw error;
+      throw unavailable(known.message, { reason: REASON.notAnswering, cause: error });
+    }
+  };
 
   /** Takes over what the engine shows now, in case the watch does not bring it by itself. */
   const settle = async (driver: ComputeDriver, id: string, signal: AbortSignal): Promise<void> => {
@@ -73,23 +93,73 @@ export const createOperations = (options: OperationsOptions): Operations => {
     const shown = await query(driver, record, signal);
     await records.change(id, (current) => {
       if (settled(current)) return [];
-      if (shown === undefined) return [resourceMissing(now())];
+      if (shown === undefined) return [toMissing(now())];
       return observe({ ...current, instanceId: '' }, shown, now());
     });
   };
 
-  const fail = async (record: SandboxRecord, error: unknown, fallbackReason: string, signal: AbortSignal) => {
-    if (signal.aborted) throw error;
+  /** Runs `work` again until its outcome is known, or the row has left the phase. */
+  const untilKnown = async (
+    verb: string,
+    record: SandboxRecord,
+    { signal, inDoubt }: Attempt,
+    work: (again: boolean) => Promise<void>,
+    isKnown: (error: OpenShellError, inDoubtForMs: number) => Promise<boolean> = async () => false,
+  ): Promise<void> => {
+    const backoff = createBackoff(RETRY_FIRST_MS, RETRY_MOST_MS);
+    let since: number | undefined;
+    for (;;) {
+      try {
+        return await work(since !== undefined);
+      } catch (error) {
+        const known = OpenShellError.from(error);
+        if (signal.aborted || !PASSING.has(known.code)) throw error;
+        if (await isKnown(known, since === undefined ? 0 : monotonicMs() - since)) throw error;
+        if (since === undefined)
+          log.warn(`${verb} will be tried again: ${known.text}`, { sandbox_id: record.id, error });
+        since ??= monotonicMs();
+        const current = await records.change(record.id, (row) => {
+          const change = row.phase === record.phase ? toNotAnswering(row, known.text, now()) : undefined;
+          return change === undefined ? [] : [change];
+        });
+        if (current.phase !== record.phase) return;
+        inDoubt(known);
+        await delay(backoff.next(), signal);
+        if ((await records.change(record.id, () => [])).phase !== record.phase) return;
+      }
+    }
+  };
+
+  const fail = async (
+    record: SandboxRecord,
+    error: unknown,
+    fallbackReason: string,
+    toFailure: typeof toFailed = toFailed,
+  ) => {
     const known = OpenShellError.from(error);
     log.warn(`${fallbackReason}: ${known.text}`, { sandbox_id: record.id, driver: record.driver, error });
     const reason = known.reason ?? fallbackReason;
     await records.change(record.id, (current) =>
-      current.intent === record.intent ? [toFailed(reason, known.text, now())] : [],
+      current.intent === record.intent ? [toFailure(reason, known.text, now())] : [],
+    );
+  };
+
+  const failOrMissing = async (
+    record: SandboxRecord,
+    error: unknown,
+    reason: string,
+    signal: AbortSignal,
+  ) => {
+    if (signal.aborted) throw error;
+    if (!(error instanceof OpenShellError) || error.code !== Code.NOT_FOUND)
+      return fail(record, error, reason);
+    await records.change(record.id, (current) =>
+      current.intent === record.intent ? [toMissing(now())] : [],
     );
   };
 
   const remove = (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) =>
-    call(driver, 'delete', DRIVER_DEADLINE_MS.delete, signal, (o) => driver.delete(record, o));
+    calls.run(driver.name, 'delete', signal, (o) => driver.delete(record, o));
 
   /** A create that was cut off leaves no resource, a whole one, or one that never ran or goes: then it is made anew. */
   const needsCreate = async (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) => {
@@ -104,84 +174,133 @@ export const createOperations = (options: OperationsOptions): Operations => {
 
   const ensureWorkspace = async (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) => {
     if (driver.ensureWorkspace === undefined) return;
-    await call(driver, 'ensure_workspace', DRIVER_DEADLINE_MS.workspace, signal, (o) =>
-      Promise.resolve(driver.ensureWorkspace?.(record.workspace, o)),
+    await calls.run(driver.name, 'ensure_workspace', signal, async (o) =>
+      driver.ensureWorkspace?.(record.workspace, o),
     );
   };
 
   const create = (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) =>
-    call(driver, 'create', DRIVER_DEADLINE_MS.create, signal, (o) =>
-      driver.create(toDriverSandbox(record, namespace), o),
-    );
+    calls.run(driver.name, 'create', signal, (o) => driver.create(toDriverSandbox(record, namespace), o));
 
-  /** A call of a gateway that was killed can still be under way on the engine: what it makes comes and goes for a while. */
+  /** A call that nobody waits for any more can still be under way on the engine: what it makes comes and goes. */
   const createOrFind = async (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) => {
-    const until = now() + CREATE_RETRY_WITHIN_MS;
-    for (let waitMs = CREATE_RETRY_FIRST_MS; ; waitMs *= 2) {
+    const backoff = createBackoff(CREATE_RETRY_FIRST_MS, CREATE_RETRY_WITHIN_MS);
+    let since: number | undefined;
+    for (;;) {
       try {
         return await create(driver, record, signal);
       } catch (error) {
         if (!(error instanceof OpenShellError) || error.code !== Code.ALREADY_EXISTS) throw error;
         if (!(await needsCreate(driver, record, signal))) return;
-        if (now() + waitMs > until) throw error;
+        since ??= monotonicMs();
+        const waitMs = backoff.next();
+        if (monotonicMs() + waitMs - since > CREATE_RETRY_WITHIN_MS) throw error;
         await delay(waitMs, signal);
-        if (waitMs > CREATE_PATIENCE_MS) await remove(driver, record, signal);
+        if (monotonicMs() - since > CREATE_PATIENCE_MS) await remove(driver, record, signal);
       }
     }
   };
 
-  /** Runs `work` again while the engine, or the driver's process, is away for a moment. */
-  const throughAbsence = async (record: SandboxRecord, signal: AbortSignal, work: () => Promise<void>) => {
-    let until: number | undefined;
-    for (let waitMs = ABSENCE_RETRY_FIRST_MS; ; waitMs = Math.min(waitMs * 2, ABSENCE_RETRY_MOST_MS)) {
-      try {
-        return await work();
-      } catch (error) {
-        if (!isUnavailable(error) || signal.aborted) throw error;
-        if (until === undefined)
-          log.warn(`create will be tried again: ${error.text}`, { sandbox_id: record.id, error });
-        until ??= now() + ABSENCE_PATIENCE_MS;
-        if (now() + waitMs > until) throw error;
-        await delay(waitMs, signal);
-      }
+  /** Whether an engine that does answer has nothing of a sandbox whose create it calls unavailable. */
+  const hasNothing = async (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) => {
+    try {
+      const shown = await query(driver, record, signal);
+      return shown === undefined || observedState(shown.status).kind === 'failed';
+    } catch (error) {
+      if (signal.aborted) throw error;
+      return false;
+    }
+  };
+
+  /** Removes what a create that failed for good has left; false when that is not certain. */
+  const undo = async (
+    driver: ComputeDriver,
+    record: SandboxRecord,
+    signal: AbortSignal,
+  ): Promise<boolean> => {
+    try {
+      await calls.run(driver.name, 'undo', signal, (o) => driver.delete(record, o));
+      return true;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      log.warn(`what a failed create made may still be there: ${OpenShellError.from(error).text}`, {
+        sandbox_id: record.id,
+        error,
+      });
+      return false;
     }
   };
 
   return {
-    async provision(driver, record, signal) {
+    async provision(driver, record, attempt) {
+      const { signal } = attempt;
       try {
-        await throughAbsence(record, signal, async () => {
-          await ensureWorkspace(driver, record, signal);
-          await createOrFind(driver, record, signal);
-          await settle(driver, record.id, signal);
-        });
+        await untilKnown(
+          'create',
+          record,
+          attempt,
+          async () => {
+            await ensureWorkspace(driver, record, signal);
+            await createOrFind(driver, record, signal);
+            await settle(driver, record.id, signal);
+          },
+          async ({ code }, inDoubtForMs) =>
+            code !== Code.DEADLINE_EXCEEDED &&
+            inDoubtForMs > options.deadlines.absence &&
+            hasNothing(driver, record, signal),
+        );
       } catch (error) {
-        await fail(record, error, 'CreateFailed', signal);
+        if (signal.aborted) throw error;
+        const undone = await undo(driver, record, signal);
+        await fail(record, error, 'CreateFailed', undone ? toFailed : toFailedWithLeftovers);
       }
     },
 
-    async stop(driver, record, signal) {
+    async stop(driver, record, attempt) {
+      const { signal } = attempt;
+      const isDown = async () => {
+        const shown = await query(driver, record, signal);
+        return shown !== undefined && ['stopped', 'exited'].includes(observedState(shown.status).kind);
+      };
       try {
-        await call(driver, 'stop', DRIVER_DEADLINE_MS.stop, signal, (o) => driver.stop(record, o));
+        await untilKnown('stop', record, attempt, async (again) => {
+          if (again && (await isDown())) return;
+          await calls.run(driver.name, 'stop', signal, (o) => driver.stop(record, o));
+        });
         await records.change(record.id, (current) =>
           current.phase === 'stopping' ? [toStopped(now())] : [],
         );
       } catch (error) {
-        await failUnlessPassing(error, record, 'StopFailed', signal);
+        await failOrMissing(record, error, 'StopFailed', signal);
       }
     },
 
-    async start(driver, record, signal) {
+    async start(driver, record, attempt) {
+      const { signal } = attempt;
+      /** A run that began by a call whose answer was lost. */
+      const hasStarted = async () => {
+        const shown = await query(driver, record, signal);
+        if (shown === undefined) return false;
+        const runs = observedState(shown.status).kind === 'running';
+        const current = await records.change(record.id, (row) =>
+          row.phase === 'starting' ? observe(runs ? { ...row, instanceId: '' } : row, shown, now()) : [],
+        );
+        return current.phase !== 'starting';
+      };
       try {
-        await call(driver, 'start', DRIVER_DEADLINE_MS.start, signal, (o) => driver.start(record, o));
-        await settle(driver, record.id, signal);
+        await untilKnown('start', record, attempt, async (again) => {
+          if (again && (await hasStarted())) return;
+          await calls.run(driver.name, 'start', signal, (o) => driver.start(record, o));
+          await settle(driver, record.id, signal);
+        });
       } catch (error) {
-        await failUnlessPassing(error, record, 'StartFailed', signal);
+        await failOrMissing(record, error, 'StartFailed', signal);
       }
     },
 
-    async remove(driver, record, signal) {
-      for (let waitMs = DELETE_RETRY_FIRST_MS; ; waitMs = Math.min(waitMs * 2, DELETE_RETRY_MOST_MS)) {
+    async remove(driver, record, { signal }) {
+      const backoff = createBackoff(DELETE_RETRY_FIRST_MS, DELETE_RETRY_MOST_MS);
+      for (;;) {
         const departure = departures.expect(record.id);
         try {
           const deleting = await remove(driver, record, signal);
@@ -191,15 +310,26 @@ export const createOperations = (options: OperationsOptions): Operations => {
         } catch (error) {
           if (signal.aborted) throw error;
           const known = OpenShellError.from(error);
+          const waitMs = backoff.next();
           log.warn(`delete will be tried again in ${waitMs} ms: ${known.text}`, {
             sandbox_id: record.id,
             error,
+          });
+          await records.change(record.id, (row) => {
+            const change = PASSING.has(known.code) ? toNotAnswering(row, known.text, now()) : undefined;
+            return change === undefined ? [] : [change];
           });
           await delay(waitMs, signal);
         } finally {
           departure.dispose();
         }
       }
+    },
+
+    async clean(driver, record, { signal }) {
+      if (!hasLeftovers(record) && hasRun(record)) return;
+      await remove(driver, record, signal);
+      await records.change(record.id, (current) => (hasLeftovers(current) ? [toCleaned(current)] : []));
     },
   };
 
@@ -210,37 +340,13 @@ export const createOperations = (options: OperationsOptions): Operations => {
     firstMs: number,
     signal: AbortSignal,
   ): Promise<void> {
-    await heedDeadline(DRIVER_DEADLINE_MS.delete, signal, async (until) => {
+    await heedDeadline(options.deadlines.delete, signal, async (until) => {
       for (let waitMs = firstMs; !(await departure.within(waitMs, until)); waitMs = DELETE_CONFIRM_MS) {
         if ((await query(driver, record, until)) === undefined) return;
       }
     });
   }
-
-  async function failUnlessPassing(
-    error: unknown,
-    record: SandboxRecord,
-    reason: string,
-    signal: AbortSignal,
-  ) {
-    if (isUnavailable(error) && !signal.aborted) {
-      // The engine is away: the row keeps its intent and the reconciler takes it up again.
-      log.warn(`${reason}: ${error.text}; it will be tried again`, { sandbox_id: record.id, error });
-      throw error;
-    }
-    if (error instanceof OpenShellError && error.code === Code.NOT_FOUND) {
-      await records.change(record.id, (current) =>
-        current.intent === record.intent ? [resourceMissing(now())] : [],
-      );
-      return;
-    }
-    await fail(record, error, reason, signal);
-  }
 };
 
-const isUnavailable = (error: unknown): error is OpenShellError =>
-  error instanceof OpenShellError && error.code === Code.UNAVAILABLE;
-
-/** The failure of a sandbox whose engine does not know it any more. */
-export const resourceMissing = (nowMs: number) =>
-  toFailed(REASON.resourceMissing, 'the sandbox is gone from its engine; delete it', nowMs);
+/** The call may have been carried out, or will be when it is made again: its outcome is not known. */
+const PASSING: ReadonlySet<Code> = new Set([Code.DEADLINE_EXCEEDED, Code.UNAVAILABLE, Code.ABORTED]);

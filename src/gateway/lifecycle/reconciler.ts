@@ -1,6 +1,5 @@
 import { observedState } from '../../compute/conditions.js';
-import { deadline } from '../../compute/deadline.js';
-import type { ComputeDriver, DriverEvent } from '../../compute/driver.js';
+import { type ComputeDriver, type DriverEvent, EXEC_LEFT_BEHIND } from '../../compute/driver.js';
 import { OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import type { ObservedSandbox, SandboxRef } from '../../compute/sandbox.js';
@@ -8,13 +7,13 @@ import type { SandboxRecord } from '../../store/model.js';
 import type { Store } from '../../store/store.js';
 import type { ManagedDriver } from '../drivers/managed.js';
 import type { Departures } from './departures.js';
-import { DRIVER_DEADLINE_MS } from './driver-calls.js';
+import type { DriverCalls } from './driver-calls.js';
 import type { Hub } from './hub.js';
 import { inTurns, rowsOf } from './in-turns.js';
-import { resourceMissing } from './operations.js';
 import type { Records } from './records.js';
 import type { RestartTimers } from './restart-timers.js';
-import { observe, toStarting } from './transition.js';
+import { followFailed, hasLeftovers, observe, toMissing, toStarting } from './transition.js';
+import type { TrustedClock } from './trusted-clock.js';
 import { ignoreNotFound, type Work } from './work.js';
 
 export interface ReconcilerOptions {
@@ -22,13 +21,17 @@ export interface ReconcilerOptions {
   readonly drivers: ReadonlyMap<string, ManagedDriver>;
   readonly records: Records;
   readonly work: Work;
+  readonly calls: DriverCalls;
   readonly hub: Hub;
   readonly departures: Departures;
   readonly restarts: RestartTimers;
   readonly log: Logger;
   readonly now: () => number;
+  /** Says when a tombstone is old. */
+  readonly trustedClock: TrustedClock;
   readonly everyMs: number;
   readonly observeReconcile: ((driver: string, outcome: 'success' | 'failure') => void) | undefined;
+  readonly observeLeftBehind: ((driver: string) => void) | undefined;
   readonly closing: AbortSignal;
 }
 
@@ -36,6 +39,16 @@ export interface ReconcilerOptions {
 export interface Stray {
   readonly driver: string;
   readonly sandbox: ObservedSandbox;
+}
+
+/** All that a driver shows. */
+interface Picture {
+  readonly driver: ComputeDriver;
+  readonly shown: readonly ObservedSandbox[];
+  readonly isList: boolean;
+  /** Whether idle sandboxes that stand stopped are started again. */
+  readonly restart: boolean;
+  readonly signal: AbortSignal;
 }
 
 /** Brings what the engines show into the store, and finds what one of the two lacks. */
@@ -51,8 +64,12 @@ const TOMBSTONE_KEPT_MS = 7 * 24 * 60 * 60_000;
 const isIdle = (record: SandboxRecord): boolean => record.spec.command.length === 0;
 
 export const createReconciler = (options: ReconcilerOptions): Reconciler => {
-  const { store, drivers, records, work, hub, departures, restarts, log, now, closing } = options;
+  const { store, drivers, records, work, calls, hub, departures, restarts, log, now, closing } = options;
   const strays = new Map<string, Stray>();
+  /** What is being removed because a tombstone names it. */
+  const collecting = new Set<string>();
+  /** By driver: the reconcile that runs. */
+  const underWay = new Map<string, { readonly cut: AbortController; readonly over: Promise<void> }>();
 
   const restartIdle = async (record: SandboxRecord): Promise<void> => {
     const starting = await records.change(record.id, (current) =>
@@ -69,32 +86,49 @@ export const createReconciler = (options: ReconcilerOptions): Reconciler => {
     (record.phase === 'running' || record.phase === 'exited' || record.phase === 'stopped') &&
     ['exited', 'stopped'].includes(observedState(shown.status).kind);
 
-  /**
-   * One sandbox of a driver's whole picture. With `restart` it is the watch's own, after which nothing earlier can still
-   * arrive; any other has aged meanwhile, so that what looks like news is asked for again.
-   */
-  const takeOver = async (driver: ComputeDriver, shown: ObservedSandbox, restart: boolean): Promise<void> => {
+  /** One sandbox of a driver's whole picture. A list has aged until it is gone through: what looks like news is asked for again. */
+  const takeOver = async (picture: Picture, shown: ObservedSandbox): Promise<void> => {
+    const { driver, signal } = picture;
     const record = await store.getSandbox(shown.id);
     if (record === undefined) return handleUnknown(driver, shown);
     strays.delete(shown.id);
-    if (restart && !work.busy(shown.id) && isIdleAndDown(record, shown)) return restartIdle(record);
+    if (record.phase === 'failed') return takeOverFailed(picture, record, shown);
+    if (picture.restart && !work.busy(shown.id) && isIdleAndDown(record, shown)) return restartIdle(record);
     if (observe(record, shown, now()).length === 0) return;
-    const newest = restart ? shown : await look(driver, shown);
+    const newest = picture.isList ? await look(driver, shown, signal) : shown;
     if (newest !== undefined) await take(newest);
   };
 
-  const look = (driver: ComputeDriver, ref: SandboxRef): Promise<ObservedSandbox | undefined> =>
-    driver.get(ref, { signal: deadline(DRIVER_DEADLINE_MS.query, closing) });
+  /** A failed row is not the end of what its engine shows: that is taken over again, or removed. */
+  const takeOverFailed = async (
+    { driver, signal }: Picture,
+    record: SandboxRecord,
+    shown: ObservedSandbox,
+  ): Promise<void> => {
+    const wanted = (sandbox: ObservedSandbox) => followFailed(record, sandbox, now());
+    if (work.busy(record.id) || wanted(shown).length === 0) return;
+    const newest = await look(driver, shown, signal);
+    if (newest === undefined) return;
+    if (wanted(newest) === 'clean') return work.clean(record);
+    const follow = (current: SandboxRecord) => {
+      const changes = followFailed(current, newest, now());
+      return changes === 'clean' ? [] : changes;
+    };
+    await records.change(record.id, follow).catch(ignoreNotFound);
+  };
+
+  const look = (
+    driver: ComputeDriver,
+    ref: SandboxRef,
+    signal = closing,
+  ): Promise<ObservedSandbox | undefined> => calls.run(driver.name, 'get', signal, (o) => driver.get(ref, o));
 
   const take = async (shown: ObservedSandbox): Promise<void> => {
     await records.change(shown.id, (record) => observe(record, shown, now())).catch(ignoreNotFound);
   };
 
   const handleUnknown = async (driver: ComputeDriver, shown: ObservedSandbox): Promise<void> => {
-    if ((await store.getTombstone(shown.id)) !== undefined) {
-      await driver.delete(shown, { signal: deadline(DRIVER_DEADLINE_MS.delete, closing) });
-      return;
-    }
+    if ((await store.getTombstone(shown.id)) !== undefined) return collect(driver, shown);
     if (strays.has(shown.id)) return;
     strays.set(shown.id, { driver: driver.name, sandbox: shown });
     log.warn(`'${shown.status.resourceName}' has this gateway's id and no row in its store: left alone`, {
@@ -103,42 +137,103 @@ export const createReconciler = (options: ReconcilerOptions): Reconciler => {
     });
   };
 
+  /** Not waited for: an engine that takes its time must not hold a watch up. The next picture shows what is left. */
+  const collect = (driver: ComputeDriver, shown: ObservedSandbox): void => {
+    if (collecting.has(shown.id)) return;
+    collecting.add(shown.id);
+    const removed = calls.run(driver.name, 'delete', closing, (o) => driver.delete(shown, o));
+    work.inBackground(
+      shown.id,
+      removed.finally(() => collecting.delete(shown.id)),
+    );
+  };
+
   /** Rows whose resource the picture lacks, and operations that nobody carries out. */
-  const checkRows = async (driver: ComputeDriver, seen: ReadonlySet<string>): Promise<void> => {
+  const checkRows = async ({ driver, signal }: Picture, seen: ReadonlySet<string>): Promise<void> => {
     for await (const record of rowsOf(store, driver.name)) {
+      signal.throwIfAborted();
       if (work.busy(record.id)) continue;
       restarts.see(record);
       if (work.isUnfinished(record)) {
         work.resume(record);
-      } else if (record.phase !== 'failed' && !seen.has(record.id)) {
-        await checkMissing(driver, record);
+      } else if (record.phase === 'failed') {
+        if (hasLeftovers(record)) work.clean(record);
+      } else if (!seen.has(record.id)) {
+        await checkMissing(driver, record, signal);
       }
     }
     for (const [id, stray] of strays) if (stray.driver === driver.name && !seen.has(id)) strays.delete(id);
   };
 
-  const checkMissing = async (driver: ComputeDriver, record: SandboxRecord): Promise<void> => {
-    if ((await look(driver, record)) !== undefined) return;
+  const checkMissing = async (
+    driver: ComputeDriver,
+    record: SandboxRecord,
+    signal = closing,
+  ): Promise<void> => {
+    if ((await look(driver, record, signal)) !== undefined) return;
     await records
-      .change(record.id, (current) => (current.phase === record.phase ? [resourceMissing(now())] : []))
+      .change(record.id, (current) => (current.phase === record.phase ? [toMissing(now())] : []))
       .catch(ignoreNotFound);
   };
 
+  const compare = async (picture: Picture): Promise<void> => {
+    const { driver, shown, signal } = picture;
+    for await (const sandbox of inTurns(shown)) {
+      signal.throwIfAborted();
+      await takeOver(picture, sandbox);
+    }
+    await checkRows(picture, new Set(shown.map((sandbox) => sandbox.id)));
+    await store.pruneTombstones((await options.trustedClock.now()) - TOMBSTONE_KEPT_MS);
+    options.observeReconcile?.(driver.name, 'success');
+  };
+
+  /** One of a driver at a time: a watch's own picture, which is newer, takes the place of a list that is gone through. */
   const reconcile = async (
+    name: string,
+    look: (signal: AbortSignal) => Promise<Picture>,
+    before: Promise<void> = Promise.resolve(),
+  ): Promise<void> => {
+    const cut = new AbortController();
+    const signal = AbortSignal.any([cut.signal, closing]);
+    const run = async () => {
+      await before;
+      try {
+        await compare(await look(signal));
+      } catch (error) {
+        if (signal.aborted) return;
+        options.observeReconcile?.(name, 'failure');
+        log.warn(`reconcile failed: ${OpenShellError.from(error).text}`, { driver: name, error });
+      }
+    };
+    const over = run();
+    const own = { cut, over };
+    underWay.set(name, own);
+    await over;
+    if (underWay.get(name) === own) underWay.delete(name);
+  };
+
+  /** A watch's own picture, after which nothing earlier can still arrive. */
+  const reconcileByWatch = async (
+    managed: ManagedDriver,
     driver: ComputeDriver,
     shown: readonly ObservedSandbox[],
-    restart: boolean,
   ): Promise<void> => {
-    try {
-      for await (const sandbox of inTurns(shown)) await takeOver(driver, sandbox, restart);
-      await checkRows(driver, new Set(shown.map((sandbox) => sandbox.id)));
-      await store.pruneTombstones(now() - TOMBSTONE_KEPT_MS);
-      options.observeReconcile?.(driver.name, 'success');
-    } catch (error) {
-      if (closing.aborted) return;
-      options.observeReconcile?.(driver.name, 'failure');
-      log.warn(`reconcile failed: ${OpenShellError.from(error).text}`, { driver: driver.name, error });
-    }
+    const earlier = underWay.get(managed.name);
+    earlier?.cut.abort();
+    const picture = async (signal: AbortSignal): Promise<Picture> => {
+      const restart = (await managed.capabilities(signal)).gatewayManagesLifecycle;
+      return { driver, shown, isList: false, restart, signal };
+    };
+    await reconcile(managed.name, picture, earlier?.over);
+  };
+
+  const reconcileByList = async (managed: ManagedDriver): Promise<void> => {
+    if (managed.state !== 'ready' || underWay.has(managed.name)) return;
+    await reconcile(managed.name, async (signal) => {
+      const driver = await managed.driver();
+      const shown = await calls.run(driver.name, 'list', signal, (o) => driver.list(o));
+      return { driver, shown, isList: true, restart: false, signal };
+    });
   };
 
   const watch = (driver: ManagedDriver): Promise<void> => {
@@ -148,7 +243,7 @@ export const createReconciler = (options: ReconcilerOptions): Reconciler => {
       else if (event.type === 'synced') {
         const shown = snapshot ?? [];
         snapshot = undefined;
-        await reconcile(current, shown, true);
+        await reconcileByWatch(driver, current, shown);
       } else if (snapshot !== undefined && event.type === 'sandbox') snapshot.push(event.sandbox);
       else await handleLive(current, event);
     }, closing);
@@ -162,6 +257,9 @@ export const createReconciler = (options: ReconcilerOptions): Reconciler => {
       case 'sandbox':
         return take(event.sandbox);
       case 'platform':
+        if (event.event.reason === EXEC_LEFT_BEHIND) options.observeLeftBehind?.(driver.name);
+        // Of a sandbox that is gone, or is none of ours, nothing is kept.
+        if (!hub.hasEvents(event.id) && (await store.getSandbox(event.id)) === undefined) return;
         return hub.publish(event.id, { type: 'event', event: event.event });
       case 'deleted': {
         departures.tell(event.id);
@@ -175,14 +273,7 @@ export const createReconciler = (options: ReconcilerOptions): Reconciler => {
   };
 
   const reconcileLoop = setInterval(() => {
-    for (const driver of drivers.values()) {
-      if (driver.state !== 'ready') continue;
-      const listed = driver.driver().then(async (current) => {
-        const shown = await current.list({ signal: deadline(DRIVER_DEADLINE_MS.query, closing) });
-        await reconcile(current, shown, false);
-      });
-      listed.catch((error) => log.debug('reconcile', { driver: driver.name, error }));
-    }
+    for (const driver of drivers.values()) void reconcileByList(driver);
   }, options.everyMs);
   reconcileLoop.unref();
 

@@ -31,7 +31,9 @@ export const createRestartTimers = (options: {
         timers.delete(id);
         options.due(record);
       };
-      const timer = setTimeout(fire, Math.max(0, atMs - options.now()));
+      // A wall clock that was set back does not prolong the pause that was chosen.
+      const waitMs = Math.min(atMs - options.now(), record.restarts.delayMs);
+      const timer = setTimeout(fire, Math.max(0, waitMs));
       timer.unref();
       timers.set(id, { atMs, timer });
     },

@@ -1,4 +1,4 @@
-import { type ObservedState, observedState } from '../../compute/conditions.js';
+import { type ObservedState, observedState, REASON_CREATED } from '../../compute/conditions.js';
 import type { ObservedSandbox } from '../../compute/sandbox.js';
 import type { SandboxRecord, StoredCondition } from '../../store/model.js';
 import type { SandboxChange } from '../../store/store.js';
@@ -13,7 +13,17 @@ export const REASON = {
   deleting: 'Deleting',
   exited: 'MainProcessExited',
   resourceMissing: 'BackendResourceMissing',
+  /** The outcome of an operation is not known; it goes on. */
+  notAnswering: 'EngineNotAnswering',
 } as const;
+
+/** The condition of a failed sandbox whose engine may still hold what its create made. */
+const LEFTOVERS: Omit<StoredCondition, 'transitionAtMs'> = {
+  type: 'ResourcesRemoved',
+  status: 'False',
+  reason: 'UndoPending',
+  message: 'what the failed create left on its engine is still being removed',
+};
 
 const ready = (
   status: 'True' | 'False',
@@ -61,6 +71,34 @@ export const toFailed = (reason: string, message: string, nowMs: number): Sandbo
   message,
   conditions: ready('False', reason, message, nowMs),
 });
+
+/** The failure of a sandbox whose engine does not know it any more. */
+export const toMissing = (nowMs: number): SandboxChange =>
+  toFailed(REASON.resourceMissing, 'the sandbox is gone from its engine; delete it', nowMs);
+
+/** A create that failed for good and could not be undone: the reconciler removes what is left. */
+export const toFailedWithLeftovers = (reason: string, message: string, nowMs: number): SandboxChange => ({
+  ...toFailed(reason, message, nowMs),
+  conditions: [...ready('False', reason, message, nowMs), { ...LEFTOVERS, transitionAtMs: nowMs }],
+});
+
+export const toCleaned = ({ conditions }: SandboxRecord): SandboxChange => ({
+  conditions: conditions.filter(({ type }) => type !== LEFTOVERS.type),
+});
+
+/**
+ * An operation whose outcome the engine has not told: phase and intent stay. Undefined when the row says so already.
+ */
+export const toNotAnswering = (
+  record: SandboxRecord,
+  problem: string,
+  nowMs: number,
+): SandboxChange | undefined => {
+  const message = `${problem}; the engine is asked again until it answers`;
+  const [shown] = record.conditions;
+  if (shown?.reason === REASON.notAnswering && shown.message === message) return undefined;
+  return { conditions: ready('False', REASON.notAnswering, message, nowMs) };
+};
 
 const toProvisioning = (reason: string, message: string, nowMs: number): SandboxChange => ({
   phase: 'provisioning',
@@ -130,6 +168,62 @@ export const observe = (record: SandboxRecord, observed: ObservedSandbox, nowMs:
       return record.phase === 'running' || (record.phase === 'provisioning' && said(record) !== state.message)
         ? [toProvisioning(state.reason, state.message, nowMs)]
         : [];
+    case 'deleting':
+    case 'unknown':
+      return [];
+  }
+};
+
+/** Whether its main process was ever seen to run: then its files may be worth something. */
+export const hasRun = (record: SandboxRecord): boolean =>
+  record.startedAtMs > 0 || record.instanceId !== '' || record.resourceName !== '';
+
+export const hasLeftovers = ({ phase, conditions }: SandboxRecord): boolean =>
+  phase === 'failed' && conditions.some(({ type }) => type === LEFTOVERS.type);
+
+/**
+ * What becomes of a failed sandbox whose engine shows a resource. It follows what runs or ran; `clean` stands for what
+ * a create left that never came to run. Files of a sandbox that ran are never removed.
+ */
+export const followFailed = (
+  record: SandboxRecord,
+  observed: ObservedSandbox,
+  nowMs: number,
+): readonly SandboxChange[] | 'clean' => {
+  if (record.phase !== 'failed' || record.intent === 'delete') return [];
+  // An undo that was begun may have taken half of it away.
+  if (hasLeftovers(record)) return 'clean';
+  const state = observedState(observed.status);
+  const sameRun = record.instanceId === observed.status.instanceId;
+  const running = {
+    ...toRunning(observed, nowMs),
+    // A stop that failed is over: the user sees that it runs, and may stop it again.
+    intent: 'run' as const,
+    startedAtMs: sameRun && record.startedAtMs > 0 ? record.startedAtMs : nowMs,
+  };
+  switch (state.kind) {
+    case 'running':
+      return [running];
+    case 'exited': {
+      if (record.intent === 'stop') return [toStopped(nowMs)];
+      const exited = toExited(
+        sameRun ? record : { ...record, startedAtMs: nowMs },
+        state.exitCode,
+        state.message,
+        observed,
+        nowMs,
+      );
+      return sameRun ? [exited] : [running, exited];
+    }
+    case 'stopped':
+      return hasRun(record) ? [toStopped(nowMs)] : 'clean';
+    case 'provisioning':
+      if (hasRun(record)) return [];
+      return state.reason === REASON_CREATED
+        ? 'clean'
+        : [{ ...toProvisioning(state.reason, state.message, nowMs), reason: '', message: '' }];
+    case 'failed':
+      return hasRun(record) ? [] : 'clean';
     case 'deleting':
     case 'unknown':
       return [];

@@ -4,8 +4,7 @@ import type { Logger } from '../../compute/log.js';
 import type { SandboxRecord } from '../../store/model.js';
 import type { ManagedDriver } from '../drivers/managed.js';
 import { createLanes } from './lanes.js';
-import { createLimit } from './limit.js';
-import type { Operations } from './operations.js';
+import type { Attempt, Operations } from './operations.js';
 import type { Records } from './records.js';
 
 export type Operation = keyof Operations;
@@ -24,9 +23,11 @@ export interface Work {
   /** FAILED_PRECONDITION when the sandbox's driver is not running here. */
   driverOf(record: SandboxRecord): ManagedDriver;
   /** Resolves when the driver is done. Does nothing when the row has left the operation's phase by then. */
-  run(id: string, operation: Operation): Promise<void>;
-  /** Takes an unfinished operation up again, in the background and not too many at once. */
+  run(id: string, operation: Operation, inDoubt?: Attempt['inDoubt']): Promise<void>;
+  /** Takes an unfinished operation up again, in the background. */
   resume(record: SandboxRecord): void;
+  /** Removes in the background what a failed create left. */
+  clean(record: SandboxRecord): void;
   /** Whether the row is in a phase that an operation ends. */
   isUnfinished(record: SandboxRecord): boolean;
   busy(id: string): boolean;
@@ -36,9 +37,6 @@ export interface Work {
   inBackground(id: string, work: Promise<unknown>): void;
   idle(): Promise<void>;
 }
-
-/** Unfinished operations taken up side by side. */
-const RESUMED_AT_ONCE = 16;
 
 const OPERATION: Partial<Record<SandboxRecord['phase'], Operation>> = {
   provisioning: 'provision',
@@ -50,7 +48,6 @@ const OPERATION: Partial<Record<SandboxRecord['phase'], Operation>> = {
 export const createWork = (options: WorkOptions): Work => {
   const { records, operations, drivers, log, closing } = options;
   const lanes = createLanes();
-  const limit = createLimit(RESUMED_AT_ONCE);
   const running = new Map<string, AbortController>();
   const removing = new Set<string>();
 
@@ -63,23 +60,26 @@ export const createWork = (options: WorkOptions): Work => {
     );
   };
 
+  const fits = ({ phase, intent }: SandboxRecord, operation: Operation): boolean =>
+    operation === 'clean' ? phase === 'failed' && intent !== 'delete' : OPERATION[phase] === operation;
+
   const perform = async (
     operation: Operation,
     driver: ComputeDriver,
     record: SandboxRecord,
-    cut: AbortSignal,
+    attempt: Attempt,
   ) => {
-    if (OPERATION[record.phase] !== operation) return;
-    await operations[operation](driver, record, AbortSignal.any([cut, closing]));
+    if (fits(record, operation)) await operations[operation](driver, record, attempt);
   };
 
-  const run = (id: string, operation: Operation): Promise<void> =>
+  const run = (id: string, operation: Operation, inDoubt: Attempt['inDoubt'] = () => {}): Promise<void> =>
     lanes.run(id, async () => {
       const cut = new AbortController();
       running.set(id, cut);
       try {
         const record = await records.change(id, () => []);
-        await perform(operation, await driverOf(record).driver(), record, cut.signal);
+        const signal = AbortSignal.any([cut.signal, closing]);
+        await perform(operation, await driverOf(record).driver(), record, { signal, inDoubt });
       } finally {
         running.delete(id);
       }
@@ -101,10 +101,10 @@ export const createWork = (options: WorkOptions): Work => {
     resume(record) {
       const operation = OPERATION[record.phase];
       if (operation === undefined || lanes.busy(record.id)) return;
-      inBackground(
-        record.id,
-        limit(() => run(record.id, operation)),
-      );
+      inBackground(record.id, run(record.id, operation));
+    },
+    clean(record) {
+      if (!lanes.busy(record.id)) inBackground(record.id, run(record.id, 'clean'));
     },
     remove(id) {
       if (removing.has(id)) return;

@@ -1,9 +1,10 @@
-import { deadline, delay } from '../../compute/deadline.js';
+import { createBackoff } from '../../compute/backoff.js';
+import { delay } from '../../compute/deadline.js';
 import { OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import type { Store } from '../../store/store.js';
 import type { ManagedDriver } from '../drivers/managed.js';
-import { type CallObserver, DRIVER_DEADLINE_MS, observed } from './driver-calls.js';
+import type { DriverCalls } from './driver-calls.js';
 
 /** Takes away what drivers made for a workspace that the store calls `terminating`, then its row. */
 export interface WorkspaceRemoval {
@@ -25,24 +26,25 @@ export const createWorkspaceRemoval = (options: {
   store: Store;
   drivers: ReadonlyMap<string, ManagedDriver>;
   log: Logger;
-  observeCall: CallObserver;
+  calls: DriverCalls;
   closing: AbortSignal;
 }): WorkspaceRemoval => {
-  const { store, drivers, log, closing } = options;
+  const { store, drivers, log, calls, closing } = options;
   const underWay = new Map<string, Promise<void>>();
 
   const removeFromDrivers = async (name: string): Promise<void> => {
     for (const managed of drivers.values()) {
       const driver = await managed.driver();
-      const signal = deadline(DRIVER_DEADLINE_MS.workspace, closing);
-      await observed(options.observeCall, driver.name, 'delete_workspace', async () =>
-        driver.deleteWorkspace?.(name, { signal }),
+      if (driver.deleteWorkspace === undefined) continue;
+      await calls.run(driver.name, 'delete_workspace', closing, async (o) =>
+        driver.deleteWorkspace?.(name, o),
       );
     }
   };
 
   const remove = async (name: string): Promise<void> => {
-    for (let waitMs = RETRY_FIRST_MS; ; waitMs = Math.min(waitMs * 2, RETRY_MOST_MS)) {
+    const backoff = createBackoff(RETRY_FIRST_MS, RETRY_MOST_MS);
+    for (;;) {
       try {
         await removeFromDrivers(name);
         await store.removeWorkspace(name);
@@ -50,6 +52,7 @@ export const createWorkspaceRemoval = (options: {
         return;
       } catch (error) {
         closing.throwIfAborted();
+        const waitMs = backoff.next();
         log.warn(
           `workspace '${name}' is not gone yet, tried again in ${waitMs} ms: ${OpenShellError.from(error).text}`,
           { workspace: name, error },

@@ -89,6 +89,7 @@ const start = async (
     connectExternal: options.connectExternal,
     sandboxNamespace: config.sandboxNamespace,
     defaultImage: config.defaultImage ?? '',
+    lifecycle: { maxOperations: config.maxOperations, maxPendingCreates: config.maxPendingCreates },
     gatewayId: config.gatewayId,
     stateDir: join(home.stateDir, 'drivers'),
     env: options.env,

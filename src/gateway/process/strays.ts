@@ -8,16 +8,18 @@ import type { GatewayConfig } from '../../config/gateway-config.js';
 import type { HomePaths } from '../../config/home.js';
 import { openStore } from '../../store/sqlite/open-store.js';
 import { createDrivers } from '../drivers/create.js';
+import type { ManagedDriver } from '../drivers/managed.js';
 import { selectDrivers } from '../drivers/selection.js';
-import { gatewayId } from '../identity.js';
+import { driverKey, gatewayId } from '../identity.js';
 import type { ProcessOptions } from './run.js';
 import { selectionOptions } from './selection-options.js';
 
 const LIST_TIMEOUT_MS = 30_000;
 
 /**
- * `openshell-gateway strays`: what carries this gateway's id on its engines and has no row. It changes nothing. A
- * running gateway holds the store, so it is asked over its health listener.
+ * `openshell-gateway strays`: what carries this gateway's id on its engines and has neither a row nor a tombstone, by
+ * which the next start removes it. It changes nothing. A running gateway holds the store, so it is asked over its
+ * health listener.
  */
 export const printStrays = async (
   options: ProcessOptions,
@@ -56,23 +58,26 @@ const fromStore = async (
   signal: AbortSignal,
 ): Promise<string> => {
   const store = await openStore({ path: config.databasePath });
-  const selection = selectionOptions(options, config, signal);
-  const drivers = createDrivers(await selectDrivers(selection), {
-    gatewayId: await gatewayId(store, config.gatewayId),
-    version: VERSION,
-    sandboxNamespace: config.sandboxNamespace,
-    stateDir: join(home.stateDir, 'drivers'),
-    settings: selection.settings,
-    env: options.env,
-    log: silentLogger,
-    connectExternal: options.connectExternal,
-    signal,
-  });
   const strays: StrayLine[] = [];
+  let drivers: ReadonlyMap<string, ManagedDriver> = new Map();
   try {
+    const selection = selectionOptions(options, config, signal);
+    drivers = createDrivers(await selectDrivers(selection), {
+      gatewayId: await gatewayId(store, config.gatewayId),
+      key: await driverKey(store),
+      version: VERSION,
+      sandboxNamespace: config.sandboxNamespace,
+      stateDir: join(home.stateDir, 'drivers'),
+      settings: selection.settings,
+      env: options.env,
+      log: silentLogger,
+      connectExternal: options.connectExternal,
+      signal,
+    });
     for (const managed of drivers.values()) {
       for (const sandbox of await (await managed.driver()).list({ signal })) {
         if ((await store.getSandbox(sandbox.id)) !== undefined) continue;
+        if ((await store.getTombstone(sandbox.id)) !== undefined) continue;
         const { id, workspace, name, status } = sandbox;
         strays.push({ driver: managed.name, resource: status.resourceName, sandbox_id: id, workspace, name });
       }

@@ -1,3 +1,5 @@
+import { createBackoff } from '../../compute/backoff.js';
+import { delay } from '../../compute/deadline.js';
 import type { LogLine } from '../../compute/driver.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
@@ -96,6 +98,7 @@ export const createLogService = (options: {
     signal: AbortSignal,
   ): Promise<void> => {
     let sinceMs = Math.max(filter.sinceMs, Date.now());
+    const again = createBackoff(REFOLLOW_MS, REFOLLOW_MS);
     while (!signal.aborted) {
       try {
         const access = await accessOf(record, drivers);
@@ -108,17 +111,7 @@ export const createLogService = (options: {
         if (signal.aborted) return;
         log.debug('following the output of a sandbox', { sandbox_id: record.id, error });
       }
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, REFOLLOW_MS);
-        signal.addEventListener(
-          'abort',
-          () => {
-            clearTimeout(timer);
-            resolve();
-          },
-          { once: true },
-        );
-      });
+      await delay(again.next(), signal).catch(() => {});
     }
   };
 

@@ -1,6 +1,7 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import { invalidArgument } from '../../compute/errors.js';
 import type { LabelSelector, Page, Position, Store } from '../../store/store.js';
+import { storedKey } from '../identity.js';
 import { pageLimit } from './limits.js';
 
 /** What a list is asked for; a token goes on with the very list that it came from. */
@@ -39,13 +40,7 @@ const KEY = 'page_token_key';
 const MAC_BYTES = 16;
 
 /** The key that signs page tokens: one for the life of the store, so that tokens outlive a restart. */
-export const pageTokenKey = async (store: Store): Promise<Buffer> => {
-  const stored = await store.getMeta(KEY);
-  if (stored !== undefined) return Buffer.from(stored, 'base64');
-  const made = randomBytes(32);
-  await store.setMeta(KEY, made.toString('base64'));
-  return made;
-};
+export const pageTokenKey = (store: Store): Promise<Buffer> => storedKey(store, KEY);
 
 export const createPages = (key: Uint8Array): Pages => {
   const sign = (query: ListQuery, place: Buffer): Buffer => {

@@ -6,6 +6,7 @@ import type { TelemetrySink } from '../../compute/telemetry.js';
 import type { SandboxRecord, StoredSandboxSpec } from '../../store/model.js';
 import type { Remember, Store } from '../../store/store.js';
 import type { ManagedDriver } from '../drivers/managed.js';
+import type { Admitted } from '../lifecycle/admission.js';
 import type { Controller } from '../lifecycle/controller.js';
 import { toDriverSandbox } from '../lifecycle/driver-sandbox.js';
 import { NO_RESTARTS } from '../lifecycle/restart-policy.js';
@@ -196,14 +197,18 @@ export const createSandboxService = (options: SandboxServiceOptions): SandboxSer
   return {
     async create(input, signal, remember) {
       let stored: SandboxRecord;
+      let place: Admitted | undefined;
       try {
-        stored = await store.insertSandbox(await prepare(input, signal), remember);
+        const record = await prepare(input, signal);
+        place = controller.admit(record.driver);
+        stored = await store.insertSandbox(record, remember);
       } catch (error) {
+        place?.free();
         report(input, input.annotations[DRIVER_ANNOTATION] ?? '', 'failure');
         throw error;
       }
       controller
-        .provision(stored.id)
+        .provision(stored.id, place)
         .then(() => store.getSandbox(stored.id))
         .then(
           (record) => report(input, stored.driver, record?.phase === 'failed' ? 'failure' : 'success'),

@@ -1,7 +1,8 @@
 import { unavailable } from '../../compute/errors.js';
 import type { SqliteDatabase, SqliteStatement, SqlRow, SqlValue } from './engine.js';
 import { fullError, isFull, storeError } from './errors.js';
-import { closeDatabase, restartLog } from './open-database.js';
+import { createLog, type Hold } from './log-of-writes.js';
+import { closeDatabase } from './open-database.js';
 import type { Reserve } from './reserve.js';
 import { inTransaction } from './transaction.js';
 
@@ -9,6 +10,8 @@ import { inTransaction } from './transaction.js';
 export interface Sql {
   get(sql: string, ...values: SqlValue[]): SqlRow | undefined;
   all(sql: string, ...values: SqlValue[]): SqlRow[];
+  /** One row after the other; ends with the loop over it. */
+  iterate(sql: string, ...values: SqlValue[]): Iterable<SqlRow>;
   /** The number of rows it changed. */
   run(sql: string, ...values: SqlValue[]): number;
 }
@@ -22,21 +25,30 @@ export interface Connection {
   write<T>(work: (sql: Sql) => T): Promise<T>;
   /** The same for what adds something: refused on a full disk before a write would be. */
   add<T>(work: (sql: Sql) => T): Promise<T>;
+  /** The same for what takes secrets away: a second later nothing of them is left in the files. */
+  erase<T>(work: (sql: Sql) => T): Promise<T>;
+  /** The database file as it is now, which stays so until the hold ends. Everything goes on meanwhile. */
+  hold(): Hold;
   /** Writes what was asked for before, then gives the file up. */
   close(): Promise<void>;
 }
 
+type Kind = 'write' | 'add' | 'erase';
+
 interface Job {
   readonly work: (sql: Sql) => unknown;
-  readonly adds: boolean;
+  readonly kind: Kind;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /** How many writes share one fsync at most. */
 const MAX_BATCH = 64;
+/** What a commit writes at most before its last write: the reserve is sized by it. */
+const MAX_BATCH_BYTES = 256 * 1024;
 
-const preparedSql = (database: SqliteDatabase): Sql => {
+/** `written`: told how many bytes a statement puts down. */
+const preparedSql = (database: SqliteDatabase, written: (bytes: number) => void): Sql => {
   const statements = new Map<string, SqliteStatement>();
   const prepared = (sql: string): SqliteStatement => {
     let statement = statements.get(sql);
@@ -47,30 +59,58 @@ const preparedSql = (database: SqliteDatabase): Sql => {
     return statement;
   };
   return {
-    get: (sql, ...values) => prepared(sql).get(...values),
+    get(sql, ...values) {
+      // An INSERT that returns its id is a get.
+      written(bytesOf(values));
+      return prepared(sql).get(...values);
+    },
     all: (sql, ...values) => prepared(sql).all(...values),
-    run: (sql, ...values) => Number(prepared(sql).run(...values).changes),
+    iterate: (sql, ...values) => prepared(sql).iterate(...values),
+    run(sql, ...values) {
+      written(bytesOf(values));
+      return Number(prepared(sql).run(...values).changes);
+    },
   };
 };
 
+const bytesOf = (values: readonly SqlValue[]): number =>
+  values.reduce<number>((sum, value) => sum + (typeof value === 'string' ? Buffer.byteLength(value) : 8), 0);
+
 /** Reads at once, and writes in the order asked for; writes that come in one turn of the event loop share a commit. */
 export const connect = (database: SqliteDatabase, path: string, reserve: Reserve): Connection => {
-  const sql = preparedSql(database);
+  let written = 0;
+  const sql = preparedSql(database, (bytes) => {
+    written += bytes;
+  });
+  const log = createLog(database, path);
   let queue: Job[] = [];
   let scheduled = false;
   let closed = false;
 
-  const commit = (jobs: readonly Job[]): unknown[] =>
-    inTransaction(database, () => jobs.map((job) => job.work(sql)));
+  /** The answers of as many of the jobs, from the first, as share this commit. */
+  const commit = (jobs: readonly Job[]): unknown[] => {
+    const answers: unknown[] = [];
+    written = 0;
+    inTransaction(database, () => {
+      for (const job of jobs) {
+        answers.push(job.work(sql));
+        if (written > MAX_BATCH_BYTES) return;
+      }
+    });
+    log.committed(
+      written,
+      jobs.slice(0, answers.length).some(({ kind }) => kind === 'erase'),
+    );
+    return answers;
+  };
 
   /** On a full disk it makes what room there is: the log's own, then, for what adds nothing, that of the reserve. */
   const commitAlone = (job: Job): unknown => {
-    const restart = () => restartLog(database);
     const giveUpReserve = () => {
       reserve.release();
-      restart();
+      log.restart();
     };
-    for (const makeRoom of job.adds ? [restart] : [restart, giveUpReserve]) {
+    for (const makeRoom of job.kind === 'add' ? [log.restart] : [log.restart, giveUpReserve]) {
       try {
         return commit([job])[0];
       } catch (error) {
@@ -89,32 +129,34 @@ export const connect = (database: SqliteDatabase, path: string, reserve: Reserve
     }
   };
 
-  const settle = (jobs: readonly Job[]): void => {
+  /** How many of the jobs it settled. */
+  const settle = (jobs: readonly Job[]): number => {
     let values: unknown[];
     try {
       values = commit(jobs);
     } catch {
       for (const job of jobs) settleAlone(job);
-      return;
+      return jobs.length;
     }
-    for (const [index, job] of jobs.entries()) job.resolve(values[index]);
+    for (const [index, value] of values.entries()) jobs[index]?.resolve(value);
+    return values.length;
   };
 
   const flush = (): void => {
     scheduled = false;
     const jobs = queue;
     queue = [];
-    for (let at = 0; at < jobs.length; at += MAX_BATCH) settle(jobs.slice(at, at + MAX_BATCH));
+    for (let at = 0; at < jobs.length; ) at += settle(jobs.slice(at, at + MAX_BATCH));
   };
 
   const assertOpen = (): void => {
     if (closed) throw unavailable(`the database ${path} is closed`, { reason: 'StoreClosed' });
   };
 
-  const enqueue = async <T>(work: (sql: Sql) => T, adds: boolean): Promise<T> => {
+  const enqueue = async <T>(work: (sql: Sql) => T, kind: Kind): Promise<T> => {
     assertOpen();
     return new Promise<T>((resolve, reject) => {
-      queue.push({ work, adds, resolve: resolve as (value: unknown) => void, reject });
+      queue.push({ work, kind, resolve: resolve as (value: unknown) => void, reject });
       if (scheduled) return;
       scheduled = true;
       setImmediate(flush);
@@ -130,15 +172,21 @@ export const connect = (database: SqliteDatabase, path: string, reserve: Reserve
         throw storeError(error, path);
       }
     },
-    write: (work) => enqueue(work, false),
+    write: (work) => enqueue(work, 'write'),
+    erase: (work) => enqueue(work, 'erase'),
+    hold() {
+      assertOpen();
+      return log.hold();
+    },
     async add(work) {
       if (!reserve.restore()) throw fullError(path);
-      return enqueue(work, true);
+      return enqueue(work, 'add');
     },
     async close() {
       if (closed) return;
       closed = true;
       flush();
+      log.close();
       closeDatabase(database);
     },
   };

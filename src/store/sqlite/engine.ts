@@ -17,6 +17,7 @@ export interface SqliteDatabase {
 export interface SqliteStatement {
   get(...values: SqlValue[]): SqlRow | undefined;
   all(...values: SqlValue[]): SqlRow[];
+  iterate(...values: SqlValue[]): Iterable<SqlRow>;
   run(...values: SqlValue[]): { changes: number | bigint };
 }
 

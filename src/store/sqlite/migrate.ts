@@ -1,6 +1,7 @@
 import { failedPrecondition } from '../../compute/errors.js';
 import type { SqliteDatabase } from './engine.js';
-import { APPLICATION_ID, MIGRATIONS } from './schema.js';
+import { isFull } from './errors.js';
+import { APPLICATION_ID, MIGRATIONS, type Migration } from './schema.js';
 import { inTransaction } from './transaction.js';
 
 const read = (database: SqliteDatabase, sql: string): number =>
@@ -35,14 +36,31 @@ export const schemaVersion = (database: SqliteDatabase, path: string): number =>
 export const migrate = (
   database: SqliteDatabase,
   version: number,
-  migrations: readonly string[] = MIGRATIONS,
+  migrations: readonly Migration[] = MIGRATIONS,
 ): void => {
   if (version === migrations.length) return;
-  inTransaction(database, () =>
+  inTransaction(database, () => {
+    for (const step of migrations.slice(version)) {
+      if (typeof step === 'string') database.exec(step);
+      else step(database);
+    }
     database.exec(`
-      ${migrations.slice(version).join(';\n')};
       PRAGMA application_id = ${APPLICATION_ID};
       PRAGMA user_version = ${migrations.length};
-    `),
-  );
+    `);
+  });
+  if (version > 0 && version < ERASING_SINCE) leaveNothing(database);
+};
+
+/** The first schema whose deletions leave no bytes behind. */
+const ERASING_SINCE = 3;
+
+/** Writes all pages anew: what older gateways deleted still stood in the gaps. */
+const leaveNothing = (database: SqliteDatabase): void => {
+  try {
+    database.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE)');
+  } catch (error) {
+    // It needs as much room again as the file has; the upgrade does not depend on it.
+    if (!isFull(error)) throw error;
+  }
 };

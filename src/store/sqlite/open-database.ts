@@ -1,8 +1,11 @@
 import { chmod, mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { copyBeforeUpgrade } from './copy.js';
 import { loadSqlite, type SqliteDatabase } from './engine.js';
 import { corruptError, storeError } from './errors.js';
+import { AUTO_CHECKPOINT_PAGES } from './log-of-writes.js';
 import { migrate, schemaVersion } from './migrate.js';
+import { MIGRATIONS } from './schema.js';
 
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
@@ -16,8 +19,10 @@ const SETTINGS = `
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   PRAGMA foreign_keys = ON;
+  PRAGMA secure_delete = ON;
   PRAGMA journal_size_limit = 8388608;
-  PRAGMA wal_autocheckpoint = 200;
+  PRAGMA wal_autocheckpoint = ${AUTO_CHECKPOINT_PAGES};
+  PRAGMA wal_checkpoint(TRUNCATE);
 `;
 const UNLOCK = `
   PRAGMA journal_mode = DELETE;
@@ -55,18 +60,12 @@ const closeToOthers = async (path: string): Promise<void> => {
   if (((await stat(path)).mode & 0o077) !== 0) await chmod(path, FILE_MODE);
 };
 
+/** Read in about 0.3 s where the disk is quick. */
+export const CHECKED_AT_OPEN_BYTES = 128 * 1024 * 1024;
+
 const check = (database: SqliteDatabase, path: string): void => {
   const finding = Object.values(database.prepare('PRAGMA quick_check(1)').get() ?? {})[0];
   if (finding !== 'ok') throw corruptError(path, String(finding));
-};
-
-/** Takes the log of writes into the database, so that the next write begins it anew and needs no room. */
-export const restartLog = (database: SqliteDatabase): void => {
-  try {
-    database.exec('PRAGMA wal_checkpoint(RESTART)');
-  } catch {
-    // What the log has more than the database needs room itself.
-  }
 };
 
 /**
@@ -82,19 +81,40 @@ export const closeDatabase = (database: SqliteDatabase): void => {
   database.close();
 };
 
-/** The database at `path`, made if need be, locked for this process, sound, and of the newest schema. */
-export const openDatabase = async (path: string): Promise<SqliteDatabase> => {
+/** The database at `path`, locked for this process and of `version`: as it stands, whatever its schema. */
+export const openAsItIs = async (
+  path: string,
+): Promise<{ readonly database: SqliteDatabase; readonly version: number }> => {
   const { DatabaseSync } = await loadSqlite();
   let database: SqliteDatabase | undefined;
   try {
-    await prepareFile(path);
     database = new DatabaseSync(path);
     database.exec(LOCK);
     const version = schemaVersion(database, path);
     await closeToOthers(path);
     database.exec(SETTINGS);
-    check(database, path);
-    migrate(database, version);
+    return { database, version };
+  } catch (error) {
+    if (database !== undefined) closeDatabase(database);
+    throw storeError(error, path);
+  }
+};
+
+/**
+ * The database at `path`, made if need be, locked for this process, sound, and of the newest schema. A file of an
+ * older schema is copied first. A large one is not checked here: see `checkInBackground`.
+ */
+export const openDatabase = async (path: string): Promise<SqliteDatabase> => {
+  let database: SqliteDatabase | undefined;
+  try {
+    await prepareFile(path);
+    const opened = await openAsItIs(path);
+    database = opened.database;
+    if ((await stat(path)).size <= CHECKED_AT_OPEN_BYTES) check(database, path);
+    if (opened.version > 0 && opened.version < MIGRATIONS.length) {
+      await copyBeforeUpgrade(database, path, opened.version);
+    }
+    migrate(database, opened.version);
     return database;
   } catch (error) {
     if (database !== undefined) closeDatabase(database);

@@ -40,9 +40,11 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
   const reserve = createReserve(`${options.path}-reserve`);
   const database = await openWithReserve(options.path, reserve);
   reserve.restore();
-  const { read, write, add, close } = connect(database, options.path, reserve);
+  const { read, write, add, erase, close } = connect(database, options.path, reserve);
   const writeAnd = <T>(remember: Remember<T> | undefined, work: (sql: Sql) => T): Promise<T> =>
     write((sql) => remembered(sql, work(sql), remember));
+  const eraseAnd = <T>(remember: Remember<T> | undefined, work: (sql: Sql) => T): Promise<T> =>
+    erase((sql) => remembered(sql, work(sql), remember));
   const addAnd = <T>(remember: Remember<T> | undefined, work: (sql: Sql) => T): Promise<T> =>
     add((sql) => remembered(sql, work(sql), remember));
   log.debug('store opened', { path: options.path });
@@ -54,20 +56,20 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
     countSandboxes: () => read(sandboxes.countSandboxes),
     updateSandbox: (id, version, change, remember) =>
       writeAnd(remember, (sql) => sandboxes.updateSandbox(sql, id, version, change)),
-    removeSandbox: (id, deletedAtMs) => write((sql) => sandboxes.removeSandbox(sql, id, deletedAtMs)),
+    removeSandbox: (id, deletedAtMs) => erase((sql) => sandboxes.removeSandbox(sql, id, deletedAtMs)),
 
     insertWorkspace: (record, remember) => addAnd(remember, (sql) => workspaces.insertWorkspace(sql, record)),
     findWorkspace: (name) => read((sql) => workspaces.findWorkspace(sql, name)),
     listWorkspaces: (query) => read((sql) => workspaces.listWorkspaces(sql, query)),
     updateWorkspace: (id, version, change, remember) =>
       writeAnd(remember, (sql) => workspaces.updateWorkspace(sql, id, version, change)),
-    removeWorkspace: (name, remember) => writeAnd(remember, (sql) => workspaces.removeWorkspace(sql, name)),
+    removeWorkspace: (name, remember) => eraseAnd(remember, (sql) => workspaces.removeWorkspace(sql, name)),
 
     insertTemplate: (record, remember) => addAnd(remember, (sql) => templates.insertTemplate(sql, record)),
     findTemplate: (workspace, name) => read((sql) => templates.findTemplate(sql, workspace, name)),
     listTemplates: (query) => read((sql) => templates.listTemplates(sql, query)),
     removeTemplate: (workspace, name, remember) =>
-      writeAnd(remember, (sql) => templates.removeTemplate(sql, workspace, name)),
+      eraseAnd(remember, (sql) => templates.removeTemplate(sql, workspace, name)),
 
     getRequest: (subject, requestId) => read((sql) => getRequest(sql, subject, requestId)),
     putRequest: (request) => write((sql) => putRequest(sql, request)),

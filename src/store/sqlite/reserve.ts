@@ -1,8 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync, statSync, writeFileSync } from 'node:fs';
 
-/** More than the log of writes grows to before it begins anew, so that all of it fits into the database. */
-const RESERVE_BYTES = 1024 * 1024;
+/**
+ * Enough for the log of writes, so that all of it fits into the database, and for the largest write besides:
+ * - the largest row is 256 KiB of what the user asked for and 64 KiB of state, and 64 KiB of labels and indexes;
+ * - a commit is 256 KiB and one such write more, 0.64 MiB;
+ * - the log goes into the database from 200 pages on (0.8 MiB), so that at most 1.44 MiB wait, and as much again is
+ *   written before the disk has no room for the log either: 2.9 MiB;
+ * - the largest write, of a row and of zeros over the one before: 0.75 MiB.
+ */
+export const RESERVE_BYTES = 4 * 1024 * 1024;
 const MODE = 0o600;
 
 /** Room on the disk that is kept for ending things when there is none for anything else. */

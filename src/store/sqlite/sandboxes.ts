@@ -1,14 +1,25 @@
 import { notFound } from '../../compute/errors.js';
+import type { JsonObject } from '../../compute/sandbox.js';
 import type { SandboxRecord } from '../model.js';
+import { hasDriverSecrets, specWithoutSecrets } from '../secrets.js';
 import type { SandboxChange, SandboxQuery } from '../store.js';
 import { alreadyExists, assertVersion } from './conflict.js';
 import type { Sql } from './connection.js';
 import type { SqlRow } from './engine.js';
 import { type Clause, insertLabels, matchLabels } from './labels.js';
+import { insertSecret, secretOf, withSecret } from './secret-rows.js';
 import { selectInOrder } from './select.js';
 import { requireActive } from './workspaces.js';
 
-/** The fields that are columns; everything else of a record is its payload. */
+/** What of a spec stands apart from it. */
+interface SpecSecret {
+  readonly environment: SandboxRecord['spec']['environment'];
+  readonly templateEnvironment: SandboxRecord['spec']['environment'];
+  /** Only where it holds secrets: what it is without them stands in the payload. */
+  readonly driverConfig?: JsonObject | undefined;
+}
+
+/** The fields that are columns; everything else of a record, without its secrets, is its payload. */
 type Columns = Pick<
   SandboxRecord,
   'id' | 'workspace' | 'name' | 'driver' | 'phase' | 'createdAtMs' | 'resourceVersion'
@@ -16,7 +27,34 @@ type Columns = Pick<
 
 const payloadOf = (record: SandboxRecord): string => {
   const { id, workspace, name, driver, phase, createdAtMs, resourceVersion, ...payload } = record;
-  return JSON.stringify(payload satisfies Omit<SandboxRecord, keyof Columns>);
+  const open: Omit<SandboxRecord, keyof Columns> = { ...payload, spec: specWithoutSecrets(payload.spec) };
+  return JSON.stringify(open);
+};
+
+export const secretOfSpec = ({ environment, template }: SandboxRecord['spec']): SpecSecret | undefined => {
+  const { driverConfig } = template;
+  const hasSecrets = hasDriverSecrets(driverConfig);
+  const names = { ...environment, ...template.environment };
+  if (!hasSecrets && Object.keys(names).length === 0) return undefined;
+  return { environment, templateEnvironment: template.environment, ...(hasSecrets ? { driverConfig } : {}) };
+};
+
+const withSpecSecret = (record: SandboxRecord, secret: SpecSecret | undefined): SandboxRecord => {
+  if (secret === undefined) return record;
+  const { environment, templateEnvironment, driverConfig } = secret;
+  const { template } = record.spec;
+  return {
+    ...record,
+    spec: {
+      ...record.spec,
+      environment,
+      template: {
+        ...template,
+        environment: templateEnvironment,
+        driverConfig: driverConfig ?? template.driverConfig,
+      },
+    },
+  };
 };
 
 const toRecord = (row: SqlRow): SandboxRecord => {
@@ -29,16 +67,22 @@ const toRecord = (row: SqlRow): SandboxRecord => {
     createdAtMs: Number(row.created_at_ms),
     resourceVersion: Number(row.resource_version),
   } satisfies Columns;
-  return { ...columns, ...(JSON.parse(String(row.payload)) as Omit<SandboxRecord, keyof Columns>) };
+  const payload = JSON.parse(String(row.payload)) as Omit<SandboxRecord, keyof Columns>;
+  return withSpecSecret({ ...columns, ...payload }, secretOf(row));
 };
 
+const WITH_SECRET = withSecret('sandbox');
+
 export const getSandbox = (sql: Sql, id: string): SandboxRecord | undefined => {
-  const row = sql.get('SELECT * FROM sandbox WHERE id = ?', id);
+  const row = sql.get(`SELECT ${WITH_SECRET} FROM sandbox WHERE id = ?`, id);
   return row === undefined ? undefined : toRecord(row);
 };
 
 export const findSandbox = (sql: Sql, workspace: string, name: string): SandboxRecord | undefined => {
-  const row = sql.get('SELECT * FROM sandbox WHERE workspace = ? AND name = ?', workspace, name);
+  const row = sql.get(
+    `SELECT ${WITH_SECRET} FROM sandbox WHERE workspace = ? AND name = ?`,
+    ...[workspace, name],
+  );
   return row === undefined ? undefined : toRecord(row);
 };
 
@@ -53,9 +97,11 @@ export const insertSandbox = (sql: Sql, given: Omit<SandboxRecord, 'resourceVers
     throw alreadyExists(`sandbox with id '${id}'`);
   }
   sql.run(
-    `INSERT INTO sandbox (id, workspace, name, driver, phase, created_at_ms, resource_version, payload)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO sandbox
+       (id, workspace, name, driver, phase, created_at_ms, resource_version, payload, secret_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ...[id, workspace, name, driver, phase, createdAtMs, resourceVersion, payloadOf(record)],
+    insertSecret(sql, secretOfSpec(record.spec)),
   );
   insertLabels(sql, 'sandbox_label', id, record.labels);
   return record;
@@ -66,7 +112,8 @@ export const listSandboxes = (sql: Sql, query: SandboxQuery): SandboxRecord[] =>
   if (query.workspace !== undefined) clauses.push({ sql: 'workspace = ?', values: [query.workspace] });
   // With the plus SQLite goes along the order; by its index of drivers it would sort all their rows for every page.
   if (query.driver !== undefined) clauses.push({ sql: '+driver = ?', values: [query.driver] });
-  return selectInOrder(sql, 'sandbox', clauses, query.page).map(toRecord);
+  const columns = query.withoutSecrets ? '*' : WITH_SECRET;
+  return selectInOrder(sql, 'sandbox', clauses, query.page, columns).map(toRecord);
 };
 
 export const countSandboxes = (sql: Sql): { driver: string; phase: string; count: number }[] =>

@@ -1,11 +1,17 @@
+import type { SqliteDatabase } from './engine.js';
+import { moveSecrets } from './move-secrets.js';
+
 /** Marks a database file as one of this gateway ("OSGW"). */
 export const APPLICATION_ID = 0x4f534757;
+
+/** SQL, or what SQL cannot do; within the transaction that all steps share. */
+export type Migration = string | ((database: SqliteDatabase) => void);
 
 /**
  * One entry a schema version, from 1; an entry that was released never changes.
  * `payload` is JSON of what no query looks at; the other columns stand nowhere else.
  */
-export const MIGRATIONS: readonly string[] = [
+export const MIGRATIONS: readonly Migration[] = [
   `
   CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -89,4 +95,20 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX request_age ON request (created_at_ms);
   `,
+  (database) => {
+    database.exec(`
+      CREATE TABLE secret (id INTEGER PRIMARY KEY, data TEXT NOT NULL) STRICT;
+      ALTER TABLE sandbox ADD COLUMN secret_id INTEGER;
+      CREATE TRIGGER sandbox_secret AFTER DELETE ON sandbox WHEN old.secret_id IS NOT NULL
+        BEGIN DELETE FROM secret WHERE id = old.secret_id; END;
+      ALTER TABLE template ADD COLUMN secret_id INTEGER;
+      CREATE TRIGGER template_secret AFTER DELETE ON template WHEN old.secret_id IS NOT NULL
+        BEGIN DELETE FROM secret WHERE id = old.secret_id; END;
+
+      UPDATE request SET answer = json_remove(
+        answer, '$.spec', '$.environment', '$.driverConfig', '$.labels', '$.annotations'
+      );
+    `);
+    moveSecrets(database);
+  },
 ];

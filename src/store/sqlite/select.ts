@@ -1,6 +1,6 @@
 import type { Page } from '../store.js';
 import type { Sql } from './connection.js';
-import type { SqlRow } from './engine.js';
+import type { SqlRow, SqlValue } from './engine.js';
 import type { Clause } from './labels.js';
 
 /** The rows of `table` that fulfil all clauses, in order of creation, then name; id settles what is left. */
@@ -9,6 +9,7 @@ export const selectInOrder = (
   table: 'sandbox' | 'template' | 'workspace',
   matching: readonly Clause[],
   page: Page | undefined,
+  columns = '*',
 ): SqlRow[] => {
   const after = page?.after;
   const clauses =
@@ -23,9 +24,26 @@ export const selectInOrder = (
         ];
   const where = clauses.length === 0 ? '' : `WHERE ${clauses.map((clause) => clause.sql).join(' AND ')}`;
   const limit = page === undefined ? '' : 'LIMIT ? OFFSET ?';
-  return sql.all(
-    `SELECT * FROM ${table} ${where} ORDER BY created_at_ms, name, id ${limit}`,
+  const text = `SELECT ${columns} FROM ${table} ${where} ORDER BY created_at_ms, name, id ${limit}`;
+  const values = [
     ...clauses.flatMap((clause) => clause.values),
     ...(page === undefined ? [] : [page.limit, page.offset]),
-  );
+  ];
+  return page?.bytes === undefined
+    ? sql.all(text, ...values)
+    : upTo(page.bytes, sql.iterate(text, ...values));
 };
+
+/** The rows until they are that large together, at least one. */
+const upTo = (bytes: number, rows: Iterable<SqlRow>): SqlRow[] => {
+  const taken: SqlRow[] = [];
+  let size = 0;
+  for (const row of rows) {
+    taken.push(row);
+    size += sizeOf(row.payload) + sizeOf(row.secret_data);
+    if (size >= bytes) break;
+  }
+  return taken;
+};
+
+const sizeOf = (value: SqlValue | undefined): number => (typeof value === 'string' ? value.length : 0);

@@ -1,18 +1,28 @@
 import type { TemplateRecord } from '../model.js';
+import { hasDriverSecrets, type Workload, withoutSecrets } from '../secrets.js';
 import type { SandboxQuery } from '../store.js';
 import { alreadyExists } from './conflict.js';
 import type { Sql } from './connection.js';
 import type { SqlRow } from './engine.js';
 import { type Clause, insertLabels, matchLabels } from './labels.js';
+import { insertSecret, secretOf, withSecret } from './secret-rows.js';
 import { selectInOrder } from './select.js';
 import { requireActive } from './workspaces.js';
 
-/** The fields that are columns; everything else of a record is its payload. */
+type TemplateSecret = Partial<Workload>;
+
+/** The fields that are columns; everything else of a record, without its secrets, is its payload. */
 type Columns = Pick<TemplateRecord, 'id' | 'workspace' | 'name' | 'createdAtMs' | 'resourceVersion'>;
 
 const payloadOf = (record: TemplateRecord): string => {
   const { id, workspace, name, createdAtMs, resourceVersion, ...payload } = record;
-  return JSON.stringify(payload satisfies Omit<TemplateRecord, keyof Columns>);
+  return JSON.stringify(withoutSecrets(payload satisfies Omit<TemplateRecord, keyof Columns>));
+};
+
+export const secretOfTemplate = ({ environment, driverConfig }: Workload): TemplateSecret | undefined => {
+  const hasSecrets = hasDriverSecrets(driverConfig);
+  if (!hasSecrets && Object.keys(environment).length === 0) return undefined;
+  return { environment, ...(hasSecrets ? { driverConfig } : {}) };
 };
 
 const toRecord = (row: SqlRow): TemplateRecord => {
@@ -23,11 +33,17 @@ const toRecord = (row: SqlRow): TemplateRecord => {
     createdAtMs: Number(row.created_at_ms),
     resourceVersion: Number(row.resource_version),
   } satisfies Columns;
-  return { ...columns, ...(JSON.parse(String(row.payload)) as Omit<TemplateRecord, keyof Columns>) };
+  const payload = JSON.parse(String(row.payload)) as Omit<TemplateRecord, keyof Columns>;
+  return { ...columns, ...payload, ...secretOf<TemplateSecret>(row) };
 };
 
+const WITH_SECRET = withSecret('template');
+
 export const findTemplate = (sql: Sql, workspace: string, name: string): TemplateRecord | undefined => {
-  const row = sql.get('SELECT * FROM template WHERE workspace = ? AND name = ?', workspace, name);
+  const row = sql.get(
+    `SELECT ${WITH_SECRET} FROM template WHERE workspace = ? AND name = ?`,
+    ...[workspace, name],
+  );
   return row === undefined ? undefined : toRecord(row);
 };
 
@@ -39,9 +55,10 @@ export const insertTemplate = (sql: Sql, given: Omit<TemplateRecord, 'resourceVe
     throw alreadyExists(`sandbox template '${name}'`);
   }
   sql.run(
-    `INSERT INTO template (id, workspace, name, created_at_ms, resource_version, payload)
-     VALUES (?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO template (id, workspace, name, created_at_ms, resource_version, payload, secret_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
     ...[id, workspace, name, createdAtMs, resourceVersion, payloadOf(record)],
+    insertSecret(sql, secretOfTemplate(record)),
   );
   insertLabels(sql, 'template_label', id, record.labels);
   return record;
@@ -50,7 +67,8 @@ export const insertTemplate = (sql: Sql, given: Omit<TemplateRecord, 'resourceVe
 export const listTemplates = (sql: Sql, query: Omit<SandboxQuery, 'driver'>): TemplateRecord[] => {
   const clauses: Clause[] = matchLabels('template_label', query.selector ?? new Map());
   if (query.workspace !== undefined) clauses.push({ sql: 'workspace = ?', values: [query.workspace] });
-  return selectInOrder(sql, 'template', clauses, query.page).map(toRecord);
+  const columns = query.withoutSecrets ? '*' : WITH_SECRET;
+  return selectInOrder(sql, 'template', clauses, query.page, columns).map(toRecord);
 };
 
 export const removeTemplate = (sql: Sql, workspace: string, name: string): boolean =>

@@ -70,6 +70,8 @@ export interface Container {
   readonly State: {
     /** created, initialized, running, paused, stopping, stopped, exited, removing. */
     readonly Status: string;
+    /** On the engine's host; 0 when it does not run. */
+    readonly Pid: number;
     readonly OOMKilled: boolean;
     readonly ExitCode: number;
     readonly Error: string;
@@ -83,6 +85,10 @@ export interface Container {
 export interface ContainerSummary {
   readonly Id: string;
   readonly Labels: Readonly<Record<string, string>> | null;
+  readonly State: string;
+  readonly ExitCode: number;
+  /** Seconds; that of the year 1 when it has never been started. */
+  readonly StartedAt: number;
 }
 
 export interface Image {

@@ -17,11 +17,12 @@ import { createHub } from './sandboxes/hub.js';
 import { planMachine } from './sandboxes/plan.js';
 import { readRecord, type SandboxRecord } from './sandboxes/record.js';
 import { createSandbox, type Sandbox, type SandboxWorkshop } from './sandboxes/sandbox.js';
+import { createSuspects } from './sandboxes/suspects.js';
 import { describeHostCpu } from './templates/key.js';
 import { createTemplates, type Templates } from './templates/templates.js';
 
 export interface VmDriverOptions {
-  readonly context: DriverContext;
+  readonly context: Omit<DriverContext, 'secret'>;
   readonly accelerator: Accelerator;
   readonly qemuVersion: string;
   /** All that `qemu --version` says. */
@@ -83,6 +84,8 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
       pullPolicy: pullPolicy(settings),
       registry: createRegistry({
         insecure: settings.insecure_registries,
+        local: settings.local_registries,
+        tokenHosts: settings.registry_token_hosts,
         authFile: settings.registry_auth_file,
         maxBytes: settings.image_cache_mib * MIB,
       }),
@@ -91,6 +94,7 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
     templates,
     network: options.network,
     takenTaps: () => new Set([...sandboxes.values()].flatMap((sandbox) => sandbox.tap() ?? [])),
+    suspects: createSuspects(),
     hub,
     log: context.log,
   };

@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { DriverContext, DriverModule } from '../../../compute/entry.js';
+import type { ComputeDriver } from '../../../compute/driver.js';
+import type { DriverContext } from '../../../compute/entry.js';
 import { failedPrecondition } from '../../../compute/errors.js';
 import { chooseAccelerator } from '../accelerator.js';
 import { readNetwork } from '../guest-network.js';
@@ -44,8 +45,8 @@ const qemuBuild = async (qemu: string): Promise<string> => {
   }
 };
 
-/** The driver in this very process. */
-export const createDriver: DriverModule['createDriver'] = async (context) => {
+/** The driver in this very process, which has nothing to sign. */
+export const createDriver = async (context: Omit<DriverContext, 'secret'>): Promise<ComputeDriver> => {
   const settings = context.settings as VmSettings;
   const choice = await chooseAccelerator(settings.accel, settings.allow_emulation);
   if (typeof choice === 'string') throw failedPrecondition(`no virtual machine can run here: ${choice}`);

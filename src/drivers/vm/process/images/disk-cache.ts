@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { diskDigest } from './disk-digest.js';
 import type { ImageConfig } from './layout.js';
 
 /** A root disk in the cache; it must be linked before the next call may evict it. */
@@ -28,21 +29,44 @@ const configPath = (cacheDir: string, key: string): string => join(cacheDir, `${
 const namePath = (cacheDir: string, name: string): string =>
   join(cacheDir, `${createHash('sha256').update(name).digest('hex')}.name`);
 
-/** The disk of this key, which then counts as used just now. */
+/** What stands beside a disk. Those of older versions have no digest. */
+type KeptConfig = ImageConfig & { readonly sha256?: string };
+
+/**
+ * The disk of this key, which then counts as used just now. The first use by this process compares its bytes with the
+ * digest beside it; a disk that is damaged is removed, and so made anew.
+ */
 export const readCached = async (cacheDir: string, key: string): Promise<RootDisk | undefined> => {
   const path = diskPath(cacheDir, key);
   try {
-    const config = JSON.parse(await readFile(configPath(cacheDir, key), 'utf8')) as ImageConfig;
+    const kept = JSON.parse(await readFile(configPath(cacheDir, key), 'utf8')) as KeptConfig;
+    if (!(await isSound(path, kept.sha256))) {
+      await removeDisk(cacheDir, key);
+      return undefined;
+    }
     const now = new Date();
     // The time of the last use decides what goes first.
     await utimes(path, now, now);
-    return { path, config };
+    return { path, config: { environment: kept.environment, user: kept.user } };
   } catch {
     return undefined;
   }
 };
 
-/** Moves a finished disk from `work` into the cache. */
+/** By path and inode; one entry for each disk in the cache that was used. */
+const sound = new Map<string, Promise<boolean>>();
+
+const isSound = async (path: string, sha256: string | undefined): Promise<boolean> => {
+  const { ino } = await stat(path);
+  if (sha256 === undefined) return true;
+  const identity = `${path} ${ino}`;
+  const asked = sound.get(identity) ?? diskDigest(path).then((digest) => digest === sha256);
+  sound.set(identity, asked);
+  asked.catch(() => sound.delete(identity));
+  return asked;
+};
+
+/** Moves a finished disk from `work` into the cache, once its bytes have reached the host's disk. */
 export const keepDisk = async (
   cacheDir: string,
   key: string,
@@ -50,10 +74,30 @@ export const keepDisk = async (
   disk: string,
   config: ImageConfig,
 ): Promise<RootDisk> => {
-  await writeFile(join(work, 'config'), JSON.stringify(config));
+  const kept: KeptConfig = { ...config, sha256: await diskDigest(disk) };
+  const path = diskPath(cacheDir, key);
+  await writeFile(join(work, 'config'), JSON.stringify(kept));
+  await flush(join(work, 'config'));
+  await flush(disk);
   await rename(join(work, 'config'), configPath(cacheDir, key));
-  await rename(disk, diskPath(cacheDir, key));
-  return { path: diskPath(cacheDir, key), config };
+  await rename(disk, path);
+  await flush(cacheDir);
+  sound.set(`${path} ${(await stat(path)).ino}`, Promise.resolve(true));
+  return { path, config };
+};
+
+const flush = async (path: string): Promise<void> => {
+  const file = await open(path);
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+};
+
+const removeDisk = async (cacheDir: string, key: string): Promise<void> => {
+  await rm(diskPath(cacheDir, key), { force: true });
+  await rm(configPath(cacheDir, key), { force: true });
 };
 
 /** Notes which disk a pulled name stands for until it is asked for again. */
@@ -80,8 +124,7 @@ export const evict = async (cacheDir: string, maxBytes: number, keep: string): P
   for (const { key, bytes } of disks) {
     if (total <= maxBytes) break;
     if (key === keep) continue;
-    await rm(diskPath(cacheDir, key), { force: true });
-    await rm(configPath(cacheDir, key), { force: true });
+    await removeDisk(cacheDir, key);
     total -= bytes;
   }
   await forgetNames(cacheDir);

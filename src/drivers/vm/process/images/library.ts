@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { invalidArgument } from '../../../../compute/errors.js';
@@ -58,6 +58,14 @@ export const createLibrary = (options: LibraryOptions): ImageLibrary => {
   const keyOf = (source: string): string =>
     createHash('sha256').update(`${source}\n${options.freeMib}`).digest('hex');
 
+  /** An image that is being unpacked has the names of all its files in memory. */
+  let unpacking: Promise<void> = Promise.resolve();
+  const oneAtATime = (task: () => Promise<void>): Promise<void> => {
+    const mine = unpacking.then(task);
+    unpacking = mine.catch(() => {});
+    return mine;
+  };
+
   const build = async (key: string, source: Source, tell: Tell, signal: AbortSignal): Promise<RootDisk> => {
     await mkdir(cacheDir, { recursive: true, mode: 0o700 });
     const work = await mkdtemp(join(cacheDir, `${BUILD}${process.pid}-`));
@@ -94,13 +102,16 @@ export const createLibrary = (options: LibraryOptions): ImageLibrary => {
       await makeRootDisk(directory, disk, { contentBytes, freeBytes, signal });
       return NO_CONFIG;
     }
-    preparing('unpacking the layers');
-    const layers = files.layers.map(lazily);
-    const unpacked = await unpackLayers(layers, work, { maxBytes, maxEntries: MAX_ENTRIES }, signal);
-    preparing('making the root disk');
-    await makeRootDisk(unpacked.directory, disk, { contentBytes: unpacked.contentBytes, freeBytes, signal });
-    const typeOf = async (path: string) => (await lstat(join(unpacked.directory, path))).mode;
-    await setOwnership(disk, unpacked.ownership, typeOf, signal);
+    await oneAtATime(async () => {
+      signal.throwIfAborted();
+      preparing('unpacking the layers');
+      const layers = files.layers.map(lazily);
+      const unpacked = await unpackLayers(layers, work, { maxBytes, maxEntries: MAX_ENTRIES }, signal);
+      const { directory, contentBytes, ownership } = unpacked;
+      preparing('making the root disk');
+      await makeRootDisk(directory, disk, { contentBytes, freeBytes, signal });
+      await setOwnership(disk, ownership, signal);
+    });
     return files.config;
   };
 

@@ -8,7 +8,6 @@ const run = promisify(execFile);
 
 const MIB = 1024 * 1024;
 const BUILD_TIMEOUT_MS = 600_000;
-const FILE_TYPE_MASK = 0o170000;
 
 const failed = (cause: unknown): OpenShellError =>
   new OpenShellError(Code.FAILED_PRECONDITION, `the root disk cannot be made: ${(cause as Error).message}`, {
@@ -39,26 +38,30 @@ export const makeRootDisk = async (
   }
 };
 
-const quoted = (path: string): string => `"${path.replaceAll('"', '""')}"`;
+/** debugfs reads lines of less than 8,192 bytes, and takes the rest of a longer one for a command of its own. */
+const MAX_LINE_BYTES = 8000;
 
-/** Sets owners and special modes inside the disk. A path that debugfs cannot be told (a line break) keeps root's. */
+/** The path as debugfs reads it; undefined for one that it cannot be told. */
+const quoted = (path: string): string | undefined => {
+  const text = `"${path.replaceAll('"', '""')}"`;
+  return text.includes('\n') || Buffer.byteLength(text) > MAX_LINE_BYTES ? undefined : text;
+};
+
+/** Sets owners and special modes inside the disk. A path that debugfs cannot be told keeps root's. */
 export const setOwnership = async (
   disk: string,
-  ownership: readonly Ownership[],
-  typeOf: (path: string) => Promise<number>,
+  ownership: Iterable<Ownership>,
   signal: AbortSignal,
 ): Promise<void> => {
-  if (ownership.length === 0) return;
   const child = spawn('debugfs', ['-w', '-f', '-', disk], { stdio: ['pipe', 'ignore', 'ignore'], signal });
   const closed = once(child, 'close');
   closed.catch(() => {});
   child.stdin.on('error', () => {});
   for (const { path, mode, uid, gid } of ownership) {
-    if (path.includes('\n')) continue;
-    const type = (await typeOf(path)) & FILE_TYPE_MASK;
     const name = quoted(path);
+    if (name === undefined) continue;
     const lines = [
-      `sif ${name} mode 0${(type | mode).toString(8)}`,
+      `sif ${name} mode 0${mode.toString(8)}`,
       `sif ${name} uid ${uid}`,
       `sif ${name} gid ${gid}`,
     ];

@@ -18,7 +18,8 @@ export interface TarEntry {
 const BLOCK = 512;
 /** Names and extended headers are small; more is an attack. */
 const MAX_HEADER_BYTES = 1024 * 1024;
-const MAX_LINK_BYTES = 4095;
+/** What the kernel takes as a path. */
+const MAX_PATH_BYTES = 4095;
 const MAX_OWNER = 2 ** 32 - 2;
 /** What ext4 can keep. */
 const MAX_SECONDS = 2 ** 34 - 1;
@@ -115,9 +116,10 @@ const owner = (id: number): number => {
   return id;
 };
 
-const link = (target: string): string => {
-  if (Buffer.byteLength(target) > MAX_LINK_BYTES) throw broken('a link is too long');
-  return target;
+const checkedPath = (path: string): string => {
+  if (Buffer.byteLength(path) > MAX_PATH_BYTES) throw broken('a path or link is too long');
+  if (path.includes('\0')) throw broken('a path or link holds a NUL');
+  return path;
 };
 
 /** What no file system can keep becomes the nearest that it can. */
@@ -171,13 +173,13 @@ export async function* readTar(input: AsyncIterable<Buffer>): AsyncGenerator<Tar
     const prefix = isUstar ? text(header.subarray(345, 500)) : '';
     const name = text(header.subarray(0, 100));
     yield {
-      path: pax.get('path') ?? longPath ?? (prefix === '' ? name : `${prefix}/${name}`),
+      path: checkedPath(pax.get('path') ?? longPath ?? (prefix === '' ? name : `${prefix}/${name}`)),
       type: TYPES[kind] ?? 'other',
       mode: numeric(header.subarray(100, 108)) & 0o7777,
       uid: owner(decimal(pax, 'uid') ?? numeric(header.subarray(108, 116))),
       gid: owner(decimal(pax, 'gid') ?? numeric(header.subarray(116, 124))),
       mtimeMs: time(decimal(pax, 'mtime') ?? numeric(header.subarray(136, 148))),
-      target: link(pax.get('linkpath') ?? longTarget ?? text(header.subarray(157, 257))),
+      target: checkedPath(pax.get('linkpath') ?? longTarget ?? text(header.subarray(157, 257))),
       sizeBytes,
       content,
     };

@@ -1,22 +1,57 @@
 import { Code, OpenShellError } from '../../../../compute/errors.js';
 
-/** A file of the image, apart from its name: hard links share one. */
+/** A file of the image, apart from its name: hard links share one. An image may have a million, so it is small. */
 export interface TreeNode {
   readonly kind: 'file' | 'directory' | 'symlink';
   mode: number;
   uid: number;
   gid: number;
   mtimeMs: number;
-  /** Where the file's bytes were put. */
-  readonly blob?: string;
-  readonly target?: string;
-  readonly children?: Map<string, TreeNode>;
   /** The layer that set it; whiteouts reach only what is below theirs. */
   layer: number;
+  /** The number under which a file's bytes were put; 0 for what has none. */
+  readonly blob: number;
+  /** Of a symbolic link. */
+  readonly target: string;
+  /** Of a directory that has any. */
+  children: Map<string, TreeNode> | undefined;
+  /** The layer whose whiteouts were last carried out here. */
+  cleared: number;
+  /** Whether the file has more than one name. */
+  linked: boolean;
 }
 
+export const treeNode = (
+  kind: TreeNode['kind'],
+  from: Pick<TreeNode, 'mode' | 'uid' | 'gid' | 'mtimeMs' | 'layer'>,
+  content: { readonly blob?: number; readonly target?: string } = {},
+): TreeNode => ({
+  kind,
+  mode: from.mode,
+  uid: from.uid,
+  gid: from.gid,
+  mtimeMs: from.mtimeMs,
+  layer: from.layer,
+  blob: content.blob ?? 0,
+  target: content.target ?? '',
+  children: undefined,
+  cleared: 0,
+  linked: false,
+});
+
+export interface TreeLimits {
+  readonly maxEntries: number;
+  /** Of memory, for names, targets and what stands around them. */
+  readonly maxBytes: number;
+}
+
+/** Of heap, measured: a file or link, and a directory with one child. Each character may take two bytes. */
+const NODE_BYTES = 208;
+const DIRECTORY_BYTES = 400;
 const MAX_DEPTH = 128;
 const MAX_LINKS = 40;
+/** Names looked up for one entry of the largest archive, on average: links may lead through links, for ever. */
+const STEPS_PER_ENTRY = 128;
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
 
@@ -25,15 +60,17 @@ const invalid = (text: string): OpenShellError =>
     reason: 'ImageInvalid',
   });
 
-const directory = (layer: number): TreeNode => ({
-  kind: 'directory',
-  mode: 0o755,
-  uid: 0,
-  gid: 0,
-  mtimeMs: 0,
-  children: new Map(),
-  layer,
-});
+const tooLarge = (text: string): OpenShellError =>
+  new OpenShellError(Code.RESOURCE_EXHAUSTED, `the image is too large: ${text}`, {
+    reason: 'ImageTooLarge',
+    hint: 'use an image with fewer files or shorter names',
+  });
+
+const directory = (layer: number): TreeNode =>
+  treeNode('directory', { mode: 0o755, uid: 0, gid: 0, mtimeMs: 0, layer });
+
+/** A part of a longer text would keep all of it in memory. */
+const ownCopy = (text: string): string => Buffer.from(text).toString();
 
 /** Path components; `..` never leads out of the root. */
 const split = (path: string): string[] => {
@@ -53,8 +90,25 @@ const split = (path: string): string[] => {
  * The files of an image, put together in memory from its layers, so that nothing in a layer (a link, a `..`) is ever
  * followed on the host's own file system.
  */
-export const createTree = () => {
+export const createTree = (limits: TreeLimits) => {
   const root = directory(0);
+  let entries = 0;
+  let bytes = 0;
+  let steps = 0;
+
+  /** Puts a node under a name, if there is room for it. */
+  const put = (parent: TreeNode, name: string, node: TreeNode): void => {
+    if (++entries > limits.maxEntries) throw tooLarge(`more than ${limits.maxEntries} files`);
+    bytes += node.kind === 'directory' ? DIRECTORY_BYTES : NODE_BYTES;
+    bytes += 2 * (name.length + node.target.length);
+    if (bytes > limits.maxBytes) throw tooLarge('its names and links are too long');
+    parent.children ??= new Map();
+    parent.children.set(ownCopy(name), node);
+  };
+
+  const step = (): void => {
+    if (++steps > limits.maxEntries * STEPS_PER_ENTRY) throw invalid('its links lead on and on');
+  };
 
   /** The directory at `parts`, through symbolic links as they would resolve inside; made where it is missing. */
   const descend = (parts: readonly string[], layer: number): TreeNode => {
@@ -62,6 +116,7 @@ export const createTree = () => {
     const left = [...parts];
     let links = 0;
     for (let name = left.shift(); name !== undefined; name = left.shift()) {
+      step();
       const here = trail.at(-1) as TreeNode;
       if (name === '..') {
         if (trail.length > 1) trail.pop();
@@ -70,7 +125,7 @@ export const createTree = () => {
       const child = here.children?.get(name);
       if (child?.kind === 'symlink') {
         if (++links > MAX_LINKS) throw invalid('its links go in a circle');
-        const target = child.target ?? '';
+        const { target } = child;
         if (target.startsWith('/')) trail.splice(1);
         left.unshift(...target.split('/').filter((part) => part !== '' && part !== '.'));
         continue;
@@ -80,13 +135,16 @@ export const createTree = () => {
         continue;
       }
       const made = directory(layer);
-      here.children?.set(name, made);
+      put(here, name, made);
       trail.push(made);
     }
     return trail.at(-1) as TreeNode;
   };
 
+  /** Once for each layer: what came since is of that layer. */
   const removeBelow = (node: TreeNode, layer: number) => {
+    if (node.cleared === layer) return;
+    node.cleared = layer;
     for (const [name, child] of node.children ?? []) {
       removeBelow(child, layer);
       if (child.layer < layer && (child.children?.size ?? 0) === 0) node.children?.delete(name);
@@ -112,6 +170,7 @@ export const createTree = () => {
   };
 
   const add = (path: string, node: TreeNode) => {
+    if (node.kind === 'symlink' && node.target === '') throw invalid('a symbolic link leads nowhere');
     const parts = split(path);
     const name = parts.pop();
     if (name === undefined) {
@@ -130,7 +189,7 @@ export const createTree = () => {
       });
       return;
     }
-    parent.children?.set(name, node.kind === 'directory' ? { ...node, children: new Map() } : node);
+    put(parent, name, node);
   };
 
   /** A second name for a file that the image has already. */
@@ -139,6 +198,7 @@ export const createTree = () => {
     const name = parts.pop() ?? '';
     const node = descend(parts, 0).children?.get(name);
     if (node === undefined || node.kind === 'directory') throw invalid(`${path} is a hard link to nothing`);
+    node.linked = true;
     add(path, node);
   };
 

@@ -1,20 +1,25 @@
 import { createWriteStream } from 'node:fs';
-import { chmod, link, lutimes, mkdir, rename, symlink } from 'node:fs/promises';
+import { chmod, link, lutimes, mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Code, OpenShellError } from '../../../../compute/errors.js';
 import { readTar, type TarEntry } from './tar.js';
-import { createTree, type Tree, type TreeNode } from './tree.js';
+import { createTree, type Tree, type TreeNode, treeNode } from './tree.js';
 
 export interface UnpackLimits {
   readonly maxBytes: number;
   readonly maxEntries: number;
+  /** Of memory for the names of the files; default 192 MiB. */
+  readonly maxTreeBytes?: number;
 }
+
+const MAX_TREE_BYTES = 192 * 1024 * 1024;
 
 /** What must be set inside the finished disk, because the host's own files do not carry it. */
 export interface Ownership {
   readonly path: string;
+  /** With the bits of the file's type. */
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
@@ -22,7 +27,7 @@ export interface Ownership {
 
 export interface Unpacked {
   readonly directory: string;
-  readonly ownership: readonly Ownership[];
+  readonly ownership: Iterable<Ownership>;
   readonly contentBytes: number;
 }
 
@@ -58,8 +63,10 @@ export const unpackLayers = async (
   limits: UnpackLimits,
   signal: AbortSignal,
 ): Promise<Unpacked> => {
-  const tree = createTree();
+  const { maxTreeBytes = MAX_TREE_BYTES } = limits;
+  const tree = createTree({ maxEntries: limits.maxEntries, maxBytes: maxTreeBytes });
   const blobs = join(work, 'blobs');
+  const blobOf = (blob: number): string => join(blobs, String(blob));
   await mkdir(blobs);
   let entries = 0;
   let contentBytes = 0;
@@ -70,7 +77,7 @@ export const unpackLayers = async (
     if (contentBytes > limits.maxBytes) throw tooLarge(`more than ${limits.maxBytes} bytes`);
     if (tree.whiteout(entry.path, layer)) return;
     if (entry.type === 'hardlink') return tree.link(entry.path, entry.target);
-    const node = await nodeOf(entry, layer, join(blobs, String(entries)), signal);
+    const node = await nodeOf(entry, layer, entries, blobOf, signal);
     if (node !== undefined) tree.add(entry.path, node);
   };
 
@@ -89,27 +96,41 @@ export const unpackLayers = async (
     }
   }
   const directory = join(work, 'root');
-  return { directory, ownership: await materialise(tree, directory), contentBytes };
+  await materialise(tree, directory, blobOf);
+  return { directory, ownership: { [Symbol.iterator]: () => ownershipOf(tree.root) }, contentBytes };
+};
+
+/** Up to here a file is written at once, which is much faster than by a stream: most files of an image are small. */
+const SMALL_FILE_BYTES = 64 * 1024;
+
+const store = async (entry: TarEntry, path: string, signal: AbortSignal): Promise<void> => {
+  const mode = 0o600;
+  if (entry.sizeBytes > SMALL_FILE_BYTES) {
+    const file = createWriteStream(path, { flags: 'wx', mode });
+    return pipeline(Readable.from(entry.content), file, { signal });
+  }
+  const parts: Buffer[] = [];
+  for await (const part of entry.content) parts.push(part);
+  await writeFile(path, Buffer.concat(parts), { flag: 'wx', mode });
 };
 
 const nodeOf = async (
   entry: TarEntry,
   layer: number,
-  blob: string,
+  blob: number,
+  blobOf: (blob: number) => string,
   signal: AbortSignal,
 ): Promise<TreeNode | undefined> => {
   const { mode, uid, gid, mtimeMs } = entry;
-  const common = { mode, uid, gid, mtimeMs, layer };
+  const from = { mode, uid, gid, mtimeMs, layer };
   switch (entry.type) {
     case 'file':
-      await pipeline(Readable.from(entry.content), createWriteStream(blob, { flags: 'wx', mode: 0o600 }), {
-        signal,
-      });
-      return { ...common, kind: 'file', blob };
+      await store(entry, blobOf(blob), signal);
+      return treeNode('file', from, { blob });
     case 'directory':
-      return { ...common, kind: 'directory', children: new Map() };
+      return treeNode('directory', from);
     case 'symlink':
-      return { ...common, kind: 'symlink', target: entry.target };
+      return treeNode('symlink', from, { target: entry.target });
     default:
       return undefined;
   }
@@ -117,39 +138,53 @@ const nodeOf = async (
 
 const isRoot = process.getuid?.() === 0;
 
-const materialise = async (tree: Tree, directory: string): Promise<Ownership[]> => {
-  const ownership: Ownership[] = [];
-  const placed = new Map<TreeNode, string>();
+/** The mode of the host's own file, which its owner can read and has no special bits. */
+const hostMode = ({ kind, mode }: TreeNode): number =>
+  kind === 'directory' ? (mode & 0o1777) | 0o700 : (mode & 0o777) | 0o600;
 
-  const note = (node: TreeNode, path: string, hostMode: number) => {
-    const sameOwner = isRoot && node.uid === 0 && node.gid === 0;
-    if (sameOwner && (node.kind === 'symlink' || hostMode === node.mode)) return;
-    ownership.push({ path, mode: node.mode, uid: node.uid, gid: node.gid });
-  };
-
-  const place = async (node: TreeNode, path: string): Promise<void> => {
-    const host = join(directory, path);
-    const first = placed.get(node);
-    if (first !== undefined) return link(first, host);
-    placed.set(node, host);
+const materialise = async (
+  tree: Tree,
+  directory: string,
+  blobOf: (blob: number) => string,
+): Promise<void> => {
+  const place = async (node: TreeNode, host: string): Promise<void> => {
     if (node.kind === 'symlink') {
-      await symlink(node.target ?? '', host);
-      note(node, path, node.mode);
+      await symlink(node.target, host);
     } else if (node.kind === 'file') {
-      const mode = (node.mode & 0o777) | 0o600;
-      await rename(node.blob as string, host);
-      await chmod(host, mode);
-      note(node, path, mode);
+      // One with more names keeps its first one among the blobs, which go when the disk is made.
+      await (node.linked ? link : rename)(blobOf(node.blob), host);
+      await chmod(host, hostMode(node));
     } else {
-      const mode = (node.mode & 0o1777) | 0o700;
       await mkdir(host, { mode: 0o700 });
-      for (const [name, child] of node.children ?? []) await place(child, join(path, name));
-      await chmod(host, mode);
-      note(node, path, mode);
+      for (const [name, child] of node.children ?? []) await place(child, join(host, name));
+      await chmod(host, hostMode(node));
     }
     await lutimes(host, node.mtimeMs / 1000, node.mtimeMs / 1000);
   };
 
-  await place(tree.root, '/');
-  return ownership;
+  try {
+    await place(tree.root, directory);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENAMETOOLONG') throw cause;
+    throw new OpenShellError(
+      Code.FAILED_PRECONDITION,
+      'the image cannot be unpacked: a path is too long here',
+      {
+        reason: 'ImageInvalid',
+        cause,
+      },
+    );
+  }
 };
+
+const TYPE_BITS = { file: 0o100000, directory: 0o040000, symlink: 0o120000 } as const;
+
+/** What the host's files say otherwise, a file under each of its names. */
+function* ownershipOf(node: TreeNode, path = '/'): Generator<Ownership> {
+  const { kind, uid, gid } = node;
+  const sameOwner = isRoot && uid === 0 && gid === 0;
+  if (!sameOwner || (kind !== 'symlink' && hostMode(node) !== node.mode)) {
+    yield { path, mode: TYPE_BITS[kind] | node.mode, uid, gid };
+  }
+  for (const [name, child] of node.children ?? []) yield* ownershipOf(child, join(path, name));
+}

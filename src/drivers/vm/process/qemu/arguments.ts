@@ -34,8 +34,10 @@ export interface NetworkCard {
   readonly mac: string;
 }
 
-/** The descriptor from which a restored machine reads its state; it is given no name of a file for it. */
+/** Descriptors that QEMU gets instead of names: the state of a restored machine, and the sockets it is spoken to on. */
 export const STATE_FD = 3;
+const CONTROL_FD = 4;
+const AGENT_FD = 5;
 
 /** How a machine comes to life: from its kernel, or from the state of one that has booted. */
 export type MachineStart = 'boot' | 'restore';
@@ -76,11 +78,12 @@ export const qemuArguments = (shape: MachineShape, start: MachineStart): string[
     '-serial',
     `chardev:${CONSOLE_CHARDEV}`,
   ],
-  ...['-chardev', `socket,id=agent,path=${VM_FILES.agent},server=on,wait=off`],
+  ...['-chardev', `socket,id=agent,fd=${AGENT_FD},server=on,wait=off`],
   ...['-device', 'virtio-serial-pci', '-device', `virtserialport,chardev=agent,name=${AGENT_PORT}`],
   ...['-drive', `file=${VM_FILES.overlay},if=none,id=root,format=qcow2,cache=writeback,discard=unmap`],
   ...['-device', 'virtio-blk-pci,drive=root'],
   ...['-device', 'virtio-rng-pci'],
   ...(shape.card === undefined ? [] : cardArguments(shape.card)),
-  ...['-qmp', `unix:${VM_FILES.control},server=on,wait=off`],
+  ...['-chardev', `socket,id=control,fd=${CONTROL_FD},server=on,wait=off`],
+  ...['-mon', 'chardev=control,mode=control'],
 ];

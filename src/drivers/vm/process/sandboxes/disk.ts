@@ -58,7 +58,6 @@ export const makeBlankDisk = async (directory: string, owner: number | undefined
 const handOver = async (vm: string, disk: string, owner: number | undefined): Promise<void> => {
   if (owner === undefined) return;
   await chown(join(vm, disk), owner, owner);
-  await chown(vm, owner, owner);
 };
 
 /** Puts kernel and initramfs where QEMU looks for them. */

@@ -40,7 +40,7 @@ export const keepRecord = (
     },
     save,
     end: (ending) =>
-      save({ ending }).catch((error) => {
+      save({ ending, unfinishedStarts: 0 }).catch((error) => {
         log.warn(`the end of a run is not written: ${OpenShellError.from(error).text}`);
         hub.sandbox(observe(record));
       }),

@@ -1,20 +1,22 @@
 import { EventEmitter } from 'node:events';
-import { appendFile, readFile, rename, stat } from 'node:fs/promises';
+import { appendFile, rename, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import type { LogLine, LogOptions } from '../../../../compute/driver.js';
 import { OpenShellError } from '../../../../compute/errors.js';
 import type { Logger } from '../../../../compute/log.js';
+import { LOG_FILES, linesOf, logRows } from './log-rows.js';
 
 const MAX_LINE = 16 * 1024;
 const MAX_FILE_BYTES = 10 * 1024 * 1024;
-const FILE = 'main.log';
-/** With the current file at most three. */
-const OLD_FILES = ['main.log.2', 'main.log.1'] as const;
+/** Of lines that are on no disk, for each who follows; an entry has its cost beside its text. */
+const MAX_UNWRITTEN_BYTES = 256 * 1024;
+const ENTRY_BYTES = 128;
 
 /**
- * A main process's output on the disk: three files of 10 MiB, one `<ms> <o|e> <text>` a line. Lines that cannot be
- * written reach those who follow and nobody else.
+ * A main process's output on the disk: three files of 10 MiB, one `<ms> <o|e> <text>` a line. Who follows it reads these
+ * files too, so a slow reader costs no memory; what was removed before it was read is a line that says how much. Lines
+ * that cannot be written reach those who follow, as far as they keep up, and nobody else.
  */
 export interface LogFile {
   write(stream: 'stdout' | 'stderr', data: Uint8Array): Promise<void>;
@@ -26,7 +28,8 @@ export interface LogFile {
 }
 
 export const createLogFile = (directory: string, log: Logger): LogFile => {
-  const path = join(directory, FILE);
+  const [oldest, older, current] = LOG_FILES.map((name) => join(directory, name)) as [string, string, string];
+  const rows = logRows(directory);
   const events = new EventEmitter().setMaxListeners(0);
   const decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') };
   const partial = { stdout: '', stderr: '' };
@@ -34,7 +37,7 @@ export const createLogFile = (directory: string, log: Logger): LogFile => {
   let broken = false;
   let lane: Promise<unknown> = Promise.resolve();
 
-  /** Reads and writes take turns, so that a reader goes on exactly where the files ended. */
+  /** Reads and writes take turns, so that no reader sees files change places. */
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const result = lane.then(work);
     lane = result.catch(() => {});
@@ -42,25 +45,29 @@ export const createLogFile = (directory: string, log: Logger): LogFile => {
   };
 
   const rotate = async () => {
-    const [oldest, older] = OLD_FILES;
-    await rename(join(directory, older), join(directory, oldest)).catch(() => {});
-    await rename(path, join(directory, older)).catch(() => {});
+    await rows.beforeRemoval();
+    await rename(older, oldest).catch(() => {});
+    await rename(current, older).catch(() => {});
     bytes = 0;
   };
 
-  const keep = async (text: string) => {
+  const keep = async (text: string): Promise<boolean> => {
     try {
-      bytes ??= await stat(path).then(
+      bytes ??= await stat(current).then(
         ({ size }) => size,
         () => 0,
       );
       if (bytes > MAX_FILE_BYTES) await rotate();
-      await appendFile(path, text, { mode: 0o600 });
-      bytes = (bytes ?? 0) + Buffer.byteLength(text);
+      await appendFile(current, text, { mode: 0o600 });
+      bytes += Buffer.byteLength(text);
       broken = false;
+      return true;
     } catch (error) {
       if (!broken) log.warn(`output of the main process is lost: ${OpenShellError.from(error).text}`);
       broken = true;
+      // A part of a row would spoil the next one.
+      await truncate(current, bytes ?? 0).catch(() => {});
+      return false;
     }
   };
 
@@ -68,22 +75,9 @@ export const createLogFile = (directory: string, log: Logger): LogFile => {
     if (lines.length === 0) return;
     const timeMs = Date.now();
     const text = lines.map((line) => `${timeMs} ${stream === 'stdout' ? 'o' : 'e'} ${line}\n`).join('');
-    await keep(text);
-    for (const message of lines) events.emit('line', { timeMs, stream, message } satisfies LogLine);
-  };
-
-  const stored = async (): Promise<LogLine[]> => {
-    const lines: LogLine[] = [];
-    for (const name of [...OLD_FILES, FILE]) {
-      const text = await readFile(join(directory, name), 'utf8').catch(() => '');
-      for (const row of text.split('\n').slice(0, -1)) {
-        const match = /^(\d+) ([oe]) (.*)$/s.exec(row);
-        if (match === null) continue;
-        const stream = match[2] === 'o' ? 'stdout' : 'stderr';
-        lines.push({ timeMs: Number(match[1]), stream, message: match[3] as string });
-      }
-    }
-    return lines;
+    if (await keep(text)) events.emit('written');
+    else if (events.listenerCount('unwritten') > 0)
+      events.emit('unwritten', await rows.end(), { timeMs, stream }, lines);
   };
 
   return {
@@ -109,45 +103,99 @@ export const createLogFile = (directory: string, log: Logger): LogFile => {
       events.emit('ended');
     },
     async *read({ follow, tail, sinceMs, signal }, isLive) {
-      const live: LogLine[] = [];
       let wake: () => void = () => {};
-      let over = false;
-      const onLine = (line: LogLine) => {
-        live.push(line);
+      let isOver = false;
+      let hasNews = false;
+      const onNews = () => {
+        hasNews = true;
         wake();
       };
       const onEnd = () => {
-        over = true;
-        wake();
+        isOver = true;
+        onNews();
       };
-      signal.addEventListener('abort', onEnd);
+      const queue = createUnwritten(onNews);
+      signal.addEventListener('abort', onNews);
       try {
-        const past = await inTurn(async () => {
-          const lines = await stored();
-          events.on('line', onLine).on('ended', onEnd);
-          return lines;
+        let [position, end] = await inTurn(async () => {
+          const bounds = [await rows.startOf(tail, sinceMs), await rows.end()];
+          if (follow) events.on('written', onNews).on('unwritten', queue.take).on('ended', onEnd);
+          return bounds as [number, number];
         });
-        const known = past.filter(({ timeMs }) => timeMs >= sinceMs);
-        yield* tail === undefined ? known : known.slice(known.length - Math.min(tail, known.length));
-        if (!isLive()) over = true;
-        while (follow && !signal.aborted) {
-          const line = live.shift();
-          if (line !== undefined) {
-            yield line;
+        if (!follow) isOver = true;
+        else if (!isLive()) onEnd();
+        while (!signal.aborted) {
+          hasNews = false;
+          // What came before the end is read in this round at the latest.
+          const isLast = isOver;
+          const from = position;
+          const block = await inTurn(() =>
+            rows.read(from, Math.min(follow ? Number.POSITIVE_INFINITY : end, queue.position())),
+          );
+          position = block.next;
+          if (block.lost > 0) yield lostLine(block.lost);
+          for (const line of linesOf(block.text)) {
+            if (signal.aborted) return;
+            if (line.timeMs >= sinceMs) yield line;
+          }
+          if (position > from) continue;
+          const unwritten = queue.next();
+          if (unwritten !== undefined) {
+            yield unwritten;
             continue;
           }
-          if (over) return;
+          if (isLast) return;
+          if (hasNews) continue;
           await new Promise<void>((resolve) => {
             wake = resolve;
           });
         }
       } finally {
-        events.off('line', onLine).off('ended', onEnd);
-        signal.removeEventListener('abort', onEnd);
+        events.off('written', onNews).off('unwritten', queue.take).off('ended', onEnd);
+        signal.removeEventListener('abort', onNews);
       }
     },
   };
 };
+
+/** What one follower has still to hear of lines that are on no disk, in their place among those that are. */
+const createUnwritten = (onNews: () => void) => {
+  const queue: { readonly position: number; readonly line: LogLine }[] = [];
+  let held = 0;
+  let lost = 0;
+  const costOf = (message: string): number => ENTRY_BYTES + 2 * message.length;
+  return {
+    position: () => queue[0]?.position ?? Number.POSITIVE_INFINITY,
+    take: (position: number, kind: Pick<LogLine, 'timeMs' | 'stream'>, messages: readonly string[]) => {
+      for (const message of messages) {
+        if (held + costOf(message) > MAX_UNWRITTEN_BYTES) {
+          lost += Buffer.byteLength(message) + 1;
+          continue;
+        }
+        held += costOf(message);
+        queue.push({ position, line: { ...kind, message } });
+      }
+      onNews();
+    },
+    next: (): LogLine | undefined => {
+      const first = queue.shift();
+      if (first !== undefined) {
+        held -= costOf(first.line.message);
+        return first.line;
+      }
+      if (lost === 0) return undefined;
+      const line = lostLine(lost);
+      lost = 0;
+      return line;
+    },
+  };
+};
+
+const lostLine = (bytes: number): LogLine => ({
+  timeMs: Date.now(),
+  stream: 'stderr',
+  message: `[openshell: ${bytes} bytes of this log are lost here: they came faster than they were read]`,
+});
 
 const cut = (line: string): string[] => {
   if (line.length <= MAX_LINE) return [line];

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { type FileHandle, open, readdir, readFile, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type AgentChannel, openChannel } from '../../../../agent/channel.js';
@@ -10,6 +10,7 @@ import { type MachineShape, qemuArguments, VM_FILES } from '../qemu/arguments.js
 import { keepConsole } from '../qemu/console.js';
 import { outlastFullDisk } from '../qemu/full-disk.js';
 import { connectQmp, type Qmp } from '../qemu/qmp.js';
+import { checkSockets, type ListeningSockets, listenForQemu } from '../qemu/sockets.js';
 import type { QemuUser } from '../qemu/user.js';
 
 /** A QEMU that runs, with its control socket and the agent inside. */
@@ -90,15 +91,16 @@ export const QEMU_KILLED = 'QemuKilled';
 export const launchMachine = async (options: LaunchOptions): Promise<Machine> => {
   const { shape, directory, user } = options;
   const signal = deadline(options.bootTimeoutMs, options.signal);
-  for (const socket of [VM_FILES.control, VM_FILES.agent]) await rm(join(directory, socket), { force: true });
   const stderr = await open(join(directory, '..', VM_FILES.stderr), 'w', 0o600);
+  let sockets: ListeningSockets | undefined;
   let child: ChildProcess;
   let exited: Promise<void>;
   try {
+    sockets = await listenForQemu(directory);
     child = spawn(options.qemu, qemuArguments(shape, options.stateFd === undefined ? 'boot' : 'restore'), {
       cwd: directory,
-      // A state comes as the descriptor after these three: STATE_FD.
-      stdio: ['ignore', stderr.fd, stderr.fd, ...(options.stateFd === undefined ? [] : [options.stateFd])],
+      // By their places: STATE_FD, CONTROL_FD, AGENT_FD.
+      stdio: ['ignore', stderr.fd, stderr.fd, options.stateFd ?? 'ignore', sockets.control, sockets.agent],
       detached: true,
       env: { PATH: process.env.PATH ?? '' },
       ...(user ?? {}),
@@ -117,6 +119,7 @@ export const launchMachine = async (options: LaunchOptions): Promise<Machine> =>
       },
     );
   } finally {
+    sockets?.close();
     await stderr.close();
   }
   child.unref();
@@ -187,6 +190,7 @@ interface ConnectOptions {
 /** Connects to a QEMU that runs. Rejects with the console's tail in the message when its agent does not answer. */
 export const connectMachine = async (options: ConnectOptions): Promise<Machine> => {
   const { signal } = options;
+  await checkSockets(options.directory);
   // Through the directory's descriptor: a socket's path may have 107 bytes, and a state directory more.
   const folder = await open(options.directory, 'r');
   const at = (file: string) => `/proc/self/fd/${folder.fd}/${file}`;

@@ -35,6 +35,8 @@ export interface SandboxRecord {
   readonly uid: number;
   readonly run: Run | undefined;
   readonly ending: Ending | undefined;
+  /** Starts in a row in which the driver process ended, for whatever reason, the one that is under way included. */
+  readonly unfinishedStarts?: number | undefined;
 }
 
 const FILE = 'sandbox.json';

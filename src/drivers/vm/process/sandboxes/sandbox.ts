@@ -33,6 +33,7 @@ import { connectMachine, findMachine, killMachine, type Machine } from './machin
 import { type Plan, planMachine } from './plan.js';
 import { type Ending, newRun, type SandboxRecord } from './record.js';
 import { machineName, observe } from './status.js';
+import { givenUp, type Suspects } from './suspects.js';
 
 export interface SandboxWorkshop {
   readonly settings: VmSettings;
@@ -45,6 +46,7 @@ export interface SandboxWorkshop {
   readonly network: GuestNetwork | undefined;
   /** Tap devices of machines that run or start. */
   readonly takenTaps: () => ReadonlySet<string>;
+  readonly suspects: Suspects;
   readonly hub: Hub;
   readonly log: Logger;
 }
@@ -233,7 +235,7 @@ export const createSandbox = (
     if (run.pid !== started.pid || run.runningSince === '') {
       const runningSince = run.runningSince || now();
       try {
-        await kept.save({ run: { ...run, pid: started.pid, runningSince } });
+        await kept.save({ run: { ...run, pid: started.pid, runningSince }, unfinishedStarts: 0 });
       } catch (error) {
         machine = undefined;
         throw error;
@@ -286,16 +288,25 @@ export const createSandbox = (
 
   const boot = () => {
     const abort = new AbortController();
+    const { signal } = abort;
+    const { unfinishedStarts = 0 } = kept.now;
+    // On the disk before anything of the image is touched: one that ends this process may not do so for ever.
+    const begin = async () => {
+      await kept.save({ run: newRun(), ending: undefined, unfinishedStarts: unfinishedStarts + 1 });
+      await launch(signal);
+    };
     const work = async () => {
       try {
-        await kept.save({ run: newRun(), ending: undefined });
-        await launch(abort.signal);
+        const why = givenUp(unfinishedStarts);
+        if (why !== undefined) throw why;
+        if (unfinishedStarts === 0) await begin();
+        else await workshop.suspects.alone(signal, begin);
       } catch (thrown) {
-        if (detached) return;
+        if (detached) return await kept.save({ unfinishedStarts });
         const error = OpenShellError.from(thrown);
         log.warn(`the virtual machine does not start: ${error.text}`, { cause: String(error.cause ?? '') });
         await kept.end(
-          abort.signal.aborted
+          signal.aborted
             ? { kind: 'stopped', at: now() }
             : {
                 kind: 'failed',

@@ -1,8 +1,12 @@
+import dns from 'node:dns';
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
+import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { RegistryFailure } from './failure.js';
 
 export interface HttpOptions {
+  /** Whether this host, with its port, may stand for an address of this machine or of its link. */
+  readonly localAllowed: (host: string) => boolean;
   /** Whether this host, with its port, may be spoken to without TLS. */
   readonly plainAllowed: (host: string) => boolean;
   /** A connection on which nothing comes for this long is given up. */
@@ -35,6 +39,40 @@ const networkFailure = (url: URL, cause: NodeJS.ErrnoException): RegistryFailure
   });
 };
 
+/** This machine, and what answers to all who share its link, such as a cloud's metadata. */
+const LOCAL = new BlockList();
+for (const [net, prefix, family] of [
+  ['0.0.0.0', 8, 'ipv4'],
+  ['127.0.0.0', 8, 'ipv4'],
+  ['169.254.0.0', 16, 'ipv4'],
+  ['::', 127, 'ipv6'],
+  ['fe80::', 10, 'ipv6'],
+] as const) {
+  LOCAL.addSubnet(net, prefix, family);
+}
+LOCAL.addAddress('fd00:ec2::254', 'ipv6');
+
+const isLocal = (address: string): boolean => LOCAL.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+
+/** Whoever may create sandboxes may name any host: what only this machine reaches is not for them to ask. */
+const refuseLocal = (host: string): RegistryFailure =>
+  new RegistryFailure(`${host} is an address of this machine or of its link`, {
+    hint: 'the operator may list it in local_registries',
+  });
+
+/** Refuses the addresses that a name turns out to have, at the moment that one is connected to. */
+const publicLookup =
+  (host: string): LookupFunction =>
+  (name, options, callback) => {
+    dns.lookup(name, { ...options, all: true }, (error, found) => {
+      const addresses = (found ?? []).filter(({ address }) => !isLocal(address));
+      if (error !== null) callback(error, '');
+      else if (addresses.length === 0) callback(refuseLocal(host), '');
+      else if (options.all === true) callback(null, addresses);
+      else callback(null, addresses[0]?.address ?? '', addresses[0]?.family);
+    });
+  };
+
 const sendOnce = (url: URL, headers: Headers, options: HttpOptions): Promise<IncomingMessage> =>
   new Promise((resolve, reject) => {
     const { signal, silenceMs } = options;
@@ -43,6 +81,7 @@ const sendOnce = (url: URL, headers: Headers, options: HttpOptions): Promise<Inc
       headers: { 'user-agent': AGENT, 'accept-encoding': 'identity', ...headers },
       signal,
       timeout: silenceMs,
+      ...(options.localAllowed(hostOf(url)) ? {} : { lookup: publicLookup(url.host) }),
     });
     request.on('timeout', () => {
       const late = new RegistryFailure(`${url.host} sent nothing for ${silenceMs / 1000} s`, {
@@ -68,15 +107,17 @@ const nextUrl = (from: URL, location: string | undefined, options: HttpOptions):
   } catch {
     throw new RegistryFailure(`${from.host} redirects to nowhere`);
   }
-  checkUrl(to, options);
   if (from.protocol === 'https:' && to.protocol !== 'https:') {
     throw new RegistryFailure(`${from.host} redirects from HTTPS to plain HTTP`);
   }
+  checkUrl(to, options);
   return to;
 };
 
-/** Refuses what is not HTTPS, save plain HTTP to a host that may be spoken to so. */
-export const checkUrl = (url: URL, { plainAllowed }: HttpOptions): void => {
+/** Refuses this machine, unless it is listed, and what is not HTTPS, save to a host that may be spoken to without. */
+export const checkUrl = (url: URL, { plainAllowed, localAllowed }: HttpOptions): void => {
+  const name = url.hostname.replace(/^\[|\]$/g, '');
+  if (isIP(name) !== 0 && isLocal(name) && !localAllowed(hostOf(url))) throw refuseLocal(url.host);
   if (url.protocol === 'https:' || (url.protocol === 'http:' && plainAllowed(hostOf(url)))) return;
   throw new RegistryFailure(`${url.protocol}//${url.host} is not asked without TLS`, {
     hint: 'a registry without TLS has to be listed in insecure_registries',

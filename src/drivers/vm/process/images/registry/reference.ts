@@ -1,4 +1,3 @@
-import { isIP } from 'node:net';
 import { invalidArgument } from '../../../../../compute/errors.js';
 
 /** Where an image lies: what `docker pull` would make of its name. */
@@ -65,10 +64,4 @@ export const parseReference = (name: string): ImageReference => {
     pinned: digest !== undefined,
     text: `${registry}/${repository}${digest === undefined ? ':' : '@'}${version}`,
   };
-};
-
-/** Whether a host (with its port, if any) can only be this machine. */
-export const isLoopback = (host: string): boolean => {
-  const name = host.startsWith('[') ? host.slice(1, host.indexOf(']')) : host.replace(/:\d+$/, '');
-  return name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'));
 };

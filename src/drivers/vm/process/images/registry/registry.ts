@@ -10,12 +10,16 @@ import { readCredentials } from './credentials.js';
 import { pullFailed, RegistryFailure } from './failure.js';
 import { fetchManifest, type ImageManifest } from './manifest.js';
 import { createPullProgress } from './pull-progress.js';
-import { type ImageReference, isLoopback, parseReference } from './reference.js';
+import { type ImageReference, parseReference } from './reference.js';
 import { openSession, type RegistrySession } from './session.js';
 
 export interface RegistryOptions {
-  /** Hosts, with a port or for every port, that are asked without TLS; loopback always is. */
+  /** Hosts, with a port or for every port, that are asked without TLS. */
   readonly insecure: readonly string[];
+  /** As `insecure`: those that may be this machine, or have an address that only its link reaches. */
+  readonly local: readonly string[];
+  /** Hosts, with their port if any, that may be told the password of a registry of another domain. */
+  readonly tokenHosts?: readonly string[];
   /** A file as Docker writes its config.json; empty: every registry is asked without a password. */
   readonly authFile: string;
   /** Most bytes that an image may have, packed. */
@@ -72,15 +76,28 @@ const together = async (
   failed.signal.throwIfAborted();
 };
 
+/** A host as URLs write it: `127.1:5000` is 127.0.0.1:5000. */
+const canonical = (host: string): string => {
+  const [, name = '', port = ''] = /^(.*?)(:\d+)?$/.exec(host) ?? [];
+  return URL.canParse(`http://${name}`) ? new URL(`http://${name}`).hostname + port : host.toLowerCase();
+};
+
+const listOf = (hosts: readonly string[]): ((host: string) => boolean) => {
+  const listed = new Set(hosts.map(canonical));
+  return (host) => listed.has(canonical(host)) || listed.has(canonical(host).replace(/:\d+$/, ''));
+};
+
 export const createRegistry = (options: RegistryOptions): Registry => {
   const { timeoutMs = PULL_TIMEOUT_MS, silenceMs = SILENCE_MS, pauseMs = PAUSE_MS, maxBytes } = options;
-  const insecure = new Set(options.insecure.map((host) => host.toLowerCase()));
-  const plainAllowed = (host: string): boolean =>
-    isLoopback(host) || insecure.has(host) || insecure.has(host.replace(/:\d+$/, ''));
+  const plainAllowed = listOf(options.insecure);
+  const tokenHosts = new Set((options.tokenHosts ?? []).map((host) => host.toLowerCase()));
+  const localAllowed = listOf(options.local);
 
   const sessionFor = (reference: ImageReference): RegistrySession =>
     openSession(reference, {
       plainAllowed,
+      localAllowed,
+      tokenHosts,
       silenceMs,
       credentials: () => readCredentials(options.authFile, reference.registry),
     });

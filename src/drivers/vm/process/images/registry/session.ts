@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
 import { parseChallenge } from './challenge.js';
 import { basicAuthorization, type Credentials } from './credentials.js';
 import { RegistryFailure } from './failure.js';
@@ -12,6 +13,8 @@ export interface RegistrySession {
 }
 
 export interface SessionOptions extends Omit<HttpOptions, 'signal'> {
+  /** Hosts that may be told the password of any registry, when that asks for a token of theirs. */
+  readonly tokenHosts: ReadonlySet<string>;
   readonly credentials: () => Promise<Credentials | undefined>;
 }
 
@@ -42,6 +45,14 @@ const failureOf = (what: string, host: string, response: IncomingMessage): Regis
   }
 };
 
+/** Itself, what is listed, and hosts of its own domain, as auth.docker.io is for registry-1.docker.io. */
+const mayHearPassword = (registry: string, other: string, listed: ReadonlySet<string>): boolean => {
+  if (other === registry || listed.has(other)) return true;
+  const parent = registry.slice(registry.indexOf('.') + 1);
+  const hasDomain = isIP(registry.replace(/:\d+$/, '')) === 0 && /^[^.:]+\.[^.:]+/.test(parent);
+  return hasDomain && (other === parent || other.endsWith(`.${parent}`));
+};
+
 export const openSession = (reference: ImageReference, options: SessionOptions): RegistrySession => {
   const { host, repository } = reference;
   const base = `${options.plainAllowed(host) ? 'http' : 'https'}://${host}/v2/${repository}/`;
@@ -57,14 +68,19 @@ export const openSession = (reference: ImageReference, options: SessionOptions):
     } catch {
       throw new RegistryFailure(`${host} names no usable place to get a token from`);
     }
-    checkUrl(url, http);
     // A registry that is asked over TLS may not send passwords elsewhere without it.
     if (base.startsWith('https:') && url.protocol !== 'https:') {
       throw new RegistryFailure(`${host} wants a token from a place without TLS`);
     }
+    checkUrl(url, http);
     if (challenge.service !== '') url.searchParams.set('service', challenge.service);
     url.searchParams.set('scope', challenge.scope || `repository:${repository}:pull`);
     const credentials = await options.credentials();
+    if (credentials !== undefined && !mayHearPassword(host, url.host, options.tokenHosts)) {
+      throw new RegistryFailure(`${host} wants its password to be sent to ${url.host}`, {
+        hint: `if that is right, list ${url.host} in registry_token_hosts`,
+      });
+    }
     const headers: Headers =
       credentials === undefined ? {} : { authorization: basicAuthorization(credentials) };
     const { response } = await get(url, headers, http);
@@ -90,6 +106,7 @@ export const openSession = (reference: ImageReference, options: SessionOptions):
     async get(path, headers, signal) {
       const http = { ...options, signal };
       const url = new URL(path, base);
+      checkUrl(url, http);
       for (let asked = 0; ; asked++) {
         const sent = authorization;
         const own = sent === undefined ? headers : { ...headers, authorization: sent };

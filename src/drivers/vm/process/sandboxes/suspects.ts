@@ -1,0 +1,46 @@
+import { failedPrecondition, type OpenShellError } from '../../../../compute/errors.js';
+
+/** So many starts in a row may end the driver process; then the sandbox is given up. */
+const MAX_UNFINISHED = 3;
+
+/** Starts of sandboxes in whose last start the driver process ended: one at a time, so that only one is to blame for the next. */
+export interface Suspects {
+  /** Runs `work` when no other one runs. Rejects with the signal's reason when it aborts before. */
+  alone<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
+}
+
+export const createSuspects = (): Suspects => {
+  let last: Promise<void> = Promise.resolve();
+  return {
+    async alone(signal, work) {
+      const before = last;
+      let done: () => void = () => {};
+      const mine = new Promise<void>((resolve) => {
+        done = resolve;
+      });
+      last = before.then(() => mine);
+      let leave: () => void = () => {};
+      const left = new Promise<void>((resolve) => {
+        leave = resolve;
+      });
+      signal.addEventListener('abort', leave, { once: true });
+      try {
+        if (!signal.aborted) await Promise.race([before, left]);
+        signal.throwIfAborted();
+        return await work();
+      } finally {
+        signal.removeEventListener('abort', leave);
+        done();
+      }
+    },
+  };
+};
+
+/** Why a sandbox is not started again; undefined when it is. */
+export const givenUp = (unfinishedStarts: number): OpenShellError | undefined =>
+  unfinishedStarts < MAX_UNFINISHED
+    ? undefined
+    : failedPrecondition(`the driver process ended in ${unfinishedStarts} starts of this sandbox in a row`, {
+        reason: 'StartCrashedDriver',
+        hint: "look at the gateway's log for how it ended; delete the sandbox, and see whether its image is to blame",
+      });

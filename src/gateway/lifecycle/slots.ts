@@ -1,0 +1,64 @@
+/** Runs a bounded number of tasks at a time; the others wait, in order of their coming. */
+export interface Slots {
+  /** Rejects with the signal's reason when that aborts before the task has begun; from then on the task heeds it itself. */
+  run<T>(
+    task: () => Promise<T>,
+    options: { readonly signal: AbortSignal; readonly urgent?: boolean },
+  ): Promise<T>;
+  readonly running: number;
+  readonly waiting: number;
+}
+
+/** `reserved` of the `most` slots are for urgent tasks alone, which also go before all others that wait. */
+export const createSlots = (most: number, reserved = 0): Slots => {
+  const ordinaryMost = Math.max(1, most - reserved);
+  const waiting = { urgent: new Set<() => void>(), ordinary: new Set<() => void>() };
+  const running = { urgent: 0, ordinary: 0 };
+
+  const next = (): (() => void) | undefined => {
+    if (running.urgent + running.ordinary >= most) return undefined;
+    const [urgent] = waiting.urgent;
+    if (urgent !== undefined) return urgent;
+    return running.ordinary < ordinaryMost ? waiting.ordinary.values().next().value : undefined;
+  };
+  const admit = (): void => {
+    for (let start = next(); start !== undefined; start = next()) start();
+  };
+
+  const begin = (kind: 'urgent' | 'ordinary', signal: AbortSignal): Promise<void> =>
+    new Promise((resolve, reject) => {
+      signal.throwIfAborted();
+      const start = () => {
+        signal.removeEventListener('abort', onAbort);
+        waiting[kind].delete(start);
+        running[kind]++;
+        resolve();
+      };
+      const onAbort = () => {
+        waiting[kind].delete(start);
+        reject(signal.reason);
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      waiting[kind].add(start);
+      admit();
+    });
+
+  return {
+    async run(task, { signal, urgent = false }) {
+      const kind = urgent ? 'urgent' : 'ordinary';
+      await begin(kind, signal);
+      try {
+        return await task();
+      } finally {
+        running[kind]--;
+        admit();
+      }
+    },
+    get running() {
+      return running.urgent + running.ordinary;
+    },
+    get waiting() {
+      return waiting.urgent.size + waiting.ordinary.size;
+    },
+  };
+};

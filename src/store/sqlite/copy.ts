@@ -1,0 +1,46 @@
+import { open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { SqliteDatabase } from './engine.js';
+import { storeError } from './errors.js';
+
+const FILE_MODE = 0o600;
+/** Copies from before an upgrade that are kept: of the latest schemas. */
+const KEPT = 2;
+
+/** Writes what the database holds, and nothing that it once held, into a new file. EEXIST when there is one. */
+export const copyInto = async (database: SqliteDatabase, file: string): Promise<void> => {
+  const handle = await open(file, 'wx', FILE_MODE);
+  try {
+    // SQLite takes an empty file as none, and keeps its mode.
+    database.prepare('VACUUM INTO ?').run(file);
+    await handle.sync();
+  } catch (error) {
+    await rm(file, { force: true });
+    throw error;
+  } finally {
+    await handle.close();
+  }
+};
+
+/** A copy beside the file, with the number of its schema in its name. Without it there is no upgrade. */
+export const copyBeforeUpgrade = async (
+  database: SqliteDatabase,
+  path: string,
+  version: number,
+): Promise<void> => {
+  const prefix = `${basename(path)}-schema`;
+  const folder = dirname(path);
+  const unfinished = `${path}-copy`;
+  try {
+    await rm(unfinished, { force: true });
+    await copyInto(database, unfinished);
+    await rename(unfinished, join(folder, `${prefix}${version}`));
+    const versions = (await readdir(folder))
+      .filter((name) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)))
+      .map((name) => Number(name.slice(prefix.length)))
+      .sort((a, b) => b - a);
+    for (const old of versions.slice(KEPT)) await rm(join(folder, `${prefix}${old}`));
+  } catch (error) {
+    throw storeError(error, unfinished);
+  }
+};

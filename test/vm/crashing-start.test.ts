@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { createSuspects } from '../../dist/drivers/vm/process/sandboxes/suspects.js';
+import {
+  becomes,
+  eventually,
+  execIn,
+  makeDriver,
+  sandboxOf,
+  stateOf,
+  unavailable,
+  VM_HOME,
+} from './driver.js';
+
+const signal = AbortSignal.timeout(300_000);
+
+test('a start in which the driver process ends three times is given up, and one beside it is not', {
+  skip: (await unavailable()) ?? false,
+  timeout: 300_000,
+}, async () => {
+  const stateDir = await mkdtemp(join(VM_HOME, 'crashing-'));
+  const gatewayId = randomUUID();
+  const [culprit, neighbour] = [sandboxOf(), sandboxOf()];
+  const started = async (id: string, count: number) => {
+    const record = join(stateDir, gatewayId, 'sandboxes', id, 'sandbox.json');
+    const text = await readFile(record, 'utf8').catch(() => '{}');
+    return (JSON.parse(text) as { unfinishedStarts?: number }).unfinishedStarts === count;
+  };
+  const next = () => makeDriver(stateDir, gatewayId, { templates: false });
+  let running = await next();
+  try {
+    for (const sandbox of [culprit, neighbour]) await running.driver.create(sandbox, { signal });
+    for (const { id } of [culprit, neighbour]) await eventually('it starts', () => started(id, 1));
+    for (const count of [2, 3]) {
+      await running.kill();
+      running = await next();
+      await eventually(`it starts, number ${count}`, () => started(culprit.id, count));
+    }
+    await running.kill();
+    running = await next();
+    await becomes(running.driver, culprit, 'failed');
+    const state = await stateOf(running.driver, culprit);
+    assert.ok(state?.kind === 'failed');
+    assert.equal(state.reason, 'StartCrashedDriver');
+    assert.match(state.message, /the driver process ended in 3 starts of this sandbox in a row/);
+    await becomes(running.driver, neighbour, 'running');
+    assert.ok(await started(neighbour.id, 0));
+    assert.equal(await execIn(running.driver, neighbour, 'echo well'), 'well\n');
+    for (const sandbox of [culprit, neighbour])
+      assert.equal(await running.driver.delete(sandbox, { signal }), true);
+  } finally {
+    await running.destroy();
+    await rm(stateDir, { recursive: true, force: true });
+  }
+});
+
+test('starts under suspicion take turns, and one that is given up meanwhile waits for none', async () => {
+  const suspects = createSuspects();
+  const never = new AbortController().signal;
+  const order: string[] = [];
+  let finish: () => void = () => {};
+  const first = suspects.alone(
+    never,
+    () =>
+      new Promise<void>((resolve) => {
+        order.push('first');
+        finish = resolve;
+      }),
+  );
+  const leaving = new AbortController();
+  const second = suspects.alone(leaving.signal, async () => assert.fail('it was given up'));
+  const third = suspects.alone(never, async () => order.push('third'));
+  leaving.abort(new Error('given up'));
+  await assert.rejects(second, /given up/);
+  assert.deepEqual(order, ['first']);
+  finish();
+  await Promise.all([first, third]);
+  assert.deepEqual(order, ['first', 'third']);
+});
