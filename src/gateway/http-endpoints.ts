@@ -30,11 +30,14 @@ const MAX_CONNECTIONS = 100;
 
 /**
  * `/healthz` answers 200 while the process lives; `/readyz` and `/health` tell whether it can work, 200 or 503;
- * `/strays` lists what is on the engines and in no row.
+ * `/strays` lists what is on the engines and in no row, to callers on this machine: it names sandboxes, and probes come
+ * from other machines.
  */
 export const createHealthServer = (options: HealthServerOptions): Promise<HttpEndpoint> =>
-  open(options.address, async (path, response) => {
+  open(options.address, async (path, response, { socket }) => {
     if (path === '/healthz') return send(response, 200, 'text/plain', 'ok\n');
+    if (path === '/strays' && socket.remoteAddress !== socket.localAddress)
+      return send(response, 403, 'text/plain', 'from this machine only\n');
     if (path === '/strays') return sendJson(response, 200, { strays: options.strays() });
     if (path !== '/readyz' && path !== '/health') return send(response, 404, 'text/plain', 'not found\n');
     const names = Object.keys(options.checks);
@@ -100,7 +103,7 @@ const send = (response: ServerResponse, status: number, type: string, body: stri
 
 const open = (
   address: string,
-  answer: (path: string, response: ServerResponse) => Promise<void>,
+  answer: (path: string, response: ServerResponse, request: IncomingMessage) => Promise<void>,
 ): Promise<HttpEndpoint> => {
   const server = createServer(
     { requestTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 1_000, maxHeaderSize: 8192 },
@@ -127,12 +130,12 @@ const open = (
 const handle = async (
   request: IncomingMessage,
   response: ServerResponse,
-  answer: (path: string, response: ServerResponse) => Promise<void>,
+  answer: (path: string, response: ServerResponse, request: IncomingMessage) => Promise<void>,
 ): Promise<void> => {
   request.resume();
   if (request.method !== 'GET' && request.method !== 'HEAD')
     return send(response, 405, 'text/plain', 'GET only\n');
-  await answer((request.url ?? '/').split('?')[0] as string, response);
+  await answer((request.url ?? '/').split('?')[0] as string, response, request);
 };
 
 const close = (server: Server): Promise<void> =>

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { unavailable } from '../../dist/compute/errors.js';
@@ -73,6 +74,30 @@ test('other paths and methods are refused, HEAD has no body', async (t) => {
   assert.equal(head.status, 200);
   assert.equal(await head.text(), '');
   assert.deepEqual(await (await get('/strays')).json(), { strays: [{ name: 'left' }] });
+});
+
+test('strays are named to this machine alone, while probes come from elsewhere', async (t) => {
+  const server = await createHealthServer({
+    address: '127.0.0.1:0',
+    version: '1.2.3',
+    checks: {},
+    drivers: () => [],
+    strays: () => [{ name: 'left' }],
+  });
+  t.after(() => server.close());
+  const [, port] = server.address.split(':');
+  // The connection has another address at its far end, as one from outside has.
+  const get = async (path: string, localAddress: string) => {
+    const [response] = (await once(
+      request({ host: '127.0.0.1', port, path, localAddress, agent: false }).end(),
+      'response',
+    )) as [IncomingMessage];
+    response.resume();
+    return response.statusCode;
+  };
+  assert.equal(await get('/strays', '127.0.0.1'), 200);
+  assert.equal(await get('/strays', '127.0.0.2'), 403);
+  assert.equal(await get('/healthz', '127.0.0.2'), 200);
 });
 
 test('metrics: the text format, and 500 when they cannot be made', async (t) => {

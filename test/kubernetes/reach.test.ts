@@ -27,7 +27,8 @@ const IN_DEFAULT = {
   workspaceScope: { selection: { case: 'workspace' as const, value: 'default' } },
 };
 const BOX = { sandbox: 'box', ...IN_DEFAULT };
-const API_SERVER_PORT = '6443';
+const API_SERVER_PORT = 6443;
+const KUBELET_PORT = 10_250;
 
 /** What a network that enforces NetworkPolicies needs at most to put a new one in force. */
 const ENFORCED_WITHIN_MS = 5_000;
@@ -113,51 +114,65 @@ describe('a sandbox', { skip, concurrency: false }, () => {
     await rm(folder, { recursive: true, force: true });
   });
 
+  const networking = () => cluster.config().makeApiClient(NetworkingV1Api);
+
+  /** A Pod of the tests' image, ready; gives its address. */
+  const aPod = async (
+    name: string,
+    labels: Record<string, string>,
+    script = 'sleep 600',
+    given: { namespace?: string; ports?: Record<string, number> } = {},
+  ): Promise<string> => {
+    const at = given.namespace ?? namespace;
+    const ports = Object.entries(given.ports ?? {});
+    const container = {
+      name: 'main',
+      image: 'openshell.test/shell:1',
+      imagePullPolicy: 'Never',
+      command: ['sh', '-c', script],
+      ports: ports.map(([port, containerPort]) => ({ name: port, containerPort })),
+    };
+    await cluster.core().createNamespacedPod({
+      namespace: at,
+      body: {
+        metadata: { name, labels },
+        spec: { terminationGracePeriodSeconds: 0, containers: [container] },
+      },
+    });
+    await bash(`kubectl -n ${at} wait --for=condition=Ready pod/${name} --timeout=60s`);
+    const { status: seen } = await cluster.core().readNamespacedPod({ namespace: at, name });
+    return seen?.podIP ?? '';
+  };
+
+  /** Whether one of those Pods may open a connection. */
+  const podConnects = (pod: string, host: string, port: number): Promise<boolean> =>
+    bash(`kubectl -n ${namespace} exec ${pod} -- nc -w 2 ${host} ${port} -e true`).then(
+      () => true,
+      () => false,
+    );
+
   /** Asked of a Pod that has nothing to do with us, and a policy that lets it nowhere. */
   const enforcesPolicies = async (): Promise<boolean> => {
     const labels = { app: 'prober' };
-    const container = { name: 'main', image: 'openshell.test/shell:1', imagePullPolicy: 'Never' };
-    await cluster.core().createNamespacedPod({
-      namespace,
-      body: {
-        metadata: { name: 'prober', labels },
-        spec: {
-          terminationGracePeriodSeconds: 0,
-          containers: [{ ...container, command: ['sleep', '600'] }],
-        },
-      },
-    });
-    await bash(`kubectl -n ${namespace} wait --for=condition=Ready pod/prober --timeout=60s`);
-    const reaches = () =>
-      bash(`kubectl -n ${namespace} exec prober -- nc -w 2 ${node} ${API_SERVER_PORT} -e true`).then(
-        () => true,
-        () => false,
-      );
-    assert.ok(await reaches(), 'without a policy a Pod reaches the API server');
-    await cluster
-      .config()
-      .makeApiClient(NetworkingV1Api)
-      .createNamespacedNetworkPolicy({
-        namespace,
-        body: {
-          metadata: { name: 'prober' },
-          spec: { podSelector: { matchLabels: labels }, policyTypes: ['Egress'] },
-        },
-      });
+    await aPod('prober', labels);
+    assert.ok(await podConnects('prober', node, API_SERVER_PORT), 'without a policy it gets there');
+    const spec = { podSelector: { matchLabels: labels }, policyTypes: ['Egress'] };
+    const body = { metadata: { name: 'prober' }, spec };
+    await networking().createNamespacedNetworkPolicy({ namespace, body });
     const until = performance.now() + ENFORCED_WITHIN_MS;
-    while (performance.now() < until) if (!(await reaches())) return true;
+    while (performance.now() < until) if (!(await podConnects('prober', node, API_SERVER_PORT))) return true;
     return false;
   };
 
   /** Whether the sandbox may open a connection. */
-  const connects = async (host: string, port: string): Promise<boolean> => {
-    const command = ['nc', '-w', '2', host, port, '-e', 'true'];
+  const connects = async (host: string, port: number): Promise<boolean> => {
+    const command = ['nc', '-w', '2', host, `${port}`, '-e', 'true'];
     for await (const { payload } of client.serverStream(v01.execSandbox, { ...BOX, command }))
       if (payload.case === 'exit') return payload.value.exitCode === 0;
     throw new Error('no exit');
   };
 
-  const portOf = (address: string): string => address.slice(address.lastIndexOf(':') + 1);
+  const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1));
 
   /** A port of this host, each connection to which the sandbox makes to the gateway, with its own network. */
   const openTunnel = async (): Promise<string> => {
@@ -165,7 +180,7 @@ describe('a sandbox', { skip, concurrency: false }, () => {
       sockets.add(socket);
       const call = client.duplex(v01.execSandboxInteractive);
       const outwards = async () => {
-        const command = ['nc', node, portOf(gateway.address)];
+        const command = ['nc', node, `${portOf(gateway.address)}`];
         await call.send({ payload: { case: 'start', value: { ...BOX, command } } });
         for await (const value of socket) await call.send({ payload: { case: 'stdin', value } });
       };
@@ -205,20 +220,53 @@ describe('a sandbox', { skip, concurrency: false }, () => {
     }
   };
 
-  test('is let nowhere but to the internet, where the network enforces NetworkPolicies', async (t) => {
-    if (!enforced) return t.skip('this network enforces no NetworkPolicy: a Pod that none lets out gets out');
+  const NOT_ENFORCED = 'this network enforces no NetworkPolicy: a Pod that none lets out gets out';
+
+  test('is let out to DNS, and nowhere else in the cluster', async (t) => {
+    if (!enforced) return t.skip(NOT_ENFORCED);
     for (const [host, port] of [
       [node, portOf(gateway.address)],
       [node, API_SERVER_PORT],
-      [node, '10250'],
-      ['10.96.0.1', '443'],
+      [node, KUBELET_PORT],
+      ['10.96.0.1', 443],
     ] as const)
       assert.equal(await connects(host, port), false, `${host}:${port}`);
+    const name = namespace;
+    const script = 'nc -ll -p 54 -e true & exec nc -ll -p 53 -e true';
+    t.after(() =>
+      cluster.core().deleteNamespacedPod({ namespace: 'kube-system', name, gracePeriodSeconds: 0 }),
+    );
+    const dns = await aPod(name, { app: 'dns' }, script, { namespace: 'kube-system' });
+    await eventually('the resolver listens', () => connects(dns, 53));
+    assert.equal(await connects(dns, 54), false);
+  });
+
+  test('is let in nowhere at the gateway, where others are', async (t) => {
+    if (!enforced) return t.skip(NOT_ENFORCED);
+    const ports = { grpc: 1, health: 2, metrics: 3 };
+    const policy = theOne(await render({ namespace }), 'NetworkPolicy');
+    // Not by the client library, which calls a rule's `from` by another name.
+    await bash(`kubectl create -f - <<< '${JSON.stringify(policy)}'`);
+    const script = 'nc -ll -p 1 -e true & nc -ll -p 2 -e true & exec nc -ll -p 3 -e true';
+    const { podSelector } = policy.spec as { podSelector: { matchLabels: Record<string, string> } };
+    const address = await aPod('stand-in', podSelector.matchLabels, script, { ports });
+    await aPod('visitor', { app: 'visitor' });
+    await aPod('stranger', { 'openshell.ai/gateway-id': 'another-gateway' });
+    await eventually('a visitor gets to the API', () => podConnects('visitor', address, ports.grpc));
+    await eventually('a visitor gets to metrics', () => podConnects('visitor', address, ports.metrics));
+    assert.equal(await podConnects('visitor', address, ports.health), false);
+    for (const [port, number] of Object.entries(ports)) {
+      await eventually(
+        `another's sandbox does not get to ${port}`,
+        async () => !(await podConnects('stranger', address, number)),
+      );
+      assert.equal(await connects(address, number), false, `our sandbox: ${port}`);
+    }
   });
 
   test('that reaches the API is refused every method of both generations', async (t) => {
     if (enforced) return t.skip('it does not get there');
-    assert.equal(await connects(node, portOf(gateway.address)), true);
+    assert.ok(await connects(node, portOf(gateway.address)));
     assert.ok(oldRpcs.every((old) => rpcs.some(({ path }) => path === old.path)));
     for (const [who, as] of [
       ['in plain text', credentials.createInsecure()],
