@@ -144,7 +144,7 @@ export const vmSettings = {
     default: 1_900_000_000,
     min: 1,
     max: 2_100_000_000,
-    doc: 'First of the user ids, one a sandbox, that QEMU runs as when the driver runs as root.',
+    doc: 'Where the user ids begin that QEMU runs as when the driver runs as root: 65,536 for each gateway of the host, one for each sandbox.',
   },
   workspace_path: {
     type: 'string',

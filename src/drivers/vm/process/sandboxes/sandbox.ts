@@ -22,10 +22,11 @@ import { type ImageConfig, NO_CONFIG } from '../images/layout.js';
 import type { ImageLibrary, ImageNews } from '../images/library.js';
 import { freeLink, macOf, networkRecords } from '../network/link.js';
 import { checkTap } from '../network/tap.js';
+import type { Confinement } from '../qemu/confinement.js';
 import { type QemuUser, qemuUser } from '../qemu/user.js';
 import type { Templates } from '../templates/templates.js';
 import { startMachine } from './boot.js';
-import { hasDisk, makeDisk, placeGuest, vmDirectory } from './disk.js';
+import { giveDisk, hasDisk, makeDisk, placeGuest, vmDirectory } from './disk.js';
 import type { Hub } from './hub.js';
 import { keepRecord } from './kept-record.js';
 import { createLogFile } from './log-file.js';
@@ -46,6 +47,9 @@ export interface SandboxWorkshop {
   readonly network: GuestNetwork | undefined;
   /** Tap devices of machines that run or start. */
   readonly takenTaps: () => ReadonlySet<string>;
+  /** The user that this sandbox's QEMU runs as, when we are root. */
+  readonly uidOf: (id: string) => number;
+  readonly confinement: Confinement;
   readonly suspects: Suspects;
   readonly hub: Hub;
   readonly log: Logger;
@@ -122,8 +126,6 @@ export const createSandbox = (
       [PROGRESS.activeDetail]: message,
     });
 
-  const owner = process.getuid?.() === 0 ? kept.now.uid : undefined;
-
   const prepareDisk = async (signal: AbortSignal): Promise<ImageConfig> => {
     if (kept.now.image !== undefined && (await hasDisk(directory))) return kept.now.image;
     progress('pulling_image', `preparing ${spec.template.image}`);
@@ -133,7 +135,7 @@ export const createSandbox = (
       [PROGRESS.completeStep]: 'pulling_image',
       [PROGRESS.completeLabel]: `Image ${image}`,
     });
-    await makeDisk(directory, disk.path, owner);
+    await makeDisk(directory, disk.path);
     await kept.save({ image: disk.config });
     return disk.config;
   };
@@ -154,6 +156,15 @@ export const createSandbox = (
     await checkTap(link.tap, user);
     await saved;
     return link;
+  };
+
+  /** Another one than before when that is none of this gateway's any more. */
+  const takeUser = async (): Promise<QemuUser | undefined> => {
+    const uid = workshop.uidOf(id);
+    if (uid !== kept.now.uid) await kept.save({ uid });
+    const user = await qemuUser(uid, workshop.accelerator);
+    await giveDisk(directory, user?.uid);
+    return user;
   };
 
   const setUp = async (
@@ -195,7 +206,7 @@ export const createSandbox = (
     const guest = await workshop.guest();
     const plan = planMachine(kept.now.sandbox, settings);
     const bootTimeoutMs = settings.boot_timeout_secs * 1000;
-    const user = await qemuUser(kept.now.uid, workshop.accelerator);
+    const user = await takeUser();
     const link = await takeLink(user);
     const started = await startMachine({
       qemu: settings.qemu,
@@ -208,6 +219,7 @@ export const createSandbox = (
       },
       directory: vmDirectory(directory),
       user,
+      confinement: workshop.confinement,
       bootTimeoutMs,
       onStarted: (pid) => kept.save({ run: { ...(kept.now.run ?? newRun()), pid } }),
       onFullDisk: tellOfFullDisk,
@@ -365,6 +377,7 @@ export const createSandbox = (
         pid,
         name: machineName(id),
         directory: vmDirectory(directory),
+        confinement: workshop.confinement,
         resume: true,
         onFullDisk: tellOfFullDisk,
         // As long as a boot may take: a busy host must not cost anyone a machine.
@@ -395,6 +408,7 @@ export const createSandbox = (
     await over;
     const left = await findMachine(machineName(id));
     if (left !== undefined) await killMachine(left, machineName(id));
+    await workshop.confinement.release(machineName(id));
     output.ended();
     await rm(directory, { recursive: true, force: true });
     hub.deleted(id);
