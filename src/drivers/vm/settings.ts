@@ -1,3 +1,4 @@
+import { ceilingSettings } from '../../compute/ceilings.js';
 import { DEFAULT_WORKSPACE_PATH } from '../../compute/sandbox.js';
 import type { Settings } from '../../compute/settings.js';
 
@@ -42,6 +43,19 @@ export const vmSettings = {
     max: 16_777_216,
     unit: 'MiB',
     doc: "Room on a sandbox's disk beside the files of its image.",
+  },
+  max_cpu_limit: {
+    ...ceilingSettings.max_cpu_limit,
+    doc: `${ceilingSettings.max_cpu_limit.doc} Default: as many CPUs as the host has, or vcpus.`,
+  },
+  max_memory_limit: {
+    ...ceilingSettings.max_memory_limit,
+    doc: `${ceilingSettings.max_memory_limit.doc} Default: as much as the host has, or mem_mib.`,
+  },
+  max_disk_limit: {
+    type: 'string',
+    default: '32Gi',
+    doc: "Largest disk of a sandbox: its image's files and overlay_disk_mib; a larger image is refused.",
   },
   kernel: {
     type: 'string',
@@ -138,6 +152,13 @@ export const vmSettings = {
     min: 16,
     max: 4_194_304,
     doc: 'Most processes in a sandbox.',
+  },
+  max_open_files: {
+    type: 'integer',
+    default: 524_288,
+    min: 64,
+    max: 1_048_576,
+    doc: 'Most files that a process in a sandbox may raise its limit of 1,024 open ones to.',
   },
   qemu_uid_base: {
     type: 'integer',

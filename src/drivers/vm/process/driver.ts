@@ -16,7 +16,7 @@ import { openConfinement } from './qemu/confinement.js';
 import { claimUidRange } from './qemu/uid-range.js';
 import { qemuUser } from './qemu/user.js';
 import { createHub } from './sandboxes/hub.js';
-import { planMachine } from './sandboxes/plan.js';
+import { checkSizes, planMachine } from './sandboxes/plan.js';
 import { readRecord, type SandboxRecord } from './sandboxes/record.js';
 import { createSandbox, type Sandbox, type SandboxWorkshop } from './sandboxes/sandbox.js';
 import { createSuspects } from './sandboxes/suspects.js';
@@ -42,6 +42,7 @@ const TEMPLATE = ':template';
 export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeDriver> => {
   const { context, accelerator } = options;
   const settings = context.settings as VmSettings;
+  checkSizes(settings);
   // A gateway's sandboxes are those below the folder of its id.
   const root = join(context.stateDir, context.gatewayId);
   const folder = join(root, 'sandboxes');

@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { connectThroughAgent } from '../../../../agent/connect.js';
 import { execThroughAgent, spawnRecords } from '../../../../agent/exec.js';
 import type { StreamExit } from '../../../../agent/stream.js';
@@ -31,7 +31,7 @@ import type { Hub } from './hub.js';
 import { keepRecord } from './kept-record.js';
 import { createLogFile } from './log-file.js';
 import { connectMachine, findMachine, killMachine, type Machine } from './machine.js';
-import { type Plan, planMachine } from './plan.js';
+import { diskTooLarge, type Plan, planMachine } from './plan.js';
 import { type Ending, newRun, type SandboxRecord } from './record.js';
 import { machineName, observe } from './status.js';
 import { givenUp, type Suspects } from './suspects.js';
@@ -135,6 +135,8 @@ export const createSandbox = (
       [PROGRESS.completeStep]: 'pulling_image',
       [PROGRESS.completeLabel]: `Image ${image}`,
     });
+    const tooLarge = diskTooLarge((await stat(disk.path)).size, settings);
+    if (tooLarge !== undefined) throw tooLarge;
     await makeDisk(directory, disk.path);
     await kept.save({ image: disk.config });
     return disk.config;
@@ -181,6 +183,7 @@ export const createSandbox = (
       ['u', image.user],
       ['h', name],
       ['P', String(settings.sandbox_pids_limit)],
+      ['F', String(settings.max_open_files)],
     ];
     if (plan.memoryMax !== undefined) setup.push(['M', plan.memoryMax]);
     if (plan.cpuMax !== undefined) setup.push(['C', plan.cpuMax]);
