@@ -42,6 +42,12 @@ export const PROGRESS = {
   completeLabel: 'openshell.progress.complete_label',
 } as const;
 
+/**
+ * Reason of the Warning that a driver sends for a command that was to end and could not be ended. The gateway counts them
+ * in `openshell_driver_exec_left_behind_total`.
+ */
+export const EXEC_LEFT_BEHIND = 'ExecLeftBehind';
+
 export type DriverEvent =
   /** The sandbox as it is now; also sent for every sandbox when the watch begins. */
   | { readonly type: 'sandbox'; readonly sandbox: ObservedSandbox }

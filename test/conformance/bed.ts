@@ -26,7 +26,11 @@ export type Capability =
   /** Every label of the template stands on the engine's object. */
   | 'templateLabels'
   /** A missing program is told apart from one that fails. */
-  | 'missingProgram';
+  | 'missingProgram'
+  /** A command ends although the sandbox's own shell does not help; else what is left behind is told. */
+  | 'endsWithoutShell'
+  /** What a sandbox may write is limited: `diskMib`. */
+  | 'diskLimit';
 
 export interface EngineObject {
   /** What it is called on the engine. */
@@ -56,6 +60,8 @@ export interface Bed {
     readonly nonRoot?: string;
     /** The same without any /bin/sh. Needed unless `noShellImage` is lacking. */
     readonly noShell?: string;
+    /** One whose user may replace its /bin/sh. Default: `shell`. */
+    readonly open?: string;
   };
 
   /** What this engine cannot do, with the reason. */
@@ -72,6 +78,12 @@ export interface Bed {
 
   /** Whether a pids limit can be set per driver, and how: the settings that make it 32. Needed unless lacking. */
   readonly pidsLimit32Settings?: Readonly<Record<string, unknown>>;
+
+  /** How much a sandbox may write. Needed unless `diskLimit` is lacking. */
+  readonly diskMib?: number;
+
+  /** The processes that run a driver of this gateway. Default: this one. */
+  processes?(gatewayId: string): Promise<number[]>;
 
   /** Everything on the engine that carries this gateway id: containers, Pods, volumes, disks; not shared networks. */
   objects(gatewayId: string): Promise<EngineObject[]>;

@@ -79,7 +79,7 @@ export const dockerBed = (): Bed => {
       nonRoot: 'openshell-test:nonroot',
       noShell: 'openshell-test:noshell',
     },
-    lacks: {},
+    lacks: { diskLimit: 'the storage driver of the test engine has no quotas' },
     readOnlyRootConfig: { read_only_root: true },
     pidsLimit32Settings: { sandbox_pids_limit: 32 },
     objects: async (gatewayId) => [

@@ -3,6 +3,8 @@ import type { Bed } from './bed.js';
 import { execTests } from './cases/exec.js';
 import { execEndTests } from './cases/exec-end.js';
 import { failureTests } from './cases/failures.js';
+import { hostileTests } from './cases/hostile.js';
+import { isolationTests } from './cases/isolation.js';
 import { lifecycleTests } from './cases/lifecycle.js';
 import { limitTests } from './cases/limits.js';
 import { logTests } from './cases/logs.js';
@@ -25,6 +27,8 @@ const CASES = [
   execEndTests,
   logTests,
   limitTests,
+  hostileTests,
+  isolationTests,
 ];
 
 /** Declares the tests that every driver passes on its real engine. */

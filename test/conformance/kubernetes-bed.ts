@@ -145,12 +145,15 @@ export const createKubernetesBed = (options: KubernetesBedOptions): Bed => {
       shell: 'openshell.test/shell:1',
       nonRoot: 'openshell.test/shell:1',
       noShell: 'openshell.test/noshell:1',
+      open: 'openshell.test/open:1',
     },
 
     lacks: {
       rootImage: 'restricted Pod security: no sandbox runs as root, whatever its image says',
       logStreams: 'Kubernetes keeps both streams of a container in one log',
       pidsLimit: "the kubelet's podPidsLimit holds for every Pod; a driver cannot set it",
+      endsWithoutShell: 'a Pod tells nobody outside which processes it has',
+      diskLimit: "the test cluster's volumes are folders of the node",
     },
 
     readOnlyRootConfig: { containers: { agent: { read_only_root_filesystem: true } } },

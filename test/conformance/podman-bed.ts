@@ -119,10 +119,11 @@ const lackingOf = async (
   kind: PodmanKind,
   api: (method: string, path: string) => Promise<{ body: { host: { cgroupVersion: string } } }>,
 ): Promise<Partial<Record<Capability, string>>> => {
+  const diskLimit = 'the storage driver of the test engine has no quotas';
   const info = await api('GET', '/info').catch(() => undefined);
-  if (info?.body.host.cgroupVersion !== 'v1') return {};
+  if (info?.body.host.cgroupVersion !== 'v1') return { diskLimit };
   if (kind === 'rootful')
-    return { oom: 'conmon does not notice it on cgroups v1: exit code 137 is all there is' };
+    return { diskLimit, oom: 'conmon does not notice it on cgroups v1: exit code 137 is all there is' };
   const why = 'rootless Podman cannot limit resources on cgroups v1';
-  return { cpuLimit: why, memoryLimit: why, oom: why, pidsLimit: why };
+  return { diskLimit, cpuLimit: why, memoryLimit: why, oom: why, pidsLimit: why };
 };

@@ -4,12 +4,15 @@ import type { ComputeDriver } from '../../dist/compute/driver.js';
 import { silentLogger } from '../../dist/compute/log.js';
 import vm from '../../dist/drivers/vm/entry.js';
 import { createDriver } from '../../dist/drivers/vm/index.js';
+import { FROM_GATEWAY } from '../../dist/drivers/vm/launch-options.js';
 import type { Bed, EngineObject } from './bed.js';
 import { removeControlGroups } from './control-groups.js';
 
 /** Where test/engines/vm/up put things. */
 export const VM_HOME = join(process.env.OPENSHELL_TEST_STATE ?? '/tmp/openshell-test', 'vm');
 export const VM_STATE = join(VM_HOME, 'state');
+
+const OVERLAY_DISK_MIB = 128;
 
 export const vmTable = (settings: Readonly<Record<string, unknown>> = {}): Record<string, unknown> => ({
   ...Object.fromEntries(
@@ -21,7 +24,7 @@ export const vmTable = (settings: Readonly<Record<string, unknown>> = {}): Recor
   allow_emulation: true,
   vcpus: 1,
   mem_mib: 192,
-  overlay_disk_mib: 128,
+  overlay_disk_mib: OVERLAY_DISK_MIB,
   boot_timeout_secs: 90,
   guest_dir: join(VM_HOME, 'guest'),
   image_dir: join(VM_HOME, 'images'),
@@ -63,6 +66,19 @@ const recordsIn = async (folder: string): Promise<(StoredRecord & { name: string
 
 const isMachine = async (pid: number, id: string): Promise<boolean> =>
   (await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '')).includes(`openshell-${id}`);
+
+/** The driver processes that this process has started. */
+const driverProcesses = async (): Promise<number[]> => {
+  const numbers = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const ours = await Promise.all(
+    numbers.map(async (pid) => {
+      const status = await readFile(`/proc/${pid}/status`, 'latin1').catch(() => '');
+      const argv = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
+      return status.includes(`\nPPid:\t${process.pid}\n`) && argv.includes(FROM_GATEWAY);
+    }),
+  );
+  return numbers.filter((_, i) => ours[i]).map(Number);
+};
 
 /**
  * QEMU behind the driver process that the driver starts for itself. One process serves one gateway id. A gateway in
@@ -107,6 +123,8 @@ export const vmBed = (stateDirs: readonly string[] = [VM_STATE]): Bed => {
       foreign: 'no other program keeps machines in the state directory',
     },
     pidsLimit32Settings: { sandbox_pids_limit: 32 },
+    diskMib: OVERLAY_DISK_MIB,
+    processes: driverProcesses,
     objects: async (gatewayId): Promise<EngineObject[]> => recordsOf(gatewayId),
     async cleanup(gatewayId) {
       for (const { name, run } of await recordsOf(gatewayId)) {
