@@ -27,10 +27,15 @@ const connect = async (path, signal) => {
  */
 export const openBareVm = async ({ dist, folder, base, guest, memoryMib }) => {
   const load = (path) => import(pathToFileURL(join(dist, path)).href);
-  const [{ qemuArguments, VM_FILES }, { openChannel }, { execThroughAgent, spawnRecords }] =
-    await Promise.all(
-      ['drivers/vm/process/qemu/arguments.js', 'agent/channel.js', 'agent/exec.js'].map(load),
-    );
+  const qemu = 'drivers/vm/process/qemu';
+  const [
+    { qemuArguments, VM_FILES },
+    { listenForQemu },
+    { openChannel },
+    { execThroughAgent, spawnRecords },
+  ] = await Promise.all(
+    [`${qemu}/arguments.js`, `${qemu}/sockets.js`, 'agent/channel.js', 'agent/exec.js'].map(load),
+  );
   const workspace = '/sandbox';
   const defaults = { environment: {}, user: '', workdir: workspace };
   const forever = new AbortController().signal;
@@ -48,10 +53,12 @@ export const openBareVm = async ({ dist, folder, base, guest, memoryMib }) => {
       const disk = ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', VM_FILES.base, VM_FILES.overlay];
       execFileSync('qemu-img', disk, { cwd: directory });
       const shape = { name: `bare-${name}`, accelerator: 'tcg', vcpus: 1, memoryMib };
+      const sockets = await listenForQemu(directory);
       const child = spawn('qemu-system-x86_64', qemuArguments(shape, 'boot'), {
         cwd: directory,
-        stdio: 'ignore',
+        stdio: ['ignore', 'ignore', 'ignore', 'ignore', sockets.control, sockets.agent],
       });
+      sockets.close();
       running.add(child);
       const channel = await openChannel(await connect(join(directory, VM_FILES.agent), signal), {
         signal,

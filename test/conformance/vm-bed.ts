@@ -6,6 +6,7 @@ import vm from '../../dist/drivers/vm/entry.js';
 import { createDriver } from '../../dist/drivers/vm/index.js';
 import { FROM_GATEWAY } from '../../dist/drivers/vm/launch-options.js';
 import type { Bed, EngineObject } from './bed.js';
+import { removeControlGroups } from './control-groups.js';
 
 /** Where test/engines/vm/up put things. */
 export const VM_HOME = join(process.env.OPENSHELL_TEST_STATE ?? '/tmp/openshell-test', 'vm');
@@ -131,6 +132,7 @@ export const vmBed = (stateDirs: readonly string[] = [VM_STATE]): Bed => {
         if (run?.pid !== undefined && (await isMachine(run.pid, name))) process.kill(run.pid, 'SIGKILL');
       }
       for (const dir of stateDirs) await rm(join(dir, gatewayId), { recursive: true, force: true });
+      await removeControlGroups(gatewayId);
     },
   };
 };

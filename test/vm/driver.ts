@@ -9,6 +9,7 @@ import type { DriverSandbox } from '../../dist/compute/sandbox.js';
 import vm from '../../dist/drivers/vm/entry.js';
 import { superviseProcess } from '../../dist/drivers/vm/supervisor.js';
 import { connectDriver } from '../../dist/remote/client.js';
+import { removeControlGroups } from '../conformance/control-groups.js';
 import { run } from '../conformance/run.js';
 
 /** Where test/engines/vm/up put things. */
@@ -141,6 +142,7 @@ export const makeDriver = async (
     async destroy() {
       await end();
       for (const pid of await machines(folder)) process.kill(pid, 'SIGKILL');
+      await removeControlGroups(gatewayId);
     },
   };
 };

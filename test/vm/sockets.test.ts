@@ -7,6 +7,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { unconfined } from '../../dist/drivers/vm/process/qemu/confinement.js';
 import { listenForQemu } from '../../dist/drivers/vm/process/qemu/sockets.js';
 import { connectMachine } from '../../dist/drivers/vm/process/sandboxes/machine.js';
 import { becomes, execIn, makeDriver, sandboxOf, unavailable, VM_HOME } from './driver.js';
@@ -40,7 +41,14 @@ for (const name of ['qmp.sock', 'agent.sock']) {
       // As a folder is that an earlier version gave to QEMU's user.
       if (isRoot) await chown(vm, QEMU_USER, QEMU_USER);
       await assert.rejects(
-        connectMachine({ pid: 0, name: 'openshell-none', directory: vm, resume: true, signal }),
+        connectMachine({
+          pid: 0,
+          name: 'openshell-none',
+          directory: vm,
+          confinement: unconfined,
+          resume: true,
+          signal,
+        }),
         { reason: 'SocketReplaced' },
       );
       assert.equal(decoy.visitors(), 0);

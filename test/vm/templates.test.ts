@@ -17,6 +17,7 @@ import { test } from 'node:test';
 import { silentLogger } from '../../dist/compute/log.js';
 import { identityOf } from '../../dist/drivers/vm/process/lock.js';
 import { type MachineShape, qemuArguments } from '../../dist/drivers/vm/process/qemu/arguments.js';
+import { unconfined } from '../../dist/drivers/vm/process/qemu/confinement.js';
 import { type TemplateKind, templateKey } from '../../dist/drivers/vm/process/templates/key.js';
 import { clearUnmade } from '../../dist/drivers/vm/process/templates/maker.js';
 import { createTemplateStore, type TemplateStore } from '../../dist/drivers/vm/process/templates/store.js';
@@ -65,6 +66,7 @@ const templatesIn = (folder: string, own: Pick<TemplatesOptions, 'asUser' | 'log
     hostCpu: '',
     bootTimeoutMs: 1_000,
     guest: async () => guest,
+    confinement: unconfined,
     ...own,
   });
 

@@ -1,3 +1,4 @@
+import { ceilingSettings } from '../../compute/ceilings.js';
 import { DEFAULT_WORKSPACE_PATH } from '../../compute/sandbox.js';
 import type { Settings } from '../../compute/settings.js';
 
@@ -42,6 +43,19 @@ export const vmSettings = {
     max: 16_777_216,
     unit: 'MiB',
     doc: "Room on a sandbox's disk beside the files of its image.",
+  },
+  max_cpu_limit: {
+    ...ceilingSettings.max_cpu_limit,
+    doc: `${ceilingSettings.max_cpu_limit.doc} Default: as many CPUs as the host has, or vcpus.`,
+  },
+  max_memory_limit: {
+    ...ceilingSettings.max_memory_limit,
+    doc: `${ceilingSettings.max_memory_limit.doc} Default: as much as the host has, or mem_mib.`,
+  },
+  max_disk_limit: {
+    type: 'string',
+    default: '32Gi',
+    doc: "Largest disk of a sandbox: its image's files and overlay_disk_mib; a larger image is refused.",
   },
   kernel: {
     type: 'string',
@@ -149,12 +163,19 @@ export const vmSettings = {
     max: 4_194_304,
     doc: 'Most processes in a sandbox.',
   },
+  max_open_files: {
+    type: 'integer',
+    default: 524_288,
+    min: 64,
+    max: 1_048_576,
+    doc: 'Most files that a process in a sandbox may raise its limit of 1,024 open ones to.',
+  },
   qemu_uid_base: {
     type: 'integer',
     default: 1_900_000_000,
     min: 1,
     max: 2_100_000_000,
-    doc: 'First of the user ids, one a sandbox, that QEMU runs as when the driver runs as root.',
+    doc: 'Where the user ids begin that QEMU runs as when the driver runs as root: 65,536 for each gateway of the host, one for each sandbox.',
   },
   workspace_path: {
     type: 'string',

@@ -12,9 +12,11 @@ import type { GuestFiles } from './guest/prepare.js';
 import { clearUnfinished } from './images/disk-cache.js';
 import { createLibrary } from './images/library.js';
 import { createRegistry } from './images/registry/registry.js';
+import { openConfinement } from './qemu/confinement.js';
+import { claimUidRange } from './qemu/uid-range.js';
 import { qemuUser } from './qemu/user.js';
 import { createHub } from './sandboxes/hub.js';
-import { planMachine } from './sandboxes/plan.js';
+import { checkSizes, planMachine } from './sandboxes/plan.js';
 import { readRecord, type SandboxRecord } from './sandboxes/record.js';
 import { createSandbox, type Sandbox, type SandboxWorkshop } from './sandboxes/sandbox.js';
 import { createSuspects } from './sandboxes/suspects.js';
@@ -40,6 +42,7 @@ const TEMPLATE = ':template';
 export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeDriver> => {
   const { context, accelerator } = options;
   const settings = context.settings as VmSettings;
+  checkSizes(settings);
   // A gateway's sandboxes are those below the folder of its id.
   const root = join(context.stateDir, context.gatewayId);
   const folder = join(root, 'sandboxes');
@@ -48,12 +51,34 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
   const sandboxes = new Map<string, Sandbox>();
   const uids = new Map<string, number>();
 
+  const log = context.log;
+  const range =
+    process.getuid?.() === 0
+      ? await claimUidRange({ base: settings.qemu_uid_base, gatewayId: context.gatewayId, owner: root, log })
+      : { first: settings.qemu_uid_base, last: Number.POSITIVE_INFINITY };
+
   const freeUid = (): number => {
     const taken = new Set(uids.values());
-    let uid = settings.qemu_uid_base;
+    let uid = range.first;
     while (taken.has(uid)) uid++;
     return uid;
   };
+
+  const uidOf = (id: string): number => {
+    const known = uids.get(id);
+    if (known !== undefined && known >= range.first && known <= range.last) return known;
+    const uid = freeUid();
+    uids.set(id, uid);
+    return uid;
+  };
+
+  const confinement = await openConfinement({
+    gatewayId: context.gatewayId,
+    stateDir: context.stateDir,
+    qemu: settings.qemu,
+    uid: range.last,
+    log,
+  });
 
   const openTemplates = async (): Promise<Templates> =>
     createTemplates({
@@ -64,6 +89,7 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
       hostCpu: accelerator === 'kvm' ? await describeHostCpu() : '',
       bootTimeoutMs: settings.boot_timeout_secs * 1000,
       guest: options.guest,
+      confinement,
       asUser: async (work) => {
         const uid = freeUid();
         uids.set(TEMPLATE, uid);
@@ -94,9 +120,11 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
     templates,
     network: options.network,
     takenTaps: () => new Set([...sandboxes.values()].flatMap((sandbox) => sandbox.tap() ?? [])),
+    uidOf,
+    confinement,
     suspects: createSuspects(),
     hub,
-    log: context.log,
+    log,
   };
 
   const takeUp = async () => {
@@ -182,7 +210,7 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
       if (sandboxes.has(id))
         throw new OpenShellError(Code.ALREADY_EXISTS, `the sandbox '${id}' exists already`);
       signal.throwIfAborted();
-      const uid = freeUid();
+      const uid = uidOf(id);
       const record: SandboxRecord = {
         sandbox,
         labels: { ...sandbox.spec.template.labels, ...ownerLabels(context, sandbox) },
@@ -194,7 +222,6 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
       };
       const made = createSandbox(join(folder, id), record, workshop);
       sandboxes.set(id, made);
-      uids.set(id, uid);
       try {
         await made.create();
         signal.throwIfAborted();
@@ -211,6 +238,7 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
     watch: ({ signal }) => hub.watch(observeAll, signal),
     close: async () => {
       await Promise.all([templates?.close(), ...[...sandboxes.values()].map((sandbox) => sandbox.detach())]);
+      await confinement.close();
     },
   };
 };

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chown, copyFile, link, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, lchown, link, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { failedPrecondition } from '../../../../compute/errors.js';
@@ -27,7 +27,7 @@ export const hasDisk = (directory: string): Promise<boolean> =>
   exists(join(vmDirectory(directory), VM_FILES.overlay));
 
 /** Makes the sandbox's own disk on top of the image's, which it keeps for as long as it lives. */
-export const makeDisk = async (directory: string, base: string, owner: number | undefined): Promise<void> => {
+export const makeDisk = async (directory: string, base: string): Promise<void> => {
   const vm = vmDirectory(directory);
   await mkdir(vm, { recursive: true, mode: 0o700 });
   await place(base, join(vm, VM_FILES.base));
@@ -36,7 +36,6 @@ export const makeDisk = async (directory: string, base: string, owner: number | 
     await run('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', VM_FILES.base, made], {
       cwd: vm,
     });
-    await handOver(vm, made, owner);
     await rename(join(vm, made), join(vm, VM_FILES.overlay));
   } catch (cause) {
     throw failedPrecondition(`the sandbox's disk cannot be made: ${(cause as Error).message}`, {
@@ -52,12 +51,12 @@ export const makeBlankDisk = async (directory: string, owner: number | undefined
   const vm = vmDirectory(directory);
   await mkdir(vm, { recursive: true, mode: 0o700 });
   await run('qemu-img', ['create', '-q', '-f', 'qcow2', VM_FILES.overlay, '1M'], { cwd: vm });
-  await handOver(vm, VM_FILES.overlay, owner);
+  await giveDisk(directory, owner);
 };
 
-const handOver = async (vm: string, disk: string, owner: number | undefined): Promise<void> => {
-  if (owner === undefined) return;
-  await chown(join(vm, disk), owner, owner);
+/** To whom QEMU runs as; undefined: it is ours, as we run. */
+export const giveDisk = async (directory: string, owner: number | undefined): Promise<void> => {
+  if (owner !== undefined) await lchown(join(vmDirectory(directory), VM_FILES.overlay), owner, owner);
 };
 
 /** Puts kernel and initramfs where QEMU looks for them. */

@@ -74,8 +74,8 @@ export const createLogFile = (directory: string, log: Logger): LogFile => {
   const append = async (stream: 'stdout' | 'stderr', lines: readonly string[]) => {
     if (lines.length === 0) return;
     const timeMs = Date.now();
-    const text = lines.map((line) => `${timeMs} ${stream === 'stdout' ? 'o' : 'e'} ${line}\n`).join('');
-    if (await keep(text)) events.emit('written');
+    const head = `${timeMs} ${stream === 'stdout' ? 'o' : 'e'} `;
+    if (await keep(`${head}${lines.join(`\n${head}`)}\n`)) events.emit('written');
     else if (events.listenerCount('unwritten') > 0)
       events.emit('unwritten', await rows.end(), { timeMs, stream }, lines);
   };
@@ -83,13 +83,11 @@ export const createLogFile = (directory: string, log: Logger): LogFile => {
   return {
     async write(stream, data) {
       const pieces = (partial[stream] + decoders[stream].write(Buffer.from(data))).split('\n');
-      let rest = pieces.pop() ?? '';
-      const lines = pieces.flatMap((line) => cut(line.endsWith('\r') ? line.slice(0, -1) : line));
-      while (rest.length > MAX_LINE) {
-        lines.push(rest.slice(0, MAX_LINE));
-        rest = rest.slice(MAX_LINE);
-      }
-      partial[stream] = rest;
+      const rest = pieces.pop() ?? '';
+      const lines = cutAll(pieces);
+      const whole = Math.max(0, rest.length - (rest.length % MAX_LINE || MAX_LINE));
+      if (whole > 0) lines.push(...cut(rest.slice(0, whole)));
+      partial[stream] = rest.slice(whole);
       await inTurn(() => append(stream, lines));
     },
     async flush() {
@@ -196,6 +194,12 @@ const lostLine = (bytes: number): LogLine => ({
   stream: 'stderr',
   message: `[openshell: ${bytes} bytes of this log are lost here: they came faster than they were read]`,
 });
+
+/** Without the carriage return of a terminal, and in parts. The same array where there is nothing to do: the usual. */
+const cutAll = (lines: string[]): string[] =>
+  lines.some((line) => line.length > MAX_LINE || line.endsWith('\r'))
+    ? lines.flatMap((line) => cut(line.endsWith('\r') ? line.slice(0, -1) : line))
+    : lines;
 
 const cut = (line: string): string[] => {
   if (line.length <= MAX_LINE) return [line];

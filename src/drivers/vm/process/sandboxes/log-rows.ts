@@ -125,14 +125,13 @@ const readAt = async (path: string, position: number, length: number): Promise<B
 /** `<ms> <o|e> <text>` each. */
 export function* linesOf(text: string): Generator<LogLine> {
   for (let at = 0; at < text.length; ) {
+    const space = text.indexOf(' ', at);
     const end = text.indexOf('\n', at);
-    const match = /^(\d+) ([oe]) (.*)$/s.exec(text.slice(at, end));
+    const timeMs = Number(text.slice(at, space));
+    const kind = text[space + 1];
     at = end + 1;
-    if (match === null) continue;
-    yield {
-      timeMs: Number(match[1]),
-      stream: match[2] === 'o' ? 'stdout' : 'stderr',
-      message: match[3] as string,
-    };
+    if (space < 0 || space + 2 >= end || text[space + 2] !== ' ' || !Number.isInteger(timeMs)) continue;
+    if (kind !== 'o' && kind !== 'e') continue;
+    yield { timeMs, stream: kind === 'o' ? 'stdout' : 'stderr', message: text.slice(space + 3, end) };
   }
 }

@@ -7,6 +7,7 @@ import { type AgentChannel, openChannel } from '../../../../agent/channel.js';
 import { deadline, delay } from '../../../../compute/deadline.js';
 import { Code, OpenShellError, unavailable } from '../../../../compute/errors.js';
 import { type MachineShape, qemuArguments, VM_FILES } from '../qemu/arguments.js';
+import type { Confinement } from '../qemu/confinement.js';
 import { keepConsole } from '../qemu/console.js';
 import { outlastFullDisk } from '../qemu/full-disk.js';
 import { connectQmp, type Qmp } from '../qemu/qmp.js';
@@ -35,6 +36,7 @@ export interface LaunchOptions {
   readonly directory: string;
   /** Undefined: the driver's own user. */
   readonly user: QemuUser | undefined;
+  readonly confinement: Confinement;
   /** An open template's descriptor, read from its start; undefined: the guest boots. */
   readonly stateFd: number | undefined;
   readonly bootTimeoutMs: number;
@@ -89,7 +91,7 @@ export const QEMU_KILLED = 'QemuKilled';
 
 /** Starts QEMU and waits for the agent inside. A failure leaves no process. */
 export const launchMachine = async (options: LaunchOptions): Promise<Machine> => {
-  const { shape, directory, user } = options;
+  const { shape, directory, user, confinement } = options;
   const signal = deadline(options.bootTimeoutMs, options.signal);
   const stderr = await open(join(directory, '..', VM_FILES.stderr), 'w', 0o600);
   let sockets: ListeningSockets | undefined;
@@ -97,13 +99,15 @@ export const launchMachine = async (options: LaunchOptions): Promise<Machine> =>
   let exited: Promise<void>;
   try {
     sockets = await listenForQemu(directory);
-    child = spawn(options.qemu, qemuArguments(shape, options.stateFd === undefined ? 'boot' : 'restore'), {
+    const args = qemuArguments(shape, options.stateFd === undefined ? 'boot' : 'restore');
+    const command = await confinement.command({ file: options.qemu, args, user }, shape);
+    child = spawn(command.file, command.args, {
       cwd: directory,
       // By their places: STATE_FD, CONTROL_FD, AGENT_FD.
       stdio: ['ignore', stderr.fd, stderr.fd, options.stateFd ?? 'ignore', sockets.control, sockets.agent],
       detached: true,
       env: { PATH: process.env.PATH ?? '' },
-      ...(user ?? {}),
+      ...(command.user ?? {}),
     });
     exited = exitOf(child);
     // It comes at once or never: with a signal, a process that is there could be forgotten.
@@ -133,6 +137,7 @@ export const launchMachine = async (options: LaunchOptions): Promise<Machine> =>
       pid,
       name: shape.name,
       directory,
+      confinement,
       resume: false,
       wake: options.stateFd !== undefined,
       onFullDisk: options.onFullDisk,
@@ -147,6 +152,7 @@ export const launchMachine = async (options: LaunchOptions): Promise<Machine> =>
     // Not by its name: a process that was just started has none yet.
     child.kill('SIGKILL');
     await Promise.race([exited, delay(KILL_WAIT_MS)]);
+    await confinement.release(shape.name);
     if (endedBy !== null && !options.signal.aborted)
       throw unavailable(`QEMU was ended by ${endedBy}`, { reason: QEMU_KILLED, cause: error });
     const said = (await readFile(join(directory, '..', VM_FILES.stderr), 'utf8').catch(() => '')).trim();
@@ -179,6 +185,7 @@ interface ConnectOptions {
   readonly pid: number;
   readonly name: string;
   readonly directory: string;
+  readonly confinement: Confinement;
   /** Another driver process spoke with the agent before. */
   readonly resume: boolean;
   /** It is being restored and stands still until it is told to run. */
@@ -275,17 +282,18 @@ const quit = async (qmp: Qmp): Promise<void> => {
 
 const consolePath = (directory: string): string => join(directory, '..', VM_FILES.console);
 
-interface Connected extends Pick<ConnectOptions, 'pid' | 'name' | 'directory'> {
+interface Connected extends Pick<ConnectOptions, 'pid' | 'name' | 'directory' | 'confinement'> {
   readonly qmp: Qmp;
   readonly channel: AgentChannel;
   readonly off: Promise<void>;
 }
 
-const machineOf = ({ pid, name, directory, qmp, channel, off }: Connected): Machine => {
+const machineOf = ({ pid, name, directory, confinement, qmp, channel, off }: Connected): Machine => {
   const kill = async () => {
     channel.close();
     qmp.close();
     await killMachine(pid, name);
+    await confinement.release(name);
   };
   return {
     pid,

@@ -1,4 +1,6 @@
-import { failedPrecondition, invalidArgument } from '../../../../compute/errors.js';
+import { availableParallelism, totalmem } from 'node:os';
+import { withinCeilings } from '../../../../compute/ceilings.js';
+import { failedPrecondition, invalidArgument, type OpenShellError } from '../../../../compute/errors.js';
 import { parseCpuNanos, parseMemoryBytes } from '../../../../compute/quantity.js';
 import type { DriverSandbox } from '../../../../compute/sandbox.js';
 import type { VmSettings } from '../../settings.js';
@@ -40,6 +42,12 @@ export const planMachine = (sandbox: DriverSandbox, settings: VmSettings): Plan 
       });
     }
   }
+  withinCeilings(resources, undefined, {
+    // Without a limit the machine's own size is one, which `checkSizes` has seen.
+    ...{ defaultCpu: '', defaultMemory: '', maxGpus: 0 },
+    maxCpu: settings.max_cpu_limit || `${Math.max(availableParallelism(), settings.vcpus)}`,
+    maxMemory: settings.max_memory_limit || `${Math.max(totalmem(), settings.mem_mib * MIB)}`,
+  });
   const nanos = resources.cpuLimit === '' ? 0 : parseCpuNanos(resources.cpuLimit, 'limits.cpu');
   const bytes = resources.memoryLimit === '' ? 0 : parseMemoryBytes(resources.memoryLimit, 'limits.memory');
   return {
@@ -52,6 +60,37 @@ export const planMachine = (sandbox: DriverSandbox, settings: VmSettings): Plan 
         : `${Math.max(1_000, Math.round((nanos / 1e9) * CPU_PERIOD_US))} ${CPU_PERIOD_US}`,
   };
 };
+
+const TABLE = 'openshell.drivers.vm';
+
+/** The operator's own sizes, checked when the driver starts. INVALID_ARGUMENT names the key. */
+export const checkSizes = (settings: VmSettings): void => {
+  const { vcpus, mem_mib, overlay_disk_mib } = settings;
+  const checks = [
+    ['vcpus', vcpus, 'max_cpu_limit', (text: string, field: string) => parseCpuNanos(text, field) / 1e9],
+    ['mem_mib', mem_mib, 'max_memory_limit', mibOf],
+    ['overlay_disk_mib', overlay_disk_mib, 'max_disk_limit', mibOf],
+  ] as const;
+  for (const [key, value, ceiling, parse] of checks) {
+    const most = settings[ceiling];
+    if (most === '' || value <= parse(most, `${TABLE}.${ceiling}`)) continue;
+    throw invalidArgument(`${TABLE}.${key}: ${value} is more than ${ceiling}, '${most}'`, {
+      field: `${TABLE}.${key}`,
+      hint: 'raise the one or lower the other',
+    });
+  }
+};
+
+const mibOf = (text: string, field: string): number => parseMemoryBytes(text, field) / MIB;
+
+/** Why an image's disk may not become a sandbox's; undefined when it may. */
+export const diskTooLarge = (bytes: number, { max_disk_limit }: VmSettings): OpenShellError | undefined =>
+  max_disk_limit === '' || bytes <= parseMemoryBytes(max_disk_limit, `${TABLE}.max_disk_limit`)
+    ? undefined
+    : failedPrecondition(
+        `the image needs a disk of ${Math.ceil(bytes / MIB)} MiB, and this gateway's operator allows ${max_disk_limit}`,
+        { reason: 'LimitTooHigh', field: 'spec.template.image', hint: 'take a smaller image' },
+      );
 
 const refuseKeys = (config: object, what: string): void => {
   const [key] = Object.keys(config);

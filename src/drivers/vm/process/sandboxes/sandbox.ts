@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { connectThroughAgent } from '../../../../agent/connect.js';
 import { execThroughAgent, spawnRecords } from '../../../../agent/exec.js';
 import type { StreamExit } from '../../../../agent/stream.js';
@@ -22,15 +22,16 @@ import { type ImageConfig, NO_CONFIG } from '../images/layout.js';
 import type { ImageLibrary, ImageNews } from '../images/library.js';
 import { freeLink, macOf, networkRecords } from '../network/link.js';
 import { checkTap } from '../network/tap.js';
+import type { Confinement } from '../qemu/confinement.js';
 import { type QemuUser, qemuUser } from '../qemu/user.js';
 import type { Templates } from '../templates/templates.js';
 import { startMachine } from './boot.js';
-import { hasDisk, makeDisk, placeGuest, vmDirectory } from './disk.js';
+import { giveDisk, hasDisk, makeDisk, placeGuest, vmDirectory } from './disk.js';
 import type { Hub } from './hub.js';
 import { keepRecord } from './kept-record.js';
 import { createLogFile } from './log-file.js';
 import { connectMachine, findMachine, killMachine, type Machine } from './machine.js';
-import { type Plan, planMachine } from './plan.js';
+import { diskTooLarge, type Plan, planMachine } from './plan.js';
 import { type Ending, newRun, type SandboxRecord } from './record.js';
 import { machineName, observe } from './status.js';
 import { givenUp, type Suspects } from './suspects.js';
@@ -46,6 +47,9 @@ export interface SandboxWorkshop {
   readonly network: GuestNetwork | undefined;
   /** Tap devices of machines that run or start. */
   readonly takenTaps: () => ReadonlySet<string>;
+  /** The user that this sandbox's QEMU runs as, when we are root. */
+  readonly uidOf: (id: string) => number;
+  readonly confinement: Confinement;
   readonly suspects: Suspects;
   readonly hub: Hub;
   readonly log: Logger;
@@ -122,8 +126,6 @@ export const createSandbox = (
       [PROGRESS.activeDetail]: message,
     });
 
-  const owner = process.getuid?.() === 0 ? kept.now.uid : undefined;
-
   const prepareDisk = async (signal: AbortSignal): Promise<ImageConfig> => {
     if (kept.now.image !== undefined && (await hasDisk(directory))) return kept.now.image;
     progress('pulling_image', `preparing ${spec.template.image}`);
@@ -133,7 +135,9 @@ export const createSandbox = (
       [PROGRESS.completeStep]: 'pulling_image',
       [PROGRESS.completeLabel]: `Image ${image}`,
     });
-    await makeDisk(directory, disk.path, owner);
+    const tooLarge = diskTooLarge((await stat(disk.path)).size, settings);
+    if (tooLarge !== undefined) throw tooLarge;
+    await makeDisk(directory, disk.path);
     await kept.save({ image: disk.config });
     return disk.config;
   };
@@ -156,6 +160,15 @@ export const createSandbox = (
     return link;
   };
 
+  /** Another one than before when that is none of this gateway's any more. */
+  const takeUser = async (): Promise<QemuUser | undefined> => {
+    const uid = workshop.uidOf(id);
+    if (uid !== kept.now.uid) await kept.save({ uid });
+    const user = await qemuUser(uid, workshop.accelerator);
+    await giveDisk(directory, user?.uid);
+    return user;
+  };
+
   const setUp = async (
     plan: Plan,
     image: ImageConfig,
@@ -170,6 +183,7 @@ export const createSandbox = (
       ['u', image.user],
       ['h', name],
       ['P', String(settings.sandbox_pids_limit)],
+      ['F', String(settings.max_open_files)],
     ];
     if (plan.memoryMax !== undefined) setup.push(['M', plan.memoryMax]);
     if (plan.cpuMax !== undefined) setup.push(['C', plan.cpuMax]);
@@ -195,7 +209,7 @@ export const createSandbox = (
     const guest = await workshop.guest();
     const plan = planMachine(kept.now.sandbox, settings);
     const bootTimeoutMs = settings.boot_timeout_secs * 1000;
-    const user = await qemuUser(kept.now.uid, workshop.accelerator);
+    const user = await takeUser();
     const link = await takeLink(user);
     const started = await startMachine({
       qemu: settings.qemu,
@@ -208,6 +222,7 @@ export const createSandbox = (
       },
       directory: vmDirectory(directory),
       user,
+      confinement: workshop.confinement,
       bootTimeoutMs,
       onStarted: (pid) => kept.save({ run: { ...(kept.now.run ?? newRun()), pid } }),
       onFullDisk: tellOfFullDisk,
@@ -365,6 +380,7 @@ export const createSandbox = (
         pid,
         name: machineName(id),
         directory: vmDirectory(directory),
+        confinement: workshop.confinement,
         resume: true,
         onFullDisk: tellOfFullDisk,
         // As long as a boot may take: a busy host must not cost anyone a machine.
@@ -395,6 +411,7 @@ export const createSandbox = (
     await over;
     const left = await findMachine(machineName(id));
     if (left !== undefined) await killMachine(left, machineName(id));
+    await workshop.confinement.release(machineName(id));
     output.ended();
     await rm(directory, { recursive: true, force: true });
     hub.deleted(id);

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import type { GuestFiles } from '../guest/prepare.js';
 import { identityOf } from '../lock.js';
 import type { MachineShape } from '../qemu/arguments.js';
+import type { Confinement } from '../qemu/confinement.js';
 import type { QemuUser } from '../qemu/user.js';
 import { makeBlankDisk, placeGuest, vmDirectory } from '../sandboxes/disk.js';
 import { findMachine, killMachine, launchMachine } from '../sandboxes/machine.js';
@@ -16,6 +17,7 @@ export interface MakeOptions {
   readonly shape: MachineShape;
   readonly guest: GuestFiles;
   readonly user: QemuUser | undefined;
+  readonly confinement: Confinement;
   readonly bootTimeoutMs: number;
   readonly signal: AbortSignal;
 }
@@ -51,6 +53,7 @@ export const makeTemplate = async (
       shape: { ...shape, name: nameOf(work) },
       directory: vmDirectory(work),
       user,
+      confinement: options.confinement,
       stateFd: undefined,
       bootTimeoutMs: options.bootTimeoutMs,
       onStarted: async () => {},

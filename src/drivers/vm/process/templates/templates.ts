@@ -6,6 +6,7 @@ import type { Logger } from '../../../../compute/log.js';
 import type { GuestFiles } from '../guest/prepare.js';
 import { lockDirectory } from '../lock.js';
 import type { MachineShape } from '../qemu/arguments.js';
+import type { Confinement } from '../qemu/confinement.js';
 import type { QemuUser } from '../qemu/user.js';
 import { templateKey } from './key.js';
 import { clearUnmade, makeTemplate } from './maker.js';
@@ -38,6 +39,7 @@ export interface TemplatesOptions {
   readonly bootTimeoutMs: number;
   /** The guest's files as they are now. */
   readonly guest: () => Promise<GuestFiles>;
+  readonly confinement: Confinement;
   /** Lends a user that no sandbox has. */
   readonly asUser: (work: (user: QemuUser | undefined) => Promise<void>) => Promise<void>;
   readonly log: Logger;
