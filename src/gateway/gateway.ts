@@ -145,8 +145,9 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       exec: createExecService({ sandboxes, drivers }),
       watch: createWatchService({ sandboxes, logs, hub }),
       info: createInfoService({ version, drivers }),
-      requests: createRequestService({ store, now: Date.now }),
+      requests: createRequestService({ store, log, now: Date.now }),
     };
+    undo.push(async () => services.requests.close());
     const api = createApi(services, metrics.observeGeneration);
     const rpc = createRpcServer({
       methods: api.methods,

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { status } from '@grpc/grpc-js';
+import { silentLogger } from '../../dist/compute/log.js';
+import { asItIs } from '../../dist/gateway/services/kept-answers.js';
 import { createRequestService } from '../../dist/gateway/services/requests.js';
 import { openStore } from '../../dist/store/sqlite/open-store.js';
 import { SandboxPhase, methods as v01 } from '../../dist/wire/v01/index.js';
@@ -82,15 +84,17 @@ test('workspaces and templates are created and deleted once under one id', async
   );
 });
 
-test('after 24 hours an id is free again', async () => {
+test('after 24 hours an id is free again', async (t) => {
   const folder = await tempFolder();
   const store = await openStore({ path: `${folder.path}/db` });
   try {
     let nowMs = 1_000_000_000_000;
-    const requests = createRequestService({ store, now: () => nowMs });
+    const requests = createRequestService({ store, log: silentLogger, now: () => nowMs });
+    t.after(() => requests.close());
     const ask = (fingerprint: string) =>
-      requests.once<string>(
+      requests.once(
         { subject: 's', requestId: 'r', fingerprint: () => fingerprint },
+        asItIs<string>(),
         async () => fingerprint,
       );
     assert.equal(await ask('first'), 'first');
@@ -99,7 +103,11 @@ test('after 24 hours an id is free again', async () => {
     nowMs += 1;
     assert.equal(await ask('second'), 'second');
     const of = (subject: string) =>
-      requests.once<string>({ subject, requestId: 'r', fingerprint: () => subject }, async () => subject);
+      requests.once(
+        { subject, requestId: 'r', fingerprint: () => subject },
+        asItIs<string>(),
+        async () => subject,
+      );
     assert.equal(await of('another user'), 'another user');
   } finally {
     await store.close();
