@@ -78,6 +78,7 @@ export const loadConfig = async ({ flags, env, drivers, home }: LoadConfigOption
     defaultImage,
     gatewayId: effective(values.gatewayId)?.value,
     databasePath: databasePath.value,
+    adoptDatabase: effective(values.adoptDatabase)?.value,
     tls,
     allowUnauthenticatedUsers: valueWithDefault(values, 'allowUnauthenticatedUsers'),
     telemetry: {

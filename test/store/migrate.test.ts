@@ -13,7 +13,7 @@ test('a later schema is reached from this one with its rows, in one step', async
   const store = await openStore({ path });
   await store.setMeta('gateway_id', 'one');
   await store.close();
-  const database = await openDatabase(path);
+  const { database } = await openDatabase(path);
   const later = [...MIGRATIONS, 'ALTER TABLE meta ADD COLUMN note TEXT', "UPDATE meta SET note = 'kept'"];
   migrate(database, MIGRATIONS.length, later);
   assert.deepEqual(
@@ -31,11 +31,11 @@ test('a later schema is reached from this one with its rows, in one step', async
 
 test('a step that fails takes the steps before it back', async (t) => {
   const path = databasePath(t);
-  const database = await openDatabase(path);
+  const { database } = await openDatabase(path);
   const broken = [...MIGRATIONS, 'CREATE TABLE extra (id TEXT)', 'CREATE TABLE meta (id TEXT)'];
   assert.throws(() => migrate(database, MIGRATIONS.length, broken), /meta already exists/);
   closeDatabase(database);
-  const again = await openDatabase(path);
+  const { database: again } = await openDatabase(path);
   assert.equal(schemaVersion(again, path), MIGRATIONS.length);
   assert.equal(again.prepare("SELECT name FROM sqlite_schema WHERE name = 'extra'").get(), undefined);
   closeDatabase(again);
