@@ -4,7 +4,7 @@ import type { Remember, Store } from '../store.js';
 import { checkInBackground } from './background-check.js';
 import { serveBackups } from './backup-server.js';
 import { connect, type Sql } from './connection.js';
-import { FULL_REASON } from './errors.js';
+import { corruptError, FULL_REASON } from './errors.js';
 import { getMeta, getTombstone, pruneTombstones, setMeta } from './gateway-rows.js';
 import { type OpenedDatabase, openDatabase } from './open-database.js';
 import { getRequest, pruneRequests, putRequest, remembered } from './requests.js';
@@ -59,7 +59,8 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
       log.info('the database is sound', { path: options.path });
     } catch (error) {
       if (closing.signal.aborted) return;
-      damage = OpenShellError.from(error);
+      const known = OpenShellError.from(error);
+      damage = known.reason === undefined ? corruptError(options.path, known.message, error) : known;
       log.error(damage.text, { error });
     }
   };
