@@ -125,3 +125,44 @@ test('a store that is opened on a full disk removes what exists and refuses what
   rmSync(ballast);
   await store.insertSandbox(big('new'));
 });
+
+test('on a full disk the largest rows that there can be are changed and removed', async (t) => {
+  const disk = mountSmallDisk(48);
+  if (typeof disk === 'string') return void t.skip(disk);
+  t.after(() => disk.unmount());
+  const store = await openHere(t, join(disk.folder, 'openshell.db'));
+  await store.insertWorkspace(workspace('default'));
+  const labels = Object.fromEntries(
+    Array.from({ length: 128 }, (_, i) => [`${i}`.padEnd(250, 'k'), 'v'.repeat(63)]),
+  );
+  const { spec } = sandbox('x');
+  const rows: SandboxRecord[] = [];
+  const insert = (i: number) =>
+    store.insertSandbox(
+      sandbox(`s${i}`, {
+        labels,
+        spec: {
+          ...spec,
+          environment: { TOKEN: 'x'.repeat(i % 2 ? 8000 : 150_000) },
+          command: ['x'.repeat(100_000)],
+        },
+      }),
+    );
+  for (let i = 0; i < 20; i++) rows.push(await insert(i));
+  const ballast = disk.fill();
+  // At once, so that they share commits.
+  const late = await Promise.allSettled(Array.from({ length: 64 }, (_, i) => insert(100 + i)));
+  for (const one of late) {
+    if (one.status === 'fulfilled') rows.push(one.value);
+    else assert.equal(OpenShellError.from(one.reason).reason, 'StoreFull');
+  }
+  const changed = await Promise.all(
+    rows.map((row) =>
+      store.updateSandbox(row.id, row.resourceVersion, { phase: 'deleting', message: 'm'.repeat(4000) }),
+    ),
+  );
+  for (const { id } of changed) assert.equal(await store.removeSandbox(id, 1), true);
+  assert.deepEqual(await store.listSandboxes({}), []);
+  rmSync(ballast);
+  await insert(1);
+});
