@@ -4,7 +4,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { before, after as end, test } from 'node:test';
 import { credentials, status } from '@grpc/grpc-js';
+import { rowsOf } from '../../dist/gateway/lifecycle/in-turns.js';
 import { openStore } from '../../dist/store/sqlite/open-store.js';
+import type { Store } from '../../dist/store/store.js';
 import { createWireClient, type WireClient } from '../../dist/wire/client.js';
 import { methods as v00 } from '../../dist/wire/v00/index.js';
 import { methods as v01 } from '../../dist/wire/v01/index.js';
@@ -169,4 +171,30 @@ test('taken: tabs in annotations, other control characters in variables, and all
     annotations: words(8, 8000),
     spec: { environment: words(20, 8192), command: ['x'.repeat(20_000)] },
   });
+});
+
+test('the reconciler goes through large rows a few at a time, and reads no secrets', async (t) => {
+  const other = await tempFolder();
+  const store = await openStore({ path: join(other.path, 'openshell.db') });
+  t.after(async () => {
+    await store.close();
+    await other.remove();
+  });
+  await store.insertWorkspace(workspace('default'));
+  for (let i = 0; i < 45; i++) await store.insertSandbox(largest(i));
+  const reads: string[] = [];
+  const spied: Pick<Store, 'listSandboxes'> = {
+    async listSandboxes(query) {
+      const rows = await store.listSandboxes(query);
+      reads.push(JSON.stringify(rows));
+      return rows;
+    },
+  };
+  const ids: string[] = [];
+  for await (const row of rowsOf(spied as Store, 'fake')) ids.push(row.id);
+  assert.deepEqual(
+    ids,
+    Array.from({ length: 45 }, (_, i) => `s${i}`),
+  );
+  for (const read of reads) assert.ok(read.length < MIB && !read.includes('"k11":"v'));
 });

@@ -7,6 +7,7 @@ import { createRequestService } from '../../dist/gateway/services/requests.js';
 import { openStore } from '../../dist/store/sqlite/open-store.js';
 import { SandboxPhase, methods as v01 } from '../../dist/wire/v01/index.js';
 import { tempFolder } from '../support/gateway.js';
+import { eventually } from '../support/wait.js';
 import { here, inPhase, serveEachTest } from './served.js';
 
 const served = serveEachTest();
@@ -113,4 +114,24 @@ test('after 24 hours an id is free again', async (t) => {
     await store.close();
     await folder.remove();
   }
+});
+
+test('old requests are forgotten by themselves, without another one', async (t) => {
+  const folder = await tempFolder();
+  const store = await openStore({ path: `${folder.path}/db` });
+  const nowMs = 1_000_000_000_000;
+  const kept = { subject: 's', fingerprint: 'f', answer: '{}' };
+  await store.putRequest({ ...kept, requestId: 'old', createdAtMs: nowMs - 24 * 3_600_000 - 1 });
+  const requests = createRequestService({ store, log: silentLogger, now: () => nowMs, pruneEveryMs: 10 });
+  t.after(async () => {
+    requests.close();
+    await store.close();
+    await folder.remove();
+  });
+  const forgotten = async (id: string) => (await store.getRequest('s', id)) === undefined;
+  await eventually('forgotten at the start', () => forgotten('old'));
+  await store.putRequest({ ...kept, requestId: 'older', createdAtMs: 1 });
+  await store.putRequest({ ...kept, requestId: 'young', createdAtMs: nowMs });
+  await eventually('forgotten later', () => forgotten('older'));
+  assert.equal(await forgotten('young'), false);
 });
