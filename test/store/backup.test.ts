@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { dirname } from 'node:path';
+import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { Code } from '../../dist/compute/errors.js';
 import { createLogger } from '../../dist/logging/logger.js';
@@ -60,6 +62,30 @@ test('a backup of a store that is written to is one moment of it, whole', async 
   }
   writing = false;
   await writer;
+});
+
+test('while a copy is made the file stands still, whatever is written, and goes on changing afterwards', async (t) => {
+  const path = databasePath(t);
+  const store = await serving(t, path);
+  const socket = connect(`${path}-backup`);
+  t.after(() => socket.destroy());
+  const lines = createInterface(socket)[Symbol.asyncIterator]();
+  assert.equal((await lines.next()).value, 'still');
+  const before = readFileSync(path);
+  const write = async (from: number) => {
+    for (let i = from; i < from + 300; i++) {
+      await store.insertSandbox(sandbox(`s${i}`, { message: 'm'.repeat(5000) }));
+      if (i % 10 === 9) await store.removeSandbox(`s${i}`, 1);
+    }
+  };
+  await write(0);
+  await assert.rejects(backupDatabase(path, `${path}-second`), { reason: 'BackupRefused' });
+  assert.ok(readFileSync(path).equals(before));
+  socket.write('copied\n');
+  assert.equal((await lines.next()).value, 'whole');
+  await write(300);
+  assert.ok(!readFileSync(path).equals(before));
+  assert.equal((await all(store)).length, 540);
 });
 
 test('a backup equals a store that nobody writes to, with a gateway and without one', async (t) => {
