@@ -10,6 +10,8 @@ export interface CommandLine {
   readonly command: CommandName;
   /** The answer is wanted as JSON. */
   readonly json: boolean;
+  /** The word behind a command that takes one. */
+  readonly operand: string | undefined;
   readonly flags: Flags;
 }
 
@@ -82,7 +84,8 @@ export const parseCommandLine = (argv: readonly string[]): CommandLine => {
     complain('--json', `${quote(command.name)} has no JSON form`);
   }
   if (command === undefined || problems.length > 0) throw problemsError('InvalidUsage', problems);
-  return { command: command.name, json, flags };
+  const operand = 'operand' in command ? words[command.words.length] : undefined;
+  return { command: command.name, json, operand, flags };
 };
 
 const findCommand = (
@@ -93,7 +96,14 @@ const findCommand = (
   const asked = switches.has('help') ? ['--help'] : switches.has('version') ? ['--version'] : words;
   if (asked.length === 0) return COMMANDS[0];
   const text = asked.join(' ');
-  const command = COMMANDS.find((candidate) => candidate.words.join(' ') === text);
+  const command = COMMANDS.find(
+    (candidate) =>
+      candidate.words.join(' ') === text ||
+      ('operand' in candidate && candidate.words.join(' ') === asked.slice(0, -1).join(' ')),
+  );
+  if (command !== undefined && 'operand' in command && asked.length === command.words.length) {
+    complain(quote(text), `needs a ${command.operand}`);
+  }
   if (command === undefined) {
     const spoken: string[] = COMMANDS.filter(({ words: [first] }) => !first.startsWith('--')).map(
       ({ name }) => name,

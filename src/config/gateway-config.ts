@@ -22,6 +22,8 @@ export interface GatewayConfig {
   readonly gatewayId: string | undefined;
   /** The SQLite file. */
   readonly databasePath: string;
+  /** Undefined: the database must lie where it lay before. */
+  readonly adoptDatabase: string | undefined;
   /** Undefined: plaintext. */
   readonly tls: TlsConfig | undefined;
   readonly allowUnauthenticatedUsers: boolean;

@@ -3,9 +3,11 @@ import { describeGatewayKeys } from './describe.js';
 
 /** The text of `openshell-gateway --help`, at most 110 columns wide. */
 export const helpText = (): string => {
-  const commands = COMMANDS.map(({ words, json, doc }) => ({
-    left: `${words.join(' ')}${json ? ' [--json]' : ''}`,
-    doc,
+  const commands = COMMANDS.map((command) => ({
+    left: [...command.words, ...('operand' in command ? [command.operand] : [])]
+      .join(' ')
+      .concat(command.json ? ' [--json]' : ''),
+    doc: command.doc,
   }));
   const flags = describeGatewayKeys().flatMap(({ flags, env, default: fallback, doc, type }) => {
     if (flags.length === 0) return [];

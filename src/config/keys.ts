@@ -84,6 +84,8 @@ export const KEYS = {
     { check: checkDnsLabel, defaultText: 'a random UUID, made at the first start' }),
   databaseUrl: processKey({ type: 'string', doc: 'The database file, as sqlite:PATH.' },
     { flag: 'db-url', env: 'OPENSHELL_DB_URL', check: checkDatabaseUrl, defaultText: 'sqlite:$XDG_STATE_HOME/openshell/gateway/openshell.db' }),
+  adoptDatabase: processKey({ type: 'string', doc: 'The word that a start names which finds the database moved or copied; it is good for that place alone.' },
+    { flag: 'adopt-database', env: 'OPENSHELL_ADOPT_DATABASE', check: notBlank }),
   tlsCert: fileKey('openshell.gateway.tls.cert_path', { type: 'string', doc: 'The server certificate with its chain, PEM; TLS is on when it is set.' },
     { flag: 'tls-cert', env: 'OPENSHELL_TLS_CERT', check: notBlank }),
   tlsKey: fileKey('openshell.gateway.tls.key_path', { type: 'string', doc: 'The key of the server certificate, PEM.' },

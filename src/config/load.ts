@@ -80,6 +80,7 @@ export const loadConfig = async ({ flags, env, drivers, home }: LoadConfigOption
     maxPendingCreates: valueWithDefault(values, 'maxPendingCreates'),
     gatewayId: effective(values.gatewayId)?.value,
     databasePath: databasePath.value,
+    adoptDatabase: effective(values.adoptDatabase)?.value,
     tls,
     allowUnauthenticatedUsers: valueWithDefault(values, 'allowUnauthenticatedUsers'),
     telemetry: {

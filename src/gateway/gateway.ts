@@ -7,6 +7,7 @@ import type { Store } from '../store/store.js';
 import { createApi } from './api/served.js';
 import { type AuthOptions, createAuthenticator } from './auth.js';
 import { loadCredentials, type TlsFiles } from './credentials.js';
+import { type DatabasePlace, keepPlace } from './database-place.js';
 import { type ConnectExternal, createDrivers } from './drivers/create.js';
 import type { ManagedDriver } from './drivers/managed.js';
 import type { DriverReport, SelectedDriver } from './drivers/selection.js';
@@ -53,6 +54,10 @@ export interface GatewayOptions {
   readonly stateDir: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly openStore: () => Promise<Store>;
+  /** Where the opened store's database lies; undefined: it is not looked after. */
+  readonly databasePlace?: () => Promise<DatabasePlace>;
+  /** The word of the place that the database was moved to. */
+  readonly adoptDatabase?: string | undefined;
   readonly telemetry: TelemetrySink | undefined;
   readonly log: Logger;
   readonly sandboxLog: SandboxLog;
@@ -88,6 +93,8 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     const credentials = await loadCredentials(options.tls);
     const store = await options.openStore();
     undo.push(() => store.close());
+    const place = await options.databasePlace?.();
+    if (place !== undefined) await keepPlace(store, place, options.adoptDatabase);
     const id = await gatewayId(store, options.gatewayId);
 
     const drivers: ReadonlyMap<string, ManagedDriver> = createDrivers(selected, {
@@ -155,8 +162,9 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       exec: createExecService({ sandboxes, drivers }),
       watch: createWatchService({ sandboxes, logs, hub }),
       info: createInfoService({ version, drivers }),
-      requests: createRequestService({ store, now: Date.now }),
+      requests: createRequestService({ store, log, now: Date.now }),
     };
+    undo.push(async () => services.requests.close());
     const api = createApi(services, metrics.observeGeneration);
     const rpc = createRpcServer({
       methods: api.methods,

@@ -45,6 +45,14 @@ test('flags', () => {
   assert.deepEqual([...parseCommandLine(['--disable-tls=false']).flags], [['disableTls', ['false']]]);
 });
 
+test('a backup names its file, and no other command takes a word', () => {
+  const { command: name, operand } = parseCommandLine(['backup', '/tmp/b', '--db-url', 'sqlite:/x']);
+  assert.deepEqual([name, operand], ['backup', '/tmp/b']);
+  assert.equal(complaint('backup'), '"backup": needs a FILE');
+  assert.match(complaint('backup', 'a', 'b'), /^"backup a b": unknown command/);
+  assert.match(complaint('strays', 'a'), /^"strays a": unknown command/);
+});
+
 test('usage errors, all at once', () => {
   assert.equal(complaint('--prot', '3'), '--prot: unknown flag; did you mean --port?');
   assert.equal(complaint('-x'), '-x: unknown flag; --help lists them');
@@ -55,7 +63,7 @@ test('usage errors, all at once', () => {
   assert.equal(complaint('confg', 'show'), '"confg show": unknown command; did you mean "config show"?');
   assert.equal(
     complaint('start'),
-    '"start": unknown command; commands: serve, config check, config show, drivers, strays',
+    '"start": unknown command; commands: serve, config check, config show, drivers, strays, backup',
   );
   assert.equal(
     complaint('servr', '--nope'),

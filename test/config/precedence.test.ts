@@ -13,6 +13,7 @@ test('without anything set, the defaults count', async () => {
   assert.deepEqual(
     { ...config, drivers: undefined },
     {
+      adoptDatabase: undefined,
       bindAddress: { host: '127.0.0.1', port: 17670 },
       healthBindAddress: undefined,
       metricsBindAddress: undefined,

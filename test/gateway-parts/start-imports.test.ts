@@ -35,7 +35,7 @@ test('a command that does not serve loads neither gRPC nor the store', () => {
     'the imports were found',
   );
   assert.deepEqual(
-    imports.filter((name) => name.startsWith('@') || name.includes('/store/')),
+    imports.filter((name) => name.startsWith('@') || name.includes('/dist/store/')),
     [],
   );
 });

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { status } from '@grpc/grpc-js';
+import { silentLogger } from '../../dist/compute/log.js';
+import { asItIs } from '../../dist/gateway/services/kept-answers.js';
 import { createRequestService } from '../../dist/gateway/services/requests.js';
 import { openStore } from '../../dist/store/sqlite/open-store.js';
 import { SandboxPhase, methods as v01 } from '../../dist/wire/v01/index.js';
 import { tempFolder } from '../support/gateway.js';
+import { eventually } from '../support/wait.js';
 import { here, inPhase, serveEachTest } from './served.js';
 
 const served = serveEachTest();
@@ -82,15 +85,17 @@ test('workspaces and templates are created and deleted once under one id', async
   );
 });
 
-test('after 24 hours an id is free again', async () => {
+test('after 24 hours an id is free again', async (t) => {
   const folder = await tempFolder();
   const store = await openStore({ path: `${folder.path}/db` });
   try {
     let nowMs = 1_000_000_000_000;
-    const requests = createRequestService({ store, now: () => nowMs });
+    const requests = createRequestService({ store, log: silentLogger, now: () => nowMs });
+    t.after(() => requests.close());
     const ask = (fingerprint: string) =>
-      requests.once<string>(
+      requests.once(
         { subject: 's', requestId: 'r', fingerprint: () => fingerprint },
+        asItIs<string>(),
         async () => fingerprint,
       );
     assert.equal(await ask('first'), 'first');
@@ -99,10 +104,34 @@ test('after 24 hours an id is free again', async () => {
     nowMs += 1;
     assert.equal(await ask('second'), 'second');
     const of = (subject: string) =>
-      requests.once<string>({ subject, requestId: 'r', fingerprint: () => subject }, async () => subject);
+      requests.once(
+        { subject, requestId: 'r', fingerprint: () => subject },
+        asItIs<string>(),
+        async () => subject,
+      );
     assert.equal(await of('another user'), 'another user');
   } finally {
     await store.close();
     await folder.remove();
   }
+});
+
+test('old requests are forgotten by themselves, without another one', async (t) => {
+  const folder = await tempFolder();
+  const store = await openStore({ path: `${folder.path}/db` });
+  const nowMs = 1_000_000_000_000;
+  const kept = { subject: 's', fingerprint: 'f', answer: '{}' };
+  await store.putRequest({ ...kept, requestId: 'old', createdAtMs: nowMs - 24 * 3_600_000 - 1 });
+  const requests = createRequestService({ store, log: silentLogger, now: () => nowMs, pruneEveryMs: 10 });
+  t.after(async () => {
+    requests.close();
+    await store.close();
+    await folder.remove();
+  });
+  const forgotten = async (id: string) => (await store.getRequest('s', id)) === undefined;
+  await eventually('forgotten at the start', () => forgotten('old'));
+  await store.putRequest({ ...kept, requestId: 'older', createdAtMs: 1 });
+  await store.putRequest({ ...kept, requestId: 'young', createdAtMs: nowMs });
+  await eventually('forgotten later', () => forgotten('older'));
+  assert.equal(await forgotten('young'), false);
 });

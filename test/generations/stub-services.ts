@@ -60,7 +60,11 @@ const template: TemplateRecord = {
   driverConfig: undefined,
 };
 
-const page = <T>(item: T) => ({ items: [item], nextToken: 'next' });
+async function* rows<T>(item: T) {
+  yield item;
+  yield item;
+}
+const page = <T>(item: T) => ({ rows: rows(item), limit: 1, tokenAfter: () => 'next' });
 
 /** Services to which every request is good: what remains is how requests are told, read and answered. */
 export const stubServices: Services = {
@@ -68,7 +72,7 @@ export const stubServices: Services = {
     create: async () => sandbox,
     get: async () => sandbox,
     getById: async () => sandbox,
-    list: async () => [sandbox],
+    list: async () => page(sandbox),
     page: async () => page(sandbox),
     delete: async () => sandbox,
     stop: async () => sandbox,
@@ -78,7 +82,7 @@ export const stubServices: Services = {
   workspaces: {
     create: async () => workspace,
     get: async () => workspace,
-    list: async () => [workspace],
+    list: async () => page(workspace),
     page: async () => page(workspace),
     delete: async () => 'completed',
     resolveActive: async () => 'default',
@@ -98,5 +102,5 @@ export const stubServices: Services = {
     },
   },
   info: { version: '0.0.0', readyDrivers: async () => [] },
-  requests: { once: (_, work) => work(undefined) },
+  requests: { once: (_, __, work) => work(undefined), close: () => {} },
 };

@@ -78,3 +78,21 @@ test('what is deleted leaves no byte of its secrets in any file, however rows co
   assert.deepEqual(left, []);
   for (const id of kept) assert.ok(after.includes(`SEKRET-env-${id}-`));
 });
+
+test('no page of a tree has any part of a secret, whatever its size: SQLite copies rows between those', async (t) => {
+  const path = databasePath(t);
+  const store = await storeWithDefault(t, path);
+  for (let size = 0; size < 17_000; size += 130) {
+    const id = `s${size}`;
+    await store.insertSandbox(sandbox(id, { spec: withSecrets(id, [size]) }));
+  }
+  await store.close();
+  const bytes = readFileSync(path);
+  const pages = Array.from({ length: bytes.length / 4096 }, (_, i) =>
+    bytes.subarray(i * 4096, (i + 1) * 4096),
+  );
+  // Overflow pages begin with the number of the next one, whose first byte is 0 in a file of this size.
+  const ofTrees = pages.slice(1).filter((page) => [2, 5, 10, 13].includes(page[0] ?? 0));
+  assert.ok(ofTrees.length > 10 && pages.some((page) => page.includes('SEKRET-env')));
+  for (const page of ofTrees) assert.ok(!page.includes('SEKRET') && !page.includes('xxxxxxxx'));
+});

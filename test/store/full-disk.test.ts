@@ -125,3 +125,64 @@ test('a store that is opened on a full disk removes what exists and refuses what
   rmSync(ballast);
   await store.insertSandbox(big('new'));
 });
+
+const largest = (i: number) => {
+  const { spec } = sandbox('x');
+  const labels = Object.fromEntries(
+    Array.from({ length: 128 }, (_, k) => [`${k}`.padEnd(250, 'k'), 'v'.repeat(63)]),
+  );
+  const environment = { TOKEN: 'x'.repeat(i % 2 ? 1000 : 100_000) };
+  return sandbox(`s${i}`, { labels, spec: { ...spec, environment, command: ['x'.repeat(100_000)] } });
+};
+
+/** What is left when the log can still grow, and the database cannot. */
+for (const spareKib of [0, 700, 2500, 24_000]) {
+  test(`on a full disk the largest rows are changed and removed (${spareKib} KiB left)`, async (t) => {
+    const disk = mountSmallDisk(64);
+    if (typeof disk === 'string') return void t.skip(disk);
+    t.after(() => disk.unmount());
+    const store = await openHere(t, join(disk.folder, 'openshell.db'));
+    await store.insertWorkspace(workspace('default'));
+    const rows: SandboxRecord[] = [];
+    for (let i = 0; i < 6; i++) rows.push(await store.insertSandbox(largest(i)));
+    const spare = join(disk.folder, 'spare');
+    writeFileSync(spare, Buffer.alloc(spareKib * 1024, 1));
+    const ballast = disk.fill();
+    rmSync(spare);
+    // At once, so that they share commits as far as they may.
+    const late = await Promise.allSettled(
+      Array.from({ length: 64 }, (_, i) => store.insertSandbox(largest(100 + i))),
+    );
+    for (const one of late) {
+      if (one.status === 'fulfilled') rows.push(one.value);
+      else assert.equal(OpenShellError.from(one.reason).reason, 'StoreFull');
+    }
+    const message = 'm'.repeat(1500);
+    const changed = await Promise.all(
+      rows.map((row) => store.updateSandbox(row.id, row.resourceVersion, { phase: 'deleting', message })),
+    );
+    for (const { id } of changed) assert.equal(await store.removeSandbox(id, 1), true);
+    assert.deepEqual(await store.listSandboxes({}), []);
+    rmSync(ballast);
+    await store.insertSandbox(largest(1));
+  });
+}
+
+test('on a full disk rows go that are larger than any may be made today', async (t) => {
+  const disk = mountSmallDisk(64);
+  if (typeof disk === 'string') return void t.skip(disk);
+  t.after(() => disk.unmount());
+  const path = join(disk.folder, 'openshell.db');
+  const { spec } = sandbox('x');
+  const huge = (id: string) => sandbox(id, { spec: { ...spec, command: ['x'.repeat(1024 * 1024)] } });
+  const first = await openStore({ path });
+  await first.insertWorkspace(workspace('default'));
+  for (const id of ['a', 'b', 'c']) await first.insertSandbox(huge(id));
+  await first.close();
+  const store = await openHere(t, path);
+  disk.fill();
+  for (const id of ['a', 'b', 'c']) {
+    await store.updateSandbox(id, 1, { phase: 'deleting' });
+    assert.equal(await store.removeSandbox(id, 1), true);
+  }
+});

@@ -10,7 +10,7 @@ const after = { createdAtMs: 1, name: 'a', id: 'a' };
 const page = { limit: 10, offset: 0 };
 
 test('a page of sandboxes is read along an index, and nothing is sorted for it', async (t) => {
-  const database = await openDatabase(databasePath(t));
+  const { database } = await openDatabase(databasePath(t));
   t.after(() => database.close());
   const planOf = (query: SandboxQuery): string => {
     const plan: string[] = [];

@@ -1,6 +1,7 @@
 import { after } from 'node:test';
 import { podmanBed } from '../conformance/podman-bed.js';
 import { podmanService } from '../conformance/podman-service.js';
+import { podmanSecrets } from './podman-secrets.js';
 import { systemSuite } from './system-suite.js';
 
 const bed = await podmanBed('rootful');
@@ -12,6 +13,7 @@ await systemSuite({
   bed,
   driver: 'podman',
   table: `engine_socket = "${service.socket}"`,
+  more: podmanSecrets,
   async restartEngine() {
     await service.end();
     await service.start();

@@ -31,6 +31,8 @@ export interface SystemBed {
 /** What tests have at hand. */
 export interface SystemTools {
   readonly gatewayId: string;
+  /** Holds all that the gateway keeps. */
+  folder(): string;
   gateway(): GatewayProcess;
   openshell(...args: string[]): Promise<CliResult>;
   ready(name: string): Promise<unknown>;
@@ -273,6 +275,6 @@ ${system.table}
       }
     });
 
-    system.more?.({ gatewayId, gateway: () => gateway, openshell, ready, gone });
+    system.more?.({ gatewayId, folder: () => folder.path, gateway: () => gateway, openshell, ready, gone });
   });
 };

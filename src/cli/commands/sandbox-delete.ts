@@ -48,6 +48,7 @@ async function allNames(gateway: Gateway, { workspace, signal }: Context): Promi
     const request = { workspace, limit: PAGE_SIZE, offset: names.length };
     const { sandboxes } = await gateway.call(methods.listSandboxes, request, { signal });
     names.push(...sandboxes.map(nameOf));
-    if (sandboxes.length < PAGE_SIZE) return names;
+    // A page may have fewer rows than asked for: large ones end it early.
+    if (sandboxes.length === 0) return names;
   }
 }

@@ -27,12 +27,16 @@ export const unary = <I extends DescMessage, O extends DescMessage>(
     request: MessageShape<I>,
     context: CallContext,
   ) => Promise<MessageInitShape<O>> | MessageInitShape<O>,
+): Method =>
+  unaryBytes(method, async (request, context) => method.encodeResponse(await answer(request, context)));
+
+/** The same, whose answer the handler encodes itself. */
+export const unaryBytes = <I extends DescMessage>(
+  method: WireMethod<I>,
+  answer: (request: MessageShape<I>, context: CallContext) => Promise<Uint8Array>,
 ): Method => ({
   ...shape(method),
-  handler: {
-    kind: 'unary',
-    handle: async (bytes, context) => method.encodeResponse(await answer(decode(method, bytes), context)),
-  },
+  handler: { kind: 'unary', handle: async (bytes, context) => answer(decode(method, bytes), context) },
 });
 
 /** One request, a stream of answers that the handler encodes itself. */

@@ -1,6 +1,9 @@
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { JsonObject } from '../../compute/sandbox.js';
 import type { RestartPolicy, StoredSandboxSpec } from '../../store/model.js';
+import { hideDriverSecrets } from '../../store/secrets.js';
+import type { User } from '../auth.js';
+import { hideValues, maySeeSecrets } from '../services/secrets.js';
 
 /** What a SandboxSpec of any generation has. */
 interface WireSpec {
@@ -73,27 +76,43 @@ export const toStoredSpec = (spec: WireSpec | undefined, restartPolicy: RestartP
   };
 };
 
-/** A stored spec as both generations write it. */
-export const toWireSpec = (spec: StoredSandboxSpec) => {
+/** A stored spec as both generations write it. What its driver takes as a secret is never shown. */
+export const toWireSpec = (spec: StoredSandboxSpec, environment: ShownEnvironment) => {
   const { template } = spec;
   return {
     logLevel: spec.logLevel,
-    environment: spec.environment,
+    environment: toWireEnvironment(spec.environment, environment),
     template: {
       image: template.image,
       runtimeClassName: template.runtimeClassName,
       labels: template.labels,
       annotations: template.annotations,
-      environment: template.environment,
+      environment: toWireEnvironment(template.environment, environment),
       ...(template.resources === undefined ? {} : { resources: template.resources }),
       ...(template.userNamespaces === undefined ? {} : { userNamespaces: template.userNamespaces }),
-      ...(template.driverConfig === undefined ? {} : { driverConfig: template.driverConfig }),
+      ...toWireDriverConfig(template.driverConfig),
     },
     ...(spec.gpu === undefined ? {} : { resourceRequirements: { gpu: toWireGpu(spec.gpu) } }),
     command: [...spec.command],
     tty: spec.tty,
   };
 };
+
+/** As it is, its names alone, or nothing of it: lists and watches, which many see, leave it out. */
+export type ShownEnvironment = 'shown' | 'hidden' | 'left-out';
+
+export const environmentFor = (user: User): ShownEnvironment => (maySeeSecrets(user) ? 'shown' : 'hidden');
+
+export const toWireEnvironment = (
+  environment: Readonly<Record<string, string>>,
+  how: ShownEnvironment,
+): Readonly<Record<string, string>> => {
+  if (how === 'left-out') return {};
+  return how === 'shown' ? environment : hideValues(environment);
+};
+
+export const toWireDriverConfig = (config: JsonObject | undefined): { driverConfig?: JsonObject } =>
+  config === undefined ? {} : { driverConfig: hideDriverSecrets(config) };
 
 export const toWireGpu = (gpu: NonNullable<StoredSandboxSpec['gpu']>): { count?: number } =>
   gpu.count === undefined ? {} : { count: gpu.count };

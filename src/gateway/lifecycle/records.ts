@@ -31,6 +31,31 @@ export interface Records {
   remove(id: string): Promise<void>;
 }
 
+/** What an engine says of a sandbox is kept up to this length: a row's size is bounded by it. */
+const MAX_TEXT_CHARS = 1536;
+const MAX_CONDITIONS = 2;
+
+const short = (text: string): string =>
+  text.length <= MAX_TEXT_CHARS
+    ? text
+    : text
+        .slice(0, MAX_TEXT_CHARS - 1)
+        .replace(/[\ud800-\udbff]$/, '')
+        .concat('…');
+
+const bounded = (change: SandboxChange): SandboxChange => ({
+  ...change,
+  ...(change.reason === undefined ? {} : { reason: short(change.reason) }),
+  ...(change.message === undefined ? {} : { message: short(change.message) }),
+  ...(change.conditions === undefined
+    ? {}
+    : {
+        conditions: change.conditions
+          .slice(0, MAX_CONDITIONS)
+          .map((one) => ({ ...one, reason: short(one.reason), message: short(one.message) })),
+      }),
+});
+
 export const createRecords = (options: {
   store: Store;
   hub: Hub;
@@ -63,7 +88,7 @@ export const createRecords = (options: {
           for (const [index, change] of changes.entries()) {
             const before = record.phase;
             const kept = index === changes.length - 1 ? remember : undefined;
-            record = await store.updateSandbox(id, record.resourceVersion, change, kept);
+            record = await store.updateSandbox(id, record.resourceVersion, bounded(change), kept);
             if (record.phase !== before) tell(record);
             hub.publish(id, { type: 'record', record });
             options.onChange(record);

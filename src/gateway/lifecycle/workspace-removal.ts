@@ -2,6 +2,7 @@ import { createBackoff } from '../../compute/backoff.js';
 import { delay } from '../../compute/deadline.js';
 import { OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
+import type { WorkspaceRecord } from '../../store/model.js';
 import type { Store } from '../../store/store.js';
 import type { ManagedDriver } from '../drivers/managed.js';
 import type { DriverCalls } from './driver-calls.js';
@@ -20,7 +21,7 @@ export interface WorkspaceRemoval {
 
 const RETRY_FIRST_MS = 500;
 const RETRY_MOST_MS = 30_000;
-const PAGE = 100;
+const PAGE = { limit: 100, bytes: 512 * 1024 };
 
 export const createWorkspaceRemoval = (options: {
   store: Store;
@@ -78,10 +79,11 @@ export const createWorkspaceRemoval = (options: {
     },
     begin,
     async resume() {
-      for (let offset = 0; ; offset += PAGE) {
-        const rows = await store.listWorkspaces({ page: { limit: PAGE, offset } });
+      for (let after: WorkspaceRecord | undefined; ; ) {
+        const rows = await store.listWorkspaces({ page: { ...PAGE, offset: 0, after } });
         for (const { name, phase } of rows) if (phase === 'terminating') begin(name);
-        if (rows.length < PAGE) return;
+        after = rows.at(-1);
+        if (after === undefined) return;
       }
     },
     async idle() {

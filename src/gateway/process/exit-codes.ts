@@ -21,6 +21,8 @@ const EXIT_CODES: Readonly<Record<string, number>> = {
   StoreForeign: 8,
   StoreFull: 8,
   GatewayIdMismatch: 9,
+  DatabaseMoved: 9,
+  StoreMissing: 8,
 };
 
 const OTHER = 1;

@@ -49,7 +49,7 @@ export const run = async (options: ProcessOptions): Promise<number> => {
 
 const dispatch = async (options: ProcessOptions): Promise<number> => {
   const { flavor, env } = options;
-  const { command, json, flags } = parseCommandLine(options.argv);
+  const { command, json, operand, flags } = parseCommandLine(options.argv);
   if (command === 'help') {
     const { helpText } = await import('../../config/help.js');
     return print(helpText());
@@ -76,6 +76,10 @@ const dispatch = async (options: ProcessOptions): Promise<number> => {
     case 'strays': {
       const { printStrays } = await import('./strays.js');
       return print(await printStrays(options, loaded.config, home));
+    }
+    case 'backup': {
+      const { printBackup } = await import('./backup.js');
+      return print(await printBackup(loaded.config.databasePath, operand ?? ''));
     }
     case 'serve': {
       const { serve } = await import('./serve.js');

@@ -10,6 +10,7 @@ import type { GatewayConfig } from '../../config/gateway-config.js';
 import type { HomePaths } from '../../config/home.js';
 import type { LoadedConfig } from '../../config/load.js';
 import { createLogger } from '../../logging/logger.js';
+import { databasePlace } from '../database-place.js';
 import { selectDrivers } from '../drivers/selection.js';
 import type { Gateway, GatewayOptions } from '../gateway.js';
 import { createSandboxLog } from '../sandbox-log.js';
@@ -93,7 +94,9 @@ const start = async (
     gatewayId: config.gatewayId,
     stateDir: join(home.stateDir, 'drivers'),
     env: options.env,
-    openStore: () => openStore({ path: config.databasePath }),
+    openStore: () => openStore({ path: config.databasePath, log: parts.log, backups: true }),
+    databasePlace: () => databasePlace(config.databasePath, options.env),
+    adoptDatabase: config.adoptDatabase,
   });
 };
 

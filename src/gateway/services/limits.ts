@@ -2,6 +2,7 @@ import { invalidArgument, type OpenShellError, type OpenShellErrorOptions } from
 import { RESERVED_LABEL_PREFIX } from '../../compute/labels.js';
 import type { JsonObject } from '../../compute/sandbox.js';
 import type { StoredSandboxSpec } from '../../store/model.js';
+import { HIDDEN, holdsHidden } from '../../store/secrets.js';
 import type { LabelSelector } from '../../store/store.js';
 
 /** OpenShell's limits, see the table of validation limits in docs/configuration.md. */
@@ -18,6 +19,8 @@ export const LIMIT = {
   labelKeyChars: 253,
   labelValueChars: 63,
   annotationValueBytes: 8192,
+  annotationsTotalBytes: 64 * 1024,
+  storedBytes: 256 * 1024,
   selectorPairs: 64,
   commandArgs: 256,
   commandBytes: 256 * 1024,
@@ -34,6 +37,11 @@ const bad = (field: string, what: string, options: OpenShellErrorOptions = {}): 
   invalidArgument(`${field} ${what}`, { field, ...options });
 
 const bytes = (text: string): number => Buffer.byteLength(text);
+const bytesOfMap = (map: Readonly<Record<string, string>>): number =>
+  Object.entries(map).reduce((sum, [key, value]) => sum + bytes(key) + bytes(value), 0);
+
+const CONTROL = /\p{Cc}/u;
+const CONTROL_BUT_TAB = /[^\P{Cc}\t]/u;
 
 /** Lower-case DNS-1123 label of at most 19 characters without `--`. */
 export const checkName = (name: string, field = 'name'): void => {
@@ -96,7 +104,40 @@ export const checkAnnotations = (
     if (bytes(value) > LIMIT.annotationValueBytes) {
       throw bad(`${field}.${key}`, `is longer than ${LIMIT.annotationValueBytes} bytes`);
     }
+    if (CONTROL_BUT_TAB.test(value)) {
+      throw bad(`${field}.${key}`, 'holds a control character other than a tab', {
+        hint: 'encode the value, for example in base64',
+      });
+    }
   }
+  checkAnnotationsTotal(annotations, {}, field);
+};
+
+const checkAnnotationsTotal = (
+  own: Readonly<Record<string, string>>,
+  template: Readonly<Record<string, string>>,
+  field: string,
+): void => {
+  const total = bytesOfMap(own) + bytesOfMap(template);
+  if (total > LIMIT.annotationsTotalBytes)
+    throw bad(field, `are ${total} bytes in all; at most ${LIMIT.annotationsTotalBytes} are allowed`);
+};
+
+/**
+ * What one object puts into the store, in the form in which it stands there: a character that JSON writes as six
+ * counts as six. `field` names the whole.
+ */
+export const checkStoredSize = (field: string, parts: Readonly<Record<string, unknown>>): void => {
+  const sizes = Object.entries(parts).map(([name, part]) => ({
+    name,
+    size: bytes(JSON.stringify(part) ?? ''),
+  }));
+  const total = sizes.reduce((sum, { size }) => sum + size, 0);
+  if (total <= LIMIT.storedBytes) return;
+  const [largest] = sizes.sort((a, b) => b.size - a.size);
+  throw bad(field, `is ${total} bytes in all; at most ${LIMIT.storedBytes} are allowed`, {
+    hint: `its largest part is ${largest?.name} with ${largest?.size} bytes; put large data into the image or a volume`,
+  });
 };
 
 const ENV_KEY = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -109,7 +150,6 @@ export const checkEnvironment = (
   valueBytes: number = LIMIT.envValueBytes,
 ): void => {
   checkEntries(env, field);
-  let total = 0;
   for (const [key, value] of Object.entries(env)) {
     if (!ENV_KEY.test(key) || bytes(key) > LIMIT.envKeyBytes) {
       throw bad(field, `has the key '${key.slice(0, 300)}', which is not a variable name`, {
@@ -122,8 +162,9 @@ export const checkEnvironment = (
     if (bytes(value) > valueBytes) throw bad(`${field}.${key}`, `is longer than ${valueBytes} bytes`);
     if (/[\0\n]/.test(value))
       throw bad(`${field}.${key}`, 'holds a NUL or a newline, which a variable may not');
-    total += bytes(key) + bytes(value);
+    if (value === HIDDEN) throw hiddenValue(`${field}.${key}`);
   }
+  const total = bytesOfMap(env);
   if (total > LIMIT.envTotalBytes)
     throw bad(field, `is ${total} bytes in all; at most ${LIMIT.envTotalBytes} are allowed`);
 };
@@ -145,7 +186,18 @@ const checkArgv = (
   if (total > most.total) throw bad(field, `is ${total} bytes in all; at most ${most.total} are allowed`);
 };
 
-export const checkStruct = (value: JsonObject | undefined, field: string): void => {
+/** What a read showed in the place of a secret is not one. */
+const hiddenValue = (field: string): OpenShellError =>
+  bad(field, `is ${HIDDEN}, which stands in answers for a value that is not shown`, {
+    hint: 'give the value itself',
+  });
+
+export const checkDriverConfig = (value: JsonObject | undefined, field: string): void => {
+  checkStruct(value, field);
+  if (value !== undefined && holdsHidden(value)) throw hiddenValue(field);
+};
+
+const checkStruct = (value: JsonObject | undefined, field: string): void => {
   if (value !== undefined && bytes(JSON.stringify(value)) > LIMIT.structBytes) {
     throw bad(field, `is larger than ${LIMIT.structBytes} bytes`);
   }
@@ -156,13 +208,43 @@ export const checkImage = (image: string, field: string): void => {
   if (image.length > LIMIT.templateStringChars) {
     throw bad(field, `is longer than ${LIMIT.templateStringChars} characters`);
   }
-  if (/[\s\0]/.test(image)) throw bad(field, 'holds white space, which an image name may not');
+  if (/[\s\p{Cc}]/u.test(image))
+    throw bad(field, 'holds white space or a control character, which an image name may not');
 };
 
-export const checkSpec = (spec: StoredSandboxSpec): void => {
-  if (spec.logLevel.length > LIMIT.logLevelChars) {
-    throw bad('spec.log_level', `is longer than ${LIMIT.logLevelChars} characters`);
-  }
+const checkWord = (text: string, field: string, most: number): void => {
+  if (text.length > most) throw bad(field, `is longer than ${most} characters`);
+  if (CONTROL.test(text)) throw bad(field, 'holds a control character');
+};
+
+/** A sandbox as it is asked for: each part, and all of it together. */
+export const checkSandbox = (sandbox: {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly spec: StoredSandboxSpec;
+}): void => {
+  const { labels, annotations, spec } = sandbox;
+  checkLabels(labels);
+  checkAnnotations(annotations);
+  checkSpec(spec);
+  checkAnnotationsTotal(annotations, spec.template.annotations, 'annotations');
+  const { environment, template, command, ...rest } = spec;
+  const { environment: templateEnvironment, resources, driverConfig, ...templateRest } = template;
+  checkStoredSize('spec', {
+    labels,
+    annotations,
+    'spec.environment': environment,
+    'spec.command': command,
+    'spec.template.environment': templateEnvironment,
+    'spec.template.resources': resources,
+    'spec.template.driver_config': driverConfig,
+    'spec.template': templateRest,
+    'the rest': rest,
+  });
+};
+
+const checkSpec = (spec: StoredSandboxSpec): void => {
+  checkWord(spec.logLevel, 'spec.log_level', LIMIT.logLevelChars);
   checkEnvironment(spec.environment, 'spec.environment');
   checkArgv(spec.command, 'spec.command', {
     args: LIMIT.commandArgs,
@@ -174,14 +256,12 @@ export const checkSpec = (spec: StoredSandboxSpec): void => {
   }
   const { template } = spec;
   checkImage(template.image, 'spec.template.image');
-  if (template.runtimeClassName.length > LIMIT.templateStringChars) {
-    throw bad('spec.template.runtime_class_name', `is longer than ${LIMIT.templateStringChars} characters`);
-  }
+  checkWord(template.runtimeClassName, 'spec.template.runtime_class_name', LIMIT.templateStringChars);
   checkLabels(template.labels, 'spec.template.labels');
   checkAnnotations(template.annotations, 'spec.template.annotations');
   checkEnvironment(template.environment, 'spec.template.environment');
   checkStruct(template.resources, 'spec.template.resources');
-  checkStruct(template.driverConfig, 'spec.template.driver_config');
+  checkDriverConfig(template.driverConfig, 'spec.template.driver_config');
 };
 
 /** Sent by the Python SDK's exec_python. */

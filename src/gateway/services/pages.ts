@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
 import { invalidArgument } from '../../compute/errors.js';
 import type { LabelSelector, Page, Position, Store } from '../../store/store.js';
 import { storedKey } from '../identity.js';
@@ -20,10 +21,44 @@ export interface PageRequest {
   readonly token: string;
 }
 
-export interface PageOf<T> {
-  readonly items: readonly T[];
-  /** Empty: this was the last page. */
-  readonly nextToken: string;
+/** A page that is still to be read: whoever writes it ends it when it is large enough. */
+export interface Listing<T> {
+  /** More than belong onto the page: the row behind the last one tells that there is another page. */
+  readonly rows: AsyncIterable<T>;
+  /** How many rows the page has at most. */
+  readonly limit: number;
+  /** The token of the page behind that row; empty where pages have none. */
+  readonly tokenAfter: (last: T) => string;
+}
+
+/** Read at a time: about 10 ms of work. */
+const READ_BYTES = 512 * 1024;
+
+/** A page by its place, whose rows are read in parts; between them everything else has its turn. */
+export const listing = <T extends Position>(
+  { limit, ...from }: Page,
+  fetch: (page: Page) => Promise<T[]>,
+  tokenAfter: (last: T) => string = () => '',
+): Listing<T> => ({ rows: rowsFrom({ limit: limit + 1, ...from }, fetch), limit, tokenAfter });
+
+async function* rowsFrom<T extends Position>(
+  { limit, offset, after }: Page,
+  fetch: (page: Page) => Promise<T[]>,
+): AsyncGenerator<T> {
+  let last = after;
+  for (let left = limit; left > 0; ) {
+    const rows = await fetch({
+      limit: left,
+      offset: left === limit ? offset : 0,
+      after: last,
+      bytes: READ_BYTES,
+    });
+    yield* rows;
+    left -= rows.length;
+    last = rows.at(-1);
+    if (last === undefined || left === 0) return;
+    await turn();
+  }
 }
 
 /** Lists in pages by opaque tokens, which stay good while objects come and go. */
@@ -33,7 +68,7 @@ export interface Pages {
     query: ListQuery,
     request: PageRequest,
     fetch: (page: Page) => Promise<T[]>,
-  ): Promise<PageOf<T>>;
+  ): Promise<Listing<T>>;
 }
 
 const KEY = 'page_token_key';
@@ -76,10 +111,7 @@ export const createPages = (key: Uint8Array): Pages => {
       if (size < 0) throw invalidArgument(`page_size ${size} is negative`, { field: 'page_size' });
       const limit = pageLimit(size);
       const after = token === '' ? undefined : parse(query, token);
-      const found = await fetch({ limit: limit + 1, offset: 0, after });
-      const items = found.slice(0, limit);
-      const last = items.at(-1);
-      return { items, nextToken: found.length > limit && last !== undefined ? write(query, last) : '' };
+      return listing({ limit, offset: 0, after }, fetch, (last) => write(query, last));
     },
   };
 };

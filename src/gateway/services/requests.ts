@@ -1,6 +1,8 @@
 import { invalidArgument } from '../../compute/errors.js';
+import type { Logger } from '../../compute/log.js';
 import type { StoredRequest } from '../../store/model.js';
 import type { Remember, Store } from '../../store/store.js';
+import type { Kept } from './kept-answers.js';
 
 /** A request as it can be known again. */
 export interface RequestIdentity {
@@ -17,25 +19,38 @@ export interface RequestService {
   /**
    * Gives the first answer again, or does `work`, which hands `remember` to the write that makes the answer, so that
    * both are stored or neither; an answer that no such write made is stored after `work`. Errors are not kept.
-   * Answers must be JSON. INVALID_ARGUMENT when the id was another request's.
+   * What is kept of an answer must be JSON. INVALID_ARGUMENT when the id was another request's.
    */
-  once<T>(request: RequestIdentity, work: (remember: Remember<T> | undefined) => Promise<T>): Promise<T>;
+  once<T>(
+    request: RequestIdentity,
+    kept: Kept<T>,
+    work: (remember: Remember<T> | undefined) => Promise<T>,
+  ): Promise<T>;
+  /** Ends the forgetting of old requests. */
+  close(): void;
 }
 
 const KEPT_MS = 24 * 60 * 60_000;
 const PRUNE_EVERY_MS = 60 * 60_000;
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 
-export const createRequestService = (options: { store: Store; now: () => number }): RequestService => {
-  const { store, now } = options;
+export const createRequestService = (options: {
+  store: Store;
+  log: Logger;
+  now: () => number;
+  /** Default: an hour. */
+  pruneEveryMs?: number;
+}): RequestService => {
+  const { store, log, now } = options;
   const underWay = new Map<string, { readonly fingerprint: string; readonly answer: Promise<unknown> }>();
-  let prunedAtMs = 0;
 
-  const prune = async (): Promise<void> => {
-    if (now() - prunedAtMs < PRUNE_EVERY_MS) return;
-    prunedAtMs = now();
-    await store.pruneRequests(now() - KEPT_MS);
+  const prune = (): void => {
+    store
+      .pruneRequests(now() - KEPT_MS)
+      .catch((error) => log.warn('old requests are not forgotten', { error }));
   };
+  prune();
+  const pruning = setInterval(prune, options.pruneEveryMs ?? PRUNE_EVERY_MS).unref();
 
   const stored = async (subject: string, requestId: string): Promise<StoredRequest | undefined> => {
     const found = await store.getRequest(subject, requestId);
@@ -44,16 +59,16 @@ export const createRequestService = (options: { store: Store; now: () => number 
 
   const run = async <T>(
     key: Pick<StoredRequest, 'subject' | 'requestId' | 'fingerprint'>,
+    { keep, restore }: Kept<T>,
     work: (remember: Remember<T>) => Promise<T>,
   ): Promise<T> => {
     const found = await stored(key.subject, key.requestId);
     if (found !== undefined) {
       assertSame(key.requestId, found.fingerprint, key.fingerprint);
-      return JSON.parse(found.answer) as T;
+      return restore(JSON.parse(found.answer), store);
     }
-    await prune();
     let isKept = false;
-    const toStore = (answer: T) => ({ ...key, answer: JSON.stringify(answer), createdAtMs: now() });
+    const toStore = (answer: T) => ({ ...key, answer: JSON.stringify(keep(answer)), createdAtMs: now() });
     const answer = await work((made) => {
       isKept = true;
       return toStore(made);
@@ -63,7 +78,7 @@ export const createRequestService = (options: { store: Store; now: () => number 
   };
 
   return {
-    async once({ subject, requestId, fingerprint: print }, work) {
+    async once({ subject, requestId, fingerprint: print }, kept, work) {
       if (requestId === '') return work(undefined);
       if (!REQUEST_ID.test(requestId)) {
         throw invalidArgument('request_id is no text of 1 to 128 visible ASCII characters', {
@@ -77,7 +92,7 @@ export const createRequestService = (options: { store: Store; now: () => number 
         assertSame(requestId, same.fingerprint, fingerprint);
         return (await same.answer) as Awaited<ReturnType<typeof work>>;
       }
-      const answer = run({ subject, requestId, fingerprint }, work);
+      const answer = run({ subject, requestId, fingerprint }, kept, work);
       underWay.set(key, { fingerprint, answer });
       try {
         return await answer;
@@ -85,6 +100,7 @@ export const createRequestService = (options: { store: Store; now: () => number 
         underWay.delete(key);
       }
     },
+    close: () => clearInterval(pruning),
   };
 };
 

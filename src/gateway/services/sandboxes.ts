@@ -11,8 +11,8 @@ import type { Controller } from '../lifecycle/controller.js';
 import { toDriverSandbox } from '../lifecycle/driver-sandbox.js';
 import { NO_RESTARTS } from '../lifecycle/restart-policy.js';
 import { REASON } from '../lifecycle/transition.js';
-import { checkAnnotations, checkLabels, checkName, checkSpec, pageLimit, parseSelector } from './limits.js';
-import type { PageOf, PageRequest, Pages } from './pages.js';
+import { checkName, checkSandbox, pageLimit, parseSelector } from './limits.js';
+import { type Listing, listing, type PageRequest, type Pages } from './pages.js';
 import { petName } from './pet-name.js';
 import { type TemplateService, withTemplate } from './templates.js';
 import { DEFAULT_WORKSPACE, type WorkspaceService } from './workspaces.js';
@@ -47,8 +47,9 @@ export interface SandboxService {
   ): Promise<SandboxRecord>;
   get(workspace: string, name: string): Promise<SandboxRecord>;
   getById(id: string): Promise<SandboxRecord>;
-  list(input: ListSandboxesInput & { limit: number; offset: number }): Promise<SandboxRecord[]>;
-  page(input: ListSandboxesInput, page: PageRequest): Promise<PageOf<SandboxRecord>>;
+  /** Without environments and drivers' secrets, as is the next. */
+  list(input: ListSandboxesInput & { limit: number; offset: number }): Promise<Listing<SandboxRecord>>;
+  page(input: ListSandboxesInput, page: PageRequest): Promise<Listing<SandboxRecord>>;
   delete(workspace: string, name: string, remember?: Remember<SandboxRecord>): Promise<SandboxRecord>;
   stop(workspace: string, name: string): Promise<SandboxRecord>;
   start(workspace: string, name: string): Promise<SandboxRecord>;
@@ -137,13 +138,11 @@ export const createSandboxService = (options: SandboxServiceOptions): SandboxSer
   const prepare = async (input: CreateSandboxInput, signal: AbortSignal) => {
     const name = input.name === '' ? petName() : input.name;
     checkName(name);
-    checkLabels(input.labels);
     const { [DRIVER_ANNOTATION]: _, ...annotations } = input.annotations;
-    checkAnnotations(annotations);
     const workspace = await workspaces.resolveActive(input.workspace);
     const template = input.template === '' ? undefined : await templates.get(workspace, input.template);
     const spec = template === undefined ? input.spec : withTemplate(input.spec, template);
-    checkSpec(spec);
+    checkSandbox({ labels: input.labels, annotations, spec });
     const driver = driverFor(input.annotations);
     const image = await imageFor(spec.template.image, driver, signal);
     const nowMs = now();
@@ -224,12 +223,13 @@ export const createSandboxService = (options: SandboxServiceOptions): SandboxSer
       return record;
     },
     async list({ limit, offset, ...input }) {
-      return store.listSandboxes({ ...(await queryOf(input)), page: { limit: pageLimit(limit), offset } });
+      const query = { ...(await queryOf(input)), withoutSecrets: true };
+      return listing({ limit: pageLimit(limit), offset }, (page) => store.listSandboxes({ ...query, page }));
     },
     async page(input, page) {
       const query = await queryOf(input);
       return options.pages.read({ kind: 'sandboxes', ...query }, page, (at) =>
-        store.listSandboxes({ ...query, page: at }),
+        store.listSandboxes({ ...query, withoutSecrets: true, page: at }),
       );
     },
     delete: (workspace, name, remember) =>

@@ -5,14 +5,15 @@ import type { StoredSandboxSpec, TemplateRecord } from '../../store/model.js';
 import type { Remember, Store } from '../../store/store.js';
 import {
   checkAnnotations,
+  checkDriverConfig,
   checkEnvironment,
   checkImage,
   checkLabels,
   checkName,
-  checkStruct,
+  checkStoredSize,
   parseSelector,
 } from './limits.js';
-import type { PageOf, PageRequest, Pages } from './pages.js';
+import type { Listing, PageRequest, Pages } from './pages.js';
 import type { WorkspaceService } from './workspaces.js';
 
 export type CreateTemplateInput = Omit<
@@ -23,12 +24,12 @@ export type CreateTemplateInput = Omit<
 export interface TemplateService {
   create(input: CreateTemplateInput, remember?: Remember<TemplateRecord>): Promise<TemplateRecord>;
   get(workspace: string, name: string): Promise<TemplateRecord>;
-  /** `workspace` undefined: of all. */
+  /** `workspace` undefined: of all. Without environments and drivers' secrets. */
   list(
     workspace: string | undefined,
     labelSelector: string,
     page: PageRequest,
-  ): Promise<PageOf<TemplateRecord>>;
+  ): Promise<Listing<TemplateRecord>>;
   /** False when there was none. */
   delete(workspace: string, name: string, remember?: Remember<boolean>): Promise<boolean>;
 }
@@ -65,7 +66,7 @@ export const createTemplateService = (options: {
       const within = workspace === undefined ? {} : { workspace: (await workspaces.get(workspace)).name };
       const query = { ...within, ...(selector === undefined ? {} : { selector }) };
       return pages.read({ kind: 'templates', ...query }, page, (at) =>
-        store.listTemplates({ ...query, page: at }),
+        store.listTemplates({ ...query, withoutSecrets: true, page: at }),
       );
     },
     async delete(workspace, name, remember) {
@@ -81,13 +82,19 @@ const check = (input: CreateTemplateInput): void => {
   checkAnnotations(input.annotations, 'template.metadata.annotations');
   checkImage(input.image, `${WORKLOAD}.image`);
   checkEnvironment(input.environment, `${WORKLOAD}.environment`);
-  checkStruct(input.driverConfig, 'template.spec.driver_config');
+  checkDriverConfig(input.driverConfig, 'template.spec.driver_config');
   if (input.cpu !== '') parseCpuNanos(input.cpu, `${WORKLOAD}.resources.cpu`);
   if (input.memory !== '') parseMemoryBytes(input.memory, `${WORKLOAD}.resources.memory`);
   if (input.gpu?.count === 0) {
     const field = `${WORKLOAD}.resources.gpu.count`;
     throw invalidArgument(`${field} is 0: leave the GPU out, or ask for at least one`, { field });
   }
+  checkStoredSize('template', {
+    'template.metadata.labels': input.labels,
+    'template.metadata.annotations': input.annotations,
+    [`${WORKLOAD}.environment`]: input.environment,
+    'template.spec.driver_config': input.driverConfig,
+  });
 };
 
 /**

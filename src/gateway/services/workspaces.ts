@@ -4,7 +4,7 @@ import type { WorkspaceRecord } from '../../store/model.js';
 import type { Remember, Store } from '../../store/store.js';
 import type { WorkspaceRemoval } from '../lifecycle/workspace-removal.js';
 import { checkLabels, checkName, pageLimit, parseSelector } from './limits.js';
-import type { PageOf, PageRequest, Pages } from './pages.js';
+import { type Listing, listing, type PageRequest, type Pages } from './pages.js';
 
 export const DEFAULT_WORKSPACE = 'default';
 
@@ -17,8 +17,8 @@ export interface WorkspaceService {
     remember?: Remember<WorkspaceRecord>,
   ): Promise<WorkspaceRecord>;
   get(name: string): Promise<WorkspaceRecord>;
-  list(input: { limit: number; offset: number; labelSelector: string }): Promise<WorkspaceRecord[]>;
-  page(labelSelector: string, page: PageRequest): Promise<PageOf<WorkspaceRecord>>;
+  list(input: { limit: number; offset: number; labelSelector: string }): Promise<Listing<WorkspaceRecord>>;
+  page(labelSelector: string, page: PageRequest): Promise<Listing<WorkspaceRecord>>;
   /**
    * NOT_FOUND unless it is there, FAILED_PRECONDITION, naming up to ten, while sandboxes are in it; also for the
    * default workspace.
@@ -89,14 +89,13 @@ export const createWorkspaceService = (options: {
       if (name === '') checkName(name);
       return get(name);
     },
-    list({ limit, offset, labelSelector }) {
+    async list({ limit, offset, labelSelector }) {
       const selector = parseSelector(labelSelector);
-      return store.listWorkspaces({
-        page: { limit: pageLimit(limit), offset },
-        ...(selector === undefined ? {} : { selector }),
-      });
+      return listing({ limit: pageLimit(limit), offset }, (page) =>
+        store.listWorkspaces({ page, ...(selector === undefined ? {} : { selector }) }),
+      );
     },
-    page(labelSelector, page) {
+    async page(labelSelector, page) {
       const selector = parseSelector(labelSelector);
       return options.pages.read({ kind: 'workspaces', selector }, page, (at) =>
         store.listWorkspaces({ page: at, ...(selector === undefined ? {} : { selector }) }),

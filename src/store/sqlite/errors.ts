@@ -8,6 +8,9 @@ const FULL = 13;
 const CANTOPEN = 14;
 const NOTADB = 26;
 
+/** SQLite's words for CORRUPT. */
+const MALFORMED = 'database disk image is malformed';
+
 const lockedError = (path: string, cause?: unknown): OpenShellError =>
   unavailable(`the database ${path} is in use by another process`, {
     reason: 'StoreLocked',
@@ -49,7 +52,9 @@ export const storeError = (thrown: unknown, path: string): OpenShellError => {
   if (thrown instanceof OpenShellError || !(thrown instanceof Error)) return OpenShellError.from(thrown);
   const { code, errcode } = thrown as Error & { code?: string; errcode?: number };
   if (code === 'ENOSPC' || code === 'EDQUOT') return fullError(path, thrown);
-  switch (errcode === undefined ? undefined : errcode & 0xff) {
+  // @photostructure/sqlite gives no number when a row of many cannot be read.
+  const number = errcode ?? (thrown.message === MALFORMED ? CORRUPT : undefined);
+  switch (number === undefined ? undefined : number & 0xff) {
     case BUSY:
       return lockedError(path, thrown);
     case FULL:

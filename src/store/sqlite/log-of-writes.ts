@@ -39,9 +39,9 @@ export const createLog = (database: SqliteDatabase, path: string): LogOfWrites =
 
   /** Whether all of the log went into the database. */
   const checkpoint = (mode: 'RESTART' | 'TRUNCATE'): boolean => {
-    const statement = (statements[mode] ??= database.prepare(`PRAGMA wal_checkpoint(${mode})`));
+    statements[mode] ??= database.prepare(`PRAGMA wal_checkpoint(${mode})`);
     try {
-      return statement.get()?.busy === 0;
+      return statements[mode]?.get()?.busy === 0;
     } catch {
       // What the log has more than the database needs room itself.
       return false;

@@ -61,11 +61,18 @@ const closeToOthers = async (path: string): Promise<void> => {
 };
 
 /** Read in about 0.3 s where the disk is quick. */
-export const CHECKED_AT_OPEN_BYTES = 128 * 1024 * 1024;
+const CHECKED_AT_OPEN_BYTES = 128 * 1024 * 1024;
 
-const check = (database: SqliteDatabase, path: string): void => {
+export interface OpenedDatabase {
+  readonly database: SqliteDatabase;
+  /** Whether all of it was read. */
+  readonly checked: boolean;
+}
+
+/** What is wrong with the database; undefined when it is sound. */
+export const findingOf = (database: SqliteDatabase): string | undefined => {
   const finding = Object.values(database.prepare('PRAGMA quick_check(1)').get() ?? {})[0];
-  if (finding !== 'ok') throw corruptError(path, String(finding));
+  return finding === 'ok' ? undefined : String(finding);
 };
 
 /**
@@ -104,18 +111,23 @@ export const openAsItIs = async (
  * The database at `path`, made if need be, locked for this process, sound, and of the newest schema. A file of an
  * older schema is copied first. A large one is not checked here: see `checkInBackground`.
  */
-export const openDatabase = async (path: string): Promise<SqliteDatabase> => {
+export const openDatabase = async (
+  path: string,
+  checkedAtOpenBytes = CHECKED_AT_OPEN_BYTES,
+): Promise<OpenedDatabase> => {
   let database: SqliteDatabase | undefined;
   try {
     await prepareFile(path);
     const opened = await openAsItIs(path);
     database = opened.database;
-    if ((await stat(path)).size <= CHECKED_AT_OPEN_BYTES) check(database, path);
+    const checked = (await stat(path)).size <= checkedAtOpenBytes;
+    const finding = checked ? findingOf(database) : undefined;
+    if (finding !== undefined) throw corruptError(path, finding);
     if (opened.version > 0 && opened.version < MIGRATIONS.length) {
       await copyBeforeUpgrade(database, path, opened.version);
     }
     migrate(database, opened.version);
-    return database;
+    return { database, checked };
   } catch (error) {
     if (database !== undefined) closeDatabase(database);
     throw storeError(error, path);

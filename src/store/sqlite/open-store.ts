@@ -1,11 +1,12 @@
 import { OpenShellError } from '../../compute/errors.js';
 import { type Logger, silentLogger } from '../../compute/log.js';
 import type { Remember, Store } from '../store.js';
+import { checkInBackground } from './background-check.js';
+import { serveBackups } from './backup-server.js';
 import { connect, type Sql } from './connection.js';
-import type { SqliteDatabase } from './engine.js';
-import { FULL_REASON } from './errors.js';
+import { corruptError, FULL_REASON } from './errors.js';
 import { getMeta, getTombstone, pruneTombstones, setMeta } from './gateway-rows.js';
-import { openDatabase } from './open-database.js';
+import { type OpenedDatabase, openDatabase } from './open-database.js';
 import { getRequest, pruneRequests, putRequest, remembered } from './requests.js';
 import { createReserve, type Reserve } from './reserve.js';
 import * as sandboxes from './sandboxes.js';
@@ -17,15 +18,22 @@ export interface StoreOptions {
   readonly path: string;
   /** Default: silent. */
   readonly log?: Logger;
+  /** Whether another process may copy the database meanwhile: `backupDatabase`. */
+  readonly backups?: boolean;
+  /** A file up to that size is checked before this resolves, a larger one afterwards. */
+  readonly checkedAtOpenBytes?: number;
 }
 
 /** A database that was closed well needs a little room before anything can be taken from it. */
-const openWithReserve = async (path: string, reserve: Reserve): Promise<SqliteDatabase> => {
+const openWithReserve = async (
+  { path, checkedAtOpenBytes }: StoreOptions,
+  reserve: Reserve,
+): Promise<OpenedDatabase> => {
   try {
-    return await openDatabase(path);
+    return await openDatabase(path, checkedAtOpenBytes);
   } catch (error) {
     if (OpenShellError.from(error).reason !== FULL_REASON || !reserve.release()) throw error;
-    return openDatabase(path);
+    return openDatabase(path, checkedAtOpenBytes);
   }
 };
 
@@ -38,9 +46,25 @@ const openWithReserve = async (path: string, reserve: Reserve): Promise<SqliteDa
 export const openStore = async (options: StoreOptions): Promise<Store> => {
   const log = options.log ?? silentLogger;
   const reserve = createReserve(`${options.path}-reserve`);
-  const database = await openWithReserve(options.path, reserve);
+  const { database, checked } = await openWithReserve(options, reserve);
   reserve.restore();
-  const { read, write, add, erase, close } = connect(database, options.path, reserve);
+  const { read, write, add, erase, hold, close } = connect(database, options.path, reserve);
+  const server = options.backups ? await serveBackups(options.path, hold, log) : undefined;
+  const closing = new AbortController();
+  let damage: OpenShellError | undefined;
+  const checkLater = async (): Promise<void> => {
+    log.info('the database is large: it is checked while the gateway serves', { path: options.path });
+    try {
+      await checkInBackground(read, closing.signal);
+      log.info('the database is sound', { path: options.path });
+    } catch (error) {
+      if (closing.signal.aborted) return;
+      const known = OpenShellError.from(error);
+      damage = known.reason === undefined ? corruptError(options.path, known.message, error) : known;
+      log.error(damage.text, { error });
+    }
+  };
+  if (!checked) void checkLater();
   const writeAnd = <T>(remember: Remember<T> | undefined, work: (sql: Sql) => T): Promise<T> =>
     write((sql) => remembered(sql, work(sql), remember));
   const eraseAnd = <T>(remember: Remember<T> | undefined, work: (sql: Sql) => T): Promise<T> =>
@@ -82,8 +106,13 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
     setMeta: (key, value) => write((sql) => setMeta(sql, key, value)),
 
     async ping() {
+      if (damage !== undefined) throw damage;
       await read((sql) => sql.get('SELECT 1 FROM meta LIMIT 1'));
     },
-    close,
+    async close() {
+      closing.abort();
+      await server?.close();
+      await close();
+    },
   };
 };

@@ -34,13 +34,22 @@ export const selectInOrder = (
     : upTo(page.bytes, sql.iterate(text, ...values));
 };
 
+/** Rows behind one by its id, whatever they hold. */
+export const selectPage = (
+  sql: Sql,
+  table: 'sandbox' | 'template' | 'workspace' | 'secret',
+  afterId: SqlValue,
+  { limit, bytes }: { readonly limit: number; readonly bytes: number },
+): SqlRow[] =>
+  upTo(bytes, sql.iterate(`SELECT * FROM ${table} WHERE id > ? ORDER BY id LIMIT ?`, afterId, limit));
+
 /** The rows until they are that large together, at least one. */
 const upTo = (bytes: number, rows: Iterable<SqlRow>): SqlRow[] => {
   const taken: SqlRow[] = [];
   let size = 0;
   for (const row of rows) {
     taken.push(row);
-    size += sizeOf(row.payload) + sizeOf(row.secret_data);
+    size += sizeOf(row.payload) + sizeOf(row.secret_data) + sizeOf(row.data);
     if (size >= bytes) break;
   }
   return taken;

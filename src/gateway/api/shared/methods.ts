@@ -7,6 +7,7 @@ import {
   methods as wire,
 } from '../../../wire/v01/index.js';
 import type { Method } from '../../rpc/call.js';
+import { asItIs, KEPT_WORKSPACE } from '../../services/kept-answers.js';
 import type { Services } from '../../services/services.js';
 import type { WorkspaceDeletion } from '../../services/workspaces.js';
 import { unary } from '../method.js';
@@ -62,15 +63,16 @@ export const sharedMethods = ({ workspaces, info, requests }: Services): Method[
   unary(wire.getGatewayConfig, () => ({})),
   unary(wire.createWorkspace, async (request, context) => ({
     workspace: toWorkspace(
-      await requests.once(identityOf(wire.createWorkspace, request, context), (remember) =>
+      await requests.once(identityOf(wire.createWorkspace, request, context), KEPT_WORKSPACE, (remember) =>
         workspaces.create({ name: request.name, labels: { ...request.labels } }, remember),
       ),
     ),
   })),
   unary(wire.getWorkspace, async ({ name }) => ({ workspace: toWorkspace(await workspaces.get(name)) })),
   unary(wire.deleteWorkspace, async (request, context) => {
-    const deleted = await requests.once<WorkspaceDeletion | 'absent'>(
+    const deleted = await requests.once(
       identityOf(wire.deleteWorkspace, request, context),
+      asItIs<WorkspaceDeletion | 'absent'>(),
       (remember) =>
         deletion<WorkspaceDeletion | 'absent'>(request.allowMissing, 'absent', () =>
           workspaces.delete(request.name, remember),

@@ -1,8 +1,17 @@
-import { type ExecSandboxRequest, methods as wire } from '../../../wire/v00/index.js';
+import type { SandboxRecord } from '../../../store/model.js';
+import {
+  type ExecSandboxRequest,
+  SandboxSchema,
+  WorkspaceSchema,
+  methods as wire,
+} from '../../../wire/v00/index.js';
+import type { User } from '../../auth.js';
 import type { Method } from '../../rpc/call.js';
 import type { Services } from '../../services/services.js';
 import { readInput, runExec } from '../exec-stream.js';
 import { bidi, serverStream, unary } from '../method.js';
+import { list } from '../page.js';
+import { environmentFor, type ShownEnvironment } from '../stored-spec.js';
 import { toCreateInput, toExecInput } from './from-wire.js';
 import { toLogLine, toPlatformEvent, toSandbox, toWorkspace } from './to-wire.js';
 
@@ -10,27 +19,31 @@ import { toLogLine, toPlatformEvent, toSandbox, toWorkspace } from './to-wire.js
 export const v00Methods = (services: Services): Method[] => {
   const { sandboxes, workspaces, exec, logs, watch } = services;
 
-  const sandbox = (record: Parameters<typeof toSandbox>[0]) => toSandbox(record, sandboxes.orphaned(record));
+  const shown = (record: SandboxRecord, environment: ShownEnvironment) =>
+    toSandbox(record, sandboxes.orphaned(record), environment);
+  const sandbox = (record: SandboxRecord, user: User) => shown(record, environmentFor(user));
+  const listed = {
+    schema: SandboxSchema,
+    toWire: (record: SandboxRecord) => shown(record, 'left-out'),
+  };
 
   return [
-    unary(wire.createSandbox, async (request, { signal }) => ({
-      sandbox: sandbox(await sandboxes.create(toCreateInput(request), signal)),
+    unary(wire.createSandbox, async (request, { signal, user }) => ({
+      sandbox: sandbox(await sandboxes.create(toCreateInput(request), signal), user),
     })),
-    unary(wire.getSandbox, async ({ workspace, name }) => ({
-      sandbox: sandbox(await sandboxes.get(workspace, name)),
+    unary(wire.getSandbox, async ({ workspace, name }, { user }) => ({
+      sandbox: sandbox(await sandboxes.get(workspace, name), user),
     })),
-    unary(wire.listSandboxes, async (request) => ({
-      sandboxes: (await sandboxes.list(request)).map(sandbox),
-    })),
+    list(wire.listSandboxes, listed, (request) => sandboxes.list(request)),
     unary(wire.deleteSandbox, async ({ workspace, name }) => {
       await sandboxes.delete(workspace, name);
       return { deleted: true };
     }),
-    unary(wire.stopSandbox, async ({ workspace, name }) => ({
-      sandbox: sandbox(await sandboxes.stop(workspace, name)),
+    unary(wire.stopSandbox, async ({ workspace, name }, { user }) => ({
+      sandbox: sandbox(await sandboxes.stop(workspace, name), user),
     })),
-    unary(wire.startSandbox, async ({ workspace, name }) => ({
-      sandbox: sandbox(await sandboxes.start(workspace, name)),
+    unary(wire.startSandbox, async ({ workspace, name }, { user }) => ({
+      sandbox: sandbox(await sandboxes.start(workspace, name), user),
     })),
     serverStream(wire.watchSandbox, (request, { signal }, send) =>
       watch.watch(
@@ -53,7 +66,7 @@ export const v00Methods = (services: Services): Method[] => {
             case 'sandbox':
               return send(
                 wire.watchSandbox.encodeResponse({
-                  payload: { case: 'sandbox', value: sandbox(item.record) },
+                  payload: { case: 'sandbox', value: shown(item.record, 'left-out') },
                 }),
               );
             case 'log':
@@ -92,8 +105,8 @@ export const v00Methods = (services: Services): Method[] => {
       const record = await sandboxes.getById(sandboxId);
       return { workspace: record.workspace, policyValidationFailureMode: 'fail_closed' };
     }),
-    unary(wire.listWorkspaces, async (request) => ({
-      workspaces: (await workspaces.list(request)).map(toWorkspace),
-    })),
+    list(wire.listWorkspaces, { schema: WorkspaceSchema, toWire: toWorkspace }, (request) =>
+      workspaces.list(request),
+    ),
   ];
 };

@@ -11,7 +11,7 @@ import {
 } from '../../../wire/v00/index.js';
 import { isRestartPending } from '../../lifecycle/restart-policy.js';
 import type { SandboxLogLine } from '../../sandbox-log.js';
-import { toWireSpec } from '../stored-spec.js';
+import { type ShownEnvironment, toWireSpec } from '../stored-spec.js';
 
 const PHASE: Record<SandboxRecord['phase'], SandboxPhase> = {
   provisioning: SandboxPhase.PROVISIONING,
@@ -31,9 +31,10 @@ const phaseOf = (record: SandboxRecord): SandboxPhase =>
 export const toSandbox = (
   record: SandboxRecord,
   orphaned: string | undefined,
+  environment: ShownEnvironment,
 ): MessageInitShape<typeof SandboxSchema> => ({
   metadata: toMeta(record, record.workspace),
-  spec: toWireSpec(record.spec),
+  spec: toWireSpec(record.spec, environment),
   status: {
     sandboxName: record.resourceName,
     agentPod: record.resourceName,

@@ -2,15 +2,25 @@ import { invalidArgument } from '../../../compute/errors.js';
 import type { SandboxRecord } from '../../../store/model.js';
 import type { Remember } from '../../../store/store.js';
 import type { MethodShape } from '../../../wire/method-shape.js';
-import { DeletionOutcome, type ExecSandboxRequest, methods as wire } from '../../../wire/v01/index.js';
+import {
+  DeletionOutcome,
+  type ExecSandboxRequest,
+  SandboxSchema,
+  WorkspaceSchema,
+  methods as wire,
+} from '../../../wire/v01/index.js';
+import type { User } from '../../auth.js';
 import type { CallContext, Method } from '../../rpc/call.js';
 import type { ExecInput } from '../../services/exec.js';
+import { asItIs, KEPT_SANDBOX } from '../../services/kept-answers.js';
 import type { Services } from '../../services/services.js';
 import { readInput, runExec } from '../exec-stream.js';
 import { bidi, serverStream, unary } from '../method.js';
+import { list } from '../page.js';
 import { identityOf } from '../request-identity.js';
 import { deletion } from '../shared/deletion.js';
 import { toWorkspace } from '../shared/workspace.js';
+import { environmentFor, type ShownEnvironment } from '../stored-spec.js';
 import { toCreateInput, toExecInput, toScope, toSinceMs, toWorkspaceName } from './from-wire.js';
 import { templateMethods } from './templates.js';
 import { toLogLine, toSandbox } from './to-wire.js';
@@ -25,7 +35,10 @@ interface Deleted {
 export const v01Methods = (services: Services): Method[] => {
   const { sandboxes, workspaces, exec, logs, requests } = services;
 
-  const sandbox = (record: SandboxRecord) => toSandbox(record, sandboxes.orphaned(record));
+  const shown = (record: SandboxRecord, environment: ShownEnvironment) =>
+    toSandbox(record, sandboxes.orphaned(record), environment);
+  const sandbox = (record: SandboxRecord, user: User) => shown(record, environmentFor(user));
+  const withoutEnvironment = (record: SandboxRecord) => shown(record, 'left-out');
 
   const find = ({ workspaceScope, name }: { workspaceScope?: Parameters<typeof toScope>[0]; name: string }) =>
     sandboxes.get(toWorkspaceName(workspaceScope), name);
@@ -48,32 +61,34 @@ export const v01Methods = (services: Services): Method[] => {
     (method: MethodShape, run: (workspace: string, name: string) => Promise<SandboxRecord>) =>
     async (request: Parameters<typeof find>[0] & { requestId: string }, context: CallContext) => ({
       sandbox: sandbox(
-        await requests.once(identityOf(method, request, context), () =>
+        await requests.once(identityOf(method, request, context), KEPT_SANDBOX, () =>
           run(toWorkspaceName(request.workspaceScope), request.name),
         ),
+        context.user,
       ),
     });
 
   return [
     unary(wire.createSandbox, async (request, context) => ({
       sandbox: sandbox(
-        await requests.once<SandboxRecord>(identityOf(wire.createSandbox, request, context), (remember) =>
+        await requests.once(identityOf(wire.createSandbox, request, context), KEPT_SANDBOX, (remember) =>
           sandboxes.create(toCreateInput(request), context.signal, remember),
         ),
+        context.user,
       ),
     })),
-    unary(wire.getSandbox, async (request) => ({ sandbox: sandbox(await find(request)) })),
-    unary(wire.listSandboxes, async (request) => {
-      const { items, nextToken } = await sandboxes.page(
+    unary(wire.getSandbox, async (request, { user }) => ({ sandbox: sandbox(await find(request), user) })),
+    list(wire.listSandboxes, { schema: SandboxSchema, toWire: withoutEnvironment }, async (request) =>
+      sandboxes.page(
         { ...toScope(request.workspaceScope), labelSelector: request.labelSelector },
         { size: request.pageSize, token: request.pageToken },
-      );
-      return { sandboxes: items.map(sandbox), nextPageToken: nextToken };
-    }),
+      ),
+    ),
     unary(wire.deleteSandbox, async (request, context) => {
       const workspace = toWorkspaceName(request.workspaceScope);
-      const { sandboxId } = await requests.once<Deleted>(
+      const { sandboxId } = await requests.once(
         identityOf(wire.deleteSandbox, request, context),
+        asItIs<Deleted>(),
         (remember) =>
           deletion<Deleted>(request.allowMissing, {}, async () => {
             const record = await sandboxes.delete(workspace, request.name, byId(remember));
@@ -86,7 +101,7 @@ export const v01Methods = (services: Services): Method[] => {
     }),
     unary(wire.stopSandbox, change(wire.stopSandbox, sandboxes.stop)),
     unary(wire.startSandbox, change(wire.startSandbox, sandboxes.start)),
-    watchMethod(services, findSandbox, sandbox),
+    watchMethod(services, findSandbox, withoutEnvironment),
     serverStream(wire.execSandbox, async (request, { signal }, send) =>
       runExec(exec, await execInput(request, undefined), send, signal),
     ),
@@ -108,11 +123,9 @@ export const v01Methods = (services: Services): Method[] => {
       workspace: (await find(request)).workspace,
       policyValidationFailureMode: 'fail_closed',
     })),
-    unary(wire.listWorkspaces, async (request) => {
-      const page = { size: request.pageSize, token: request.pageToken };
-      const { items, nextToken } = await workspaces.page(request.labelSelector, page);
-      return { workspaces: items.map(toWorkspace), nextPageToken: nextToken };
-    }),
+    list(wire.listWorkspaces, { schema: WorkspaceSchema, toWire: toWorkspace }, (request) =>
+      workspaces.page(request.labelSelector, { size: request.pageSize, token: request.pageToken }),
+    ),
     ...templateMethods(services),
   ];
 };

@@ -18,7 +18,13 @@ import {
 } from '../../../wire/v01/index.js';
 import { isRestartPending } from '../../lifecycle/restart-policy.js';
 import type { SandboxLogLine } from '../../sandbox-log.js';
-import { toWireGpu, toWireSpec } from '../stored-spec.js';
+import {
+  type ShownEnvironment,
+  toWireDriverConfig,
+  toWireEnvironment,
+  toWireGpu,
+  toWireSpec,
+} from '../stored-spec.js';
 
 const PHASE: Record<SandboxRecord['phase'], SandboxPhase> = {
   provisioning: SandboxPhase.PROVISIONING,
@@ -47,9 +53,10 @@ const phaseOf = (record: SandboxRecord): SandboxPhase => {
 export const toSandbox = (
   record: SandboxRecord,
   orphaned: string | undefined,
+  environment: ShownEnvironment,
 ): MessageInitShape<typeof SandboxSchema> => ({
   metadata: toMeta(record, record.workspace),
-  spec: { ...toWireSpec(record.spec), restartPolicy: RESTART_POLICY[record.spec.restartPolicy] },
+  spec: { ...toWireSpec(record.spec, environment), restartPolicy: RESTART_POLICY[record.spec.restartPolicy] },
   status: {
     agentPod: record.resourceName,
     phase: orphaned === undefined ? phaseOf(record) : SandboxPhase.UNKNOWN,
@@ -90,19 +97,20 @@ const toMeta = (meta: ObjectMeta, workspace: string) => ({
 
 export const toTemplate = (
   record: TemplateRecord,
+  environment: ShownEnvironment,
 ): MessageInitShape<typeof SandboxWorkloadTemplateSchema> => ({
   metadata: toMeta(record, record.workspace),
   spec: {
     workload: {
       image: record.image,
-      environment: record.environment,
+      environment: toWireEnvironment(record.environment, environment),
       resources: {
         cpu: record.cpu,
         memory: record.memory,
         ...(record.gpu === undefined ? {} : { gpu: toWireGpu(record.gpu) }),
       },
     },
-    ...(record.driverConfig === undefined ? {} : { driverConfig: record.driverConfig }),
+    ...toWireDriverConfig(record.driverConfig),
   },
 });
 

@@ -1,0 +1,82 @@
+import { chmodSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { OpenShellError } from '../../compute/errors.js';
+import type { Logger } from '../../compute/log.js';
+import type { Hold } from './log-of-writes.js';
+
+/** Beside the database: who may read that may have it copied. */
+export const backupSocket = (path: string): string => `${path}-backup`;
+
+/** What the two ends say, each a line: the file stands still; it was copied; it stood still all the time, or why not. */
+export const SAYS = { still: 'still', copied: 'copied', whole: 'whole' } as const;
+
+const SOCKET_MODE = 0o600;
+const MAX_CONNECTIONS = 4;
+/** A copy that takes longer is given up: the log of writes grows as long as it lasts. */
+const HOLD_MS = 10 * 60_000;
+
+export interface BackupServer {
+  close(): Promise<void>;
+}
+
+/** Holds the database file still for whoever connects, so that another process can copy it while writes go on. */
+export const serveBackups = async (
+  path: string,
+  hold: () => Hold,
+  log: Logger,
+): Promise<BackupServer | undefined> => {
+  const open = new Set<Socket>();
+  const server = createServer((socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+    serve(socket, hold);
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+  try {
+    await listen(server, backupSocket(path));
+  } catch (error) {
+    log.warn(`no backups while the gateway runs: ${OpenShellError.from(error).message}`, { error });
+    return undefined;
+  }
+  return {
+    async close() {
+      for (const socket of open) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+};
+
+/** Whatever stands there is a dead gateway's: this one holds the lock of the database. */
+const listen = async (server: Server, socketPath: string): Promise<void> => {
+  await rm(socketPath, { force: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(socketPath, resolve);
+  });
+  chmodSync(socketPath, SOCKET_MODE);
+  server.unref();
+};
+
+const serve = (socket: Socket, hold: () => Hold): void => {
+  let held: Hold | undefined;
+  socket.on('error', () => {});
+  socket.once('close', () => held?.release());
+  socket.setTimeout(HOLD_MS, () => socket.destroy());
+  try {
+    held = hold();
+  } catch (error) {
+    socket.end(`${OpenShellError.from(error).text.replaceAll('\n', ' ')}\n`);
+    return;
+  }
+  socket.write(`${SAYS.still}\n`);
+  createInterface(socket).once('line', (line) => {
+    const wasHeld = held?.release() ?? false;
+    socket.end(
+      line === SAYS.copied && wasHeld
+        ? `${SAYS.whole}\n`
+        : 'the gateway had to write into the file meanwhile; try again\n',
+    );
+  });
+};
