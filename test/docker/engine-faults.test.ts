@@ -194,6 +194,10 @@ await onDocker('docker: an engine that hangs, breaks off or is slow', ({ bed }) 
         seen[operation] = [...dry.proxy.calls].filter(
           (call) => call !== 'GET /events' && call !== LIST_OF_ALL,
         );
+        // At rest a reconcile lists, and looks at nothing.
+        dry.proxy.calls.length = 0;
+        await dry.twoReconciles();
+        assert.ok(!dry.proxy.calls.includes('GET /containers/:id/json'), `after ${operation}`);
       }
       await dry.close();
       const all = OPERATIONS.flatMap((operation) =>

@@ -161,6 +161,20 @@ test('a create that failed for good is undone by the reconciler, if not before',
   assert.equal((await get('left'))?.status?.conditions[0]?.reason, 'CreateFailed');
 });
 
+test('an undo that failed is tried again also where the engine lists nothing', async () => {
+  let deletable = false;
+  engine.before = (call) => {
+    if (call === 'create') throw failedPrecondition('no');
+    if (call === 'delete' && !deletable) throw unavailable('busy');
+  };
+  const id = await create('volume');
+  const failed = await inPhase('volume', SandboxPhase.ERROR);
+  assert.equal(failed.status?.conditions.length, 2);
+  assert.ok(!engine.resources.has(id));
+  deletable = true;
+  await eventually('it is certain', async () => (await get('volume'))?.status?.conditions.length === 1);
+});
+
 /** The row as an older gateway left it. */
 const rewrite = async (id: string, change: SandboxChange) => {
   await running.close();
