@@ -39,6 +39,7 @@ const kindOf = ({ method, url = '' }: http.IncomingMessage): string => {
 /** A socket before the engine's that does a fault to one call. */
 const createProxy = async (path: string) => {
   const calls: string[] = [];
+  const agent = new http.Agent();
   let armed: { readonly call: string; skip: number; readonly fault: Fault } | undefined;
   const server = http.createServer((request, response) => {
     const call = kindOf(request);
@@ -48,7 +49,7 @@ const createProxy = async (path: string) => {
     if (due === 'hang before') return;
     const forward = () => {
       const far = http.request(
-        { socketPath: ENGINE, method: request.method, path: request.url, headers: request.headers },
+        { agent, socketPath: ENGINE, method: request.method, path: request.url, headers: request.headers },
         (answer) => {
           if (due === 'hang after') return void answer.resume();
           if (due === 'cut') return void response.destroy();
@@ -82,6 +83,7 @@ const createProxy = async (path: string) => {
     },
     close: () => {
       server.closeAllConnections();
+      agent.destroy();
       return new Promise((resolve) => server.close(resolve));
     },
   };
