@@ -12,7 +12,7 @@ export interface DriverCapabilities {
   readonly driverVersion: string;
   /** Fills an empty template.image; empty when the driver has none. */
   readonly defaultImage: string;
-  /** The gateway starts sandboxes again after a restart of the host. False when the engine does (Kubernetes). */
+  /** After a restart of the host the gateway starts idle sandboxes again. False when the engine does (Kubernetes). */
   readonly gatewayManagesLifecycle: boolean;
   readonly resources: {
     readonly cpuLimit: boolean;
@@ -58,7 +58,8 @@ export type DriverEvent =
 
 /**
  * One engine that runs sandboxes. Every call is about the gateway that the driver was made for: resources of another
- * gateway id are neither seen nor touched. Calls throw OpenShellError.
+ * gateway id are neither seen nor touched. Calls throw OpenShellError; DEADLINE_EXCEEDED, UNAVAILABLE and ABORTED say
+ * that the outcome is not known: the gateway asks `get` and calls again until it is.
  */
 export interface ComputeDriver {
   readonly name: string;

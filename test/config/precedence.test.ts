@@ -22,6 +22,8 @@ test('without anything set, the defaults count', async () => {
       drivers: undefined,
       sandboxNamespace: 'default',
       defaultImage: undefined,
+      maxOperations: 16,
+      maxPendingCreates: 1_024,
       gatewayId: undefined,
       databasePath: '/state/openshell/gateway/openshell.db',
       tls: undefined,

@@ -24,6 +24,8 @@ test('every effective value is shown with its origin, secrets masked', async () 
       'openshell.gateway.log_level = "warn"  # env OPENSHELL_LOG_LEVEL',
       'openshell.gateway.compute_drivers = ["docker"]  # file FILE:2',
       'openshell.gateway.sandbox_namespace = "default"  # default',
+      'openshell.gateway.max_operations = 16  # default',
+      'openshell.gateway.max_pending_creates = 1024  # default',
       '--db-url = "sqlite:/d.db"  # flag --db-url',
       'openshell.gateway.disable_tls = false  # default',
       'openshell.gateway.auth.allow_unauthenticated_users = false  # default',

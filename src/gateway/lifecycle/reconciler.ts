@@ -92,11 +92,13 @@ export const createReconciler = (options: ReconcilerOptions): Reconciler => {
     const record = await store.getSandbox(shown.id);
     if (record === undefined) return handleUnknown(driver, shown);
     strays.delete(shown.id);
+    // What an operation has made so far it may still undo; at its end it looks itself.
+    if (work.busy(shown.id)) return;
     if (record.phase === 'failed') return takeOverFailed(picture, record, shown);
-    if (picture.restart && !work.busy(shown.id) && isIdleAndDown(record, shown)) return restartIdle(record);
+    if (picture.restart && isIdleAndDown(record, shown)) return restartIdle(record);
     if (observe(record, shown, now()).length === 0) return;
     const newest = picture.isList ? await look(driver, shown, signal) : shown;
-    if (newest !== undefined) await take(newest);
+    if (newest !== undefined && !work.busy(shown.id)) await take(newest);
   };
 
   /** A failed row is not the end of what its engine shows: that is taken over again, or removed. */
@@ -106,7 +108,7 @@ export const createReconciler = (options: ReconcilerOptions): Reconciler => {
     shown: ObservedSandbox,
   ): Promise<void> => {
     const wanted = (sandbox: ObservedSandbox) => followFailed(record, sandbox, now());
-    if (work.busy(record.id) || wanted(shown).length === 0) return;
+    if (wanted(shown).length === 0) return;
     const newest = await look(driver, shown, signal);
     if (newest === undefined) return;
     if (wanted(newest) === 'clean') return work.clean(record);

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ComputeDriver } from '../../dist/compute/driver.js';
+import { silentLogger } from '../../dist/compute/log.js';
+import { createManagedDriver } from '../../dist/gateway/drivers/managed.js';
+import { createSandboxLog } from '../../dist/gateway/sandbox-log.js';
+import { createLogService } from '../../dist/gateway/services/logs.js';
+import type { SandboxRecord } from '../../dist/store/model.js';
+
+test('who follows the log of a stopped sandbox leaves no listener at each look', async () => {
+  let looks = 0;
+  const driver = {
+    name: 'fake',
+    access: {
+      // biome-ignore lint/correctness/useYield: it has ended, and there is nothing to follow
+      async *logs() {
+        looks++;
+      },
+    },
+  } as unknown as ComputeDriver;
+  const managed = createManagedDriver({
+    ...{ name: 'fake', external: false, engineVersion: '', log: silentLogger },
+    create: async () => driver,
+  });
+  const logs = createLogService({
+    ...{ gatewayLog: createSandboxLog(), log: silentLogger },
+    drivers: new Map([['fake', managed]]),
+  });
+  const client = new AbortController();
+  const record = { id: 'id', name: 'box', driver: 'fake', phase: 'stopped' } as SandboxRecord;
+  logs.follow(record, { sinceMs: 0, sources: [], minLevel: '' }, () => {}, client.signal);
+  const until = performance.now() + 20_000;
+  while (looks < 5 && performance.now() < until) await sleep(20);
+  assert.ok(looks >= 5);
+  assert.ok(getEventListeners(client.signal, 'abort').length <= 2);
+  client.abort();
+  await sleep(0);
+  assert.equal(getEventListeners(client.signal, 'abort').length, 0);
+});
