@@ -16,10 +16,10 @@ import type { Logger } from '../../compute/log.js';
 import { withTrace } from '../../compute/trace.js';
 import type { Encoded } from '../../wire/bytes-field.js';
 import { requestsOf } from '../../wire/requests.js';
+import { type Status, toStatus } from '../../wire/status.js';
 import { readTrace } from '../../wire/trace.js';
 import type { Peer, User } from '../auth.js';
 import type { CallContext, Send, ServedMethod } from './call.js';
-import { type Status, toStatus } from './status.js';
 import { createUnderWay, within } from './under-way.js';
 
 export interface RpcServerOptions {
