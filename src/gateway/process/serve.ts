@@ -86,6 +86,8 @@ const start = async (
       mutualTls: config.tls?.clientCaPath !== undefined,
       allowUnauthenticated: config.allowUnauthenticatedUsers,
     },
+    limits: config.limits,
+    httpAllowedHosts: config.httpAllowedHosts,
     selected,
     driverSettings: selection.settings,
     connectExternal: options.connectExternal,
