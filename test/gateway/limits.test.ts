@@ -147,7 +147,7 @@ for (const [what, limits] of [
     const { gateway } = await start(t, limits);
     const sockets = [await dial(gateway.address), await dial(gateway.address)];
     const over = await dial(gateway.address);
-    await once(over, 'close');
+    await eventually('it is refused', () => over.destroyed);
     for (const socket of sockets) assert.equal(socket.destroyed, false);
     sockets.pop()?.destroy();
     const next = await eventually('room', async () => {
