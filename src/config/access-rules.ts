@@ -6,13 +6,22 @@ import type { Listeners } from './listeners.js';
 import { originPlace, type Sourced } from './origin.js';
 import { effective, type Report, type Values } from './values.js';
 
-const { tlsCert, tlsKey, tlsClientCa, requireClientAuth, disableTls, allowUnauthenticatedUsers } = KEYS;
+const {
+  tlsCert,
+  tlsKey,
+  tlsClientCa,
+  tlsClientCrl,
+  requireClientAuth,
+  disableTls,
+  allowUnauthenticatedUsers,
+} = KEYS;
 
 /** TLS as it is in force: undefined is plaintext. Reports keys that contradict each other. */
 export const resolveTls = (values: Values, report: Report): TlsConfig | undefined => {
   const cert = effective(values.tlsCert);
   const key = effective(values.tlsKey);
   const clientCa = effective(values.tlsClientCa);
+  const clientCrl = effective(values.tlsClientCrl);
   const required = effective(values.requireClientAuth);
   const complain = (source: Sourced<unknown>, key: string, message: string): void =>
     report({ place: originPlace(source.origin), key, message });
@@ -26,6 +35,9 @@ export const resolveTls = (values: Values, report: Report): TlsConfig | undefine
   if (clientCa !== undefined && cert === undefined && key === undefined) {
     complain(clientCa, tlsClientCa.path, `needs ${tlsCert.path} and ${tlsKey.path} beside it`);
   }
+  if (clientCrl !== undefined && clientCa === undefined) {
+    complain(clientCrl, tlsClientCrl.path, `needs ${tlsClientCa.path} beside it`);
+  }
   if (clientCa !== undefined && required?.value === false) {
     const message = `is false, but ${tlsClientCa.path} is set, which makes client certificates required; remove one of the two`;
     complain(required, requireClientAuth.path, message);
@@ -38,6 +50,7 @@ export const resolveTls = (values: Values, report: Report): TlsConfig | undefine
     certPath: resolve(cert.value),
     keyPath: resolve(key.value),
     clientCaPath: clientCa && resolve(clientCa.value),
+    clientCrlPath: clientCrl && resolve(clientCrl.value),
   };
 };
 

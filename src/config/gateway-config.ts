@@ -27,6 +27,13 @@ export interface GatewayConfig {
   /** Undefined: plaintext. */
   readonly tls: TlsConfig | undefined;
   readonly allowUnauthenticatedUsers: boolean;
+  readonly httpAllowedHosts: readonly string[];
+  readonly limits: {
+    readonly connections: number;
+    readonly connectionsPerAddress: number;
+    readonly streamsPerUser: number;
+    readonly stalledMs: number;
+  };
   readonly telemetry: {
     readonly enabled: boolean;
     /** Undefined: events go nowhere. */
@@ -39,6 +46,8 @@ export interface TlsConfig {
   readonly keyPath: string;
   /** When it is set, every client needs a certificate of this CA. */
   readonly clientCaPath: string | undefined;
+  /** Undefined: none of its certificates is revoked. */
+  readonly clientCrlPath: string | undefined;
 }
 
 export interface DriverConfig {

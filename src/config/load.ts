@@ -83,6 +83,13 @@ export const loadConfig = async ({ flags, env, drivers, home }: LoadConfigOption
     adoptDatabase: effective(values.adoptDatabase)?.value,
     tls,
     allowUnauthenticatedUsers: valueWithDefault(values, 'allowUnauthenticatedUsers'),
+    httpAllowedHosts: valueWithDefault(values, 'httpAllowedHosts'),
+    limits: {
+      connections: valueWithDefault(values, 'maxConnections'),
+      connectionsPerAddress: valueWithDefault(values, 'maxConnectionsPerAddress'),
+      streamsPerUser: valueWithDefault(values, 'maxStreamsPerUser'),
+      stalledMs: valueWithDefault(values, 'stalledStreamSecs') * 1000,
+    },
     telemetry: {
       enabled: valueWithDefault(values, 'telemetryEnabled'),
       endpoint: effective(values.telemetryEndpoint)?.value.trim() || undefined,

@@ -19,7 +19,10 @@ export interface AuthOptions {
 export interface Peer {
   /** `host:port`, `[v6]:port`, or `unknown`. */
   readonly address: string;
-  readonly certificateCommonName: string | undefined;
+  /** Those of its certificate, which may have several. */
+  readonly certificateCommonNames: readonly string[];
+  /** When its certificate expires; undefined without one. */
+  readonly certificateExpiresMs?: number | undefined;
 }
 
 const ADMIN = ['platform_admin'];
@@ -35,7 +38,20 @@ export const createAuthenticator =
   (options: AuthOptions) =>
   (peer: Peer): User => {
     if (options.mutualTls) {
-      const name = peer.certificateCommonName;
+      const [name, ...more] = peer.certificateCommonNames;
+      if (more.length > 0) {
+        throw new OpenShellError(Code.UNAUTHENTICATED, 'the client certificate has several common names', {
+          reason: 'ClientCertificateAmbiguous',
+          hint: 'give a certificate with one: it is the user',
+        });
+      }
+      // The handshake saw one that was valid; a connection may outlive it.
+      if (peer.certificateExpiresMs !== undefined && !(peer.certificateExpiresMs > Date.now())) {
+        throw new OpenShellError(Code.UNAUTHENTICATED, 'the client certificate has expired', {
+          reason: 'ClientCertificateExpired',
+          hint: 'renew it and connect again',
+        });
+      }
       if (name === undefined || name === '') {
         throw new OpenShellError(Code.UNAUTHENTICATED, 'missing client certificate', {
           reason: 'ClientCertificateMissing',

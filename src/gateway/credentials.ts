@@ -1,15 +1,93 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { createSecureContext } from 'node:tls';
-import { ServerCredentials } from '@grpc/grpc-js';
-import { failedPrecondition } from '../compute/errors.js';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { failedPrecondition, OpenShellError } from '../compute/errors.js';
+import type { Logger } from '../compute/log.js';
 
 export interface TlsFiles {
   readonly certPath: string;
   readonly keyPath: string;
   /** Undefined: clients need no certificate. */
   readonly clientCaPath: string | undefined;
+  /** Undefined: no certificate of that CA is revoked. */
+  readonly clientCrlPath?: string | undefined;
+  /** How often the files are looked at. Default: 10,000. */
+  readonly pollMs?: number;
 }
+
+/** What the files hold, read again when they change. */
+export interface Certificates {
+  context(): SecureContextOptions;
+  readonly clientsNeedOne: boolean;
+  /** `clients`: who is let in has changed, and not only who we are. Returns the way to end it. */
+  onChange(listener: (clients: boolean) => void): () => void;
+  close(): void;
+}
+
+const POLL_MS = 10_000;
+
+/** The certificates of PEM files; undefined, plaintext, without files. A file that is wrong at the start is an error. */
+export const loadCredentials = async (
+  tls: TlsFiles | undefined,
+  log: Logger,
+): Promise<Certificates | undefined> => {
+  if (tls === undefined) return undefined;
+  let current = await readAll(tls);
+  checkAll(tls, current);
+  const listeners = new Set<(clients: boolean) => void>();
+  let complaint = '';
+  let reading = false;
+
+  const look = async () => {
+    if (reading) return;
+    reading = true;
+    try {
+      const found = await readAll(tls);
+      const changed = PARTS.filter((part) => !same(found[part], current[part]));
+      if (changed.length === 0) return;
+      checkAll(tls, found);
+      current = found;
+      log.info('the certificates were read again', { changed: changed.join(',') });
+      for (const listener of listeners) listener(changed.includes('ca') || changed.includes('crl'));
+      complaint = '';
+    } catch (error) {
+      const { text } = OpenShellError.from(error);
+      // Said once: a key that is replaced after its certificate fits again at the next look.
+      if (text !== complaint) log.warn(`the certificates stay as they were: ${text}`, { error });
+      complaint = text;
+    } finally {
+      reading = false;
+    }
+  };
+  // Not fs.watch: mounted secrets change by a link above the files.
+  const timer = setInterval(look, tls.pollMs ?? POLL_MS);
+  timer.unref();
+  return {
+    context: () => current,
+    clientsNeedOne: tls.clientCaPath !== undefined,
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    close: () => clearInterval(timer),
+  };
+};
+
+const PARTS = ['cert', 'key', 'ca', 'crl'] as const;
+type Pems = { readonly [P in (typeof PARTS)[number]]?: Buffer };
+
+const same = (a: Buffer | undefined, b: Buffer | undefined): boolean =>
+  a === undefined || b === undefined ? a === b : a.equals(b);
+
+const readAll = async (tls: TlsFiles): Promise<Pems> => {
+  const [cert, key, ca, crl] = await Promise.all([
+    read(tls.certPath, 'cert_path'),
+    read(tls.keyPath, 'key_path'),
+    tls.clientCaPath === undefined ? undefined : read(tls.clientCaPath, 'client_ca_path'),
+    tls.clientCrlPath === undefined ? undefined : read(tls.clientCrlPath, 'client_crl_path'),
+  ]);
+  return { cert, key, ...(ca === undefined ? {} : { ca }), ...(crl === undefined ? {} : { crl }) } as Pems;
+};
 
 const read = async (path: string, key: string): Promise<Buffer> => {
   try {
@@ -23,24 +101,21 @@ const read = async (path: string, key: string): Promise<Buffer> => {
   }
 };
 
-/** Server credentials from PEM files; plaintext without files. */
-export const loadCredentials = async (tls: TlsFiles | undefined): Promise<ServerCredentials> => {
-  if (tls === undefined) return ServerCredentials.createInsecure();
-  const [cert, key, ca] = await Promise.all([
-    read(tls.certPath, 'cert_path'),
-    read(tls.keyPath, 'key_path'),
-    tls.clientCaPath === undefined ? null : read(tls.clientCaPath, 'client_ca_path'),
-  ]);
+const checkAll = (tls: TlsFiles, { cert, key, ca, crl }: Pems): void => {
   check(`tls: '${tls.certPath}' and '${tls.keyPath}' are no certificate and its key`, () =>
     createSecureContext({ cert, key }),
   );
-  if (ca !== null) {
+  if (ca !== undefined) {
     check(`tls.client_ca_path: '${tls.clientCaPath}' is no certificate`, () => new X509Certificate(ca));
   }
-  return ServerCredentials.createSsl(ca, [{ cert_chain: cert, private_key: key }], ca !== null);
+  if (crl !== undefined) {
+    check(`tls.client_crl_path: '${tls.clientCrlPath}' is no revocation list`, () =>
+      createSecureContext({ crl }),
+    );
+  }
 };
 
-/** grpc-js looks at what it is given only when it listens, and then says nothing about which file is wrong. */
+/** A listener looks at what it is given only when it needs it, and then says nothing about which file is wrong. */
 const check = (what: string, parse: () => unknown): void => {
   try {
     parse();

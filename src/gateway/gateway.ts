@@ -18,6 +18,7 @@ import { driverKey, gatewayId } from './identity.js';
 import { createController, type LifecycleTuning } from './lifecycle/controller.js';
 import { createHub } from './lifecycle/hub.js';
 import type { Stray } from './lifecycle/reconciler.js';
+import { RPC_LIMITS, type RpcLimits } from './rpc/limits.js';
 import { createRpcServer } from './rpc/server.js';
 import type { SandboxLog } from './sandbox-log.js';
 import { createExecService } from './services/exec.js';
@@ -41,6 +42,10 @@ export interface GatewayOptions {
   /** Undefined: plaintext. */
   readonly tls: TlsFiles | undefined;
   readonly auth: AuthOptions;
+  /** What differs from the usual limits. */
+  readonly limits?: Partial<RpcLimits>;
+  /** Host names that the health and metrics listeners answer to, beside addresses. */
+  readonly httpAllowedHosts?: readonly string[];
   /** Checked drivers, the default one first. */
   readonly selected: readonly SelectedDriver[];
   readonly driverSettings: (name: string) => DriverSettings;
@@ -90,7 +95,8 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     for (const { name, report } of selected) {
       for (const warning of report.warnings) log.warn(warning, { driver: name });
     }
-    const credentials = await loadCredentials(options.tls);
+    const certificates = await loadCredentials(options.tls, log);
+    undo.push(async () => certificates?.close());
     const store = await options.openStore();
     undo.push(() => store.close());
     const place = await options.databasePlace?.();
@@ -169,14 +175,16 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     const rpc = createRpcServer({
       methods: api.methods,
       authenticate: createAuthenticator(options.auth),
+      limits: { ...RPC_LIMITS, ...options.limits },
       log,
       observeCall: metrics.observeRpc,
     });
     const port = await listening('gateway', options.bindAddress, () =>
-      rpc.listen(options.bindAddress, credentials),
+      rpc.listen(options.bindAddress, certificates),
     );
     let graceMs = 0;
     undo.push(() => rpc.close(graceMs));
+    const allowedHosts = options.httpAllowedHosts ?? [];
     const health = await optional(options.healthBindAddress, (address) =>
       listening('health', address, () =>
         createHealthServer({
@@ -185,12 +193,15 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
           checks: { database: () => store.ping() },
           drivers: () => driverStates(flavor, drivers),
           strays: () => controller.strays().map(toStrayLine),
+          allowedHosts,
         }),
       ),
     );
     if (health !== undefined) undo.push(() => health.close());
     const metricsServer = await optional(options.metricsBindAddress, (address) =>
-      listening('metrics', address, () => createMetricsServer({ address, render: () => metrics.render() })),
+      listening('metrics', address, () =>
+        createMetricsServer({ address, render: () => metrics.render(), allowedHosts }),
+      ),
     );
     if (metricsServer !== undefined) undo.push(() => metricsServer.close());
     const later = [

@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, isIP } from 'node:net';
 import { OpenShellError } from '../compute/errors.js';
+import { cutText } from '../compute/text.js';
+import { isLoopback } from './auth.js';
 
 export interface HttpEndpoint {
   /** `host:port` as bound. */
@@ -22,6 +24,8 @@ export interface HealthServerOptions {
   readonly drivers: () => readonly DriverHealth[];
   /** What /strays lists. */
   readonly strays: () => readonly unknown[];
+  /** Host names that are answered to, beside addresses. */
+  readonly allowedHosts?: readonly string[];
 }
 
 const CHECK_TIMEOUT_MS = 2_000;
@@ -34,7 +38,7 @@ const MAX_CONNECTIONS = 100;
  * from other machines.
  */
 export const createHealthServer = (options: HealthServerOptions): Promise<HttpEndpoint> =>
-  open(options.address, async (path, response, { socket }) => {
+  open(options, async (path, response, { socket }) => {
     if (path === '/healthz') return send(response, 200, 'text/plain', 'ok\n');
     if (path === '/strays' && socket.remoteAddress !== socket.localAddress)
       return send(response, 403, 'text/plain', 'from this machine only\n');
@@ -62,8 +66,9 @@ export const createHealthServer = (options: HealthServerOptions): Promise<HttpEn
 export const createMetricsServer = (options: {
   address: string;
   render: () => Promise<string>;
+  allowedHosts?: readonly string[];
 }): Promise<HttpEndpoint> =>
-  open(options.address, async (path, response) => {
+  open(options, async (path, response) => {
     if (path !== '/metrics') return send(response, 404, 'text/plain', 'not found\n');
     send(response, 200, 'text/plain; version=0.0.4', await options.render());
   });
@@ -102,21 +107,22 @@ const send = (response: ServerResponse, status: number, type: string, body: stri
 };
 
 const open = (
-  address: string,
+  { address, allowedHosts = [] }: { readonly address: string; readonly allowedHosts?: readonly string[] },
   answer: (path: string, response: ServerResponse, request: IncomingMessage) => Promise<void>,
 ): Promise<HttpEndpoint> => {
+  const colon = address.lastIndexOf(':');
+  const host = address.slice(0, colon).replace(/^\[|\]$/g, '');
+  const mayAsk = hostCheck(host, allowedHosts);
   const server = createServer(
     { requestTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 1_000, maxHeaderSize: 8192 },
     (request, response) => {
-      handle(request, response, answer).catch(() => {
+      handle(request, response, mayAsk, answer).catch(() => {
         if (response.headersSent) response.destroy();
         else send(response, 500, 'text/plain', 'failed\n');
       });
     },
   );
   server.maxConnections = MAX_CONNECTIONS;
-  const colon = address.lastIndexOf(':');
-  const host = address.slice(0, colon).replace(/^\[|\]$/g, '');
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(Number(address.slice(colon + 1)), host, () => {
@@ -130,12 +136,37 @@ const open = (
 const handle = async (
   request: IncomingMessage,
   response: ServerResponse,
+  mayAsk: (host: string | undefined) => boolean,
   answer: (path: string, response: ServerResponse, request: IncomingMessage) => Promise<void>,
 ): Promise<void> => {
   request.resume();
+  if (!mayAsk(request.headers.host)) {
+    const host = JSON.stringify(cutText(request.headers.host ?? '', 256));
+    const text = `the host ${host} is not served here: ask by address, or add it to http_allowed_hosts\n`;
+    return send(response, 421, 'text/plain', text);
+  }
   if (request.method !== 'GET' && request.method !== 'HEAD')
     return send(response, 405, 'text/plain', 'GET only\n');
   await answer((request.url ?? '/').split('?')[0] as string, response, request);
+};
+
+/**
+ * Whether a request names us by what we are. A page whose own name was turned to our address (DNS rebinding) may read
+ * what we answer, but it asks by its name: addresses are safe, and names that the operator gave. A loopback listener
+ * answers to loopback alone. What has no host is from no browser.
+ */
+const hostCheck = (listening: string, allowed: readonly string[]) => {
+  const names = new Set(allowed.map((name) => name.toLowerCase()));
+  const onLoopback = isLoopback(listening);
+  return (header: string | undefined): boolean => {
+    if (header === undefined) return true;
+    const name = header
+      .replace(/:\d*$/, '')
+      .replace(/^\[(.*)\]$/, '$1')
+      .toLowerCase();
+    if (names.has(name)) return true;
+    return isLoopback(name) || (!onLoopback && isIP(name) !== 0);
+  };
 };
 
 const close = (server: Server): Promise<void> =>

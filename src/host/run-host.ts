@@ -13,6 +13,7 @@ import { homePaths } from '../config/home.js';
 import type { KeyName } from '../config/keys.js';
 import { loadConfig } from '../config/load.js';
 import { createLogger } from '../logging/logger.js';
+import { exitOnUncaught } from '../logging/uncaught.js';
 import { serveDriver } from '../remote/server.js';
 
 export interface HostOptions {
@@ -67,6 +68,7 @@ const host = async ({ entry, argv, env }: HostOptions): Promise<number> => {
     write: (text) => process.stderr.write(text),
     readable: process.stderr.isTTY === true,
   });
+  exitOnUncaught(log);
   const driver = await createDriver(entry, config, env, join(home.stateDir, 'drivers', entry.name), log);
   const served = await serveDriver({ driver, socketPath, log });
   log.info(`serving ${entry.name} at ${socketPath}`);

@@ -13,8 +13,8 @@ import type { Logger } from '../compute/log.js';
 import { withTrace } from '../compute/trace.js';
 import type { Method } from '../wire/method.js';
 import { requestsOf } from '../wire/requests.js';
+import { toStatus } from '../wire/status.js';
 import { readTrace } from '../wire/trace.js';
-import { toStatus } from './failure.js';
 import { TOKEN_KEY } from './token.js';
 
 export interface ServerContext {
@@ -71,9 +71,11 @@ export const unary =
     answer: (request: MessageShape<I>, signal: AbortSignal) => Promise<MessageInitShape<O>>,
   ): handleUnaryCall<Buffer, Buffer> =>
   (call, callback) => {
-    guarded(context, call, (signal) => answer(decode(method, call.request), signal)).then(
-      (message) => callback(null, method.encodeResponse(message)),
-      (error) => callback(toStatus(error)),
+    guarded(context, call, async (signal) =>
+      method.encodeResponse(await answer(decode(method, call.request), signal)),
+    ).then(
+      (message) => callback(null, message),
+      async (error) => callback(await toStatus(error)),
     );
   };
 
@@ -105,7 +107,7 @@ export const serverStream =
     call.on('error', () => {});
     guarded(context, call, (signal) => answer(decode(method, call.request), sender(call), signal)).then(
       () => call.end(),
-      (error) => call.emit('error', toStatus(error)),
+      async (error) => call.emit('error', await toStatus(error)),
     );
   };
 
@@ -122,6 +124,6 @@ export const bidi =
     };
     guarded(context, call, (signal) => answer(requests(), sender(call), signal)).then(
       () => call.end(),
-      (error) => call.emit('error', toStatus(error)),
+      async (error) => call.emit('error', await toStatus(error)),
     );
   };

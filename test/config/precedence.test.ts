@@ -28,6 +28,13 @@ test('without anything set, the defaults count', async () => {
       databasePath: '/state/openshell/gateway/openshell.db',
       tls: undefined,
       allowUnauthenticatedUsers: false,
+      httpAllowedHosts: [],
+      limits: {
+        connections: 1024,
+        connectionsPerAddress: 512,
+        streamsPerUser: 1000,
+        stalledMs: 600_000,
+      },
       telemetry: { enabled: true, endpoint: undefined },
     },
   );
@@ -129,7 +136,12 @@ test('telemetry is off by 0, false, no and off alone, and a blank endpoint is no
 test('TLS is on with certificates, unless it is disabled', async () => {
   const argv = ['--tls-cert', '/c', '--tls-key', '/k', '--tls-client-ca', '/a'];
   const { config } = await load({ argv });
-  assert.deepEqual(config.tls, { certPath: '/c', keyPath: '/k', clientCaPath: '/a' });
+  assert.deepEqual(config.tls, {
+    certPath: '/c',
+    keyPath: '/k',
+    clientCaPath: '/a',
+    clientCrlPath: undefined,
+  });
   const off = await load({ argv, env: { OPENSHELL_DISABLE_TLS: 'yes' } });
   assert.equal(off.config.tls, undefined);
   assert.deepEqual(off.warnings, [

@@ -93,3 +93,12 @@ test('a driver socket is for exactly one driver', async () => {
   const { config } = await load({ argv: [...argv, '--drivers', 'constructor'] });
   assert.deepEqual(config.drivers.get('constructor'), { settings: {}, socketPath: '/run/d.sock' });
 });
+
+test('revocations need the CA of the clients beside them', async () => {
+  const tls = (more: string) => ({
+    'gateway.toml': `[openshell.gateway.tls]\ncert_path = "/c"\nkey_path = "/k"\nclient_crl_path = "/r"\n${more}`,
+  });
+  await assert.rejects(load({ files: tls('') }), { message: /client_crl_path.* needs .*client_ca_path/ });
+  const { config } = await load({ files: tls('client_ca_path = "/a"\n') });
+  assert.equal(config.tls?.clientCrlPath, '/r');
+});

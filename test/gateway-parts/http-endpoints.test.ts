@@ -138,3 +138,44 @@ test('a header that is too long is refused', async (t) => {
   const get = await startHealth(t);
   assert.equal((await get('/healthz', { headers: { 'x-long': 'x'.repeat(9000) } })).status, 431);
 });
+
+const statusFor = (address: string, host: string) =>
+  new Promise<number | undefined>((resolve, reject) => {
+    const [, port] = /:(\d+)$/.exec(address) ?? [];
+    const asked = request({ host: '127.0.0.1', port, path: '/strays', headers: { host } }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    asked.on('error', reject).end();
+  });
+
+for (const [address, served, refused] of [
+  [
+    '127.0.0.1:0',
+    ['127.0.0.1', '127.0.0.1:8081', 'localhost:1', '[::1]:8081', 'LOCALHOST', 'gateway.internal:9'],
+    [
+      'attacker.example',
+      'attacker.example:8081',
+      '10.0.0.1:8081',
+      '127.0.0.1.attacker.example',
+      'localhost.',
+    ],
+  ],
+  [
+    '0.0.0.0:0',
+    ['10.0.0.1:8081', '127.0.0.1', '[2001:db8::1]:1', 'Gateway.internal'],
+    ['attacker.example', 'localhost', '10.0.0.1.attacker.example', 'internal'],
+  ],
+] as const) {
+  test(`${address} answers to addresses and to names that were given, not to a page's own name`, async (t) => {
+    const options = { version: '1', checks: {}, drivers: () => [], strays: () => [{ name: 'secret' }] };
+    const allowedHosts = ['gateway.internal'];
+    const server = await createHealthServer({ address, ...options, allowedHosts });
+    t.after(() => server.close());
+    for (const host of served) assert.equal(await statusFor(server.address, host), 200, host);
+    for (const host of refused) assert.equal(await statusFor(server.address, host), 421, host);
+    const metrics = await createMetricsServer({ address, render: async () => 'up 1\n' });
+    t.after(() => metrics.close());
+    assert.equal(await statusFor(metrics.address, 'attacker.example'), 421);
+  });
+}

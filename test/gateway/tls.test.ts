@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { credentials, status } from '@grpc/grpc-js';
 import type { OpenShellError } from '../../dist/compute/errors.js';
+import { silentLogger } from '../../dist/compute/log.js';
 import { loadCredentials } from '../../dist/gateway/credentials.js';
 import { exitCodeOf } from '../../dist/gateway/process/exit-codes.js';
 import { createWireClient } from '../../dist/wire/client.js';
@@ -144,7 +145,7 @@ for (const [what, files, message] of [
   test(`${what} is an error of the configuration, not of the listener`, async () => {
     const [cert, key, ca] = files;
     const paths = { certPath: file(cert), keyPath: file(key), clientCaPath: ca && file(ca) };
-    await assert.rejects(loadCredentials(paths), (error: OpenShellError) => {
+    await assert.rejects(loadCredentials(paths, silentLogger), (error: OpenShellError) => {
       assert.equal(exitCodeOf(error), 2);
       assert.match(error.message, message);
       return true;

@@ -10,6 +10,7 @@ import type { GatewayConfig } from '../../config/gateway-config.js';
 import type { HomePaths } from '../../config/home.js';
 import type { LoadedConfig } from '../../config/load.js';
 import { createLogger } from '../../logging/logger.js';
+import { exitOnUncaught } from '../../logging/uncaught.js';
 import { databasePlace } from '../database-place.js';
 import { selectDrivers } from '../drivers/selection.js';
 import type { Gateway, GatewayOptions } from '../gateway.js';
@@ -38,6 +39,7 @@ export const serve = async (
     onSandboxLine: (line) =>
       sandboxLog.append({ ...line, level: line.level.toUpperCase(), target: 'gateway', source: 'gateway' }),
   });
+  exitOnUncaught(log);
   for (const warning of [...options.buildWarnings, ...warnings]) log.warn(warning);
   const ending = signals();
   const telemetry = await openTelemetry(options, config, log);
@@ -85,6 +87,8 @@ const start = async (
       mutualTls: config.tls?.clientCaPath !== undefined,
       allowUnauthenticated: config.allowUnauthenticatedUsers,
     },
+    limits: config.limits,
+    httpAllowedHosts: config.httpAllowedHosts,
     selected,
     driverSettings: selection.settings,
     connectExternal: options.connectExternal,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import {
   Metadata,
   Server,
-  type ServerCredentials,
+  ServerCredentials,
   type ServerDuplexStream,
   type ServerReadableStream,
   type ServerUnaryCall,
@@ -16,23 +16,29 @@ import type { Logger } from '../../compute/log.js';
 import { withTrace } from '../../compute/trace.js';
 import type { Encoded } from '../../wire/bytes-field.js';
 import { requestsOf } from '../../wire/requests.js';
+import { type Status, toStatus } from '../../wire/status.js';
 import { readTrace } from '../../wire/trace.js';
 import type { Peer, User } from '../auth.js';
+import type { Certificates } from '../credentials.js';
 import type { CallContext, Send, ServedMethod } from './call.js';
-import { type Status, toStatus } from './status.js';
+import { createConnections } from './connections.js';
+import type { RpcLimits } from './limits.js';
+import { type Listener, listen } from './listener.js';
+import { createStreamLimit } from './stream-limit.js';
 import { createUnderWay, within } from './under-way.js';
 
 export interface RpcServerOptions {
   readonly methods: readonly ServedMethod[];
   readonly authenticate: (peer: Peer) => User;
+  readonly limits: RpcLimits;
   readonly log: Logger;
   /** Tells of every finished call: full method name, gRPC code, seconds. */
   readonly observeCall: (method: string, code: number, seconds: number) => void;
 }
 
 export interface RpcServer {
-  /** Gives the port that was bound. */
-  listen(address: string, credentials: ServerCredentials): Promise<number>;
+  /** Returns the port that was bound. Undefined: plaintext. */
+  listen(address: string, certificates: Certificates | undefined): Promise<number>;
   /** Refuses new calls, gives running ones `graceMs`, then ends them: what they began, an exec's command too, is undone. */
   close(graceMs: number): Promise<void>;
 }
@@ -55,14 +61,21 @@ type Call = ServerUnaryCall<Buffer, Buffer> &
   ServerDuplexStream<Buffer, Encoded>;
 
 export const createRpcServer = (options: RpcServerOptions): RpcServer => {
-  const { log, observeCall } = options;
+  const { log, limits, observeCall } = options;
   const server = new Server({
     'grpc.max_receive_message_length': MESSAGE_BYTES,
     'grpc.max_send_message_length': -1,
     'grpc.keepalive_permit_without_calls': 1,
+    'grpc.keepalive_time_ms': limits.keepaliveMs,
+    'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
+    'grpc.max_connection_idle_ms': limits.idleMs,
+    'grpc.max_concurrent_streams': limits.callsPerConnection,
     'grpc.http2.min_ping_interval_without_data_ms': 1_000,
   });
   const underWay = createUnderWay();
+  const connections = createConnections(limits.staleMs);
+  const streams = createStreamLimit(limits.streamsPerUser);
+  let listener: Listener | undefined;
   let closing = false;
 
   const contextOf = (
@@ -71,9 +84,11 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
     requestId: string,
     aborter: AbortController,
   ): CallContext => {
+    const certificate = call.getAuthContext().sslPeerCertificate;
     const peer: Peer = {
       address: call.getPeer(),
-      certificateCommonName: [call.getAuthContext().sslPeerCertificate?.subject?.CN ?? []].flat()[0],
+      certificateCommonNames: [certificate?.subject?.CN ?? []].flat(),
+      certificateExpiresMs: certificate && Date.parse(certificate.valid_to),
     };
     const user = method.open === true ? NOBODY : options.authenticate(peer);
     const cancel = () => aborter.abort(new OpenShellError(Code.CANCELLED, 'the client cancelled the call'));
@@ -93,12 +108,15 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
     const given = call.metadata.get('x-request-id')[0];
     const requestId = typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
     let code = 0;
+    let leave = () => {};
     try {
       const initial = new Metadata();
       initial.set('x-request-id', requestId);
       call.sendMetadata(initial);
       if (closing) throw shuttingDown();
+      leave = connections.enter(call.getPeer(), (reason) => aborter.abort(reason));
       const context = contextOf(call, method, requestId, aborter);
+      if (method.requestStream || method.responseStream) streams.take(context.user.subject, call);
       await withTrace(readTrace(call.metadata), () => run(context));
     } catch (thrown) {
       const status = await toStatus(thrown);
@@ -109,6 +127,7 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
       else log.debug(`${method.path}: ${status.details}`, fields);
       fail(status);
     } finally {
+      leave();
       observeCall(method.path, code, (performance.now() - startedAt) / 1000);
     }
   };
@@ -119,16 +138,17 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
       if (call.cancelled || call.destroyed)
         throw new OpenShellError(Code.CANCELLED, 'the client cancelled the call');
       if (call.write(message)) return undefined;
-      return new Promise((resolve) => {
+      return new Promise((resolve, reject) => {
         const done = () => {
-          call.off('drain', done);
-          call.off('cancelled', done);
-          call.off('close', done);
+          clearTimeout(late);
+          for (const event of WAKING) call.off(event, done);
           resolve();
         };
-        call.on('drain', done);
-        call.on('cancelled', done);
-        call.on('close', done);
+        const late = setTimeout(() => {
+          reject(stalled(limits.stalledMs));
+          done();
+        }, limits.stalledMs).unref();
+        for (const event of WAKING) call.on(event, done);
       });
     };
 
@@ -185,12 +205,16 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
     server.addService(definition, implementation);
 
   return {
-    listen: (address, credentials) =>
-      new Promise((resolve, reject) => {
-        server.bindAsync(address, credentials, (error, port) =>
-          error === null ? resolve(port) : reject(error),
-        );
-      }),
+    async listen(address, certificates) {
+      // TLS is the listener's: grpc-js gets the connections as they are inside.
+      const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+      certificates?.onChange((clients) => clients && connections.stale());
+      listener = await listen(address, certificates, limits, log, (socket) => {
+        connections.add(socket);
+        injector.injectConnection(socket);
+      });
+      return listener.port;
+    },
     async close(graceMs) {
       // Connections stay open meanwhile: a client that was told that its connection ends can ping it no more, and
       // grpc-js takes that for a broken one and gives up what runs on it.
@@ -198,6 +222,7 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
       await underWay.ended(graceMs);
       underWay.cancelAll(shuttingDown());
       await underWay.ended(UNDO_MS);
+      listener?.close();
       const flushed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
       if (!(await within(flushed, FLUSH_MS))) server.forceShutdown();
     },
@@ -206,6 +231,15 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
 
 const shuttingDown = (): OpenShellError =>
   new OpenShellError(Code.UNAVAILABLE, 'the gateway is shutting down', { reason: 'ShuttingDown' });
+
+/** A client is told so when it reads again; its exec is ended, its watch given up. */
+const stalled = (ms: number): OpenShellError =>
+  new OpenShellError(Code.RESOURCE_EXHAUSTED, `the client read nothing for ${ms / 1000} s`, {
+    reason: 'ClientStalled',
+    hint: 'read the stream as it comes, or raise limits.stalled_stream_secs',
+  });
+
+const WAKING = ['drain', 'cancelled', 'close'] as const;
 
 const asIs = (message: Buffer): Buffer => message;
 

@@ -1,6 +1,7 @@
 import { invalidArgument, type OpenShellError, type OpenShellErrorOptions } from '../../compute/errors.js';
 import { RESERVED_LABEL_PREFIX } from '../../compute/labels.js';
 import type { JsonObject } from '../../compute/sandbox.js';
+import { cutText } from '../../compute/text.js';
 import type { StoredSandboxSpec } from '../../store/model.js';
 import { HIDDEN, holdsHidden } from '../../store/secrets.js';
 import type { LabelSelector } from '../../store/store.js';
@@ -47,7 +48,7 @@ const CONTROL_BUT_TAB = /[^\P{Cc}\t]/u;
 export const checkName = (name: string, field = 'name'): void => {
   if (name === '') throw invalidArgument(`${field} is required`, { field });
   if (name.length > LIMIT.nameChars)
-    throw bad(field, `'${name.slice(0, 64)}' is longer than ${LIMIT.nameChars} characters`);
+    throw bad(field, `'${cutText(name, 64)}' is longer than ${LIMIT.nameChars} characters`);
   if (!/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name) || name.includes('--')) {
     throw bad(field, `'${name}' is not a valid name`, {
       hint: 'use lower-case letters, digits and single hyphens, beginning and ending with a letter or digit',
@@ -68,7 +69,7 @@ const checkLabelKey = (key: string, field: string): void => {
     !LABEL_NAME.test(name) ||
     !prefixOk
   ) {
-    throw bad(field, `has the key '${key.slice(0, 300)}', which is not a label key`, {
+    throw bad(field, `has the key '${cutText(key, 300)}', which is not a label key`, {
       hint: 'a key is [prefix/]name; the name has at most 63 letters, digits, dots, hyphens or underscores',
     });
   }
@@ -87,7 +88,7 @@ export const checkLabels = (labels: Readonly<Record<string, string>>, field = 'l
     if (key.startsWith(RESERVED_LABEL_PREFIX))
       throw bad(field, `may not set '${key}': ${RESERVED_LABEL_PREFIX} is the gateway's`);
     if (value.length > LIMIT.labelValueChars || (value !== '' && !LABEL_NAME.test(value))) {
-      throw bad(`${field}.${key}`, `has the value '${value.slice(0, 100)}', which is not a label value`, {
+      throw bad(`${field}.${key}`, `has the value '${cutText(value, 100)}', which is not a label value`, {
         hint: 'at most 63 letters, digits, dots, hyphens or underscores',
       });
     }
@@ -152,7 +153,7 @@ export const checkEnvironment = (
   checkEntries(env, field);
   for (const [key, value] of Object.entries(env)) {
     if (!ENV_KEY.test(key) || bytes(key) > LIMIT.envKeyBytes) {
-      throw bad(field, `has the key '${key.slice(0, 300)}', which is not a variable name`, {
+      throw bad(field, `has the key '${cutText(key, 300)}', which is not a variable name`, {
         hint: 'letters, digits and underscores, not beginning with a digit',
       });
     }
@@ -292,12 +293,13 @@ export const parseSelector = (text: string): LabelSelector | undefined => {
     const equals = part.indexOf('=');
     const key = part.slice(0, equals).trim();
     if (equals === -1 || key === '' || part.slice(equals + 1).startsWith('=')) {
-      throw bad('label_selector', `has '${part.slice(0, 100)}', which is not key=value`, {
+      throw bad('label_selector', `has '${cutText(part, 100)}', which is not key=value`, {
         hint: 'write key=value,key2=value2',
       });
     }
     const value = part.slice(equals + 1).trim();
-    if (selector.has(key) && selector.get(key) !== value) throw bad('label_selector', `names '${key}' twice`);
+    if (selector.has(key) && selector.get(key) !== value)
+      throw bad('label_selector', `names '${cutText(key, 300)}' twice`);
     selector.set(key, value);
   }
   if (selector.size > LIMIT.selectorPairs)

@@ -26,11 +26,17 @@ export interface LogService {
     filter: LogFilter,
     signal: AbortSignal,
   ): Promise<{ lines: SandboxLogLine[]; total: number }>;
-  /** New lines of both sources until the signal aborts. `emit` must not throw. */
+  /**
+   * New lines of both sources until the signal aborts; `emit` must not throw. Of the output no more is read from the
+   * engine than `emit.sandbox` has taken.
+   */
   follow(
     record: SandboxRecord,
     filter: LogFilter,
-    emit: (line: SandboxLogLine) => void,
+    emit: {
+      sandbox(line: SandboxLogLine): Promise<void>;
+      gateway(line: SandboxLogLine): void;
+    },
     signal: AbortSignal,
   ): void;
 }
@@ -94,7 +100,7 @@ export const createLogService = (options: {
   const followOutput = async (
     record: SandboxRecord,
     filter: LogFilter,
-    emit: (line: SandboxLogLine) => void,
+    emit: (line: SandboxLogLine) => Promise<void>,
     signal: AbortSignal,
   ): Promise<void> => {
     let sinceMs = Math.max(filter.sinceMs, Date.now());
@@ -105,7 +111,8 @@ export const createLogService = (options: {
         for await (const line of access.logs(record, { follow: true, tail: undefined, sinceMs, signal })) {
           sinceMs = line.timeMs + 1;
           const entry = fromDriver(record, line);
-          if (allows(filter, entry)) emit(entry);
+          if (allows(filter, entry)) await emit(entry);
+          if (signal.aborted) return;
         }
       } catch (error) {
         if (signal.aborted) return;
@@ -128,10 +135,10 @@ export const createLogService = (options: {
     follow(record, filter, emit, signal) {
       if (signal.aborted) return;
       const unsubscribe = gatewayLog.subscribe(record.id, (line) => {
-        if (allows(filter, line)) emit(line);
+        if (allows(filter, line)) emit.gateway(line);
       });
       signal.addEventListener('abort', unsubscribe, { once: true });
-      if (wants(filter, 'sandbox')) void followOutput(record, filter, emit, signal);
+      if (wants(filter, 'sandbox')) void followOutput(record, filter, emit.sandbox, signal);
     },
   };
 };

@@ -67,7 +67,9 @@ export const createWatchService = (options: {
         const record = await sandboxes.getById(input.sandboxId);
         await emit({ type: 'sandbox', record });
         if (input.followLogs) {
-          logs.follow(record, input.logs, (line) => queue.push({ type: 'log', line }), followed.signal);
+          const put = (line: SandboxLogLine) => queue.put({ type: 'log', line });
+          const push = (line: SandboxLogLine) => queue.push({ type: 'log', line });
+          logs.follow(record, input.logs, { sandbox: put, gateway: push }, followed.signal);
           const tail = await logs.tail(record, input.logTail || LOG_TAIL_DEFAULT, input.logs, signal);
           for (const line of tail.lines) await emit({ type: 'log', line });
         }
@@ -87,6 +89,7 @@ export const createWatchService = (options: {
         }
       } finally {
         unsubscribe();
+        queue.end();
         followed.abort();
         signal.removeEventListener('abort', cut);
       }

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 import { OpenShellError } from '../../../compute/errors.js';
 import { createLogger } from '../../../logging/logger.js';
+import { exitOnUncaught } from '../../../logging/uncaught.js';
 import { serveDriver } from '../../../remote/server.js';
 import type { LaunchOptions } from '../launch-options.js';
 import { createDriver } from './module.js';
@@ -25,6 +26,7 @@ export const runForGateway = async (env: NodeJS.ProcessEnv): Promise<number> => 
     write: (text) => process.stderr.write(text),
     readable: process.stderr.isTTY === true,
   }).child({ driver: 'vm' });
+  exitOnUncaught(log);
   try {
     const driver = await createDriver({ ...context, env, endpoint: '', log });
     const served = await serveDriver({ driver, socketPath, token, log });

@@ -1,0 +1,72 @@
+import type { Socket } from 'node:net';
+import { Code, OpenShellError } from '../../compute/errors.js';
+
+/** The connections that are open, and the calls on each. */
+export interface Connections {
+  add(socket: Socket): void;
+  /** Counts a call of a peer, `address:port`; throws when its connection is stale. Returns what its end calls. */
+  enter(peer: string, cancel: (reason: OpenShellError) => void): () => void;
+  /** Who is let in has changed: all that are open end with their last call, those left after `staleMs` at once. */
+  stale(): void;
+}
+
+interface Connection {
+  readonly socket: Socket;
+  readonly calls: Set<(reason: OpenShellError) => void>;
+  stale: boolean;
+}
+
+/** For the last status of a call to reach its client. */
+const FLUSH_MS = 500;
+
+export const createConnections = (staleMs: number): Connections => {
+  const open = new Map<string, Connection>();
+
+  const endIfStale = ({ stale, calls, socket }: Connection) => {
+    if (stale && calls.size === 0) setTimeout(() => socket.destroy(), FLUSH_MS).unref();
+  };
+
+  return {
+    add(socket) {
+      const peer = `${socket.remoteAddress}:${socket.remotePort}`;
+      const connection = { socket, calls: new Set<(reason: OpenShellError) => void>(), stale: false };
+      open.set(peer, connection);
+      socket.once('close', () => {
+        if (open.get(peer) === connection) open.delete(peer);
+      });
+    },
+    enter(peer, cancel) {
+      const connection = open.get(peer);
+      if (connection === undefined) return () => {};
+      if (connection.stale) {
+        endIfStale(connection);
+        throw changed();
+      }
+      connection.calls.add(cancel);
+      return () => {
+        connection.calls.delete(cancel);
+        endIfStale(connection);
+      };
+    },
+    stale() {
+      const before = [...open.values()];
+      for (const connection of before) {
+        connection.stale = true;
+        endIfStale(connection);
+      }
+      setTimeout(() => {
+        for (const { calls } of before) for (const cancel of [...calls]) cancel(changed());
+      }, staleMs).unref();
+    },
+  };
+};
+
+const changed = (): OpenShellError =>
+  new OpenShellError(
+    Code.UNAVAILABLE,
+    'the client CA or its revocations changed since this connection was made',
+    {
+      reason: 'CertificatesChanged',
+      hint: 'connect again',
+    },
+  );

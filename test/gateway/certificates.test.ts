@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { silentLogger } from '../../dist/compute/log.js';
+import { createWireClient } from '../../dist/wire/client.js';
+import { methods as api, rpcs as v00 } from '../../dist/wire/v00/index.js';
+import { rpcs as v01 } from '../../dist/wire/v01/index.js';
+import { createFakeEngine } from '../support/fake-engine.js';
+import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
+import { times } from '../support/soak.js';
+import { eventually } from '../support/wait.js';
+import { make } from '../wire/hostile-calls.js';
+
+let folder: Awaited<ReturnType<typeof tempFolder>>;
+let running: TestGateway;
+const warnings: string[] = [];
+const file = (name: string) => join(folder.path, name);
+const pem = (name: string) => readFileSync(file(name));
+const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder.path, stdio: 'pipe' });
+
+const CONFIG = `[ca]
+default_ca = own
+[own]
+new_certs_dir = .
+database = index.txt
+serial = serial
+default_md = sha256
+default_days = 2
+default_crl_days = 2
+unique_subject = no
+policy = any
+[any]
+commonName = optional
+organizationName = optional
+[client]
+extendedKeyUsage = clientAuth
+[server]
+extendedKeyUsage = serverAuth
+subjectAltName = IP:127.0.0.1
+`;
+const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+
+const authority = (name: string) =>
+  openssl(
+    'req',
+    '-x509',
+    ...KEY,
+    '-keyout',
+    `${name}.key`,
+    '-out',
+    `${name}.crt`,
+    '-days',
+    '2',
+    '-subj',
+    `/CN=${name}`,
+  );
+
+const issue = (
+  name: string,
+  subject: string,
+  { ca = 'ca', usage = 'client', dates = [] as string[] } = {},
+) => {
+  openssl('req', ...KEY, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', subject);
+  const authority = ['-config', 'ca.cnf', '-cert', `${ca}.crt`, '-keyfile', `${ca}.key`];
+  const what = ['-preserveDN', '-extensions', usage, '-in', `${name}.csr`, '-out', `${name}.crt`];
+  openssl('ca', '-batch', '-notext', ...authority, ...what, ...dates);
+};
+const revoke = (name: string) =>
+  openssl('ca', '-config', 'ca.cnf', '-cert', 'ca.crt', '-keyfile', 'ca.key', '-revoke', `${name}.crt`);
+const publishRevocations = () => {
+  openssl('ca', '-config', 'ca.cnf', '-cert', 'ca.crt', '-keyfile', 'ca.key', '-gencrl', '-out', 'next.crl');
+  renameSync(file('next.crl'), file('ca.crl'));
+};
+
+const start = () =>
+  startTestGateway(folder.path, [createFakeEngine().entry()], {
+    tls: {
+      certPath: file('tls.crt'),
+      keyPath: file('tls.key'),
+      clientCaPath: file('ca.crt'),
+      clientCrlPath: file('ca.crl'),
+      pollMs: 50,
+    },
+    auth: { mutualTls: true, allowUnauthenticated: false },
+    log: { ...silentLogger, warn: (message) => warnings.push(message) },
+  });
+
+const serve = (name: string) => {
+  for (const kind of ['crt', 'key']) {
+    copyFileSync(file(`${name}.${kind}`), file(`next.${kind}`));
+    renameSync(file(`next.${kind}`), file(`tls.${kind}`));
+  }
+};
+
+before(async () => {
+  folder = await tempFolder();
+  writeFileSync(file('ca.cnf'), CONFIG);
+  writeFileSync(file('index.txt'), '');
+  writeFileSync(file('serial'), '1000\n');
+  authority('ca');
+  authority('foreign');
+  issue('server', '/CN=server', { usage: 'server' });
+  issue('server2', '/CN=server2', { usage: 'server' });
+  issue('right', '/CN=alice');
+  issue('renewed', '/CN=alice');
+  issue('leaver', '/CN=leaver');
+  issue('stranger', '/CN=mallory', { ca: 'foreign' });
+  issue('expired', '/CN=alice', { dates: ['-startdate', '20200101000000Z', '-enddate', '20200102000000Z'] });
+  issue('early', '/CN=alice', { dates: ['-startdate', '20480101000000Z', '-enddate', '20490101000000Z'] });
+  issue('serveronly', '/CN=alice', { usage: 'server' });
+  issue('nocn', '/O=alice');
+  issue('twocns', '/CN=alice/CN=root');
+  issue('revoked', '/CN=alice');
+  revoke('revoked');
+  publishRevocations();
+  serve('server');
+  running = await start();
+});
+after(async () => {
+  await running?.close();
+  await folder.remove();
+});
+
+const identity = (name: string | undefined) =>
+  name === undefined
+    ? credentials.createSsl(pem('ca.crt'))
+    : credentials.createSsl(pem('ca.crt'), pem(`${name}.key`), pem(`${name}.crt`));
+const connect = (name: string | undefined) =>
+  createWireClient(running.gateway.address, identity(name), { 'grpc.use_local_subchannel_pool': 1 });
+
+const methods = [...new Map([...v00, ...v01].map((rpc) => [rpc.path, rpc])).values()];
+
+for (const [what, name, outcome] of [
+  ['no certificate', undefined, 'no connection'],
+  ['one of a foreign CA', 'stranger', 'no connection'],
+  ['one that has expired', 'expired', 'no connection'],
+  ['one that is not valid yet', 'early', 'no connection'],
+  ['one for servers only', 'serveronly', 'no connection'],
+  ['one that was revoked', 'revoked', 'no connection'],
+  ['one without a common name', 'nocn', 'no user'],
+  ['one with two common names', 'twocns', 'no user'],
+  ['the right one', 'right', 'in'],
+  ['a renewed one', 'renewed', 'in'],
+] as const) {
+  test(`${what}: ${outcome}, whichever of ${methods.length} methods is called`, async () => {
+    const client = new Client(running.gateway.address, identity(name), {
+      'grpc.use_local_subchannel_pool': 1,
+    });
+    try {
+      for (const method of methods) {
+        const { code } = await make(client, { method, bytes: Buffer.alloc(0) }, new Metadata(), 20_000);
+        const allowed = outcome === 'in' || (outcome === 'no user' && method.name === 'Health');
+        if (allowed) assert(code !== 14 && code !== 16, `${method.path}: ${code}`);
+        else assert.equal(code, outcome === 'no user' ? 16 : 14, method.path);
+      }
+    } finally {
+      client.close();
+    }
+  });
+}
+
+const whoami = async (name: string) => {
+  const client = connect(name);
+  try {
+    return (await client.unary(api.getCurrentUser, {}, { timeoutMs: 10_000 })).subject;
+  } finally {
+    client.close();
+  }
+};
+
+const served = async () => {
+  const { connect } = await import('node:tls');
+  const [, port] = /:(\d+)$/.exec(running.gateway.address) ?? [];
+  const socket = connect({ host: '127.0.0.1', port: Number(port), rejectUnauthorized: false });
+  return new Promise<string>((resolve, reject) => {
+    socket.on('error', reject);
+    socket.once('secureConnect', () => {
+      resolve(String(socket.getPeerCertificate().subject.CN));
+      socket.destroy();
+    });
+  });
+};
+
+test('a new server certificate is served without a restart, and no call under load fails', async () => {
+  let going = true;
+  let calls = 0;
+  const load = async () => {
+    while (going) {
+      assert.equal(await whoami('right'), 'alice');
+      calls++;
+    }
+  };
+  const loads = [load(), load()];
+  try {
+    for (let round = 0; round < times(4, 200); round++) {
+      const name = round % 2 === 0 ? 'server2' : 'server';
+      serve(name);
+      await eventually(`${name} is served`, async () => (await served()) === name);
+    }
+  } finally {
+    going = false;
+    await Promise.all(loads);
+  }
+  assert(calls > 0);
+});
+
+test('a new file that is broken keeps the old certificate and is told once', async () => {
+  const name = await served();
+  warnings.length = 0;
+  writeFileSync(file('tls.crt'), 'no certificate');
+  await eventually('a warning', () => warnings.length > 0);
+  assert.match(warnings[0] ?? '', /stay as they were: tls: .* are no certificate and its key/);
+  assert.equal(await served(), name);
+  assert.equal(await whoami('right'), 'alice');
+  assert.equal(warnings.length, 1);
+  serve('server');
+});
+
+test('who is revoked is out: on a new connection, and on the one that is open', async () => {
+  const client = connect('leaver');
+  try {
+    assert.equal((await client.unary(api.getCurrentUser, {})).subject, 'leaver');
+    // With a call under way the connection stays, and takes no more.
+    const { sandbox } = await client.unary(api.createSandbox, { name: 'box' });
+    const watch = client.serverStream(api.watchSandbox, {
+      id: sandbox?.metadata?.id ?? '',
+      followStatus: true,
+    });
+    await watch[Symbol.asyncIterator]().next();
+    revoke('leaver');
+    publishRevocations();
+    await eventually('the open connection is refused', () =>
+      client.unary(api.getCurrentUser, {}, { timeoutMs: 5_000 }).then(
+        () => false,
+        (error) => /revocations changed/.test(error.details),
+      ),
+    );
+  } finally {
+    client.close();
+  }
+  await assert.rejects(whoami('leaver'), { code: 14 });
+  assert.equal(await whoami('right'), 'alice');
+});

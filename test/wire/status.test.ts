@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Code, OpenShellError } from '../../dist/compute/errors.js';
+import { cutText } from '../../dist/compute/text.js';
+import { decodeStatusDetails } from '../../dist/wire/errors/index.js';
+import { toStatus } from '../../dist/wire/status.js';
+
+/** Every UTF-16 unit, so that halves of pairs stand alone. */
+const anyUnits = (maxLength: number) =>
+  fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength }).map((units) => String.fromCharCode(...units));
+const repeated = fc
+  .tuple(fc.nat(3), fc.constantFrom('x', '😀', '\u0001', '\ud800', 'é', '%'), fc.nat(200_000))
+  .map(([shift, unit, count]) => 'a'.repeat(shift) + unit.repeat(count));
+const text = fc.oneof(anyUnits(3000), repeated);
+const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
+
+const given = (options: Record<string, unknown>) =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+
+test('whatever an error says, its status can be written and takes at most 4 KiB of the trailers', async () => {
+  const anyError = fc.record({
+    message: text,
+    reason: maybe(text),
+    field: maybe(text),
+    hint: maybe(text),
+    retryAfterMs: maybe(fc.nat()),
+  });
+  await fc.assert(
+    fc.asyncProperty(anyError, async ({ message, ...options }) => {
+      const error = new OpenShellError(Code.INVALID_ARGUMENT, message, given(options));
+      const { details, metadata } = await toStatus(error);
+      const [trailer] = metadata.get('grpc-status-details-bin') as Buffer[];
+      assert(trailer !== undefined, 'the reason got lost');
+      assert(Buffer.byteLength(details) <= 1024);
+      assert(encodeURI(details).length + Math.ceil(trailer.length / 3) * 4 <= 4096);
+      const decoded = decodeStatusDetails(trailer);
+      assert(decoded !== undefined, 'the details cannot be read');
+      if (options.retryAfterMs !== undefined) assert.equal(decoded.retryAfterMs, options.retryAfterMs);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('an ordinary error keeps every word: message, reason, field, hint and when to try again', async () => {
+  const { code, details, metadata } = await toStatus(
+    new OpenShellError(Code.UNAVAILABLE, 'the engine sleeps', {
+      reason: 'EngineAsleep',
+      field: 'spec.engine',
+      hint: 'wake it',
+      retryAfterMs: 7_000,
+    }),
+  );
+  assert.equal(code, Code.UNAVAILABLE);
+  assert.equal(details, 'the engine sleeps');
+  assert.deepEqual(
+    { ...decodeStatusDetails(metadata.get('grpc-status-details-bin')[0] as Buffer) },
+    {
+      code: Code.UNAVAILABLE,
+      message: 'the engine sleeps',
+      reason: 'EngineAsleep',
+      field: 'spec.engine',
+      hint: 'wake it',
+      retryAfterMs: 7_000,
+    },
+  );
+});
+
+test('a thrown value without a text is INTERNAL, not a second error', async () => {
+  for (const thrown of [Object.create(null), Symbol('x'), null, undefined, 7]) {
+    assert.equal((await toStatus(thrown)).code, Code.INTERNAL);
+  }
+});
+
+test('text is cut between characters, with a mark, and well-formed', () => {
+  assert.equal(cutText('short', 5), 'short');
+  assert.equal(cutText('longer', 5), 'lo…');
+  assert.equal(cutText('a😀😀', 8), 'a😀…');
+  assert.equal(cutText('\ud83d', 9), '\ufffd');
+  fc.assert(
+    fc.property(text, fc.integer({ min: 3, max: 1100 }), (whole, bytes) => {
+      const cut = cutText(whole, bytes);
+      assert(Buffer.byteLength(cut) <= bytes);
+      encodeURI(cut);
+    }),
+  );
+});
