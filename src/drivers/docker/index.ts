@@ -1,5 +1,6 @@
 import type { DriverModule } from '../../compute/entry.js';
 import { diskLimit, engineCeilings } from '../engine/engine-limits.js';
+import { createHostAccess } from '../engine/host-access.js';
 import { createDockerDriver } from './driver.js';
 import { createEngine } from './engine.js';
 import { diskNote, type HostInfo, hostSize, limitWarnings, storageOf } from './host.js';
@@ -20,7 +21,12 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
     const diskBytes = diskLimit(settings.default_disk_limit, storageOf(info), TABLE);
     for (const warning of limitWarnings(info)) context.log.warn(warning);
     if (diskBytes === undefined) context.log.info(diskNote(info));
+    const { host_access: allowed, network_name: network } = settings;
+    const hostAccess = createHostAccess({ allowed, env: context.env, log: context.log });
+    // What is in the way is said at the start, not with the first sandbox.
+    if (network !== 'none') await hostAccess.keep(undefined);
     return createDockerDriver({
+      hostAccess,
       engine,
       engineVersion: Version,
       workshop: {

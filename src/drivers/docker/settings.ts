@@ -2,6 +2,7 @@ import { DEFAULT_WORKSPACE_PATH } from '../../compute/sandbox.js';
 import type { Settings } from '../../compute/settings.js';
 import { allowedSettings } from '../engine/allowed.js';
 import { limitSettings } from '../engine/engine-limits.js';
+import { hostAccessSetting } from '../engine/host-access.js';
 
 /** The keys of `[openshell.drivers.docker]`. */
 export const dockerSettings = {
@@ -41,6 +42,7 @@ export const dockerSettings = {
     doc: 'Whether a sandbox may mount folders of the host.',
   },
   ...allowedSettings,
+  ...hostAccessSetting,
   stop_timeout_secs: {
     type: 'integer',
     default: 10,

@@ -10,7 +10,7 @@ import { gpuDevices } from './gpu.js';
 import type { PodmanHost } from './host.js';
 import { processLimits, resourceLimits } from './limits.js';
 import { type Mount, mountSpec } from './mounts.js';
-import { containerName, hostName, networkName, secretPrefix, volumeName } from './names.js';
+import { bridgeName, containerName, hostName, networkName, secretPrefix, volumeName } from './names.js';
 import { networkSpec } from './network.js';
 import type { PodmanSettings } from './settings.js';
 import { type UsernsChoice, usernsSpec } from './userns.js';
@@ -37,6 +37,8 @@ export interface Plan {
   /** Names of what stands beside the container; undefined when it is not wanted. */
   readonly volume: string | undefined;
   readonly network: string | undefined;
+  /** What the network's bridge is called on the host. */
+  readonly bridge: string;
   readonly secrets: readonly { readonly name: string; readonly value: string }[];
   /** Every image that must be there, the sandbox's own first. */
   readonly images: readonly string[];
@@ -118,6 +120,7 @@ export const planSandbox = (sandbox: DriverSandbox, workshop: Workshop): Plan =>
     config,
     volume,
     network: network.own,
+    bridge: bridgeName(network.own ?? '', settings.host_access),
     secrets,
     images: [template.image, ...mounts.image_volumes.map((image) => image.Source)],
   };

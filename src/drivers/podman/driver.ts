@@ -5,6 +5,7 @@ import { LABEL } from '../../compute/labels.js';
 import type { DriverSandbox, SandboxRef } from '../../compute/sandbox.js';
 import { checkHostPaths } from '../engine/allowed.js';
 import type { Feed } from '../engine/feed.js';
+import type { HostAccess } from '../engine/host-access.js';
 import { refuseReservedImageLabels } from '../engine/image-labels.js';
 import { mapLimited } from '../engine/map-limited.js';
 import { createAccess } from './access.js';
@@ -14,7 +15,8 @@ import { type Plan, planSandbox, type Workshop } from './container-spec.js';
 import { createContainers } from './containers.js';
 import { ensureImage, type PullPolicy, type Report } from './image.js';
 import { createIsolationRule } from './isolation.js';
-import { containerName } from './names.js';
+import { containerName, SHUT_BRIDGES } from './names.js';
+import { ownBridges } from './network.js';
 import { observe } from './state.js';
 import { watchSandboxes } from './watch.js';
 import { createWorkspaces } from './workspace.js';
@@ -26,16 +28,18 @@ const LOOKS_AT_ONCE = 8;
 export const createPodmanDriver = (options: {
   readonly client: PodmanClient;
   readonly workshop: Workshop;
+  readonly hostAccess: HostAccess;
   readonly context: DriverContext;
 }): ComputeDriver => {
-  const { client, workshop, context } = options;
+  const { client, workshop, hostAccess, context } = options;
   const { settings, owner, host } = workshop;
   const feeds = new Set<Feed>();
   const busy = new Set<string>();
   const containers = createContainers(client, owner.gatewayId);
   const workspaces = createWorkspaces(client, settings.workspace_path);
   const isolation = createIsolationRule({ env: context.env, log: context.log });
-  const hasOwnBridges = host.network === 'bridge' && settings.network_name === '';
+  const hasOwnBridges = ownBridges(host, settings);
+  const isShut = hasOwnBridges && !settings.host_access;
 
   const reporter =
     (sandboxId: string): Report =>
@@ -68,7 +72,9 @@ export const createPodmanDriver = (options: {
 
   /** With its network's rules, which only a start brings about. */
   const startContainer = async (id: string, signal: AbortSignal): Promise<void> => {
+    if (isShut) await hostAccess.keep(SHUT_BRIDGES);
     await client.startContainer(id, { signal });
+    if (isShut) hostAccess.confirm(SHUT_BRIDGES);
     if (hasOwnBridges && settings.isolation_rule) await isolation.keep();
   };
 

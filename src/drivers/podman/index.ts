@@ -1,10 +1,13 @@
 import type { DriverModule } from '../../compute/entry.js';
 import { unavailable } from '../../compute/errors.js';
 import { canLimitDisk, diskLimit, engineCeilings } from '../engine/engine-limits.js';
+import { createHostAccess } from '../engine/host-access.js';
 import { createPodmanClient } from './api/client.js';
 import { discover } from './discover.js';
 import { createPodmanDriver } from './driver.js';
 import { hostWarnings, readHost } from './host.js';
+import { SHUT_BRIDGES } from './names.js';
+import { hostReach, ownBridges } from './network.js';
 import type { PodmanSettings } from './settings.js';
 import { usernsChoice } from './userns.js';
 
@@ -32,7 +35,15 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
     }
     const { gatewayId, version } = context;
     const workshop = { owner: { gatewayId, version }, settings, userns, host, ceilings, diskBytes };
-    return createPodmanDriver({ client, workshop, context });
+    const reach = hostReach(host, settings);
+    if (reach !== undefined) context.log.warn(reach);
+    const hostAccess = createHostAccess({
+      allowed: settings.host_access,
+      env: context.env,
+      log: context.log,
+    });
+    if (ownBridges(host, settings) && !settings.host_access) await hostAccess.keep(SHUT_BRIDGES);
+    return createPodmanDriver({ client, workshop, hostAccess, context });
   } catch (error) {
     client.close();
     throw error;

@@ -2,6 +2,7 @@ import { DEFAULT_WORKSPACE_PATH } from '../../compute/sandbox.js';
 import type { Settings, SettingsSchema } from '../../compute/settings.js';
 import { allowedSettings } from '../engine/allowed.js';
 import { limitSettings } from '../engine/engine-limits.js';
+import { hostAccessSetting } from '../engine/host-access.js';
 
 export const podmanSettings = {
   engine_socket: {
@@ -64,6 +65,7 @@ export const podmanSettings = {
     doc: "Allow driver_config to mount the host's folders into a sandbox.",
   },
   ...allowedSettings,
+  ...hostAccessSetting,
   userns: {
     type: 'string',
     values: ['auto', 'host', 'keep-id', 'no-map', 'private'],

@@ -67,7 +67,12 @@ export interface PodmanClient {
   listVolumes(filters: Filters, options: CallOptions): Promise<Named[]>;
   removeVolume(name: string, options: CallOptions): Promise<void>;
 
-  createNetwork(name: string, labels: Record<string, string>, options: CallOptions): Promise<void>;
+  createNetwork(
+    name: string,
+    bridge: string,
+    labels: Record<string, string>,
+    options: CallOptions,
+  ): Promise<void>;
   listNetworks(filters: Filters, options: CallOptions): Promise<Named[]>;
   removeNetwork(name: string, options: CallOptions): Promise<void>;
 
@@ -244,8 +249,15 @@ export const createPodmanClient = (options: {
       await ifThere(transport.send({ method: 'DELETE', path: `/volumes/${segment(name)}`, signal }));
     },
 
-    async createNetwork(name, labels, { signal }) {
-      const body = { name, driver: 'bridge', dns_enabled: false, options: { isolate: 'true' }, labels };
+    async createNetwork(name, bridge, labels, { signal }) {
+      const body = {
+        name,
+        driver: 'bridge',
+        network_interface: bridge,
+        dns_enabled: false,
+        options: { isolate: 'true' },
+        labels,
+      };
       await transport.send({ method: 'POST', path: '/networks/create', body, signal });
     },
     async listNetworks(filters, { signal }) {
