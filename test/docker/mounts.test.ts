@@ -6,7 +6,8 @@ import type { Json } from '../../dist/compute/sandbox.js';
 import { plan } from './sandboxes.js';
 
 const mounted = (mounts: Json[], bind = false) =>
-  plan({ template: { driverConfig: { mounts } } }, { enable_bind_mounts: bind }).container.HostConfig;
+  plan({ template: { driverConfig: { mounts } } }, { enable_bind_mounts: bind, allowed_volumes: ['data'] })
+    .container.HostConfig;
 
 const refused = (mount: Json, message: RegExp, bind = true) =>
   assert.throws(() => mounted([mount], bind), { code: Code.INVALID_ARGUMENT, message });

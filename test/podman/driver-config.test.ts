@@ -55,7 +55,7 @@ test('targets that would hide what must not be hidden', () => {
 test('mounts in the engine’s words', () => {
   const tmpfs = withMount({ type: 'tmpfs', target: '/t', size_bytes: 5, mode: '700' });
   assert.deepEqual(tmpfs.container.mounts?.[0]?.options, ['nosuid', 'nodev', 'mode=700', 'size=5']);
-  const volume = withMount({ type: 'volume', source: 'data', target: '/d' });
+  const volume = withMount({ type: 'volume', source: 'data', target: '/d' }, { allowed_volumes: ['data'] });
   assert.deepEqual(volume.container.volumes, [
     { Name: 'data', Dest: '/d', Options: ['ro', 'nosuid', 'nodev'] },
   ]);

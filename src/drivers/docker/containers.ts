@@ -58,7 +58,7 @@ export const createContainers = (engine: Engine, gatewayId: string): Containers 
       { signal },
     );
 
-  const sandboxesOnly = (found: ContainerInfo[]) => found.filter((c) => c.Labels[HELPER_LABEL] === undefined);
+  const sandboxesOnly = (found: ContainerInfo[]) => found.filter((c) => c.Labels[HELPER_LABEL] !== 'true');
 
   const all: Containers['all'] = async (options, sandboxId) => {
     const found = sandboxesOnly(await list(sandboxId, options));

@@ -1,6 +1,7 @@
 import { type ComputeDriver, EXEC_LEFT_BEHIND } from '../../compute/driver.js';
 import type { Logger } from '../../compute/log.js';
 import type { Feed } from '../engine/feed.js';
+import type { HostAccess } from '../engine/host-access.js';
 import { createAccess } from './access.js';
 import { planSandbox, type Workshop } from './container-spec.js';
 import { createContainers } from './containers.js';
@@ -22,6 +23,7 @@ export interface DockerDriverOptions {
   readonly engine: Engine;
   readonly engineVersion: string;
   readonly workshop: Workshop;
+  readonly hostAccess: HostAccess;
   readonly log: Logger;
 }
 
@@ -31,7 +33,13 @@ export const createDockerDriver = (options: DockerDriverOptions): ComputeDriver 
   const feeds = new Set<Feed>();
   const busy = new Set<string>();
   const containers = createContainers(engine, owner.gatewayId);
-  const network = createNetwork(engine, settings.network_name, log);
+  const network = createNetwork({
+    engine,
+    name: settings.network_name,
+    hostAccess: options.hostAccess,
+    hostAllowed: settings.host_access,
+    log,
+  });
   const workspaces = createWorkspaces(engine, settings.workspace_path);
 
   const tell = (item: Parameters<Feed['push']>[0]) => {
@@ -78,7 +86,7 @@ export const createDockerDriver = (options: DockerDriverOptions): ComputeDriver 
     },
 
     async validateCreate(sandbox, call) {
-      await checkEngineCan(engine, planSandbox(sandbox, workshop), call);
+      await checkEngineCan(engine, planSandbox(sandbox, workshop), settings, call);
     },
 
     async create(sandbox, call) {

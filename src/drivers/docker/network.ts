@@ -2,6 +2,7 @@ import type { NetworkInspectInfo } from 'dockerode';
 import { failedPrecondition } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
 import type { Logger } from '../../compute/log.js';
+import type { HostAccess } from '../engine/host-access.js';
 import type { Engine } from './engine.js';
 import { engineStatus } from './engine-errors.js';
 
@@ -9,60 +10,97 @@ import { engineStatus } from './engine-errors.js';
 const BUILT_IN = new Set(['none', 'bridge']);
 
 const BETWEEN_CONTAINERS = 'com.docker.network.bridge.enable_icc';
+const BRIDGE_NAME = 'com.docker.network.bridge.name';
 
 /** The network that the sandboxes are on. */
 export interface SandboxNetwork {
-  /** Makes it when it is missing; asks the engine once. */
+  /** Makes it when it is missing, asking the engine once, and looks after the rules of its bridge. */
   ensure(): Promise<void>;
   /** Somebody removed it: the next `ensure` asks again. */
   forget(): void;
 }
 
+export interface NetworkOptions {
+  readonly engine: Engine;
+  readonly name: string;
+  readonly hostAccess: HostAccess;
+  /** Whether the operator has said that they may. */
+  readonly hostAllowed: boolean;
+  readonly log: Logger;
+}
+
 /** FAILED_PRECONDITION for `host`, on which a sandbox would reach everything that listens on this machine. */
-export const createNetwork = (engine: Engine, name: string, log: Logger): SandboxNetwork => {
+export const createNetwork = (options: NetworkOptions): SandboxNetwork => {
+  const { engine, name, hostAccess, hostAllowed, log } = options;
   if (name === 'host') {
     throw failedPrecondition("network_name = 'host' would open this machine's own network to every sandbox", {
       hint: 'leave network_name out, or name a bridge network',
     });
   }
-  let ensured: Promise<void> | undefined;
+  let ensured: Promise<string | undefined> | undefined;
 
+  const inspect = async (): Promise<NetworkInspectInfo | undefined> => {
+    try {
+      return (await engine.docker.getNetwork(name).inspect()) as NetworkInspectInfo;
+    } catch (error) {
+      if (engineStatus(error) === 404) return undefined;
+      throw error;
+    }
+  };
+
+  const make = async (abortSignal: AbortSignal): Promise<void> => {
+    try {
+      await engine.docker.createNetwork({
+        Name: name,
+        CheckDuplicate: true,
+        Driver: 'bridge',
+        Attachable: true,
+        Options: { [BETWEEN_CONTAINERS]: 'false' },
+        // Shared by all gateways of this engine, so it carries no gateway's id.
+        Labels: { [LABEL.managedBy]: 'openshell' },
+        abortSignal,
+      });
+    } catch (error) {
+      // Another gateway was faster.
+      if (engineStatus(error) !== 409) throw error;
+    }
+  };
+
+  /** The bridge of a network that is ours alone; others may use any other, so that no rules are set for it. */
   const ensure = () =>
     engine.call(`network '${name}'`, async (abortSignal) => {
-      try {
-        const { Options } = (await engine.docker.getNetwork(name).inspect()) as NetworkInspectInfo;
-        if (Options?.[BETWEEN_CONTAINERS] !== 'false') {
-          log.warn(`sandboxes on the network '${name}' can reach each other`, {
-            hint: `leave network_name out, or make it with the option ${BETWEEN_CONTAINERS}=false`,
-          });
-        }
-        return;
-      } catch (error) {
-        if (engineStatus(error) !== 404) throw error;
-      }
-      try {
-        await engine.docker.createNetwork({
-          Name: name,
-          CheckDuplicate: true,
-          Driver: 'bridge',
-          Attachable: true,
-          Options: { [BETWEEN_CONTAINERS]: 'false' },
-          // Shared by all gateways of this engine, so it carries no gateway's id.
-          Labels: { [LABEL.managedBy]: 'openshell' },
-          abortSignal,
+      let found = await inspect();
+      if (found === undefined) {
+        await make(abortSignal);
+        found = await inspect();
+      } else if (found.Options?.[BETWEEN_CONTAINERS] !== 'false' && !BUILT_IN.has(name)) {
+        log.warn(`sandboxes on the network '${name}' can reach each other`, {
+          hint: `leave network_name out, or make it with the option ${BETWEEN_CONTAINERS}=false`,
         });
-      } catch (error) {
-        // Another gateway was faster.
-        if (engineStatus(error) !== 409) throw error;
       }
+      if (found === undefined || found.Driver === 'null') return undefined;
+      if (found.Labels?.[LABEL.managedBy] === 'openshell') {
+        return found.Options?.[BRIDGE_NAME] ?? `br-${found.Id.slice(0, 12)}`;
+      }
+      if (!hostAllowed) {
+        log.warn(
+          `sandboxes can reach this host's own addresses and the metadata service of its cloud: no rules are set for the network '${name}', which others may use`,
+          {
+            hint: 'leave network_name out, filter it yourself, or set host_access = true to say that it may be so',
+          },
+        );
+      }
+      return undefined;
     });
 
   return {
     async ensure() {
-      if (BUILT_IN.has(name)) return;
       ensured ??= ensure();
       try {
-        await ensured;
+        const bridge = await ensured;
+        if (bridge === undefined) return;
+        await hostAccess.keep(bridge);
+        hostAccess.confirm(bridge);
       } catch (error) {
         ensured = undefined;
         throw error;

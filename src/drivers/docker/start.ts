@@ -11,6 +11,7 @@ export const startContainer = async (
   containerId: string,
   ref: SandboxRef,
 ): Promise<void> => {
+  await network.ensure();
   const start = () =>
     engine.call(
       `start of sandbox '${ref.name}'`,

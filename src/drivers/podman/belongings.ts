@@ -14,7 +14,7 @@ export const makeNetwork = async (client: PodmanClient, plan: Plan, options: Cal
   if (plan.network === undefined) return;
   for (let attempt = 1; ; attempt++) {
     try {
-      return await unlessThere(client.createNetwork(plan.network, plan.labels, options));
+      return await unlessThere(client.createNetwork(plan.network, plan.bridge, plan.labels, options));
     } catch (error) {
       const passes = error instanceof OpenShellError && error.code === Code.ABORTED;
       if (!passes || attempt === NETWORK_ATTEMPTS) throw error;

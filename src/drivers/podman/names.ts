@@ -19,6 +19,16 @@ export const volumeName = (gatewayId: string, id: string): string => `${key(gate
 /** The network that holds this sandbox alone. */
 export const networkName = (gatewayId: string, id: string): string => `${key(gatewayId, id)}-net`;
 
+/** What the bridges of sandboxes begin with, on the host: by that rules tell which may reach the host. */
+const BRIDGE_PREFIX = { shut: 'osh-', open: 'osw-' } as const;
+
+/** All bridges of sandboxes that may not reach the host, as iptables says it. */
+export const SHUT_BRIDGES = `${BRIDGE_PREFIX.shut}+`;
+
+/** The bridge of a network; the kernel allows 15 characters. */
+export const bridgeName = (network: string, hostAccess: boolean): string =>
+  `${BRIDGE_PREFIX[hostAccess ? 'open' : 'shut']}${digest(network).slice(0, 11)}`;
+
 /** Secrets carry no labels in Podman 4.3: the name alone says whose one is. The engine allows 64 characters. */
 export const secretPrefix = (gatewayId: string, id: string): string => `${key(gatewayId, id)}-secret-`;
 

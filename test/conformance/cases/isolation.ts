@@ -22,7 +22,7 @@ const OPEN_ALL = [
 ].join('\n');
 
 /** Prints what `address port` answers. */
-const dial = (address: string, port: number): string[] => [
+export const dial = (address: string, port: number): string[] => [
   'busybox',
   'sh',
   '-c',
@@ -32,10 +32,10 @@ const dial = (address: string, port: number): string[] => [
   String(port),
 ];
 
-const WORD = 'reached';
+export const WORD = 'reached';
 
 /** A listener that greets; undefined when the address is not this machine's. */
-const listen = (address: string) =>
+export const listen = (address: string) =>
   new Promise<{ port: number; close(): void } | undefined>((resolve) => {
     const server = createServer((socket) => socket.on('error', () => {}).end(WORD));
     server.on('error', () => resolve(undefined));

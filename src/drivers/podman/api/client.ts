@@ -62,11 +62,17 @@ export interface PodmanClient {
   resizeExec(id: string, rows: number, cols: number, options: CallOptions): Promise<void>;
 
   createVolume(name: string, labels: Record<string, string>, options: CallOptions): Promise<void>;
-  volumeExists(name: string, options: CallOptions): Promise<boolean>;
+  /** Undefined when there is none. */
+  volumeOptions(name: string, options: CallOptions): Promise<Readonly<Record<string, string>> | undefined>;
   listVolumes(filters: Filters, options: CallOptions): Promise<Named[]>;
   removeVolume(name: string, options: CallOptions): Promise<void>;
 
-  createNetwork(name: string, labels: Record<string, string>, options: CallOptions): Promise<void>;
+  createNetwork(
+    name: string,
+    bridge: string,
+    labels: Record<string, string>,
+    options: CallOptions,
+  ): Promise<void>;
   listNetworks(filters: Filters, options: CallOptions): Promise<Named[]>;
   removeNetwork(name: string, options: CallOptions): Promise<void>;
 
@@ -227,9 +233,11 @@ export const createPodmanClient = (options: {
       const body = { Name: name, Label: labels };
       await transport.send({ method: 'POST', path: '/volumes/create', body, signal });
     },
-    async volumeExists(name, { signal }) {
-      const path = `/volumes/${segment(name)}/exists`;
-      return (await ifThere(transport.send({ method: 'GET', path, signal }))) !== undefined;
+    async volumeOptions(name, { signal }) {
+      type Volume = { Options: Record<string, string> | null };
+      const path = `/volumes/${segment(name)}/json`;
+      const volume = await ifThere(json<Volume>({ method: 'GET', path, signal }));
+      return volume === undefined ? undefined : (volume.Options ?? {});
     },
     async listVolumes(filters, { signal }) {
       type Volume = { Name: string; Labels: Record<string, string> | null };
@@ -241,8 +249,15 @@ export const createPodmanClient = (options: {
       await ifThere(transport.send({ method: 'DELETE', path: `/volumes/${segment(name)}`, signal }));
     },
 
-    async createNetwork(name, labels, { signal }) {
-      const body = { name, driver: 'bridge', dns_enabled: false, options: { isolate: 'true' }, labels };
+    async createNetwork(name, bridge, labels, { signal }) {
+      const body = {
+        name,
+        driver: 'bridge',
+        network_interface: bridge,
+        dns_enabled: false,
+        options: { isolate: 'true' },
+        labels,
+      };
       await transport.send({ method: 'POST', path: '/networks/create', body, signal });
     },
     async listNetworks(filters, { signal }) {
