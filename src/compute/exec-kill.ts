@@ -31,13 +31,14 @@ export const execKillCommand = (execId: string, signal: 'TERM' | 'KILL' | '0'): 
   return ['/bin/sh', '-c', script, 'openshell-exec-kill', mark];
 };
 
+/** A signal to all processes of an exec; resolves with how many are there. Signal 0 only counts them. */
+export type SignalExec = (signal: 'TERM' | 'KILL' | '0') => Promise<number>;
+
 /**
- * Ends all processes of an exec: TERM, then KILL for those that are there after the grace. `run` runs an argv in the
- * sandbox and gives its stdout. Resolves when none is left; rejects when `run` does, or with an Error when some remain.
+ * Ends all processes of an exec: TERM, then KILL for those that are there after the grace. Resolves when none is left;
+ * rejects when `signal` does, or with an Error when some remain.
  */
-export const endExec = async (run: (argv: string[]) => Promise<string>, execId: string): Promise<void> => {
-  const signal = async (name: Parameters<typeof execKillCommand>[1]) =>
-    Number.parseInt(await run(execKillCommand(execId, name)), 10) || 0;
+export const endExec = async (signal: SignalExec): Promise<void> => {
   let left = await signal('TERM');
   const until = performance.now() + EXEC_KILL_GRACE_MS;
   for (let waitMs = FIRST_LOOK_MS; left > 0 && performance.now() < until; waitMs *= 2) {
@@ -50,3 +51,13 @@ export const endExec = async (run: (argv: string[]) => Promise<string>, execId: 
   }
   if (left > 0) throw new Error(`${left} processes of the exec could not be ended`);
 };
+
+/** The signal by a shell of the sandbox: `run` runs an argv in it and gives the first of its stdout. */
+export const signalByShell =
+  (run: (argv: string[]) => Promise<string>, execId: string): SignalExec =>
+  async (signal) => {
+    const answer = (await run(execKillCommand(execId, signal))).trim();
+    // What a sandbox made of its shell may say anything.
+    if (!/^\d{1,9}$/.test(answer)) throw new Error("the sandbox's /bin/sh does not answer as a shell does");
+    return Number(answer);
+  };

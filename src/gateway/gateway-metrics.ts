@@ -12,6 +12,7 @@ export interface GatewayMetrics {
   observeGeneration(method: string, generation: string): void;
   observeDriverCall(driver: string, call: string, seconds: number, error: boolean): void;
   observeReconcile(driver: string, outcome: 'success' | 'failure'): void;
+  observeLeftBehind(driver: string): void;
   render(): Promise<string>;
 }
 
@@ -56,6 +57,11 @@ export const createGatewayMetrics = (options: {
     'driver',
     'outcome',
   ]);
+  const leftBehind = registry.counter(
+    'openshell_driver_exec_left_behind_total',
+    'Commands that were to end, at a timeout or because their client left, and go on in their sandbox.',
+    ['driver'],
+  );
   registry.gauge('openshell_sandboxes', 'Stored sandboxes.', ['driver', 'phase'], async () =>
     (await store.countSandboxes()).map(({ driver, phase, count }) => [[driver, phase], count]),
   );
@@ -88,6 +94,7 @@ export const createGatewayMetrics = (options: {
       if (error) driverErrors.add([driver, call]);
     },
     observeReconcile: (driver, outcome) => reconciles.add([driver, outcome]),
+    observeLeftBehind: (driver) => leftBehind.add([driver]),
     render: () => registry.render(),
   };
 };

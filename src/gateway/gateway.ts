@@ -116,6 +116,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       log,
       observeCall: metrics.observeDriverCall,
       observeReconcile: metrics.observeReconcile,
+      observeLeftBehind: metrics.observeLeftBehind,
     });
     undo.push(() => controller.close(CLOSE_LIFECYCLE_MS));
     const pages = createPages(await pageTokenKey(store));

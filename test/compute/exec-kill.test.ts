@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { EXEC_MARK_VARIABLE, endExec, execKillCommand } from '../../dist/compute/exec-kill.js';
+import { EXEC_MARK_VARIABLE, endExec, execKillCommand, signalByShell } from '../../dist/compute/exec-kill.js';
 
 /** The shells of this machine that a sandbox's /bin/sh may be. */
 const SHELLS = [['bash'], ['bash', '--posix'], ['dash'], ['busybox', 'sh']].filter(([program = '']) => {
@@ -53,24 +53,24 @@ for (const shell of SHELLS) {
     const bystander = await marked(other, 'echo up; sleep 600');
     // The shell, two children of its own and one that was given away.
     assert.equal(await run(execKillCommand(mine, '0')), '4\n');
-    await endExec(run, mine);
+    await endExec(signalByShell(run, mine));
     assert.equal(await run(execKillCommand(mine, '0')), '0\n');
     await ended(child);
     assert.equal(await run(execKillCommand(other, '0')), '2\n');
-    await endExec(run, other);
+    await endExec(signalByShell(run, other));
     await ended(bystander);
   });
 
   test(`${name}: what ignores TERM is killed after the grace`, async () => {
     const mark = randomUUID();
     const child = await marked(mark, 'trap "" TERM; echo up; while :; do sleep 600; done');
-    await endExec(run, mark);
+    await endExec(signalByShell(run, mark));
     assert.equal(await run(execKillCommand(mark, '0')), '0\n');
     await ended(child);
   });
 
   test(`${name}: nothing to end`, async () => {
-    await endExec(run, randomUUID());
+    await endExec(signalByShell(run, randomUUID()));
   });
 }
 

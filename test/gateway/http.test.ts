@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
+import { EXEC_LEFT_BEHIND } from '../../dist/compute/driver.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { createFakeEngine, type FakeEngine } from '../support/fake-engine.js';
 import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
@@ -63,6 +64,19 @@ test('metrics count sandboxes, RPCs, driver calls, reconciles and driver states'
   ]) {
     assert.ok(text.split('\n').includes(line), `${line} in\n${text}`);
   }
+});
+
+test('a command that a driver left behind is counted', async () => {
+  await running.client.unary(api.createSandbox, { name: 'box' });
+  const [id = ''] = await eventually('made', () => engine.resources.size > 0 && [...engine.resources.keys()]);
+  const event = { timestampMs: 0, source: 'fake', message: 'it goes on', metadata: {} };
+  engine.tell(id, { ...event, type: 'Normal', reason: 'Pulling' });
+  engine.tell(id, { ...event, type: 'Warning', reason: EXEC_LEFT_BEHIND });
+  await eventually('counted', async () =>
+    (await (await fetch(`http://${running.gateway.metricsAddress}/metrics`)).text())
+      .split('\n')
+      .includes('openshell_driver_exec_left_behind_total{driver="fake"} 1'),
+  );
 });
 
 test('a create picks another running driver by its annotation', async () => {

@@ -84,6 +84,7 @@ export const fakeEngine = (): FakeEngine => {
         },
         State: {
           Status: 'running',
+          Pid: 0,
           OOMKilled: false,
           ExitCode: 0,
           Error: '',

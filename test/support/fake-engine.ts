@@ -13,6 +13,7 @@ import type {
   ExecSession,
   ExecSpec,
   LogLine,
+  PlatformEvent,
 } from '../../dist/compute/driver.js';
 import type { DriverEntry, ProbeResult } from '../../dist/compute/entry.js';
 import { Code, notFound, OpenShellError, unavailable } from '../../dist/compute/errors.js';
@@ -38,6 +39,8 @@ export interface FakeEngine {
   exit(id: string, code: number): void;
   /** The resource is removed behind the gateway's back. */
   vanish(id: string): void;
+  /** The driver tells news of a sandbox. */
+  tell(id: string, event: PlatformEvent): void;
   /** Every open watch breaks. */
   breakWatches(): void;
   exec: (ref: SandboxRef, spec: ExecSpec, signal: AbortSignal) => ExecSession;
@@ -86,6 +89,7 @@ export const createFakeEngine = (): FakeEngine => {
       engine.resources.delete(id);
       emit({ type: 'deleted', id });
     },
+    tell: (id, event) => emit({ type: 'platform', id, event }),
     breakWatches() {
       for (const watcher of watchers) watcher.fail(unavailable('the fake engine went away'));
     },

@@ -1,12 +1,15 @@
 import type { SandboxAccess } from '../../compute/driver.js';
 import { Code, failedPrecondition, notFound, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
+import type { SandboxRef } from '../../compute/sandbox.js';
 import { pathExists } from './archive.js';
 import type { Containers } from './containers.js';
 import type { Engine } from './engine.js';
 import { startExec } from './exec.js';
 import { containerLogs } from './logs.js';
 
+/** For calls that go on when their caller has gone; each has a deadline of its own. */
+const NO_SIGNAL = { signal: new AbortController().signal };
 /** How many containers' shells are remembered. */
 const MAX_SHELLS_KNOWN = 10_000;
 
@@ -14,9 +17,10 @@ const MAX_SHELLS_KNOWN = 10_000;
 export const createAccess = (options: {
   readonly engine: Engine;
   readonly containers: Containers;
+  readonly leftBehind: (ref: SandboxRef, why: string) => void;
   readonly log: Logger;
 }): SandboxAccess => {
-  const { engine, containers, log } = options;
+  const { engine, containers, leftBehind, log } = options;
   const shells = new Map<string, Promise<boolean>>();
 
   const hasShell = (containerId: string): Promise<boolean> => {
@@ -35,7 +39,14 @@ export const createAccess = (options: {
     exec: (ref, spec, call) =>
       containers.within(ref, call, async (containerId) => {
         try {
-          const target = { engine, containerId, hasShell: () => hasShell(containerId), log };
+          const target = {
+            engine,
+            containerId,
+            hasShell: () => hasShell(containerId),
+            firstPid: async () => (await containers.inspect(containerId, NO_SIGNAL))?.State.Pid ?? 0,
+            leftBehind: (why: string) => leftBehind(ref, why),
+            log,
+          };
           return await startExec(target, spec, call);
         } catch (error) {
           const known = OpenShellError.from(error);

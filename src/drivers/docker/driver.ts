@@ -1,4 +1,4 @@
-import type { ComputeDriver } from '../../compute/driver.js';
+import { type ComputeDriver, EXEC_LEFT_BEHIND } from '../../compute/driver.js';
 import type { Logger } from '../../compute/log.js';
 import type { Feed } from '../engine/feed.js';
 import { createAccess } from './access.js';
@@ -59,7 +59,13 @@ export const createDockerDriver = (options: DockerDriverOptions): ComputeDriver 
 
   return {
     name: 'docker',
-    access: createAccess({ engine, containers, log }),
+    access: createAccess({
+      engine,
+      containers,
+      leftBehind: ({ id }, message) =>
+        reporter(id)({ type: 'Warning', reason: EXEC_LEFT_BEHIND, message, metadata: {} }),
+      log,
+    }),
 
     async capabilities() {
       return {

@@ -5,7 +5,7 @@ import { delay } from '../../compute/deadline.js';
 import type { CallOptions, ExecSession, ExecSpec, TerminalSize } from '../../compute/driver.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import { EXEC_MARK_VARIABLE } from '../../compute/exec-kill.js';
-import { type ExecContainer, endMarkedProcesses, requireShell, type StartAside } from '../engine/exec-end.js';
+import { type ExecContainer, endProcesses, requireEnd, type StartAside } from '../engine/exec-end.js';
 import { createExecSession } from '../engine/exec-session.js';
 import type { Engine } from './engine.js';
 
@@ -33,17 +33,22 @@ export const startExec = async (
   // An exec that is made and never started costs the engine nothing.
   const [exec] = await Promise.all([
     createExec(target, spec, mark, signal),
-    spec.timeoutMs > 0 ? requireShell(target) : undefined,
+    spec.timeoutMs > 0 ? requireEnd(target) : undefined,
   ]);
   signal.throwIfAborted();
   const socket = await startAttached(engine, exec, spec.tty, spec.stdin);
+  const inspect = () => engine.call('look at an exec', (abortSignal) => exec.inspect({ abortSignal }));
+  const pid = async () => {
+    const { Running, Pid } = await inspect();
+    return Running ? Pid : 0;
+  };
   const session = createExecSession({
     socket,
     spec,
     signal,
-    inspect: () => engine.call('look at an exec', (abortSignal) => exec.inspect({ abortSignal })),
+    inspect,
     neverRan: ({ Pid, ExitCode }) => Pid === 0 && ExitCode !== 0,
-    end: (why) => endMarkedProcesses(target, startAside(target), mark, why),
+    end: (why) => endProcesses(target, startAside(target), { mark, pid, why }),
     resize: (size) => resize(engine, exec, size),
     log: log.child({ container: containerId.slice(0, 12), exec: exec.id.slice(0, 12) }),
   });

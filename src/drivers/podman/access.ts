@@ -8,16 +8,17 @@ import { startExecSession } from './exec.js';
 import { containerLogs } from './logs.js';
 import type { PodmanSettings } from './settings.js';
 
-const SHELL_LOOK_TIMEOUT_MS = 10_000;
+const LOOK_TIMEOUT_MS = 10_000;
 
 /** Exec and logs through Podman's own API. */
 export const createAccess = (options: {
   readonly client: PodmanClient;
   readonly containers: Containers;
   readonly settings: PodmanSettings;
+  readonly leftBehind: (ref: SandboxRef, why: string) => void;
   readonly log: Logger;
 }): SandboxAccess => {
-  const { client, containers, settings, log } = options;
+  const { client, containers, settings, leftBehind, log } = options;
 
   const containerOf = async (ref: SandboxRef, call: CallOptions): Promise<string> => {
     const id = await containers.find(ref.id, call);
@@ -30,11 +31,16 @@ export const createAccess = (options: {
 
     async exec(ref, spec, { signal }) {
       const containerId = await containerOf(ref, { signal });
-      const hasShell = async () => {
-        const look = { signal: AbortSignal.timeout(SHELL_LOOK_TIMEOUT_MS) };
-        return (await client.pathMode(containerId, '/bin/sh', look)) !== undefined;
+      const look = () => ({ signal: AbortSignal.timeout(LOOK_TIMEOUT_MS) });
+      const target = {
+        client,
+        containerId,
+        workspacePath: settings.workspace_path,
+        hasShell: async () => (await client.pathMode(containerId, '/bin/sh', look())) !== undefined,
+        firstPid: async () => (await client.inspectContainer(containerId, look()))?.State.Pid ?? 0,
+        leftBehind: (why: string) => leftBehind(ref, why),
+        log,
       };
-      const target = { client, containerId, workspacePath: settings.workspace_path, hasShell, log };
       try {
         return await startExecSession(target, spec, { signal });
       } catch (error) {

@@ -1,4 +1,4 @@
-import { type ComputeDriver, PROGRESS } from '../../compute/driver.js';
+import { type ComputeDriver, EXEC_LEFT_BEHIND, PROGRESS } from '../../compute/driver.js';
 import type { DriverContext } from '../../compute/entry.js';
 import { Code, notFound, OpenShellError } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
@@ -34,7 +34,6 @@ export const createPodmanDriver = (options: {
   const workspaces = createWorkspaces(client, settings.workspace_path);
   const isolation = createIsolationRule({ env: context.env, log: context.log });
   const hasOwnBridges = host.network === 'bridge' && settings.network_name === '';
-  const access = createAccess({ client, containers, settings, log: context.log });
 
   const reporter =
     (sandboxId: string): Report =>
@@ -46,6 +45,14 @@ export const createPodmanDriver = (options: {
       };
       for (const feed of feeds) feed.push(item);
     };
+  const access = createAccess({
+    client,
+    containers,
+    settings,
+    leftBehind: ({ id }, message) =>
+      reporter(id)({ type: 'Warning', reason: EXEC_LEFT_BEHIND, message, metadata: {} }),
+    log: context.log,
+  });
   const look = (containerId: string, sandboxId: string) => {
     for (const feed of feeds) feed.push({ type: 'look', containerId, sandboxId });
   };

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { CallOptions, ExecSession, ExecSpec, TerminalSize } from '../../compute/driver.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import { EXEC_MARK_VARIABLE } from '../../compute/exec-kill.js';
-import { type ExecContainer, endMarkedProcesses, requireShell, type StartAside } from '../engine/exec-end.js';
+import { type ExecContainer, endProcesses, requireEnd, type StartAside } from '../engine/exec-end.js';
 import { createExecSession } from '../engine/exec-session.js';
 import type { PodmanClient } from './api/client.js';
 
@@ -30,17 +30,22 @@ export const startExecSession = async (
   // An exec that is made and never started costs the engine nothing.
   const [execId] = await Promise.all([
     createExec(target, spec, mark, signal),
-    spec.timeoutMs > 0 ? requireShell(target) : undefined,
+    spec.timeoutMs > 0 ? requireEnd(target) : undefined,
   ]);
   const socket = await startAttached(client, execId, spec, signal);
+  const inspect = () => client.inspectExec(execId, { signal: AbortSignal.timeout(LOOK_TIMEOUT_MS) });
+  const pid = async () => {
+    const { Running, Pid } = await inspect();
+    return Running ? Pid : 0;
+  };
   return createExecSession({
     socket,
     spec,
     signal,
-    inspect: () => client.inspectExec(execId, { signal: AbortSignal.timeout(LOOK_TIMEOUT_MS) }),
+    inspect,
     // Podman forgets the process number of a command that is over, so its own word must stand in the output.
     neverRan: ({ ExitCode }, refused) => refused && NOT_STARTED_EXIT_CODES.has(ExitCode ?? 0),
-    end: (why) => endMarkedProcesses(target, startAside(target), mark, why),
+    end: (why) => endProcesses(target, startAside(target), { mark, pid, why }),
     resize: ({ rows, cols }) => resize(client, execId, rows, cols),
     log: log.child({ container: containerId.slice(0, 12), exec: execId.slice(0, 12) }),
   });

@@ -25,6 +25,7 @@ export interface ControllerOptions {
   readonly log: Logger;
   readonly observeCall?: CallObserver;
   readonly observeReconcile?: (driver: string, outcome: 'success' | 'failure') => void;
+  readonly observeLeftBehind?: (driver: string) => void;
   readonly now?: () => number;
   /** Default 60 s. */
   readonly reconcileEveryMs?: number;
@@ -70,6 +71,7 @@ export const createController = (options: ControllerOptions): Controller => {
     ...{ store, drivers, records, work, hub, departures, restarts, log, now },
     everyMs: options.reconcileEveryMs ?? RECONCILE_EVERY_MS,
     observeReconcile: options.observeReconcile,
+    observeLeftBehind: options.observeLeftBehind,
     closing: closing.signal,
   });
   const workspaces = createWorkspaceRemoval({ store, drivers, log, observeCall, closing: closing.signal });

@@ -1,6 +1,6 @@
 import { observedState } from '../../compute/conditions.js';
 import { deadline } from '../../compute/deadline.js';
-import type { ComputeDriver, DriverEvent } from '../../compute/driver.js';
+import { type ComputeDriver, type DriverEvent, EXEC_LEFT_BEHIND } from '../../compute/driver.js';
 import { OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import type { ObservedSandbox, SandboxRef } from '../../compute/sandbox.js';
@@ -29,6 +29,7 @@ export interface ReconcilerOptions {
   readonly now: () => number;
   readonly everyMs: number;
   readonly observeReconcile: ((driver: string, outcome: 'success' | 'failure') => void) | undefined;
+  readonly observeLeftBehind: ((driver: string) => void) | undefined;
   readonly closing: AbortSignal;
 }
 
@@ -162,6 +163,7 @@ export const createReconciler = (options: ReconcilerOptions): Reconciler => {
       case 'sandbox':
         return take(event.sandbox);
       case 'platform':
+        if (event.event.reason === EXEC_LEFT_BEHIND) options.observeLeftBehind?.(driver.name);
         return hub.publish(event.id, { type: 'event', event: event.event });
       case 'deleted': {
         departures.tell(event.id);

@@ -70,6 +70,8 @@ export interface Container {
   readonly State: {
     /** created, initialized, running, paused, stopping, stopped, exited, removing. */
     readonly Status: string;
+    /** On the engine's host; 0 when it does not run. */
+    readonly Pid: number;
     readonly OOMKilled: boolean;
     readonly ExitCode: number;
     readonly Error: string;
