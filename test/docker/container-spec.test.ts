@@ -21,9 +21,10 @@ test('locked down without being asked', () => {
 });
 
 test('labels: the owner wins, and its keys may not be set', () => {
-  const { labels } = plan({ template: { labels: { team: 'red' } } });
+  const { labels, container } = plan({ template: { labels: { team: 'red' } } });
   assert.equal(labels.team, 'red');
   assert.equal(labels['openshell.ai/gateway-id'], 'gateway-1');
+  assert.equal(container.Labels?.['openshell.ai/helper'], '', "an image's own would hide the container");
   assert.equal(labels['openshell.ai/sandbox-name'], 'box');
   assert.throws(() => plan({ template: { labels: { 'openshell.ai/gateway-id': 'x' } } }), {
     code: Code.INVALID_ARGUMENT,
@@ -68,6 +69,42 @@ test('limits; swap is no way around the memory limit', () => {
   assert.equal(host({}, { sandbox_pids_limit: 0 })?.PidsLimit, undefined);
 });
 
+test("without limits asked for the operator's hold, and none above its ceiling is taken", () => {
+  const byDefault = host();
+  assert.deepEqual([byDefault?.NanoCpus, byDefault?.Memory], [2e9, 4 * 1024 ** 3]);
+  assert.deepEqual(byDefault?.Ulimits, [{ Name: 'core', Soft: 0, Hard: 0 }]);
+  assert.equal(byDefault?.StorageOpt, undefined);
+  const set = host({}, { max_open_files: 512, default_disk_limit: '1Gi', default_cpu_limit: '' });
+  assert.deepEqual(set?.Ulimits?.[1], { Name: 'nofile', Soft: 512, Hard: 512 });
+  assert.deepEqual(set?.StorageOpt, { size: '1073741824' });
+  assert.equal(set?.NanoCpus, 16e9, "without a default it is the host's size");
+  const asked = (cpuLimit: string, memoryLimit: string) => ({
+    template: { resources: { ...NO_RESOURCES, cpuLimit, memoryLimit } },
+  });
+  const tooHigh = { code: Code.INVALID_ARGUMENT, reason: 'LimitTooHigh' };
+  assert.throws(() => plan(asked('17', '')), tooHigh, "above the host's CPUs");
+  assert.throws(() => plan(asked('', '65Gi')), tooHigh, "above the host's memory");
+  assert.throws(() => plan(asked('3', ''), { max_cpu_limit: '2' }), tooHigh);
+  assert.throws(() => plan(asked('', '5Gi'), { max_memory_limit: '4Gi' }), tooHigh);
+  assert.throws(() => plan({ gpu: { count: 9 } }), tooHigh);
+  assert.throws(() => plan({ gpu: { count: undefined } }, { max_gpus: 0 }), tooHigh);
+});
+
+test('a volume and a CDI device need the word of the operator', () => {
+  const refused = { code: Code.FAILED_PRECONDITION, reason: 'NotAllowed' };
+  const volume = { mounts: [{ type: 'volume', source: 'data', target: '/data' }] };
+  assert.throws(() => plan({ template: { driverConfig: volume } }), refused);
+  plan({ template: { driverConfig: volume } }, { allowed_volumes: ['data'] });
+  plan({ template: { driverConfig: volume } }, { allowed_volumes: ['d*'] });
+  assert.throws(
+    () => plan({ template: { driverConfig: volume } }, { allowed_volumes: ['dat', 'e*'] }),
+    refused,
+  );
+  const device = { cdi_devices: ['nvidia.com/gpu=0'] };
+  assert.throws(() => plan({ template: { driverConfig: device } }), refused);
+  plan({ template: { driverConfig: device } }, { allowed_devices: ['nvidia.com/gpu=*'] });
+});
+
 test('requests and limits that are too small are refused with their field', () => {
   for (const [key, value, field] of [
     ['cpuRequest', '1', 'requests.cpu'],
@@ -95,7 +132,8 @@ test('platform_config is refused by name; what asks for nothing may stay', () =>
 });
 
 test('a GPU by count or by CDI name', () => {
-  const requests = (...args: Parameters<typeof plan>) => host(...args)?.DeviceRequests;
+  const allowed = { allowed_devices: ['nvidia.com/*'] };
+  const requests = (change?: Parameters<typeof plan>[0]) => host(change, allowed)?.DeviceRequests;
   assert.deepEqual(requests(), []);
   assert.deepEqual(requests({ gpu: { count: undefined } }), [{ Count: 1, Capabilities: [['gpu']] }]);
   assert.deepEqual(requests({ gpu: { count: 4 } }), [{ Count: 4, Capabilities: [['gpu']] }]);
@@ -103,7 +141,10 @@ test('a GPU by count or by CDI name', () => {
   assert.deepEqual(requests({ gpu: { count: 1 }, template: { driverConfig } }), [
     { Driver: 'cdi', DeviceIDs: ['nvidia.com/gpu=0'] },
   ]);
-  assert.throws(() => plan({ gpu: { count: 2 }, template: { driverConfig } }), /2 GPUs were asked for/);
+  assert.throws(
+    () => plan({ gpu: { count: 2 }, template: { driverConfig } }, allowed),
+    /2 GPUs were asked for/,
+  );
   assert.throws(() => plan({ template: { driverConfig: { cdi_devices: ['gpu0'] } } }), /is no CDI device/);
 });
 

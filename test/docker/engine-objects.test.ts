@@ -43,29 +43,36 @@ await onDocker('docker: networks, volumes and mounts', ({ check, bed }) => {
     assert.equal(stdout.trim(), 'lo');
   });
 
-  check('a volume must exist, and is kept', async ({ driver, running, signal }) => {
-    const volume = `openshell-test-${randomUUID().slice(0, 8)}`;
-    const driverConfig = { mounts: [{ type: 'volume', source: volume, target: '/data', read_only: false }] };
-    const refusal = { code: Code.FAILED_PRECONDITION, message: new RegExp(volume) };
-    const sandbox = aSandbox(bed.images.shell, { template: { driverConfig } });
-    await assert.rejects(driver.validateCreate(sandbox, { signal }), refusal);
-    await assert.rejects(driver.create(sandbox, { signal }), refusal);
-    docker('volume', 'create', volume);
-    try {
-      const made = await running({ template: { driverConfig } });
-      assert.equal((await run(driver, made, ['touch', '/data/file'])).exitCode, 0);
-      const [major = 0] = docker('version', '--format', '{{.Server.Version}}').split('.').map(Number);
-      if (major < 26) {
-        const mounts = driverConfig.mounts.map((mount) => ({ ...mount, subpath: 'part' }));
-        const partly = aSandbox(bed.images.shell, { template: { driverConfig: { mounts } } });
-        await assert.rejects(driver.validateCreate(partly, { signal }), { message: /only as a whole/ });
+  check(
+    'a volume must exist, and is kept',
+    { settings: { allowed_volumes: ['openshell-test-*'] } },
+    async (desk) => {
+      const { driver, running, signal } = desk;
+      const volume = `openshell-test-${randomUUID().slice(0, 8)}`;
+      const driverConfig = {
+        mounts: [{ type: 'volume', source: volume, target: '/data', read_only: false }],
+      };
+      const refusal = { code: Code.FAILED_PRECONDITION, message: new RegExp(volume) };
+      const sandbox = aSandbox(bed.images.shell, { template: { driverConfig } });
+      await assert.rejects(driver.validateCreate(sandbox, { signal }), refusal);
+      await assert.rejects(driver.create(sandbox, { signal }), refusal);
+      docker('volume', 'create', volume);
+      try {
+        const made = await running({ template: { driverConfig } });
+        assert.equal((await run(driver, made, ['touch', '/data/file'])).exitCode, 0);
+        const [major = 0] = docker('version', '--format', '{{.Server.Version}}').split('.').map(Number);
+        if (major < 26) {
+          const mounts = driverConfig.mounts.map((mount) => ({ ...mount, subpath: 'part' }));
+          const partly = aSandbox(bed.images.shell, { template: { driverConfig: { mounts } } });
+          await assert.rejects(driver.validateCreate(partly, { signal }), { message: /only as a whole/ });
+        }
+        await driver.delete(made, { signal });
+        assert.equal(docker('volume', 'ls', '-q', '--filter', `name=${volume}`), volume);
+      } finally {
+        docker('volume', 'rm', volume);
       }
-      await driver.delete(made, { signal });
-      assert.equal(docker('volume', 'ls', '-q', '--filter', `name=${volume}`), volume);
-    } finally {
-      docker('volume', 'rm', volume);
-    }
-  });
+    },
+  );
 
   check(
     'a folder of the host where it is allowed',

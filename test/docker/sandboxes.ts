@@ -2,6 +2,7 @@ import type { DriverSandbox, SandboxSpec, SandboxTemplate } from '../../dist/com
 import { planSandbox } from '../../dist/drivers/docker/container-spec.js';
 import docker from '../../dist/drivers/docker/entry.js';
 import type { DockerSettings } from '../../dist/drivers/docker/settings.js';
+import { engineCeilings } from '../../dist/drivers/engine/engine-limits.js';
 
 export type Change = Partial<Omit<SandboxSpec, 'template'>> & { template?: Partial<SandboxTemplate> };
 
@@ -39,8 +40,11 @@ export const plan = (change: Change = {}, settings: Partial<DockerSettings> = {}
       'default' in setting ? setting.default : undefined,
     ]),
   ) as DockerSettings;
+  const all = { ...defaults, ...settings };
   return planSandbox(sandboxWith(change), {
     owner: { gatewayId: 'gateway-1', version: '1.2.3' },
-    settings: { ...defaults, ...settings },
+    settings: all,
+    ceilings: engineCeilings(all, { cpus: 16, memoryBytes: 64 * 1024 ** 3 }, 'docker'),
+    diskBytes: all.default_disk_limit === '' ? undefined : 1024 ** 3,
   });
 };

@@ -13,7 +13,11 @@ test('a sandbox is locked down without being asked to', () => {
   assert.equal(container.no_new_privileges, true);
   assert.equal(container.init, true);
   assert.equal(container.restart_policy, 'no');
-  assert.deepEqual(container.resource_limits, { pids: { limit: 2_048 } });
+  assert.deepEqual(container.resource_limits, {
+    cpu: { quota: 200_000, period: 100_000 },
+    memory: { limit: 4 * 1024 ** 3, swap: 4 * 1024 ** 3 },
+    pids: { limit: 2_048 },
+  });
   assert.deepEqual(container.log_configuration, { driver: 'k8s-file', size: 31_457_280 });
   assert.ok(!('privileged' in container || 'cap_add' in container || 'seccomp_profile_path' in container));
 });
@@ -54,6 +58,37 @@ test('limits in the engine’s units', () => {
   }
   const requests = { ...limits('', ''), memoryRequest: '1Gi' };
   assert.throws(() => plan({ template: { resources: requests } }), /no requests, only limits/);
+});
+
+test("the operator's ceilings", () => {
+  const tooHigh = { code: Code.INVALID_ARGUMENT, reason: 'LimitTooHigh' };
+  const asked = (cpu: string, memory: string) => ({ template: { resources: limits(cpu, memory) } });
+  assert.throws(() => plan(asked('17', '')), tooHigh, "above the host's CPUs");
+  assert.throws(() => plan(asked('', '65Gi')), tooHigh, "above the host's memory");
+  assert.throws(() => plan(asked('3', ''), { settings: { max_cpu_limit: '2' } }), tooHigh);
+  assert.throws(() => plan({ gpu: { count: 9 } }), tooHigh);
+  const disk = plan({}, { settings: { default_disk_limit: '1Gi' } }).container.storage_opts;
+  assert.deepEqual(disk, { size: '1073741824' });
+  assert.equal(plan().container.r_limits, undefined, 'the engine would raise the others');
+  const core = { type: 'core', hard: 0, soft: 0 };
+  const files = { type: 'nofile', hard: 512, soft: 512 };
+  assert.deepEqual(plan({}, { settings: { max_open_files: 512 } }).container.r_limits, [core, files]);
+  const rootless = readHost(
+    info({ security: { rootless: true, seccompEnabled: true }, pasta: { executable: '/p' } }),
+  );
+  assert.deepEqual(plan({}, { host: rootless }).container.r_limits, [core]);
+});
+
+test('a volume and a CDI device need the word of the operator', () => {
+  const refused = { code: Code.FAILED_PRECONDITION, reason: 'NotAllowed' };
+  const volume = {
+    template: { driverConfig: { mounts: [{ type: 'volume', source: 'data', target: '/data' }] } },
+  };
+  assert.throws(() => plan(volume), refused);
+  plan(volume, { settings: { allowed_volumes: ['data'] } });
+  const device = { template: { driverConfig: { cdi_devices: ['nvidia.com/gpu=0'] } } };
+  assert.throws(() => plan(device), refused);
+  plan(device, { settings: { allowed_devices: ['nvidia.com/gpu=*'] } });
 });
 
 test('what a host cannot limit', () => {
@@ -134,7 +169,10 @@ test('what only other drivers understand is refused by name', () => {
 
 test('GPUs by CDI', () => {
   const devices = (gpu: { count: number | undefined } | undefined, cdi: string[] = []) =>
-    plan({ gpu, template: { driverConfig: { cdi_devices: cdi } } }).container.devices?.map((d) => d.path);
+    plan(
+      { gpu, template: { driverConfig: { cdi_devices: cdi } } },
+      { settings: { allowed_devices: ['amd.com/*'] } },
+    ).container.devices?.map((d) => d.path);
   assert.deepEqual(devices(undefined), []);
   assert.deepEqual(devices({ count: undefined }), ['nvidia.com/gpu=all']);
   assert.deepEqual(devices({ count: 2 }), ['nvidia.com/gpu=0', 'nvidia.com/gpu=1']);

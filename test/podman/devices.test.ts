@@ -21,7 +21,8 @@ const FOLDER = '/etc/cdi';
 const FILE = `${FOLDER}/openshell-test.json`;
 
 await onBothKinds('podman devices', ({ bed, check }) => {
-  check('a CDI device named by the sandbox', async ({ driver, running }, t) => {
+  const settings = { allowed_devices: ['openshell.test/device=one'] };
+  check('a CDI device named by the sandbox', { settings }, async ({ driver, running }, t) => {
     if (process.getuid?.() !== 0) return t.skip('only root may describe a device in /etc/cdi');
     await mkdir(FOLDER, { recursive: true });
     await writeFile(FILE, JSON.stringify(SPEC));

@@ -1,12 +1,41 @@
 import assert from 'node:assert/strict';
 import { Code } from '../../dist/compute/errors.js';
 import podman from '../../dist/drivers/podman/entry.js';
+import { allowedTests } from '../conformance/cases/allowed.js';
+import { ceilingTests } from '../conformance/cases/ceilings.js';
 import { podmanTable } from '../conformance/podman-bed.js';
 import { run } from '../conformance/run.js';
 import { aSandbox, limits } from '../conformance/sandboxes.js';
 import { onBothKinds } from './kinds.js';
 
-await onBothKinds('podman limits', ({ bed, check, socket }) => {
+await onBothKinds('podman limits', (engine) => {
+  const { bed, check, socket, api } = engine;
+  ceilingTests(engine);
+  allowedTests(engine, {
+    bindVolumes: engine.kind === 'rootful',
+    createVolume: (Name, Options) => api('POST', '/volumes/create', { Name, Options }),
+    removeVolume: (name) => api('DELETE', `/volumes/${name}?force=true`),
+    async createLabelled(tag, label) {
+      const { body } = await api('POST', '/containers/create', {
+        image: bed.images.shell,
+        command: ['true'],
+      });
+      assert.ok(body.Id, JSON.stringify(body));
+      const [repo, word] = tag.split(/:(?=[^/]*$)/);
+      const changes = encodeURIComponent(`LABEL ${label}`);
+      try {
+        const made = await api(
+          'POST',
+          `/commit?container=${body.Id}&repo=${repo}&tag=${word}&changes=${changes}`,
+        );
+        assert.ok(made.status < 300, JSON.stringify(made.body));
+      } finally {
+        await api('DELETE', `/containers/${body.Id}?force=true`);
+      }
+    },
+    removeImage: (tag) => api('DELETE', `/images/${encodeURIComponent(tag)}?force=true`),
+  });
+
   const limited = { template: { resources: limits('500m', '64Mi') } };
   const enforces = bed.lacks.memoryLimit === undefined;
 

@@ -11,7 +11,8 @@ import { onBothKinds } from './kinds.js';
 await onBothKinds('podman mounts', ({ bed, check, api }) => {
   const withMounts = (mounts: Json[]) => ({ template: { driverConfig: { mounts } } });
 
-  check('tmpfs, volume and image', async ({ driver, running, gatewayId }) => {
+  check('tmpfs, volume and image', { settings: { allowed_volumes: ['test-*'] } }, async (desk) => {
+    const { driver, running, gatewayId } = desk;
     const volume = `test-${gatewayId}`;
     await api('POST', '/volumes/create', { Name: volume });
     try {
@@ -63,7 +64,8 @@ await onBothKinds('podman mounts', ({ bed, check, api }) => {
     },
   );
 
-  check('a volume that does not exist is named', async ({ driver, signal }) => {
+  check('a volume that does not exist is named', { settings: { allowed_volumes: ['*'] } }, async (desk) => {
+    const { driver, signal } = desk;
     const mounts = [{ type: 'volume', source: 'nobody-made-it', target: '/data' }];
     const sandbox = aSandbox(bed.images.shell, withMounts(mounts));
     await assert.rejects(driver.validateCreate(sandbox, { signal }), /no volume 'nobody-made-it'/);

@@ -1,3 +1,4 @@
+import { engineCeilings } from '../../dist/drivers/engine/engine-limits.js';
 import type { Info } from '../../dist/drivers/podman/api/types.js';
 import { type Plan, planSandbox } from '../../dist/drivers/podman/container-spec.js';
 import { type PodmanHost, readHost } from '../../dist/drivers/podman/host.js';
@@ -11,6 +12,8 @@ export const GATEWAY_ID = 'b7f1c1a0-0000-4000-8000-000000000001';
 /** Podman's description of a host on which all works, with `change` in it. */
 export const info = (change: Partial<Info['host']> = {}): Info => ({
   host: {
+    cpus: 16,
+    memTotal: 64 * 1024 ** 3,
     cgroupVersion: 'v2',
     cgroupControllers: ['cpu', 'memory', 'pids'],
     eventLogger: 'journald',
@@ -19,6 +22,7 @@ export const info = (change: Partial<Info['host']> = {}): Info => ({
     security: { rootless: false, seccompEnabled: true },
     ...change,
   },
+  store: { graphDriverName: 'overlay', graphRoot: '/nowhere', graphStatus: null },
   version: { Version: '5.2.0', APIVersion: '5.2.0' },
 });
 
@@ -31,10 +35,13 @@ export interface PlanOptions {
 /** The plan for a sandbox on a host on which all works. */
 export const plan = (change: SpecChange = {}, options: PlanOptions = {}): Plan => {
   const settings = podmanTable(options.settings) as unknown as PodmanSettings;
+  const host = options.host ?? readHost(info());
   return planSandbox(aSandbox('image:1', change), {
     owner: { gatewayId: GATEWAY_ID, version: '0.1.0' },
     settings,
     userns: usernsChoice({ ...settings, env: options.env ?? {} }),
-    host: options.host ?? readHost(info()),
+    host,
+    ceilings: engineCeilings(settings, host.size, 'podman'),
+    diskBytes: settings.default_disk_limit === '' ? undefined : 1024 ** 3,
   });
 };

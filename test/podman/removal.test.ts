@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger } from '../../dist/compute/log.js';
+import { engineCeilings } from '../../dist/drivers/engine/engine-limits.js';
 import type { PodmanClient } from '../../dist/drivers/podman/api/client.js';
 import { createPodmanDriver } from '../../dist/drivers/podman/driver.js';
 import { readHost } from '../../dist/drivers/podman/host.js';
@@ -24,10 +25,18 @@ test('what a killed service left in storage is removed by its name, what it show
   } as unknown as PodmanClient;
   const settings = podmanTable() as unknown as PodmanSettings;
   const owner = { gatewayId: GATEWAY_ID, version: 'test' };
+  const host = readHost(info());
   const userns = { mode: undefined, uidMap: [], gidMap: [] };
   const driver = createPodmanDriver({
     client,
-    workshop: { owner, settings, userns, host: readHost(info()) },
+    workshop: {
+      owner,
+      settings,
+      userns,
+      host,
+      ceilings: engineCeilings(settings, host.size, 'podman'),
+      diskBytes: undefined,
+    },
     context: {
       ...owner,
       secret: 'ab'.repeat(32),

@@ -1,11 +1,13 @@
 import type { ContainerCreateOptions } from 'dockerode';
+import { type Ceilings, withinCeilings } from '../../compute/ceilings.js';
 import { invalidArgument } from '../../compute/errors.js';
 import { ownerLabels, RESERVED_LABEL_PREFIX } from '../../compute/labels.js';
 import { type DriverSandbox, IDLE_COMMAND, type JsonObject } from '../../compute/sandbox.js';
-import { checkMounts } from '../engine/mount-parts.js';
+import { checkNames } from '../engine/allowed.js';
+import { checkMounts, DEFAULT_TMPFS_BYTES } from '../engine/mount-parts.js';
 import { type DockerConfig, parseDriverConfig } from './driver-config.js';
 import { mountConfig } from './mounts.js';
-import { containerName, workspaceVolumeName } from './names.js';
+import { containerName, HELPER_LABEL, workspaceVolumeName } from './names.js';
 import { deviceRequests, resourceLimits } from './resources.js';
 import type { DockerSettings } from './settings.js';
 
@@ -13,6 +15,9 @@ import type { DockerSettings } from './settings.js';
 export interface Workshop {
   readonly owner: { readonly gatewayId: string; readonly version: string };
   readonly settings: DockerSettings;
+  readonly ceilings: Ceilings;
+  /** Most that a container may write to its root; undefined: no limit. */
+  readonly diskBytes: number | undefined;
 }
 
 /** All that has to be made for one sandbox. */
@@ -27,7 +32,8 @@ export interface Plan {
 }
 
 /** Works out what `create` will make, and throws what speaks against it. Asks no engine. */
-export const planSandbox = (sandbox: DriverSandbox, { owner, settings }: Workshop): Plan => {
+export const planSandbox = (sandbox: DriverSandbox, workshop: Workshop): Plan => {
+  const { owner, settings, ceilings, diskBytes } = workshop;
   const { spec } = sandbox;
   const { template } = spec;
   refusePlatformConfig(template.platformConfig);
@@ -39,6 +45,8 @@ export const planSandbox = (sandbox: DriverSandbox, { owner, settings }: Worksho
     bindMounts: settings.enable_bind_mounts,
     workspacePath,
   });
+  checkNames(settings, 'docker', { devices: config.cdiDevices, mounts: config.mounts });
+  const resources = withinCeilings(template.resources, spec.gpu, ceilings);
   const labels = { ...template.labels, ...ownerLabels(owner, sandbox) };
   const mounts = mountConfig(config.mounts);
   const workspaceVolume = config.readOnlyRoot ? workspaceVolumeName(sandbox) : undefined;
@@ -62,7 +70,8 @@ export const planSandbox = (sandbox: DriverSandbox, { owner, settings }: Worksho
       Entrypoint: [...(idle ? IDLE_COMMAND : spec.command)],
       Cmd: [],
       Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
-      Labels: labels,
+      // An image may carry it as well, and labels of the container win.
+      Labels: { ...labels, [HELPER_LABEL]: '' },
       WorkingDir: workspacePath,
       Tty: spec.tty,
       OpenStdin: spec.tty,
@@ -76,7 +85,14 @@ export const planSandbox = (sandbox: DriverSandbox, { owner, settings }: Worksho
         LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
         NetworkMode: settings.network_name,
         ...(settings.sandbox_pids_limit > 0 && { PidsLimit: settings.sandbox_pids_limit }),
-        ...resourceLimits(template.resources),
+        ...resourceLimits(resources),
+        Ulimits: [
+          { Name: 'core', Soft: 0, Hard: 0 },
+          ...(settings.max_open_files > 0
+            ? [{ Name: 'nofile', Soft: settings.max_open_files, Hard: settings.max_open_files }]
+            : []),
+        ],
+        ...(diskBytes !== undefined && { StorageOpt: { size: `${diskBytes}` } }),
         DeviceRequests: deviceRequests(spec.gpu, config.cdiDevices),
         ReadonlyRootfs: config.readOnlyRoot,
         Binds: mounts.Binds,
@@ -97,7 +113,9 @@ export const planSandbox = (sandbox: DriverSandbox, { owner, settings }: Worksho
                 },
               ],
         // Few programs live without a place for temporary files.
-        Tmpfs: config.readOnlyRoot ? { '/tmp': 'rw,nosuid,nodev,mode=1777', ...mounts.Tmpfs } : mounts.Tmpfs,
+        Tmpfs: config.readOnlyRoot
+          ? { '/tmp': `rw,nosuid,nodev,size=${DEFAULT_TMPFS_BYTES},mode=1777`, ...mounts.Tmpfs }
+          : mounts.Tmpfs,
       },
     },
   };

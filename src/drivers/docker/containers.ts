@@ -53,7 +53,7 @@ export const createContainers = (engine: Engine, gatewayId: string): Containers 
     );
 
   const all: Containers['all'] = async (options, sandboxId) => {
-    const found = (await list(sandboxId, options)).filter((c) => c.Labels[HELPER_LABEL] === undefined);
+    const found = (await list(sandboxId, options)).filter((c) => c.Labels[HELPER_LABEL] !== 'true');
     return found.map((c) => {
       const id = c.Labels[LABEL.sandboxId] ?? '';
       const own = workspaceVolumeName({ id });

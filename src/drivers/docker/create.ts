@@ -2,6 +2,7 @@ import type { CallOptions } from '../../compute/driver.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import type { DriverSandbox, SandboxRef } from '../../compute/sandbox.js';
+import { refuseReservedImageLabels } from '../engine/image-labels.js';
 import { type Plan, planSandbox, type Workshop } from './container-spec.js';
 import type { Containers } from './containers.js';
 import type { Engine } from './engine.js';
@@ -42,9 +43,10 @@ export const createSandbox = async (
     containers.all(call, sandbox.id),
     ensureImage(engine, plan.image, pullPolicy(workshop.settings), report, call),
     network.ensure(),
-    checkEngineCan(engine, plan, call),
+    checkEngineCan(engine, plan, workshop.settings, call),
   ]);
   if (existing.length > 0) throw alreadyExists(sandbox);
+  refuseReservedImageLabels(plan.image, image.Config.Labels);
   call.signal.throwIfAborted();
   // From here on no call is cut short: a container that nobody knows of would stay.
   const containerId = await createContainer(engine, plan, sandbox);

@@ -78,7 +78,7 @@ export const createDockerDriver = (options: DockerDriverOptions): ComputeDriver 
     },
 
     async validateCreate(sandbox, call) {
-      await checkEngineCan(engine, planSandbox(sandbox, workshop), call);
+      await checkEngineCan(engine, planSandbox(sandbox, workshop), settings, call);
     },
 
     async create(sandbox, call) {

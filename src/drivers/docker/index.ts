@@ -1,19 +1,33 @@
 import type { DriverModule } from '../../compute/entry.js';
+import { diskLimit, engineCeilings } from '../engine/engine-limits.js';
 import { createDockerDriver } from './driver.js';
 import { createEngine } from './engine.js';
+import { diskNote, type HostInfo, hostSize, limitWarnings, storageOf } from './host.js';
 import type { DockerSettings } from './settings.js';
+
+const TABLE = 'openshell.drivers.docker';
 
 /** The engine says its version when the driver is made; an engine that does not answer by then is UNAVAILABLE. */
 export const createDriver: DriverModule['createDriver'] = async (context) => {
   const engine = createEngine(context.endpoint);
   try {
-    const { Version } = await engine.call('version of the Docker engine', () => engine.docker.version());
+    const settings = context.settings as DockerSettings;
+    const [{ Version }, info] = await Promise.all([
+      engine.call('version of the Docker engine', () => engine.docker.version()),
+      engine.call('description of the Docker engine', () => engine.docker.info() as Promise<HostInfo>),
+    ]);
+    const ceilings = engineCeilings(settings, hostSize(info), TABLE);
+    const diskBytes = diskLimit(settings.default_disk_limit, storageOf(info), TABLE);
+    for (const warning of limitWarnings(info)) context.log.warn(warning);
+    if (diskBytes === undefined) context.log.info(diskNote(info));
     return createDockerDriver({
       engine,
       engineVersion: Version,
       workshop: {
         owner: { gatewayId: context.gatewayId, version: context.version },
-        settings: context.settings as DockerSettings,
+        settings,
+        ceilings,
+        diskBytes,
       },
       log: context.log,
     });

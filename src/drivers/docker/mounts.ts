@@ -2,6 +2,7 @@ import type { HostConfig, MountSettings } from 'dockerode';
 import { invalidArgument } from '../../compute/errors.js';
 import type { Json } from '../../compute/sandbox.js';
 import {
+  DEFAULT_TMPFS_BYTES,
   hostFolder,
   mountTarget,
   type SelinuxLabel,
@@ -108,7 +109,7 @@ const tmpfsOptions = (mount: Mount & { type: 'tmpfs' }): string =>
     'nosuid',
     'nodev',
     ...mount.options.filter((option) => option !== 'nosuid' && option !== 'nodev'),
-    ...(mount.sizeBytes === undefined ? [] : [`size=${mount.sizeBytes}`]),
+    `size=${mount.sizeBytes ?? DEFAULT_TMPFS_BYTES}`,
     `mode=${mount.mode.toString(8)}`,
   ].join(',');
 

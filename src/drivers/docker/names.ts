@@ -18,5 +18,5 @@ export const WORKSPACE_VOLUME_PREFIX = 'openshell-workspace-';
 export const workspaceVolumeName = ({ id }: Pick<SandboxRef, 'id'>): string =>
   `${WORKSPACE_VOLUME_PREFIX}${clean(id)}`.slice(0, MAX_LENGTH);
 
-/** Marks a container that only lends its root while a sandbox is being made. */
+/** `true` marks a container that only lends its root while a sandbox is being made. */
 export const HELPER_LABEL = 'openshell.ai/helper';

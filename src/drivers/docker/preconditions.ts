@@ -1,8 +1,10 @@
 import type { CallOptions } from '../../compute/driver.js';
 import { failedPrecondition } from '../../compute/errors.js';
+import { checkHostPaths, type VolumeOptions } from '../engine/allowed.js';
 import type { Plan } from './container-spec.js';
 import type { Engine } from './engine.js';
 import { engineStatus } from './engine-errors.js';
+import type { DockerSettings } from './settings.js';
 
 /** What the engine says about itself, as far as the client's types do not know it. */
 interface EngineInfo {
@@ -13,27 +15,34 @@ interface EngineInfo {
 /** The first version of the engine's API with subpaths of volumes. */
 const SUBPATH_API = { major: 1, minor: 45 };
 
-/** Volumes must exist, and devices need an engine that can hand them out. Asks only when the plan wants either. */
+/** Volumes must exist, folders of the host be allowed, and devices need an engine that can hand them out. Asks only when the plan wants either. */
 export const checkEngineCan = async (
   engine: Engine,
   { config, container }: Plan,
+  settings: DockerSettings,
   call: CallOptions,
 ): Promise<void> => {
-  for (const mount of config.mounts) {
-    if (mount.type !== 'volume') continue;
-    await requireVolume(engine, mount.source, mount.target, call);
-    if (mount.subpath !== undefined) await requireSubpaths(engine, call);
+  await checkHostPaths(settings, 'docker', config.mounts, (volume, i) =>
+    volumeOptions(engine, volume, config.mounts[i]?.target ?? '', call),
+  );
+  if (config.mounts.some((mount) => mount.type === 'volume' && mount.subpath !== undefined)) {
+    await requireSubpaths(engine, call);
   }
   const devices = container.HostConfig?.DeviceRequests ?? [];
   if (devices.length > 0) await requireDevices(engine, config.cdiDevices.length > 0, call);
 };
 
-const requireVolume = (engine: Engine, name: string, target: string, { signal }: CallOptions) =>
+const volumeOptions = (
+  engine: Engine,
+  name: string,
+  target: string,
+  { signal }: CallOptions,
+): Promise<VolumeOptions> =>
   engine.call(
     `volume '${name}'`,
     async (abortSignal) => {
       try {
-        await engine.docker.getVolume(name).inspect({ abortSignal });
+        return (await engine.docker.getVolume(name).inspect({ abortSignal })).Options;
       } catch (error) {
         if (engineStatus(error) !== 404) throw error;
         // The engine would make an empty one without a word.

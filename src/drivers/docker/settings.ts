@@ -1,5 +1,7 @@
 import { DEFAULT_WORKSPACE_PATH } from '../../compute/sandbox.js';
 import type { Settings } from '../../compute/settings.js';
+import { allowedSettings } from '../engine/allowed.js';
+import { limitSettings } from '../engine/engine-limits.js';
 
 /** The keys of `[openshell.drivers.docker]`. */
 export const dockerSettings = {
@@ -32,11 +34,13 @@ export const dockerSettings = {
     max: 4_194_304,
     doc: 'Most processes in a sandbox; 0 leaves it to the engine.',
   },
+  ...limitSettings,
   enable_bind_mounts: {
     type: 'boolean',
     default: false,
     doc: 'Whether a sandbox may mount folders of the host.',
   },
+  ...allowedSettings,
   stop_timeout_secs: {
     type: 'integer',
     default: 10,

@@ -96,7 +96,7 @@ const readEvents = async (stream: Readable, feed: Feed, signal: AbortSignal): Pr
     for await (const line of createInterface({ input: stream })) {
       const { Action, Actor } = JSON.parse(line) as EngineEvent;
       const { ID: containerId, Attributes = {} } = Actor;
-      if (Attributes[HELPER_LABEL] !== undefined) continue;
+      if (Attributes[HELPER_LABEL] === 'true') continue;
       const type = Action === 'start' ? 'started' : 'look';
       feed.push({ type, containerId, sandboxId: Attributes[LABEL.sandboxId] ?? '' });
     }

@@ -15,6 +15,8 @@ const RESERVED = [
   '/var/run/netns',
   '/run/secrets',
 ];
+/** Of one whose sandbox says no size; the kernel's own choice is half of the host's memory. */
+export const DEFAULT_TMPFS_BYTES = 1024 ** 3;
 const DEFAULT_TMPFS_MODE = 0o1777;
 
 export type SelinuxLabel = 'shared' | 'private' | undefined;

@@ -1,12 +1,14 @@
+import { type Ceilings, withinCeilings } from '../../compute/ceilings.js';
 import { invalidArgument } from '../../compute/errors.js';
 import { ownerLabels, RESERVED_LABEL_PREFIX } from '../../compute/labels.js';
 import { type DriverSandbox, IDLE_COMMAND, type Json } from '../../compute/sandbox.js';
+import { checkNames } from '../engine/allowed.js';
 import { checkMounts } from '../engine/mount-parts.js';
 import type { ContainerSpec } from './api/types.js';
 import { type PodmanConfig, parseDriverConfig } from './driver-config.js';
 import { gpuDevices } from './gpu.js';
 import type { PodmanHost } from './host.js';
-import { resourceLimits } from './limits.js';
+import { processLimits, resourceLimits } from './limits.js';
 import { type Mount, mountSpec } from './mounts.js';
 import { containerName, hostName, networkName, secretPrefix, volumeName } from './names.js';
 import { networkSpec } from './network.js';
@@ -22,6 +24,9 @@ export interface Workshop {
   readonly settings: PodmanSettings;
   readonly userns: UsernsChoice;
   readonly host: PodmanHost;
+  readonly ceilings: Ceilings;
+  /** Most that a container may write to its root; undefined: no limit. */
+  readonly diskBytes: number | undefined;
 }
 
 /** All that has to be made for one sandbox. */
@@ -48,6 +53,8 @@ export const planSandbox = (sandbox: DriverSandbox, workshop: Workshop): Plan =>
     bindMounts: settings.enable_bind_mounts,
     workspacePath: settings.workspace_path,
   });
+  checkNames(settings, 'podman', { devices: config.cdiDevices, mounts: config.mounts });
+  const resources = withinCeilings(template.resources, spec.gpu, workshop.ceilings);
   for (const key of Object.keys(template.labels)) {
     if (!key.startsWith(RESERVED_LABEL_PREFIX)) continue;
     throw invalidArgument(`spec.template.labels: '${key}' is the gateway's own`, {
@@ -83,10 +90,12 @@ export const planSandbox = (sandbox: DriverSandbox, workshop: Workshop): Plan =>
     restart_policy: 'no',
     stop_timeout: settings.stop_timeout_secs,
     log_configuration: { driver: 'k8s-file', size: LOG_BYTES },
-    resource_limits: resourceLimits(template.resources, host, {
+    resource_limits: resourceLimits({ asked: template.resources, given: resources }, host, {
       mode: settings.limits === 'best-effort' ? 'best-effort' : 'strict',
       pids: settings.sandbox_pids_limit,
     }),
+    ...processLimits(settings.max_open_files, host),
+    ...(workshop.diskBytes !== undefined && { storage_opts: { size: `${workshop.diskBytes}` } }),
     ...network.spec,
     ...usernsSpec(workshop.userns, hostUsers(template.platformConfig), host.rootless),
     mounts: config.readOnlyRoot ? [...scratch(config.mounts), ...mounts.mounts] : mounts.mounts,

@@ -1,14 +1,16 @@
 import { type ComputeDriver, EXEC_LEFT_BEHIND, PROGRESS } from '../../compute/driver.js';
 import type { DriverContext } from '../../compute/entry.js';
-import { Code, notFound, OpenShellError } from '../../compute/errors.js';
+import { Code, failedPrecondition, notFound, OpenShellError } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
 import type { DriverSandbox, SandboxRef } from '../../compute/sandbox.js';
+import { checkHostPaths } from '../engine/allowed.js';
 import type { Feed } from '../engine/feed.js';
+import { refuseReservedImageLabels } from '../engine/image-labels.js';
 import { mapLimited } from '../engine/map-limited.js';
 import { createAccess } from './access.js';
 import type { PodmanClient } from './api/client.js';
 import { makeBelongings, makeNetwork, removeHeld, removeNetwork, removeSecrets } from './belongings.js';
-import { planSandbox, type Workshop } from './container-spec.js';
+import { type Plan, planSandbox, type Workshop } from './container-spec.js';
 import { createContainers } from './containers.js';
 import { ensureImage, type PullPolicy, type Report } from './image.js';
 import { createIsolationRule } from './isolation.js';
@@ -92,6 +94,17 @@ export const createPodmanDriver = (options: {
     (OpenShellError.from(error).code === Code.ALREADY_EXISTS ||
       (await containers.all(id, { signal }).catch(() => [])).length > 0);
 
+  /** Volumes must exist, and what of the host is mounted must be allowed. */
+  const checkSources = ({ config }: Plan, signal: AbortSignal): Promise<void> =>
+    checkHostPaths(settings, 'podman', config.mounts, async (volume, i) => {
+      const found = await client.volumeOptions(volume, { signal });
+      if (found !== undefined) return found;
+      throw failedPrecondition(`Podman has no volume '${volume}' to mount at ${config.mounts[i]?.target}`, {
+        field: 'driver_config.podman.mounts',
+        hint: `make it with: podman volume create ${volume}`,
+      });
+    });
+
   const make = async (sandbox: DriverSandbox, signal: AbortSignal): Promise<string> => {
     const plan = planSandbox(sandbox, workshop);
     const report = reporter(sandbox.id);
@@ -108,9 +121,11 @@ export const createPodmanDriver = (options: {
         mapLimited(plan.images, 1, (reference) =>
           ensureImage(client, reference, settings.image_pull_policy as PullPolicy, report, { signal }),
         ),
+        checkSources(plan, signal),
       ]);
       if (existing.length > 0) throw alreadyExists(sandbox);
       free = true;
+      refuseReservedImageLabels(plan.container.image, image?.Labels);
       await network;
       await makeBelongings(client, plan, { signal });
       id = await client.createContainer(plan.container, { signal });
@@ -189,18 +204,7 @@ export const createPodmanDriver = (options: {
     },
 
     async validateCreate(sandbox, { signal }) {
-      const { config } = planSandbox(sandbox, workshop);
-      for (const mount of config.mounts) {
-        if (mount.type !== 'volume' || (await client.volumeExists(mount.source, { signal }))) continue;
-        throw new OpenShellError(
-          Code.FAILED_PRECONDITION,
-          `Podman has no volume '${mount.source}' to mount at ${mount.target}`,
-          {
-            field: 'driver_config.podman.mounts',
-            hint: `make it with: podman volume create ${mount.source}`,
-          },
-        );
-      }
+      await checkSources(planSandbox(sandbox, workshop), signal);
     },
 
     async create(sandbox, { signal }) {

@@ -1,8 +1,11 @@
+import type { EngineStorage, HostSize } from '../engine/engine-limits.js';
 import type { Info } from './api/types.js';
 
 /** What Podman's host can do, read once from its own description. */
 export interface PodmanHost {
   readonly version: string;
+  readonly size: HostSize;
+  readonly storage: EngineStorage;
   readonly rootless: boolean;
   /** Which limits take effect; on cgroups v1 a rootless engine drops all of them. */
   readonly limits: { readonly cpu: boolean; readonly memory: boolean; readonly pids: boolean };
@@ -14,11 +17,17 @@ export interface PodmanHost {
 }
 
 export const readHost = (info: Info): PodmanHost => {
-  const { host, version } = info;
+  const { host, version, store } = info;
   const rootless = host.security.rootless;
   const controllers = new Set(rootless && host.cgroupVersion === 'v1' ? [] : (host.cgroupControllers ?? []));
   return {
     version: version.Version,
+    size: { cpus: host.cpus, memoryBytes: host.memTotal },
+    storage: {
+      driver: store.graphDriverName,
+      backing: store.graphStatus?.['Backing Filesystem'] ?? '',
+      folder: store.graphRoot,
+    },
     rootless,
     limits: {
       cpu: controllers.has('cpu'),

@@ -1,5 +1,6 @@
 import type { DriverModule } from '../../compute/entry.js';
 import { unavailable } from '../../compute/errors.js';
+import { canLimitDisk, diskLimit, engineCeilings } from '../engine/engine-limits.js';
 import { createPodmanClient } from './api/client.js';
 import { discover } from './discover.js';
 import { createPodmanDriver } from './driver.js';
@@ -7,6 +8,7 @@ import { hostWarnings, readHost } from './host.js';
 import type { PodmanSettings } from './settings.js';
 import { usernsChoice } from './userns.js';
 
+const TABLE = 'openshell.drivers.podman';
 const START_TIMEOUT_MS = 30_000;
 
 /** Makes the driver for the socket that the probe found; UNAVAILABLE when Podman no longer answers on it. */
@@ -20,8 +22,16 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
   try {
     const host = readHost(await client.info({ signal }));
     for (const warning of hostWarnings(host)) context.log.warn(warning);
+    const ceilings = engineCeilings(settings, host.size, TABLE);
+    const diskBytes = diskLimit(settings.default_disk_limit, host.storage, TABLE);
+    if (diskBytes === undefined) {
+      const why = canLimitDisk(host.storage)
+        ? 'default_disk_limit is not set'
+        : `the storage driver ${host.storage.driver} has no quotas here`;
+      context.log.info(`no limit on what a sandbox writes to its root: ${why}`);
+    }
     const { gatewayId, version } = context;
-    const workshop = { owner: { gatewayId, version }, settings, userns, host };
+    const workshop = { owner: { gatewayId, version }, settings, userns, host, ceilings, diskBytes };
     return createPodmanDriver({ client, workshop, context });
   } catch (error) {
     client.close();

@@ -19,16 +19,16 @@ export interface LimitRules {
 
 /**
  * The sandbox's limits in Podman's words; only those that the host enforces. FAILED_PRECONDITION when the sandbox asks
- * for one that has no effect here and the mode is strict. The operator's own limit on processes is applied where it can be.
+ * for one that has no effect here and the mode is strict. The operator's own limits are applied where they can be.
  */
 export const resourceLimits = (
-  resources: SandboxResources,
+  { asked, given }: { readonly asked: SandboxResources; readonly given: SandboxResources },
   host: PodmanHost,
   rules: LimitRules,
 ): NonNullable<ContainerSpec['resource_limits']> => {
   for (const [key, value] of [
-    ['requests.cpu', resources.cpuRequest],
-    ['requests.memory', resources.memoryRequest],
+    ['requests.cpu', asked.cpuRequest],
+    ['requests.memory', asked.memoryRequest],
   ] as const) {
     if (value === '') continue;
     throw invalidArgument(`${FIELD}.${key}: Podman has no requests, only limits`, {
@@ -36,11 +36,11 @@ export const resourceLimits = (
       hint: 'give limits instead',
     });
   }
-  const quota = cpuQuota(resources.cpuLimit);
-  const memory = memoryLimit(resources.memoryLimit);
+  const quota = cpuQuota(given.cpuLimit);
+  const memory = memoryLimit(given.memoryLimit);
   if (rules.mode === 'strict') {
-    if (quota !== undefined && !host.limits.cpu) throw unenforceable('cpu', host);
-    if (memory !== undefined && !host.limits.memory) throw unenforceable('memory', host);
+    if (asked.cpuLimit !== '' && !host.limits.cpu) throw unenforceable('cpu', host);
+    if (asked.memoryLimit !== '' && !host.limits.memory) throw unenforceable('memory', host);
   }
   return {
     ...(quota !== undefined && host.limits.cpu && { cpu: { quota, period: CPU_PERIOD_US } }),
@@ -48,6 +48,16 @@ export const resourceLimits = (
     ...(memory !== undefined && host.limits.memory && { memory: { limit: memory, swap: memory } }),
     ...(rules.pids > 0 && host.limits.pids && { pids: { limit: rules.pids } }),
   };
+};
+
+/**
+ * No core files, and the operator's limit on open files. Podman raises what is not named, above what a rootful engine
+ * may have: without a limit to set, such an engine's own stay.
+ */
+export const processLimits = (openFiles: number, host: PodmanHost): Pick<ContainerSpec, 'r_limits'> => {
+  if (openFiles === 0 && !host.rootless) return {};
+  const files = openFiles === 0 ? [] : [{ type: 'nofile', hard: openFiles, soft: openFiles }];
+  return { r_limits: [{ type: 'core', hard: 0, soft: 0 }, ...files] };
 };
 
 const cpuQuota = (limit: string): number | undefined => {

@@ -1,6 +1,7 @@
 import { invalidArgument } from '../../compute/errors.js';
 import type { Json } from '../../compute/sandbox.js';
 import {
+  DEFAULT_TMPFS_BYTES,
   hostFolder,
   mountTarget,
   type SelinuxLabel,
@@ -77,8 +78,8 @@ export const mountSpec = (
       return [{ type: 'bind', source: mount.source, destination: mount.target, options }];
     }
     if (mount.type !== 'tmpfs') return [];
-    const size = mount.sizeBytes === undefined ? [] : [`size=${mount.sizeBytes}`];
-    const options = ['nosuid', 'nodev', `mode=${mount.mode.toString(8)}`, ...size];
+    const size = `size=${mount.sizeBytes ?? DEFAULT_TMPFS_BYTES}`;
+    const options = ['nosuid', 'nodev', `mode=${mount.mode.toString(8)}`, size];
     return [{ type: 'tmpfs', source: 'tmpfs', destination: mount.target, options }];
   }),
   volumes: mounts.flatMap((mount) =>

@@ -1,5 +1,7 @@
 import { DEFAULT_WORKSPACE_PATH } from '../../compute/sandbox.js';
 import type { Settings, SettingsSchema } from '../../compute/settings.js';
+import { allowedSettings } from '../engine/allowed.js';
+import { limitSettings } from '../engine/engine-limits.js';
 
 export const podmanSettings = {
   engine_socket: {
@@ -38,6 +40,7 @@ export const podmanSettings = {
     min: 0,
     doc: 'Processes and threads in one sandbox; 0 sets no limit.',
   },
+  ...limitSettings,
   limits: {
     type: 'string',
     default: 'strict',
@@ -60,6 +63,7 @@ export const podmanSettings = {
     default: false,
     doc: "Allow driver_config to mount the host's folders into a sandbox.",
   },
+  ...allowedSettings,
   userns: {
     type: 'string',
     values: ['auto', 'host', 'keep-id', 'no-map', 'private'],

@@ -5,7 +5,7 @@ import { limits } from '../sandboxes.js';
 import type { Workbench } from '../workbench.js';
 
 /** Reads the first of several files that exists: cgroups v1 and v2 call the same thing by different names. */
-const readFirst = (...paths: string[]): string[] => [
+export const readFirst = (...paths: string[]): string[] => [
   '/bin/sh',
   '-c',
   'for f in "$@"; do [ -r "$f" ] && exec cat "$f"; done; exit 1',

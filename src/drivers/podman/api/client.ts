@@ -62,7 +62,8 @@ export interface PodmanClient {
   resizeExec(id: string, rows: number, cols: number, options: CallOptions): Promise<void>;
 
   createVolume(name: string, labels: Record<string, string>, options: CallOptions): Promise<void>;
-  volumeExists(name: string, options: CallOptions): Promise<boolean>;
+  /** Undefined when there is none. */
+  volumeOptions(name: string, options: CallOptions): Promise<Readonly<Record<string, string>> | undefined>;
   listVolumes(filters: Filters, options: CallOptions): Promise<Named[]>;
   removeVolume(name: string, options: CallOptions): Promise<void>;
 
@@ -227,9 +228,11 @@ export const createPodmanClient = (options: {
       const body = { Name: name, Label: labels };
       await transport.send({ method: 'POST', path: '/volumes/create', body, signal });
     },
-    async volumeExists(name, { signal }) {
-      const path = `/volumes/${segment(name)}/exists`;
-      return (await ifThere(transport.send({ method: 'GET', path, signal }))) !== undefined;
+    async volumeOptions(name, { signal }) {
+      type Volume = { Options: Record<string, string> | null };
+      const path = `/volumes/${segment(name)}/json`;
+      const volume = await ifThere(json<Volume>({ method: 'GET', path, signal }));
+      return volume === undefined ? undefined : (volume.Options ?? {});
     },
     async listVolumes(filters, { signal }) {
       type Volume = { Name: string; Labels: Record<string, string> | null };

@@ -8,6 +8,8 @@ export interface IdMapping {
 
 export interface Info {
   readonly host: {
+    readonly cpus: number;
+    readonly memTotal: number;
     readonly cgroupVersion: string;
     readonly cgroupControllers: readonly string[] | null;
     readonly eventLogger: string;
@@ -17,6 +19,11 @@ export interface Info {
     /** What a rootless container gets when it asks for nothing; since Podman 5. */
     readonly rootlessNetworkCmd?: string;
     readonly security: { readonly rootless: boolean; readonly seccompEnabled: boolean };
+  };
+  readonly store: {
+    readonly graphDriverName: string;
+    readonly graphRoot: string;
+    readonly graphStatus: Readonly<Record<string, string>> | null;
   };
   readonly version: { readonly Version: string; readonly APIVersion: string };
 }
@@ -44,6 +51,9 @@ export interface ContainerSpec {
     memory?: { limit: number; swap: number };
     pids?: { limit: number };
   };
+  /** Podman fills in what is not named with the most that there is. */
+  r_limits?: { type: string; hard: number; soft: number }[];
+  storage_opts?: Record<string, string>;
   netns: { nsmode: string };
   networks?: Record<string, object>;
   userns?: { nsmode: string; value?: string };
@@ -89,6 +99,7 @@ export interface ContainerSummary {
 
 export interface Image {
   readonly Id: string;
+  readonly Labels: Readonly<Record<string, string>> | null;
 }
 
 export interface PullReport {

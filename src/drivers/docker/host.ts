@@ -1,0 +1,34 @@
+import { canLimitDisk, type EngineStorage, type HostSize } from '../engine/engine-limits.js';
+
+/** What the engine says about its host, as far as the client's types know it or not. */
+export interface HostInfo {
+  readonly NCPU?: number;
+  readonly MemTotal?: number;
+  readonly MemoryLimit?: boolean;
+  readonly CpuCfsQuota?: boolean;
+  readonly PidsLimit?: boolean;
+  readonly Driver?: string;
+  readonly DriverStatus?: readonly (readonly string[])[] | null;
+  readonly DockerRootDir?: string;
+}
+
+export const hostSize = ({ NCPU, MemTotal }: HostInfo): HostSize => ({ cpus: NCPU, memoryBytes: MemTotal });
+
+export const storageOf = (info: HostInfo): EngineStorage => ({
+  driver: info.Driver ?? '',
+  backing: info.DriverStatus?.find(([key]) => key === 'Backing Filesystem')?.[1] ?? '',
+  folder: info.DockerRootDir ?? '',
+});
+
+/** The limits of this host that have no effect, in words; the engine drops them without an error. */
+export const limitWarnings = (info: HostInfo): string[] => {
+  const missing = Object.entries({ memory: info.MemoryLimit, cpu: info.CpuCfsQuota, pids: info.PidsLimit })
+    .filter(([, works]) => works === false)
+    .map(([limit]) => limit);
+  return missing.length === 0 ? [] : [`the Docker engine cannot limit ${missing.join(', ')} on this host`];
+};
+
+export const diskNote = (info: HostInfo): string =>
+  canLimitDisk(storageOf(info))
+    ? 'no limit on what a sandbox writes to its root: default_disk_limit is not set'
+    : `no limit on what a sandbox writes to its root: the storage driver ${info.Driver} has no quotas here`;

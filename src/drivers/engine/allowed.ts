@@ -1,0 +1,115 @@
+import { realpath } from 'node:fs/promises';
+import { failedPrecondition, type OpenShellError } from '../../compute/errors.js';
+
+/** What of the host a sandbox may be given: keys of both engines. */
+export const allowedSettings = {
+  allowed_volumes: {
+    type: 'strings',
+    default: [],
+    doc: 'Volumes that a sandbox may mount, by name; a * at the end stands for any rest. Its own it has anyway.',
+  },
+  allowed_devices: {
+    type: 'strings',
+    default: [],
+    doc: 'CDI devices that a sandbox may name, e.g. nvidia.com/gpu=0; a * at the end stands for any rest.',
+  },
+  allowed_bind_paths: {
+    type: 'strings',
+    default: [],
+    doc: 'Folders of the host that a sandbox may mount, and all below them; empty: any. Needs enable_bind_mounts.',
+  },
+} as const;
+
+export interface AllowedSettings {
+  readonly allowed_volumes: readonly string[];
+  readonly allowed_devices: readonly string[];
+  readonly allowed_bind_paths: readonly string[];
+  readonly enable_bind_mounts: boolean;
+}
+
+const isListed = (name: string, list: readonly string[]): boolean =>
+  list.some((entry) => (entry.endsWith('*') ? name.startsWith(entry.slice(0, -1)) : name === entry));
+
+const notAllowed = (field: string, what: string, key: string, driver: string): OpenShellError =>
+  failedPrecondition(`${field}: ${what} is not allowed here`, {
+    reason: 'NotAllowed',
+    field,
+    hint: `the operator allows it with ${key} in [openshell.drivers.${driver}]`,
+  });
+
+/** Refuses CDI devices and volumes that the operator does not list. */
+export const checkNames = (
+  settings: AllowedSettings,
+  driver: string,
+  asked: {
+    readonly devices: readonly string[];
+    readonly mounts: readonly { readonly type: string; readonly source?: string }[];
+  },
+): void => {
+  asked.devices.forEach((name, i) => {
+    if (isListed(name, settings.allowed_devices)) return;
+    throw notAllowed(`driver_config.${driver}.cdi_devices[${i}]`, `'${name}'`, 'allowed_devices', driver);
+  });
+  asked.mounts.forEach(({ type, source = '' }, i) => {
+    if (type !== 'volume' || isListed(source, settings.allowed_volumes)) return;
+    throw notAllowed(
+      `driver_config.${driver}.mounts[${i}].source`,
+      `the volume '${source}'`,
+      'allowed_volumes',
+      driver,
+    );
+  });
+};
+
+/** What an engine says of a volume of its driver `local`. */
+export type VolumeOptions = Readonly<Record<string, string>> | null | undefined;
+
+/** The folder or device of the host that a volume stands for; undefined when it is the engine's own. */
+const hostPathOf = (options: VolumeOptions): string | undefined => {
+  const device = options?.device ?? '';
+  return device.startsWith('/') ? device : undefined;
+};
+
+const isWithin = (path: string, folder: string): boolean => {
+  const plain = folder.replace(/(?<=.)\/+$/, '');
+  return path === plain || path.startsWith(plain === '/' ? '/' : `${plain}/`);
+};
+
+/** Refuses what of the host is not within `allowed_bind_paths`, symbolic links on the way included. */
+const checkHostPath = async (
+  settings: AllowedSettings,
+  driver: string,
+  field: string,
+  path: string,
+): Promise<void> => {
+  const { enable_bind_mounts: enabled, allowed_bind_paths: allowed } = settings;
+  if (!enabled) throw notAllowed(field, "the host's folder", 'enable_bind_mounts', driver);
+  if (allowed.length === 0) return;
+  const real = await realpath(path).catch(() => undefined);
+  if (real === undefined) {
+    throw failedPrecondition(`${field}: '${path}' cannot be looked at from here`, {
+      reason: 'NotAllowed',
+      field,
+      hint: 'with allowed_bind_paths only folders can be mounted that are there and that the gateway sees',
+    });
+  }
+  // A link inside an allowed folder may have been made by a sandbox.
+  const inside = real === path && allowed.some((folder) => isWithin(real, folder));
+  if (!inside)
+    throw notAllowed(field, `'${path}', or where its symbolic links lead,`, 'allowed_bind_paths', driver);
+};
+
+/** Refuses folders of the host that the operator does not allow, those behind volumes included. */
+export const checkHostPaths = async (
+  settings: AllowedSettings,
+  driver: string,
+  mounts: readonly { readonly type: string; readonly source?: string }[],
+  optionsOf: (volume: string, mount: number) => Promise<VolumeOptions>,
+): Promise<void> => {
+  for (const [i, { type, source = '' }] of mounts.entries()) {
+    const field = `driver_config.${driver}.mounts[${i}].source`;
+    const path =
+      type === 'bind' ? source : type === 'volume' ? hostPathOf(await optionsOf(source, i)) : undefined;
+    if (path !== undefined) await checkHostPath(settings, driver, field, path);
+  }
+};
