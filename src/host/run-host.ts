@@ -133,7 +133,7 @@ const createDriver = async (
 };
 
 /** A driver process has no store: its secret is a file of its own, made at the first start. */
-const keptSecret = async (stateDir: string): Promise<string> => {
+export const keptSecret = async (stateDir: string): Promise<string> => {
   const path = join(stateDir, 'secret');
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   try {

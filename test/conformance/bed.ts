@@ -30,7 +30,9 @@ export type Capability =
   /** A command ends although the sandbox's own shell does not help; else what is left behind is told. */
   | 'endsWithoutShell'
   /** What a sandbox may write is limited: `diskMib`. */
-  | 'diskLimit';
+  | 'diskLimit'
+  /** Neither the host nor another sandbox can be reached over the network. */
+  | 'isolatedNetwork';
 
 export interface EngineObject {
   /** What it is called on the engine. */

@@ -155,6 +155,7 @@ export const createKubernetesBed = (options: KubernetesBedOptions): Bed => {
       logStreams: 'Kubernetes keeps both streams of a container in one log',
       pidsLimit: "the kubelet's podPidsLimit holds for every Pod; a driver cannot set it",
       endsWithoutShell: 'a Pod tells nobody outside which processes it has',
+      isolatedNetwork: "the test cluster's network enforces no NetworkPolicy",
       diskLimit: "the test cluster's volumes are folders of the node",
     },
 

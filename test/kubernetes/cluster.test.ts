@@ -7,11 +7,13 @@ import { type ObservedState, observedState } from '../../dist/compute/conditions
 import type { ComputeDriver } from '../../dist/compute/driver.js';
 import { Code } from '../../dist/compute/errors.js';
 import type { DriverSandbox, JsonObject } from '../../dist/compute/sandbox.js';
+import { ceilingTests } from '../conformance/cases/ceilings.js';
 import { eventually } from '../conformance/eventually.js';
 import { createAccount, manifestRules } from '../conformance/kubernetes-account.js';
 import { createKubernetesBed, testKubeconfig } from '../conformance/kubernetes-bed.js';
 import { run } from '../conformance/run.js';
 import { aSandbox, limits, type SpecChange } from '../conformance/sandboxes.js';
+import { createWorkbench } from '../conformance/workbench.js';
 import { testCluster } from './cluster.js';
 
 const cluster = await testCluster('openshell-cluster');
@@ -240,6 +242,10 @@ describe('on the cluster', { skip: cluster.skip ?? false, concurrency: false }, 
     assert.match((await run(driver, box, ['mount'])).stdout, /tmpfs on \/dev\/shm2/);
   });
 });
+
+describe('limits', { skip: cluster.skip ?? false, concurrency: false }, () =>
+  ceilingTests(createWorkbench(bed)),
+);
 
 describe('workspace_mode managed', { skip: cluster.skip ?? false, concurrency: false }, () => {
   const account = 'gateway-managed';

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { describe, type TestContext, test } from 'node:test';
 import { Code } from '../../dist/compute/errors.js';
 import { createPresence } from '../../dist/drivers/kubernetes/presence.js';
 import { createThrottle } from '../../dist/drivers/kubernetes/throttle.js';
+import { followGrowth } from '../conformance/growth.js';
 import { answer, fakeApi, type Handler, refusal } from './fake-api.js';
 
 const signal = new AbortController().signal;
@@ -123,6 +126,25 @@ describe('a server that has just come back', () => {
   });
 });
 
+/** Sends these bytes again and again until nobody takes them. */
+const flood = async (response: ServerResponse, bytes: Buffer, times = Number.POSITIVE_INFINITY) => {
+  for (let i = 0; i < times && !response.destroyed; i++)
+    if (!response.write(bytes)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+  response.end();
+};
+
+test('a refusal without end is not read to it', async (t) => {
+  const { rest } = await api(t, async (_url, response) => {
+    response.writeHead(403);
+    await flood(response, Buffer.alloc(65_536, 'x'));
+  });
+  const growth = followGrowth([process.pid]);
+  t.after(growth.stop);
+  await assert.rejects(rest.json(request), { code: Code.FAILED_PRECONDITION });
+  await assert.rejects(rest.stream(request), { code: Code.FAILED_PRECONDITION });
+  assert.ok(growth.mostMib() < 64);
+});
+
 describe('lists', () => {
   const page = (items: string[], next?: string) => ({
     metadata: { resourceVersion: '7', ...(next && { continue: next }) },
@@ -140,6 +162,18 @@ describe('lists', () => {
     );
     assert.equal(resourceVersion, '7');
     assert.equal(requests[0]?.searchParams.get('limit'), '500');
+  });
+
+  test('are asked for in smaller pages when one is too large', async (t) => {
+    const { rest, requests } = await api(t, (url, response) => {
+      if (url.searchParams.get('limit') !== '500') return answer(response, 200, page(['a']));
+      flood(response, Buffer.alloc(1024 * 1024, ' '), 70);
+    });
+    assert.equal((await rest.list(request)).items.length, 1);
+    assert.deepEqual(
+      requests.map((one) => one.searchParams.get('limit')),
+      ['500', '50'],
+    );
   });
 
   test('begin again when the server has forgotten a page', async (t) => {

@@ -1,5 +1,6 @@
 import { realpath } from 'node:fs/promises';
-import { failedPrecondition, type OpenShellError } from '../../compute/errors.js';
+import { isListed, notAllowed } from '../../compute/allow-list.js';
+import { failedPrecondition } from '../../compute/errors.js';
 
 /** What of the host a sandbox may be given: keys of both engines. */
 export const allowedSettings = {
@@ -26,16 +27,6 @@ export interface AllowedSettings {
   readonly allowed_bind_paths: readonly string[];
   readonly enable_bind_mounts: boolean;
 }
-
-const isListed = (name: string, list: readonly string[]): boolean =>
-  list.some((entry) => (entry.endsWith('*') ? name.startsWith(entry.slice(0, -1)) : name === entry));
-
-const notAllowed = (field: string, what: string, key: string, driver: string): OpenShellError =>
-  failedPrecondition(`${field}: ${what} is not allowed here`, {
-    reason: 'NotAllowed',
-    field,
-    hint: `the operator allows it with ${key} in [openshell.drivers.${driver}]`,
-  });
 
 /** Refuses CDI devices and volumes that the operator does not list. */
 export const checkNames = (

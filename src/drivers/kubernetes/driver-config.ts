@@ -1,6 +1,7 @@
+import { notAllowed } from '../../compute/allow-list.js';
 import { invalidArgument } from '../../compute/errors.js';
 import type { JsonObject } from '../../compute/sandbox.js';
-import { notAllowed, requireAllowed } from './allowed.js';
+import { requireAllowed } from './allowed.js';
 import type { KubernetesSettings } from './settings.js';
 import { anyObject, flag, listOf, mapOf, objectOf, oneOf, text, wholeNumber } from './shape.js';
 
@@ -92,11 +93,7 @@ const checkPlacement = (pod: NonNullable<DriverConfig['pod']>, settings: Kuberne
   for (const { key } of pod.tolerations ?? [])
     requireAllowed(key ?? '*', 'allowed_tolerations', `${FIELD}.pod.tolerations`, settings);
   if (pod.affinity !== undefined && !settings.allow_affinity)
-    throw notAllowed(
-      `${FIELD}.pod.affinity: a choice by affinity`,
-      `${FIELD}.pod.affinity`,
-      'set allow_affinity',
-    );
+    throw notAllowed(`${FIELD}.pod.affinity`, 'a choice by affinity', 'allow_affinity', 'kubernetes');
 };
 
 /** The operator's own is open to everyone. */

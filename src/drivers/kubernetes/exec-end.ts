@@ -1,6 +1,6 @@
 import { deadline, delay, heedDeadline } from '../../compute/deadline.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
-import { EXEC_KILL_GRACE_MS, execKillCommand } from '../../compute/exec-kill.js';
+import { endExec as endMarked, signalByShell } from '../../compute/exec-kill.js';
 import type { Logger } from '../../compute/log.js';
 import { CHANNEL, type ExecSocket, exitCodeOf, openExec } from './exec-socket.js';
 import { CONTAINER, type Place } from './names.js';
@@ -36,7 +36,7 @@ export const endExec = async (options: EndExecOptions): Promise<boolean> => {
   const signal = deadline(ended === undefined ? LOST_TIMEOUT_MS : TIMEOUT_MS);
   for (;;) {
     try {
-      await signalTwice(options, signal);
+      await endMarked(signalByShell((argv) => answerOf(options, argv, signal), options.execId));
       if (ended === undefined) return true;
       await Promise.race([ended, stillThere(signal)]);
       return true;
@@ -52,54 +52,43 @@ export const endExec = async (options: EndExecOptions): Promise<boolean> => {
   }
 };
 
-const signalTwice = async (options: EndExecOptions, signal: AbortSignal): Promise<void> => {
-  const until = performance.now() + EXEC_KILL_GRACE_MS;
-  if ((await signalAll(options, 'TERM', signal)) === 0) return;
-  await Promise.race([options.ended ?? delay(EXEC_KILL_GRACE_MS, signal), delay(EXEC_KILL_GRACE_MS, signal)]);
-  if ((await signalAll(options, 'TERM', signal)) === 0) return;
-  await delay(Math.max(0, until - performance.now()), signal);
-  await signalAll(options, 'KILL', signal);
-};
-
 const stillThere = async (signal: AbortSignal): Promise<never> => {
   await delay(FAREWELL_MS, signal);
   throw new Error("the sandbox's /bin/sh says that the command is gone, and it runs");
 };
 
-/** How many processes got the signal, as the sandbox's shell says. Leaves no connection behind. */
-const signalAll = (
-  { rest, place, execId }: EndExecOptions,
-  name: 'TERM' | 'KILL',
+/** What the sandbox's shell prints, when it runs this. Leaves no connection behind. */
+const answerOf = (
+  { rest, place }: EndExecOptions,
+  command: readonly string[],
   signal: AbortSignal,
-): Promise<number> =>
+): Promise<string> =>
   heedDeadline(CALL_TIMEOUT_MS, signal, async (until) => {
     let socket: ExecSocket | undefined;
     let over = false;
     try {
-      return await new Promise<number>((resolve, reject) => {
+      return await new Promise<string>((resolve, reject) => {
         const answer: Uint8Array[] = [];
         let length = 0;
         until.addEventListener('abort', () => reject(until.reason), { once: true });
         openExec({
           rest,
           place,
-          query: { container: CONTAINER, command: execKillCommand(execId, name), stdout: true },
+          query: { container: CONTAINER, command, stdout: true },
           timeoutMs: CALL_TIMEOUT_MS,
           signal: until,
           handlers: {
             data(channel, data) {
               if (channel !== CHANNEL.stdout) return;
               length += data.length;
-              if (length > LONGEST_ANSWER_BYTES) reject(new Error("the sandbox's /bin/sh gave no number"));
+              if (length > LONGEST_ANSWER_BYTES) reject(new Error("the sandbox's /bin/sh floods its answer"));
               else answer.push(data);
             },
             closed(status) {
               const code = exitCodeOf(status);
-              const count = Number.parseInt(Buffer.concat(answer).toString('latin1'), 10);
               if (code instanceof OpenShellError) reject(code);
               else if (code !== 0) reject(new Error(`the sandbox's /bin/sh ended with code ${code}`));
-              else if (Number.isNaN(count)) reject(new Error("the sandbox's /bin/sh gave no number"));
-              else resolve(count);
+              else resolve(Buffer.concat(answer).toString('latin1'));
             },
           },
         }).then((opened) => {

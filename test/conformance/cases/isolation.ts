@@ -64,7 +64,9 @@ export const isolationTests = ({ bed, check }: Workbench): void => {
     });
   }
 
-  check('isolation: neither the host nor a neighbour can be reached', async ({ driver, running }) => {
+  const needs = ['isolatedNetwork'] as const;
+  check('isolation: neither the host nor a neighbour can be reached', { needs }, async (desk) => {
+    const { driver, running } = desk;
     const serve = `while :; do echo ${WORD} | busybox nc -l -p 4242; done`;
     const [sandbox, neighbour] = await Promise.all([
       running(),
