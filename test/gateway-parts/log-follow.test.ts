@@ -30,7 +30,12 @@ test('who follows the log of a stopped sandbox leaves no listener at each look',
   });
   const client = new AbortController();
   const record = { id: 'id', name: 'box', driver: 'fake', phase: 'stopped' } as SandboxRecord;
-  logs.follow(record, { sinceMs: 0, sources: [], minLevel: '' }, () => {}, client.signal);
+  logs.follow(
+    record,
+    { sinceMs: 0, sources: [], minLevel: '' },
+    { sandbox: async () => {}, gateway: () => {} },
+    client.signal,
+  );
   const until = performance.now() + 20_000;
   while (looks < 5 && performance.now() < until) await sleep(20);
   assert.ok(looks >= 5);
