@@ -80,6 +80,11 @@ describe('what a Pod says of its sandbox', () => {
     });
   }
 
+  test('being evicted, until its process has ended', () => {
+    const evicting = container({ running: {} }, 'Failed', { reason: 'Evicted', message: 'low on disk' });
+    assert.equal(ofPod(evicting).kind, 'running');
+  });
+
   test('evicted before it ran', () => {
     const state = ofPod(podWith({ phase: 'Failed', reason: 'Evicted', message: 'low on disk' }));
     assert.deepEqual(state.kind === 'failed' && state.reason, 'Evicted');

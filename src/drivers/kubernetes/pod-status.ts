@@ -52,7 +52,9 @@ const podConditions = (pod: Pod, options: { nowMs: number; scheduleTimeoutMs: nu
   const state = status.containerStatuses?.find((one) => one.name === CONTAINER)?.state;
   const given = givenUp(pod, find('DisruptionTarget'));
   if (state?.terminated !== undefined) return ended(pod, state.terminated, given);
-  if (status.phase === 'Failed' || given?.reason === 'NodeLost') {
+  // A kubelet that evicts says so before it has ended the process, whose exit it tells a moment later.
+  const isEnding = given !== undefined && given.reason !== 'NodeLost' && state?.running !== undefined;
+  if ((status.phase === 'Failed' && !isEnding) || given?.reason === 'NodeLost') {
     const why = given ?? {
       reason: status.reason ?? 'PodFailed',
       message: status.message ?? 'Kubernetes ended the Pod without saying why',
