@@ -165,7 +165,7 @@ const hostCheck = (listening: string, allowed: readonly string[]) => {
       .replace(/^\[(.*)\]$/, '$1')
       .toLowerCase();
     if (names.has(name)) return true;
-    return isLoopback(name) || (!onLoopback && isIP(name) !== 0);
+    return onLoopback ? isLoopback(name) : isIP(name) !== 0;
   };
 };
 
