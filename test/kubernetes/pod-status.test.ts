@@ -83,6 +83,8 @@ describe('what a Pod says of its sandbox', () => {
   test('being evicted, until its process has ended', () => {
     const evicting = container({ running: {} }, 'Failed', { reason: 'Evicted', message: 'low on disk' });
     assert.equal(ofPod(evicting).kind, 'running');
+    const unseen = container({ waiting: { reason: 'ContainerCreating' } }, 'Failed', { reason: 'Evicted' });
+    assert.equal(ofPod(unseen).kind, 'provisioning');
   });
 
   test('evicted before it ran', () => {

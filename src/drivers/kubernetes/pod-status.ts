@@ -52,8 +52,8 @@ const podConditions = (pod: Pod, options: { nowMs: number; scheduleTimeoutMs: nu
   const state = status.containerStatuses?.find((one) => one.name === CONTAINER)?.state;
   const given = givenUp(pod, find('DisruptionTarget'));
   if (state?.terminated !== undefined) return ended(pod, state.terminated, given);
-  // A kubelet that evicts says so before it has ended the process, whose exit it tells a moment later.
-  const isEnding = given !== undefined && given.reason !== 'NodeLost' && state?.running !== undefined;
+  // A kubelet that evicts may say so before it knows how the container ended, which it tells a moment later.
+  const isEnding = given !== undefined && given.reason !== 'NodeLost' && state !== undefined;
   if ((status.phase === 'Failed' && !isEnding) || given?.reason === 'NodeLost') {
     const why = given ?? {
       reason: status.reason ?? 'PodFailed',
