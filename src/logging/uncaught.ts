@@ -3,7 +3,7 @@ import type { Logger } from '../compute/log.js';
 import { cutText } from '../compute/text.js';
 
 /** The exit code of a process that an error ended which nothing handles. It never changes its meaning. */
-export const UNCAUGHT = 10;
+const UNCAUGHT = 10;
 
 const MESSAGE_BYTES = 1024;
 const FRAMES = 12;

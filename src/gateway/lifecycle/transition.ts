@@ -43,27 +43,30 @@ const toRunning = (observed: ObservedSandbox, nowMs: number): SandboxChange => (
   conditions: ready('True', 'BackendReady', 'the main process runs', nowMs),
 });
 
+/** A run that nobody saw begin counts as begun now. */
 const toExited = (
-  record: Pick<SandboxRecord, 'restarts' | 'spec' | 'startedAtMs'>,
-  exitCode: number,
-  message: string,
-  observed: ObservedSandbox,
+  record: SandboxRecord,
+  { exitCode, message }: ObservedState & { kind: 'exited' },
+  { status }: ObservedSandbox,
   nowMs: number,
-): SandboxChange => ({
-  phase: 'exited',
-  exitCode,
-  reason: REASON.exited,
-  message,
-  resourceName: observed.status.resourceName,
-  instanceId: observed.status.instanceId,
-  restarts: afterExit(record, exitCode, nowMs),
-  conditions: ready(
-    'False',
-    REASON.exited,
-    message || `the main process exited with code ${exitCode}`,
-    nowMs,
-  ),
-});
+): SandboxChange => {
+  const run = record.instanceId === status.instanceId ? record : { ...record, startedAtMs: nowMs };
+  return {
+    phase: 'exited',
+    exitCode,
+    reason: REASON.exited,
+    message,
+    resourceName: status.resourceName,
+    instanceId: status.instanceId,
+    restarts: afterExit(run, exitCode, nowMs),
+    conditions: ready(
+      'False',
+      REASON.exited,
+      message || `the main process exited with code ${exitCode}`,
+      nowMs,
+    ),
+  };
+};
 
 export const toFailed = (reason: string, message: string, nowMs: number): SandboxChange => ({
   phase: 'failed',
@@ -206,13 +209,7 @@ export const followFailed = (
       return [running];
     case 'exited': {
       if (record.intent === 'stop') return [toStopped(nowMs)];
-      const exited = toExited(
-        sameRun ? record : { ...record, startedAtMs: nowMs },
-        state.exitCode,
-        state.message,
-        observed,
-        nowMs,
-      );
+      const exited = toExited(record, state, observed, nowMs);
       return sameRun ? [exited] : [running, exited];
     }
     case 'stopped':
@@ -257,13 +254,7 @@ const observeExit = (
   nowMs: number,
 ): SandboxChange[] => {
   const sameRun = record.instanceId === observed.status.instanceId;
-  const exited = toExited(
-    sameRun ? record : { ...record, startedAtMs: nowMs },
-    state.exitCode,
-    state.message,
-    observed,
-    nowMs,
-  );
+  const exited = toExited(record, state, observed, nowMs);
   if (record.phase === 'running' && sameRun) return [exited];
   // An old run's end says nothing about the start that is under way, nor about an exit already written.
   if (sameRun || record.phase === 'stopped' || record.phase === 'failed') return [];

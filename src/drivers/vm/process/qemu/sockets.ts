@@ -12,7 +12,7 @@ const FOLDER_MODE = 0o711;
  * The folder is ours and not QEMU's: a name in it leads where we made it lead. Also for one that an earlier version
  * gave to QEMU's user.
  */
-export const ownFolder = async (directory: string): Promise<void> => {
+const ownFolder = async (directory: string): Promise<void> => {
   const { uid, mode } = await lstat(directory);
   const mine = process.getuid?.() ?? uid;
   if (uid !== mine) await chown(directory, mine, process.getgid?.() ?? 0);
