@@ -127,6 +127,8 @@ const open = (
     server.once('error', reject);
     server.listen(Number(address.slice(colon + 1)), host, () => {
       server.off('error', reject);
+      // One that could not be accepted: the caller sees it.
+      server.on('error', () => {});
       const { port } = server.address() as AddressInfo;
       resolve({ address: `${address.slice(0, colon)}:${port}`, close: () => close(server) });
     });

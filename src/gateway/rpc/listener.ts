@@ -51,6 +51,8 @@ export const listen = async (
     server.once('error', reject);
     server.listen(Number(address.slice(colon + 1)), address.slice(0, colon).replace(/^\[|\]$/g, ''), () => {
       server.off('error', reject);
+      // A host without room for another connection is no reason to end those that are open.
+      server.on('error', (error) => warn(`a connection could not be accepted: ${error.message}`));
       resolve();
     });
   });
