@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline';
 import { OpenShellError } from '../../../compute/errors.js';
+import { freeBuffersAtOnce } from '../../../compute/garbage.js';
 import { createLogger } from '../../../logging/logger.js';
 import { exitOnUncaught } from '../../../logging/uncaught.js';
 import { serveDriver } from '../../../remote/server.js';
@@ -11,6 +12,7 @@ import { createDriver } from './module.js';
  * also does by being killed. Sandboxes run on. Gives the exit code.
  */
 export const runForGateway = async (env: NodeJS.ProcessEnv): Promise<number> => {
+  freeBuffersAtOnce();
   const lines = createInterface({ input: process.stdin });
   const gone = new Promise<void>((resolve) => {
     lines.once('close', resolve);

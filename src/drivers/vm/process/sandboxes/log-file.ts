@@ -71,13 +71,14 @@ export const createLogFile = (directory: string, log: Logger): LogFile => {
     }
   };
 
-  const append = async (stream: 'stdout' | 'stderr', lines: readonly string[]) => {
-    if (lines.length === 0) return;
+  const append = async (stream: 'stdout' | 'stderr', all: readonly string[]) => {
     const timeMs = Date.now();
     const head = `${timeMs} ${stream === 'stdout' ? 'o' : 'e'} `;
-    if (await keep(`${head}${lines.join(`\n${head}`)}\n`)) events.emit('written');
-    else if (events.listenerCount('unwritten') > 0)
-      events.emit('unwritten', await rows.end(), { timeMs, stream }, lines);
+    for (const lines of inGroups(all, head.length + 1)) {
+      if (await keep(`${head}${lines.join(`\n${head}`)}\n`)) events.emit('written');
+      else if (events.listenerCount('unwritten') > 0)
+        events.emit('unwritten', await rows.end(), { timeMs, stream }, lines);
+    }
   };
 
   return {
@@ -194,6 +195,24 @@ const lostLine = (bytes: number): LogLine => ({
   stream: 'stderr',
   message: `[openshell: ${bytes} bytes of this log are lost here: they came faster than they were read]`,
 });
+
+/** A row's head is many times an empty line: what was a small message from the guest may be much to write. */
+const GROUP_CHARS = 48 * 1024;
+
+/** Lines to be written together, each with `around` characters beside its own. */
+function* inGroups(lines: readonly string[], around: number): Generator<readonly string[]> {
+  let chars = 0;
+  let from = 0;
+  for (const [at, line] of lines.entries()) {
+    if (chars > 0 && chars + line.length + around > GROUP_CHARS) {
+      yield lines.slice(from, at);
+      from = at;
+      chars = 0;
+    }
+    chars += line.length + around;
+  }
+  if (from < lines.length) yield lines.slice(from);
+}
 
 /** Without the carriage return of a terminal, and in parts. The same array where there is nothing to do: the usual. */
 const cutAll = (lines: string[]): string[] =>
