@@ -9,6 +9,12 @@ const COLLECT_FROM_BYTES = 16 * 1024 * 1024;
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
+/** Of this process what is held, on the heap and beside it: V8 keeps pages after their garbage is gone. */
+const heldBytes = (): number => {
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+};
+
 /** Resident memory; 0 when the process is gone. */
 const residentBytes = (pid: number): number => {
   try {
@@ -25,17 +31,18 @@ export interface Growth {
   stop(): void;
 }
 
-/** Follows the resident memory of processes, this one among them or not. */
+/** Follows the memory of processes: of this one what it holds, of another what is resident. */
 export const followGrowth = (pids: readonly number[]): Growth => {
+  const bytesOf = (pid: number) => (pid === process.pid ? heldBytes() : residentBytes(pid));
   collectGarbage();
-  const first = new Map(pids.map((pid) => [pid, residentBytes(pid)]));
+  const first = new Map(pids.map((pid) => [pid, bytesOf(pid)]));
   let most = 0;
   const sample = () => {
     for (const [pid, atFirst] of first) {
-      let grown = residentBytes(pid) - atFirst;
+      let grown = bytesOf(pid) - atFirst;
       if (pid === process.pid && grown > COLLECT_FROM_BYTES && grown > most) {
         collectGarbage();
-        grown = residentBytes(pid) - atFirst;
+        grown = bytesOf(pid) - atFirst;
       }
       most = Math.max(most, grown);
     }

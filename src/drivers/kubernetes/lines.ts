@@ -21,22 +21,30 @@ export async function* readLines(
   let heldBytes = 0;
   let begins = true;
   for await (const chunk of stream) {
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
     for (let from = 0; from < chunk.length; ) {
       const newline = chunk.indexOf(NEWLINE, from);
       const to = newline === -1 ? chunk.length : newline;
-      held.push(Buffer.from(chunk.buffer, chunk.byteOffset + from, to - from));
+      // Most lines lie whole in a chunk; copying each would be most of the garbage of a fast log.
+      if (newline !== -1 && heldBytes === 0 && to - from <= longestBytes) {
+        yield { text: bytes.toString('utf8', from, to), begins, ends: true };
+        begins = true;
+        from = to + 1;
+        continue;
+      }
+      held.push(bytes.subarray(from, to));
       heldBytes += to - from;
       from = to + 1;
       if (heldBytes > longestBytes) {
-        let bytes = Buffer.concat(held);
-        while (bytes.length > longestBytes) {
-          const cut = characterStart(bytes, longestBytes);
-          yield { text: bytes.toString('utf8', 0, cut), begins, ends: false };
+        let rest = Buffer.concat(held);
+        while (rest.length > longestBytes) {
+          const cut = characterStart(rest, longestBytes);
+          yield { text: rest.toString('utf8', 0, cut), begins, ends: false };
           begins = false;
-          bytes = bytes.subarray(cut);
+          rest = rest.subarray(cut);
         }
-        held = [bytes];
-        heldBytes = bytes.length;
+        held = [rest];
+        heldBytes = rest.length;
       }
       if (newline === -1) continue;
       yield { text: Buffer.concat(held).toString('utf8'), begins, ends: true };
