@@ -43,12 +43,17 @@ export const openBareDocker = async ({ dist, owner, image }) => {
   const load = (path) => import(pathToFileURL(join(dist, path)).href);
   const { planSandbox } = await load('drivers/docker/container-spec.js');
   const { dockerSettings } = await load('drivers/docker/settings.js');
+  const { hostSize } = await load('drivers/docker/host.js');
+  const { engineCeilings } = await load('drivers/engine/engine-limits.js');
   const settings = Object.fromEntries(Object.entries(dockerSettings).map(([key, of]) => [key, of.default]));
+  const ceilings = engineCeilings(settings, hostSize(await docker.info()), 'bench');
 
   const plan = (name) =>
     planSandbox(plainSandbox(owner, name, image), {
       owner: { gatewayId: owner, version: 'bench' },
       settings,
+      ceilings,
+      diskBytes: undefined,
     });
 
   return {

@@ -48,18 +48,22 @@ const openCalls = (socketPath) => {
  * exec with its output and exit code; the same removal.
  */
 export const openBarePodman = async ({ dist, owner, image, socketPath }) => {
-  const load = (path) => import(pathToFileURL(join(dist, 'drivers', 'podman', path)).href);
-  const { planSandbox } = await load('container-spec.js');
-  const { podmanSettings } = await load('settings.js');
-  const { readHost } = await load('host.js');
-  const { usernsChoice } = await load('userns.js');
+  const load = (path) => import(pathToFileURL(join(dist, 'drivers', path)).href);
+  const { planSandbox } = await load('podman/container-spec.js');
+  const { podmanSettings } = await load('podman/settings.js');
+  const { readHost } = await load('podman/host.js');
+  const { usernsChoice } = await load('podman/userns.js');
+  const { engineCeilings } = await load('engine/engine-limits.js');
   const { call, upgrade } = openCalls(socketPath);
   const settings = Object.fromEntries(Object.entries(podmanSettings).map(([key, of]) => [key, of.default]));
+  const host = readHost(await call('GET', '/info'));
   const workshop = {
     owner: { gatewayId: owner, version: 'bench' },
     settings,
     userns: usernsChoice({ ...settings, env: {} }),
-    host: readHost(await call('GET', '/info')),
+    host,
+    ceilings: engineCeilings(settings, host.size, 'bench'),
+    diskBytes: undefined,
   };
   const removeContainer = (id) => call('DELETE', `/containers/${id}?force=true&v=true&timeout=0`);
   const removeNetwork = (name) => call('DELETE', `/networks/${name}`);
