@@ -23,8 +23,8 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
     if (diskBytes === undefined) context.log.info(diskNote(info));
     const { host_access: allowed, network_name: network } = settings;
     const hostAccess = createHostAccess({ allowed, env: context.env, log: context.log });
-    // What is in the way is said at the start, not with the first sandbox.
-    if (network !== 'none') await hostAccess.keep(undefined);
+    // What is in the way is said at the start, not with the first sandbox, which waits for the rules; the start does not.
+    if (network !== 'none') void hostAccess.keep(undefined);
     return createDockerDriver({
       hostAccess,
       engine,

@@ -42,7 +42,7 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
       env: context.env,
       log: context.log,
     });
-    if (ownBridges(host, settings) && !settings.host_access) await hostAccess.keep(SHUT_BRIDGES);
+    if (ownBridges(host, settings) && !settings.host_access) void hostAccess.keep(SHUT_BRIDGES);
     return createPodmanDriver({ client, workshop, hostAccess, context });
   } catch (error) {
     client.close();
