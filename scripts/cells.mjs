@@ -12,6 +12,7 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const tool = join(root, 'tools', 'flavor', 'openshell-flavor.mjs');
 const UNIT_ROOMS = [
   'compute',
+  'kit',
   'config',
   'wire',
   'store',

@@ -60,7 +60,7 @@ export const benchEngine = async ({ name: title, flavor, table, image, base, ope
   withCleanup(async (later) => {
     const dist = buildFlavor(flavor);
     // As the CLI has it; the bare side runs in this process too.
-    const { freeBuffersAtOnce } = await import(pathToFileURL(join(dist, 'compute/garbage.js')).href);
+    const { freeBuffersAtOnce } = await import(pathToFileURL(join(dist, 'kit/garbage.js')).href);
     freeBuffersAtOnce();
     const [gatewayId, bareId] = [randomUUID(), randomUUID()];
     const bare = await open({ dist, owner: bareId });

@@ -1,7 +1,7 @@
-import { withDeadline } from '../compute/deadline.js';
 import type { ExecSession, ExecSpec } from '../compute/driver.js';
 import { OpenShellError, unavailable } from '../compute/errors.js';
 import { EXEC_KILL_GRACE_MS } from '../compute/exec-kill.js';
+import { withDeadline } from '../kit/deadline.js';
 import type { AgentChannel } from './channel.js';
 import type { AgentStream, StreamExit } from './stream.js';
 

@@ -1,6 +1,6 @@
 import { OpenShellError } from '../compute/errors.js';
-import { freeBuffersAtOnce } from '../compute/garbage.js';
 import { VERSION } from '../compute/version.js';
+import { freeBuffersAtOnce } from '../kit/garbage.js';
 import { parseArguments } from './arguments/parse.js';
 import type { Arguments } from './arguments/parsed.js';
 import type { Gateway } from './connection/gateway.js';

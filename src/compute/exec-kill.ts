@@ -1,4 +1,4 @@
-import { delay } from './deadline.js';
+import { delay } from '../kit/deadline.js';
 
 /** The variable that marks every process of one exec, its children included. */
 export const EXEC_MARK_VARIABLE = 'OPENSHELL_EXEC_ID';

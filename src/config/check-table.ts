@@ -1,5 +1,5 @@
-import { nearest } from '../compute/nearest.js';
 import type { SettingsSchema } from '../compute/settings.js';
+import { nearest } from '../kit/nearest.js';
 import { checkValue, type Form } from './check-value.js';
 import { kindOf, quote } from './value-text.js';
 

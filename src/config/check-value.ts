@@ -1,5 +1,5 @@
-import { nearest } from '../compute/nearest.js';
 import type { Setting, Settings } from '../compute/settings.js';
+import { nearest } from '../kit/nearest.js';
 import { kindOf, oneOf, quote } from './value-text.js';
 
 /** A setting that holds a value, not a table of further settings. */

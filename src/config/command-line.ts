@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { nearest } from '../compute/nearest.js';
+import { nearest } from '../kit/nearest.js';
 import { COMMANDS, type CommandName } from './commands.js';
 import { gatewayKey, KEY_NAMES, type KeyName } from './keys.js';
 import { type Problem, problemsError } from './problem.js';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
-import { readFailure } from '../compute/read-failure.js';
+import { readFailure } from '../kit/read-failure.js';
 import type { ParsedText } from './parsed-text.js';
 import type { Problem } from './problem.js';
 import { readIni } from './read-ini.js';

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import type { DriverEntry } from '../compute/entry.js';
 import { KNOWN_DRIVERS } from '../compute/known-drivers.js';
-import { nearest } from '../compute/nearest.js';
 import type { SettingsSchema } from '../compute/settings.js';
+import { nearest } from '../kit/nearest.js';
 import { checkTable, isTable, type KeyPath, type TableValues, withDefaults } from './check-table.js';
 import type { ConfigFile } from './config-file.js';
 import { DRIVERS_PATH } from './file-schema.js';

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIP } from 'node:net';
 import { OpenShellError } from '../compute/errors.js';
-import { cutText } from '../compute/text.js';
+import { cutText } from '../kit/text.js';
 import { isLoopback } from './auth.js';
 
 export interface HttpEndpoint {

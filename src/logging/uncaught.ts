@@ -1,6 +1,6 @@
 import { OpenShellError } from '../compute/errors.js';
 import type { Logger } from '../compute/log.js';
-import { cutText } from '../compute/text.js';
+import { cutText } from '../kit/text.js';
 
 /** The exit code of a process that an error ended which nothing handles. It never changes its meaning. */
 const UNCAUGHT = 10;

@@ -1,7 +1,7 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { ExecSession, SandboxAccess } from '../compute/driver.js';
 import { invalidArgument } from '../compute/errors.js';
-import { write } from '../compute/write.js';
+import { write } from '../kit/drain.js';
 import type { ExecInput } from '../wire/compute/index.js';
 import { encodeAccessOutput, accessMethods as wire } from '../wire/compute/index.js';
 import { connect } from './connect-server.js';

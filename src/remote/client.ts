@@ -1,7 +1,7 @@
 import { credentials } from '@grpc/grpc-js';
-import { delay } from '../compute/deadline.js';
 import type { CallOptions, ComputeDriver, DriverCapabilities, DriverEvent } from '../compute/driver.js';
 import { Code, OpenShellError, unavailable } from '../compute/errors.js';
+import { delay } from '../kit/deadline.js';
 import { createWireClient, type WireClient } from '../wire/client.js';
 import { driverMethods as wire } from '../wire/compute/index.js';
 import { connectAccess } from './access-client.js';

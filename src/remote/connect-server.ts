@@ -1,6 +1,6 @@
 import type { PortConnection, SandboxAccess } from '../compute/driver.js';
 import { Code, invalidArgument, OpenShellError } from '../compute/errors.js';
-import { write } from '../compute/write.js';
+import { write } from '../kit/drain.js';
 import type { ConnectInput } from '../wire/compute/index.js';
 import { accessMethods as wire } from '../wire/compute/index.js';
 import type { Send } from './handler.js';

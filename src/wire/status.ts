@@ -1,6 +1,6 @@
 import { Metadata, type StatusObject } from '@grpc/grpc-js';
 import { Code, OpenShellError } from '../compute/errors.js';
-import { cutText } from '../compute/text.js';
+import { cutText } from '../kit/text.js';
 import type { StatusDetails } from './errors/index.js';
 
 /** What a status may take of the trailers in all: many clients refuse trailers of more than 8 KiB and never answer. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Code, OpenShellError } from '../../dist/compute/errors.js';
-import { cutText } from '../../dist/compute/text.js';
+import { cutText } from '../../dist/kit/text.js';
 import { decodeStatusDetails } from '../../dist/wire/errors/index.js';
 import { toStatus } from '../../dist/wire/status.js';
 

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { Code, invalidArgument, OpenShellError } from '../../dist/compute/errors.js';
-import { nearest } from '../../dist/compute/nearest.js';
+import { nearest } from '../../dist/kit/nearest.js';
 import { driverProjects } from './choose/driver-projects.js';
 import type { Command } from './command.js';
 import { COMMANDS } from './commands/index.js';

@@ -1,4 +1,4 @@
-import { nearest } from '../../compute/nearest.js';
+import { nearest } from '../../kit/nearest.js';
 import { usageError } from '../failure.js';
 import {
   type CommandGroup,

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { nearest } from '../../compute/nearest.js';
+import { nearest } from '../../kit/nearest.js';
 import { usageError } from '../failure.js';
 import type { OptionSpec, OptionSpecs } from './command.js';
 import type { OptionValues } from './parsed.js';

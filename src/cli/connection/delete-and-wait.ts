@@ -1,5 +1,5 @@
-import { deadline, delay } from '../../compute/deadline.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
+import { deadline, delay } from '../../kit/deadline.js';
 import { timeoutError } from '../failure.js';
 
 const FIRST_PAUSE_MS = 50;

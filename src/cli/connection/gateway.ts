@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { DescMessage, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
 import { failedPrecondition } from '../../compute/errors.js';
-import { readFailure } from '../../compute/read-failure.js';
+import { readFailure } from '../../kit/read-failure.js';
 import { type CallOptions, createWireClient } from '../../wire/client.js';
 import type { DuplexCall } from '../../wire/client-streams.js';
 import type { Method } from '../../wire/method.js';

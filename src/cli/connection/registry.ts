@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { failedPrecondition, notFound } from '../../compute/errors.js';
-import { readFailure } from '../../compute/read-failure.js';
+import { readFailure } from '../../kit/read-failure.js';
 
 const SYSTEM_FOLDER = '/etc/openshell';
 const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;

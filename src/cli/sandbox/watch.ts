@@ -1,6 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { delay } from '../../compute/deadline.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
+import { delay } from '../../kit/deadline.js';
 import { methods, type SandboxStreamEvent, type WatchSandboxRequestSchema } from '../../wire/v00/index.js';
 import type { Gateway } from '../connection/gateway.js';
 

@@ -1,8 +1,8 @@
 import { Agent } from 'node:http';
 import { inspect } from 'node:util';
 import Docker from 'dockerode';
-import { withDeadline } from '../../compute/deadline.js';
 import type { OpenShellErrorOptions } from '../../compute/errors.js';
+import { withDeadline } from '../../kit/deadline.js';
 import { engineError } from './engine-errors.js';
 
 /** The longest that an ordinary call to the engine may take. Pulls, streams and stops have limits of their own. */

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type Docker from 'dockerode';
-import { delay } from '../../compute/deadline.js';
 import type { CallOptions, ExecSession, ExecSpec, TerminalSize } from '../../compute/driver.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import { EXEC_MARK_VARIABLE } from '../../compute/exec-kill.js';
+import { delay } from '../../kit/deadline.js';
 import { type ExecContainer, endProcesses, requireEnd, type StartAside } from '../engine/exec-end.js';
 import { createExecSession } from '../engine/exec-session.js';
 import type { Engine } from './engine.js';

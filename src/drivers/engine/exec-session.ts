@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
-import { delay } from '../../compute/deadline.js';
 import type { ExecChunk, ExecSession, ExecSpec, TerminalSize } from '../../compute/driver.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
+import { delay } from '../../kit/deadline.js';
 import { arrivals } from './arrivals.js';
 import { isRefusal, notStarted } from './exec-refusal.js';
 import { createExecStdin } from './exec-stdin.js';

@@ -1,6 +1,6 @@
 import { invalidArgument } from '../../compute/errors.js';
-import { nearest } from '../../compute/nearest.js';
 import type { Json, JsonObject } from '../../compute/sandbox.js';
+import { nearest } from '../../kit/nearest.js';
 
 /** Typed access to a JSON object; every method throws INVALID_ARGUMENT with the dotted field when the type is wrong. */
 export interface Reader {

@@ -1,6 +1,6 @@
-import { deadline } from '../../compute/deadline.js';
 import { notFound } from '../../compute/errors.js';
 import type { SandboxRef } from '../../compute/sandbox.js';
+import { deadline } from '../../kit/deadline.js';
 import { claimSpec, type Lifecycle, type LifecycleOptions, requireKeeper } from './lifecycle.js';
 import { ANNOTATION, STATE, WORKSPACE_VOLUME } from './names.js';
 import type { Keeper, Pod } from './objects.js';

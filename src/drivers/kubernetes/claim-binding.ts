@@ -1,4 +1,4 @@
-import { heedDeadline } from '../../compute/deadline.js';
+import { heedDeadline } from '../../kit/deadline.js';
 import type { Keeper } from './objects.js';
 
 /** Whether a class of storage binds its claims before anybody uses them is learned from them: no role is needed to ask. */

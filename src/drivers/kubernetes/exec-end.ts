@@ -1,7 +1,7 @@
-import { deadline, delay, heedDeadline } from '../../compute/deadline.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import { endExec as endMarked, signalByShell } from '../../compute/exec-kill.js';
 import type { Logger } from '../../compute/log.js';
+import { deadline, delay, heedDeadline } from '../../kit/deadline.js';
 import { CHANNEL, type ExecSocket, exitCodeOf, openExec } from './exec-socket.js';
 import { CONTAINER, type Place } from './names.js';
 import type { Rest } from './rest.js';

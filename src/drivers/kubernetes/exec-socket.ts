@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
-import { heedDeadline } from '../../compute/deadline.js';
 import { Code, invalidArgument, OpenShellError, unavailable } from '../../compute/errors.js';
+import { heedDeadline } from '../../kit/deadline.js';
 import type { Place } from './names.js';
 import type { Status } from './objects.js';
 import type { Presence } from './presence.js';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { delay } from '../../compute/deadline.js';
 import type { ExecSession, ExecSpec, TerminalSize } from '../../compute/driver.js';
 import { Code, failedPrecondition, invalidArgument, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
+import { delay } from '../../kit/deadline.js';
 import { createGreetingReader, execCommand, type Greeting } from './exec-command.js';
 import { endExec, lacksShell } from './exec-end.js';
 import { createExecOutput } from './exec-output.js';

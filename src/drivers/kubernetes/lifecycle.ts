@@ -1,7 +1,7 @@
-import { deadline } from '../../compute/deadline.js';
 import { Code, failedPrecondition, notFound } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import type { DriverSandbox, SandboxRef } from '../../compute/sandbox.js';
+import { deadline } from '../../kit/deadline.js';
 import { hasCode } from './api-errors.js';
 import { createClaimBinding } from './claim-binding.js';
 import { ANNOTATION, STATE } from './names.js';

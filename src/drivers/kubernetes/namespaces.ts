@@ -1,6 +1,6 @@
-import { deadline, withDeadline } from '../../compute/deadline.js';
 import { Code, failedPrecondition, OpenShellError } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
+import { deadline, withDeadline } from '../../kit/deadline.js';
 import { hasCode, isNamespaceGone } from './api-errors.js';
 import type { Names } from './names.js';
 import type { NetworkPolicies } from './network-policies.js';

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { delay } from '../../compute/deadline.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
+import { delay } from '../../kit/deadline.js';
 import { isExpired } from './api-errors.js';
 import { readLines } from './lines.js';
 import type { KubeObject, Status } from './objects.js';

@@ -1,7 +1,7 @@
-import { delay } from '../../compute/deadline.js';
 import { Code, failedPrecondition, OpenShellError } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
 import type { SandboxRef } from '../../compute/sandbox.js';
+import { delay } from '../../kit/deadline.js';
 import { hasCode, namespaceMissing } from './api-errors.js';
 import { ANNOTATION, type KeeperKind, type Names, type Place, STATE } from './names.js';
 import type { Keeper, KubeObject, Pod } from './objects.js';

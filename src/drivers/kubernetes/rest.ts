@@ -1,7 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
-import { deadline, delay } from '../../compute/deadline.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
+import { deadline, delay } from '../../kit/deadline.js';
 import { isStillLoading } from './api-errors.js';
 import type { Access, Cluster } from './cluster.js';
 import type { KubeList, KubeObject } from './objects.js';

@@ -1,6 +1,6 @@
 import { invalidArgument } from '../../compute/errors.js';
-import { nearest } from '../../compute/nearest.js';
 import type { Json, JsonObject } from '../../compute/sandbox.js';
+import { nearest } from '../../kit/nearest.js';
 
 /** Reads a JSON value of one form. INVALID_ARGUMENT names the field. */
 export type Shape<T> = (value: Json, field: string) => T;

@@ -1,4 +1,4 @@
-import { delay } from '../../compute/deadline.js';
+import { delay } from '../../kit/deadline.js';
 
 /** Lets calls through at a steady rate, and some at once after a quiet time. */
 export interface Throttle {

@@ -1,7 +1,7 @@
-import { delay } from '../../compute/deadline.js';
 import type { DriverEvent } from '../../compute/driver.js';
 import type { Logger } from '../../compute/log.js';
 import type { ObservedSandbox, SandboxRef } from '../../compute/sandbox.js';
+import { delay } from '../../kit/deadline.js';
 import type { KeeperKind, Names } from './names.js';
 import type { CoreEvent, Keeper, KubeObject, Pod } from './objects.js';
 import { createPicture } from './picture.js';

@@ -1,8 +1,8 @@
-import { deadline } from '../../compute/deadline.js';
 import type { CallOptions, SandboxAccess } from '../../compute/driver.js';
 import { Code, failedPrecondition, notFound, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import type { SandboxRef } from '../../compute/sandbox.js';
+import { deadline } from '../../kit/deadline.js';
 import type { PodmanClient } from './api/client.js';
 import type { Containers } from './containers.js';
 import { startExecSession } from './exec.js';

@@ -1,7 +1,7 @@
-import { delay } from '../../compute/deadline.js';
 import type { CallOptions } from '../../compute/driver.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
+import { delay } from '../../kit/deadline.js';
 import type { PodmanClient } from './api/client.js';
 import type { Plan } from './container-spec.js';
 import { secretPrefix } from './names.js';

@@ -1,7 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { deadline } from '../../compute/deadline.js';
+import { deadline } from '../../kit/deadline.js';
 import { type PingOutcome, ping } from './api/ping.js';
 import { negotiateVersion } from './api/version.js';
 

@@ -1,9 +1,9 @@
-import { deadline } from '../../compute/deadline.js';
 import { type ComputeDriver, EXEC_LEFT_BEHIND, PROGRESS } from '../../compute/driver.js';
 import type { DriverContext } from '../../compute/entry.js';
 import { Code, failedPrecondition, notFound, OpenShellError } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
 import type { DriverSandbox, SandboxRef } from '../../compute/sandbox.js';
+import { deadline } from '../../kit/deadline.js';
 import { checkHostPaths } from '../engine/allowed.js';
 import type { Feed } from '../engine/feed.js';
 import type { HostAccess } from '../engine/host-access.js';

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { deadline } from '../../compute/deadline.js';
 import type { CallOptions, ExecSession, ExecSpec, TerminalSize } from '../../compute/driver.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import { EXEC_MARK_VARIABLE } from '../../compute/exec-kill.js';
+import { deadline } from '../../kit/deadline.js';
 import { type ExecContainer, endProcesses, requireEnd, type StartAside } from '../engine/exec-end.js';
 import { createExecSession } from '../engine/exec-session.js';
 import type { PodmanClient } from './api/client.js';

@@ -1,7 +1,7 @@
-import { delay } from '../../compute/deadline.js';
 import type { CallOptions, DriverEvent } from '../../compute/driver.js';
 import { OpenShellError, unavailable } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
+import { delay } from '../../kit/deadline.js';
 import { createFeed, type Feed } from '../engine/feed.js';
 import { mapLimited } from '../engine/map-limited.js';
 import { createPublished, type Seen } from '../engine/published.js';

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { delay } from '../../compute/deadline.js';
 import type { Logger } from '../../compute/log.js';
+import { delay } from '../../kit/deadline.js';
 import { FROM_GATEWAY, type LaunchOptions } from './launch-options.js';
 import { ownProgram } from './program.js';
 

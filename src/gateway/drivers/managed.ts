@@ -1,8 +1,8 @@
-import { createBackoff } from '../../compute/backoff.js';
-import { deadline, delay } from '../../compute/deadline.js';
 import type { ComputeDriver, DriverCapabilities, DriverEvent } from '../../compute/driver.js';
 import { OpenShellError, unavailable } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
+import { createBackoff } from '../../kit/backoff.js';
+import { deadline, delay } from '../../kit/deadline.js';
 
 /** A driver's events, and the moment before each watch's first. */
 export type WatchEvent = DriverEvent | { readonly type: 'opened' };

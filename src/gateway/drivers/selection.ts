@@ -1,9 +1,9 @@
-import { deadline } from '../../compute/deadline.js';
 import type { DriverEntry, DriverSettings, ProbeResult } from '../../compute/entry.js';
 import { failedPrecondition, invalidArgument, OpenShellError, unavailable } from '../../compute/errors.js';
 import type { Flavor } from '../../compute/flavor.js';
 import { KNOWN_DRIVERS } from '../../compute/known-drivers.js';
-import { nearest } from '../../compute/nearest.js';
+import { deadline } from '../../kit/deadline.js';
+import { nearest } from '../../kit/nearest.js';
 import type { DriverState } from './managed.js';
 
 /** What there is to say about one driver, selected or not. */

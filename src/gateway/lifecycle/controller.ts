@@ -1,7 +1,7 @@
-import { monotonicMs } from '../../compute/backoff.js';
-import { delay } from '../../compute/deadline.js';
 import { Code, failedPrecondition, type OpenShellError, unavailable } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
+import { monotonicMs } from '../../kit/backoff.js';
+import { delay } from '../../kit/deadline.js';
 import type { SandboxRecord } from '../../store/model.js';
 import type { Remember, Store } from '../../store/store.js';
 import type { ManagedDriver } from '../drivers/managed.js';

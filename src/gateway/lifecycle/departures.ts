@@ -1,4 +1,4 @@
-import { delay } from '../../compute/deadline.js';
+import { delay } from '../../kit/deadline.js';
 
 /** Sandboxes whose resource is to go: the driver's watch says when, and who removes them waits for it. */
 export interface Departures {

@@ -1,5 +1,5 @@
-import { heedDeadline } from '../../compute/deadline.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
+import { heedDeadline } from '../../kit/deadline.js';
 import { createSlots, type Slots } from './slots.js';
 
 /** Deadlines of the calls to a driver, in milliseconds from the moment a call begins to run. */

@@ -1,9 +1,9 @@
-import { createBackoff, monotonicMs } from '../../compute/backoff.js';
 import { observedState, REASON_CREATED } from '../../compute/conditions.js';
-import { delay, heedDeadline } from '../../compute/deadline.js';
 import type { ComputeDriver } from '../../compute/driver.js';
 import { Code, OpenShellError, unavailable } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
+import { createBackoff, monotonicMs } from '../../kit/backoff.js';
+import { delay, heedDeadline } from '../../kit/deadline.js';
 import type { SandboxRecord } from '../../store/model.js';
 import type { Departure, Departures } from './departures.js';
 import type { DriverCalls, DriverDeadlines } from './driver-calls.js';

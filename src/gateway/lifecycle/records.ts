@@ -1,6 +1,6 @@
-import { delay } from '../../compute/deadline.js';
 import { Code, notFound, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
+import { delay } from '../../kit/deadline.js';
 import type { SandboxRecord } from '../../store/model.js';
 import type { Remember, SandboxChange, Store } from '../../store/store.js';
 import type { Hub } from './hub.js';

@@ -1,7 +1,7 @@
-import { createBackoff } from '../../compute/backoff.js';
-import { delay } from '../../compute/deadline.js';
 import { OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
+import { createBackoff } from '../../kit/backoff.js';
+import { delay } from '../../kit/deadline.js';
 import type { WorkspaceRecord } from '../../store/model.js';
 import type { Store } from '../../store/store.js';
 import type { ManagedDriver } from '../drivers/managed.js';

@@ -1,6 +1,6 @@
-import { deadline } from '../../compute/deadline.js';
 import { OpenShellError } from '../../compute/errors.js';
 import type { GatewayConfig } from '../../config/gateway-config.js';
+import { deadline } from '../../kit/deadline.js';
 import { type DriverReport, reportDrivers } from '../drivers/selection.js';
 import { driversText, driverToJson } from '../drivers-table.js';
 import type { ProcessOptions } from './run.js';

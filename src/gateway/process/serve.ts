@@ -1,7 +1,5 @@
 import { join } from 'node:path';
-import { delay } from '../../compute/deadline.js';
 import { unavailable } from '../../compute/errors.js';
-import { freeBuffersAtOnce } from '../../compute/garbage.js';
 import type { Logger } from '../../compute/log.js';
 import type { TelemetrySink } from '../../compute/telemetry.js';
 import { VERSION } from '../../compute/version.js';
@@ -9,6 +7,8 @@ import { formatAddress } from '../../config/address.js';
 import type { GatewayConfig } from '../../config/gateway-config.js';
 import type { HomePaths } from '../../config/home.js';
 import type { LoadedConfig } from '../../config/load.js';
+import { delay } from '../../kit/deadline.js';
+import { freeBuffersAtOnce } from '../../kit/garbage.js';
 import { createLogger } from '../../logging/logger.js';
 import { exitOnUncaught } from '../../logging/uncaught.js';
 import { databasePlace } from '../database-place.js';

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { deadline } from '../../compute/deadline.js';
 import { OpenShellError, unavailable } from '../../compute/errors.js';
 import { silentLogger } from '../../compute/log.js';
 import { VERSION } from '../../compute/version.js';
 import { formatAddress } from '../../config/address.js';
 import type { GatewayConfig } from '../../config/gateway-config.js';
 import type { HomePaths } from '../../config/home.js';
+import { deadline } from '../../kit/deadline.js';
 import { openStore } from '../../store/sqlite/open-store.js';
 import { createDrivers } from '../drivers/create.js';
 import type { ManagedDriver } from '../drivers/managed.js';

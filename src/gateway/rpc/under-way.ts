@@ -1,5 +1,5 @@
-import { delay } from '../../compute/deadline.js';
 import type { OpenShellError } from '../../compute/errors.js';
+import { delay } from '../../kit/deadline.js';
 
 /** The calls that a server is answering. */
 export interface UnderWay {

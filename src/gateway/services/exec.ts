@@ -1,6 +1,6 @@
 import type { ExecChunk, ExecSession, TerminalSize } from '../../compute/driver.js';
 import { failedPrecondition, OpenShellError, unavailable } from '../../compute/errors.js';
-import { write } from '../../compute/write.js';
+import { write } from '../../kit/drain.js';
 import type { SandboxPhase } from '../../store/model.js';
 import type { ManagedDriver } from '../drivers/managed.js';
 import { checkExec } from './limits.js';

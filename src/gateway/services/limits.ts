@@ -1,7 +1,7 @@
 import { invalidArgument, type OpenShellError, type OpenShellErrorOptions } from '../../compute/errors.js';
 import { RESERVED_LABEL_PREFIX } from '../../compute/labels.js';
 import type { JsonObject } from '../../compute/sandbox.js';
-import { cutText } from '../../compute/text.js';
+import { cutText } from '../../kit/text.js';
 import type { StoredSandboxSpec } from '../../store/model.js';
 import { HIDDEN, holdsHidden } from '../../store/secrets.js';
 import type { LabelSelector } from '../../store/store.js';

@@ -1,8 +1,8 @@
-import { createBackoff } from '../../compute/backoff.js';
-import { delay } from '../../compute/deadline.js';
 import type { LogLine } from '../../compute/driver.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
+import { createBackoff } from '../../kit/backoff.js';
+import { delay } from '../../kit/deadline.js';
 import type { SandboxRecord } from '../../store/model.js';
 import type { ManagedDriver } from '../drivers/managed.js';
 import { levelAllows, type SandboxLog, type SandboxLogLine } from '../sandbox-log.js';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { heedDeadline } from '../../compute/deadline.js';
 import { Code, failedPrecondition, invalidArgument, notFound, OpenShellError } from '../../compute/errors.js';
-import { nearest } from '../../compute/nearest.js';
 import type { TelemetrySink } from '../../compute/telemetry.js';
+import { heedDeadline } from '../../kit/deadline.js';
+import { nearest } from '../../kit/nearest.js';
 import type { SandboxRecord, StoredSandboxSpec } from '../../store/model.js';
 import type { Remember, Store } from '../../store/store.js';
 import type { ManagedDriver } from '../drivers/managed.js';

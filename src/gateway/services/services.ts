@@ -1,5 +1,5 @@
-import { deadline } from '../../compute/deadline.js';
 import type { DriverCapabilities } from '../../compute/driver.js';
+import { deadline } from '../../kit/deadline.js';
 import type { ManagedDriver } from '../drivers/managed.js';
 import type { ExecService } from './exec.js';
 import type { LogService } from './logs.js';

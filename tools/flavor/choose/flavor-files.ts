@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { invalidArgument } from '../../../dist/compute/errors.js';
-import { nearest } from '../../../dist/compute/nearest.js';
+import { nearest } from '../../../dist/kit/nearest.js';
 import { manifestPath, tsconfigPath } from './flavor-source.js';
 import { DEFAULT_FLAVOR, type FlavorSpec } from './flavor-spec.js';
 

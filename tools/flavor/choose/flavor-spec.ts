@@ -1,6 +1,6 @@
 import { invalidArgument } from '../../../dist/compute/errors.js';
 import { KNOWN_DRIVERS } from '../../../dist/compute/known-drivers.js';
-import { nearest } from '../../../dist/compute/nearest.js';
+import { nearest } from '../../../dist/kit/nearest.js';
 import type { DriverProject } from './driver-projects.js';
 
 /** What a flavor holds. Drivers are sorted by name, so that one choice has one spelling. */

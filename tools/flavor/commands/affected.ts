@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import semver from 'semver';
 import { invalidArgument } from '../../../dist/compute/errors.js';
-import { nearest } from '../../../dist/compute/nearest.js';
+import { nearest } from '../../../dist/kit/nearest.js';
 import { type Command, type CommandContext, textOption } from '../command.js';
 import { packageName, readLock } from '../lock-file.js';
 import { readRelease } from '../package/release.js';

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { invalidArgument, OpenShellError } from '../../../dist/compute/errors.js';
-import { nearest } from '../../../dist/compute/nearest.js';
 import { VERSION } from '../../../dist/compute/version.js';
+import { nearest } from '../../../dist/kit/nearest.js';
 import { flavorNames, readFlavor, specOf } from '../choose/flavor-files.js';
 import { DEFAULT_FLAVOR } from '../choose/flavor-spec.js';
 import { type Command, type CommandContext, listOption, textOption } from '../command.js';

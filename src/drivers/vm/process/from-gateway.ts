@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import { OpenShellError } from '../../../compute/errors.js';
-import { freeBuffersAtOnce } from '../../../compute/garbage.js';
+import { freeBuffersAtOnce } from '../../../kit/garbage.js';
 import { createLogger } from '../../../logging/logger.js';
 import { exitOnUncaught } from '../../../logging/uncaught.js';
 import { serveDriver } from '../../../remote/server.js';

@@ -1,7 +1,7 @@
 import { mkdir, readFile, readlink, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { delay } from '../../../compute/deadline.js';
 import { failedPrecondition } from '../../../compute/errors.js';
+import { delay } from '../../../kit/deadline.js';
 
 const RETRY_MS = 50;
 

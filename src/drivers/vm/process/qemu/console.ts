@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { deadline } from '../../../../compute/deadline.js';
+import { deadline } from '../../../../kit/deadline.js';
 import { CONSOLE_BYTES, CONSOLE_CHARDEV } from './arguments.js';
 import type { Qmp } from './qmp.js';
 

@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rmdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { delay } from '../../../../compute/deadline.js';
 import type { Logger } from '../../../../compute/log.js';
+import { delay } from '../../../../kit/deadline.js';
 import type { MachineShape } from './arguments.js';
 
 /** A control group for each machine: its QEMU takes no more than the machine was given, and something for itself. */

@@ -1,4 +1,4 @@
-import { deadline, delay } from '../../../../compute/deadline.js';
+import { deadline, delay } from '../../../../kit/deadline.js';
 import type { Qmp } from './qmp.js';
 
 const RETRY_MS = 1_000;

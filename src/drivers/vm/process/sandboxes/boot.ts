@@ -1,6 +1,6 @@
-import { deadline, delay } from '../../../../compute/deadline.js';
 import { OpenShellError, unavailable } from '../../../../compute/errors.js';
 import type { Logger } from '../../../../compute/log.js';
+import { deadline, delay } from '../../../../kit/deadline.js';
 import type { GuestFiles } from '../guest/prepare.js';
 import type { Templates } from '../templates/templates.js';
 import { type LaunchOptions, launchMachine, type Machine, QEMU_KILLED } from './machine.js';

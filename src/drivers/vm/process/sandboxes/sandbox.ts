@@ -2,7 +2,6 @@ import { mkdir, rm, stat } from 'node:fs/promises';
 import { connectThroughAgent } from '../../../../agent/connect.js';
 import { execThroughAgent, spawnRecords } from '../../../../agent/exec.js';
 import type { StreamExit } from '../../../../agent/stream.js';
-import { deadline } from '../../../../compute/deadline.js';
 import {
   type ExecSession,
   type ExecSpec,
@@ -14,6 +13,7 @@ import {
 import { failedPrecondition, OpenShellError } from '../../../../compute/errors.js';
 import type { Logger } from '../../../../compute/log.js';
 import type { ObservedSandbox } from '../../../../compute/sandbox.js';
+import { deadline } from '../../../../kit/deadline.js';
 import type { Accelerator } from '../../accelerator.js';
 import type { GuestLink, GuestNetwork } from '../../guest-network.js';
 import type { VmSettings } from '../../settings.js';

@@ -4,8 +4,8 @@ import { createWriteStream } from 'node:fs';
 import { chown, open } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
-import { delay } from '../../../../compute/deadline.js';
 import { unavailable } from '../../../../compute/errors.js';
+import { delay } from '../../../../kit/deadline.js';
 import type { Machine } from '../sandboxes/machine.js';
 
 export interface SavedState {

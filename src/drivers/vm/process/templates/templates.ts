@@ -1,8 +1,8 @@
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { deadline } from '../../../../compute/deadline.js';
 import { OpenShellError } from '../../../../compute/errors.js';
 import type { Logger } from '../../../../compute/log.js';
+import { deadline } from '../../../../kit/deadline.js';
 import type { GuestFiles } from '../guest/prepare.js';
 import { lockDirectory } from '../lock.js';
 import type { MachineShape } from '../qemu/arguments.js';

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { deadline } from '../../../../../compute/deadline.js';
 import { OpenShellError } from '../../../../../compute/errors.js';
+import { deadline } from '../../../../../kit/deadline.js';
 import { canReadZstd } from '../content.js';
 import { type ImageFiles, parseConfig, refuseOtherPlatform } from '../layout.js';
 import { downloadBlob } from './blob.js';

@@ -1,4 +1,4 @@
-import { delay } from '../../../../../compute/deadline.js';
+import { delay } from '../../../../../kit/deadline.js';
 import { RegistryFailure } from './failure.js';
 
 const ATTEMPTS = 4;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createBackoff } from '../../dist/compute/backoff.js';
+import { createBackoff } from '../../dist/kit/backoff.js';
 
 test('waits double up to the most, and begin again after a reset', () => {
   const backoff = createBackoff(100, 500, () => 0);

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { deadline, delay, heedDeadline, withDeadline } from '../../dist/compute/deadline.js';
+import { deadline, delay, heedDeadline, withDeadline } from '../../dist/kit/deadline.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
