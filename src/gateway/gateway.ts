@@ -14,7 +14,8 @@ import type { DriverReport, SelectedDriver } from './drivers/selection.js';
 import { driverStates } from './drivers/states.js';
 import { createGatewayMetrics } from './gateway-metrics.js';
 import { createHealthServer, createMetricsServer, type HttpEndpoint } from './http-endpoints.js';
-import { driverKey, gatewayId } from './identity.js';
+import { gatewayId } from './identity.js';
+import { openKeys } from './keys/keys.js';
 import { createController, type LifecycleTuning } from './lifecycle/controller.js';
 import { createHub } from './lifecycle/hub.js';
 import type { Stray } from './lifecycle/reconciler.js';
@@ -23,7 +24,7 @@ import { createRpcServer } from './rpc/server.js';
 import type { SandboxLog } from './sandbox-log.js';
 import { createExecService } from './services/exec.js';
 import { createLogService } from './services/logs.js';
-import { createPages, pageTokenKey } from './services/pages.js';
+import { createPages } from './services/pages.js';
 import { createRequestService } from './services/requests.js';
 import { createSandboxService } from './services/sandboxes.js';
 import { createInfoService } from './services/services.js';
@@ -55,6 +56,8 @@ export interface GatewayOptions {
   readonly defaultImage: string;
   readonly gatewayId: string | undefined;
   readonly lifecycle?: LifecycleTuning;
+  /** The file of the gateway's key, made at the first start. */
+  readonly secretKeyPath: string;
   /** Drivers keep their files below it. */
   readonly stateDir: string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -102,10 +105,11 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     const place = await options.databasePlace?.();
     if (place !== undefined) await keepPlace(store, place, options.adoptDatabase);
     const id = await gatewayId(store, options.gatewayId);
+    const keys = await openKeys(store, options.secretKeyPath, id);
 
     const drivers: ReadonlyMap<string, ManagedDriver> = createDrivers(selected, {
       gatewayId: id,
-      key: await driverKey(store),
+      keys,
       version,
       sandboxNamespace: options.sandboxNamespace,
       stateDir: options.stateDir,
@@ -140,7 +144,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       observeLeftBehind: metrics.observeLeftBehind,
     });
     undo.push(() => controller.close(CLOSE_LIFECYCLE_MS));
-    const pages = createPages(await pageTokenKey(store));
+    const pages = createPages(keys.derive('page tokens'));
     const workspaces = createWorkspaceService({
       ...{ store, pages, now: Date.now },
       removal: controller.workspaces,
