@@ -5,7 +5,9 @@ import type { Logger } from '../compute/log.js';
 import type { TelemetrySink } from '../compute/telemetry.js';
 import type { Store } from '../store/store.js';
 import { createApi } from './api/served.js';
-import { type AuthOptions, createAuthenticator } from './auth.js';
+import { type AuthOptions, authenticators, createAuthenticate } from './auth/authenticate.js';
+import { createAuthorizer, type Rule } from './auth/authorizer.js';
+import { createChangeLog } from './auth/changes.js';
 import { loadCredentials, type TlsFiles } from './credentials.js';
 import { type DatabasePlace, keepPlace } from './database-place.js';
 import { type ConnectExternal, createDrivers } from './drivers/create.js';
@@ -43,6 +45,8 @@ export interface GatewayOptions {
   /** Undefined: plaintext. */
   readonly tls: TlsFiles | undefined;
   readonly auth: AuthOptions;
+  /** Who may do what. Default: every user everything. */
+  readonly rule?: Rule;
   /** What differs from the usual limits. */
   readonly limits?: Partial<RpcLimits>;
   /** Host names that the health and metrics listeners answer to, beside addresses. */
@@ -145,14 +149,16 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     });
     undo.push(() => controller.close(CLOSE_LIFECYCLE_MS));
     const pages = createPages(keys.derive('page tokens'));
+    const authorizer = createAuthorizer(options.rule);
     const workspaces = createWorkspaceService({
-      ...{ store, pages, now: Date.now },
+      ...{ store, authorizer, pages, now: Date.now },
       removal: controller.workspaces,
     });
     await workspaces.ensureDefault();
-    const templates = createTemplateService({ store, workspaces, pages, now: Date.now });
+    const templates = createTemplateService({ store, authorizer, workspaces, pages, now: Date.now });
     const sandboxes = createSandboxService({
       store,
+      authorizer,
       controller,
       workspaces,
       templates,
@@ -163,13 +169,14 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       telemetry: options.telemetry,
       now: Date.now,
     });
-    const logs = createLogService({ gatewayLog: options.sandboxLog, drivers, log });
+    const activity = metrics.observeUse;
+    const logs = createLogService({ gatewayLog: options.sandboxLog, drivers, activity, log });
     const services = {
       sandboxes,
       templates,
       workspaces,
       logs,
-      exec: createExecService({ sandboxes, drivers }),
+      exec: createExecService({ sandboxes, drivers, activity }),
       watch: createWatchService({ sandboxes, logs, hub }),
       info: createInfoService({ version, drivers }),
       requests: createRequestService({ store, log, now: Date.now }),
@@ -178,7 +185,9 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     const api = createApi(services, metrics.observeGeneration);
     const rpc = createRpcServer({
       methods: api.methods,
-      authenticate: createAuthenticator(options.auth),
+      authenticate: createAuthenticate(authenticators(options.auth)),
+      authorizer,
+      recordChange: createChangeLog(log),
       limits: { ...RPC_LIMITS, ...options.limits },
       log,
       observeCall: metrics.observeRpc,

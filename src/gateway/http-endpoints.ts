@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, isIP } from 'node:net';
 import { OpenShellError } from '../compute/errors.js';
 import { cutText } from '../kit/text.js';
-import { isLoopback } from './auth.js';
+import { isLoopback } from './auth/local.js';
 
 export interface HttpEndpoint {
   /** `host:port` as bound. */

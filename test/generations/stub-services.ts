@@ -97,7 +97,7 @@ export const stubServices: Services = {
   exec: { run: async () => 0 },
   logs: { tail: async () => ({ lines: [], total: 0 }), follow: () => {} },
   watch: {
-    async watch(_, emit) {
+    async watch(_caller, _input, emit) {
       await emit({ type: 'sandbox', record: sandbox });
     },
   },

@@ -2,7 +2,8 @@ import type { DescMessage, MessageInitShape, MessageShape } from '@bufbuild/prot
 import { invalidArgument } from '../../compute/errors.js';
 import type { Method as WireMethod } from '../../wire/method.js';
 import type { MethodShape } from '../../wire/method-shape.js';
-import type { CallContext, Method, Send } from '../rpc/call.js';
+import type { Caller } from '../auth/principal.js';
+import type { Method, Send } from '../rpc/call.js';
 
 const decode = <I extends DescMessage>(method: WireMethod<I>, bytes: Buffer): MessageShape<I> => {
   try {
@@ -23,43 +24,40 @@ const shape = (method: MethodShape) => ({
 /** One request, one answer. */
 export const unary = <I extends DescMessage, O extends DescMessage>(
   method: WireMethod<I, O>,
-  answer: (
-    request: MessageShape<I>,
-    context: CallContext,
-  ) => Promise<MessageInitShape<O>> | MessageInitShape<O>,
+  answer: (request: MessageShape<I>, caller: Caller) => Promise<MessageInitShape<O>> | MessageInitShape<O>,
 ): Method =>
-  unaryBytes(method, async (request, context) => method.encodeResponse(await answer(request, context)));
+  unaryBytes(method, async (request, caller) => method.encodeResponse(await answer(request, caller)));
 
 /** The same, whose answer the handler encodes itself. */
 export const unaryBytes = <I extends DescMessage>(
   method: WireMethod<I>,
-  answer: (request: MessageShape<I>, context: CallContext) => Promise<Uint8Array>,
+  answer: (request: MessageShape<I>, caller: Caller) => Promise<Uint8Array>,
 ): Method => ({
   ...shape(method),
-  handler: { kind: 'unary', handle: async (bytes, context) => answer(decode(method, bytes), context) },
+  handler: { kind: 'unary', handle: async (bytes, caller) => answer(decode(method, bytes), caller) },
 });
 
 /** One request, a stream of answers that the handler encodes itself. */
 export const serverStream = <I extends DescMessage>(
   method: WireMethod<I>,
-  answer: (request: MessageShape<I>, context: CallContext, send: Send) => Promise<void>,
+  answer: (request: MessageShape<I>, caller: Caller, send: Send) => Promise<void>,
 ): Method => ({
   ...shape(method),
   handler: {
     kind: 'server-stream',
-    handle: async (bytes, context, send) => answer(decode(method, bytes), context, send),
+    handle: async (bytes, caller, send) => answer(decode(method, bytes), caller, send),
   },
 });
 
 /** Streams both ways. */
 export const bidi = <I extends DescMessage>(
   method: WireMethod<I>,
-  answer: (requests: AsyncGenerator<MessageShape<I>>, context: CallContext, send: Send) => Promise<void>,
+  answer: (requests: AsyncGenerator<MessageShape<I>>, caller: Caller, send: Send) => Promise<void>,
 ): Method => ({
   ...shape(method),
   handler: {
     kind: 'bidi',
-    handle: async (requests, context, send) => answer(decoded(method, requests), context, send),
+    handle: async (requests, caller, send) => answer(decoded(method, requests), caller, send),
   },
 });
 

@@ -4,6 +4,7 @@ import { encodeHealthy } from '../../wire/health-answer.js';
 import type { MethodShape } from '../../wire/method-shape.js';
 import { SERVICE } from '../../wire/v00/rpcs.js';
 import { rpcs } from '../../wire/v01/rpcs.js';
+import { ANYONE, type MethodAccess, methodAccess } from '../auth/methods.js';
 import type { Handler, Method, ServedMethod } from '../rpc/call.js';
 import type { Services } from '../services/services.js';
 import type { GenerationObserver } from './generations.js';
@@ -34,26 +35,26 @@ export const createApi = (services: Services, observe: GenerationObserver): Api 
   const healthy = encodeHealthy(services.info.version);
   const health = (full: ServedMethod['handler']): Handler => ({
     kind: 'unary',
-    async handle(request, context) {
+    async handle(request, caller) {
       if (request.length === 0) {
         observe('Health', 'either');
         return healthy;
       }
       const handler = await full();
       if (handler.kind !== 'unary') throw new Error(`Health is ${handler.kind}`);
-      return handler.handle(request, context);
+      return handler.handle(request, caller);
     },
   });
 
   return {
     methods: [
       ...rpcs.map((rpc): ServedMethod => {
-        const method = served(rpc, openShell);
+        const method = served(rpc, openShell, methodAccess(rpc.name));
         if (rpc.name !== 'Health') return method;
         const quick = health(method.handler);
-        return { ...method, open: true, handler: () => quick };
+        return { ...method, handler: () => quick };
       }),
-      ...healthRpcs.map((rpc): ServedMethod => ({ ...served(rpc, standardHealth), open: true })),
+      ...healthRpcs.map((rpc): ServedMethod => served(rpc, standardHealth, ANYONE)),
     ],
     async load() {
       await openShell();
@@ -61,10 +62,15 @@ export const createApi = (services: Services, observe: GenerationObserver): Api 
   };
 };
 
-const served = ({ path, requestStream, responseStream }: MethodShape, load: () => Promise<Handlers>) => ({
+const served = (
+  { path, requestStream, responseStream }: MethodShape,
+  load: () => Promise<Handlers>,
+  access: MethodAccess,
+): ServedMethod => ({
   path,
   requestStream,
   responseStream,
+  access,
   handler: async () => (await load()).get(path) ?? unserved,
 });
 

@@ -18,9 +18,13 @@ import type { Encoded } from '../../wire/bytes-field.js';
 import { requestsOf } from '../../wire/requests.js';
 import { type Status, toStatus } from '../../wire/status.js';
 import { readTrace } from '../../wire/trace.js';
-import type { Peer, User } from '../auth.js';
+import type { Authenticate } from '../auth/authenticate.js';
+import type { Authorizer } from '../auth/authorizer.js';
+import type { Change } from '../auth/changes.js';
+import { checkKind } from '../auth/methods.js';
+import { type Caller, NOBODY } from '../auth/principal.js';
 import type { Certificates } from '../credentials.js';
-import type { CallContext, Send, ServedMethod } from './call.js';
+import type { Send, ServedMethod } from './call.js';
 import { createConnections } from './connections.js';
 import type { RpcLimits } from './limits.js';
 import { type Listener, listen } from './listener.js';
@@ -29,11 +33,14 @@ import { createUnderWay, within } from './under-way.js';
 
 export interface RpcServerOptions {
   readonly methods: readonly ServedMethod[];
-  readonly authenticate: (peer: Peer) => User;
+  readonly authenticate: Authenticate;
+  readonly authorizer: Authorizer;
   readonly limits: RpcLimits;
   readonly log: Logger;
-  /** Tells of every finished call: full method name, gRPC code, seconds. */
-  readonly observeCall: (method: string, code: number, seconds: number) => void;
+  /** Tells of every finished call: full method name, gRPC code, seconds, whose it was; empty: nobody's. */
+  readonly observeCall: (method: string, code: number, seconds: number, subject: string) => void;
+  /** Tells of every finished call that was to change something. */
+  readonly recordChange: (change: Change) => void;
 }
 
 export interface RpcServer {
@@ -45,8 +52,6 @@ export interface RpcServer {
 
 /** OpenShell's limit for one message. */
 const MESSAGE_BYTES = 1024 * 1024;
-/** Callers without a name, for open methods. */
-const NOBODY: User = { subject: '', displayName: '', roles: [], identityProvider: 'local_dev' };
 /** For handlers that were cancelled: an exec ends its command with TERM, and 2 s later with KILL. */
 const UNDO_MS = 5_000;
 /** For the last status of a call to reach its client. */
@@ -61,7 +66,7 @@ type Call = ServerUnaryCall<Buffer, Buffer> &
   ServerDuplexStream<Buffer, Encoded>;
 
 export const createRpcServer = (options: RpcServerOptions): RpcServer => {
-  const { log, limits, observeCall } = options;
+  const { log, limits, authorizer, observeCall } = options;
   const server = new Server({
     'grpc.max_receive_message_length': MESSAGE_BYTES,
     'grpc.max_send_message_length': -1,
@@ -78,23 +83,29 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
   let listener: Listener | undefined;
   let closing = false;
 
-  const contextOf = (
+  const callerOf = async (
     call: Call,
-    method: ServedMethod,
+    { path, access }: ServedMethod,
     requestId: string,
     aborter: AbortController,
-  ): CallContext => {
+  ): Promise<Caller> => {
     const certificate = call.getAuthContext().sslPeerCertificate;
-    const peer: Peer = {
-      address: call.getPeer(),
-      certificateCommonNames: [certificate?.subject?.CN ?? []].flat(),
-      certificateExpiresMs: certificate && Date.parse(certificate.valid_to),
+    const evidence = {
+      peer: {
+        address: call.getPeer(),
+        certificateCommonNames: [certificate?.subject?.CN ?? []].flat(),
+        certificateExpiresMs: certificate && Date.parse(certificate.valid_to),
+      },
+      method: path,
+      header: (name: string) => textOf(call.metadata.get(name)[0]),
     };
-    const user = method.open === true ? NOBODY : options.authenticate(peer);
     const cancel = () => aborter.abort(new OpenShellError(Code.CANCELLED, 'the client cancelled the call'));
     if (call.cancelled) cancel();
     call.on('cancelled', cancel);
-    return { user, requestId, metadata: call.metadata, signal: aborter.signal };
+    const { signal } = aborter;
+    const principal = access.who === 'anyone' ? NOBODY : await options.authenticate(evidence, signal);
+    checkKind(principal, access);
+    return { principal, access, requestId, signal };
   };
 
   const answer = async (
@@ -102,33 +113,51 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
     call: Call,
     aborter: AbortController,
     fail: (status: Status) => void,
-    run: (context: CallContext) => Promise<void>,
+    run: (caller: Caller) => Promise<void>,
   ) => {
     const startedAt = performance.now();
-    const given = call.metadata.get('x-request-id')[0];
-    const requestId = typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+    const given = textOf(call.metadata.get('x-request-id')[0]);
+    const requestId = given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
+    const isStream = method.requestStream || method.responseStream;
     let code = 0;
     let leave = () => {};
+    let release = () => {};
+    let caller: Caller | undefined;
     try {
       const initial = new Metadata();
       initial.set('x-request-id', requestId);
       call.sendMetadata(initial);
       if (closing) throw shuttingDown();
       leave = connections.enter(call.getPeer(), (reason) => aborter.abort(reason));
-      const context = contextOf(call, method, requestId, aborter);
-      if (method.requestStream || method.responseStream) streams.take(context.user.subject, call);
-      await withTrace(readTrace(call.metadata), () => run(context));
+      const known = await callerOf(call, method, requestId, aborter);
+      caller = known;
+      if (isStream) streams.take(known.principal.subject, call);
+      if (isStream || known.access.changes) {
+        release = authorizer.watch(known, (reason) => aborter.abort(reason));
+      }
+      await withTrace(readTrace(call.metadata), () => run(known));
     } catch (thrown) {
       const status = await toStatus(thrown);
       code = status.code;
-      const fields = { method: method.path, code, request_id: requestId, error: status.error };
+      const fields = {
+        method: method.path,
+        code,
+        request_id: requestId,
+        subject: caller?.principal.subject,
+        error: status.error,
+      };
       if (code === Code.INTERNAL || code === Code.UNKNOWN)
         log.error(`${method.path}: ${status.details}`, fields);
       else log.debug(`${method.path}: ${status.details}`, fields);
       fail(status);
     } finally {
       leave();
-      observeCall(method.path, code, (performance.now() - startedAt) / 1000);
+      if (caller?.access.changes === true) {
+        options.recordChange({ caller, method: method.path, code, targets: authorizer.granted(caller) });
+      }
+      release();
+      const seconds = (performance.now() - startedAt) / 1000;
+      observeCall(method.path, code, seconds, caller?.principal.subject ?? '');
     }
   };
 
@@ -160,23 +189,23 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
       else callback?.(status);
     };
     const aborter = new AbortController();
-    const work = answer(method, call, aborter, fail, async (context) => {
+    const work = answer(method, call, aborter, fail, async (caller) => {
       const handler = await method.handler();
       switch (handler.kind) {
         case 'unary':
-          callback?.(null, (await handler.handle(call.request, context)) as Buffer);
+          callback?.(null, (await handler.handle(call.request, caller)) as Buffer);
           return;
         case 'server-stream':
-          await handler.handle(call.request, context, sender(call));
+          await handler.handle(call.request, caller, sender(call));
           break;
         case 'bidi':
-          await handler.handle(requestsOf(call), context, sender(call));
+          await handler.handle(requestsOf(call), caller, sender(call));
           break;
         case 'unimplemented':
           throw new OpenShellError(Code.UNIMPLEMENTED, `this gateway does not serve ${method.path.slice(1)}`);
       }
       // A stream that ended because it was cancelled is not complete.
-      context.signal.throwIfAborted();
+      caller.signal.throwIfAborted();
       call.end();
     });
     underWay.add((reason) => aborter.abort(reason), work);
@@ -238,6 +267,10 @@ const stalled = (ms: number): OpenShellError =>
     reason: 'ClientStalled',
     hint: 'read the stream as it comes, or raise limits.stalled_stream_secs',
   });
+
+/** Binary headers are none of ours. */
+const textOf = (value: string | Buffer | undefined): string | undefined =>
+  typeof value === 'string' ? value : undefined;
 
 const WAKING = ['drain', 'cancelled', 'close'] as const;
 

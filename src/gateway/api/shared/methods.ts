@@ -31,16 +31,12 @@ const OUTCOME: Readonly<Record<WorkspaceDeletion | 'absent', DeletionOutcome>> =
  * written with the messages of 0.1, which has everything that 0.0 reads here, or has it added by number.
  */
 export const sharedMethods = ({ workspaces, info, requests }: Services): Method[] => [
-  {
-    ...unary(wire.health, () => ({ status: ServiceStatus.HEALTHY, version: info.version })),
-    open: true,
-  },
-  unary(wire.getCurrentUser, (_, { user }) => ({
-    subject: user.subject,
-    displayName: user.displayName,
-    roles: [...user.roles],
-    identityProvider: user.identityProvider,
-  })),
+  unary(wire.health, () => ({ status: ServiceStatus.HEALTHY, version: info.version })),
+  unary(wire.getCurrentUser, (_, { principal }) => {
+    if (principal.kind !== 'user') throw new Error(`GetCurrentUser was let through for ${principal.kind}`);
+    const { subject, displayName, roles, provider } = principal;
+    return { subject, displayName, roles: [...roles], identityProvider: provider };
+  }),
   unary(wire.getGatewayInfo, async (_, { signal }) => ({
     status: ServiceStatus.HEALTHY,
     gatewayVersion: `${info.version}+${SERVED}`,
@@ -61,21 +57,23 @@ export const sharedMethods = ({ workspaces, info, requests }: Services): Method[
     })),
   })),
   unary(wire.getGatewayConfig, () => ({})),
-  unary(wire.createWorkspace, async (request, context) => ({
+  unary(wire.createWorkspace, async (request, caller) => ({
     workspace: toWorkspace(
-      await requests.once(identityOf(wire.createWorkspace, request, context), KEPT_WORKSPACE, (remember) =>
-        workspaces.create({ name: request.name, labels: { ...request.labels } }, remember),
+      await requests.once(identityOf(wire.createWorkspace, request, caller), KEPT_WORKSPACE, (remember) =>
+        workspaces.create(caller, { name: request.name, labels: { ...request.labels } }, remember),
       ),
     ),
   })),
-  unary(wire.getWorkspace, async ({ name }) => ({ workspace: toWorkspace(await workspaces.get(name)) })),
-  unary(wire.deleteWorkspace, async (request, context) => {
+  unary(wire.getWorkspace, async ({ name }, caller) => ({
+    workspace: toWorkspace(await workspaces.get(caller, name)),
+  })),
+  unary(wire.deleteWorkspace, async (request, caller) => {
     const deleted = await requests.once(
-      identityOf(wire.deleteWorkspace, request, context),
+      identityOf(wire.deleteWorkspace, request, caller),
       asItIs<WorkspaceDeletion | 'absent'>(),
       (remember) =>
         deletion<WorkspaceDeletion | 'absent'>(request.allowMissing, 'absent', () =>
-          workspaces.delete(request.name, remember),
+          workspaces.delete(caller, request.name, remember),
         ),
     );
     const response = create(DeleteWorkspaceResponseSchema, { outcome: OUTCOME[deleted] });
