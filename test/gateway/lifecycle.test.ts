@@ -181,8 +181,6 @@ test('a delete cuts a create short, and is tried until the engine confirms', asy
   };
   const { deleted } = await running.client.unary(api.deleteSandbox, { name: 'slow' });
   assert.equal(deleted, true);
-  assert.equal((await get('slow'))?.status?.phase, SandboxPhase.DELETING);
-  await gone('slow');
   assert.equal(engine.resources.size, 0);
   await assert.rejects(running.client.unary(api.deleteSandbox, { name: 'slow' }), { code: status.NOT_FOUND });
 });
@@ -209,7 +207,7 @@ test('a restart takes unfinished operations up', async () => {
   engine.before = never;
   const creating = await create('creating');
   running.client.unary(api.stopSandbox, { name: 'stopping' }).catch(() => {});
-  await running.client.unary(api.deleteSandbox, { name: 'deleting' });
+  running.client.unary(api.deleteSandbox, { name: 'deleting' }).catch(() => {});
   await eventually('all begun', () =>
     [`create ${creating}`, `stop ${stopping}`, `delete ${deleting}`].every((call) =>
       engine.calls.includes(call),

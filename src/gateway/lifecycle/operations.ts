@@ -125,7 +125,7 @@ export const createOperations = (options: OperationsOptions): Operations => {
         if (current.phase !== record.phase) return;
         inDoubt(known);
         await delay(backoff.next(), signal);
-        if ((await records.change(record.id, () => [])).phase !== record.phase) return;
+        if ((await records.get(record.id)).phase !== record.phase) return;
       }
     }
   };

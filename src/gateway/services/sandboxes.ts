@@ -50,7 +50,13 @@ export interface SandboxService {
   /** Without environments and drivers' secrets, as is the next. */
   list(input: ListSandboxesInput & { limit: number; offset: number }): Promise<Listing<SandboxRecord>>;
   page(input: ListSandboxesInput, page: PageRequest): Promise<Listing<SandboxRecord>>;
+  /** Stores that it is to go; the removal goes on by itself, whoever waits for it. */
   delete(workspace: string, name: string, remember?: Remember<SandboxRecord>): Promise<SandboxRecord>;
+  /**
+   * Whether a deleted sandbox is gone, and its name free: true as soon as it is, false when it still goes after 10 s
+   * or as the signal aborts.
+   */
+  gone(id: string, signal: AbortSignal): Promise<boolean>;
   stop(workspace: string, name: string): Promise<SandboxRecord>;
   start(workspace: string, name: string): Promise<SandboxRecord>;
   /** Why the sandbox's driver is not running here; undefined when it is. */
@@ -234,6 +240,7 @@ export const createSandboxService = (options: SandboxServiceOptions): SandboxSer
     },
     delete: (workspace, name, remember) =>
       counted('delete', async () => controller.delete((await find(workspace, name)).id, remember)),
+    gone: controller.gone,
     stop: (workspace, name) => counted('stop', async () => controller.stop((await find(workspace, name)).id)),
     start: (workspace, name) =>
       counted('start', async () => controller.restart((await find(workspace, name)).id)),

@@ -35,8 +35,9 @@ export const v00Methods = (services: Services): Method[] => {
       sandbox: sandbox(await sandboxes.get(workspace, name), user),
     })),
     list(wire.listSandboxes, listed, (request) => sandboxes.list(request)),
-    unary(wire.deleteSandbox, async ({ workspace, name }) => {
-      await sandboxes.delete(workspace, name);
+    unary(wire.deleteSandbox, async ({ workspace, name }, { signal }) => {
+      const { id } = await sandboxes.delete(workspace, name);
+      await sandboxes.gone(id, signal);
       return { deleted: true };
     }),
     unary(wire.stopSandbox, async ({ workspace, name }, { user }) => ({
