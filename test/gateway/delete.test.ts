@@ -109,11 +109,17 @@ test('deletes at the same time all answer when it is gone, and the engine is ask
   await start(NEVER_MS);
   const id = await create('one');
   const release = holdRemovals();
-  const answers = Array.from({ length: 20 }, () => running.client.unary(v00.deleteSandbox, { name: 'one' }));
+  let answered = 0;
+  const answers = Array.from({ length: 20 }, async () => {
+    const { deleted } = await running.client.unary(v00.deleteSandbox, { name: 'one' });
+    answered++;
+    return deleted;
+  });
   await eventually('the engine is asked', () => removalsOf(id) === 1);
   assert.equal(await phaseOf('one'), SandboxPhase.DELETING);
+  assert.equal(answered, 0);
   release();
-  for (const { deleted } of await Promise.all(answers)) assert.equal(deleted, true);
+  for (const deleted of await Promise.all(answers)) assert.equal(deleted, true);
   assert.equal(removalsOf(id), 1);
 });
 
