@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { Code, OpenShellError } from '../compute/errors.js';
+import { isLoopback } from '../kit/loopback.js';
 
 /** Who makes a call. Every authenticated user is a platform administrator for now. */
 export interface User {
@@ -73,10 +74,3 @@ const hostOf = (address: string): string => {
   const colon = address.lastIndexOf(':');
   return colon === -1 || isIP(address) === 6 ? address : address.slice(0, colon);
 };
-
-/** Whether an IP address or `localhost` is this machine alone. */
-export const isLoopback = (host: string): boolean =>
-  host === 'localhost' ||
-  (isIP(host) === 4 && host.startsWith('127.')) ||
-  host === '::1' ||
-  /^::ffff:127\./i.test(host);

@@ -5,7 +5,14 @@ import { createAuthenticator } from '../../dist/gateway/auth.js';
 const authenticate = createAuthenticator({ mutualTls: false, allowUnauthenticated: false });
 const from = (address: string) => authenticate({ address, certificateCommonNames: [] });
 
-for (const address of ['127.0.0.1:5000', '127.9.9.9:1', '[::1]:5000', '::1', '[::ffff:127.0.0.1]:80']) {
+for (const address of [
+  '127.0.0.1:5000',
+  '127.9.9.9:1',
+  '[::1]:5000',
+  '::1',
+  '[::ffff:127.0.0.1]:80',
+  '[::ffff:7f00:1]:80',
+]) {
   test(`${address} is the local administrator`, () => {
     assert.deepEqual(from(address).roles, ['platform_admin']);
   });
@@ -17,6 +24,7 @@ for (const address of [
   'unknown',
   '',
   '127.0.0.1.example:80',
+  'localhost:80',
   '[::ffff:10.0.0.1]:80',
 ]) {
   test(`'${address}' is refused`, () => {
