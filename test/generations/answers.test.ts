@@ -194,6 +194,11 @@ test('the gateway says which generations it serves and what its drivers can limi
     [true, true, false],
   );
   assert.equal((await call(v00.getGatewayInfo, {})).computeDrivers[0]?.name, 'fake');
+  served.engine.resourceCapabilities = undefined;
+  await served.restart();
+  const [driver] = (await call(v01.getGatewayInfo, {})).computeDrivers;
+  assert.equal(driver?.name, 'fake');
+  assert.equal(driver?.capabilities?.resourceCapabilities, undefined, 'what is not known is left out');
 });
 
 test('requests are counted by generation', async () => {

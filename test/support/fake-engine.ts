@@ -14,6 +14,7 @@ import type {
   ExecSpec,
   LogLine,
   PlatformEvent,
+  ResourceCapabilities,
 } from '../../dist/compute/driver.js';
 import type { DriverEntry, ProbeResult } from '../../dist/compute/entry.js';
 import { Code, notFound, OpenShellError, unavailable } from '../../dist/compute/errors.js';
@@ -35,6 +36,7 @@ export interface FakeEngine {
   /** Asked before each call; may throw or wait. */
   before: (call: string, id: string, signal: AbortSignal) => Promise<void> | void;
   probe: () => ProbeResult;
+  resourceCapabilities: ResourceCapabilities | undefined;
   /** The main process of a sandbox ends. */
   exit(id: string, code: number): void;
   /** The resource is removed behind the gateway's back. */
@@ -83,6 +85,7 @@ export const createFakeEngine = (): FakeEngine => {
     workspaces: undefined,
     calls: [],
     before: () => {},
+    resourceCapabilities: { cpuLimit: true, memoryLimit: true, gpuDefault: false, gpuCount: false },
     probe: () => ({ state: 'ready', endpoint: 'memory', engineVersion: '1.0' }),
     exit: (id, code) => set(mustGet(id), exitedConditions(code)),
     vanish(id) {
@@ -138,7 +141,7 @@ export const createFakeEngine = (): FakeEngine => {
       driverVersion: '1.0',
       defaultImage: '',
       gatewayManagesLifecycle: true,
-      resources: { cpuLimit: true, memoryLimit: true, gpuDefault: false, gpuCount: false },
+      resources: engine.resourceCapabilities,
     }),
     validateCreate: (sandbox, { signal }) => call('validate', sandbox.id, signal),
     async create(sandbox, { signal }) {

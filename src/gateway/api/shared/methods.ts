@@ -1,8 +1,10 @@
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import type { ResourceCapabilities } from '../../../compute/driver.js';
 import { GENERATIONS } from '../../../wire/generation.js';
 import {
   DeleteWorkspaceResponseSchema,
   DeletionOutcome,
+  type ResourceCapabilitiesSchema,
   ServiceStatus,
   methods as wire,
 } from '../../../wire/v01/index.js';
@@ -25,6 +27,17 @@ const OUTCOME: Readonly<Record<WorkspaceDeletion | 'absent', DeletionOutcome>> =
   accepted: DeletionOutcome.ACCEPTED,
   absent: DeletionOutcome.ALREADY_ABSENT,
 };
+
+const toResources = (
+  resources: ResourceCapabilities,
+): MessageInitShape<typeof ResourceCapabilitiesSchema> => ({
+  cpu: { limitSupported: resources.cpuLimit },
+  memory: { limitSupported: resources.memoryLimit },
+  gpu: {
+    defaultSelectionSupported: resources.gpuDefault,
+    countSelectionSupported: resources.gpuCount,
+  },
+});
 
 /**
  * Methods whose requests are read alike in both generations, and whose answers carry the fields of both. They are
@@ -49,14 +62,7 @@ export const sharedMethods = ({ workspaces, info, requests }: Services): Method[
       capabilities: {
         driverName: capabilities.driverName,
         driverVersion: capabilities.driverVersion,
-        resourceCapabilities: {
-          cpu: { limitSupported: capabilities.resources.cpuLimit },
-          memory: { limitSupported: capabilities.resources.memoryLimit },
-          gpu: {
-            defaultSelectionSupported: capabilities.resources.gpuDefault,
-            countSelectionSupported: capabilities.resources.gpuCount,
-          },
-        },
+        ...(capabilities.resources && { resourceCapabilities: toResources(capabilities.resources) }),
       },
     })),
   })),
