@@ -147,6 +147,11 @@ ${system.table}
       assert.equal((await openshell('sandbox', 'exec', '-n', 'job', '--', 'cat', 'file')).stdout, 'kept\n');
       const late = await openshell('sandbox', 'exec', '-n', 'job', '--timeout', '1', '--', 'sleep', '60');
       assert.equal(late.exitCode, 124, late.stderr);
+      const logged = (await openshell('logs', 'job', '-o', 'json')).stdout.trimEnd().split('\n');
+      const lines = logged.map((line) => JSON.parse(line));
+      assert.ok(
+        lines.some(({ source, message }) => source === 'gateway' && message === "sandbox 'job' is stopped"),
+      );
       const deleted = await openshell('sandbox', 'delete', 'job');
       assert.equal(deleted.exitCode, 0, deleted.stderr);
       await gone('job');
