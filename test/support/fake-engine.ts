@@ -33,6 +33,8 @@ export interface FakeEngine {
   /** What the driver made for workspaces. Undefined: it makes nothing for them. */
   workspaces: Set<string> | undefined;
   readonly calls: string[];
+  /** By call, the keys of all that told it which sandbox is meant. */
+  readonly refKeys: Map<string, Set<string>>;
   /** Asked before each call; may throw or wait. */
   before: (call: string, id: string, signal: AbortSignal) => Promise<void> | void;
   probe: () => ProbeResult;
@@ -84,6 +86,7 @@ export const createFakeEngine = (): FakeEngine => {
     resources: new Map(),
     workspaces: undefined,
     calls: [],
+    refKeys: new Map(),
     before: () => {},
     resourceCapabilities: { cpuLimit: true, memoryLimit: true, gpuDefault: false, gpuCount: false },
     probe: () => ({ state: 'ready', endpoint: 'memory', engineVersion: '1.0' }),
@@ -122,15 +125,21 @@ export const createFakeEngine = (): FakeEngine => {
     signal.throwIfAborted();
   };
 
+  const callFor = (name: string, ref: SandboxRef, signal: AbortSignal) => {
+    engine.refKeys.set(name, new Set([...(engine.refKeys.get(name) ?? []), ...Object.keys(ref)]));
+    return call(name, ref.id, signal);
+  };
+
   const driver = (name: string): ComputeDriver => ({
     name,
     access: {
       capabilities: { tty: true, logs: true },
       async exec(ref, spec, { signal }) {
-        await call('exec', ref.id, signal);
+        await callFor('exec', ref, signal);
         return engine.exec(ref, spec, signal);
       },
       async *logs(ref, { tail, follow, signal }) {
+        await callFor('logs', ref, signal);
         mustGet(ref.id);
         yield* tail === undefined ? engine.logs : engine.logs.slice(-tail);
         if (follow) await sleep(3_600_000, undefined, { signal, ref: false }).catch(() => {});
@@ -163,7 +172,7 @@ export const createFakeEngine = (): FakeEngine => {
       run(resource);
     },
     async get(ref, { signal }) {
-      await call('get', ref.id, signal);
+      await callFor('get', ref, signal);
       const resource = engine.resources.get(ref.id);
       return resource === undefined ? undefined : shown(resource);
     },
@@ -172,15 +181,15 @@ export const createFakeEngine = (): FakeEngine => {
       return [...engine.resources.values()].map(shown);
     },
     async stop(ref, { signal }) {
-      await call('stop', ref.id, signal);
+      await callFor('stop', ref, signal);
       set(mustGet(ref.id), suspendedConditions());
     },
     async start(ref, { signal }) {
-      await call('start', ref.id, signal);
+      await callFor('start', ref, signal);
       run(mustGet(ref.id));
     },
     async delete(ref, { signal }) {
-      await call('delete', ref.id, signal);
+      await callFor('delete', ref, signal);
       const existed = engine.resources.delete(ref.id);
       if (existed) emit({ type: 'deleted', id: ref.id });
       return existed;

@@ -3,6 +3,7 @@ import { failedPrecondition, OpenShellError, unavailable } from '../../compute/e
 import { write } from '../../kit/drain.js';
 import type { SandboxPhase } from '../../store/model.js';
 import type { ManagedDriver } from '../drivers/managed.js';
+import { refOf } from '../lifecycle/driver-sandbox.js';
 import { checkExec } from './limits.js';
 import { accessOf, type SandboxService } from './sandboxes.js';
 
@@ -57,7 +58,7 @@ export const createExecService = (options: {
       });
     const ended = new AbortController();
     const session = await access.exec(
-      record,
+      refOf(record),
       {
         command: input.command,
         workdir: input.workdir,
