@@ -75,6 +75,7 @@ export const stubServices: Services = {
     list: async () => page(sandbox),
     page: async () => page(sandbox),
     delete: async () => sandbox,
+    gone: async () => true,
     stop: async () => sandbox,
     start: async () => sandbox,
     orphaned: () => undefined,

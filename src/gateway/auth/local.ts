@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { Code, OpenShellError } from '../../compute/errors.js';
+import { isLoopback } from '../../kit/loopback.js';
 import type { Authenticator, UserPrincipal } from './principal.js';
 
 const LOCAL: UserPrincipal = {
@@ -31,14 +32,4 @@ function hostOf(address: string): string {
   if (bracketed !== null) return bracketed[1] as string;
   const colon = address.lastIndexOf(':');
   return colon === -1 || isIP(address) === 6 ? address : address.slice(0, colon);
-}
-
-/** Whether an IP address or `localhost` is this machine alone. */
-export function isLoopback(host: string): boolean {
-  return (
-    host === 'localhost' ||
-    (isIP(host) === 4 && host.startsWith('127.')) ||
-    host === '::1' ||
-    /^::ffff:127\./i.test(host)
-  );
 }

@@ -4,6 +4,7 @@ import { write } from '../../kit/drain.js';
 import type { SandboxPhase } from '../../store/model.js';
 import type { Caller } from '../auth/principal.js';
 import type { ManagedDriver } from '../drivers/managed.js';
+import { refOf } from '../lifecycle/driver-sandbox.js';
 import type { Activity } from './activity.js';
 import { checkExec } from './limits.js';
 import { accessOf, type SandboxService } from './sandboxes.js';
@@ -62,7 +63,7 @@ export const createExecService = (options: {
     options.activity(record, 'exec');
     const ended = new AbortController();
     const session = await access.exec(
-      record,
+      refOf(record),
       {
         command: input.command,
         workdir: input.workdir,

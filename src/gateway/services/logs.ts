@@ -6,6 +6,7 @@ import { delay } from '../../kit/deadline.js';
 import type { SandboxRecord } from '../../store/model.js';
 import type { Caller } from '../auth/principal.js';
 import type { ManagedDriver } from '../drivers/managed.js';
+import { refOf } from '../lifecycle/driver-sandbox.js';
 import { levelAllows, type SandboxLog, type SandboxLogLine } from '../sandbox-log.js';
 import type { Activity } from './activity.js';
 import { LIMIT } from './limits.js';
@@ -82,7 +83,7 @@ export const createLogService = (options: {
     const found: SandboxLogLine[] = [];
     try {
       const access = await accessOf(record, drivers);
-      for await (const line of access.logs(record, {
+      for await (const line of access.logs(refOf(record), {
         follow: false,
         tail: lines,
         sinceMs: filter.sinceMs,
@@ -111,7 +112,12 @@ export const createLogService = (options: {
     while (!signal.aborted) {
       try {
         const access = await accessOf(record, drivers);
-        for await (const line of access.logs(record, { follow: true, tail: undefined, sinceMs, signal })) {
+        for await (const line of access.logs(refOf(record), {
+          follow: true,
+          tail: undefined,
+          sinceMs,
+          signal,
+        })) {
           sinceMs = line.timeMs + 1;
           const entry = fromDriver(record, line);
           if (allows(filter, entry)) await emit(entry);

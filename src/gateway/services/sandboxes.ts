@@ -55,12 +55,18 @@ export interface SandboxService {
     input: ListSandboxesInput & { limit: number; offset: number },
   ): Promise<Listing<SandboxRecord>>;
   page(caller: Caller, input: ListSandboxesInput, page: PageRequest): Promise<Listing<SandboxRecord>>;
+  /** Stores that it is to go; the removal goes on by itself, whoever waits for it. */
   delete(
     caller: Caller,
     workspace: string,
     name: string,
     remember?: Remember<SandboxRecord>,
   ): Promise<SandboxRecord>;
+  /**
+   * Whether a deleted sandbox is gone, and its name free: true as soon as it is, false when it still goes after 10 s
+   * or as the signal aborts.
+   */
+  gone(id: string, signal: AbortSignal): Promise<boolean>;
   stop(caller: Caller, workspace: string, name: string): Promise<SandboxRecord>;
   start(caller: Caller, workspace: string, name: string): Promise<SandboxRecord>;
   /** Why the sandbox's driver is not running here; undefined when it is. */
@@ -257,6 +263,7 @@ export const createSandboxService = (options: SandboxServiceOptions): SandboxSer
     },
     delete: (caller, workspace, name, remember) =>
       counted('delete', async () => controller.delete((await find(caller, workspace, name)).id, remember)),
+    gone: controller.gone,
     stop: (caller, workspace, name) =>
       counted('stop', async () => controller.stop((await find(caller, workspace, name)).id)),
     start: (caller, workspace, name) =>

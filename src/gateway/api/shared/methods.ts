@@ -1,8 +1,10 @@
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import type { ResourceCapabilities } from '../../../compute/driver.js';
 import { GENERATIONS } from '../../../wire/generation.js';
 import {
   DeleteWorkspaceResponseSchema,
   DeletionOutcome,
+  type ResourceCapabilitiesSchema,
   ServiceStatus,
   methods as wire,
 } from '../../../wire/v01/index.js';
@@ -26,6 +28,17 @@ const OUTCOME: Readonly<Record<WorkspaceDeletion | 'absent', DeletionOutcome>> =
   absent: DeletionOutcome.ALREADY_ABSENT,
 };
 
+const toResources = (
+  resources: ResourceCapabilities,
+): MessageInitShape<typeof ResourceCapabilitiesSchema> => ({
+  cpu: { limitSupported: resources.cpuLimit },
+  memory: { limitSupported: resources.memoryLimit },
+  gpu: {
+    defaultSelectionSupported: resources.gpuDefault,
+    countSelectionSupported: resources.gpuCount,
+  },
+});
+
 /**
  * Methods whose requests are read alike in both generations, and whose answers carry the fields of both. They are
  * written with the messages of 0.1, which has everything that 0.0 reads here, or has it added by number.
@@ -45,14 +58,7 @@ export const sharedMethods = ({ workspaces, info, requests }: Services): Method[
       capabilities: {
         driverName: capabilities.driverName,
         driverVersion: capabilities.driverVersion,
-        resourceCapabilities: {
-          cpu: { limitSupported: capabilities.resources.cpuLimit },
-          memory: { limitSupported: capabilities.resources.memoryLimit },
-          gpu: {
-            defaultSelectionSupported: capabilities.resources.gpuDefault,
-            countSelectionSupported: capabilities.resources.gpuCount,
-          },
-        },
+        ...(capabilities.resources && { resourceCapabilities: toResources(capabilities.resources) }),
       },
     })),
   })),

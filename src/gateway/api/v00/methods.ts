@@ -36,7 +36,8 @@ export const v00Methods = (services: Services): Method[] => {
     })),
     list(wire.listSandboxes, listed, (request, caller) => sandboxes.list(caller, request)),
     unary(wire.deleteSandbox, async ({ workspace, name }, caller) => {
-      await sandboxes.delete(caller, workspace, name);
+      const { id } = await sandboxes.delete(caller, workspace, name);
+      await sandboxes.gone(id, caller.signal);
       return { deleted: true };
     }),
     unary(wire.stopSandbox, async ({ workspace, name }, caller) => ({

@@ -101,9 +101,10 @@ export const v01Methods = (services: Services): Method[] => {
             return { sandboxId: record.id };
           }),
       );
-      return sandboxId === undefined
-        ? { outcome: DeletionOutcome.ALREADY_ABSENT }
-        : { outcome: DeletionOutcome.ACCEPTED, sandboxId };
+      if (sandboxId === undefined) return { outcome: DeletionOutcome.ALREADY_ABSENT };
+      // Not part of what is kept: each caller waits for itself, and a repetition tells how things stand by then.
+      const gone = await sandboxes.gone(sandboxId, caller.signal);
+      return { outcome: gone ? DeletionOutcome.COMPLETED : DeletionOutcome.ACCEPTED, sandboxId };
     }),
     unary(wire.stopSandbox, change(wire.stopSandbox, sandboxes.stop)),
     unary(wire.startSandbox, change(wire.startSandbox, sandboxes.start)),
