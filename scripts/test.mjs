@@ -25,15 +25,17 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 
-const run = (command, args) => {
-  const { status, signal } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+const run = (command, args, env = process.env) => {
+  const { status, signal } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env });
   if (status !== 0) process.exit(status ?? (signal === null ? 1 : 130));
 };
 
 if (!values['no-build']) {
-  run(process.execPath, [join(root, 'scripts', 'build.mjs')]);
+  // Coverage is of the tests: see coverage.mjs.
+  const { NODE_V8_COVERAGE, ...env } = process.env;
+  run(process.execPath, [join(root, 'scripts', 'build.mjs')], env);
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  run(process.execPath, [tsc, '-b', ...rooms.map((name) => join('test', name))]);
+  run(process.execPath, [tsc, '-b', ...rooms.map((name) => join('test', name))], env);
 }
 
 const wanted = positionals.length > 0 ? positionals : rooms;
@@ -47,4 +49,8 @@ if (files.length === 0) {
   console.error('test: no test file fits');
   process.exit(2);
 }
-run(process.execPath, ['--test', `--test-concurrency=${values.concurrency}`, ...files]);
+const reporters = [
+  [process.stdout.isTTY ? 'spec' : 'tap', 'stdout'],
+  [join(root, 'scripts', 'test-report.mjs'), 'stderr'],
+].flatMap(([reporter, to]) => ['--test-reporter', reporter, '--test-reporter-destination', to]);
+run(process.execPath, ['--test', `--test-concurrency=${values.concurrency}`, ...reporters, ...files]);
