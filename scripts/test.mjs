@@ -2,6 +2,7 @@
 // A room is a folder of test/; without one all rooms run.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -11,7 +12,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     only: { type: 'string' },
-    concurrency: { type: 'string', default: '2' },
+    // Tests of engines mostly wait.
+    concurrency: { type: 'string', default: String(availableParallelism() + 1) },
     'no-build': { type: 'boolean', default: false },
   },
 });
