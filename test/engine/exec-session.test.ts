@@ -58,6 +58,17 @@ describe('an exec whose engine says that it never ran', () => {
     assert.deepEqual(await read(given), { stdout: '', stderr: `${LINE}\n`, exitCode: 127 });
   });
 
+  test('does so however its word is cut', async () => {
+    const { given, connection } = session(NEVER);
+    const reading = read(given);
+    for (const part of [WORD.slice(0, 40), WORD.slice(40, 90), WORD.slice(90)]) {
+      connection.write(frame(part));
+      await new Promise((done) => setImmediate(done));
+    }
+    connection.end();
+    assert.deepEqual(await reading, { stdout: '', stderr: `${LINE}\n`, exitCode: 127 });
+  });
+
   test('says it on stdout with a terminal', async () => {
     const { given, connection } = session(NEVER, { tty: true });
     connection.end(WORD);

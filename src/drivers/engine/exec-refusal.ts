@@ -6,7 +6,7 @@ import { cutText } from '../../kit/text.js';
 const REFUSAL =
   /^(OCI runtime exec failed|runc|crun|exec failed|rpc error|Error: (runc|crun|read unixpacket|[^\n]*OCI (runtime|permission)))/;
 /** It repeats the name of the program, which has at most 4 KiB, once or twice and with escapes. */
-const LONGEST_REFUSAL_BYTES = 32 * 1024;
+export const LONGEST_REFUSAL_BYTES = 32 * 1024;
 const LONGEST_REASON_BYTES = 1024;
 
 /** Whether output may be the engine's word and not the command's. A command may print the same. */

@@ -6,7 +6,7 @@ import type { Logger } from '../../compute/log.js';
 import { delay } from '../../kit/deadline.js';
 import { ociRefusal } from '../container-exec/oci-refusal.js';
 import { arrivals } from './arrivals.js';
-import { isRefusal, notStarted } from './exec-refusal.js';
+import { isRefusal, LONGEST_REFUSAL_BYTES, notStarted } from './exec-refusal.js';
 import { createExecStdin } from './exec-stdin.js';
 import { demultiplex } from './frames.js';
 
@@ -14,7 +14,7 @@ const TIMEOUT_EXIT_CODE = 124;
 /** The output may end before the command does: how often the engine is asked, growing from the first to the second. */
 const FIRST_POLL_MS = 5;
 const LAST_POLL_MS = 500;
-/** Podman says it in two lines, each of which may come by itself. */
+/** Podman says it in two lines, each of which may come by itself or in parts. */
 const MOST_HELD_CHUNKS = 4;
 
 /** What the engine says about an exec. */
@@ -106,7 +106,7 @@ export const createExecSession = (options: ExecSessionOptions): ExecSession => {
     try {
       for await (const chunk of spec.tty ? terminalOutput(socket) : demultiplex(arrivals(socket))) {
         // The engine's word that it could not start the command looks like the command's own output.
-        if (!passing && held.length < MOST_HELD_CHUNKS && isRefusal(chunk.data)) held = [...held, chunk];
+        if (!passing && mayBeRefusal(held, chunk)) held = [...held, chunk];
         else {
           passing = true;
           yield* held;
@@ -130,6 +130,12 @@ export const createExecSession = (options: ExecSessionOptions): ExecSession => {
     exitCode: exit.promise,
   };
 };
+
+/** Whether a chunk begins the engine's word, or goes on with it. */
+const mayBeRefusal = (held: readonly ExecChunk[], { data }: ExecChunk): boolean =>
+  held.length === 0
+    ? isRefusal(data)
+    : held.length < MOST_HELD_CHUNKS && data.length <= LONGEST_REFUSAL_BYTES;
 
 const createExit = () => {
   let resolve!: (code: number) => void;
