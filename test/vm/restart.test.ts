@@ -81,7 +81,7 @@ test('a driver process that was killed finds its machines again, with all that r
     }
     await second.driver.stop(busy, { signal });
     assert.equal((await stateOf(second.driver, busy))?.kind, 'exited');
-    for (const one of [idle, busy]) assert.equal(await second.driver.delete(one, { signal }), true);
+    for (const one of [idle, busy, waiting]) assert.equal(await second.driver.delete(one, { signal }), true);
     assert.deepEqual(await readdir(join(second.folder, 'sandboxes')), []);
   }),
 );
