@@ -15,6 +15,7 @@ const UNIT_ROOMS = [
   'kit',
   'config',
   'wire',
+  'rpc',
   'store',
   'cli',
   'remote',

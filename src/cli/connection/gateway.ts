@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import type { DescMessage, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
-import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
 import { failedPrecondition } from '../../compute/errors.js';
 import { readFailure } from '../../kit/read-failure.js';
-import { type CallOptions, createWireClient } from '../../wire/client.js';
-import type { DuplexCall } from '../../wire/client-streams.js';
+import { createRpcClient } from '../../rpc/client/client.js';
+import type { CallOptions, ClientTls, DuplexCall } from '../../rpc/client/contract.js';
 import type { Method } from '../../wire/method.js';
 import type { Endpoint, TlsFiles } from './endpoint.js';
 import { fromGrpc } from './grpc-failure.js';
@@ -33,12 +32,11 @@ export interface Gateway {
 }
 
 export async function openGateway(endpoint: Endpoint): Promise<Gateway> {
-  const client = createWireClient(endpoint.target, await channelCredentials(endpoint.tls), {
-    'grpc.keepalive_time_ms': 10_000,
-    'grpc.keepalive_timeout_ms': 20_000,
-    'grpc.max_receive_message_length': MAX_ANSWER_BYTES,
-    'grpc.enable_retries': 0,
-    'grpc.service_config_disable_resolution': 1,
+  const tls = await readTls(endpoint.tls);
+  const client = createRpcClient(endpoint.target, {
+    ...(tls && { tls }),
+    keepalive: { everyMs: 10_000, timeoutMs: 20_000 },
+    maxAnswerBytes: MAX_ANSWER_BYTES,
   });
   return {
     endpoint,
@@ -66,15 +64,14 @@ async function* translated<T>(messages: AsyncIterable<T>, endpoint: Endpoint): A
   }
 }
 
-async function channelCredentials(tls: TlsFiles | undefined): Promise<ChannelCredentials> {
-  if (tls === undefined) return credentials.createInsecure();
+async function readTls(tls: TlsFiles | undefined): Promise<ClientTls | undefined> {
+  if (tls === undefined) return undefined;
   const [ca, key, cert] = await Promise.all([tls.ca, tls.key, tls.cert].map(readPem));
-  const options = tls.verify ? {} : { rejectUnauthorized: false, checkServerIdentity: () => undefined };
-  return credentials.createSsl(ca, key, cert, options);
+  return { ca, key, cert, verify: tls.verify };
 }
 
-async function readPem(path: string | undefined): Promise<Buffer | null> {
-  if (path === undefined) return null;
+async function readPem(path: string | undefined): Promise<Buffer | undefined> {
+  if (path === undefined) return undefined;
   try {
     return await readFile(path);
   } catch (error) {

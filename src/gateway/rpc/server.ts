@@ -14,10 +14,10 @@ import {
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import { withTrace } from '../../compute/trace.js';
+import { requestsOf } from '../../rpc/server/requests.js';
+import { type Status, toStatus } from '../../rpc/status.js';
+import { readTrace } from '../../rpc/trace.js';
 import type { Encoded } from '../../wire/bytes-field.js';
-import { requestsOf } from '../../wire/requests.js';
-import { type Status, toStatus } from '../../wire/status.js';
-import { readTrace } from '../../wire/trace.js';
 import type { Peer, User } from '../auth.js';
 import type { Certificates } from '../credentials.js';
 import type { CallContext, Send, ServedMethod } from './call.js';
@@ -117,7 +117,10 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
       leave = connections.enter(call.getPeer(), (reason) => aborter.abort(reason));
       const context = contextOf(call, method, requestId, aborter);
       if (method.requestStream || method.responseStream) streams.take(context.user.subject, call);
-      await withTrace(readTrace(call.metadata), () => run(context));
+      await withTrace(
+        readTrace((name) => call.metadata.get(name)[0]?.toString()),
+        () => run(context),
+      );
     } catch (thrown) {
       const status = await toStatus(thrown);
       code = status.code;
