@@ -24,13 +24,21 @@ export interface ClientTls {
   readonly verify?: boolean;
 }
 
-/** Unary calls of any service whose methods are described by a Method. They fail with a CallFailure. */
+/** What a unary call has to know of its method; every Method has it. */
+export interface UnaryMethod<Request, Response> {
+  /** HTTP/2 path, for example `/openshell.v1.OpenShell/Health`. */
+  readonly path: string;
+  encodeRequest(message: Request): Buffer;
+  decodeResponse(bytes: Buffer): Response;
+}
+
+/** Unary calls of any service. They fail with a CallFailure. */
 export interface UnaryClient {
-  unary<I extends DescMessage, O extends DescMessage>(
-    method: Method<I, O>,
-    request: MessageInitShape<I>,
+  unary<Request, Response>(
+    method: UnaryMethod<Request, Response>,
+    request: Request,
     options?: CallOptions,
-  ): Promise<MessageShape<O>>;
+  ): Promise<Response>;
   close(): void;
 }
 
