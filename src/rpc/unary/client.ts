@@ -3,7 +3,6 @@ import { CallFailure } from '../call-failure.js';
 import { type ClientTls, UNARY_TIMEOUT_MS, type UnaryClient } from '../client/contract.js';
 import { attempt, framed } from './call.js';
 import { type Keepalive, type Link, type LinkTls, openLink } from './link.js';
-import { Refused } from './status.js';
 
 /** What gRPC takes by default. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
@@ -42,7 +41,6 @@ export async function createUnaryClient(
   return {
     unary: (method, request, { timeoutMs = UNARY_TIMEOUT_MS, signal, headers: given } = {}) =>
       new Promise((resolve, reject) => {
-        const deadline = Date.now() + timeoutMs;
         let timer: NodeJS.Timeout | undefined;
         let cancel = () => {};
         const fail = (code: number, details: string) => settle(new CallFailure(code, details));
@@ -71,25 +69,18 @@ export async function createUnaryClient(
         if (timeoutMs <= 0) return expire();
         if (timeoutMs <= MAX_TIMER_MS) timer = setTimeout(expire, timeoutMs);
         signal?.addEventListener('abort', abort, { once: true });
-        const start = (ended: (outcome: Buffer | CallFailure) => void) => {
-          const headers = {
-            ...given,
-            ':authority': authority,
-            ':method': 'POST',
-            ':path': method.path,
-            'content-type': 'application/grpc',
-            te: 'trailers',
-            'user-agent': 'grpc-node-openshell',
-            'grpc-accept-encoding': 'identity',
-            ...timeoutHeader(deadline - Date.now()),
-          };
-          cancel = attempt(current(), { headers, body, maxAnswerBytes, ended });
+        const headers = {
+          ...given,
+          ':authority': authority,
+          ':method': 'POST',
+          ':path': method.path,
+          'content-type': 'application/grpc',
+          te: 'trailers',
+          'user-agent': 'grpc-node-openshell',
+          'grpc-accept-encoding': 'identity',
+          ...timeoutHeader(timeoutMs),
         };
-        // A call that the server has refused unseen is sent once more, as grpc-js does.
-        start((outcome) => {
-          if (outcome instanceof Refused && !isClosed) start(settle);
-          else settle(outcome);
-        });
+        cancel = attempt(current(), { headers, body, maxAnswerBytes, ended: settle });
       }),
     close() {
       isClosed = true;
@@ -105,11 +96,17 @@ async function tlsFor({ ca, cert, key, verify = true }: ClientTls): Promise<Link
   return { connect, options: { secureContext: createSecureContext({ ca, cert, key }), ...any } };
 }
 
-/** gRPC's own: at most 8 digits and a unit. */
+const TIMEOUT_UNITS = [
+  ['m', 1],
+  ['S', 1_000],
+  ['M', 60_000],
+  ['H', 3_600_000],
+] as const;
+
+/** At most 8 digits and a unit; none for a deadline that never comes. */
 function timeoutHeader(ms: number): { 'grpc-timeout'?: string } {
-  if (!Number.isFinite(ms)) return {};
-  const left = Math.max(Math.ceil(ms), 1);
-  return { 'grpc-timeout': left < 1e8 ? `${left}m` : `${Math.ceil(left / 1000)}S` };
+  const [unit, unitMs] = TIMEOUT_UNITS.find(([, unitMs]) => Math.ceil(ms / unitMs) < 1e8) ?? [];
+  return unit === undefined ? {} : { 'grpc-timeout': `${Math.ceil(ms / unitMs)}${unit}` };
 }
 
 function textOf(error: unknown): string {

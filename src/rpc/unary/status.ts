@@ -2,13 +2,6 @@ import { constants, type IncomingHttpHeaders } from 'node:http2';
 import { Code } from '../../compute/errors.js';
 import { CallFailure } from '../call-failure.js';
 
-/** The server has not looked at the call: it may be sent once more. */
-export class Refused extends CallFailure {
-  constructor() {
-    super(Code.UNAVAILABLE, 'Stream refused by server');
-  }
-}
-
 /** As grpc-js maps a status of HTTP that came without one of gRPC. */
 const FROM_HTTP: Readonly<Record<number, number>> = {
   400: Code.INTERNAL,
@@ -51,7 +44,7 @@ export function resetFailure(rstCode: number, httpStatus: number | undefined): C
         'Received RST_STREAM with code 0 (Call ended without gRPC status)',
       );
     case constants.NGHTTP2_REFUSED_STREAM:
-      return new Refused();
+      return new CallFailure(Code.UNAVAILABLE, 'Stream refused by server');
     case constants.NGHTTP2_CANCEL:
       return new CallFailure(Code.CANCELLED, 'Call cancelled');
     case constants.NGHTTP2_ENHANCE_YOUR_CALM:
