@@ -18,7 +18,11 @@ test('--version is the version of the package, and a command loads only what it 
   assert.equal(stdout, `openshell ${version}\n`);
   const { stderr } = await runCli(['--version'], { env: { NODE_DEBUG: 'module,esm' } });
   assert.doesNotMatch(stderr, /grpc-js|bufbuild/);
-  const gateway = await gatewayForTest(t, { health: () => ({}) });
+  const gateway = await gatewayForTest(t, {
+    health: () => ({}),
+    getGatewayInfo: () => ({}),
+    listSandboxes: () => ({}),
+  });
   const loadedBy = async (...args: string[]) =>
     (await gateway.run(args, { env: { NODE_DEBUG: 'module,esm' } })).stderr;
   assert.doesNotMatch(await loadedBy('status'), /grpc-js|bufbuild/);
