@@ -58,13 +58,21 @@ interface TestServer {
   readonly target: string;
   readonly sessions: readonly ServerHttp2Session[];
   answer: Answer;
+  /** Ends all connections without a word. */
+  drop(): void;
 }
 
 /** An HTTP/2 server that answers as the test says; what it does not say stays without an answer. */
 async function startServer(t: TestContext, answer: Answer, listen?: { path: string }): Promise<TestServer> {
   const http2: Http2Server = createServer();
   const sessions: ServerHttp2Session[] = [];
-  const started: TestServer & { target: string } = { target: '', sessions, answer };
+  const sockets = new Set<Socket>();
+  // Not the sessions: Node 22 aborts when one is destroyed that has more to read.
+  const drop = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  const started: TestServer & { target: string } = { target: '', sessions, answer, drop };
+  http2.on('connection', (socket: Socket) => sockets.add(socket));
   http2.on('session', (session) => {
     sessions.push(session);
     session.on('error', () => {});
@@ -76,7 +84,7 @@ async function startServer(t: TestContext, answer: Answer, listen?: { path: stri
     stream.on('end', () => started.answer(stream, headers, Buffer.concat(parts)));
   });
   t.after(() => {
-    for (const session of sessions) session.destroy();
+    drop();
     http2.close();
   });
   if (listen === undefined) http2.listen(0, '127.0.0.1');
@@ -315,7 +323,7 @@ for (const [name, openClient] of Object.entries(CLIENTS)) {
 
   test(`${name}: a connection that goes fails its calls, and the next call opens another`, async (t) => {
     const server = await startServer(t, () => {
-      for (const session of server.sessions) session.destroy();
+      server.drop();
     });
     const call = await open(t, server.target);
     assert.equal((await failureOf(call())).code, UNAVAILABLE);
