@@ -92,8 +92,10 @@ export async function createUnaryClient(
 
 async function tlsFor({ ca, cert, key, verify = true }: ClientTls): Promise<LinkTls> {
   const { connect, createSecureContext } = await import('node:tls');
-  const any = verify ? {} : { rejectUnauthorized: false, checkServerIdentity: () => undefined };
-  return { connect, options: { secureContext: createSecureContext({ ca, cert, key }), ...any } };
+  const any = verify ? {} : { checkServerIdentity: () => undefined };
+  const secureContext = createSecureContext({ ca, cert, key });
+  // Said in any case: Node's own default is what NODE_TLS_REJECT_UNAUTHORIZED says, which grpc-js does not follow.
+  return { connect, options: { secureContext, rejectUnauthorized: verify, ...any } };
 }
 
 const TIMEOUT_UNITS = [
