@@ -16,6 +16,7 @@ const UNIT_ROOMS = [
   'kit',
   'config',
   'wire',
+  'rpc',
   'store',
   'cli',
   'remote',

@@ -1,13 +1,12 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { credentials } from '@grpc/grpc-js';
 
 /** The public API as a client of the gateway at `address` sees it, with the client code of the build at `dist`. */
 export const openApi = async (dist, address) => {
   const load = (path) => import(pathToFileURL(join(dist, path)).href);
   const { methods, SandboxPhase } = await load('wire/v00/index.js');
-  const { createWireClient } = await load('wire/client.js');
-  const client = createWireClient(address, credentials.createInsecure());
+  const { createRpcClient } = await load('rpc/client/client.js');
+  const client = createRpcClient(address);
   return {
     methods,
     client,

@@ -83,5 +83,5 @@ async function connect({ args, env, verbose, note }: Context): Promise<Gateway> 
   const endpoint = await resolveEndpoint(args, env);
   if (verbose) await note(`gateway: ${endpoint.url}`);
   const { openGateway } = await import('./connection/gateway.js');
-  return openGateway(endpoint);
+  return openGateway(endpoint, env);
 }

@@ -1,5 +1,9 @@
 #!/usr/bin/env node
-import { runCli } from './cli.js';
+import { keepCompiledCode } from './compile-cache.js';
 
-// Reading stdin, or a connection that is still closing, must not keep a finished command alive.
-runCli(process.argv.slice(2)).then((code) => process.exit(code));
+// Before the rest is loaded.
+keepCompiledCode(process.env);
+import('./cli.js')
+  .then(({ runCli }) => runCli(process.argv.slice(2)))
+  // Reading stdin, or a connection that is still closing, must not keep a finished command alive.
+  .then((code) => process.exit(code));

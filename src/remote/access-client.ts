@@ -2,15 +2,15 @@ import { Writable } from 'node:stream';
 import type { ExecChunk, ExecSession, ExecSpec, LogLine, SandboxAccess } from '../compute/driver.js';
 import { Code, OpenShellError, unavailable } from '../compute/errors.js';
 import type { SandboxRef } from '../compute/sandbox.js';
-import type { WireClient } from '../wire/client.js';
+import type { RpcClient } from '../rpc/client/contract.js';
+import { fromFailure } from '../rpc/failure.js';
 import { encodeAccessStdin, accessMethods as wire } from '../wire/compute/index.js';
 import { connect as connectPort } from './connect-client.js';
-import { fromFailure } from './failure.js';
 import { parts } from './parts.js';
 
 /** Access to the sandboxes of a driver in another process; undefined when it serves none. */
 export const connectAccess = async (
-  client: WireClient,
+  client: RpcClient,
   signal: AbortSignal,
 ): Promise<SandboxAccess | undefined> => {
   try {
@@ -25,7 +25,7 @@ export const connectAccess = async (
   }
 };
 
-const createAccess = (client: WireClient, capabilities: SandboxAccess['capabilities']): SandboxAccess => ({
+const createAccess = (client: RpcClient, capabilities: SandboxAccess['capabilities']): SandboxAccess => ({
   capabilities,
   exec: (ref, spec, { signal }) => exec(client, ref, spec, signal),
   async *logs(ref, { follow, tail, sinceMs, signal }): AsyncGenerator<LogLine> {
@@ -51,7 +51,7 @@ const createAccess = (client: WireClient, capabilities: SandboxAccess['capabilit
 });
 
 const exec = async (
-  client: WireClient,
+  client: RpcClient,
   ref: SandboxRef,
   spec: ExecSpec,
   signal: AbortSignal,
@@ -123,11 +123,11 @@ const exec = async (
   };
 };
 
-const sendParts = async (call: ReturnType<WireClient['duplex']>, chunk: Buffer): Promise<void> => {
+const sendParts = async (call: ReturnType<RpcClient['duplex']>, chunk: Buffer): Promise<void> => {
   for (const part of parts(chunk)) await call.sendBytes(encodeAccessStdin(part));
 };
 
-const stdinOf = (call: ReturnType<WireClient['duplex']>): Writable =>
+const stdinOf = (call: ReturnType<RpcClient['duplex']>): Writable =>
   new Writable({
     write(chunk: Buffer, _, done) {
       sendParts(call, chunk).then(() => done(), done);

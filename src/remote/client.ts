@@ -1,13 +1,13 @@
-import { credentials } from '@grpc/grpc-js';
 import type { CallOptions, ComputeDriver, DriverCapabilities, DriverEvent } from '../compute/driver.js';
 import { Code, OpenShellError, unavailable } from '../compute/errors.js';
 import { delay } from '../kit/deadline.js';
-import { createWireClient, type WireClient } from '../wire/client.js';
+import { createRpcClient } from '../rpc/client/client.js';
+import type { RpcClient } from '../rpc/client/contract.js';
+import { fromFailure } from '../rpc/failure.js';
 import { driverMethods as wire } from '../wire/compute/index.js';
 import { connectAccess } from './access-client.js';
 import { asCaller } from './caller.js';
 import { answersPing } from './engine-ping.js';
-import { fromFailure } from './failure.js';
 import { fromDriverSandbox, fromRef, toEvent, toObserved } from './messages.js';
 import { checkSocket, SOCKET_MISSING } from './socket.js';
 
@@ -127,18 +127,14 @@ export const connectDriver = async (options: ConnectDriverOptions): Promise<Comp
   };
 };
 
-const connect = async (options: ConnectDriverOptions): Promise<WireClient> => {
+const connect = async (options: ConnectDriverOptions): Promise<RpcClient> => {
   const { socketPath, signal, timeoutMs = CONNECT_TIMEOUT_MS } = options;
   const until = performance.now() + timeoutMs;
   for (;;) {
-    let client: WireClient | undefined;
+    let client: RpcClient | undefined;
     try {
       await checkSocket(socketPath);
-      client = createWireClient(`unix:${socketPath}`, credentials.createInsecure(), {
-        'grpc.enable_retries': 0,
-        'grpc.initial_reconnect_backoff_ms': 100,
-        'grpc.max_reconnect_backoff_ms': 2_000,
-      });
+      client = createRpcClient(`unix:${socketPath}`, { reconnect: { leastMs: 100, mostMs: 2_000 } });
       await client.waitForReady(Math.max(RETRY_MS, Math.min(2_000, until - performance.now())));
       return client;
     } catch (error) {

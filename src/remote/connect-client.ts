@@ -2,14 +2,14 @@ import { Writable } from 'node:stream';
 import type { PortConnection } from '../compute/driver.js';
 import { OpenShellError } from '../compute/errors.js';
 import type { SandboxRef } from '../compute/sandbox.js';
-import type { WireClient } from '../wire/client.js';
+import type { RpcClient } from '../rpc/client/contract.js';
+import { fromFailure } from '../rpc/failure.js';
 import { accessMethods as wire } from '../wire/compute/index.js';
-import { fromFailure } from './failure.js';
 import { parts } from './parts.js';
 
 /** A connection to a port inside a sandbox of a driver in another process. */
 export const connect = async (
-  client: WireClient,
+  client: RpcClient,
   ref: SandboxRef,
   port: number,
   signal: AbortSignal,

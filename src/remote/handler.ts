@@ -11,10 +11,10 @@ import type { ComputeDriver } from '../compute/driver.js';
 import { Code, invalidArgument, OpenShellError } from '../compute/errors.js';
 import type { Logger } from '../compute/log.js';
 import { withTrace } from '../compute/trace.js';
+import { requestsOf } from '../rpc/server/requests.js';
+import { toStatus } from '../rpc/status.js';
+import { readTrace } from '../rpc/trace.js';
 import type { Method } from '../wire/method.js';
-import { requestsOf } from '../wire/requests.js';
-import { toStatus } from '../wire/status.js';
-import { readTrace } from '../wire/trace.js';
 import { TOKEN_KEY } from './token.js';
 
 export interface ServerContext {
@@ -48,7 +48,10 @@ const guarded = async <T>(
   call.on('cancelled', cancel);
   context.closing.addEventListener('abort', cancel);
   try {
-    return await withTrace(readTrace(call.metadata), () => run(cut.signal));
+    return await withTrace(
+      readTrace((name) => call.metadata.get(name)[0]?.toString()),
+      () => run(cut.signal),
+    );
   } finally {
     context.closing.removeEventListener('abort', cancel);
   }

@@ -12,14 +12,25 @@ const NOT_FOUND = 5;
 const FAILED_PRECONDITION = 9;
 const UNAUTHENTICATED = 16;
 
-test('--version is the version of the package, and loads no gRPC', async () => {
+test('--version is the version of the package, and a command loads only what it needs', async (t) => {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
   const { stdout } = await runCli(['--version'], { env: { NODE_DEBUG: 'esm' } });
   assert.equal(stdout, `openshell ${version}\n`);
   const { stderr } = await runCli(['--version'], { env: { NODE_DEBUG: 'module,esm' } });
   assert.doesNotMatch(stderr, /grpc-js|bufbuild/);
-  const other = await runCli(['status'], { env: { NODE_DEBUG: 'module,esm' } });
-  assert.match(other.stderr, /grpc-js/);
+  const gateway = await gatewayForTest(t, {
+    health: () => ({}),
+    getGatewayInfo: () => ({}),
+    listSandboxes: () => ({}),
+  });
+  const loadedBy = async (...args: string[]) =>
+    (await gateway.run(args, { env: { NODE_DEBUG: 'module,esm' } })).stderr;
+  assert.doesNotMatch(await loadedBy('status'), /grpc-js|bufbuild/);
+  const list = await loadedBy('sandbox', 'list');
+  assert.doesNotMatch(list, /grpc-js/);
+  assert.match(list, /bufbuild/);
+  gateway.behaviour.getSandbox = () => ({ sandbox: ready });
+  assert.match(await loadedBy('sandbox', 'exec', '-n', 'box', '--', 'true'), /grpc-js/);
 });
 
 test('status says that the gateway answers, and tells from GetGatewayInfo whether it knows us', async (t) => {

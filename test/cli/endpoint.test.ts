@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import { createArguments } from '../../dist/cli/arguments/parsed.js';
 import { type Endpoint, resolveEndpoint } from '../../dist/cli/connection/endpoint.js';
 import { fromGrpc } from '../../dist/cli/connection/grpc-failure.js';
+import { CallFailure } from '../../dist/rpc/call-failure.js';
 
 const home = mkdtempSync(join(tmpdir(), 'openshell-endpoint-'));
 after(() => rmSync(home, { recursive: true }));
@@ -82,8 +83,7 @@ test('what cannot be used says why', async () => {
 
 test("a failed connection is told from the gateway's own UNAVAILABLE", async () => {
   const endpoint = await resolve({ 'gateway-endpoint': 'http://h:1' });
-  const failure = (code: number, details: string) =>
-    fromGrpc(Object.assign(new Error(details), { code, details }), endpoint);
+  const failure = (code: number, details: string) => fromGrpc(new CallFailure(code, details), endpoint);
   assert.match(
     failure(14, 'No connection established. Last error: Error: connect ECONNREFUSED').text,
     /no gateway answers/,

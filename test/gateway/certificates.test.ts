@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { silentLogger } from '../../dist/compute/log.js';
-import { createWireClient } from '../../dist/wire/client.js';
+import { createRpcClient } from '../../dist/rpc/client/client.js';
 import { methods as api, rpcs as v00 } from '../../dist/wire/v00/index.js';
 import { rpcs as v01 } from '../../dist/wire/v01/index.js';
 import { createFakeEngine } from '../support/fake-engine.js';
@@ -129,7 +129,10 @@ const identity = (name: string | undefined) =>
     ? credentials.createSsl(pem('ca.crt'))
     : credentials.createSsl(pem('ca.crt'), pem(`${name}.key`), pem(`${name}.crt`));
 const connect = (name: string | undefined) =>
-  createWireClient(running.gateway.address, identity(name), { 'grpc.use_local_subchannel_pool': 1 });
+  createRpcClient(running.gateway.address, {
+    tls: { ca: pem('ca.crt'), ...(name && { key: pem(`${name}.key`), cert: pem(`${name}.crt`) }) },
+    ownConnection: true,
+  });
 
 const methods = [...new Map([...v00, ...v01].map((rpc) => [rpc.path, rpc])).values()];
 

@@ -1,20 +1,21 @@
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { test } from 'node:test';
-import { type ServiceError, status } from '@grpc/grpc-js';
-import type { WireClient } from '../../dist/wire/client.js';
+import { status } from '@grpc/grpc-js';
+import type { CallFailure } from '../../dist/rpc/call-failure.js';
+import type { RpcClient } from '../../dist/rpc/client/contract.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { createFakeEngine } from '../support/fake-engine.js';
 import { startTestGateway } from '../support/gateway.js';
 import { mountSmallDisk } from '../support/small-disk.js';
 import { eventually } from '../support/wait.js';
 
-const createUntilRefused = async (client: WireClient): Promise<ServiceError> => {
+const createUntilRefused = async (client: RpcClient): Promise<CallFailure> => {
   for (let i = 0; i < 500; i++) {
     try {
       await client.unary(api.createSandbox, { name: `late-${i}` });
     } catch (error) {
-      return error as ServiceError;
+      return error as CallFailure;
     }
   }
   throw new Error('the disk is not full');

@@ -3,11 +3,12 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { before, after as end, test } from 'node:test';
-import { credentials, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { rowsOf } from '../../dist/gateway/lifecycle/in-turns.js';
+import { createRpcClient } from '../../dist/rpc/client/client.js';
+import type { RpcClient } from '../../dist/rpc/client/contract.js';
 import { openStore } from '../../dist/store/sqlite/open-store.js';
 import type { Store } from '../../dist/store/store.js';
-import { createWireClient, type WireClient } from '../../dist/wire/client.js';
 import { methods as v00 } from '../../dist/wire/v00/index.js';
 import { methods as v01 } from '../../dist/wire/v01/index.js';
 import { sandbox, workspace } from '../store/records.js';
@@ -47,7 +48,7 @@ const largest = (i: number) => {
 
 let folder: Awaited<ReturnType<typeof tempFolder>>;
 let gateway: ReturnType<typeof fork>;
-let client: WireClient;
+let client: RpcClient;
 let address = '';
 
 const measure = async (): Promise<Measured> => {
@@ -67,8 +68,8 @@ before(async () => {
   gateway = fork(join(import.meta.dirname, 'measured-gateway.js'), [folder.path]);
   [address] = (await once(gateway, 'message')) as [string];
   // As every client is unless it is told otherwise: larger answers are refused.
-  client = createWireClient(address, credentials.createInsecure(), {
-    'grpc.max_receive_message_length': PAGE_BYTES,
+  client = createRpcClient(address, {
+    maxAnswerBytes: PAGE_BYTES,
   });
 });
 end(async () => {

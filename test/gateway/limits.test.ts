@@ -6,13 +6,14 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
-import { credentials, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import type { ComputeDriver } from '../../dist/compute/driver.js';
 import type { DriverEntry } from '../../dist/compute/entry.js';
 import type { GatewayOptions } from '../../dist/gateway/gateway.js';
 import { RPC_LIMITS } from '../../dist/gateway/rpc/limits.js';
-import { createWireClient } from '../../dist/wire/client.js';
-import { decodeStatusDetails, STATUS_DETAILS } from '../../dist/wire/errors/index.js';
+import type { CallFailure } from '../../dist/rpc/call-failure.js';
+import { createRpcClient } from '../../dist/rpc/client/client.js';
+import { detailsOf } from '../../dist/rpc/failure.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { createFakeEngine } from '../support/fake-engine.js';
 import { startTestGateway, tempFolder } from '../support/gateway.js';
@@ -68,8 +69,7 @@ const start = async (
   return { gateway, client, id, running, print };
 };
 
-const reasonOf = (error: { metadata?: { get(key: string): unknown[] } }) =>
-  decodeStatusDetails(error.metadata?.get(STATUS_DETAILS)[0] as Buffer)?.reason;
+const reasonOf = (error: CallFailure) => detailsOf(error)?.reason;
 
 test('a connection is asked every 30 s whether it lives, and has 20 s to answer; so is every limit set', () => {
   assert.equal(RPC_LIMITS.keepaliveMs, 30_000);
@@ -163,8 +163,8 @@ for (const [what, limits] of [
 test('a stream whose client reads nothing is ended by name, and its command with it', async (t) => {
   const { gateway, id, running, print } = await start(t, { stalledMs: 500 });
   print(64 * 1024);
-  const client = createWireClient(gateway.address, credentials.createInsecure(), {
-    'grpc-node.flow_control_window': 65_536,
+  const client = createRpcClient(gateway.address, {
+    windowBytes: 65_536,
   });
   t.after(() => client.close());
   const stream = client.serverStream(api.execSandbox, { sandboxId: id, command: ['yes'] });
@@ -198,8 +198,8 @@ test('a watch whose client stands still reads no more of the log, and loses no l
     },
   });
   const { gateway, id } = await start(t, {}, chatty);
-  const client = createWireClient(gateway.address, credentials.createInsecure(), {
-    'grpc-node.flow_control_window': 65_536,
+  const client = createRpcClient(gateway.address, {
+    windowBytes: 65_536,
   });
   t.after(() => client.close());
   const leave = new AbortController();

@@ -3,12 +3,12 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { credentials, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import type { OpenShellError } from '../../dist/compute/errors.js';
 import { silentLogger } from '../../dist/compute/log.js';
 import { loadCredentials } from '../../dist/gateway/credentials.js';
 import { exitCodeOf } from '../../dist/gateway/process/exit-codes.js';
-import { createWireClient } from '../../dist/wire/client.js';
+import { createRpcClient } from '../../dist/rpc/client/client.js';
 import { methods as api } from '../../dist/wire/v00/index.js';
 import { createFakeEngine } from '../support/fake-engine.js';
 import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
@@ -86,12 +86,9 @@ after(async () => {
 });
 
 const connect = (name?: string) =>
-  createWireClient(
-    running.gateway.address,
-    name === undefined
-      ? credentials.createSsl(pem('ca.crt'))
-      : credentials.createSsl(pem('ca.crt'), pem(`${name}.key`), pem(`${name}.crt`)),
-  );
+  createRpcClient(running.gateway.address, {
+    tls: { ca: pem('ca.crt'), ...(name && { key: pem(`${name}.key`), cert: pem(`${name}.crt`) }) },
+  });
 
 test('with a client CA the common name of the certificate is the user', async () => {
   const client = connect('client');

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Metadata } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { silentLogger } from '../../dist/compute/log.js';
 import { currentTrace, type TraceContext } from '../../dist/compute/trace.js';
 import { connectDriver } from '../../dist/remote/client.js';
 import { serveDriver } from '../../dist/remote/server.js';
-import { readTrace } from '../../dist/wire/trace.js';
+import { readTrace } from '../../dist/rpc/trace.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { createFakeEngine } from '../support/fake-engine.js';
 import { startTestGateway, tempFolder } from '../support/gateway.js';
@@ -16,11 +15,7 @@ import { eventually } from '../support/wait.js';
 const signal = AbortSignal.timeout(60_000);
 const traceparentOf = (n: number) => `00-${String(n).padStart(32, '0')}-${String(n).padStart(16, '0')}-01`;
 
-const metadataOf = (headers: Readonly<Record<string, string>>): Metadata => {
-  const metadata = new Metadata();
-  for (const [key, value] of Object.entries(headers)) metadata.set(key, value);
-  return metadata;
-};
+const headersOf = (headers: Readonly<Record<string, string>>) => (name: string) => headers[name];
 
 test("a client's trace reaches a driver in another process, each call's own, and also what goes on behind it", async (t) => {
   const engine = createFakeEngine();
@@ -47,8 +42,7 @@ test("a client's trace reaches a driver in another process, each call's own, and
 
   const create = async (n: number, headers: Readonly<Record<string, string>>) => {
     const name = `s-${n}`;
-    const metadata = metadataOf(headers);
-    const { sandbox } = await client.unary(api.createSandbox, { name }, { metadata });
+    const { sandbox } = await client.unary(api.createSandbox, { name }, { headers });
     await eventually(`${name} is ready`, async () => {
       const now = (await client.unary(api.getSandbox, { name })).sandbox;
       return now?.status?.phase === SandboxPhase.READY;
@@ -70,9 +64,9 @@ test("a client's trace reaches a driver in another process, each call's own, and
 
 test('what cannot be a trace is none', () => {
   const traceparent = traceparentOf(7);
-  assert.deepEqual(readTrace(metadataOf({ traceparent })), { traceparent, tracestate: '' });
+  assert.deepEqual(readTrace(headersOf({ traceparent })), { traceparent, tracestate: '' });
   const later = traceparent.replace(/^00/, '01');
-  assert.equal(readTrace(metadataOf({ traceparent: `${later}-more` }))?.traceparent, `${later}-more`);
+  assert.equal(readTrace(headersOf({ traceparent: `${later}-more` }))?.traceparent, `${later}-more`);
   for (const wrong of [
     '',
     traceparent.toUpperCase().replace('01', '0A'),
@@ -83,13 +77,13 @@ test('what cannot be a trace is none', () => {
     traceparent.slice(0, -1),
     `01-${'1'.repeat(32)}-${'1'.repeat(16)}-01-${'x'.repeat(600)}`,
   ]) {
-    assert.equal(readTrace(metadataOf({ traceparent: wrong })), undefined, wrong);
+    assert.equal(readTrace(headersOf({ traceparent: wrong })), undefined, wrong);
   }
-  assert.equal(readTrace(metadataOf({ traceparent, tracestate: 'x'.repeat(513) }))?.tracestate, '');
+  assert.equal(readTrace(headersOf({ traceparent, tracestate: 'x'.repeat(513) }))?.tracestate, '');
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme-ascii' }), (text) => {
       const printable = text.replace(/[^\x20-\x7e]/g, '');
-      assert.equal(readTrace(metadataOf({ traceparent: printable })), undefined);
+      assert.equal(readTrace(headersOf({ traceparent: printable })), undefined);
     }),
   );
 });

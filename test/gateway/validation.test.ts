@@ -3,7 +3,8 @@ import { after, before, test } from 'node:test';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { status } from '@grpc/grpc-js';
 import { methodAccess } from '../../dist/gateway/auth/methods.js';
-import { decodeStatusDetails, STATUS_DETAILS } from '../../dist/wire/errors/index.js';
+import type { CallFailure } from '../../dist/rpc/call-failure.js';
+import { detailsOf } from '../../dist/rpc/failure.js';
 import { methods as api, type CreateSandboxRequestSchema, rpcs } from '../../dist/wire/v00/index.js';
 import { createFakeEngine } from '../support/fake-engine.js';
 import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
@@ -109,17 +110,11 @@ test('without a default image a create says how to set one', async () => {
   const other = await tempFolder();
   const bare = await startTestGateway(other.path, [createFakeEngine().entry()], { defaultImage: '' });
   try {
-    await assert.rejects(
-      bare.client.unary(api.createSandbox, { name: 'a' }),
-      (error: { code: number; metadata: { get(k: string): Buffer[] } }) => {
-        assert.equal(error.code, INVALID_ARGUMENT);
-        assert.match(
-          decodeStatusDetails(error.metadata.get(STATUS_DETAILS)[0] ?? Buffer.alloc(0))?.hint ?? '',
-          /default_image/,
-        );
-        return true;
-      },
-    );
+    await assert.rejects(bare.client.unary(api.createSandbox, { name: 'a' }), (error: CallFailure) => {
+      assert.equal(error.code, INVALID_ARGUMENT);
+      assert.match(detailsOf(error)?.hint ?? '', /default_image/);
+      return true;
+    });
   } finally {
     await bare.close();
     await other.remove();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { status } from '@grpc/grpc-js';
-import { decodeStatusDetails, STATUS_DETAILS } from '../../dist/wire/errors/index.js';
+import { decodeStatusDetails } from '../../dist/wire/errors/index.js';
 import { SandboxPhase as OldPhase, methods as v00 } from '../../dist/wire/v00/index.js';
 import {
   DeletionOutcome,
@@ -22,7 +22,7 @@ const detailsOf = async (answer: Promise<unknown>) => {
     () => assert.fail('the call went through'),
     (thrown) => thrown,
   );
-  const details = decodeStatusDetails(error.metadata.get(STATUS_DETAILS)[0]);
+  const details = decodeStatusDetails(error.trailer);
   assert.deepEqual([details?.code, details?.message], [error.code, error.details]);
   return details;
 };

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { credentials } from '@grpc/grpc-js';
-import { createWireClient } from '../../dist/wire/client.js';
+import { createRpcClient } from '../../dist/rpc/client/client.js';
 import { methods as v00 } from '../../dist/wire/v00/index.js';
 import { methods as v01 } from '../../dist/wire/v01/index.js';
 import { eventually } from '../support/wait.js';
@@ -43,7 +42,7 @@ test(`SDK ${V00} and SDK ${V01} at once, against the built gateway on Docker`, o
 test(
   "each SDK sees the other's sandboxes in its own words",
   on(memoryBed, async ({ endpoint }) => {
-    const client = createWireClient(endpoint, credentials.createInsecure());
+    const client = createRpcClient(endpoint);
     try {
       await client.unary(v00.createSandbox, { name: 'by-old', spec: { command: ['exit', '0'] } });
       const workspaceScope = { selection: { case: 'workspace', value: 'default' } } as const;

@@ -3,8 +3,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { credentials, status } from '@grpc/grpc-js';
-import { createWireClient, type WireClient } from '../../dist/wire/client.js';
+import { status } from '@grpc/grpc-js';
+import { createRpcClient } from '../../dist/rpc/client/client.js';
+import type { RpcClient } from '../../dist/rpc/client/contract.js';
 import { methods as v01 } from '../../dist/wire/v01/index.js';
 import { tempFolder } from '../support/gateway.js';
 import { here } from './served.js';
@@ -16,7 +17,7 @@ const withGateway = async <T>(
   folder: string,
   moment: 'before' | 'after' | 'never',
   method: string,
-  use: (client: WireClient) => Promise<T>,
+  use: (client: RpcClient) => Promise<T>,
 ): Promise<T> => {
   const args = [join(import.meta.dirname, 'crashing-gateway.js'), folder, moment, method];
   const gateway = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -25,7 +26,7 @@ const withGateway = async <T>(
     once(gateway.stdout, 'data'),
     ended.then(() => assert.fail('the gateway did not start')),
   ]);
-  const client = createWireClient(String(address).trim(), credentials.createInsecure());
+  const client = createRpcClient(String(address).trim());
   try {
     return await use(client);
   } finally {

@@ -6,9 +6,10 @@ import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { type ChannelCredentials, Client, credentials, Metadata, status } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import { NetworkingV1Api } from '@kubernetes/client-node';
-import { createWireClient, type WireClient } from '../../dist/wire/client.js';
+import { createRpcClient } from '../../dist/rpc/client/client.js';
+import type { ClientTls, RpcClient } from '../../dist/rpc/client/contract.js';
 import type { MethodShape } from '../../dist/wire/method-shape.js';
 import { rpcs as oldRpcs } from '../../dist/wire/v00/index.js';
 import { rpcs, SandboxPhase, methods as v01 } from '../../dist/wire/v01/index.js';
@@ -43,18 +44,17 @@ describe('a sandbox', { skip, concurrency: false }, () => {
   let folder = '';
   let node = '';
   let gateway: GatewayProcess;
-  let client: WireClient;
+  let client: RpcClient;
   let enforced = false;
   const tunnels: net.Server[] = [];
   const sockets = new Set<net.Socket>();
 
   const file = (name: string): Promise<Buffer> => readFile(join(folder, name));
-  const certified = async (of: 'client' | 'stranger'): Promise<ChannelCredentials> =>
-    credentials.createSsl(
-      await file('client-ca.crt'),
-      await file(`${of}-tls.key`),
-      await file(`${of}-tls.crt`),
-    );
+  const certified = async (of: 'client' | 'stranger'): Promise<ClientTls> => ({
+    ca: await file('client-ca.crt'),
+    key: await file(`${of}-tls.key`),
+    cert: await file(`${of}-tls.crt`),
+  });
 
   before(
     async () => {
@@ -89,7 +89,7 @@ describe('a sandbox', { skip, concurrency: false }, () => {
         )
         .replace('storage_class = ""', `storage_class = "${TEST_STORAGE_CLASS}"`);
       gateway = await startGatewayProcess({ folder, config });
-      client = createWireClient(gateway.address, await certified('client'));
+      client = createRpcClient(gateway.address, { tls: await certified('client') });
       await client.unary(v01.createSandbox, { name: 'box', spec: {}, ...IN_DEFAULT });
       await eventually(
         'the sandbox is ready',
@@ -204,8 +204,12 @@ describe('a sandbox', { skip, concurrency: false }, () => {
   };
 
   /** The status that each method answers an empty request with. */
-  const callAll = async (address: string, as: ChannelCredentials): Promise<Map<string, number>> => {
-    const caller = new Client(address, as);
+  const callAll = async (address: string, as: ClientTls | undefined): Promise<Map<string, number>> => {
+    const { ca, key = null, cert = null } = as ?? {};
+    const caller = new Client(
+      address,
+      ca === undefined ? credentials.createInsecure() : credentials.createSsl(ca, key, cert),
+    );
     const bytes = (value: Buffer) => value;
     const call = ({ path }: MethodShape) =>
       new Promise<[string, number]>((resolve) => {
@@ -272,8 +276,8 @@ describe('a sandbox', { skip, concurrency: false }, () => {
     assert.ok(await connects(node, portOf(gateway.address)));
     assert.ok(oldRpcs.every((old) => rpcs.some(({ path }) => path === old.path)));
     for (const [who, as] of [
-      ['in plain text', credentials.createInsecure()],
-      ['without a certificate', credentials.createSsl(await file('client-ca.crt'))],
+      ['in plain text', undefined],
+      ['without a certificate', { ca: await file('client-ca.crt') }],
       ["with a stranger's certificate", await certified('stranger')],
     ] as const) {
       const answers = await callAll(await openTunnel(), as);
@@ -285,7 +289,7 @@ describe('a sandbox', { skip, concurrency: false }, () => {
 
   test("that has the client's certificate is let in: what stands in between is the certificate alone", async (t) => {
     if (enforced) return t.skip('it does not get there');
-    const inside = createWireClient(await openTunnel(), await certified('client'));
+    const inside = createRpcClient(await openTunnel(), { tls: await certified('client') });
     t.after(() => inside.close());
     const { sandboxes } = await inside.unary(v01.listSandboxes, IN_DEFAULT);
     assert.deepEqual(

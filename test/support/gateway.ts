@@ -1,18 +1,18 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { credentials } from '@grpc/grpc-js';
 import type { DriverEntry } from '../../dist/compute/entry.js';
 import { silentLogger } from '../../dist/compute/log.js';
 import { selectDrivers } from '../../dist/gateway/drivers/selection.js';
 import { type Gateway, type GatewayOptions, startGateway } from '../../dist/gateway/gateway.js';
 import { createSandboxLog } from '../../dist/gateway/sandbox-log.js';
+import { createRpcClient } from '../../dist/rpc/client/client.js';
+import type { RpcClient } from '../../dist/rpc/client/contract.js';
 import { openStore } from '../../dist/store/sqlite/open-store.js';
-import { createWireClient, type WireClient } from '../../dist/wire/client.js';
 
 export interface TestGateway {
   readonly gateway: Gateway;
-  readonly client: WireClient;
+  readonly client: RpcClient;
   close(): Promise<void>;
 }
 
@@ -59,7 +59,7 @@ export const startTestGateway = async (
     signal: new AbortController().signal,
     ...options,
   });
-  const client = createWireClient(gateway.address, credentials.createInsecure());
+  const client = createRpcClient(gateway.address);
   return {
     gateway,
     client,

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { credentials } from '@grpc/grpc-js';
-import { createWireClient, type WireClient } from '../../dist/wire/client.js';
+import { createRpcClient } from '../../dist/rpc/client/client.js';
+import type { RpcClient } from '../../dist/rpc/client/contract.js';
 import { eventually } from '../support/wait.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -13,7 +13,7 @@ const START_TIMEOUT_MS = 60_000;
 
 export interface GatewayProcess {
   readonly address: string;
-  readonly client: WireClient;
+  readonly client: RpcClient;
   readonly pid: number;
   /** Everything that it wrote to stderr. */
   log(): string;
@@ -72,7 +72,7 @@ export const startGatewayProcess = async (options: GatewayProcessOptions): Promi
     await ended(child);
     throw error;
   });
-  const client = createWireClient(address, credentials.createInsecure());
+  const client = createRpcClient(address);
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
     client.close();
     child.kill(signal);

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { rawServiceDefinition } from '../../dist/rpc/server/definition.js';
 import { accessMethods, driverMethods } from '../../dist/wire/compute/index.js';
 import { healthMethods } from '../../dist/wire/health/index.js';
-import { methodTable, rawServiceDefinition } from '../../dist/wire/service.js';
+import { methodTable } from '../../dist/wire/service.js';
 import { OpenShell } from '../../dist/wire/v00/generated/openshell/v1/openshell_pb.js';
 import { methods, rpcs, SERVICE } from '../../dist/wire/v00/index.js';
 

@@ -1,32 +1,25 @@
 import { Code, OpenShellError } from '../../compute/errors.js';
-import {
-  type GetGatewayInfoResponse,
-  GetGatewayInfoResponseSchema,
-  methods,
-  ServiceStatusSchema,
-} from '../../wire/v00/index.js';
 import type { Gateway } from '../connection/gateway.js';
 import type { Context } from '../context.js';
 import { EXIT } from '../failure.js';
-import { enumWord, plain } from '../output/plain.js';
 import { show } from '../output/show.js';
 import { details } from '../output/table.js';
+import { type GatewayInfo, plainMethods } from '../plain/methods.js';
 
 export async function run(context: Context): Promise<number> {
   const gateway = await context.connect();
   const { signal } = context;
-  const health = await gateway.call(methods.health, {}, { signal });
+  const { status, version } = await gateway.call(plainMethods.health, undefined, { signal });
   const { authentication, info } = await askInfo(gateway, signal);
-  const status = enumWord(ServiceStatusSchema, health.status);
-  const drivers = info?.computeDrivers.map(({ name, capabilities }) =>
-    capabilities?.driverVersion ? `${name} (${capabilities.driverVersion})` : name,
+  const drivers = info?.compute_drivers.map(({ name, capabilities }) =>
+    capabilities?.driver_version ? `${name} (${capabilities.driver_version})` : name,
   );
   await show(context, {
     table: () =>
       details([
         ['Gateway', gateway.endpoint.url],
         ['Status', `Connected (${status})`],
-        ['Version', health.version],
+        ['Version', version],
         ['Authentication', authentication],
         ['Drivers', drivers?.join(', ')],
       ]),
@@ -34,9 +27,9 @@ export async function run(context: Context): Promise<number> {
       gateway_endpoint: gateway.endpoint.url,
       connected: true,
       status,
-      version: health.version,
+      version,
       authentication: authentication.toLowerCase(),
-      compute_drivers: info === undefined ? [] : plain(GetGatewayInfoResponseSchema, info).compute_drivers,
+      compute_drivers: info?.compute_drivers ?? [],
     }),
   });
   return EXIT.ok;
@@ -48,12 +41,12 @@ async function askInfo(
   signal: AbortSignal,
 ): Promise<{
   authentication: 'Verified' | 'Unverified' | 'Missing' | 'Denied';
-  info?: GetGatewayInfoResponse;
+  info?: GatewayInfo;
 }> {
   try {
     return {
       authentication: 'Verified',
-      info: await gateway.call(methods.getGatewayInfo, {}, { signal }),
+      info: await gateway.call(plainMethods.getGatewayInfo, undefined, { signal }),
     };
   } catch (error) {
     if (!(error instanceof OpenShellError)) throw error;

@@ -1,13 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import type { DescMessage, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
-import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
 import { failedPrecondition } from '../../compute/errors.js';
 import { readFailure } from '../../kit/read-failure.js';
-import { type CallOptions, createWireClient } from '../../wire/client.js';
-import type { DuplexCall } from '../../wire/client-streams.js';
+import type {
+  CallOptions,
+  ClientTls,
+  DuplexCall,
+  RpcClient,
+  UnaryMethod,
+} from '../../rpc/client/contract.js';
+import { createUnaryClient } from '../../rpc/unary/client.js';
+import { fullClientReason } from '../../rpc/unary/full-client-reason.js';
 import type { Method } from '../../wire/method.js';
 import type { Endpoint, TlsFiles } from './endpoint.js';
-import { fromGrpc } from './grpc-failure.js';
 
 /** gRPC's own limit of 4 MiB is less than a thousand sandboxes can take in one answer. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
@@ -15,11 +20,11 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 /** One open connection. Its calls throw OpenShellError; streams without a deadline end with their signal. */
 export interface Gateway {
   readonly endpoint: Endpoint;
-  call<I extends DescMessage, O extends DescMessage>(
-    method: Method<I, O>,
-    request: MessageInitShape<I>,
+  call<Request, Response>(
+    method: UnaryMethod<Request, Response>,
+    request: Request,
     options: CallOptions,
-  ): Promise<MessageShape<O>>;
+  ): Promise<Response>;
   stream<I extends DescMessage, O extends DescMessage>(
     method: Method<I, O>,
     request: MessageInitShape<I>,
@@ -28,53 +33,77 @@ export interface Gateway {
   duplex<I extends DescMessage, O extends DescMessage>(
     method: Method<I, O>,
     options: CallOptions,
-  ): DuplexCall<I, O>;
+  ): Promise<DuplexCall<I, O>>;
   close(): void;
 }
 
-export async function openGateway(endpoint: Endpoint): Promise<Gateway> {
-  const client = createWireClient(endpoint.target, await channelCredentials(endpoint.tls), {
-    'grpc.keepalive_time_ms': 10_000,
-    'grpc.keepalive_timeout_ms': 20_000,
-    'grpc.max_receive_message_length': MAX_ANSWER_BYTES,
-    'grpc.enable_retries': 0,
-    'grpc.service_config_disable_resolution': 1,
-  });
+/**
+ * Unary calls go over the light client. The full one, which takes longer to load than a call to be answered, is opened
+ * at the first stream, or at once where the environment asks for what only it can do.
+ */
+export async function openGateway(endpoint: Endpoint, env: NodeJS.ProcessEnv): Promise<Gateway> {
+  const { target } = endpoint;
+  const tls = await readTls(endpoint.tls);
+  const options = {
+    ...(tls && { tls }),
+    keepalive: { everyMs: 10_000, timeoutMs: 20_000 },
+    maxAnswerBytes: MAX_ANSWER_BYTES,
+  };
+  let opened: Promise<RpcClient> | undefined;
+  const full = (): Promise<RpcClient> => {
+    opened ??= import('../../rpc/client/client.js').then(({ createRpcClient }) =>
+      createRpcClient(target, options),
+    );
+    return opened;
+  };
+  const unary =
+    fullClientReason(target, tls, env) === undefined
+      ? await createUnaryClient(target, options)
+      : await full();
   return {
     endpoint,
     call: async (method, request, options) => {
       try {
-        return await client.unary(method, request, options);
+        return await unary.unary(method, request, options);
       } catch (error) {
-        throw fromGrpc(error, endpoint);
+        throw await shown(error, endpoint);
       }
     },
-    stream: (method, request, options) => translated(client.serverStream(method, request, options), endpoint),
-    duplex: (method, options) => {
-      const call = client.duplex(method, options);
-      return { ...call, responses: translated(call.responses, endpoint) };
+    stream: (method, request, options) =>
+      translated(async () => (await full()).serverStream(method, request, options), endpoint),
+    duplex: async (method, options) => {
+      const call = (await full()).duplex(method, options);
+      return { ...call, responses: translated(async () => call.responses, endpoint) };
     },
-    close: () => client.close(),
+    close() {
+      unary.close();
+      opened?.then((client) => client.close()).catch(() => {});
+    },
   };
 }
 
-async function* translated<T>(messages: AsyncIterable<T>, endpoint: Endpoint): AsyncGenerator<T> {
+async function* translated<T>(open: () => Promise<AsyncIterable<T>>, endpoint: Endpoint): AsyncGenerator<T> {
   try {
-    yield* messages;
+    yield* await open();
   } catch (error) {
-    throw fromGrpc(error, endpoint);
+    throw await shown(error, endpoint);
   }
 }
 
-async function channelCredentials(tls: TlsFiles | undefined): Promise<ChannelCredentials> {
-  if (tls === undefined) return credentials.createInsecure();
-  const [ca, key, cert] = await Promise.all([tls.ca, tls.key, tls.cert].map(readPem));
-  const options = tls.verify ? {} : { rejectUnauthorized: false, checkServerIdentity: () => undefined };
-  return credentials.createSsl(ca, key, cert, options);
+/** What failures are read with is loaded when there is one. */
+async function shown(error: unknown, endpoint: Endpoint): Promise<Error> {
+  const { fromGrpc } = await import('./grpc-failure.js');
+  return fromGrpc(error, endpoint);
 }
 
-async function readPem(path: string | undefined): Promise<Buffer | null> {
-  if (path === undefined) return null;
+async function readTls(tls: TlsFiles | undefined): Promise<ClientTls | undefined> {
+  if (tls === undefined) return undefined;
+  const [ca, key, cert] = await Promise.all([tls.ca, tls.key, tls.cert].map(readPem));
+  return { ca, key, cert, verify: tls.verify };
+}
+
+async function readPem(path: string | undefined): Promise<Buffer | undefined> {
+  if (path === undefined) return undefined;
   try {
     return await readFile(path);
   } catch (error) {

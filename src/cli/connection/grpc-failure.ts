@@ -1,15 +1,7 @@
-import type { Metadata } from '@grpc/grpc-js';
-import { Code, OpenShellError, type OpenShellErrorOptions } from '../../compute/errors.js';
-import { decodeStatusDetails, STATUS_DETAILS } from '../../wire/errors/index.js';
+import { Code, OpenShellError } from '../../compute/errors.js';
+import { CallFailure } from '../../rpc/call-failure.js';
+import { codeOf, detailsOf } from '../../rpc/failure.js';
 import type { Endpoint } from './endpoint.js';
-
-/** What grpc-js throws: a status that the gateway sent, or one that the library made up itself. */
-interface GrpcFailure {
-  readonly code: number;
-  readonly details: string;
-  /** Trailers; none when the library made the status up. */
-  readonly metadata?: Metadata;
-}
 
 const START_HINT = 'start one with: node dist/main.js, or name another with --gateway-endpoint';
 const HTTPS_HINT = 'a gateway with TLS wants an https:// endpoint';
@@ -20,9 +12,9 @@ const TLS_HINT = 'check --gateway-ca, --gateway-cert, --gateway-key, and that th
  * the gateway's own messages carry theirs.
  */
 export function fromGrpc(thrown: unknown, endpoint: Endpoint): OpenShellError {
-  if (!isGrpcFailure(thrown)) return OpenShellError.from(thrown);
+  if (!(thrown instanceof CallFailure)) return OpenShellError.from(thrown);
   const { code, details } = thrown;
-  const known = Object.values(Code).find((value) => value === code) ?? Code.UNKNOWN;
+  const known = codeOf(code);
   const told = detailsOf(thrown);
   if (told !== undefined && (told.hint !== undefined || code !== Code.UNAUTHENTICATED)) {
     return new OpenShellError(known, details, told);
@@ -40,32 +32,6 @@ export function fromGrpc(thrown: unknown, endpoint: Endpoint): OpenShellError {
     });
   }
   return new OpenShellError(known, details || `the gateway answered with status ${code}`, { cause: thrown });
-}
-
-/** What the gateway said beyond code and message; undefined when it is not its status, or it said nothing. */
-function detailsOf(failure: GrpcFailure): OpenShellErrorOptions | undefined {
-  const bytes = failure.metadata?.get(STATUS_DETAILS)[0];
-  if (!Buffer.isBuffer(bytes)) return undefined;
-  const told = decodeStatusDetails(bytes);
-  if (told === undefined || told.code !== failure.code || told.message !== failure.details) return undefined;
-  const { reason, field, hint, retryAfterMs } = told;
-  return {
-    reason,
-    ...(field === undefined ? {} : { field }),
-    ...(hint === undefined ? {} : { hint }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    cause: failure,
-  };
-}
-
-function isGrpcFailure(thrown: unknown): thrown is GrpcFailure {
-  return (
-    thrown instanceof Error &&
-    'code' in thrown &&
-    typeof thrown.code === 'number' &&
-    'details' in thrown &&
-    typeof thrown.details === 'string'
-  );
 }
 
 /** grpc-js words a connection that never came about in its own way; the gateway's own UNAVAILABLE passes through. */

@@ -1,4 +1,4 @@
-import type { CallOptions } from '../../wire/client.js';
+import type { CallOptions } from '../../rpc/client/contract.js';
 import type { SandboxResponse } from '../../wire/v00/index.js';
 import type { Gateway } from '../connection/gateway.js';
 import type { Context } from '../context.js';

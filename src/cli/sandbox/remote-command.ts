@@ -23,7 +23,7 @@ export async function runWithInput(
   gateway: Gateway,
   command: RemoteCommand,
 ): Promise<number> {
-  const call = gateway.duplex(methods.execSandboxInteractive, { signal });
+  const call = await gateway.duplex(methods.execSandboxInteractive, { signal });
   await call.send({ payload: { case: 'start', value: create(ExecSandboxRequestSchema, command) } });
   const input = feedInput(stdin, call);
   try {
@@ -41,7 +41,7 @@ export async function runOnTerminal(
   command: RemoteCommand,
 ): Promise<number> {
   const { stdin, out, err, signal } = context;
-  const call = gateway.duplex(methods.execSandboxInteractive, { signal });
+  const call = await gateway.duplex(methods.execSandboxInteractive, { signal });
   const start = create(ExecSandboxRequestSchema, { ...command, tty: true, ...windowSize() });
   const resize = () => void call.send({ payload: { case: 'resize', value: windowSize() } });
   const restore = enterRawMode(stdin);

@@ -1,6 +1,6 @@
 import type { ReadStream } from 'node:tty';
 import { failedPrecondition } from '../../compute/errors.js';
-import type { DuplexCall } from '../../wire/client-streams.js';
+import type { DuplexCall } from '../../rpc/client/contract.js';
 import type { ExecSandboxEventSchema, ExecSandboxInputSchema } from '../../wire/v00/index.js';
 
 type ExecCall = Pick<

@@ -7,7 +7,7 @@ import type { Logger } from '../../compute/log.js';
  */
 export const loadGateway = async (log: Logger) => {
   await turn();
-  const { quietGrpc } = await import('./grpc-log.js');
+  const { quietGrpc } = await import('../../rpc/quiet.js');
   quietGrpc(log);
   await turn();
   const { startGateway } = await import('../gateway.js');

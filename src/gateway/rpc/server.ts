@@ -14,10 +14,10 @@ import {
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import { withTrace } from '../../compute/trace.js';
+import { requestsOf } from '../../rpc/server/requests.js';
+import { type Status, toStatus } from '../../rpc/status.js';
+import { readTrace } from '../../rpc/trace.js';
 import type { Encoded } from '../../wire/bytes-field.js';
-import { requestsOf } from '../../wire/requests.js';
-import { type Status, toStatus } from '../../wire/status.js';
-import { readTrace } from '../../wire/trace.js';
 import type { Authenticate } from '../auth/authenticate.js';
 import type { Authorizer } from '../auth/authorizer.js';
 import type { Change } from '../auth/changes.js';
@@ -135,7 +135,10 @@ export const createRpcServer = (options: RpcServerOptions): RpcServer => {
       if (isStream || known.access.changes) {
         release = authorizer.watch(known, (reason) => aborter.abort(reason));
       }
-      await withTrace(readTrace(call.metadata), () => run(known));
+      await withTrace(
+        readTrace((name) => call.metadata.get(name)[0]?.toString()),
+        () => run(known),
+      );
     } catch (thrown) {
       const status = await toStatus(thrown);
       code = status.code;

@@ -9,9 +9,9 @@ import {
   type sendUnaryData,
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
+import { rawServiceDefinition } from '../../../dist/rpc/server/definition.js';
 import { encodeStatusDetails, STATUS_DETAILS } from '../../../dist/wire/errors/index.js';
 import type { Method } from '../../../dist/wire/method.js';
-import { rawServiceDefinition } from '../../../dist/wire/service.js';
 import { methods, rpcs } from '../../../dist/wire/v00/index.js';
 
 type Methods = typeof methods;

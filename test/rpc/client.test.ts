@@ -1,25 +1,25 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import {
-  credentials,
   Server,
   ServerCredentials,
   type ServerDuplexStream,
   type ServerUnaryCall,
   type ServerWritableStream,
-  type ServiceError,
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js';
-import { createWireClient, type WireClient } from '../../dist/wire/client.js';
-import { rawServiceDefinition } from '../../dist/wire/service.js';
+import type { CallFailure } from '../../dist/rpc/call-failure.js';
+import { createRpcClient } from '../../dist/rpc/client/client.js';
+import type { RpcClient } from '../../dist/rpc/client/contract.js';
+import { rawServiceDefinition } from '../../dist/rpc/server/definition.js';
 import { methods } from '../../dist/wire/v00/index.js';
 
 const FRAMES = 200;
 const output = (data: Uint8Array) =>
   methods.execSandbox.encodeResponse({ payload: { case: 'stdout', value: { data } } });
 let server: Server;
-let client: WireClient;
+let client: RpcClient;
 let cancelled: Promise<void>;
 
 before(async () => {
@@ -68,7 +68,7 @@ before(async () => {
       error ? reject(error) : resolve(bound),
     );
   });
-  client = createWireClient(`127.0.0.1:${port}`, credentials.createInsecure());
+  client = createRpcClient(`127.0.0.1:${port}`);
   await client.waitForReady(10_000);
 });
 
@@ -78,7 +78,7 @@ after(() => {
 });
 
 function failsWith(code: status) {
-  return (error: ServiceError) => error.code === code;
+  return (error: CallFailure) => error.code === code;
 }
 
 test('a unary call gives the answer or the status', async () => {

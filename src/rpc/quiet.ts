@@ -1,8 +1,8 @@
 import { setLogger } from '@grpc/grpc-js';
-import type { Logger } from '../../compute/log.js';
+import type { Logger } from '../compute/log.js';
 
 /** What grpc-js would print on stderr beside our lines becomes a debug line: whatever matters is an error of ours too. */
-export const quietGrpc = (log: Logger): void => {
+export function quietGrpc(log: Logger): void {
   const line = (...parts: readonly unknown[]) => log.debug(`grpc: ${parts.join(' ')}`);
   setLogger({ error: line, info: line, debug: line });
-};
+}

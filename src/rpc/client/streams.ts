@@ -1,18 +1,8 @@
 import type { DescMessage, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import type { ClientDuplexStream, ClientReadableStream } from '@grpc/grpc-js';
-import type { Method } from './method.js';
-
-/** A call with a stream of requests. `responses` may be read once; leaving the loop early ends the call. */
-export interface DuplexCall<I extends DescMessage, O extends DescMessage> {
-  readonly responses: AsyncIterable<MessageShape<O>>;
-  /** Resolves when there is room for another message, or when the call is over. */
-  send(message: MessageInitShape<I>): Promise<void>;
-  /** The same for a message that is encoded already. */
-  sendBytes(bytes: Buffer): Promise<void>;
-  /** No more requests; the responses go on. */
-  end(): void;
-  cancel(): void;
-}
+import type { Method } from '../../wire/method.js';
+import type { DuplexCall } from './contract.js';
+import { failed } from './failed.js';
 
 export function duplexCall<I extends DescMessage, O extends DescMessage>(
   method: Method<I, O>,
@@ -52,6 +42,8 @@ export function responsesOf<T>(
 async function* readAll<T>(call: ClientReadableStream<T> | ClientDuplexStream<Buffer, T>): AsyncGenerator<T> {
   try {
     yield* call as AsyncIterable<T>;
+  } catch (error) {
+    throw failed(error);
   } finally {
     call.cancel();
   }

@@ -1,7 +1,6 @@
-import { Metadata, type StatusObject } from '@grpc/grpc-js';
 import { Code, OpenShellError } from '../compute/errors.js';
 import { cutText } from '../kit/text.js';
-import type { StatusDetails } from './errors/index.js';
+import type { StatusDetails } from '../wire/errors/index.js';
 
 /** What a status may take of the trailers in all: many clients refuse trailers of more than 8 KiB and never answer. */
 const STATUS_BYTES = 4096;
@@ -10,31 +9,38 @@ const HINT_BYTES = 512;
 const FIELD_BYTES = 256;
 const REASON_BYTES = 64;
 
-export type Status = Pick<StatusObject, 'code' | 'details' | 'metadata'> & { error: OpenShellError };
+export interface Status {
+  readonly code: Code;
+  /** The status's message. */
+  readonly details: string;
+  /** By name, not encoded. */
+  readonly trailers: Readonly<Record<string, Buffer>>;
+  /** What it was made of, with its cause. */
+  readonly error: OpenShellError;
+}
 
 /**
  * A thrown value as the status that a client gets, with its reason, field, hint and when to try again as details. The
  * one place that makes a status, for the gateway and for driver processes: whatever a caller's text is, the status can
  * be written. Causes stay here. Never rejects: when what encodes the details does not load, there are none.
  */
-export const toStatus = async (thrown: unknown): Promise<Status> => {
+export async function toStatus(thrown: unknown): Promise<Status> {
   const error = asError(thrown);
+  const { code } = error;
   const message = cutText(error.message, MESSAGE_BYTES);
-  const metadata = new Metadata();
-  const errors = await import('./errors/index.js').catch(() => undefined);
-  if (errors === undefined) return { code: error.code, details: message, metadata, error };
+  const errors = await import('../wire/errors/index.js').catch(() => undefined);
+  if (errors === undefined) return { code, details: message, trailers: {}, error };
   for (const [details, told] of candidates(error, message)) {
     const encoded = Buffer.from(errors.encodeStatusDetails(told));
     if (trailerBytes(details) + base64Bytes(encoded) > STATUS_BYTES) continue;
-    metadata.set(errors.STATUS_DETAILS, encoded);
-    return { code: error.code, details, metadata, error };
+    return { code, details, trailers: { [errors.STATUS_DETAILS]: encoded }, error };
   }
-  return { code: error.code, details: cutText(message, MESSAGE_BYTES / 4), metadata, error };
-};
+  return { code, details: cutText(message, MESSAGE_BYTES / 4), trailers: {}, error };
+}
 
 /** The message and the details beside it, each pair smaller than the one before. */
-const candidates = ({ code, ...error }: OpenShellError, message: string): [string, StatusDetails][] => {
-  const { retryAfterMs } = error;
+function candidates(error: OpenShellError, message: string): [string, StatusDetails][] {
+  const { code, retryAfterMs } = error;
   const reason = cutText(error.reason ?? reasonOfCode(code), REASON_BYTES);
   const field = error.field && cutText(error.field, FIELD_BYTES);
   const hint = error.hint && cutText(error.hint, HINT_BYTES);
@@ -46,23 +52,30 @@ const candidates = ({ code, ...error }: OpenShellError, message: string): [strin
     [short, { code, message: '', reason, field, hint, retryAfterMs }],
     [short, { code, message: '', reason, retryAfterMs }],
   ];
-};
+}
 
 /** As grpc-js writes a message into its trailer. */
-const trailerBytes = (details: string): number => encodeURI(details).length;
-const base64Bytes = (bytes: Buffer): number => Math.ceil(bytes.length / 3) * 4;
+function trailerBytes(details: string): number {
+  return encodeURI(details).length;
+}
+
+function base64Bytes(bytes: Buffer): number {
+  return Math.ceil(bytes.length / 3) * 4;
+}
 
 /** A thrown object need not have a text. */
-const asError = (thrown: unknown): OpenShellError => {
+function asError(thrown: unknown): OpenShellError {
   try {
     return OpenShellError.from(thrown);
   } catch {
     return new OpenShellError(Code.INTERNAL, 'something was thrown that has no text', { cause: thrown });
   }
-};
+}
 
 /** The reason of an error without one of its own: its code as a CamelCase word, such as `InvalidArgument`. */
-export const reasonOfCode = (code: Code): string => CODE_NAME.get(code) ?? 'Unknown';
+export function reasonOfCode(code: Code): string {
+  return CODE_NAME.get(code) ?? 'Unknown';
+}
 
 const CODE_NAME: ReadonlyMap<Code, string> = new Map(
   Object.entries(Code).map(([name, code]) => [

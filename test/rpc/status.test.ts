@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Code, OpenShellError } from '../../dist/compute/errors.js';
 import { cutText } from '../../dist/kit/text.js';
+import { toStatus } from '../../dist/rpc/status.js';
 import { decodeStatusDetails } from '../../dist/wire/errors/index.js';
-import { toStatus } from '../../dist/wire/status.js';
 
 /** Every UTF-16 unit, so that halves of pairs stand alone. */
 const anyUnits = (maxLength: number) =>
@@ -29,8 +29,8 @@ test('whatever an error says, its status can be written and takes at most 4 KiB 
   await fc.assert(
     fc.asyncProperty(anyError, async ({ message, ...options }) => {
       const error = new OpenShellError(Code.INVALID_ARGUMENT, message, given(options));
-      const { details, metadata } = await toStatus(error);
-      const [trailer] = metadata.get('grpc-status-details-bin') as Buffer[];
+      const { details, trailers } = await toStatus(error);
+      const trailer = trailers['grpc-status-details-bin'];
       assert(trailer !== undefined, 'the reason got lost');
       assert(Buffer.byteLength(details) <= 1024);
       assert(encodeURI(details).length + Math.ceil(trailer.length / 3) * 4 <= 4096);
@@ -43,7 +43,7 @@ test('whatever an error says, its status can be written and takes at most 4 KiB 
 });
 
 test('an ordinary error keeps every word: message, reason, field, hint and when to try again', async () => {
-  const { code, details, metadata } = await toStatus(
+  const { code, details, trailers } = await toStatus(
     new OpenShellError(Code.UNAVAILABLE, 'the engine sleeps', {
       reason: 'EngineAsleep',
       field: 'spec.engine',
@@ -54,7 +54,7 @@ test('an ordinary error keeps every word: message, reason, field, hint and when 
   assert.equal(code, Code.UNAVAILABLE);
   assert.equal(details, 'the engine sleeps');
   assert.deepEqual(
-    { ...decodeStatusDetails(metadata.get('grpc-status-details-bin')[0] as Buffer) },
+    { ...decodeStatusDetails(trailers['grpc-status-details-bin'] as Buffer) },
     {
       code: Code.UNAVAILABLE,
       message: 'the engine sleeps',
