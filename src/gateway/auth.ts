@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { Code, OpenShellError } from '../compute/errors.js';
+import type { Peer } from '../rpc/server/contract.js';
 
 /** Who makes a call. Every authenticated user is a platform administrator for now. */
 export interface User {
@@ -16,15 +17,6 @@ export interface AuthOptions {
   readonly allowUnauthenticated: boolean;
 }
 
-export interface Peer {
-  /** `host:port`, `[v6]:port`, or `unknown`. */
-  readonly address: string;
-  /** Those of its certificate, which may have several. */
-  readonly certificateCommonNames: readonly string[];
-  /** When its certificate expires; undefined without one. */
-  readonly certificateExpiresMs?: number | undefined;
-}
-
 const ADMIN = ['platform_admin'];
 const LOCAL: User = {
   subject: 'unauthenticated-local-dev',
@@ -32,6 +24,9 @@ const LOCAL: User = {
   roles: ADMIN,
   identityProvider: 'local_dev',
 };
+
+/** Who calls a method that is answered without authentication. */
+export const NOBODY: User = { subject: '', displayName: '', roles: [], identityProvider: 'local_dev' };
 
 /** Tells the user of a call, or throws UNAUTHENTICATED. */
 export const createAuthenticator =

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Metadata } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { Code, OpenShellError } from '../../dist/compute/errors.js';
 import { openShellMethods } from '../../dist/gateway/api/generations.js';
-import type { CallContext, Method } from '../../dist/gateway/rpc/call.js';
+import type { CallContext, Method } from '../../dist/gateway/api/method.js';
 import type { Encoded } from '../../dist/wire/bytes-field.js';
 import type { Method as WireMethod } from '../../dist/wire/method.js';
 import { methods as v00 } from '../../dist/wire/v00/index.js';
@@ -26,7 +25,9 @@ const context: CallContext = {
   user: { subject: 'me', displayName: '', roles: [], identityProvider: 'local_dev' },
   requestId: '',
   signal: new AbortController().signal,
-  metadata: new Metadata(),
+  method: '/openshell.v1.OpenShell/Any',
+  peer: { address: '127.0.0.1:1', certificateCommonNames: [] },
+  header: () => undefined,
 };
 
 const answers = async ({ handler }: Method, bytes: Buffer): Promise<Uint8Array[]> => {

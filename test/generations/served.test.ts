@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Metadata } from '@grpc/grpc-js';
 import { OpenShellError } from '../../dist/compute/errors.js';
+import type { CallContext, Handler } from '../../dist/gateway/api/method.js';
 import { createApi } from '../../dist/gateway/api/served.js';
-import type { CallContext, Handler } from '../../dist/gateway/rpc/call.js';
 import { methods as v00 } from '../../dist/wire/v00/index.js';
 import { methods as v01 } from '../../dist/wire/v01/index.js';
 import { rpcs } from '../../dist/wire/v01/rpcs.js';
@@ -13,7 +12,9 @@ const context: CallContext = {
   user: { subject: 'me', displayName: '', roles: [], identityProvider: 'local_dev' },
   requestId: '',
   signal: new AbortController().signal,
-  metadata: new Metadata(),
+  method: '/openshell.v1.OpenShell/Any',
+  peer: { address: '127.0.0.1:1', certificateCommonNames: [] },
+  header: () => undefined,
 };
 const seen: string[] = [];
 const api = createApi(stubServices, (method, generation) => seen.push(`${method} ${generation}`));

@@ -3,37 +3,30 @@ import {
   HealthCheckResponse_ServingStatus as Serving,
   healthMethods as wire,
 } from '../../wire/health/index.js';
-import type { Method } from '../rpc/call.js';
+import type { Method } from './method.js';
 import { serverStream, unary } from './method.js';
 
 /** grpc.health.v1: the gateway serves from its first answer to its last, as a whole and for each of `services`. */
 export const healthMethods = (services: readonly string[]): Method[] => {
   const serves = (service: string) => service === '' || services.includes(service);
-  const open = <T extends Method>(method: T) => ({ ...method, open: true }) as const;
   return [
-    open(
-      unary(wire.check, ({ service }) => {
-        if (!serves(service)) throw notFound(`unknown service '${service}'`);
-        return { status: Serving.SERVING };
-      }),
-    ),
-    open(
-      unary(wire.list, () => ({
-        statuses: Object.fromEntries(
-          ['', ...services].map((service) => [service, { status: Serving.SERVING }]),
-        ),
-      })),
-    ),
-    open(
-      serverStream(wire.watch, async ({ service }, { signal }, send) => {
-        await send(
-          wire.watch.encodeResponse({ status: serves(service) ? Serving.SERVING : Serving.SERVICE_UNKNOWN }),
-        );
-        await new Promise<void>((resolve) => {
-          if (signal.aborted) resolve();
-          signal.addEventListener('abort', () => resolve(), { once: true });
-        });
-      }),
-    ),
+    unary(wire.check, ({ service }) => {
+      if (!serves(service)) throw notFound(`unknown service '${service}'`);
+      return { status: Serving.SERVING };
+    }),
+    unary(wire.list, () => ({
+      statuses: Object.fromEntries(
+        ['', ...services].map((service) => [service, { status: Serving.SERVING }]),
+      ),
+    })),
+    serverStream(wire.watch, async ({ service }, { signal }, send) => {
+      await send(
+        wire.watch.encodeResponse({ status: serves(service) ? Serving.SERVING : Serving.SERVICE_UNKNOWN }),
+      );
+      await new Promise<void>((resolve) => {
+        if (signal.aborted) resolve();
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+    }),
   ];
 };

@@ -1,74 +1,12 @@
-import type { DescMessage, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
-import { invalidArgument } from '../../compute/errors.js';
-import type { Method as WireMethod } from '../../wire/method.js';
-import type { MethodShape } from '../../wire/method-shape.js';
-import type { CallContext, Method, Send } from '../rpc/call.js';
+import type * as rpc from '../../rpc/server/contract.js';
+import { methodKinds } from '../../rpc/server/methods.js';
+import type { User } from '../auth.js';
 
-const decode = <I extends DescMessage>(method: WireMethod<I>, bytes: Buffer): MessageShape<I> => {
-  try {
-    return method.decodeRequest(bytes);
-  } catch (error) {
-    throw invalidArgument(messageOf(error), { reason: 'MalformedRequest', cause: error });
-  }
-};
+export type CallContext = rpc.CallContext<User>;
+export type Handler = rpc.Handler<User>;
+export type { Send } from '../../rpc/server/contract.js';
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+export type Method = rpc.Method<User>;
+export type ServedMethod = rpc.ServedMethod<User>;
 
-const shape = (method: MethodShape) => ({
-  path: method.path,
-  requestStream: method.requestStream,
-  responseStream: method.responseStream,
-});
-
-/** One request, one answer. */
-export const unary = <I extends DescMessage, O extends DescMessage>(
-  method: WireMethod<I, O>,
-  answer: (
-    request: MessageShape<I>,
-    context: CallContext,
-  ) => Promise<MessageInitShape<O>> | MessageInitShape<O>,
-): Method =>
-  unaryBytes(method, async (request, context) => method.encodeResponse(await answer(request, context)));
-
-/** The same, whose answer the handler encodes itself. */
-export const unaryBytes = <I extends DescMessage>(
-  method: WireMethod<I>,
-  answer: (request: MessageShape<I>, context: CallContext) => Promise<Uint8Array>,
-): Method => ({
-  ...shape(method),
-  handler: { kind: 'unary', handle: async (bytes, context) => answer(decode(method, bytes), context) },
-});
-
-/** One request, a stream of answers that the handler encodes itself. */
-export const serverStream = <I extends DescMessage>(
-  method: WireMethod<I>,
-  answer: (request: MessageShape<I>, context: CallContext, send: Send) => Promise<void>,
-): Method => ({
-  ...shape(method),
-  handler: {
-    kind: 'server-stream',
-    handle: async (bytes, context, send) => answer(decode(method, bytes), context, send),
-  },
-});
-
-/** Streams both ways. */
-export const bidi = <I extends DescMessage>(
-  method: WireMethod<I>,
-  answer: (requests: AsyncGenerator<MessageShape<I>>, context: CallContext, send: Send) => Promise<void>,
-): Method => ({
-  ...shape(method),
-  handler: {
-    kind: 'bidi',
-    handle: async (requests, context, send) => answer(decoded(method, requests), context, send),
-  },
-});
-
-async function* decoded<I extends DescMessage>(method: WireMethod<I>, requests: AsyncIterable<Buffer>) {
-  for await (const bytes of requests) yield decode(method, bytes);
-}
-
-/** Refused with UNIMPLEMENTED. */
-export const unimplemented = (method: MethodShape): Method => ({
-  ...shape(method),
-  handler: { kind: 'unimplemented' },
-});
+export const { unary, unaryBytes, serverStream, bidi, unimplemented } = methodKinds<User>();

@@ -7,8 +7,8 @@ import {
 } from '@bufbuild/protobuf';
 import { bytesField } from '../../wire/bytes-field.js';
 import type { Method as WireMethod } from '../../wire/method.js';
-import type { CallContext, Method } from '../rpc/call.js';
 import type { Listing } from '../services/pages.js';
+import type { CallContext, Method } from './method.js';
 import { unaryBytes } from './method.js';
 
 /** The largest message that gRPC's clients take unless they are told otherwise. */

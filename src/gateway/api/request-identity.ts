@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { MethodShape } from '../../wire/method-shape.js';
-import type { CallContext } from '../rpc/call.js';
 import type { RequestIdentity } from '../services/requests.js';
+import type { CallContext } from './method.js';
 
 /** A request by its user, its id and all that it says; two encodings of one message are the same request. */
 export const identityOf = (

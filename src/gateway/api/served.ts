@@ -4,13 +4,15 @@ import { encodeHealthy } from '../../wire/health-answer.js';
 import type { MethodShape } from '../../wire/method-shape.js';
 import { SERVICE } from '../../wire/v00/rpcs.js';
 import { rpcs } from '../../wire/v01/rpcs.js';
-import type { Handler, Method, ServedMethod } from '../rpc/call.js';
 import type { Services } from '../services/services.js';
 import type { GenerationObserver } from './generations.js';
+import type { Handler, Method, ServedMethod } from './method.js';
 
 /** All that the gateway answers, by the shape of its calls; what reads their messages loads later. */
 export interface Api {
   readonly methods: readonly ServedMethod[];
+  /** Whether a path is answered without authentication. */
+  isOpen(path: string): boolean;
   /** Loads what reads the messages of both generations, so that no caller waits for it. */
   load(): Promise<void>;
 }
@@ -51,15 +53,21 @@ export const createApi = (services: Services, observe: GenerationObserver): Api 
         const method = served(rpc, openShell);
         if (rpc.name !== 'Health') return method;
         const quick = health(method.handler);
-        return { ...method, open: true, handler: () => quick };
+        return { ...method, handler: () => quick };
       }),
-      ...healthRpcs.map((rpc): ServedMethod => ({ ...served(rpc, standardHealth), open: true })),
+      ...healthRpcs.map((rpc): ServedMethod => served(rpc, standardHealth)),
     ],
+    isOpen: (path) => OPEN.has(path),
     async load() {
       await openShell();
     },
   };
 };
+
+/** A client asks for health before it has a name. */
+const OPEN: ReadonlySet<string> = new Set(
+  [...rpcs.filter(({ name }) => name === 'Health'), ...healthRpcs].map(({ path }) => path),
+);
 
 const served = ({ path, requestStream, responseStream }: MethodShape, load: () => Promise<Handlers>) => ({
   path,

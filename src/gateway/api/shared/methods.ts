@@ -6,10 +6,10 @@ import {
   ServiceStatus,
   methods as wire,
 } from '../../../wire/v01/index.js';
-import type { Method } from '../../rpc/call.js';
 import { asItIs, KEPT_WORKSPACE } from '../../services/kept-answers.js';
 import type { Services } from '../../services/services.js';
 import type { WorkspaceDeletion } from '../../services/workspaces.js';
+import type { Method } from '../method.js';
 import { unary } from '../method.js';
 import { identityOf } from '../request-identity.js';
 import { deletion } from './deletion.js';
@@ -31,10 +31,7 @@ const OUTCOME: Readonly<Record<WorkspaceDeletion | 'absent', DeletionOutcome>> =
  * written with the messages of 0.1, which has everything that 0.0 reads here, or has it added by number.
  */
 export const sharedMethods = ({ workspaces, info, requests }: Services): Method[] => [
-  {
-    ...unary(wire.health, () => ({ status: ServiceStatus.HEALTHY, version: info.version })),
-    open: true,
-  },
+  unary(wire.health, () => ({ status: ServiceStatus.HEALTHY, version: info.version })),
   unary(wire.getCurrentUser, (_, { user }) => ({
     subject: user.subject,
     displayName: user.displayName,

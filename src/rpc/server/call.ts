@@ -1,0 +1,54 @@
+import type {
+  ServerDuplexStream,
+  ServerReadableStream,
+  ServerUnaryCall,
+  ServerWritableStream,
+} from '@grpc/grpc-js';
+import { Code, OpenShellError } from '../../compute/errors.js';
+import type { Encoded } from '../../wire/bytes-field.js';
+import { type Patience, roomIn } from '../room.js';
+import type { Evidence, Peer, Send } from './contract.js';
+
+/** A call of any kind as grpc-js hands it over. */
+export type GrpcCall = ServerUnaryCall<Buffer, Buffer> &
+  ServerWritableStream<Buffer, Encoded> &
+  ServerReadableStream<Buffer, Buffer> &
+  ServerDuplexStream<Buffer, Encoded>;
+
+const OVER = ['cancelled', 'close'] as const;
+
+export function evidenceOf(call: GrpcCall, method: string): Evidence {
+  let peer: Peer | undefined;
+  return {
+    method,
+    header(name) {
+      const values = call.metadata.get(name);
+      return values.length === 0 ? undefined : values.join(',');
+    },
+    get peer() {
+      peer ??= peerOf(call);
+      return peer;
+    },
+  };
+}
+
+function peerOf(call: GrpcCall): Peer {
+  const certificate = call.getAuthContext().sslPeerCertificate;
+  return {
+    address: call.getPeer(),
+    certificateCommonNames: [certificate?.subject?.CN ?? []].flat(),
+    certificateExpiresMs: certificate && Date.parse(certificate.valid_to),
+  };
+}
+
+/** What sends the messages of a stream, for as long as the client reads them. */
+export function senderOf(call: GrpcCall, patience: Patience | undefined): Send {
+  return (message) => {
+    if (call.cancelled || call.destroyed) throw cancelled();
+    return call.write(message) ? undefined : roomIn(call, OVER, patience);
+  };
+}
+
+export function cancelled(): OpenShellError {
+  return new OpenShellError(Code.CANCELLED, 'the client cancelled the call');
+}
