@@ -1,6 +1,6 @@
 import { invalidArgument } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
-import { REQUEST_ID } from '../../rpc/request-id.js';
+import { REQUEST_ID } from '../../rpc/headers.js';
 import type { StoredRequest } from '../../store/model.js';
 import type { Remember, Store } from '../../store/store.js';
 import type { Kept } from './kept-answers.js';

@@ -3,19 +3,16 @@ import { Metadata, Server, ServerCredentials, type ServerOptions, type sendUnary
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import { withTrace } from '../../compute/trace.js';
-import { REQUEST_ID } from '../request-id.js';
+import { REQUEST_ID, readTrace } from '../headers.js';
 import type { Patience } from '../room.js';
 import { type Status, toStatus } from '../status.js';
-import { readTrace } from '../trace.js';
-import { cancelled, evidenceOf, type GrpcCall, senderOf } from './call.js';
+import { cancelled, evidenceOf, type GrpcCall, requestsOf, senderOf } from './call.js';
 import { createConnections } from './connections.js';
 import type { CallContext, Evidence, MethodPath, ServedMethod, Subject } from './contract.js';
 import { nameOf, rawServiceDefinition } from './definition.js';
 import { createInFlight, within } from './in-flight.js';
-import type { RpcLimits } from './limits.js';
+import { createStreamLimit, type RpcLimits } from './limits.js';
 import { type Certificates, type Listener, listen } from './listener.js';
-import { requestsOf } from './requests.js';
-import { createStreamLimit } from './stream-limit.js';
 
 export interface RpcServerOptions<User extends Subject> {
   /** What it is, in its errors: `gateway`. */
