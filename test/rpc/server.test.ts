@@ -339,6 +339,36 @@ test('a client that cancels or is late aborts the signal of every kind of call',
   }
 });
 
+test(
+  'whoever reads requests hears that the client cancelled, which is no fault of the server',
+  LIMIT,
+  async (t) => {
+    const began = deferred();
+    const observed = deferred<number>();
+    const faults: string[] = [];
+    const { client } = await serve(
+      t,
+      [
+        bidi(wire.execSandboxInteractive, async (requests) => {
+          for await (const _ of requests) began.resolve();
+        }),
+      ],
+      {
+        log: { ...log, error: (line: string) => faults.push(line) },
+        observeCall: (_, code) => observed.resolve(code),
+      },
+    );
+    const call = client.duplex(wire.execSandboxInteractive);
+    const ended = failureOf(readAll(call.responses));
+    await call.send({ payload: { case: 'stdin', value: Buffer.from('x') } });
+    await began.promise;
+    call.cancel();
+    assert.equal((await ended).code, Code.CANCELLED);
+    assert.equal(await observed.promise, Code.CANCELLED);
+    assert.deepEqual(faults, []);
+  },
+);
+
 test('a drain refuses new calls, lets running ones end, and then ends the rest', LIMIT, async (t) => {
   const began = [deferred(), deferred<AbortSignal>()] as const;
   const go = deferred();

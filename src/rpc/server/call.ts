@@ -55,7 +55,7 @@ export function cancelled(): OpenShellError {
 }
 
 /**
- * The messages that the client of a streaming call sends, until it has sent all or the call is over; throws when it
+ * The messages that the client of a streaming call sends, until it has sent all or the call is over; throws CANCELLED when it
  * was cancelled. A stream's own iterator destroys the stream when the call fails, and the status with it when a message
  * is still on its way out: the client would wait for ever.
  */
@@ -72,7 +72,7 @@ export async function* requestsOf(call: GrpcCall): AsyncGenerator<Buffer> {
   try {
     for (;;) {
       const message: Buffer | null = call.read();
-      if (call.cancelled) throw new Error('the client cancelled the call');
+      if (call.cancelled) throw cancelled();
       if (message !== null) yield message;
       else if (isOver) return;
       else
