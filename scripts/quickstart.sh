@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up what is missing and runs the main job once: a sandbox on a real Docker engine, a command in it, its output
-# and exit code, and the sandbox gone. Leaves the gateway running for you to go on; --once ends it again.
+# and exit code, and the sandbox gone. Says what it installs before it does. Leaves the gateway running for you to go on; --once ends it again.
 #
 # Environment: OPENSHELL_QUICKSTART_PORT (default 17670), OPENSHELL_QUICKSTART_IMAGE (default: an image made here from
 # files of this machine, so that no registry is needed), XDG_STATE_HOME.
@@ -41,8 +41,8 @@ step "4. A sandbox image"
 image=${OPENSHELL_QUICKSTART_IMAGE:-}
 if [ -z "$image" ]; then
   image=openshell-test:1
+  echo "making the image $image and its variants from this machine's static busybox, where they are missing"
   test/engines/docker/image >/dev/null
-  echo "$image was made from this machine's static busybox"
 fi
 
 step "5. The gateway"
@@ -79,10 +79,6 @@ echo "exit code: $code"
 
 step "8. The sandbox goes"
 shown openshell sandbox delete "$name"
-for _ in $(seq 100); do
-  openshell sandbox get "$name" >/dev/null 2>&1 || break
-  sleep 0.1
-done
 shown openshell sandbox list
 
 if [ "$once" = yes ]; then

@@ -8,7 +8,7 @@ if [ -d node_modules ] && cmp -s package-lock.json "$stamp"; then
   exit 0
 fi
 command -v npm >/dev/null || { echo "setup: npm is missing; it comes with Node.js" >&2; exit 1; }
-echo "installing packages"
+echo "installing the npm packages of package-lock.json into node_modules (npm ci)"
 npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 # The other Node releases are for cells and packaging; npm scripts run on the one that npm runs on.
 rm -f node_modules/.bin/node

@@ -14,13 +14,16 @@ export interface DriverCapabilities {
   readonly defaultImage: string;
   /** After a restart of the host the gateway starts idle sandboxes again. False when the engine does (Kubernetes). */
   readonly gatewayManagesLifecycle: boolean;
-  readonly resources: {
-    readonly cpuLimit: boolean;
-    readonly memoryLimit: boolean;
-    /** A GPU without a count can be asked for. */
-    readonly gpuDefault: boolean;
-    readonly gpuCount: boolean;
-  };
+  /** Undefined: not known, as of a driver in a process of its own, whose protocol has no word for it. */
+  readonly resources: ResourceCapabilities | undefined;
+}
+
+export interface ResourceCapabilities {
+  readonly cpuLimit: boolean;
+  readonly memoryLimit: boolean;
+  /** A GPU without a count can be asked for. */
+  readonly gpuDefault: boolean;
+  readonly gpuCount: boolean;
 }
 
 /** Progress and other news about a sandbox that change no state. `metadata` may carry the PROGRESS_* keys. */

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { isLoopback } from './address.js';
+import { isLoopback } from '../kit/loopback.js';
 import type { TlsConfig } from './gateway-config.js';
 import { KEYS } from './keys.js';
 import type { Listeners } from './listeners.js';

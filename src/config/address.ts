@@ -1,4 +1,4 @@
-import { BlockList, isIP, isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 
 export interface ListenAddress {
   /** An IP address. */
@@ -24,13 +24,3 @@ export const parseAddress = (text: string): AddressText | undefined => {
 
 export const formatAddress = ({ host, port }: ListenAddress): string =>
   isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
-
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
-
-/** Whether only this machine can reach the address. An IPv4 address inside an IPv6 one counts as itself, a zone does not count. */
-export const isLoopback = (host: string): boolean => {
-  const [address = host] = host.split('%');
-  return loopback.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
-};

@@ -21,6 +21,8 @@ export interface GatewayConfig {
   /** Undefined: the one in the store, or a new one. */
   readonly gatewayId: string | undefined;
   /** The SQLite file. */
+  /** The file of the secret key. */
+  readonly secretKeyPath: string;
   readonly databasePath: string;
   /** Undefined: the database must lie where it lay before. */
   readonly adoptDatabase: string | undefined;

@@ -82,6 +82,8 @@ export const KEYS = {
   maxPendingCreates: fileKey('openshell.gateway.max_pending_creates', { type: 'integer', min: 1, max: 100_000, default: 1_024, doc: 'Creates of one driver that are under way or wait; a further one is refused with RESOURCE_EXHAUSTED.' }),
   gatewayId: fileKey('openshell.gateway.gateway_id', { type: 'string', doc: 'Marks what this gateway makes on an engine; may be set before the first start, never changed.' },
     { check: checkDnsLabel, defaultText: 'a random UUID, made at the first start' }),
+  secretKeyPath: fileKey('openshell.gateway.secret_key_path', { type: 'string', doc: 'The file of this gateway\'s secret key, made at the first start; back it up with the database, which is of no use without it.' },
+    { check: notBlank, defaultText: 'secret.key beside the database' }),
   databaseUrl: processKey({ type: 'string', doc: 'The database file, as sqlite:PATH.' },
     { flag: 'db-url', env: 'OPENSHELL_DB_URL', check: checkDatabaseUrl, defaultText: 'sqlite:$XDG_STATE_HOME/openshell/gateway/openshell.db' }),
   adoptDatabase: processKey({ type: 'string', doc: 'The word that a start names which finds the database moved or copied; it is good for that place alone.' },

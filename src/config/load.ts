@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { DriverEntry } from '../compute/entry.js';
 import { checkExposure, resolveTls } from './access-rules.js';
 import { type ConfigFile, readConfigFile } from './config-file.js';
@@ -79,6 +79,9 @@ export const loadConfig = async ({ flags, env, drivers, home }: LoadConfigOption
     maxOperations: valueWithDefault(values, 'maxOperations'),
     maxPendingCreates: valueWithDefault(values, 'maxPendingCreates'),
     gatewayId: effective(values.gatewayId)?.value,
+    secretKeyPath: resolve(
+      effective(values.secretKeyPath)?.value ?? join(dirname(databasePath.value), 'secret.key'),
+    ),
     databasePath: databasePath.value,
     adoptDatabase: effective(values.adoptDatabase)?.value,
     tls,

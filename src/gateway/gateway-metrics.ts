@@ -8,15 +8,19 @@ import { createMetricsRegistry } from './metrics.js';
 
 /** The gateway's metrics, named after OpenShell's where it has the same. */
 export interface GatewayMetrics {
-  observeRpc(method: string, code: number, seconds: number): void;
+  /** `subject` empty: nobody's. */
+  observeRpc(method: string, code: number, seconds: number, subject: string): void;
   /** `either`: nothing in the request tells. */
   observeGeneration(method: string, generation: string): void;
   observeDriverCall(driver: string, call: string, seconds: number, error: boolean): void;
   observeReconcile(driver: string, outcome: 'success' | 'failure'): void;
   observeLeftBehind(driver: string): void;
+  observeUse(sandbox: { readonly driver: string }, use: string): void;
   render(): Promise<string>;
 }
 
+/** Each is a series of its own. */
+const MOST_SUBJECTS = 100;
 const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 export const createGatewayMetrics = (options: {
@@ -33,6 +37,16 @@ export const createGatewayMetrics = (options: {
     'RPCs answered, by gRPC status code.',
     ['method', 'code'],
   );
+  const users = registry.counter(
+    'openshell_server_user_requests_total',
+    `RPCs by whoever made them; from the ${MOST_SUBJECTS + 1}th subject on as (other).`,
+    ['subject'],
+  );
+  const subjects = new Set<string>();
+  const uses = registry.counter('openshell_sandbox_uses_total', 'Commands run in sandboxes and logs read.', [
+    'driver',
+    'use',
+  ]);
   const generations = registry.counter(
     'openshell_server_api_requests_total',
     'Requests of openshell.v1.OpenShell by the generation of the API that they are in; either: nothing tells.',
@@ -97,10 +111,13 @@ export const createGatewayMetrics = (options: {
   );
 
   return {
-    observeRpc(path, code, seconds) {
+    observeRpc(path, code, seconds, subject) {
       const method = path.slice(1);
       rpcs.add([method, String(code)]);
       rpcSeconds.observe([method], seconds);
+      if (subject === '') return;
+      if (subjects.size < MOST_SUBJECTS) subjects.add(subject);
+      users.add([subjects.has(subject) ? subject : '(other)']);
     },
     observeGeneration: (method, generation) => generations.add([method, generation]),
     observeDriverCall(driver, call, seconds, error) {
@@ -109,6 +126,7 @@ export const createGatewayMetrics = (options: {
     },
     observeReconcile: (driver, outcome) => reconciles.add([driver, outcome]),
     observeLeftBehind: (driver) => leftBehind.add([driver]),
+    observeUse: ({ driver }, use) => uses.add([driver, use]),
     render: () => registry.render(),
   };
 };

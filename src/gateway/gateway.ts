@@ -7,7 +7,10 @@ import { RPC_LIMITS, type RpcLimits } from '../rpc/server/limits.js';
 import { createRpcServer } from '../rpc/server/server.js';
 import type { Store } from '../store/store.js';
 import { createApi } from './api/served.js';
-import { type AuthOptions, createAuthenticator, NOBODY } from './auth.js';
+import { createAdmit } from './auth/admit.js';
+import { type AuthOptions, authenticators, createAuthenticate } from './auth/authenticate.js';
+import { createAuthorizer, type Rule } from './auth/authorizer.js';
+import { createChangeLog } from './auth/changes.js';
 import { loadCredentials, type TlsFiles } from './credentials.js';
 import { type DatabasePlace, keepPlace } from './database-place.js';
 import { type ConnectExternal, createDrivers } from './drivers/create.js';
@@ -16,14 +19,15 @@ import type { DriverReport, SelectedDriver } from './drivers/selection.js';
 import { driverStates } from './drivers/states.js';
 import { createGatewayMetrics } from './gateway-metrics.js';
 import { createHealthServer, createMetricsServer, type HttpEndpoint } from './http-endpoints.js';
-import { driverKey, gatewayId } from './identity.js';
+import { gatewayId } from './identity.js';
+import { openKeys } from './keys/keys.js';
 import { createController, type LifecycleTuning } from './lifecycle/controller.js';
 import { createHub } from './lifecycle/hub.js';
 import type { Stray } from './lifecycle/reconciler.js';
 import type { SandboxLog } from './sandbox-log.js';
 import { createExecService } from './services/exec.js';
 import { createLogService } from './services/logs.js';
-import { createPages, pageTokenKey } from './services/pages.js';
+import { createPages } from './services/pages.js';
 import { createRequestService } from './services/requests.js';
 import { createSandboxService } from './services/sandboxes.js';
 import { createInfoService } from './services/services.js';
@@ -42,6 +46,8 @@ export interface GatewayOptions {
   /** Undefined: plaintext. */
   readonly tls: TlsFiles | undefined;
   readonly auth: AuthOptions;
+  /** Who may do what. Default: every user everything. */
+  readonly rule?: Rule;
   /** What differs from the usual limits. */
   readonly limits?: Partial<RpcLimits>;
   /** Host names that the health and metrics listeners answer to, beside addresses. */
@@ -55,6 +61,8 @@ export interface GatewayOptions {
   readonly defaultImage: string;
   readonly gatewayId: string | undefined;
   readonly lifecycle?: LifecycleTuning;
+  /** The file of the gateway's key, made at the first start. */
+  readonly secretKeyPath: string;
   /** Drivers keep their files below it. */
   readonly stateDir: string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -104,10 +112,11 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     const place = await options.databasePlace?.();
     if (place !== undefined) await keepPlace(store, place, options.adoptDatabase);
     const id = await gatewayId(store, options.gatewayId);
+    const keys = await openKeys(store, options.secretKeyPath, id);
 
     const drivers: ReadonlyMap<string, ManagedDriver> = createDrivers(selected, {
       gatewayId: id,
-      key: await driverKey(store),
+      keys,
       version,
       sandboxNamespace: options.sandboxNamespace,
       stateDir: options.stateDir,
@@ -142,15 +151,17 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       observeLeftBehind: metrics.observeLeftBehind,
     });
     undo.push(() => controller.close(CLOSE_LIFECYCLE_MS));
-    const pages = createPages(await pageTokenKey(store));
+    const pages = createPages(keys.derive('page tokens'));
+    const authorizer = createAuthorizer(options.rule);
     const workspaces = createWorkspaceService({
-      ...{ store, pages, now: Date.now },
+      ...{ store, authorizer, pages, now: Date.now },
       removal: controller.workspaces,
     });
     await workspaces.ensureDefault();
-    const templates = createTemplateService({ store, workspaces, pages, now: Date.now });
+    const templates = createTemplateService({ store, authorizer, workspaces, pages, now: Date.now });
     const sandboxes = createSandboxService({
       store,
+      authorizer,
       controller,
       workspaces,
       templates,
@@ -161,24 +172,28 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       telemetry: options.telemetry,
       now: Date.now,
     });
-    const logs = createLogService({ gatewayLog: options.sandboxLog, drivers, log });
+    const activity = metrics.observeUse;
+    const logs = createLogService({ gatewayLog: options.sandboxLog, drivers, activity, log });
     const services = {
       sandboxes,
       templates,
       workspaces,
       logs,
-      exec: createExecService({ sandboxes, drivers }),
+      exec: createExecService({ sandboxes, drivers, activity }),
       watch: createWatchService({ sandboxes, logs, hub }),
       info: createInfoService({ version, drivers }),
       requests: createRequestService({ store, log, now: Date.now }),
     };
     undo.push(async () => services.requests.close());
     const api = createApi(services, metrics.observeGeneration);
-    const authenticate = createAuthenticator(options.auth);
     const rpc = createRpcServer({
       what: 'gateway',
       methods: api.methods,
-      authenticate: ({ peer, method }) => (api.isOpen(method) ? NOBODY : authenticate(peer)),
+      admit: createAdmit({
+        authenticate: createAuthenticate(authenticators(options.auth)),
+        authorizer,
+        recordChange: createChangeLog(log),
+      }),
       requestBytes: REQUEST_BYTES,
       tellsRequestIds: true,
       limits: { ...RPC_LIMITS, ...options.limits },

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIP } from 'node:net';
 import { OpenShellError } from '../compute/errors.js';
+import { isLoopback } from '../kit/loopback.js';
 import { cutText } from '../kit/text.js';
-import { isLoopback } from './auth.js';
 
 export interface HttpEndpoint {
   /** `host:port` as bound. */
@@ -155,7 +155,7 @@ const handle = async (
 /**
  * Whether a request names us by what we are. A page whose own name was turned to our address (DNS rebinding) may read
  * what we answer, but it asks by its name: addresses are safe, and names that the operator gave. A loopback listener
- * answers to loopback alone. What has no host is from no browser.
+ * answers to loopback alone, and to `localhost`, which browsers never ask elsewhere. What has no host is from no browser.
  */
 const hostCheck = (listening: string, allowed: readonly string[]) => {
   const names = new Set(allowed.map((name) => name.toLowerCase()));
@@ -167,7 +167,7 @@ const hostCheck = (listening: string, allowed: readonly string[]) => {
       .replace(/^\[(.*)\]$/, '$1')
       .toLowerCase();
     if (names.has(name)) return true;
-    return onLoopback ? isLoopback(name) : isIP(name) !== 0;
+    return onLoopback ? name === 'localhost' || isLoopback(name) : isIP(name) !== 0;
   };
 };
 

@@ -63,8 +63,7 @@ export const connectDriver = async (options: ConnectDriverOptions): Promise<Comp
         driverVersion: told.driverVersion,
         defaultImage: told.defaultImage,
         gatewayManagesLifecycle: told.gatewayManagesLifecycle,
-        // The protocol has no word for these: the driver's own validation decides.
-        resources: { cpuLimit: true, memoryLimit: true, gpuDefault: true, gpuCount: true },
+        resources: undefined,
       };
     },
     async validateCreate(sandbox, o) {

@@ -3,11 +3,10 @@ import { chmod } from 'node:fs/promises';
 import type { ComputeDriver } from '../compute/driver.js';
 import { Code, OpenShellError } from '../compute/errors.js';
 import type { Logger } from '../compute/log.js';
-import type { Evidence } from '../rpc/server/contract.js';
+import type { Admitted, IncomingCall } from '../rpc/server/contract.js';
 import { createRpcServer } from '../rpc/server/server.js';
 import { accessMethodsOf } from './access-server.js';
 import { driverMethodsOf } from './driver-server.js';
-import type { Gateway } from './method.js';
 import { prepareSocket } from './socket.js';
 import { TOKEN_KEY } from './token.js';
 
@@ -36,7 +35,7 @@ export const serveDriver = async (options: ServeDriverOptions): Promise<ServedDr
   const server = createRpcServer({
     what: 'driver',
     methods: methods.map((method) => ({ ...method, handler: () => method.handler })),
-    authenticate: authenticator(token),
+    admit: admitter(token),
     requestBytes: REQUEST_BYTES,
     tellsRequestIds: false,
     log,
@@ -56,10 +55,12 @@ export const serveDriver = async (options: ServeDriverOptions): Promise<ServedDr
   };
 };
 
-const authenticator =
+const admitter =
   (token: string | undefined) =>
-  ({ header }: Evidence): Gateway => {
-    if (token === undefined || same(header(TOKEN_KEY) ?? '', token)) return { subject: 'gateway' };
+  (call: IncomingCall): Admitted<IncomingCall> => {
+    if (token === undefined || same(call.header(TOKEN_KEY) ?? '', token)) {
+      return { caller: call, subject: 'gateway' };
+    }
     throw new OpenShellError(
       Code.UNAUTHENTICATED,
       'this driver answers the gateway that started it, and no one else',

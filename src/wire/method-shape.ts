@@ -1,16 +1,20 @@
 export type MethodKind = 'unary' | 'server_streaming' | 'client_streaming' | 'bidi_streaming';
 
 /** What gRPC has to know of a method before any message is read. */
-export interface MethodShape {
+export interface MethodShape<Name extends string = string> {
   /** As on the wire, for example `GetSandbox`. */
-  readonly name: string;
+  readonly name: Name;
   /** HTTP/2 path, for example `/openshell.v1.OpenShell/GetSandbox`. */
   readonly path: string;
   readonly requestStream: boolean;
   readonly responseStream: boolean;
 }
 
-export function methodShape(service: string, name: string, kind: MethodKind): MethodShape {
+export function methodShape<Name extends string>(
+  service: string,
+  name: Name,
+  kind: MethodKind,
+): MethodShape<Name> {
   return {
     name,
     path: `/${service}/${name}`,

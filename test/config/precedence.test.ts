@@ -25,6 +25,7 @@ test('without anything set, the defaults count', async () => {
       maxOperations: 16,
       maxPendingCreates: 1_024,
       gatewayId: undefined,
+      secretKeyPath: '/state/openshell/gateway/secret.key',
       databasePath: '/state/openshell/gateway/openshell.db',
       tls: undefined,
       allowUnauthenticatedUsers: false,

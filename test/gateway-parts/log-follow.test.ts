@@ -25,7 +25,7 @@ test('who follows the log of a stopped sandbox leaves no listener at each look',
     create: async () => driver,
   });
   const logs = createLogService({
-    ...{ gatewayLog: createSandboxLog(), log: silentLogger },
+    ...{ gatewayLog: createSandboxLog(), log: silentLogger, activity: () => {} },
     drivers: new Map([['fake', managed]]),
   });
   const client = new AbortController();

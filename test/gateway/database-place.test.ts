@@ -48,6 +48,8 @@ test('a copy of a database is refused by name, and taken with the word that the 
   );
   await assert.rejects(startOn(copy, 'other'), { reason: 'DatabaseMoved' });
   const [, word] = /--adopt-database ([0-9a-f]{12})/.exec(refusal.text) ?? [];
+  await assert.rejects(startOn(copy, word), { reason: 'KeyMissing' });
+  copyFileSync(join(original, 'secret.key'), join(copy, 'secret.key'));
   assert.equal(await startOn(copy, word), id);
   assert.equal(await startOn(copy), id, 'once is enough');
 });

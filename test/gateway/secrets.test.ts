@@ -8,6 +8,7 @@ import { createLogger } from '../../dist/logging/logger.js';
 import { methods as v00 } from '../../dist/wire/v00/index.js';
 import { methods as v01 } from '../../dist/wire/v01/index.js';
 import { sandbox } from '../store/records.js';
+import { caller } from '../support/caller.js';
 import { createFakeEngine } from '../support/fake-engine.js';
 import { startTestGateway, tempFolder } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
@@ -99,9 +100,8 @@ test('a template shows as a sandbox does', async (t) => {
 });
 
 test('who may not exec sees the names of variables and not their values', () => {
-  const user = { subject: 'u', displayName: 'u', identityProvider: 'mtls' as const };
-  assert.equal(environmentFor({ ...user, roles: ['platform_admin'] }), 'shown');
-  const shown = toWireSpec(sandbox('a').spec, environmentFor({ ...user, roles: [] }));
+  assert.equal(environmentFor(caller({ roles: ['platform_admin'] })), 'shown');
+  const shown = toWireSpec(sandbox('a').spec, environmentFor(caller({ roles: [] })));
   assert.deepEqual(shown.environment, { GREETING: HIDDEN });
 });
 

@@ -42,6 +42,7 @@ test('strays: what the next start removes by itself is not listed, and a failure
       {
         ...{ computeDrivers: drivers, drivers: new Map(), sandboxNamespace: 'default' },
         databasePath: join(folder.path, 'openshell.db'),
+        secretKeyPath: join(folder.path, 'secret.key'),
       } as unknown as GatewayConfig,
       { configDir: folder.path, stateDir: folder.path },
     );

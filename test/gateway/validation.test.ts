@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { status } from '@grpc/grpc-js';
+import { methodAccess } from '../../dist/gateway/auth/methods.js';
 import type { CallFailure } from '../../dist/rpc/call-failure.js';
 import { detailsOf } from '../../dist/rpc/failure.js';
 import { methods as api, type CreateSandboxRequestSchema, rpcs } from '../../dist/wire/v00/index.js';
@@ -151,17 +152,22 @@ test('lists: limits, offset, selector and workspaces', async () => {
   });
 });
 
-test('every method that is not served is UNIMPLEMENTED by name', async () => {
+test('every method that is not served is UNIMPLEMENTED by name, and what sandboxes call is refused to users', async () => {
   const { Client, credentials } = await import('@grpc/grpc-js');
   const client = new Client(running.gateway.address, credentials.createInsecure());
   const served = new Set(Object.values(api).map((method) => method.path));
   const asIs = (bytes: Buffer) => bytes;
   try {
-    for (const { path, requestStream, responseStream } of rpcs) {
+    for (const { name, path, requestStream, responseStream } of rpcs) {
       if (served.has(path) || requestStream || responseStream) continue;
       const error = await new Promise<{ code: number; details: string } | null>((resolve) => {
         client.makeUnaryRequest(path, asIs, asIs, Buffer.alloc(0), resolve);
       });
+      if (methodAccess(name).who === 'sandbox') {
+        assert.equal(error?.code, status.PERMISSION_DENIED, path);
+        assert.equal(error?.details, 'this method requires a sandbox principal');
+        continue;
+      }
       assert.equal(error?.code, status.UNIMPLEMENTED, path);
       assert.ok(error?.details.includes(path.slice(1)), path);
     }

@@ -57,7 +57,7 @@ test('times are Timestamps in 0.1 and milliseconds in 0.0, of the same moment', 
 test('a deletion says what came of it, in both generations', async () => {
   const { sandbox } = await create('a');
   const first = await call(v01.deleteSandbox, { name: 'a', ...here });
-  assert.deepEqual([first.outcome, first.sandboxId], [DeletionOutcome.ACCEPTED, sandbox?.metadata?.id]);
+  assert.deepEqual([first.outcome, first.sandboxId], [DeletionOutcome.COMPLETED, sandbox?.metadata?.id]);
   await assert.rejects(call(v01.deleteSandbox, { name: 'nobody', ...here }), { code: status.NOT_FOUND });
   const absent = await call(v01.deleteSandbox, { name: 'nobody', allowMissing: true, ...here });
   assert.deepEqual([absent.outcome, absent.sandboxId], [DeletionOutcome.ALREADY_ABSENT, '']);
@@ -194,6 +194,11 @@ test('the gateway says which generations it serves and what its drivers can limi
     [true, true, false],
   );
   assert.equal((await call(v00.getGatewayInfo, {})).computeDrivers[0]?.name, 'fake');
+  served.engine.resourceCapabilities = undefined;
+  await served.restart();
+  const [driver] = (await call(v01.getGatewayInfo, {})).computeDrivers;
+  assert.equal(driver?.name, 'fake');
+  assert.equal(driver?.capabilities?.resourceCapabilities, undefined, 'what is not known is left out');
 });
 
 test('requests are counted by generation', async () => {

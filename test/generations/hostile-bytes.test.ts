@@ -3,14 +3,17 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Code, OpenShellError } from '../../dist/compute/errors.js';
 import { openShellMethods } from '../../dist/gateway/api/generations.js';
-import type { CallContext, Method } from '../../dist/gateway/api/method.js';
+import type { Method } from '../../dist/gateway/api/method.js';
 import type { Encoded } from '../../dist/wire/bytes-field.js';
 import type { Method as WireMethod } from '../../dist/wire/method.js';
 import { methods as v00 } from '../../dist/wire/v00/index.js';
 import { methods as v01 } from '../../dist/wire/v01/index.js';
+import { caller } from '../support/caller.js';
 import { arbitraryMessage } from '../wire/arbitrary-message.js';
 import { fuzzRuns } from '../wire/fuzz-runs.js';
 import { stubServices } from './stub-services.js';
+
+const me = caller();
 
 let seen = '';
 const served = openShellMethods(stubServices, (_, generation) => {
@@ -21,15 +24,6 @@ const byPath = (table: Record<string, WireMethod>) =>
   new Map(Object.values(table).map((method) => [method.path, method]));
 const wire = { '0.0': byPath(v00), '0.1': byPath(v01) };
 
-const context: CallContext = {
-  user: { subject: 'me', displayName: '', roles: [], identityProvider: 'local_dev' },
-  requestId: '',
-  signal: new AbortController().signal,
-  method: '/openshell.v1.OpenShell/Any',
-  peer: { address: '127.0.0.1:1', certificateCommonNames: [] },
-  header: () => undefined,
-};
-
 const answers = async ({ handler }: Method, bytes: Buffer): Promise<Uint8Array[]> => {
   const sent: Uint8Array[] = [];
   const send = (message: Encoded) => {
@@ -38,9 +32,9 @@ const answers = async ({ handler }: Method, bytes: Buffer): Promise<Uint8Array[]
     sent.push(bytes);
     return undefined;
   };
-  if (handler.kind === 'unary') sent.push(await handler.handle(bytes, context));
-  else if (handler.kind === 'server-stream') await handler.handle(bytes, context, send);
-  else if (handler.kind === 'bidi') await handler.handle(once(bytes), context, send);
+  if (handler.kind === 'unary') sent.push(await handler.handle(bytes, me));
+  else if (handler.kind === 'server-stream') await handler.handle(bytes, me, send);
+  else if (handler.kind === 'bidi') await handler.handle(once(bytes), me, send);
   return sent;
 };
 

@@ -1,21 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OpenShellError } from '../../dist/compute/errors.js';
-import type { CallContext, Handler } from '../../dist/gateway/api/method.js';
+import type { Handler } from '../../dist/gateway/api/method.js';
 import { createApi } from '../../dist/gateway/api/served.js';
 import { methods as v00 } from '../../dist/wire/v00/index.js';
 import { methods as v01 } from '../../dist/wire/v01/index.js';
 import { rpcs } from '../../dist/wire/v01/rpcs.js';
+import { caller } from '../support/caller.js';
 import { stubServices } from './stub-services.js';
 
-const context: CallContext = {
-  user: { subject: 'me', displayName: '', roles: [], identityProvider: 'local_dev' },
-  requestId: '',
-  signal: new AbortController().signal,
-  method: '/openshell.v1.OpenShell/Any',
-  peer: { address: '127.0.0.1:1', certificateCommonNames: [] },
-  header: () => undefined,
-};
+const me = caller();
+
 const seen: string[] = [];
 const api = createApi(stubServices, (method, generation) => seen.push(`${method} ${generation}`));
 const handlerOf = async (name: string): Promise<Handler> => {
@@ -26,7 +21,7 @@ const handlerOf = async (name: string): Promise<Handler> => {
 const ask = async (name: string, bytes: Buffer): Promise<Uint8Array> => {
   const handler = await handlerOf(name);
   assert(handler.kind === 'unary');
-  return handler.handle(bytes, context);
+  return handler.handle(bytes, me);
 };
 
 test('every method of the service is known before anything is loaded', () => {
@@ -62,6 +57,6 @@ test('the first request needs no load before it', async () => {
   const method = fresh.methods.find(({ path }) => path.endsWith('/GetCurrentUser'));
   const handler = await method?.handler();
   assert(handler?.kind === 'unary');
-  const answer = v01.getCurrentUser.decodeResponse(await handler.handle(Buffer.alloc(0), context));
+  const answer = v01.getCurrentUser.decodeResponse(await handler.handle(Buffer.alloc(0), me));
   assert.equal(answer.subject, 'me');
 });

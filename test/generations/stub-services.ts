@@ -75,6 +75,7 @@ export const stubServices: Services = {
     list: async () => page(sandbox),
     page: async () => page(sandbox),
     delete: async () => sandbox,
+    gone: async () => true,
     stop: async () => sandbox,
     start: async () => sandbox,
     orphaned: () => undefined,
@@ -97,7 +98,7 @@ export const stubServices: Services = {
   exec: { run: async () => 0 },
   logs: { tail: async () => ({ lines: [], total: 0 }), follow: () => {} },
   watch: {
-    async watch(_, emit) {
+    async watch(_caller, _input, emit) {
       await emit({ type: 'sandbox', record: sandbox });
     },
   },

@@ -32,7 +32,7 @@ const hosting = (connect: SandboxAccess['connect']) =>
       capabilities: { tty: true, logs: true },
       ...(connect === undefined ? {} : { connect }),
     },
-    capabilities: async () => ({}),
+    capabilities: async () => ({ driverName: 'connecting', driverVersion: '2', defaultImage: 'a:1' }),
     close: async () => {},
   }) as unknown as ComputeDriver;
 
@@ -117,4 +117,11 @@ test('a driver that connects to no ports offers none', () =>
   withDriver(hosting(undefined), async (driver) => {
     assert.equal(driver.access?.connect, undefined);
     assert.equal(driver.access?.capabilities.logs, true);
+  }));
+
+test('of what its sandboxes can be given a driver behind a socket tells nothing, and nothing is made up', () =>
+  withDriver(hosting(undefined), async (driver) => {
+    const told = await driver.capabilities({ signal: new AbortController().signal });
+    assert.deepEqual([told.driverVersion, told.defaultImage], ['2', 'a:1']);
+    assert.equal(told.resources, undefined);
   }));

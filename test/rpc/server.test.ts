@@ -11,14 +11,15 @@ import { CallFailure } from '../../dist/rpc/call-failure.js';
 import { createRpcClient, type RpcClientOptions } from '../../dist/rpc/client/client.js';
 import type { RpcClient } from '../../dist/rpc/client/contract.js';
 import { detailsOf, fromFailure } from '../../dist/rpc/failure.js';
-import type { CallContext, Evidence, Method, Subject } from '../../dist/rpc/server/contract.js';
+import type { IncomingCall, Method, ServedMethod } from '../../dist/rpc/server/contract.js';
 import { RPC_LIMITS } from '../../dist/rpc/server/limits.js';
 import { methodKinds } from '../../dist/rpc/server/methods.js';
 import { createRpcServer, type RpcServer, type RpcServerOptions } from '../../dist/rpc/server/server.js';
 import { encodeExecOutput } from '../../dist/wire/exec-output.js';
 import { methods as wire } from '../../dist/wire/v00/index.js';
 
-const { unary, serverStream, bidi, unimplemented } = methodKinds<Subject>();
+const { unary, serverStream, bidi, unimplemented } = methodKinds<IncomingCall>();
+type Options = RpcServerOptions<IncomingCall, ServedMethod<IncomingCall>>;
 const quiet = () => {};
 const log = { debug: quiet, info: quiet, warn: quiet, error: quiet } as unknown as Logger;
 const LIMIT = { timeout: 60_000 };
@@ -39,14 +40,14 @@ interface Served {
 
 const serve = async (
   t: TestContext,
-  methods: readonly Method<Subject>[],
-  options: Partial<RpcServerOptions<Subject>> = {},
+  methods: readonly Method<IncomingCall>[],
+  options: Partial<Options> = {},
   clientOptions: RpcClientOptions = {},
 ): Promise<Served> => {
-  const server = createRpcServer<Subject>({
+  const server = createRpcServer({
     what: 'gateway',
     methods: methods.map((method) => ({ ...method, handler: () => method.handler })),
-    authenticate: () => ({ subject: 'me' }),
+    admit: (call: IncomingCall) => ({ caller: call, subject: 'me' }),
     requestBytes: 1024 * 1024,
     limits: RPC_LIMITS,
     tellsRequestIds: true,
@@ -64,8 +65,8 @@ const serve = async (
 
 /** Serves `method` with a handler that tells of its signal, and waits for it to abort. */
 const waiting =
-  (began: (context: CallContext<Subject>) => void) =>
-  async (context: CallContext<Subject>): Promise<never> => {
+  (began: (context: IncomingCall) => void) =>
+  async (context: IncomingCall): Promise<never> => {
     began(context);
     return new Promise((_, reject) => {
       const { signal } = context;
@@ -98,9 +99,9 @@ const readAll = async (messages: AsyncIterable<unknown>): Promise<number> => {
 test('a handler sees user, peer, method, trace and headers by name', LIMIT, async (t) => {
   const seen: unknown[] = [];
   const { client } = await serve(t, [
-    unary(wire.getSandbox, ({ name }, { user, peer, method, header, signal }) => {
+    unary(wire.getSandbox, ({ name }, { requestId, peer, method, header, signal }) => {
       seen.push(
-        user,
+        requestId.length,
         peer.certificateCommonNames,
         method,
         header('x-mine'),
@@ -116,7 +117,7 @@ test('a handler sees user, peer, method, trace and headers by name', LIMIT, asyn
   const { sandbox } = await client.unary(wire.getSandbox, { name: 'box' }, { headers });
   assert.equal(sandbox?.metadata?.name, 'box');
   assert.deepEqual(seen, [
-    { subject: 'me' },
+    36,
     [],
     '/openshell.v1.OpenShell/GetSandbox',
     'a, b',
@@ -128,18 +129,23 @@ test('a handler sees user, peer, method, trace and headers by name', LIMIT, asyn
 });
 
 test('an authenticator may take its time, sees the evidence, and refuses', LIMIT, async (t) => {
-  const evidence: Evidence[] = [];
+  const asked: string[] = [];
+  const ended: [number, string][] = [];
   const { client } = await serve(
     t,
-    [unary(wire.getSandbox, (_, { user }) => ({ sandbox: { metadata: { name: user.subject } } }))],
+    [
+      unary(wire.getSandbox, (_, { header }) => ({
+        sandbox: { metadata: { name: header('authorization') ?? '' } },
+      })),
+    ],
     {
-      authenticate: async (given) => {
-        evidence.push(given);
+      admit: async (given) => {
+        asked.push(given.method);
         await new Promise(setImmediate);
         const subject = given.header('authorization');
         if (subject === undefined)
           throw new OpenShellError(Code.UNAUTHENTICATED, 'missing', { reason: 'NoToken' });
-        return { subject };
+        return { caller: given, subject, ended: (code) => ended.push([code, subject]) };
       },
     },
   );
@@ -147,7 +153,8 @@ test('an authenticator may take its time, sees the evidence, and refuses', LIMIT
   assert.deepEqual([refused.code, refused.details, detailsOf(refused)?.reason], [16, 'missing', 'NoToken']);
   const answer = await client.unary(wire.getSandbox, {}, { headers: { authorization: 'ann' } });
   assert.equal(answer.sandbox?.metadata?.name, 'ann');
-  assert.equal(evidence[0]?.method, '/openshell.v1.OpenShell/GetSandbox');
+  assert.deepEqual(asked, Array(2).fill('/openshell.v1.OpenShell/GetSandbox'));
+  assert.deepEqual(ended, [[0, 'ann']]);
 });
 
 test('a request id is told again, or made', LIMIT, async (t) => {
@@ -349,8 +356,10 @@ test(
     const { client } = await serve(
       t,
       [
-        bidi(wire.execSandboxInteractive, async (requests) => {
-          for await (const _ of requests) began.resolve();
+        bidi(wire.execSandboxInteractive, async (requests, { signal }) => {
+          began.resolve();
+          await aborted(signal);
+          for await (const _ of requests);
         }),
       ],
       {

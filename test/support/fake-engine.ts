@@ -14,6 +14,7 @@ import type {
   ExecSpec,
   LogLine,
   PlatformEvent,
+  ResourceCapabilities,
 } from '../../dist/compute/driver.js';
 import type { DriverEntry, ProbeResult } from '../../dist/compute/entry.js';
 import { Code, notFound, OpenShellError, unavailable } from '../../dist/compute/errors.js';
@@ -32,9 +33,12 @@ export interface FakeEngine {
   /** What the driver made for workspaces. Undefined: it makes nothing for them. */
   workspaces: Set<string> | undefined;
   readonly calls: string[];
+  /** By call, the keys of all that told it which sandbox is meant. */
+  readonly refKeys: Map<string, Set<string>>;
   /** Asked before each call; may throw or wait. */
   before: (call: string, id: string, signal: AbortSignal) => Promise<void> | void;
   probe: () => ProbeResult;
+  resourceCapabilities: ResourceCapabilities | undefined;
   /** The main process of a sandbox ends. */
   exit(id: string, code: number): void;
   /** The resource is removed behind the gateway's back. */
@@ -82,7 +86,9 @@ export const createFakeEngine = (): FakeEngine => {
     resources: new Map(),
     workspaces: undefined,
     calls: [],
+    refKeys: new Map(),
     before: () => {},
+    resourceCapabilities: { cpuLimit: true, memoryLimit: true, gpuDefault: false, gpuCount: false },
     probe: () => ({ state: 'ready', endpoint: 'memory', engineVersion: '1.0' }),
     exit: (id, code) => set(mustGet(id), exitedConditions(code)),
     vanish(id) {
@@ -119,15 +125,21 @@ export const createFakeEngine = (): FakeEngine => {
     signal.throwIfAborted();
   };
 
+  const callFor = (name: string, ref: SandboxRef, signal: AbortSignal) => {
+    engine.refKeys.set(name, new Set([...(engine.refKeys.get(name) ?? []), ...Object.keys(ref)]));
+    return call(name, ref.id, signal);
+  };
+
   const driver = (name: string): ComputeDriver => ({
     name,
     access: {
       capabilities: { tty: true, logs: true },
       async exec(ref, spec, { signal }) {
-        await call('exec', ref.id, signal);
+        await callFor('exec', ref, signal);
         return engine.exec(ref, spec, signal);
       },
       async *logs(ref, { tail, follow, signal }) {
+        await callFor('logs', ref, signal);
         mustGet(ref.id);
         yield* tail === undefined ? engine.logs : engine.logs.slice(-tail);
         if (follow) await sleep(3_600_000, undefined, { signal, ref: false }).catch(() => {});
@@ -138,7 +150,7 @@ export const createFakeEngine = (): FakeEngine => {
       driverVersion: '1.0',
       defaultImage: '',
       gatewayManagesLifecycle: true,
-      resources: { cpuLimit: true, memoryLimit: true, gpuDefault: false, gpuCount: false },
+      resources: engine.resourceCapabilities,
     }),
     validateCreate: (sandbox, { signal }) => call('validate', sandbox.id, signal),
     async create(sandbox, { signal }) {
@@ -160,7 +172,7 @@ export const createFakeEngine = (): FakeEngine => {
       run(resource);
     },
     async get(ref, { signal }) {
-      await call('get', ref.id, signal);
+      await callFor('get', ref, signal);
       const resource = engine.resources.get(ref.id);
       return resource === undefined ? undefined : shown(resource);
     },
@@ -169,15 +181,15 @@ export const createFakeEngine = (): FakeEngine => {
       return [...engine.resources.values()].map(shown);
     },
     async stop(ref, { signal }) {
-      await call('stop', ref.id, signal);
+      await callFor('stop', ref, signal);
       set(mustGet(ref.id), suspendedConditions());
     },
     async start(ref, { signal }) {
-      await call('start', ref.id, signal);
+      await callFor('start', ref, signal);
       run(mustGet(ref.id));
     },
     async delete(ref, { signal }) {
-      await call('delete', ref.id, signal);
+      await callFor('delete', ref, signal);
       const existed = engine.resources.delete(ref.id);
       if (existed) emit({ type: 'deleted', id: ref.id });
       return existed;

@@ -49,6 +49,7 @@ export const startTestGateway = async (
     sandboxNamespace: 'default',
     defaultImage: 'test:1',
     gatewayId: undefined,
+    secretKeyPath: join(folder, 'secret.key'),
     stateDir: join(folder, 'drivers'),
     env: {},
     openStore: () => openStore({ path: join(folder, 'openshell.db') }),

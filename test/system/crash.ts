@@ -69,8 +69,8 @@ export const crashRounds = async (options: CrashOptions): Promise<void> => {
   const last = await options.start();
   try {
     await checkAllFiles(last, rounds);
-    for (const { metadata } of await list(last))
-      await last.client.unary(api.deleteSandbox, { name: metadata?.name ?? '' });
+    const names = (await list(last)).map(({ metadata }) => metadata?.name ?? '');
+    await Promise.all(names.map((name) => last.client.unary(api.deleteSandbox, { name })));
     await eventually('all rows gone', async () => (await list(last)).length === 0, options.patienceMs);
     assert.deepEqual([...(await options.onEngine())], [], 'resources left on the engine');
   } finally {

@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { status } from '@grpc/grpc-js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
+import { methods as v01 } from '../../dist/wire/v01/index.js';
 import type { Bed } from '../conformance/bed.js';
 import { tempFolder } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
@@ -145,10 +147,43 @@ ${system.table}
       assert.equal((await openshell('sandbox', 'exec', '-n', 'job', '--', 'cat', 'file')).stdout, 'kept\n');
       const late = await openshell('sandbox', 'exec', '-n', 'job', '--timeout', '1', '--', 'sleep', '60');
       assert.equal(late.exitCode, 124, late.stderr);
+      const logged = (await openshell('logs', 'job', '-o', 'json')).stdout.trimEnd().split('\n');
+      const lines = logged.map((line) => JSON.parse(line));
+      assert.ok(
+        lines.some(({ source, message }) => source === 'gateway' && message === "sandbox 'job' is stopped"),
+      );
       const deleted = await openshell('sandbox', 'delete', 'job');
       assert.equal(deleted.exitCode, 0, deleted.stderr);
       await gone('job');
       assert.equal((await ids(gatewayId)).size, 0);
+    });
+
+    test('a delete is followed by a create of the same name, time after time', async () => {
+      const name = 'same';
+      const deletes = {
+        '0.0': () => gateway.client.unary(api.deleteSandbox, { name }),
+        '0.1': () =>
+          gateway.client.unary(v01.deleteSandbox, {
+            name,
+            workspaceScope: { selection: { case: 'workspace', value: 'default' } },
+          }),
+        cli: async () => {
+          const { exitCode, stderr } = await openshell('sandbox', 'delete', name);
+          assert.equal(exitCode, 0, stderr);
+        },
+      };
+      const seen = new Set<string>();
+      await gateway.client.unary(api.createSandbox, { name });
+      for (const way of Object.values({ ...deletes, again: deletes['0.0'] })) {
+        await ready(name);
+        await way();
+        const { sandbox } = await gateway.client.unary(api.createSandbox, { name });
+        seen.add(sandbox?.metadata?.id ?? '');
+      }
+      assert.equal(seen.size, 4);
+      // Also one that has hardly begun.
+      await gateway.client.unary(api.deleteSandbox, { name });
+      await assert.rejects(phase(name), { code: status.NOT_FOUND });
     });
 
     test('a process that ends at once is READY before it is ERROR with its exit code', async () => {

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { methods as api } from '../../dist/wire/v00/index.js';
+import { methods as v01 } from '../../dist/wire/v01/index.js';
 import { eventually } from '../support/wait.js';
 import type { SystemTools } from './system-suite.js';
 import { vmProcesses } from './vm-processes.js';
@@ -31,6 +32,14 @@ export const vmTests = ({ gatewayId, gateway, openshell, ready, gone, stateHome 
     }
     await Promise.all(names.map((name) => gateway().client.unary(api.deleteSandbox, { name })));
     await Promise.all(names.map(gone));
+  });
+
+  test('the gateway tells that they take limits, and no GPU', async () => {
+    const { computeDrivers } = await gateway().client.unary(v01.getGatewayInfo, {});
+    const told = computeDrivers[0]?.capabilities?.resourceCapabilities;
+    assert.deepEqual([told?.cpu?.limitSupported, told?.memory?.limitSupported], [true, true]);
+    const { defaultSelectionSupported, countSelectionSupported } = told?.gpu ?? {};
+    assert.deepEqual([defaultSelectionSupported, countSelectionSupported], [false, false]);
   });
 
   test('nothing is left: no machine, no file of a sandbox, and after the gateway no driver process', async () => {

@@ -1,6 +1,7 @@
 import type { CommandSpec } from './command.js';
 
 const LOG_SOURCES = ['all', 'gateway', 'sandbox'] as const;
+const LOG_FORMATS = ['text', 'json'] as const;
 const LOG_LEVELS = ['error', 'warn', 'info', 'debug', 'trace'] as const;
 
 export const logsCommand: CommandSpec = {
@@ -17,6 +18,13 @@ export const logsCommand: CommandSpec = {
       help: "gateway: its events for the sandbox; sandbox: its command's output; default: all",
     },
     level: { kind: 'text', placeholder: 'LEVEL', choices: LOG_LEVELS, help: 'lines of this level and above' },
+    output: {
+      kind: 'text',
+      short: 'o',
+      placeholder: 'FORMAT',
+      choices: LOG_FORMATS,
+      help: 'text for people, json for programs: one object a line; default: text',
+    },
   },
   positional: { name: 'NAME', required: true, repeated: false, completes: 'sandbox' },
   load: () => import('../commands/logs.js'),

@@ -4,7 +4,7 @@ import type { Context } from '../context.js';
 import { EXIT } from '../failure.js';
 import { getSandbox, idOf } from '../sandbox/lookup.js';
 import { watchSandbox } from '../sandbox/watch.js';
-import { logLine } from '../views/log-line.js';
+import { logJson, logLine } from '../views/log-line.js';
 
 const DEFAULT_LINES = 200;
 const MAX_LINES = 1_000_000;
@@ -17,6 +17,7 @@ export async function run(context: Context): Promise<number> {
   const sinceMs = since === undefined ? 0n : BigInt(Date.now() - readAgeMs('--since', since));
   const source = args.text('source') ?? 'all';
   const sources = source === 'all' ? [] : [source];
+  const shown = args.text('output') === 'json' ? logJson : logLine;
   const minLevel = (args.text('level') ?? '').toUpperCase();
 
   const gateway = await context.connect();
@@ -25,7 +26,7 @@ export async function run(context: Context): Promise<number> {
   if (!args.flag('tail')) {
     const request = { sandboxId: id, lines, sinceMs, sources, minLevel, workspace };
     const { logs } = await gateway.call(methods.getSandboxLogs, request, { signal });
-    await out.write(logs.map(logLine).join(''));
+    await out.write(logs.map(shown).join(''));
     return EXIT.ok;
   }
   const request = {
@@ -37,7 +38,7 @@ export async function run(context: Context): Promise<number> {
     logMinLevel: minLevel,
   };
   for await (const { payload } of watchSandbox(gateway, request, signal)) {
-    if (payload.case === 'log') await out.write(logLine(payload.value));
+    if (payload.case === 'log') await out.write(shown(payload.value));
     else if (payload.case === 'warning') await context.note(`warning: ${payload.value.message}`);
   }
   return EXIT.ok;

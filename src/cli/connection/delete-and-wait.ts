@@ -2,8 +2,7 @@ import { Code, OpenShellError } from '../../compute/errors.js';
 import { deadline, delay } from '../../kit/deadline.js';
 import { timeoutError } from '../failure.js';
 
-const FIRST_PAUSE_MS = 50;
-const LAST_PAUSE_MS = 1000;
+const ASK_AGAIN_MS = 250;
 
 interface CallOptions {
   readonly timeoutMs: number;
@@ -22,15 +21,16 @@ export interface Deletion {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Deletes something and waits until it is gone. */
+/**
+ * Deletes something and waits until it is gone. A gateway answers the deletion of a sandbox when it is gone, or after
+ * 10 s; older ones, and the deletion of a workspace, answer before that: then it is asked for until it is not found.
+ */
 export async function deleteAndWait({ timeoutMs, ...deletion }: Deletion): Promise<void> {
   const signal = deadline(timeoutMs, deletion.signal);
   const options = { timeoutMs, signal };
   try {
     await deletion.remove(options);
-    for (let pauseMs = FIRST_PAUSE_MS; await exists(deletion.get(options)); pauseMs *= 2) {
-      await delay(Math.min(pauseMs, LAST_PAUSE_MS), signal);
-    }
+    while (await exists(deletion.get(options))) await delay(ASK_AGAIN_MS, signal);
   } catch (error) {
     deletion.signal?.throwIfAborted();
     if (!signal.aborted) throw error;

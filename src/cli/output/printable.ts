@@ -9,8 +9,16 @@ export function printable(text: string): string {
   return text.replace(UNSAFE, (char) => (char === '\t' ? char : escaped(char.charCodeAt(0))));
 }
 
+/** A value as JSON that is safe to show on a terminal too; it reads back as the same value. */
+export function printableJson(value: unknown, indent?: number): string {
+  const text = JSON.stringify(value, null, indent);
+  return text.replace(UNSAFE, (char) => (char === '\n' ? char : unicodeEscape(char.charCodeAt(0))));
+}
+
 function escaped(code: number): string {
-  return code <= 0xff
-    ? `\\x${code.toString(16).padStart(2, '0')}`
-    : `\\u${code.toString(16).padStart(4, '0')}`;
+  return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : unicodeEscape(code);
+}
+
+function unicodeEscape(code: number): string {
+  return `\\u${code.toString(16).padStart(4, '0')}`;
 }

@@ -1,5 +1,6 @@
 import type { OutputFormat } from '../arguments/options.js';
 import type { Context } from '../context.js';
+import { printableJson } from './printable.js';
 import { toYaml } from './yaml.js';
 
 export interface Shown {
@@ -13,10 +14,6 @@ export interface Shown {
 export async function show({ args, out }: Context, { table, value }: Shown): Promise<void> {
   const format = (args.text('output') ?? 'table') as OutputFormat;
   await out.write(
-    format === 'table'
-      ? table()
-      : format === 'yaml'
-        ? toYaml(value())
-        : `${JSON.stringify(value(), null, 2)}\n`,
+    format === 'table' ? table() : format === 'yaml' ? toYaml(value()) : `${printableJson(value(), 2)}\n`,
   );
 }

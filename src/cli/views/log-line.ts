@@ -1,5 +1,6 @@
-import type { SandboxLogLine } from '../../wire/v00/index.js';
-import { printable } from '../output/printable.js';
+import { type SandboxLogLine, SandboxLogLineSchema } from '../../wire/v00/index.js';
+import { plain } from '../output/plain.js';
+import { printable, printableJson } from '../output/printable.js';
 
 const LEVEL_WIDTH = 5;
 
@@ -9,6 +10,11 @@ export function logLine({ timestampMs, level, source, target, message, fields }:
   const extra = Object.entries(fields).map(([key, value]) => `${key}=${value}`);
   const words = [timeOf(timestampMs), level.padEnd(LEVEL_WIDTH), `[${origin}]`, message, ...extra];
   return `${printable(words.join(' '))}\n`;
+}
+
+/** One JSON object in one line, with a newline. */
+export function logJson(line: SandboxLogLine): string {
+  return `${printableJson(plain(SandboxLogLineSchema, line))}\n`;
 }
 
 function timeOf(timestampMs: bigint): string {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { DriverModule } from '../../compute/entry.js';
 import { connectDriver } from '../../remote/client.js';
-import type { VmSettings } from './settings.js';
+import { RESOURCES, type VmSettings } from './settings.js';
 import { superviseProcess } from './supervisor.js';
 
 const TOKEN_BYTES = 32;
@@ -58,6 +58,8 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
     });
     return {
       ...driver,
+      // The protocol does not carry them.
+      capabilities: async (o) => ({ ...(await driver.capabilities(o)), resources: RESOURCES }),
       async close() {
         await driver.close();
         await supervised.stop();

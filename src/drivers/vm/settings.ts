@@ -1,6 +1,15 @@
 import { ceilingSettings } from '../../compute/ceilings.js';
+import type { ResourceCapabilities } from '../../compute/driver.js';
 import { DEFAULT_WORKSPACE_PATH } from '../../compute/sandbox.js';
 import type { Settings } from '../../compute/settings.js';
+
+/** What a microVM can be given. */
+export const RESOURCES: ResourceCapabilities = {
+  cpuLimit: true,
+  memoryLimit: true,
+  gpuDefault: false,
+  gpuCount: false,
+};
 
 /** The keys of `[openshell.drivers.vm]`. */
 export const vmSettings = {

@@ -1,5 +1,6 @@
 import { failedPrecondition, invalidArgument } from '../../compute/errors.js';
 import { encodeExecOutput, methods } from '../../wire/v00/index.js';
+import type { Caller } from '../auth/principal.js';
 import type { ExecInput, ExecInputFrame, ExecService } from '../services/exec.js';
 import type { Send } from './method.js';
 
@@ -15,11 +16,11 @@ interface InputMessage<Start> {
 /** Runs a command and sends its output and exit; ExecSandboxEvent is the same in both generations. */
 export const runExec = async (
   exec: ExecService,
+  caller: Caller,
   input: ExecInput,
   send: Send,
-  signal: AbortSignal,
 ): Promise<void> => {
-  const exitCode = await exec.run(input, ({ stream, data }) => send(encodeExecOutput(stream, data)), signal);
+  const exitCode = await exec.run(caller, input, ({ stream, data }) => send(encodeExecOutput(stream, data)));
   await send(methods.execSandbox.encodeResponse({ payload: { case: 'exit', value: { exitCode } } }));
 };
 

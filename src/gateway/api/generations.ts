@@ -76,20 +76,20 @@ const choosing = (kind: Handler['kind'], choose: (bytes: Buffer) => Handler): Ha
   };
   switch (kind) {
     case 'unary':
-      return { kind, handle: (bytes, context) => as('unary', bytes).handle(bytes, context) };
+      return { kind, handle: (bytes, caller) => as('unary', bytes).handle(bytes, caller) };
     case 'server-stream':
       return {
         kind,
-        handle: (bytes, context, send) => as('server-stream', bytes).handle(bytes, context, send),
+        handle: (bytes, caller, send) => as('server-stream', bytes).handle(bytes, caller, send),
       };
     case 'bidi':
       return {
         kind,
-        async handle(requests, context, send) {
+        async handle(requests, caller, send) {
           const iterator = requests[Symbol.asyncIterator]();
           const first = await iterator.next();
           const handler = as('bidi', first.done === true ? Buffer.alloc(0) : first.value);
-          await handler.handle(from(first, iterator), context, send);
+          await handler.handle(from(first, iterator), caller, send);
         },
       };
     case 'unimplemented':

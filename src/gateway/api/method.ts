@@ -1,12 +1,14 @@
 import type * as rpc from '../../rpc/server/contract.js';
 import { methodKinds } from '../../rpc/server/methods.js';
-import type { User } from '../auth.js';
+import type { MethodAccess } from '../auth/methods.js';
+import type { Caller } from '../auth/principal.js';
 
-export type CallContext = rpc.CallContext<User>;
-export type Handler = rpc.Handler<User>;
+export type Handler = rpc.Handler<Caller>;
+export type Method = rpc.Method<Caller>;
 export type { Send } from '../../rpc/server/contract.js';
 
-export type Method = rpc.Method<User>;
-export type ServedMethod = rpc.ServedMethod<User>;
+export interface ServedMethod extends rpc.ServedMethod<Caller> {
+  readonly access: MethodAccess;
+}
 
-export const { unary, unaryBytes, serverStream, bidi, unimplemented } = methodKinds<User>();
+export const { unary, unaryBytes, serverStream, bidi, unimplemented } = methodKinds<Caller>();

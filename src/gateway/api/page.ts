@@ -7,8 +7,9 @@ import {
 } from '@bufbuild/protobuf';
 import { bytesField } from '../../wire/bytes-field.js';
 import type { Method as WireMethod } from '../../wire/method.js';
+import type { Caller } from '../auth/principal.js';
 import type { Listing } from '../services/pages.js';
-import type { CallContext, Method } from './method.js';
+import type { Method } from './method.js';
 import { unaryBytes } from './method.js';
 
 /** The largest message that gRPC's clients take unless they are told otherwise. */
@@ -28,16 +29,16 @@ const TOKEN_FIELD = 2;
 export const list = <I extends DescMessage, O extends DescMessage, T, E extends DescMessage>(
   method: WireMethod<I, O>,
   item: { readonly schema: E; readonly toWire: (row: T) => MessageInitShape<E> },
-  ask: (request: MessageShape<I>, context: CallContext) => Promise<Listing<T>>,
+  ask: (request: MessageShape<I>, caller: Caller) => Promise<Listing<T>>,
 ): Method =>
-  unaryBytes(method, async (request, context) => {
-    const { rows, limit, tokenAfter } = await ask(request, context);
+  unaryBytes(method, async (request, caller) => {
+    const { rows, limit, tokenAfter } = await ask(request, caller);
     const items: Uint8Array[] = [];
     let room = PAGE_BYTES - TOKEN_BYTES;
     let last: T | undefined;
     let isCut = false;
     for await (const row of rows) {
-      context.signal.throwIfAborted();
+      caller.signal.throwIfAborted();
       const bytes =
         items.length < limit ? toBinary(item.schema, create(item.schema, item.toWire(row))) : undefined;
       isCut = bytes === undefined || (items.length > 0 && bytes.length + AROUND_ITEM_BYTES > room);

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { MethodShape } from '../../wire/method-shape.js';
+import type { Caller } from '../auth/principal.js';
 import type { RequestIdentity } from '../services/requests.js';
-import type { CallContext } from './method.js';
 
 /** A request by its user, its id and all that it says; two encodings of one message are the same request. */
 export const identityOf = (
   method: MethodShape,
   request: { readonly requestId: string },
-  { user }: CallContext,
+  { principal }: Caller,
 ): RequestIdentity => ({
-  subject: user.subject,
+  subject: principal.subject,
   requestId: request.requestId,
   fingerprint: () =>
     createHash('sha256').update(`${method.name}\0`).update(canonical(request)).digest('base64'),

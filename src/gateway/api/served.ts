@@ -4,6 +4,7 @@ import { encodeHealthy } from '../../wire/health-answer.js';
 import type { MethodShape } from '../../wire/method-shape.js';
 import { SERVICE } from '../../wire/v00/rpcs.js';
 import { rpcs } from '../../wire/v01/rpcs.js';
+import { ANYONE, type MethodAccess, methodAccess } from '../auth/methods.js';
 import type { Services } from '../services/services.js';
 import type { GenerationObserver } from './generations.js';
 import type { Handler, Method, ServedMethod } from './method.js';
@@ -11,8 +12,6 @@ import type { Handler, Method, ServedMethod } from './method.js';
 /** All that the gateway answers, by the shape of its calls; what reads their messages loads later. */
 export interface Api {
   readonly methods: readonly ServedMethod[];
-  /** Whether a path is answered without authentication. */
-  isOpen(path: string): boolean;
   /** Loads what reads the messages of both generations, so that no caller waits for it. */
   load(): Promise<void>;
 }
@@ -36,43 +35,42 @@ export const createApi = (services: Services, observe: GenerationObserver): Api 
   const healthy = encodeHealthy(services.info.version);
   const health = (full: ServedMethod['handler']): Handler => ({
     kind: 'unary',
-    async handle(request, context) {
+    async handle(request, caller) {
       if (request.length === 0) {
         observe('Health', 'either');
         return healthy;
       }
       const handler = await full();
       if (handler.kind !== 'unary') throw new Error(`Health is ${handler.kind}`);
-      return handler.handle(request, context);
+      return handler.handle(request, caller);
     },
   });
 
   return {
     methods: [
       ...rpcs.map((rpc): ServedMethod => {
-        const method = served(rpc, openShell);
+        const method = served(rpc, openShell, methodAccess(rpc.name));
         if (rpc.name !== 'Health') return method;
         const quick = health(method.handler);
         return { ...method, handler: () => quick };
       }),
-      ...healthRpcs.map((rpc): ServedMethod => served(rpc, standardHealth)),
+      ...healthRpcs.map((rpc): ServedMethod => served(rpc, standardHealth, ANYONE)),
     ],
-    isOpen: (path) => OPEN.has(path),
     async load() {
       await openShell();
     },
   };
 };
 
-/** A client asks for health before it has a name. */
-const OPEN: ReadonlySet<string> = new Set(
-  [...rpcs.filter(({ name }) => name === 'Health'), ...healthRpcs].map(({ path }) => path),
-);
-
-const served = ({ path, requestStream, responseStream }: MethodShape, load: () => Promise<Handlers>) => ({
+const served = (
+  { path, requestStream, responseStream }: MethodShape,
+  load: () => Promise<Handlers>,
+  access: MethodAccess,
+): ServedMethod => ({
   path,
   requestStream,
   responseStream,
+  access,
   handler: async () => (await load()).get(path) ?? unserved,
 });
 

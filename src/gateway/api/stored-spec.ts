@@ -2,7 +2,7 @@ import { Code, OpenShellError } from '../../compute/errors.js';
 import type { JsonObject } from '../../compute/sandbox.js';
 import type { RestartPolicy, StoredSandboxSpec } from '../../store/model.js';
 import { hideDriverSecrets } from '../../store/secrets.js';
-import type { User } from '../auth.js';
+import type { Caller } from '../auth/principal.js';
 import { hideValues, maySeeSecrets } from '../services/secrets.js';
 
 /** What a SandboxSpec of any generation has. */
@@ -101,7 +101,8 @@ export const toWireSpec = (spec: StoredSandboxSpec, environment: ShownEnvironmen
 /** As it is, its names alone, or nothing of it: lists and watches, which many see, leave it out. */
 export type ShownEnvironment = 'shown' | 'hidden' | 'left-out';
 
-export const environmentFor = (user: User): ShownEnvironment => (maySeeSecrets(user) ? 'shown' : 'hidden');
+export const environmentFor = (caller: Caller): ShownEnvironment =>
+  maySeeSecrets(caller) ? 'shown' : 'hidden';
 
 export const toWireEnvironment = (
   environment: Readonly<Record<string, string>>,

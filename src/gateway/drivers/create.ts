@@ -3,7 +3,7 @@ import type { ComputeDriver } from '../../compute/driver.js';
 import type { DriverContext, DriverSettings } from '../../compute/entry.js';
 import { failedPrecondition } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
-import { driverSecret } from '../identity.js';
+import type { GatewayKeys } from '../keys/keys.js';
 import { createManagedDriver, type ManagedDriver } from './managed.js';
 import type { SelectedDriver } from './selection.js';
 
@@ -17,7 +17,7 @@ export type ConnectExternal = (options: {
 export interface CreateDriversOptions {
   readonly gatewayId: string;
   /** What each driver's own secret is derived from. */
-  readonly key: Uint8Array;
+  readonly keys: GatewayKeys;
   readonly version: string;
   readonly sandboxNamespace: string;
   /** Each driver has a folder of its name in it. */
@@ -41,7 +41,8 @@ export const createDrivers = (
   for (const { name, entry, endpoint, report } of selected) {
     const context: DriverContext = {
       gatewayId: options.gatewayId,
-      secret: driverSecret(options.key, name),
+      // Each has its own, so that none knows another's.
+      secret: options.keys.derive(`driver ${name}`).toString('hex'),
       version: options.version,
       sandboxNamespace: options.sandboxNamespace,
       stateDir: join(options.stateDir, name),

@@ -22,7 +22,7 @@ import { isRestartPending } from './restart-policy.js';
 import { createRestartTimers } from './restart-timers.js';
 import { hasRun, REASON, toDeleting, toRestarting, toStarting, toStopped, toStopping } from './transition.js';
 import { createTrustedClock } from './trusted-clock.js';
-import { createWork, type Operation } from './work.js';
+import { createWork, isNotFound, type Operation } from './work.js';
 import { createWorkspaceRemoval, type WorkspaceRemoval } from './workspace-removal.js';
 
 export interface ControllerOptions {
@@ -47,6 +47,8 @@ export interface LifecycleTuning {
   readonly deadlines?: Partial<DriverDeadlines>;
   /** Default 60 s. */
   readonly reconcileEveryMs?: number;
+  /** How long a delete waits for its sandbox to be gone. Default 10 s. */
+  readonly deleteWaitMs?: number;
   /** The wall clock. */
   readonly now?: () => number;
   readonly monotonic?: () => number;
@@ -69,6 +71,8 @@ export interface Controller {
   restart(id: string): Promise<SandboxRecord>;
   /** Stores the intent; the removal goes on by itself. */
   delete(id: string, remember?: Remember<SandboxRecord>): Promise<SandboxRecord>;
+  /** Waits for a removal: true once the row is gone, false when it still stands after `deleteWaitMs` or as the signal aborts. */
+  gone(id: string, signal: AbortSignal): Promise<boolean>;
   readonly workspaces: Pick<WorkspaceRemoval, 'needed' | 'begin'>;
   strays(): readonly Stray[];
   load(): DriverLoad[];
@@ -77,6 +81,7 @@ export interface Controller {
 }
 
 const RECONCILE_EVERY_MS = 60_000;
+const DELETE_WAIT_MS = 10_000;
 export const MAX_OPERATIONS = 16;
 export const MAX_PENDING_CREATES = 1_024;
 
@@ -159,7 +164,7 @@ export const createController = (options: ControllerOptions): Controller => {
         return [toStopping(now())];
       });
       if (record.phase === 'stopping') await operateOrTell(record, 'stop');
-      return records.change(id, () => []);
+      return records.get(id);
     },
     async restart(id) {
       const record = await records.change(id, (current) => {
@@ -170,7 +175,7 @@ export const createController = (options: ControllerOptions): Controller => {
         return [toStarting(now())];
       });
       if (record.phase === 'starting') await operateOrTell(record, 'start');
-      return records.change(id, () => []);
+      return records.get(id);
     },
     async delete(id, remember) {
       const decide = (current: SandboxRecord) => {
@@ -181,6 +186,17 @@ export const createController = (options: ControllerOptions): Controller => {
       begin();
       if (record.phase === 'deleting') work.remove(id);
       return record;
+    },
+    async gone(id, signal) {
+      try {
+        await records.until(id, () => false, tuning.deleteWaitMs ?? DELETE_WAIT_MS, signal);
+        return false;
+      } catch (error) {
+        if (isNotFound(error)) return true;
+        // Only the wait is the caller's to cancel.
+        if (signal.aborted) return false;
+        throw error;
+      }
     },
     workspaces,
     strays: () => reconciler.strays(),

@@ -1,6 +1,9 @@
 import { invalidArgument } from '../../compute/errors.js';
-import type { DriverSandbox, JsonObject, SandboxResources } from '../../compute/sandbox.js';
+import type { DriverSandbox, JsonObject, SandboxRef, SandboxResources } from '../../compute/sandbox.js';
 import type { SandboxRecord } from '../../store/model.js';
+
+/** All that a driver is told of a sandbox that it has: what else a row holds, such as its environment, is none of its business. */
+export const refOf = ({ id, name, workspace }: SandboxRef): SandboxRef => ({ id, name, workspace });
 
 /** The sandbox as its driver is asked for it. INVALID_ARGUMENT when `resources` or `driver_config` has no such form. */
 export const toDriverSandbox = (

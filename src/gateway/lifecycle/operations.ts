@@ -7,7 +7,7 @@ import { delay, heedDeadline } from '../../kit/deadline.js';
 import type { SandboxRecord } from '../../store/model.js';
 import type { Departure, Departures } from './departures.js';
 import type { DriverCalls, DriverDeadlines } from './driver-calls.js';
-import { toDriverSandbox } from './driver-sandbox.js';
+import { refOf, toDriverSandbox } from './driver-sandbox.js';
 import type { Records } from './records.js';
 import {
   hasLeftovers,
@@ -77,7 +77,7 @@ export const createOperations = (options: OperationsOptions): Operations => {
   /** An engine that does not show what it has, for whatever reason, has not told how an operation ended. */
   const query = async (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) => {
     try {
-      return await calls.run(driver.name, 'get', signal, (o) => driver.get(record, o));
+      return await calls.run(driver.name, 'get', signal, (o) => driver.get(refOf(record), o));
     } catch (error) {
       const known = OpenShellError.from(error);
       if (signal.aborted || PASSING.has(known.code)) throw error;
@@ -125,7 +125,7 @@ export const createOperations = (options: OperationsOptions): Operations => {
         if (current.phase !== record.phase) return;
         inDoubt(known);
         await delay(backoff.next(), signal);
-        if ((await records.change(record.id, () => [])).phase !== record.phase) return;
+        if ((await records.get(record.id)).phase !== record.phase) return;
       }
     }
   };
@@ -159,7 +159,7 @@ export const createOperations = (options: OperationsOptions): Operations => {
   };
 
   const remove = (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) =>
-    calls.run(driver.name, 'delete', signal, (o) => driver.delete(record, o));
+    calls.run(driver.name, 'delete', signal, (o) => driver.delete(refOf(record), o));
 
   /** A create that was cut off leaves no resource, a whole one, or one that never ran or goes: then it is made anew. */
   const needsCreate = async (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) => {
@@ -219,7 +219,7 @@ export const createOperations = (options: OperationsOptions): Operations => {
     signal: AbortSignal,
   ): Promise<boolean> => {
     try {
-      await calls.run(driver.name, 'undo', signal, (o) => driver.delete(record, o));
+      await calls.run(driver.name, 'undo', signal, (o) => driver.delete(refOf(record), o));
       return true;
     } catch (error) {
       if (signal.aborted) throw error;
@@ -265,7 +265,7 @@ export const createOperations = (options: OperationsOptions): Operations => {
       try {
         await untilKnown('stop', record, attempt, async (again) => {
           if (again && (await isDown())) return;
-          await calls.run(driver.name, 'stop', signal, (o) => driver.stop(record, o));
+          await calls.run(driver.name, 'stop', signal, (o) => driver.stop(refOf(record), o));
         });
         await records.change(record.id, (current) =>
           current.phase === 'stopping' ? [toStopped(now())] : [],
@@ -290,7 +290,7 @@ export const createOperations = (options: OperationsOptions): Operations => {
       try {
         await untilKnown('start', record, attempt, async (again) => {
           if (again && (await hasStarted())) return;
-          await calls.run(driver.name, 'start', signal, (o) => driver.start(record, o));
+          await calls.run(driver.name, 'start', signal, (o) => driver.start(refOf(record), o));
           await settle(driver, record.id, signal);
         });
       } catch (error) {

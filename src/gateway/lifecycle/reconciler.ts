@@ -8,6 +8,7 @@ import type { Store } from '../../store/store.js';
 import type { ManagedDriver } from '../drivers/managed.js';
 import type { Departures } from './departures.js';
 import type { DriverCalls } from './driver-calls.js';
+import { refOf } from './driver-sandbox.js';
 import type { Hub } from './hub.js';
 import { inTurns, rowsOf } from './in-turns.js';
 import type { Records } from './records.js';
@@ -123,7 +124,8 @@ export const createReconciler = (options: ReconcilerOptions): Reconciler => {
     driver: ComputeDriver,
     ref: SandboxRef,
     signal = closing,
-  ): Promise<ObservedSandbox | undefined> => calls.run(driver.name, 'get', signal, (o) => driver.get(ref, o));
+  ): Promise<ObservedSandbox | undefined> =>
+    calls.run(driver.name, 'get', signal, (o) => driver.get(refOf(ref), o));
 
   const take = async (shown: ObservedSandbox): Promise<void> => {
     await records.change(shown.id, (record) => observe(record, shown, now())).catch(ignoreNotFound);
@@ -143,7 +145,7 @@ export const createReconciler = (options: ReconcilerOptions): Reconciler => {
   const collect = (driver: ComputeDriver, shown: ObservedSandbox): void => {
     if (collecting.has(shown.id)) return;
     collecting.add(shown.id);
-    const removed = calls.run(driver.name, 'delete', closing, (o) => driver.delete(shown, o));
+    const removed = calls.run(driver.name, 'delete', closing, (o) => driver.delete(refOf(shown), o));
     work.inBackground(
       shown.id,
       removed.finally(() => collecting.delete(shown.id)),

@@ -10,6 +10,8 @@ const ATTEMPTS = 8;
 
 /** Reads, decides, writes and publishes one sandbox row, by compare-and-swap. */
 export interface Records {
+  /** NOT_FOUND when there is no row. */
+  get(id: string): Promise<SandboxRecord>;
   /**
    * Asks `decide` for the writes to do, does them in order and publishes each. `decide` sees the stored row and is
    * asked again when another write came first. NOT_FOUND when there is no row. Gives the row as it is afterwards,
@@ -80,6 +82,7 @@ export const createRecords = (options: {
   };
 
   return {
+    get,
     async change(id, decide, remember) {
       for (let attempt = 1; ; attempt++) {
         let record = await get(id);

@@ -77,7 +77,7 @@ export const createWork = (options: WorkOptions): Work => {
       const cut = new AbortController();
       running.set(id, cut);
       try {
-        const record = await records.change(id, () => []);
+        const record = await records.get(id);
         const signal = AbortSignal.any([cut.signal, closing]);
         await perform(operation, await driverOf(record).driver(), record, { signal, inDoubt });
       } finally {
@@ -119,7 +119,7 @@ export const createWork = (options: WorkOptions): Work => {
   };
 };
 
-const isNotFound = (error: unknown): boolean =>
+export const isNotFound = (error: unknown): boolean =>
   error instanceof OpenShellError && error.code === Code.NOT_FOUND;
 
 /** A row that went away meanwhile is nothing to act on. */

@@ -22,6 +22,10 @@ const EXIT_CODES: Readonly<Record<string, number>> = {
   StoreFull: 8,
   GatewayIdMismatch: 9,
   DatabaseMoved: 9,
+  KeyMissing: 9,
+  KeyMismatch: 9,
+  KeyUnreadable: 9,
+  KeyUnwritable: 9,
   StoreMissing: 8,
 };
 

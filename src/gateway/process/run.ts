@@ -79,7 +79,7 @@ const dispatch = async (options: ProcessOptions): Promise<number> => {
     }
     case 'backup': {
       const { printBackup } = await import('./backup.js');
-      return print(await printBackup(loaded.config.databasePath, operand ?? ''));
+      return print(await printBackup(loaded.config, operand ?? ''));
     }
     case 'serve': {
       const { serve } = await import('./serve.js');

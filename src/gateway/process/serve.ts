@@ -96,6 +96,7 @@ const start = async (
     defaultImage: config.defaultImage ?? '',
     lifecycle: { maxOperations: config.maxOperations, maxPendingCreates: config.maxPendingCreates },
     gatewayId: config.gatewayId,
+    secretKeyPath: config.secretKeyPath,
     stateDir: join(home.stateDir, 'drivers'),
     env: options.env,
     openStore: () => openStore({ path: config.databasePath, log: parts.log, backups: true }),

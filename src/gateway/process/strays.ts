@@ -10,7 +10,8 @@ import { openStore } from '../../store/sqlite/open-store.js';
 import { createDrivers } from '../drivers/create.js';
 import type { ManagedDriver } from '../drivers/managed.js';
 import { selectDrivers } from '../drivers/selection.js';
-import { driverKey, gatewayId } from '../identity.js';
+import { gatewayId } from '../identity.js';
+import { openKeys } from '../keys/keys.js';
 import type { ProcessOptions } from './run.js';
 import { selectionOptions } from './selection-options.js';
 
@@ -61,10 +62,11 @@ const fromStore = async (
   const strays: StrayLine[] = [];
   let drivers: ReadonlyMap<string, ManagedDriver> = new Map();
   try {
+    const id = await gatewayId(store, config.gatewayId);
     const selection = selectionOptions(options, config, signal);
     drivers = createDrivers(await selectDrivers(selection), {
-      gatewayId: await gatewayId(store, config.gatewayId),
-      key: await driverKey(store),
+      gatewayId: id,
+      keys: await openKeys(store, config.secretKeyPath, id),
       version: VERSION,
       sandboxNamespace: config.sandboxNamespace,
       stateDir: join(home.stateDir, 'drivers'),

@@ -2,7 +2,10 @@ import type { ExecChunk, ExecSession, TerminalSize } from '../../compute/driver.
 import { failedPrecondition, OpenShellError, unavailable } from '../../compute/errors.js';
 import { write } from '../../kit/drain.js';
 import type { SandboxPhase } from '../../store/model.js';
+import type { Caller } from '../auth/principal.js';
 import type { ManagedDriver } from '../drivers/managed.js';
+import { refOf } from '../lifecycle/driver-sandbox.js';
+import type { Activity } from './activity.js';
 import { checkExec } from './limits.js';
 import { accessOf, type SandboxService } from './sandboxes.js';
 
@@ -30,9 +33,9 @@ export type ExecInputFrame =
 export interface ExecService {
   /** Runs to the end, handing out the output as it comes; gives the exit code (124 after the timeout). */
   run(
+    caller: Caller,
     input: ExecInput,
     emit: (chunk: ExecChunk) => Promise<void> | undefined,
-    signal: AbortSignal,
   ): Promise<number>;
 }
 
@@ -45,19 +48,22 @@ const DEFAULT_SIZE: TerminalSize = { cols: 80, rows: 24 };
 export const createExecService = (options: {
   sandboxes: SandboxService;
   drivers: ReadonlyMap<string, ManagedDriver>;
+  activity: Activity;
 }): ExecService => ({
-  async run(input, emit, signal) {
+  async run(caller, input, emit) {
+    const { signal } = caller;
     checkExec(input);
-    const record = await options.sandboxes.getById(input.sandboxId);
+    const record = await options.sandboxes.getById(caller, input.sandboxId);
     const access = await accessOf(record, options.drivers);
     if (record.phase !== 'running')
       throw failedPrecondition('sandbox is not ready', {
         reason: 'SandboxNotReady',
         ...(SOON_READY.has(record.phase) ? { retryAfterMs: 1_000 } : {}),
       });
+    options.activity(record, 'exec');
     const ended = new AbortController();
     const session = await access.exec(
-      record,
+      refOf(record),
       {
         command: input.command,
         workdir: input.workdir,

@@ -4,8 +4,11 @@ import type { Logger } from '../../compute/log.js';
 import { createBackoff } from '../../kit/backoff.js';
 import { delay } from '../../kit/deadline.js';
 import type { SandboxRecord } from '../../store/model.js';
+import type { Caller } from '../auth/principal.js';
 import type { ManagedDriver } from '../drivers/managed.js';
+import { refOf } from '../lifecycle/driver-sandbox.js';
 import { levelAllows, type SandboxLog, type SandboxLogLine } from '../sandbox-log.js';
+import type { Activity } from './activity.js';
 import { LIMIT } from './limits.js';
 import { accessOf } from './sandboxes.js';
 
@@ -21,10 +24,10 @@ export interface LogFilter {
 export interface LogService {
   /** The latest `lines` (0: 2,000) of both sources, oldest first, and how many there were before the filter. */
   tail(
+    caller: Caller,
     record: SandboxRecord,
     lines: number,
     filter: LogFilter,
-    signal: AbortSignal,
   ): Promise<{ lines: SandboxLogLine[]; total: number }>;
   /**
    * New lines of both sources until the signal aborts; `emit` must not throw. Of the output no more is read from the
@@ -47,9 +50,10 @@ const REFOLLOW_MS = 500;
 export const createLogService = (options: {
   gatewayLog: SandboxLog;
   drivers: ReadonlyMap<string, ManagedDriver>;
+  activity: Activity;
   log: Logger;
 }): LogService => {
-  const { gatewayLog, drivers, log } = options;
+  const { gatewayLog, drivers, activity, log } = options;
 
   const wants = (filter: LogFilter, source: 'sandbox' | 'gateway') =>
     filter.sources.length === 0 || filter.sources.includes(source);
@@ -79,7 +83,7 @@ export const createLogService = (options: {
     const found: SandboxLogLine[] = [];
     try {
       const access = await accessOf(record, drivers);
-      for await (const line of access.logs(record, {
+      for await (const line of access.logs(refOf(record), {
         follow: false,
         tail: lines,
         sinceMs: filter.sinceMs,
@@ -108,7 +112,12 @@ export const createLogService = (options: {
     while (!signal.aborted) {
       try {
         const access = await accessOf(record, drivers);
-        for await (const line of access.logs(record, { follow: true, tail: undefined, sinceMs, signal })) {
+        for await (const line of access.logs(refOf(record), {
+          follow: true,
+          tail: undefined,
+          sinceMs,
+          signal,
+        })) {
           sinceMs = line.timeMs + 1;
           const entry = fromDriver(record, line);
           if (allows(filter, entry)) await emit(entry);
@@ -123,7 +132,8 @@ export const createLogService = (options: {
   };
 
   return {
-    async tail(record, lines, filter, signal) {
+    async tail({ signal }, record, lines, filter) {
+      activity(record, 'logs');
       const most = lines === 0 ? LIMIT.logLines : Math.min(lines, LIMIT.logLines);
       const own = wants(filter, 'gateway') ? gatewayLog.tail(record.id, most) : [];
       const all = [...own, ...(await output(record, most, filter, signal))].sort(

@@ -1,8 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { invalidArgument } from '../../compute/errors.js';
-import type { LabelSelector, Page, Position, Store } from '../../store/store.js';
-import { storedKey } from '../identity.js';
+import type { LabelSelector, Page, Position } from '../../store/store.js';
 import { pageLimit } from './limits.js';
 
 /** What a list is asked for; a token goes on with the very list that it came from. */
@@ -71,12 +70,9 @@ export interface Pages {
   ): Promise<Listing<T>>;
 }
 
-const KEY = 'page_token_key';
 const MAC_BYTES = 16;
 
-/** The key that signs page tokens: one for the life of the store, so that tokens outlive a restart. */
-export const pageTokenKey = (store: Store): Promise<Buffer> => storedKey(store, KEY);
-
+/** @param key signs the tokens, which outlive a restart when it does */
 export const createPages = (key: Uint8Array): Pages => {
   const sign = (query: ListQuery, place: Buffer): Buffer => {
     const list = JSON.stringify([query.kind, query.workspace ?? null, [...(query.selector ?? [])].sort()]);

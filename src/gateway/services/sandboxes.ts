@@ -5,6 +5,8 @@ import { heedDeadline } from '../../kit/deadline.js';
 import { nearest } from '../../kit/nearest.js';
 import type { SandboxRecord, StoredSandboxSpec } from '../../store/model.js';
 import type { Remember, Store } from '../../store/store.js';
+import type { Authorizer } from '../auth/authorizer.js';
+import type { Caller } from '../auth/principal.js';
 import type { ManagedDriver } from '../drivers/managed.js';
 import type { Admitted } from '../lifecycle/admission.js';
 import type { Controller } from '../lifecycle/controller.js';
@@ -41,24 +43,39 @@ export interface ListSandboxesInput {
 export interface SandboxService {
   /** Validates, stores and answers; the driver goes on in the background. */
   create(
+    caller: Caller,
     input: CreateSandboxInput,
-    signal: AbortSignal,
     remember?: Remember<SandboxRecord>,
   ): Promise<SandboxRecord>;
-  get(workspace: string, name: string): Promise<SandboxRecord>;
-  getById(id: string): Promise<SandboxRecord>;
+  get(caller: Caller, workspace: string, name: string): Promise<SandboxRecord>;
+  getById(caller: Caller, id: string): Promise<SandboxRecord>;
   /** Without environments and drivers' secrets, as is the next. */
-  list(input: ListSandboxesInput & { limit: number; offset: number }): Promise<Listing<SandboxRecord>>;
-  page(input: ListSandboxesInput, page: PageRequest): Promise<Listing<SandboxRecord>>;
-  delete(workspace: string, name: string, remember?: Remember<SandboxRecord>): Promise<SandboxRecord>;
-  stop(workspace: string, name: string): Promise<SandboxRecord>;
-  start(workspace: string, name: string): Promise<SandboxRecord>;
+  list(
+    caller: Caller,
+    input: ListSandboxesInput & { limit: number; offset: number },
+  ): Promise<Listing<SandboxRecord>>;
+  page(caller: Caller, input: ListSandboxesInput, page: PageRequest): Promise<Listing<SandboxRecord>>;
+  /** Stores that it is to go; the removal goes on by itself, whoever waits for it. */
+  delete(
+    caller: Caller,
+    workspace: string,
+    name: string,
+    remember?: Remember<SandboxRecord>,
+  ): Promise<SandboxRecord>;
+  /**
+   * Whether a deleted sandbox is gone, and its name free: true as soon as it is, false when it still goes after 10 s
+   * or as the signal aborts.
+   */
+  gone(id: string, signal: AbortSignal): Promise<boolean>;
+  stop(caller: Caller, workspace: string, name: string): Promise<SandboxRecord>;
+  start(caller: Caller, workspace: string, name: string): Promise<SandboxRecord>;
   /** Why the sandbox's driver is not running here; undefined when it is. */
   orphaned(record: SandboxRecord): string | undefined;
 }
 
 export interface SandboxServiceOptions {
   readonly store: Store;
+  readonly authorizer: Authorizer;
   readonly controller: Controller;
   readonly workspaces: WorkspaceService;
   readonly templates: TemplateService;
@@ -75,7 +92,7 @@ export interface SandboxServiceOptions {
 const VALIDATE_TIMEOUT_MS = 30_000;
 
 export const createSandboxService = (options: SandboxServiceOptions): SandboxService => {
-  const { store, controller, workspaces, templates, drivers, now, telemetry } = options;
+  const { store, authorizer, controller, workspaces, templates, drivers, now, telemetry } = options;
 
   const driverFor = (annotations: Readonly<Record<string, string>>): ManagedDriver => {
     const asked = annotations[DRIVER_ANNOTATION];
@@ -102,19 +119,31 @@ export const createSandboxService = (options: SandboxServiceOptions): SandboxSer
     });
   };
 
-  const find = async (workspace: string, name: string): Promise<SandboxRecord> => {
-    if (name === '') throw invalidArgument('name is required', { field: 'name' });
-    const record = await store.findSandbox(workspace || DEFAULT_WORKSPACE, name);
+  const granted = async (
+    caller: Caller,
+    record: SandboxRecord | undefined,
+    workspace?: string,
+  ): Promise<SandboxRecord> => {
+    await authorizer.require(caller, { workspace: record?.workspace ?? workspace, sandboxId: record?.id });
     if (record === undefined) throw notFound('sandbox not found', { reason: 'SandboxNotFound' });
     return record;
   };
 
-  const queryOf = async ({ workspace, allWorkspaces, labelSelector }: ListSandboxesInput) => {
+  const find = async (caller: Caller, asked: string, name: string): Promise<SandboxRecord> => {
+    if (name === '') throw invalidArgument('name is required', { field: 'name' });
+    const workspace = asked || DEFAULT_WORKSPACE;
+    return granted(caller, await store.findSandbox(workspace, name), workspace);
+  };
+
+  const queryOf = async (caller: Caller, { workspace, allWorkspaces, labelSelector }: ListSandboxesInput) => {
     if (allWorkspaces && workspace !== '') {
       throw invalidArgument('workspace and all_workspaces exclude each other', { field: 'all_workspaces' });
     }
     const selector = parseSelector(labelSelector);
-    const name = allWorkspaces ? undefined : (await workspaces.get(workspace || DEFAULT_WORKSPACE)).name;
+    const name = allWorkspaces
+      ? undefined
+      : (await workspaces.get(caller, workspace || DEFAULT_WORKSPACE)).name;
+    if (allWorkspaces) await authorizer.require(caller, { workspace: undefined });
     return {
       ...(name === undefined ? {} : { workspace: name }),
       ...(selector === undefined ? {} : { selector }),
@@ -135,12 +164,14 @@ export const createSandboxService = (options: SandboxServiceOptions): SandboxSer
     }
   };
 
-  const prepare = async (input: CreateSandboxInput, signal: AbortSignal) => {
+  const prepare = async (caller: Caller, input: CreateSandboxInput) => {
+    const { signal } = caller;
     const name = input.name === '' ? petName() : input.name;
     checkName(name);
     const { [DRIVER_ANNOTATION]: _, ...annotations } = input.annotations;
-    const workspace = await workspaces.resolveActive(input.workspace);
-    const template = input.template === '' ? undefined : await templates.get(workspace, input.template);
+    const workspace = await workspaces.resolveActive(caller, input.workspace);
+    const template =
+      input.template === '' ? undefined : await templates.get(caller, workspace, input.template);
     const spec = template === undefined ? input.spec : withTemplate(input.spec, template);
     checkSandbox({ labels: input.labels, annotations, spec });
     const driver = driverFor(input.annotations);
@@ -194,11 +225,11 @@ export const createSandboxService = (options: SandboxServiceOptions): SandboxSer
     });
 
   return {
-    async create(input, signal, remember) {
+    async create(caller, input, remember) {
       let stored: SandboxRecord;
       let place: Admitted | undefined;
       try {
-        const record = await prepare(input, signal);
+        const record = await prepare(caller, input);
         place = controller.admit(record.driver);
         stored = await store.insertSandbox(record, remember);
       } catch (error) {
@@ -216,27 +247,27 @@ export const createSandboxService = (options: SandboxServiceOptions): SandboxSer
       return stored;
     },
     get: find,
-    async getById(id) {
+    async getById(caller, id) {
       if (id === '') throw invalidArgument('sandbox_id is required', { field: 'sandbox_id' });
-      const record = await store.getSandbox(id);
-      if (record === undefined) throw notFound('sandbox not found', { reason: 'SandboxNotFound' });
-      return record;
+      return granted(caller, await store.getSandbox(id));
     },
-    async list({ limit, offset, ...input }) {
-      const query = { ...(await queryOf(input)), withoutSecrets: true };
+    async list(caller, { limit, offset, ...input }) {
+      const query = { ...(await queryOf(caller, input)), withoutSecrets: true };
       return listing({ limit: pageLimit(limit), offset }, (page) => store.listSandboxes({ ...query, page }));
     },
-    async page(input, page) {
-      const query = await queryOf(input);
+    async page(caller, input, page) {
+      const query = await queryOf(caller, input);
       return options.pages.read({ kind: 'sandboxes', ...query }, page, (at) =>
         store.listSandboxes({ ...query, withoutSecrets: true, page: at }),
       );
     },
-    delete: (workspace, name, remember) =>
-      counted('delete', async () => controller.delete((await find(workspace, name)).id, remember)),
-    stop: (workspace, name) => counted('stop', async () => controller.stop((await find(workspace, name)).id)),
-    start: (workspace, name) =>
-      counted('start', async () => controller.restart((await find(workspace, name)).id)),
+    delete: (caller, workspace, name, remember) =>
+      counted('delete', async () => controller.delete((await find(caller, workspace, name)).id, remember)),
+    gone: controller.gone,
+    stop: (caller, workspace, name) =>
+      counted('stop', async () => controller.stop((await find(caller, workspace, name)).id)),
+    start: (caller, workspace, name) =>
+      counted('start', async () => controller.restart((await find(caller, workspace, name)).id)),
     orphaned(record) {
       if (drivers.has(record.driver)) return undefined;
       return `its driver '${record.driver}' is not running in this gateway`;

@@ -1,11 +1,12 @@
 import { HIDDEN } from '../../store/secrets.js';
-import type { User } from '../auth.js';
+import type { Caller } from '../auth/principal.js';
 
 /**
- * Whether a user reads the environment of what they may read: whoever may exec in a sandbox sees it anyway. Today
+ * Whether a caller reads the environment of what they may read: whoever may exec in a sandbox sees it anyway. Today
  * every user is an administrator and may. What a driver's configuration marks as secret is shown to nobody.
  */
-export const maySeeSecrets = (user: User): boolean => user.roles.includes('platform_admin');
+export const maySeeSecrets = ({ principal }: Caller): boolean =>
+  principal.kind === 'user' && principal.roles.includes('platform_admin');
 
 /** The names without the values. */
 export const hideValues = (environment: Readonly<Record<string, string>>): Record<string, string> =>

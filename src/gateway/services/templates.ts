@@ -3,6 +3,8 @@ import { invalidArgument, notFound, type OpenShellError } from '../../compute/er
 import { parseCpuNanos, parseMemoryBytes } from '../../compute/quantity.js';
 import type { StoredSandboxSpec, TemplateRecord } from '../../store/model.js';
 import type { Remember, Store } from '../../store/store.js';
+import type { Authorizer } from '../auth/authorizer.js';
+import type { Caller } from '../auth/principal.js';
 import {
   checkAnnotations,
   checkDriverConfig,
@@ -22,16 +24,21 @@ export type CreateTemplateInput = Omit<
 >;
 
 export interface TemplateService {
-  create(input: CreateTemplateInput, remember?: Remember<TemplateRecord>): Promise<TemplateRecord>;
-  get(workspace: string, name: string): Promise<TemplateRecord>;
+  create(
+    caller: Caller,
+    input: CreateTemplateInput,
+    remember?: Remember<TemplateRecord>,
+  ): Promise<TemplateRecord>;
+  get(caller: Caller, workspace: string, name: string): Promise<TemplateRecord>;
   /** `workspace` undefined: of all. Without environments and drivers' secrets. */
   list(
+    caller: Caller,
     workspace: string | undefined,
     labelSelector: string,
     page: PageRequest,
   ): Promise<Listing<TemplateRecord>>;
   /** False when there was none. */
-  delete(workspace: string, name: string, remember?: Remember<boolean>): Promise<boolean>;
+  delete(caller: Caller, workspace: string, name: string, remember?: Remember<boolean>): Promise<boolean>;
 }
 
 export const templateNotFound = (workspace: string, name: string): OpenShellError =>
@@ -43,34 +50,39 @@ const WORKLOAD = 'template.spec.workload';
 
 export const createTemplateService = (options: {
   store: Store;
+  authorizer: Authorizer;
   workspaces: WorkspaceService;
   pages: Pages;
   now: () => number;
 }): TemplateService => {
-  const { store, workspaces, pages, now } = options;
+  const { store, authorizer, workspaces, pages, now } = options;
   return {
-    async create(input, remember) {
+    async create(caller, input, remember) {
       check(input);
-      const workspace = await workspaces.resolveActive(input.workspace);
+      const workspace = await workspaces.resolveActive(caller, input.workspace);
       const meta = { id: randomUUID(), createdAtMs: now(), deletionAtMs: 0 };
       return store.insertTemplate({ ...input, ...meta, workspace }, remember);
     },
-    async get(workspace, name) {
+    async get(caller, workspace, name) {
       if (name === '') checkName(name);
+      await authorizer.require(caller, { workspace });
       const found = await store.findTemplate(workspace, name);
       if (found !== undefined) return found;
       throw templateNotFound(workspace, name);
     },
-    async list(workspace, labelSelector, page) {
+    async list(caller, workspace, labelSelector, page) {
+      if (workspace === undefined) await authorizer.require(caller, { workspace });
       const selector = parseSelector(labelSelector);
-      const within = workspace === undefined ? {} : { workspace: (await workspaces.get(workspace)).name };
+      const within =
+        workspace === undefined ? {} : { workspace: (await workspaces.get(caller, workspace)).name };
       const query = { ...within, ...(selector === undefined ? {} : { selector }) };
       return pages.read({ kind: 'templates', ...query }, page, (at) =>
         store.listTemplates({ ...query, withoutSecrets: true, page: at }),
       );
     },
-    async delete(workspace, name, remember) {
+    async delete(caller, workspace, name, remember) {
       if (name === '') checkName(name);
+      await authorizer.require(caller, { workspace });
       return store.removeTemplate(workspace, name, remember);
     },
   };

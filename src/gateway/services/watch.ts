@@ -1,6 +1,7 @@
 import type { PlatformEvent } from '../../compute/driver.js';
 import { Code, invalidArgument, OpenShellError } from '../../compute/errors.js';
 import type { SandboxRecord } from '../../store/model.js';
+import type { Caller } from '../auth/principal.js';
 import type { Hub } from '../lifecycle/hub.js';
 import { isRestartPending } from '../lifecycle/restart-policy.js';
 import type { SandboxLogLine } from '../sandbox-log.js';
@@ -29,9 +30,9 @@ export type WatchItem =
 export interface WatchService {
   /** The sandbox as it is, the log and event tails, then what follows. Ends by itself when nothing is followed. */
   watch(
+    caller: Caller,
     input: WatchInput,
     emit: (item: WatchItem) => Promise<void> | undefined,
-    signal: AbortSignal,
   ): Promise<void>;
 }
 
@@ -48,7 +49,8 @@ export const createWatchService = (options: {
 }): WatchService => {
   const { sandboxes, logs, hub } = options;
   return {
-    async watch(input, emit, signal) {
+    async watch(caller, input, emit) {
+      const { signal } = caller;
       if (input.sandboxId === '') throw invalidArgument('id is required', { field: 'id' });
       const queue = createBoundedQueue<WatchItem>(QUEUE_ITEMS);
       // Subscribed before the snapshot is read: nothing falls in between, an older row is told by its version.
@@ -64,13 +66,13 @@ export const createWatchService = (options: {
       const cut = () => followed.abort(signal.reason);
       signal.addEventListener('abort', cut, { once: true });
       try {
-        const record = await sandboxes.getById(input.sandboxId);
+        const record = await sandboxes.getById(caller, input.sandboxId);
         await emit({ type: 'sandbox', record });
         if (input.followLogs) {
           const put = (line: SandboxLogLine) => queue.put({ type: 'log', line });
           const push = (line: SandboxLogLine) => queue.push({ type: 'log', line });
           logs.follow(record, input.logs, { sandbox: put, gateway: push }, followed.signal);
-          const tail = await logs.tail(record, input.logTail || LOG_TAIL_DEFAULT, input.logs, signal);
+          const tail = await logs.tail(caller, record, input.logTail || LOG_TAIL_DEFAULT, input.logs);
           for (const line of tail.lines) await emit({ type: 'log', line });
         }
         for (const event of hub.recentEvents(record.id, input.followEvents ? input.eventTail : 0)) {

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { Code, failedPrecondition, notFound, OpenShellError } from '../../compute/errors.js';
 import type { WorkspaceRecord } from '../../store/model.js';
 import type { Remember, Store } from '../../store/store.js';
+import type { Authorizer } from '../auth/authorizer.js';
+import type { Caller } from '../auth/principal.js';
 import type { WorkspaceRemoval } from '../lifecycle/workspace-removal.js';
 import { checkLabels, checkName, pageLimit, parseSelector } from './limits.js';
 import { type Listing, listing, type PageRequest, type Pages } from './pages.js';
@@ -13,30 +15,35 @@ export type WorkspaceDeletion = 'completed' | 'accepted';
 
 export interface WorkspaceService {
   create(
+    caller: Caller,
     input: { name: string; labels: Readonly<Record<string, string>> },
     remember?: Remember<WorkspaceRecord>,
   ): Promise<WorkspaceRecord>;
-  get(name: string): Promise<WorkspaceRecord>;
-  list(input: { limit: number; offset: number; labelSelector: string }): Promise<Listing<WorkspaceRecord>>;
-  page(labelSelector: string, page: PageRequest): Promise<Listing<WorkspaceRecord>>;
+  get(caller: Caller, name: string): Promise<WorkspaceRecord>;
+  list(
+    caller: Caller,
+    input: { limit: number; offset: number; labelSelector: string },
+  ): Promise<Listing<WorkspaceRecord>>;
+  page(caller: Caller, labelSelector: string, page: PageRequest): Promise<Listing<WorkspaceRecord>>;
   /**
    * NOT_FOUND unless it is there, FAILED_PRECONDITION, naming up to ten, while sandboxes are in it; also for the
    * default workspace.
    */
-  delete(name: string, remember?: Remember<WorkspaceDeletion>): Promise<WorkspaceDeletion>;
+  delete(caller: Caller, name: string, remember?: Remember<WorkspaceDeletion>): Promise<WorkspaceDeletion>;
   /** The workspace that a request means: empty is the default one. NOT_FOUND, or FAILED_PRECONDITION while it ends. */
-  resolveActive(name: string): Promise<string>;
+  resolveActive(caller: Caller, name: string): Promise<string>;
   /** Makes the default workspace when it is not there. */
   ensureDefault(): Promise<void>;
 }
 
 export const createWorkspaceService = (options: {
   store: Store;
+  authorizer: Authorizer;
   pages: Pages;
   removal: Pick<WorkspaceRemoval, 'needed' | 'begin'>;
   now: () => number;
 }): WorkspaceService => {
-  const { store, now } = options;
+  const { store, authorizer, now } = options;
 
   const insert = (
     name: string,
@@ -66,6 +73,11 @@ export const createWorkspaceService = (options: {
     return found;
   };
 
+  const granted = async (caller: Caller, name: string): Promise<WorkspaceRecord> => {
+    await authorizer.require(caller, { workspace: name });
+    return get(name);
+  };
+
   const terminate = async (name: string, remember?: Remember<WorkspaceDeletion>): Promise<void> => {
     const { id, phase, resourceVersion } = await get(name);
     if (phase === 'terminating') return;
@@ -80,29 +92,33 @@ export const createWorkspaceService = (options: {
   };
 
   return {
-    async create({ name, labels }, remember) {
+    async create(caller, { name, labels }, remember) {
+      await authorizer.require(caller, { workspace: undefined });
       checkName(name);
       checkLabels(labels);
       return insert(name, labels, remember);
     },
-    async get(name) {
+    async get(caller, name) {
       if (name === '') checkName(name);
-      return get(name);
+      return granted(caller, name);
     },
-    async list({ limit, offset, labelSelector }) {
+    async list(caller, { limit, offset, labelSelector }) {
+      await authorizer.require(caller, { workspace: undefined });
       const selector = parseSelector(labelSelector);
       return listing({ limit: pageLimit(limit), offset }, (page) =>
         store.listWorkspaces({ page, ...(selector === undefined ? {} : { selector }) }),
       );
     },
-    async page(labelSelector, page) {
+    async page(caller, labelSelector, page) {
+      await authorizer.require(caller, { workspace: undefined });
       const selector = parseSelector(labelSelector);
       return options.pages.read({ kind: 'workspaces', selector }, page, (at) =>
         store.listWorkspaces({ page: at, ...(selector === undefined ? {} : { selector }) }),
       );
     },
-    async delete(name, remember) {
+    async delete(caller, name, remember) {
       if (name === '') checkName(name);
+      await authorizer.require(caller, { workspace: name });
       if (name === DEFAULT_WORKSPACE) throw failedPrecondition("the workspace 'default' cannot be deleted");
       if (await options.removal.needed()) {
         await terminate(name, remember);
@@ -113,8 +129,8 @@ export const createWorkspaceService = (options: {
       await store.removeWorkspace(name, remember && (() => remember('completed')));
       return 'completed';
     },
-    async resolveActive(name) {
-      const workspace = await get(name || DEFAULT_WORKSPACE);
+    async resolveActive(caller, name) {
+      const workspace = await granted(caller, name || DEFAULT_WORKSPACE);
       if (workspace.phase !== 'active') {
         throw failedPrecondition(`workspace '${workspace.name}' is being deleted`, {
           reason: 'WorkspaceTerminating',

@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import type {
+  MetadataValue,
   ServerDuplexStream,
   ServerReadableStream,
   ServerUnaryCall,
@@ -6,8 +8,9 @@ import type {
 } from '@grpc/grpc-js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Encoded } from '../../wire/bytes-field.js';
+import { REQUEST_ID } from '../headers.js';
 import { type Patience, roomIn } from '../room.js';
-import type { Evidence, Peer, Send } from './contract.js';
+import type { IncomingCall, MethodPath, Peer, Send } from './contract.js';
 
 /** A call of any kind as grpc-js hands it over. */
 export type GrpcCall = ServerUnaryCall<Buffer, Buffer> &
@@ -18,19 +21,27 @@ export type GrpcCall = ServerUnaryCall<Buffer, Buffer> &
 const OVER = ['cancelled', 'close'] as const;
 const ENDINGS = ['end', 'close', 'error', 'cancelled'] as const;
 
-export function evidenceOf(call: GrpcCall, method: string): Evidence {
+/** What is known of a call before its caller; `aborter` ends it. */
+export function incoming(call: GrpcCall, method: MethodPath, aborter: AbortController): IncomingCall {
   let peer: Peer | undefined;
+  const given = textOf(call.metadata.get('x-request-id'));
   return {
-    method,
-    header(name) {
-      const values = call.metadata.get(name);
-      return values.length === 0 ? undefined : values.join(',');
-    },
+    method: method.path,
+    requestId: given !== undefined && REQUEST_ID.test(given) ? given : randomUUID(),
+    signal: aborter.signal,
+    isStream: method.requestStream || method.responseStream,
+    abort: (reason) => aborter.abort(reason),
+    header: (name) => textOf(call.metadata.get(name)),
     get peer() {
       peer ??= peerOf(call);
       return peer;
     },
   };
+}
+
+/** Binary headers are none of ours. */
+function textOf([value]: readonly MetadataValue[]): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 function peerOf(call: GrpcCall): Peer {

@@ -1,3 +1,4 @@
+import type { OpenShellError } from '../../compute/errors.js';
 import type { Encoded } from '../../wire/bytes-field.js';
 
 /** The other end of a connection. */
@@ -10,42 +11,50 @@ export interface Peer {
   readonly certificateExpiresMs?: number | undefined;
 }
 
-/** What tells who makes a call. */
+/** What a caller shows of itself. */
 export interface Evidence {
   readonly peer: Peer;
   /** `/package.Service/Method`. */
   readonly method: string;
-  /** The text of a header, by its lower-case name; what came several times is joined by commas. */
-  readonly header: (name: string) => string | undefined;
+  /** The first value of a header, by its name in lower case; undefined also for binary ones. */
+  header(name: string): string | undefined;
 }
 
-/** Whoever an authenticator found. Streams are counted by subject. */
-export interface Subject {
-  readonly subject: string;
-}
-
-/** What a handler knows about the call it answers. */
-export interface CallContext<User extends Subject> extends Evidence {
-  readonly user: User;
+/** A call before anyone knows whose it is. */
+export interface IncomingCall extends Evidence {
   /** From the client's `x-request-id`, or made here. */
   readonly requestId: string;
   /** Aborts when the client goes away, its deadline passes or the server ends. */
   readonly signal: AbortSignal;
+  /** Whether more than one message goes either way. */
+  readonly isStream: boolean;
+  /** Ends the call with that error. */
+  readonly abort: (reason: OpenShellError) => void;
+}
+
+/** A call that may be answered. */
+export interface Admitted<Caller> {
+  /** What its handler is told of it. */
+  readonly caller: Caller;
+  /** By whose name streams are counted. */
+  readonly subject: string;
+  /** Told when it is over, with its gRPC code. */
+  readonly ended?: (code: number) => void;
 }
 
 /** Hands one message to the client. A promise means: wait for it before the next, the client reads slowly. */
 export type Send = (message: Encoded) => Promise<void> | undefined;
 
 /** How an RPC is answered. Messages are raw bytes: decoding is the affair of whoever knows the generation. */
-export type Handler<User extends Subject> =
-  | { readonly kind: 'unary'; handle(request: Buffer, context: CallContext<User>): Promise<Uint8Array> }
+export type Handler<Caller> =
+  | { readonly kind: 'unary'; handle(request: Buffer, caller: Caller): Promise<Uint8Array> }
   | {
       readonly kind: 'server-stream';
-      handle(request: Buffer, context: CallContext<User>, send: Send): Promise<void>;
+      handle(request: Buffer, caller: Caller, send: Send): Promise<void>;
     }
   | {
       readonly kind: 'bidi';
-      handle(requests: AsyncIterable<Buffer>, context: CallContext<User>, send: Send): Promise<void>;
+      handle(requests: AsyncIterable<Buffer>, caller: Caller, send: Send): Promise<void>;
     }
   /** UNIMPLEMENTED, whatever its streaming. */
   | { readonly kind: 'unimplemented' };
@@ -58,12 +67,12 @@ export interface MethodPath {
   readonly responseStream: boolean;
 }
 
-export interface Method<User extends Subject> extends MethodPath {
-  readonly handler: Handler<User>;
+export interface Method<Caller> extends MethodPath {
+  readonly handler: Handler<Caller>;
 }
 
 /** A method whose handler may have to load first. */
-export interface ServedMethod<User extends Subject> extends MethodPath {
+export interface ServedMethod<Caller> extends MethodPath {
   /** Asked at each call. */
-  readonly handler: () => Handler<User> | Promise<Handler<User>>;
+  readonly handler: () => Handler<Caller> | Promise<Handler<Caller>>;
 }

@@ -1,25 +1,24 @@
-import { randomUUID } from 'node:crypto';
 import { Metadata, Server, ServerCredentials, type ServerOptions, type sendUnaryData } from '@grpc/grpc-js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import { withTrace } from '../../compute/trace.js';
-import { REQUEST_ID, readTrace } from '../headers.js';
+import { readTrace } from '../headers.js';
 import type { Patience } from '../room.js';
 import { type Status, toStatus } from '../status.js';
-import { cancelled, evidenceOf, type GrpcCall, requestsOf, senderOf } from './call.js';
+import { cancelled, type GrpcCall, incoming, requestsOf, senderOf } from './call.js';
 import { createConnections } from './connections.js';
-import type { CallContext, Evidence, MethodPath, ServedMethod, Subject } from './contract.js';
+import type { Admitted, IncomingCall, MethodPath, ServedMethod } from './contract.js';
 import { nameOf, rawServiceDefinition } from './definition.js';
 import { createInFlight, within } from './in-flight.js';
 import { createStreamLimit, type RpcLimits } from './limits.js';
 import { type Certificates, type Listener, listen } from './listener.js';
 
-export interface RpcServerOptions<User extends Subject> {
+export interface RpcServerOptions<Caller, M extends ServedMethod<Caller>> {
   /** What it is, in its errors: `gateway`. */
   readonly what: string;
-  readonly methods: readonly ServedMethod<User>[];
-  /** Tells who makes a call, or throws UNAUTHENTICATED. */
-  readonly authenticate: (evidence: Evidence) => User | Promise<User>;
+  readonly methods: readonly M[];
+  /** Tells who makes a call, or throws. */
+  readonly admit: (call: IncomingCall, method: M) => Admitted<Caller> | Promise<Admitted<Caller>>;
   /** The largest request. */
   readonly requestBytes: number;
   /** Undefined: none, for the one process that may enter a Unix socket. */
@@ -27,8 +26,8 @@ export interface RpcServerOptions<User extends Subject> {
   /** Whether answers begin with the request's id as `x-request-id`. */
   readonly tellsRequestIds: boolean;
   readonly log: Logger;
-  /** Tells of every finished call: full method name, gRPC code, seconds. */
-  readonly observeCall?: (method: string, code: number, seconds: number) => void;
+  /** Tells of every finished call: full method name, gRPC code, seconds, whose it was; empty: nobody's. */
+  readonly observeCall?: (method: string, code: number, seconds: number, subject: string) => void;
 }
 
 export interface RpcServer {
@@ -49,8 +48,10 @@ const UNDO_MS = 5_000;
 const FLUSH_MS = 500;
 
 /** Serves methods, whose handlers know nothing of gRPC. */
-export function createRpcServer<User extends Subject>(options: RpcServerOptions<User>): RpcServer {
-  const { what, authenticate, limits, tellsRequestIds, log, observeCall } = options;
+export function createRpcServer<Caller, M extends ServedMethod<Caller>>(
+  options: RpcServerOptions<Caller, M>,
+): RpcServer {
+  const { what, admit, limits, tellsRequestIds, log, observeCall } = options;
   const server = new Server(serverOptions(options));
   const inFlight = createInFlight();
   const connections = limits && createConnections(limits.staleMs);
@@ -60,20 +61,18 @@ export function createRpcServer<User extends Subject>(options: RpcServerOptions<
   let closing = false;
 
   async function answer(
-    method: ServedMethod<User>,
+    method: M,
     call: GrpcCall,
     aborter: AbortController,
     fail: (status: Status) => void,
-    run: (context: CallContext<User>) => Promise<void>,
+    run: (caller: Caller) => Promise<void>,
   ): Promise<void> {
     const startedAt = performance.now();
-    const evidence = evidenceOf(call, method.path);
-    const { header } = evidence;
-    const given = header('x-request-id');
-    const requestId = given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
-    const { signal } = aborter;
+    const asked = incoming(call, method, aborter);
+    const { requestId, isStream, signal } = asked;
     let code = 0;
     let leave = () => {};
+    let admitted: Admitted<Caller> | undefined;
     try {
       if (tellsRequestIds) {
         const initial = new Metadata();
@@ -81,33 +80,37 @@ export function createRpcServer<User extends Subject>(options: RpcServerOptions<
         call.sendMetadata(initial);
       }
       if (closing) throw shuttingDown(what);
-      if (connections) leave = connections.enter(call.getPeer(), (reason) => aborter.abort(reason));
-      const user = await authenticate(evidence);
-      signal.throwIfAborted();
-      if (method.requestStream || method.responseStream) streams?.take(user.subject, call);
-      const context: CallContext<User> = {
-        ...{ user, requestId, signal, header },
-        method: method.path,
-        get peer() {
-          return evidence.peer;
-        },
-      };
-      await withTrace(readTrace(header), () => run(context));
+      if (connections) leave = connections.enter(call.getPeer(), asked.abort);
+      const known = await admit(asked, method);
+      admitted = known;
+      if (isStream) {
+        // A call that ended meanwhile would keep its place.
+        signal.throwIfAborted();
+        streams?.take(known.subject, call);
+      }
+      await withTrace(readTrace(asked.header), () => run(known.caller));
     } catch (thrown) {
       const status = await toStatus(thrown);
       code = status.code;
-      const fields = { method: method.path, code, request_id: requestId, error: status.error };
+      const fields = {
+        method: method.path,
+        code,
+        request_id: requestId,
+        subject: admitted?.subject,
+        error: status.error,
+      };
       if (code === Code.INTERNAL || code === Code.UNKNOWN) {
         log.error(`${method.path}: ${status.details}`, fields);
       } else log.debug(`${method.path}: ${status.details}`, fields);
       fail(status);
     } finally {
       leave();
-      observeCall?.(method.path, code, (performance.now() - startedAt) / 1000);
+      admitted?.ended?.(code);
+      observeCall?.(method.path, code, (performance.now() - startedAt) / 1000, admitted?.subject ?? '');
     }
   }
 
-  function implement(method: ServedMethod<User>) {
+  function implement(method: M) {
     return (raw: unknown, callback?: sendUnaryData<Buffer>) => {
       const call = raw as GrpcCall;
       call.on('error', () => {});
@@ -119,17 +122,17 @@ export function createRpcServer<User extends Subject>(options: RpcServerOptions<
       const cancel = () => aborter.abort(cancelled());
       if (call.cancelled) cancel();
       call.on('cancelled', cancel);
-      const work = answer(method, call, aborter, fail, async (context) => {
+      const work = answer(method, call, aborter, fail, async (caller) => {
         const handler = await method.handler();
         switch (handler.kind) {
           case 'unary':
-            callback?.(null, (await handler.handle(call.request, context)) as Buffer);
+            callback?.(null, (await handler.handle(call.request, caller)) as Buffer);
             return;
           case 'server-stream':
-            await handler.handle(call.request, context, senderOf(call, patience));
+            await handler.handle(call.request, caller, senderOf(call, patience));
             break;
           case 'bidi':
-            await handler.handle(requestsOf(call), context, senderOf(call, patience));
+            await handler.handle(requestsOf(call), caller, senderOf(call, patience));
             break;
           case 'unimplemented':
             throw new OpenShellError(
@@ -138,7 +141,7 @@ export function createRpcServer<User extends Subject>(options: RpcServerOptions<
             );
         }
         // A stream that ended because it was cancelled is not complete.
-        context.signal.throwIfAborted();
+        aborter.signal.throwIfAborted();
         call.end();
       });
       inFlight.add((reason) => aborter.abort(reason), work);
@@ -191,10 +194,13 @@ function byService<M extends MethodPath>(methods: readonly M[]): Iterable<M[]> {
   return services.values();
 }
 
-function serverOptions<User extends Subject>({
+function serverOptions({
   requestBytes,
   limits,
-}: RpcServerOptions<User>): ServerOptions {
+}: {
+  requestBytes: number;
+  limits?: RpcLimits;
+}): ServerOptions {
   return {
     'grpc.max_receive_message_length': requestBytes,
     'grpc.max_send_message_length': -1,

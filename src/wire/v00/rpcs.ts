@@ -12,23 +12,28 @@ const STREAMING: Record<string, MethodKind> = {
   RelayStream: 'bidi_streaming',
 };
 
-const NAMES = `
-  Health GetCurrentUser GetGatewayInfo CreateSandbox GetSandbox ListSandboxes ListSandboxProviders
-  AttachSandboxProvider DetachSandboxProvider DeleteSandbox StopSandbox StartSandbox CreateSshSession
-  ExposeService GetService ListServices DeleteService RevokeSshSession ExecSandbox ForwardTcp
-  ExecSandboxInteractive CreateProvider GetProvider ListProviders ListProviderProfiles GetProviderProfile
-  ImportProviderProfiles UpdateProviderProfiles LintProviderProfiles UpdateProvider
-  GetProviderRefreshStatus ConfigureProviderRefresh RotateProviderCredential DeleteProviderRefresh
-  DeleteProvider DeleteProviderProfile GetSandboxConfig GetGatewayConfig UpdateConfig
-  GetSandboxPolicyStatus ListSandboxPolicies ReportPolicyStatus GetSandboxProviderEnvironment
-  GetSandboxLogs PushSandboxLogs ConnectSupervisor ReportMainProcessExit RelayStream WatchSandbox
-  SubmitPolicyAnalysis GetDraftPolicy ApproveDraftChunk RejectDraftChunk ApproveAllDraftChunks
-  EditDraftChunk UndoDraftChunk ClearDraftChunks GetDraftHistory IssueSandboxToken RefreshSandboxToken
-  CreateWorkspace GetWorkspace ListWorkspaces DeleteWorkspace AddWorkspaceMember RemoveWorkspaceMember
-  ListWorkspaceMembers
-`;
+// biome-ignore format: a list of words
+const NAMES = [
+  'Health', 'GetCurrentUser', 'GetGatewayInfo', 'CreateSandbox', 'GetSandbox', 'ListSandboxes',
+  'ListSandboxProviders', 'AttachSandboxProvider', 'DetachSandboxProvider', 'DeleteSandbox',
+  'StopSandbox', 'StartSandbox', 'CreateSshSession', 'ExposeService', 'GetService', 'ListServices',
+  'DeleteService', 'RevokeSshSession', 'ExecSandbox', 'ForwardTcp', 'ExecSandboxInteractive',
+  'CreateProvider', 'GetProvider', 'ListProviders', 'ListProviderProfiles', 'GetProviderProfile',
+  'ImportProviderProfiles', 'UpdateProviderProfiles', 'LintProviderProfiles', 'UpdateProvider',
+  'GetProviderRefreshStatus', 'ConfigureProviderRefresh', 'RotateProviderCredential',
+  'DeleteProviderRefresh', 'DeleteProvider', 'DeleteProviderProfile', 'GetSandboxConfig',
+  'GetGatewayConfig', 'UpdateConfig', 'GetSandboxPolicyStatus', 'ListSandboxPolicies',
+  'ReportPolicyStatus', 'GetSandboxProviderEnvironment', 'GetSandboxLogs', 'PushSandboxLogs',
+  'ConnectSupervisor', 'ReportMainProcessExit', 'RelayStream', 'WatchSandbox', 'SubmitPolicyAnalysis',
+  'GetDraftPolicy', 'ApproveDraftChunk', 'RejectDraftChunk', 'ApproveAllDraftChunks', 'EditDraftChunk',
+  'UndoDraftChunk', 'ClearDraftChunks', 'GetDraftHistory', 'IssueSandboxToken', 'RefreshSandboxToken',
+  'CreateWorkspace', 'GetWorkspace', 'ListWorkspaces', 'DeleteWorkspace', 'AddWorkspaceMember',
+  'RemoveWorkspaceMember', 'ListWorkspaceMembers',
+] as const;
+
+export type MethodName = (typeof NAMES)[number];
 
 /** Every method of the service, also those that no gateway of ours serves: they are refused by name. */
-export const rpcs: readonly MethodShape[] = NAMES.trim()
-  .split(/\s+/)
-  .map((name) => methodShape(SERVICE, name, STREAMING[name] ?? 'unary'));
+export const rpcs: readonly MethodShape<MethodName>[] = NAMES.map((name) =>
+  methodShape(SERVICE, name, STREAMING[name] ?? 'unary'),
+);

@@ -125,7 +125,7 @@ with SandboxClient(endpoint) as client:
     step("delete, wait until gone")
     all_of_them = (name, other, ended, loop, copy)
     results = {one: client.delete(one, workspace=WORKSPACE) for one in all_of_them}
-    assert results[name].outcome == DeletionOutcome.ACCEPTED and results[name].sandbox_id == made.id
+    assert results[name].outcome == DeletionOutcome.COMPLETED and results[name].sandbox_id == made.id
     for one in all_of_them:
         client.wait_deleted(one, workspace=WORKSPACE, expected_sandbox_id=results[one].sandbox_id)
     again = client.delete(name, workspace=WORKSPACE, allow_missing=True)

@@ -7,7 +7,7 @@ import { ownerLabels } from '../../../compute/labels.js';
 import type { DriverSandbox, SandboxRef } from '../../../compute/sandbox.js';
 import type { Accelerator } from '../accelerator.js';
 import type { GuestNetwork } from '../guest-network.js';
-import { pullPolicy, type VmSettings } from '../settings.js';
+import { pullPolicy, RESOURCES, type VmSettings } from '../settings.js';
 import type { GuestFiles } from './guest/prepare.js';
 import { clearUnfinished } from './images/disk-cache.js';
 import { createLibrary } from './images/library.js';
@@ -199,7 +199,7 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
       driverVersion: options.qemuVersion,
       defaultImage: settings.default_image,
       gatewayManagesLifecycle: true,
-      resources: { cpuLimit: true, memoryLimit: true, gpuDefault: false, gpuCount: false },
+      resources: RESOURCES,
     }),
     validateCreate: async (sandbox) => {
       validate(sandbox);

@@ -1,8 +1,10 @@
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import type { ResourceCapabilities } from '../../../compute/driver.js';
 import { GENERATIONS } from '../../../wire/generation.js';
 import {
   DeleteWorkspaceResponseSchema,
   DeletionOutcome,
+  type ResourceCapabilitiesSchema,
   ServiceStatus,
   methods as wire,
 } from '../../../wire/v01/index.js';
@@ -26,18 +28,28 @@ const OUTCOME: Readonly<Record<WorkspaceDeletion | 'absent', DeletionOutcome>> =
   absent: DeletionOutcome.ALREADY_ABSENT,
 };
 
+const toResources = (
+  resources: ResourceCapabilities,
+): MessageInitShape<typeof ResourceCapabilitiesSchema> => ({
+  cpu: { limitSupported: resources.cpuLimit },
+  memory: { limitSupported: resources.memoryLimit },
+  gpu: {
+    defaultSelectionSupported: resources.gpuDefault,
+    countSelectionSupported: resources.gpuCount,
+  },
+});
+
 /**
  * Methods whose requests are read alike in both generations, and whose answers carry the fields of both. They are
  * written with the messages of 0.1, which has everything that 0.0 reads here, or has it added by number.
  */
 export const sharedMethods = ({ workspaces, info, requests }: Services): Method[] => [
   unary(wire.health, () => ({ status: ServiceStatus.HEALTHY, version: info.version })),
-  unary(wire.getCurrentUser, (_, { user }) => ({
-    subject: user.subject,
-    displayName: user.displayName,
-    roles: [...user.roles],
-    identityProvider: user.identityProvider,
-  })),
+  unary(wire.getCurrentUser, (_, { principal }) => {
+    if (principal.kind !== 'user') throw new Error(`GetCurrentUser was let through for ${principal.kind}`);
+    const { subject, displayName, roles, provider } = principal;
+    return { subject, displayName, roles: [...roles], identityProvider: provider };
+  }),
   unary(wire.getGatewayInfo, async (_, { signal }) => ({
     status: ServiceStatus.HEALTHY,
     gatewayVersion: `${info.version}+${SERVED}`,
@@ -46,33 +58,28 @@ export const sharedMethods = ({ workspaces, info, requests }: Services): Method[
       capabilities: {
         driverName: capabilities.driverName,
         driverVersion: capabilities.driverVersion,
-        resourceCapabilities: {
-          cpu: { limitSupported: capabilities.resources.cpuLimit },
-          memory: { limitSupported: capabilities.resources.memoryLimit },
-          gpu: {
-            defaultSelectionSupported: capabilities.resources.gpuDefault,
-            countSelectionSupported: capabilities.resources.gpuCount,
-          },
-        },
+        ...(capabilities.resources && { resourceCapabilities: toResources(capabilities.resources) }),
       },
     })),
   })),
   unary(wire.getGatewayConfig, () => ({})),
-  unary(wire.createWorkspace, async (request, context) => ({
+  unary(wire.createWorkspace, async (request, caller) => ({
     workspace: toWorkspace(
-      await requests.once(identityOf(wire.createWorkspace, request, context), KEPT_WORKSPACE, (remember) =>
-        workspaces.create({ name: request.name, labels: { ...request.labels } }, remember),
+      await requests.once(identityOf(wire.createWorkspace, request, caller), KEPT_WORKSPACE, (remember) =>
+        workspaces.create(caller, { name: request.name, labels: { ...request.labels } }, remember),
       ),
     ),
   })),
-  unary(wire.getWorkspace, async ({ name }) => ({ workspace: toWorkspace(await workspaces.get(name)) })),
-  unary(wire.deleteWorkspace, async (request, context) => {
+  unary(wire.getWorkspace, async ({ name }, caller) => ({
+    workspace: toWorkspace(await workspaces.get(caller, name)),
+  })),
+  unary(wire.deleteWorkspace, async (request, caller) => {
     const deleted = await requests.once(
-      identityOf(wire.deleteWorkspace, request, context),
+      identityOf(wire.deleteWorkspace, request, caller),
       asItIs<WorkspaceDeletion | 'absent'>(),
       (remember) =>
         deletion<WorkspaceDeletion | 'absent'>(request.allowMissing, 'absent', () =>
-          workspaces.delete(request.name, remember),
+          workspaces.delete(caller, request.name, remember),
         ),
     );
     const response = create(DeleteWorkspaceResponseSchema, { outcome: OUTCOME[deleted] });

@@ -5,7 +5,7 @@ import {
   WorkspaceSchema,
   methods as wire,
 } from '../../../wire/v00/index.js';
-import type { User } from '../../auth.js';
+import type { Caller } from '../../auth/principal.js';
 import type { Services } from '../../services/services.js';
 import { readInput, runExec } from '../exec-stream.js';
 import type { Method } from '../method.js';
@@ -21,32 +21,34 @@ export const v00Methods = (services: Services): Method[] => {
 
   const shown = (record: SandboxRecord, environment: ShownEnvironment) =>
     toSandbox(record, sandboxes.orphaned(record), environment);
-  const sandbox = (record: SandboxRecord, user: User) => shown(record, environmentFor(user));
+  const sandbox = (record: SandboxRecord, caller: Caller) => shown(record, environmentFor(caller));
   const listed = {
     schema: SandboxSchema,
     toWire: (record: SandboxRecord) => shown(record, 'left-out'),
   };
 
   return [
-    unary(wire.createSandbox, async (request, { signal, user }) => ({
-      sandbox: sandbox(await sandboxes.create(toCreateInput(request), signal), user),
+    unary(wire.createSandbox, async (request, caller) => ({
+      sandbox: sandbox(await sandboxes.create(caller, toCreateInput(request)), caller),
     })),
-    unary(wire.getSandbox, async ({ workspace, name }, { user }) => ({
-      sandbox: sandbox(await sandboxes.get(workspace, name), user),
+    unary(wire.getSandbox, async ({ workspace, name }, caller) => ({
+      sandbox: sandbox(await sandboxes.get(caller, workspace, name), caller),
     })),
-    list(wire.listSandboxes, listed, (request) => sandboxes.list(request)),
-    unary(wire.deleteSandbox, async ({ workspace, name }) => {
-      await sandboxes.delete(workspace, name);
+    list(wire.listSandboxes, listed, (request, caller) => sandboxes.list(caller, request)),
+    unary(wire.deleteSandbox, async ({ workspace, name }, caller) => {
+      const { id } = await sandboxes.delete(caller, workspace, name);
+      await sandboxes.gone(id, caller.signal);
       return { deleted: true };
     }),
-    unary(wire.stopSandbox, async ({ workspace, name }, { user }) => ({
-      sandbox: sandbox(await sandboxes.stop(workspace, name), user),
+    unary(wire.stopSandbox, async ({ workspace, name }, caller) => ({
+      sandbox: sandbox(await sandboxes.stop(caller, workspace, name), caller),
     })),
-    unary(wire.startSandbox, async ({ workspace, name }, { user }) => ({
-      sandbox: sandbox(await sandboxes.start(workspace, name), user),
+    unary(wire.startSandbox, async ({ workspace, name }, caller) => ({
+      sandbox: sandbox(await sandboxes.start(caller, workspace, name), caller),
     })),
-    serverStream(wire.watchSandbox, (request, { signal }, send) =>
+    serverStream(wire.watchSandbox, (request, caller, send) =>
       watch.watch(
+        caller,
         {
           sandboxId: request.id,
           followStatus: request.followStatus,
@@ -81,32 +83,30 @@ export const v00Methods = (services: Services): Method[] => {
               );
           }
         },
-        signal,
       ),
     ),
-    serverStream(wire.execSandbox, (request, { signal }, send) =>
-      runExec(exec, toExecInput(request, undefined), send, signal),
+    serverStream(wire.execSandbox, (request, caller, send) =>
+      runExec(exec, caller, toExecInput(request, undefined), send),
     ),
-    bidi(wire.execSandboxInteractive, async (requests, { signal }, send) => {
+    bidi(wire.execSandboxInteractive, async (requests, caller, send) => {
       const { start, input } = await readInput<ExecSandboxRequest>(requests);
-      await runExec(exec, toExecInput(start, input), send, signal);
+      await runExec(exec, caller, toExecInput(start, input), send);
     }),
-    unary(wire.getSandboxLogs, async (request, { signal }) => {
-      const record = await sandboxes.getById(request.sandboxId);
-      const { lines, total } = await logs.tail(
-        record,
-        request.lines,
-        { sinceMs: Number(request.sinceMs), sources: request.sources, minLevel: request.minLevel },
-        signal,
-      );
+    unary(wire.getSandboxLogs, async (request, caller) => {
+      const record = await sandboxes.getById(caller, request.sandboxId);
+      const { lines, total } = await logs.tail(caller, record, request.lines, {
+        sinceMs: Number(request.sinceMs),
+        sources: request.sources,
+        minLevel: request.minLevel,
+      });
       return { logs: lines.map(toLogLine), bufferTotal: total };
     }),
-    unary(wire.getSandboxConfig, async ({ sandboxId }) => {
-      const record = await sandboxes.getById(sandboxId);
+    unary(wire.getSandboxConfig, async ({ sandboxId }, caller) => {
+      const record = await sandboxes.getById(caller, sandboxId);
       return { workspace: record.workspace, policyValidationFailureMode: 'fail_closed' };
     }),
-    list(wire.listWorkspaces, { schema: WorkspaceSchema, toWire: toWorkspace }, (request) =>
-      workspaces.list(request),
+    list(wire.listWorkspaces, { schema: WorkspaceSchema, toWire: toWorkspace }, (request, caller) =>
+      workspaces.list(caller, request),
     ),
   ];
 };

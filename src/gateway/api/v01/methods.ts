@@ -9,12 +9,12 @@ import {
   WorkspaceSchema,
   methods as wire,
 } from '../../../wire/v01/index.js';
-import type { User } from '../../auth.js';
+import type { Caller } from '../../auth/principal.js';
 import type { ExecInput } from '../../services/exec.js';
 import { asItIs, KEPT_SANDBOX } from '../../services/kept-answers.js';
 import type { Services } from '../../services/services.js';
 import { readInput, runExec } from '../exec-stream.js';
-import type { CallContext, Method } from '../method.js';
+import type { Method } from '../method.js';
 import { bidi, serverStream, unary } from '../method.js';
 import { list } from '../page.js';
 import { identityOf } from '../request-identity.js';
@@ -37,94 +37,100 @@ export const v01Methods = (services: Services): Method[] => {
 
   const shown = (record: SandboxRecord, environment: ShownEnvironment) =>
     toSandbox(record, sandboxes.orphaned(record), environment);
-  const sandbox = (record: SandboxRecord, user: User) => shown(record, environmentFor(user));
+  const sandbox = (record: SandboxRecord, caller: Caller) => shown(record, environmentFor(caller));
   const withoutEnvironment = (record: SandboxRecord) => shown(record, 'left-out');
 
-  const find = ({ workspaceScope, name }: { workspaceScope?: Parameters<typeof toScope>[0]; name: string }) =>
-    sandboxes.get(toWorkspaceName(workspaceScope), name);
+  const find = (
+    caller: Caller,
+    { workspaceScope, name }: { workspaceScope?: Parameters<typeof toScope>[0]; name: string },
+  ) => sandboxes.get(caller, toWorkspaceName(workspaceScope), name);
 
   /** Where the request calls the sandbox's name `sandbox`. */
-  const findSandbox: FindSandbox = async ({ workspaceScope, sandbox: name }) => {
+  const findSandbox: FindSandbox = async (caller, { workspaceScope, sandbox: name }) => {
     if (name === '') throw invalidArgument('sandbox is required', { field: 'sandbox' });
-    return find({ workspaceScope, name });
+    return find(caller, { workspaceScope, name });
   };
 
   const execInput = async (
+    caller: Caller,
     request: Parameters<typeof toExecInput>[0],
     input: ExecInput['input'],
   ): Promise<ExecInput> => {
-    const { id } = await findSandbox(request);
+    const { id } = await findSandbox(caller, request);
     return toExecInput(request, id, input);
   };
 
   const change =
-    (method: MethodShape, run: (workspace: string, name: string) => Promise<SandboxRecord>) =>
-    async (request: Parameters<typeof find>[0] & { requestId: string }, context: CallContext) => ({
+    (method: MethodShape, run: (caller: Caller, workspace: string, name: string) => Promise<SandboxRecord>) =>
+    async (request: Parameters<typeof find>[1] & { requestId: string }, caller: Caller) => ({
       sandbox: sandbox(
-        await requests.once(identityOf(method, request, context), KEPT_SANDBOX, () =>
-          run(toWorkspaceName(request.workspaceScope), request.name),
+        await requests.once(identityOf(method, request, caller), KEPT_SANDBOX, () =>
+          run(caller, toWorkspaceName(request.workspaceScope), request.name),
         ),
-        context.user,
+        caller,
       ),
     });
 
   return [
-    unary(wire.createSandbox, async (request, context) => ({
+    unary(wire.createSandbox, async (request, caller) => ({
       sandbox: sandbox(
-        await requests.once(identityOf(wire.createSandbox, request, context), KEPT_SANDBOX, (remember) =>
-          sandboxes.create(toCreateInput(request), context.signal, remember),
+        await requests.once(identityOf(wire.createSandbox, request, caller), KEPT_SANDBOX, (remember) =>
+          sandboxes.create(caller, toCreateInput(request), remember),
         ),
-        context.user,
+        caller,
       ),
     })),
-    unary(wire.getSandbox, async (request, { user }) => ({ sandbox: sandbox(await find(request), user) })),
-    list(wire.listSandboxes, { schema: SandboxSchema, toWire: withoutEnvironment }, async (request) =>
+    unary(wire.getSandbox, async (request, caller) => ({
+      sandbox: sandbox(await find(caller, request), caller),
+    })),
+    list(wire.listSandboxes, { schema: SandboxSchema, toWire: withoutEnvironment }, async (request, caller) =>
       sandboxes.page(
+        caller,
         { ...toScope(request.workspaceScope), labelSelector: request.labelSelector },
         { size: request.pageSize, token: request.pageToken },
       ),
     ),
-    unary(wire.deleteSandbox, async (request, context) => {
+    unary(wire.deleteSandbox, async (request, caller) => {
       const workspace = toWorkspaceName(request.workspaceScope);
       const { sandboxId } = await requests.once(
-        identityOf(wire.deleteSandbox, request, context),
+        identityOf(wire.deleteSandbox, request, caller),
         asItIs<Deleted>(),
         (remember) =>
           deletion<Deleted>(request.allowMissing, {}, async () => {
-            const record = await sandboxes.delete(workspace, request.name, byId(remember));
+            const record = await sandboxes.delete(caller, workspace, request.name, byId(remember));
             return { sandboxId: record.id };
           }),
       );
-      return sandboxId === undefined
-        ? { outcome: DeletionOutcome.ALREADY_ABSENT }
-        : { outcome: DeletionOutcome.ACCEPTED, sandboxId };
+      if (sandboxId === undefined) return { outcome: DeletionOutcome.ALREADY_ABSENT };
+      // Not part of what is kept: each caller waits for itself, and a repetition tells how things stand by then.
+      const gone = await sandboxes.gone(sandboxId, caller.signal);
+      return { outcome: gone ? DeletionOutcome.COMPLETED : DeletionOutcome.ACCEPTED, sandboxId };
     }),
     unary(wire.stopSandbox, change(wire.stopSandbox, sandboxes.stop)),
     unary(wire.startSandbox, change(wire.startSandbox, sandboxes.start)),
     watchMethod(services, findSandbox, withoutEnvironment),
-    serverStream(wire.execSandbox, async (request, { signal }, send) =>
-      runExec(exec, await execInput(request, undefined), send, signal),
+    serverStream(wire.execSandbox, async (request, caller, send) =>
+      runExec(exec, caller, await execInput(caller, request, undefined), send),
     ),
-    bidi(wire.execSandboxInteractive, async (messages, { signal }, send) => {
+    bidi(wire.execSandboxInteractive, async (messages, caller, send) => {
       const { start, input } = await readInput<ExecSandboxRequest>(messages);
-      await runExec(exec, await execInput(start, input), send, signal);
+      await runExec(exec, caller, await execInput(caller, start, input), send);
     }),
-    unary(wire.getSandboxLogs, async (request, { signal }) => {
+    unary(wire.getSandboxLogs, async (request, caller) => {
       const { sources, minLevel, sinceTime } = request;
-      const { lines, total } = await logs.tail(
-        await findSandbox(request),
-        request.lines,
-        { sinceMs: toSinceMs(sinceTime), sources, minLevel },
-        signal,
-      );
+      const { lines, total } = await logs.tail(caller, await findSandbox(caller, request), request.lines, {
+        sinceMs: toSinceMs(sinceTime),
+        sources,
+        minLevel,
+      });
       return { logs: lines.map(toLogLine), bufferTotal: total };
     }),
-    unary(wire.getSandboxConfig, async (request) => ({
-      workspace: (await find(request)).workspace,
+    unary(wire.getSandboxConfig, async (request, caller) => ({
+      workspace: (await find(caller, request)).workspace,
       policyValidationFailureMode: 'fail_closed',
     })),
-    list(wire.listWorkspaces, { schema: WorkspaceSchema, toWire: toWorkspace }, (request) =>
-      workspaces.page(request.labelSelector, { size: request.pageSize, token: request.pageToken }),
+    list(wire.listWorkspaces, { schema: WorkspaceSchema, toWire: toWorkspace }, (request, caller) =>
+      workspaces.page(caller, request.labelSelector, { size: request.pageSize, token: request.pageToken }),
     ),
     ...templateMethods(services),
   ];

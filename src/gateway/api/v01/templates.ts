@@ -13,18 +13,21 @@ import { toTemplate } from './to-wire.js';
 
 /** Sandbox templates, which only generation 0.1 has. */
 export const templateMethods = ({ templates, requests }: Services): Method[] => [
-  unary(wire.createSandboxTemplate, async (request, context) => ({
+  unary(wire.createSandboxTemplate, async (request, caller) => ({
     template: toTemplate(
       await requests.once(
-        identityOf(wire.createSandboxTemplate, request, context),
+        identityOf(wire.createSandboxTemplate, request, caller),
         KEPT_TEMPLATE,
-        (remember) => templates.create(toTemplateInput(request), remember),
+        (remember) => templates.create(caller, toTemplateInput(request), remember),
       ),
-      environmentFor(context.user),
+      environmentFor(caller),
     ),
   })),
-  unary(wire.getSandboxTemplate, async ({ workspaceScope, name }, { user }) => ({
-    template: toTemplate(await templates.get(toWorkspaceName(workspaceScope), name), environmentFor(user)),
+  unary(wire.getSandboxTemplate, async ({ workspaceScope, name }, caller) => ({
+    template: toTemplate(
+      await templates.get(caller, toWorkspaceName(workspaceScope), name),
+      environmentFor(caller),
+    ),
   })),
   list(
     wire.listSandboxTemplates,
@@ -32,21 +35,21 @@ export const templateMethods = ({ templates, requests }: Services): Method[] => 
       schema: SandboxWorkloadTemplateSchema,
       toWire: (record: TemplateRecord) => toTemplate(record, 'left-out'),
     },
-    async (request) => {
+    async (request, caller) => {
       const { workspace, allWorkspaces } = toScope(request.workspaceScope);
-      return templates.list(allWorkspaces ? undefined : workspace, request.labelSelector, {
+      return templates.list(caller, allWorkspaces ? undefined : workspace, request.labelSelector, {
         size: request.pageSize,
         token: request.pageToken,
       });
     },
   ),
-  unary(wire.deleteSandboxTemplate, async (request, context) => {
+  unary(wire.deleteSandboxTemplate, async (request, caller) => {
     const workspace = toWorkspaceName(request.workspaceScope);
     const deleted = await requests.once(
-      identityOf(wire.deleteSandboxTemplate, request, context),
+      identityOf(wire.deleteSandboxTemplate, request, caller),
       asItIs<boolean>(),
       async (remember) => {
-        const existed = await templates.delete(workspace, request.name, remember);
+        const existed = await templates.delete(caller, workspace, request.name, remember);
         if (existed || request.allowMissing) return existed;
         throw templateNotFound(workspace, request.name);
       },

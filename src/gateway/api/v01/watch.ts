@@ -6,6 +6,7 @@ import {
   type WorkspaceSelector,
   methods as wire,
 } from '../../../wire/v01/index.js';
+import type { Caller } from '../../auth/principal.js';
 import type { Services } from '../../services/services.js';
 import type { WatchItem } from '../../services/watch.js';
 import type { Method } from '../method.js';
@@ -16,10 +17,10 @@ import { toLogLine, toPlatformEvent } from './to-wire.js';
 
 type Payload = NonNullable<MessageInitShape<typeof SandboxStreamEventSchema>['payload']>;
 
-export type FindSandbox = (where: {
-  workspaceScope?: WorkspaceSelector | undefined;
-  sandbox: string;
-}) => Promise<SandboxRecord>;
+export type FindSandbox = (
+  caller: Caller,
+  where: { workspaceScope?: WorkspaceSelector | undefined; sandbox: string },
+) => Promise<SandboxRecord>;
 
 /** WatchSandbox; `find` looks a sandbox up, `sandbox` writes it. */
 export const watchMethod = (
@@ -38,7 +39,7 @@ export const watchMethod = (
     }
   };
 
-  return serverStream(wire.watchSandbox, async (request, { signal }, send) => {
+  return serverStream(wire.watchSandbox, async (request, caller, send) => {
     if (request.resumeAfterCursor !== '') {
       throw refused(
         'resume_after_cursor',
@@ -46,8 +47,9 @@ export const watchMethod = (
         'watch without it: a stream begins with what is so now',
       );
     }
-    const { id } = await find(request);
+    const { id } = await find(caller, request);
     await watch.watch(
+      caller,
       {
         sandboxId: id,
         followStatus: request.followStatus,
@@ -63,7 +65,6 @@ export const watchMethod = (
         },
       },
       (item) => send(wire.watchSandbox.encodeResponse({ payload: payloadOf(item) })),
-      signal,
     );
   });
 };

@@ -1,0 +1,34 @@
+import type { Evidence } from '../../rpc/server/contract.js';
+import { createLocal } from './local.js';
+import { mutualTls } from './mutual-tls.js';
+import type { Authenticator, Principal } from './principal.js';
+
+export interface AuthOptions {
+  /** A client certificate is required and its common name is the user. */
+  readonly mutualTls: boolean;
+  /** Callers beyond loopback are let in without a name. */
+  readonly allowUnauthenticated: boolean;
+}
+
+export type Authenticate = (evidence: Evidence, signal: AbortSignal) => Promise<Principal>;
+
+/** Those that the configuration asks for, in their order. */
+export function authenticators({
+  mutualTls: byCertificate,
+  allowUnauthenticated,
+}: AuthOptions): Authenticator[] {
+  return [byCertificate ? mutualTls : createLocal({ everywhere: allowUnauthenticated })];
+}
+
+/** The answer of the first authenticator that knows the caller; UNAUTHENTICATED when none does. */
+export function createAuthenticate(
+  chain: readonly [Authenticator, ...Authenticator[]] | Authenticator[],
+): Authenticate {
+  return async (evidence, signal) => {
+    for (const authenticator of chain) {
+      const principal = await authenticator.authenticate(evidence, signal);
+      if (principal !== undefined) return principal;
+    }
+    throw (chain[0] as Authenticator).missing();
+  };
+}

@@ -1,0 +1,42 @@
+import { Code, OpenShellError } from '../../compute/errors.js';
+import type { Authenticator } from './principal.js';
+
+/** The user is the common name of the client's certificate, which the handshake has checked. */
+export const mutualTls: Authenticator = {
+  async authenticate({ peer }) {
+    const [name, ...more] = peer.certificateCommonNames;
+    if (more.length > 0) {
+      throw unauthenticated('the client certificate has several common names', {
+        reason: 'ClientCertificateAmbiguous',
+        hint: 'give a certificate with one: it is the user',
+      });
+    }
+    // The handshake saw one that was valid; a connection may outlive it.
+    if (peer.certificateExpiresMs !== undefined && !(peer.certificateExpiresMs > Date.now())) {
+      throw unauthenticated('the client certificate has expired', {
+        reason: 'ClientCertificateExpired',
+        hint: 'renew it and connect again',
+      });
+    }
+    if (name === undefined || name === '') return undefined;
+    return {
+      kind: 'user',
+      subject: name,
+      displayName: name,
+      roles: ['platform_admin'],
+      groups: [],
+      provider: 'mtls',
+      validUntilMs: peer.certificateExpiresMs,
+    };
+  },
+  missing() {
+    return unauthenticated('missing client certificate', {
+      reason: 'ClientCertificateMissing',
+      hint: 'give a certificate of the configured client CA that has a common name',
+    });
+  },
+};
+
+function unauthenticated(message: string, options: { reason: string; hint: string }): OpenShellError {
+  return new OpenShellError(Code.UNAUTHENTICATED, message, options);
+}

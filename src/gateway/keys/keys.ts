@@ -1,0 +1,113 @@
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
+import { Code, failedPrecondition, OpenShellError } from '../../compute/errors.js';
+import type { Store } from '../../store/store.js';
+import { createKeyFile, readKeyFile } from './key-file.js';
+
+/**
+ * What a gateway keeps secret, under its one key. The key lies in a file of its own (0600), made at the first start; the
+ * store holds only its id, so that a database alone opens nothing, and a start that finds another key, or none, stops.
+ */
+export interface GatewayKeys {
+  /** Names the key without telling anything of it: 16 hex digits. */
+  readonly id: string;
+  /** 32 bytes for one purpose, always the same. */
+  derive(purpose: string): Buffer;
+  /**
+   * Encrypts with AES-256-GCM. `use` says what the text is and where it stands, e.g. `credential default/github`: it is
+   * not kept in the result, and only the same use opens it. At most 2^32 texts a key.
+   */
+  seal(plain: Uint8Array, use: string): string;
+  /** DATA_LOSS `SealBroken` for what was changed or has another use, FAILED_PRECONDITION `KeyMismatch` for another key. */
+  open(sealed: string, use: string): Buffer;
+}
+
+const META = 'key_id';
+const KEY_BYTES = 32;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+const ID_DIGITS = 16;
+const CIPHER = 'aes-256-gcm';
+
+/** Opens the key that the store belongs to, or makes one for a store that has none yet. */
+export async function openKeys(store: Store, path: string, gatewayId: string): Promise<GatewayKeys> {
+  const expected = await store.getMeta(META);
+  const found = await readKeyFile(path);
+  if (found === undefined && expected !== undefined) {
+    throw failedPrecondition(
+      `this gateway's key ${path} is missing: the database was written with key ${expected}`,
+      {
+        reason: 'KeyMissing',
+        hint: 'put the file back from your backup; without it nothing that was sealed with it can be read again',
+      },
+    );
+  }
+  const keys = createKeys(found ?? (await createKeyFile(path)), gatewayId);
+  if (expected === undefined) await store.setMeta(META, keys.id);
+  else if (expected !== keys.id) throw mismatch(path, keys.id, expected);
+  return keys;
+}
+
+function mismatch(path: string, found: string, expected: string): OpenShellError {
+  return failedPrecondition(
+    `this gateway's key ${path} is ${found}, and the database was written with key ${expected}`,
+    {
+      reason: 'KeyMismatch',
+      hint: 'put back the file that belongs to the database, from the backup of both',
+    },
+  );
+}
+
+/** The keys from the bytes of the file. */
+export function createKeys(master: Uint8Array, gatewayId: string): GatewayKeys {
+  const derive = (purpose: string): Buffer =>
+    Buffer.from(hkdfSync('sha256', master, gatewayId, `openshell ${purpose}`, KEY_BYTES));
+  const id = createHash('sha256')
+    .update(Buffer.from(hkdfSync('sha256', master, '', 'openshell key id', KEY_BYTES)))
+    .digest('hex')
+    .slice(0, ID_DIGITS);
+  const sealing = derive('seal');
+  const form = new RegExp(`^v1:([0-9a-f]{${ID_DIGITS}}):([A-Za-z0-9_-]+)$`);
+
+  return {
+    id,
+    derive,
+    seal(plain, use) {
+      const nonce = randomBytes(NONCE_BYTES);
+      const cipher = createCipheriv(CIPHER, sealing, nonce, { authTagLength: TAG_BYTES });
+      cipher.setAAD(Buffer.from(use));
+      const sealed = [nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()];
+      return `v1:${id}:${Buffer.concat(sealed).toString('base64url')}`;
+    },
+    open(text, use) {
+      const [, keyId, encoded = ''] = form.exec(text) ?? [];
+      const sealed = Buffer.from(encoded, 'base64url');
+      const whole = sealed.length >= NONCE_BYTES + TAG_BYTES && sealed.toString('base64url') === encoded;
+      if (keyId === undefined || !whole) throw broken();
+      if (keyId !== id) {
+        throw failedPrecondition(`a secret was sealed with key ${keyId}, and this gateway's is ${id}`, {
+          reason: 'KeyMismatch',
+        });
+      }
+      const nonce = sealed.subarray(0, NONCE_BYTES);
+      const decipher = createDecipheriv(CIPHER, sealing, nonce, { authTagLength: TAG_BYTES });
+      decipher.setAAD(Buffer.from(use));
+      decipher.setAuthTag(sealed.subarray(-TAG_BYTES));
+      try {
+        return Buffer.concat([decipher.update(sealed.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
+      } catch {
+        throw broken();
+      }
+    },
+  };
+}
+
+function broken(): OpenShellError {
+  return new OpenShellError(
+    Code.DATA_LOSS,
+    'a sealed secret was changed, or stands where it does not belong',
+    {
+      reason: 'SealBroken',
+      hint: 'restore the database from a backup, or set the secret again',
+    },
+  );
+}
