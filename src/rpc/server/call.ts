@@ -66,9 +66,9 @@ export function cancelled(): OpenShellError {
 }
 
 /**
- * The messages that the client of a streaming call sends, until it has sent all or the call is over; throws CANCELLED when it
- * was cancelled. A stream's own iterator destroys the stream when the call fails, and the status with it when a message
- * is still on its way out: the client would wait for ever.
+ * The messages that the client of a streaming call sends, until it has sent all or the call is over; throws CANCELLED
+ * when it was cancelled. A stream's own iterator destroys the stream when the call fails, and the status with it when a
+ * message is still on its way out: the client would wait for ever.
  */
 export async function* requestsOf(call: GrpcCall): AsyncGenerator<Buffer> {
   let isOver = call.destroyed || call.readableEnded;
