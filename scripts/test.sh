@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Sets up and runs the tests. Engines that are not there are skipped with the reason; test/engines/<engine>/up starts
-# them, and OPENSHELL_REQUIRE_ENGINES makes a missing one a failure.
+# them, and OPENSHELL_REQUIRE_ENGINES makes a missing one a failure. OPENSHELL_COVERAGE=1 also counts the lines of src/
+# that the tests run, and fails when they are too few.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 scripts/setup.sh
-exec npm test --silent -- "$@"
+script=test
+[ -z "${OPENSHELL_COVERAGE:-}" ] || script=coverage
+exec npm run "$script" --silent -- "$@"

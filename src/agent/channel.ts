@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { Code, invalidArgument, OpenShellError, unavailable } from '../compute/errors.js';
+import { type ExecRefusal, ExecRefused, refusalOf } from '../compute/exec-refusal.js';
 import {
   type DecodedFrame,
   decodeRecords,
@@ -36,7 +37,7 @@ export interface AgentChannel {
   readonly main: AgentStream | undefined;
   /** Mounts the root disk and sets limits; see protocol.md, SETUP. */
   setup(records: readonly (readonly [string, string])[], signal: AbortSignal): Promise<void>;
-  /** Resolves when the process runs. INVALID_ARGUMENT: no such program, directory or user. */
+  /** Resolves when the process runs. ExecRefused: no such program or directory. INVALID_ARGUMENT: no such user. */
   spawn(records: readonly (readonly [string, string])[], signal: AbortSignal): Promise<AgentStream>;
   /** Resolves when the connection to the loopback port inside stands. UNAVAILABLE: refused. */
   connect(port: number, signal: AbortSignal): Promise<AgentStream>;
@@ -81,12 +82,15 @@ const failureOf = (payload: Buffer): OpenShellError => {
   const text = printable(payload.subarray(1, 400).toString('utf8'));
   switch (kind) {
     case 'p':
-      return invalidArgument(`the program cannot be run: ${text}`, {
-        field: 'command',
-        reason: 'ProgramNotFound',
-      });
+      return programRefused(refusalOf(lastOf(text)) ?? 'no such file or directory', text);
+    case 'x':
+      return programRefused(refusalOf(lastOf(text)) ?? 'cannot be executed', text);
     case 'd':
-      return invalidArgument(`the working directory cannot be used: ${text}`, { field: 'workdir' });
+      return new ExecRefused(
+        'cannot be the working directory',
+        `the working directory cannot be used: ${text}`,
+        { field: 'workdir' },
+      );
     case 'u':
       return invalidArgument(`the image has no user '${text}'`, { reason: 'UnknownUser' });
     case 'r':
@@ -99,6 +103,15 @@ const failureOf = (payload: Buffer): OpenShellError => {
       return unavailable(`inside the sandbox: ${text}`);
   }
 };
+
+const programRefused = (refusal: ExecRefusal, text: string): ExecRefused =>
+  new ExecRefused(refusal, `the program cannot be run: ${text}`, {
+    field: 'command',
+    reason: 'ProgramNotFound',
+  });
+
+/** Where libc's word for the error stands. */
+const lastOf = (text: string): string => text.split(': ').at(-1) ?? '';
 
 // Control characters from inside must not reach a terminal or a log.
 const printable = (text: string): string => text.replace(/[^\x20-\x7e\u00a0-\uffff]/g, '?');

@@ -1,6 +1,6 @@
-import type { ExecSession, ExecSpec } from '../compute/driver.js';
+import { EXEC_KILL_GRACE_MS, type ExecSession, type ExecSpec } from '../compute/driver.js';
 import { OpenShellError, unavailable } from '../compute/errors.js';
-import { EXEC_KILL_GRACE_MS } from '../compute/exec-kill.js';
+import { ExecRefused, refusedSession } from '../compute/exec-refusal.js';
 import { withDeadline } from '../kit/deadline.js';
 import type { AgentChannel } from './channel.js';
 import type { AgentStream, StreamExit } from './stream.js';
@@ -53,10 +53,12 @@ export const execThroughAgent = async (
   if (spec.tty) records.push(['t', `${spec.size?.cols ?? 80}x${spec.size?.rows ?? 24}`]);
   const answerMs = Math.min(spec.timeoutMs || ANSWER_TIMEOUT_MS, ANSWER_TIMEOUT_MS);
   const spawning = withDeadline(answerMs, signal, (until) => channel.spawn(records, until));
-  const stream = await spawning.catch((error) => {
+  try {
+    return sessionOf(await spawning, spec, signal);
+  } catch (error) {
+    if (error instanceof ExecRefused) return refusedSession(error.refusal, spec);
     throw OpenShellError.from(error);
-  });
-  return sessionOf(stream, spec, signal);
+  }
 };
 
 const sessionOf = (stream: AgentStream, spec: ExecSpec, signal: AbortSignal): ExecSession => {

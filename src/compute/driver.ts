@@ -134,6 +134,9 @@ export interface ExecChunk {
   readonly data: Uint8Array;
 }
 
+/** From TERM to KILL for a command that is ended before its time. */
+export const EXEC_KILL_GRACE_MS = 2_000;
+
 /** A command running in a sandbox. */
 export interface ExecSession {
   /** Ends when the process has ended and all is read. Reading slowly holds the process back. */
@@ -169,8 +172,10 @@ export interface SandboxAccess {
   /**
    * Starts a command. Aborting the signal ends the process and its children, and rejects `exitCode`.
    * NOT_FOUND: no such sandbox. FAILED_PRECONDITION: it does not run, or has no /bin/sh to enforce a timeout with.
-   * INVALID_ARGUMENT: the program or the working directory does not exist; an engine that finds out only while the
-   * command starts lets `exitCode` reject with it.
+   * A command that does not start because of its program or working directory ends as a shell would end it, where the
+   * engine tells so: exit code 127 (no such program) or 126 (not executable, or no such directory), and one line of ours
+   * on stderr (see exec-refusal.ts). INVALID_ARGUMENT: it does not start for another reason that is the caller's, such as
+   * an unknown user; an engine that finds out only while the command starts lets `exitCode` reject with it.
    */
   exec(ref: SandboxRef, spec: ExecSpec, options: CallOptions): Promise<ExecSession>;
 

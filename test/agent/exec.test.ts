@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { type AgentChannel, openChannel } from '../../dist/agent/channel.js';
 import { execThroughAgent } from '../../dist/agent/exec.js';
+import type { AgentStream } from '../../dist/agent/stream.js';
 import type { ExecSession, ExecSpec } from '../../dist/compute/driver.js';
-import { Code, type OpenShellError } from '../../dist/compute/errors.js';
+import { Code } from '../../dist/compute/errors.js';
 import { agentProgram, collect, soon, startAgent, withAgent } from './agent.js';
 
 const DEFAULTS = { environment: { GREETING: 'from the sandbox' }, user: '', workdir: '/' };
@@ -75,16 +79,90 @@ test('environment and working directory: defaults, and what the spec says instea
   }),
 );
 
-test('what cannot be run is INVALID_ARGUMENT and names it', options, () =>
+test('what cannot be run ends as a shell would end it', options, () =>
   withAgent(agent, async (channel) => {
-    const refused = (error: OpenShellError) =>
-      error.code === Code.INVALID_ARGUMENT && /no-such/.test(error.message);
-    await assert.rejects(exec(channel, { command: ['/no-such-program'] }), refused);
-    await assert.rejects(exec(channel, { command: ['no-such-program'] }), refused);
-    await assert.rejects(exec(channel, { ...sh('true'), workdir: '/no-such-place' }), refused);
-    assert.equal((await collect(await exec(channel, sh('true')))).code, 0);
+    const folder = await mkdtemp(join(tmpdir(), 'agent-refused-'));
+    try {
+      const junk = join(folder, 'junk');
+      await writeFile(junk, '\x7fELF', { mode: 0o755 });
+      await writeFile(join(folder, 'plain'), 'x', { mode: 0o644 });
+      await symlink('loop', join(folder, 'loop'));
+      const cases: [Partial<ExecSpec> & { command: string[] }, number, string][] = [
+        [{ command: ['/no-such-program'] }, 127, '/no-such-program: no such file or directory'],
+        [{ command: ['no-such-program'] }, 127, 'no-such-program: command not found'],
+        [{ command: [''] }, 127, ': command not found'],
+        [{ command: ['/dev/null/x'] }, 127, '/dev/null/x: not a directory'],
+        [{ command: ['/'] }, 126, '/: permission denied'],
+        [{ command: [join(folder, 'plain')] }, 126, `${folder}/plain: permission denied`],
+        [{ command: [junk] }, 126, `${junk}: exec format error`],
+        [{ command: [join(folder, 'loop')] }, 127, `${folder}/loop: no such file or directory`],
+        [{ command: ['true', 'x'.repeat(200_000)] }, 126, 'true: argument list too long'],
+        [
+          { ...sh('true'), workdir: '/no-such-place' },
+          126,
+          '/no-such-place: cannot be the working directory',
+        ],
+        [{ ...sh('true'), workdir: '/dev/null' }, 126, '/dev/null: cannot be the working directory'],
+      ];
+      for (const [spec, code, line] of cases) {
+        assert.deepEqual(await collect(await exec(channel, spec)), {
+          stdout: '',
+          stderr: `openshell: exec: ${line}\n`,
+          code,
+        });
+      }
+      const terminal = await exec(channel, { command: ['/nope'], tty: true, stdin: true });
+      assert.deepEqual(await collect(terminal), {
+        stdout: 'openshell: exec: /nope: no such file or directory\r\n',
+        stderr: '',
+        code: 127,
+      });
+      assert.equal((await collect(await exec(channel, sh('true')))).code, 0);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   }),
 );
+
+test('a user that is not there stays INVALID_ARGUMENT', options, () =>
+  withAgent(agent, async (channel) => {
+    const records = [['a', '/bin/true'] as const, ['u', 'ghost'] as const];
+    await assert.rejects(channel.spawn(records, soon()), {
+      code: Code.INVALID_ARGUMENT,
+      reason: 'UnknownUser',
+    });
+  }),
+);
+
+test("the main process's stdin stays open under another host, and until it is closed", options, async () => {
+  const running = startAgent(agent);
+  try {
+    const first = await openChannel(running.wire, { signal: soon(), resume: false });
+    const asked: [string, string][] = [
+      ['a', '/bin/sh'],
+      ['u', ''],
+      ['d', '/'],
+      ['m', ''],
+      ['i', ''],
+    ];
+    const said = async (main: AgentStream | undefined, word: string) => {
+      main?.input.write(`echo ${word}\n`);
+      const next = await main?.output[Symbol.asyncIterator]().next();
+      assert.equal(String(next?.value?.data), `${word}\n`);
+    };
+    await said(await first.spawn(asked, soon()), 'one');
+    running.wire.removeAllListeners('data');
+    const second = await openChannel(running.wire, { signal: soon(), resume: true });
+    await said(second.main, 'two');
+    // No process beside it has the other end.
+    void exec(second, sh('sleep 60')).then(({ exitCode }) => exitCode.catch(() => {}));
+    await second.ping(soon());
+    second.main?.input.end();
+    assert.equal((await second.main?.exit)?.code, 0);
+  } finally {
+    running.stop();
+  }
+});
 
 test('8 MiB go in and come out unchanged, through windows of 256 KiB', options, () =>
   withAgent(agent, async (channel) => {

@@ -25,8 +25,6 @@ export type Capability =
   | 'exitCodeAfterStop'
   /** Every label of the template stands on the engine's object. */
   | 'templateLabels'
-  /** A missing program is told apart from one that fails. */
-  | 'missingProgram'
   /** A command ends although the sandbox's own shell does not help; else what is left behind is told. */
   | 'endsWithoutShell'
   /** What a sandbox may write is limited: `diskMib`. */

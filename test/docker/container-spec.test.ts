@@ -54,6 +54,16 @@ test('environment: the spec wins over the template, the gateway over both', () =
   ]);
 });
 
+test('a command keeps its stdin open, also without a terminal; an idle sandbox reads none', () => {
+  for (const [command, open] of [
+    [['/bin/sh'], true],
+    [[], false],
+  ] as const) {
+    const { container } = plan({ command });
+    assert.deepEqual([container.Tty, container.OpenStdin, container.StdinOnce], [false, open, false]);
+  }
+});
+
 test('a terminal keeps its stdin open and knows its kind', () => {
   const { container } = plan({ tty: true });
   assert.deepEqual([container.Tty, container.OpenStdin], [true, true]);

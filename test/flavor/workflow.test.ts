@@ -16,6 +16,7 @@ import { execute, ROOT } from './checkout.js';
 
 const FOLDER = join(ROOT, '.github/workflows');
 const workflow = readFileSync(join(FOLDER, 'ci.yml'), 'utf8');
+const nightly = readFileSync(join(FOLDER, 'nightly.yml'), 'utf8');
 const local = readFileSync(join(ROOT, '.ci/run'), 'utf8');
 
 test('the matrix has every flavor of the repository and every Node that we promise', () => {
@@ -34,6 +35,21 @@ test('its jobs call nothing that .ci/run does not call', () => {
       .replace(/ -- *$/, '')
       .trim();
     assert.ok(local.includes(name), `.ci/run does not call: ${name}`);
+  }
+});
+
+test('the tests run under coverage after the quickstart, and every night all of .ci/run', () => {
+  assert.match(workflow, /OPENSHELL_COVERAGE: 1\n[\s\S]*quickstart\.sh --once\n[\s\S]* scripts\/test\.sh\n/);
+  assert.match(local, /OPENSHELL_COVERAGE=1 stage [^\n]* scripts\/test\.sh\n/);
+  assert.match(local, /\nexport CI=true\n/);
+  assert.match(nightly, /\n {2}schedule:\n {4}- cron: /);
+  assert.match(nightly, /- run: sudo -E env "PATH=\$PATH" \.ci\/run\n/);
+});
+
+test('no command is put together from an expression', () => {
+  for (const name of readdirSync(FOLDER)) {
+    for (const [, command = ''] of readFileSync(join(FOLDER, name), 'utf8').matchAll(/\brun: *(.*)$/gm))
+      assert.match(command, /^(?![|>'"])(?!.*\$\{\{)./, `${name}: ${command}`);
   }
 });
 
@@ -83,6 +99,29 @@ test('a check whose tool is missing passes on a desk and fails under CI', async 
   const ci = await check('true');
   assert.equal(ci.status, 1);
   assert.match(ci.stderr, /go is missing, and CI=true must not pass unchecked/);
+});
+
+test('a test that is skipped for want of a tool passes on a desk and fails under CI', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'openshell-skipped-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const run = (reason: string, CI?: string) => {
+    const text = `import { test } from 'node:test';\ntest('x', { skip: '${reason}' }, () => {});\n`;
+    const file = join(folder, 'skipped.test.mjs');
+    writeFileSync(file, text);
+    const args = ['--test', '--test-reporter', join(ROOT, 'scripts/test-report.mjs'), file];
+    return execute(process.execPath, args, folder, { PATH: process.env.PATH, CI });
+  };
+  assert.equal((await run('musl-gcc is not here')).status, 0);
+  assert.equal((await run('this engine may have quotas', 'true')).status, 0);
+  for (const reason of [
+    'musl-gcc is not here',
+    'no openssl here',
+    'openshell==0.1.5 cannot be installed: x',
+  ]) {
+    const { status, stdout } = await run(reason, 'true');
+    assert.equal(status, 1, reason);
+    assert.ok(stdout.includes(`test: ${reason}, and CI=true must not pass untested: x\n`), stdout);
+  }
 });
 
 test('what a run leaves in the checkout is found, and what a developer has there is not', async (t) => {

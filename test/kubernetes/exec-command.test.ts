@@ -36,9 +36,12 @@ describe('the shell before a command', () => {
     );
   });
 
-  test('says which of directory and program is missing', () => {
-    assert.match(run(['true'], {}, '/nope').stderr, /e1:workdir/);
-    assert.match(run(['nope-nope']).stderr, /e1:program/);
+  test('says which of directory and program cannot be used', () => {
+    for (const place of ['/nope', '/dev/null']) assert.match(run(['true'], {}, place).stderr, /e1:workdir/);
+    for (const name of ['nope-nope', '/nope', './nope', '/dev/null/x', ''])
+      assert.match(run([name]).stderr, /e1:program/, name);
+    for (const name of ['/dev/null', '/', '/etc/passwd', 'etc/passwd'])
+      assert.match(run([name]).stderr, /e1:permission/, name);
   });
 });
 

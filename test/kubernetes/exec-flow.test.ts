@@ -147,12 +147,16 @@ describe('a command whose sandbox', { concurrency: true }, () => {
     await eventually('nothing stays open', () => asked.every((one) => !one.open));
   });
 
-  check('says that it cannot begin, and stays, is let go', async (t) => {
+  check('says that it cannot begin, and stays, ends as in a shell and is let go', async (t) => {
     const { exec, asked } = await fakeExec(t, (one) => {
       if (one.isHelper) one.end(exitCode(1));
       else one.send(CHANNEL.stderr, `\x1e${one.execId}:workdir\x1e`);
     });
-    await assert.rejects(exec(spec), { code: Code.INVALID_ARGUMENT });
+    const session = await exec(spec);
+    let text = '';
+    for await (const { data } of session.output) text += Buffer.from(data).toString();
+    assert.equal(text, 'openshell: exec: /sandbox: cannot be the working directory\n');
+    assert.equal(await session.exitCode, 126);
     await eventually('nothing stays open', () => asked.every((one) => !one.open));
   });
 

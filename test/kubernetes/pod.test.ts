@@ -41,6 +41,12 @@ describe('the Pod of a sandbox', () => {
       container()?.command?.map((word) => word.replaceAll('$$', '$')),
       IDLE_COMMAND,
     );
+    assert.equal(container()?.stdin, undefined);
+  });
+
+  test("keeps a command's stdin open, also without a terminal", () => {
+    const made = container(sandbox({ command: ['/bin/sh'] }));
+    assert.deepEqual([made?.tty, made?.stdin, made?.stdinOnce], [undefined, true, false]);
   });
 
   test('takes what was asked for, with defaults that do not contradict it', () => {

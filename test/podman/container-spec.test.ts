@@ -24,6 +24,7 @@ test('a sandbox is locked down without being asked to', () => {
 
 test('command, environment and labels', () => {
   assert.deepEqual(plan().container.command, IDLE_COMMAND);
+  assert.equal(plan().container.stdin, false);
   const { container } = plan({
     command: ['a', 'b c'],
     environment: { BOTH: 'spec', MINE: '1' },
@@ -33,6 +34,7 @@ test('command, environment and labels', () => {
     },
   });
   assert.deepEqual([container.entrypoint, container.command], [[], ['a', 'b c']]);
+  assert.equal(container.stdin, true, 'no end of file, also without a terminal');
   assert.deepEqual(container.env, { BOTH: 'spec', MINE: '1', THEIRS: '2' });
   assert.equal(container.labels.team, 'red');
   assert.equal(container.labels[LABEL.gatewayId], GATEWAY_ID);

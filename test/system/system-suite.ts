@@ -145,6 +145,9 @@ ${system.table}
       assert.equal((await openshell('sandbox', 'exec', '-n', 'job', '--', 'true')).exitCode, 1);
       assert.equal((await openshell('sandbox', 'start', 'job')).exitCode, 0);
       assert.equal((await openshell('sandbox', 'exec', '-n', 'job', '--', 'cat', 'file')).stdout, 'kept\n');
+      const missing = await openshell('sandbox', 'exec', '-n', 'job', '--', '/no/such/program');
+      assert.equal(missing.exitCode, 127, missing.stderr);
+      assert.equal(missing.stderr, 'openshell: exec: /no/such/program: no such file or directory\n');
       const late = await openshell('sandbox', 'exec', '-n', 'job', '--timeout', '1', '--', 'sleep', '60');
       assert.equal(late.exitCode, 124, late.stderr);
       const logged = (await openshell('logs', 'job', '-o', 'json')).stdout.trimEnd().split('\n');

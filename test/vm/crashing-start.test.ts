@@ -47,7 +47,7 @@ test('a start in which the driver process ends three times is given up, and one 
     assert.equal(state.reason, 'StartCrashedDriver');
     assert.match(state.message, /the driver process ended in 3 starts of this sandbox in a row/);
     await becomes(running.driver, neighbour, 'running');
-    assert.ok(await started(neighbour.id, 0));
+    await eventually('its start is a finished one', () => started(neighbour.id, 0));
     assert.equal(await execIn(running.driver, neighbour, 'echo well'), 'well\n');
     for (const sandbox of [culprit, neighbour])
       assert.equal(await running.driver.delete(sandbox, { signal }), true);

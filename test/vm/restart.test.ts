@@ -58,6 +58,7 @@ test('a driver process that was killed finds its machines again, with all that r
   inState(async (stateDir, gatewayId) => {
     const first = await drive(stateDir, gatewayId);
     const idle = await running(first.driver);
+    const waiting = await running(first.driver, ['/bin/sh']);
     const busy = await running(first.driver, ['/bin/sh', '-c', 'while :; do echo tick; sleep 1; done']);
     await execIn(first.driver, idle, 'echo kept > /sandbox/file; echo > /tmp/only-in-this-run');
     const before = await recordOf(first, idle);
@@ -66,6 +67,7 @@ test('a driver process that was killed finds its machines again, with all that r
     const second = await drive(stateDir, gatewayId);
     assert.equal((await stateOf(second.driver, idle))?.kind, 'running');
     assert.equal((await stateOf(second.driver, busy))?.kind, 'running');
+    assert.equal((await stateOf(second.driver, waiting))?.kind, 'running', 'its stdin is open');
     assert.deepEqual((await recordOf(second, idle)).run, before.run, 'the same run of the same machine');
     assert.equal(await execIn(second.driver, idle, 'cat /sandbox/file; ls /tmp'), 'kept\nonly-in-this-run\n');
     for await (const { message } of second.driver.access?.logs(busy, {
@@ -79,7 +81,7 @@ test('a driver process that was killed finds its machines again, with all that r
     }
     await second.driver.stop(busy, { signal });
     assert.equal((await stateOf(second.driver, busy))?.kind, 'exited');
-    for (const one of [idle, busy]) assert.equal(await second.driver.delete(one, { signal }), true);
+    for (const one of [idle, busy, waiting]) assert.equal(await second.driver.delete(one, { signal }), true);
     assert.deepEqual(await readdir(join(second.folder, 'sandboxes')), []);
   }),
 );

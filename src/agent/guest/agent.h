@@ -27,7 +27,7 @@ enum frame_type {
 
 /* Kinds of a FAILED frame: its first byte. */
 enum failure {
-  BAD_PROGRAM = 'p', BAD_DIRECTORY = 'd', BAD_USER = 'u', BAD_ROOT = 'r', REFUSED = 'c', LIMIT = 'l', SYSTEM = 's'
+  BAD_PROGRAM = 'p', NOT_EXECUTABLE = 'x', BAD_DIRECTORY = 'd', BAD_USER = 'u', BAD_ROOT = 'r', REFUSED = 'c', LIMIT = 'l', SYSTEM = 's'
 };
 
 /* How the agent was started: it owns a whole machine, or serves inside somebody's container. */

@@ -97,6 +97,7 @@ static void idle(void) {
 
 static int execute(const struct spawn_spec *spec) {
   const char *program = spec->argv[0];
+  if (*program == 0) return ENOENT;
   if (strchr(program, '/') != NULL) {
     execve(program, spec->argv, spec->envp);
     return errno;
@@ -112,6 +113,15 @@ static int execute(const struct spawn_spec *spec) {
     path += n + (path[n] == ':');
   }
   return error;
+}
+
+/* As shells tell them apart: not there, there and not to be run, or no word about the program at all. */
+static char kind_of(int error) {
+  switch (error) {
+    case ENOENT: case ENOTDIR: case ELOOP: case ENAMETOOLONG: return BAD_PROGRAM;
+    case ENOMEM: case EAGAIN: case EIO: case EMFILE: case ENFILE: return SYSTEM;
+    default: return NOT_EXECUTABLE;
+  }
 }
 
 static void fail(int report_fd, char kind, int error) {
@@ -142,7 +152,8 @@ static void run_child(struct spawn_spec *spec, const struct identity *who, const
     close(report_fd);
     idle();
   }
-  fail(report_fd, BAD_PROGRAM, execute(spec));
+  int error = execute(spec);
+  fail(report_fd, kind_of(error), error);
 }
 
 static bool make_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) == 0; }
@@ -235,7 +246,7 @@ void spawn_process(uint32_t id, struct spawn_spec *spec) {
   close(report[0]);
   if (pid < 0 || n == (ssize_t)sizeof failure) {
     if (pid < 0) send_failure(id, SYSTEM, "fork", fork_error);
-    else send_failure(id, failure.kind, failure.kind == BAD_PROGRAM ? spec->argv[0] : spec->directory, failure.error);
+    else send_failure(id, failure.kind, failure.kind == BAD_DIRECTORY ? spec->directory : spec->argv[0], failure.error);
     stream_free(s);
     return;
   }

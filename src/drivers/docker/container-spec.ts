@@ -74,7 +74,9 @@ export const planSandbox = (sandbox: DriverSandbox, workshop: Workshop): Plan =>
       Labels: { ...labels, [HELPER_LABEL]: '' },
       WorkingDir: workspacePath,
       Tty: spec.tty,
-      OpenStdin: spec.tty,
+      // A shell without a terminal reads commands from it: until somebody closes it there is no end of file.
+      OpenStdin: spec.tty || !idle,
+      StdinOnce: false,
       StopSignal: 'SIGTERM',
       StopTimeout: settings.stop_timeout_secs,
       HostConfig: {

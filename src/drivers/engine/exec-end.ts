@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import { Code, failedPrecondition, OpenShellError } from '../../compute/errors.js';
-import { endExec, signalByShell } from '../../compute/exec-kill.js';
 import type { Logger } from '../../compute/log.js';
 import { heedDeadline, withDeadline } from '../../kit/deadline.js';
+import { endExec, signalByShell } from '../container-exec/exec-kill.js';
 import { demultiplex } from './frames.js';
 import { canSignal, signalFromOutside } from './host-processes.js';
 

@@ -1,10 +1,12 @@
 import type { Socket } from 'node:net';
 import type { ExecChunk, ExecSession, ExecSpec, TerminalSize } from '../../compute/driver.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
+import { refusedExec } from '../../compute/exec-refusal.js';
 import type { Logger } from '../../compute/log.js';
 import { delay } from '../../kit/deadline.js';
+import { ociRefusal } from '../container-exec/oci-refusal.js';
 import { arrivals } from './arrivals.js';
-import { isRefusal, notStarted } from './exec-refusal.js';
+import { isRefusal, LONGEST_REFUSAL_BYTES, notStarted } from './exec-refusal.js';
 import { createExecStdin } from './exec-stdin.js';
 import { demultiplex } from './frames.js';
 
@@ -12,6 +14,8 @@ const TIMEOUT_EXIT_CODE = 124;
 /** The output may end before the command does: how often the engine is asked, growing from the first to the second. */
 const FIRST_POLL_MS = 5;
 const LAST_POLL_MS = 500;
+/** Podman says it in two lines, each of which may come by itself or in parts. */
+const MOST_HELD_CHUNKS = 4;
 
 /** What the engine says about an exec. */
 export interface ExecState {
@@ -73,24 +77,36 @@ export const createExecSession = (options: ExecSessionOptions): ExecSession => {
     return undefined;
   };
 
-  const finish = async (held: ExecChunk | undefined): Promise<void> => {
+  /** Settles the exit code, and gives what is still to be read in the place of what was held back. */
+  const finish = async (held: readonly ExecChunk[]): Promise<readonly ExecChunk[]> => {
     try {
       const state = await finalState();
-      if (state === undefined) await exit.promise.catch(() => {});
-      else if (options.neverRan(state, held !== undefined)) exit.reject(notStarted(spec, held?.data));
-      else exit.resolve(state.ExitCode ?? 0);
+      if (state === undefined) return await exit.promise.then(() => held);
+      if (!options.neverRan(state, held.length > 0)) {
+        exit.resolve(state.ExitCode ?? 0);
+        return held;
+      }
+      const said = Buffer.concat(held.map(({ data }) => data))
+        .toString()
+        .trim();
+      const refusal = ociRefusal(said);
+      if (refusal === undefined) throw notStarted(spec, said);
+      const { chunk, exitCode } = refusedExec(refusal, spec);
+      exit.resolve(exitCode);
+      return [chunk];
     } catch (error) {
       exit.reject(lost(error));
+      return [];
     }
   };
 
   async function* output(): AsyncGenerator<ExecChunk> {
-    let held: ExecChunk[] = [];
+    let held: readonly ExecChunk[] = [];
     let passing = false;
     try {
       for await (const chunk of spec.tty ? terminalOutput(socket) : demultiplex(arrivals(socket))) {
         // The engine's word that it could not start the command looks like the command's own output.
-        if (!passing && isRefusal(chunk.data)) held.push(chunk);
+        if (!passing && mayBeRefusal(held, chunk)) held = [...held, chunk];
         else {
           passing = true;
           yield* held;
@@ -102,9 +118,9 @@ export const createExecSession = (options: ExecSessionOptions): ExecSession => {
       // That the connection broke says nothing about the command: the engine is asked.
       log.debug('the connection of an exec broke', { error: String(error) });
     } finally {
-      await finish(held[0]);
+      held = await finish(held);
     }
-    if (held.length > 0 && (await exit.startedAtAll())) yield* held;
+    yield* held;
   }
 
   return {
@@ -115,6 +131,12 @@ export const createExecSession = (options: ExecSessionOptions): ExecSession => {
   };
 };
 
+/** Whether a chunk begins the engine's word, or goes on with it. */
+const mayBeRefusal = (held: readonly ExecChunk[], { data }: ExecChunk): boolean =>
+  held.length === 0
+    ? isRefusal(data)
+    : held.length < MOST_HELD_CHUNKS && data.length <= LONGEST_REFUSAL_BYTES;
+
 const createExit = () => {
   let resolve!: (code: number) => void;
   let reject!: (error: OpenShellError) => void;
@@ -122,11 +144,8 @@ const createExit = () => {
     resolve = onCode;
     reject = onError;
   });
-  const startedAtAll = promise.then(
-    () => true,
-    () => false,
-  );
-  return { promise, resolve, reject, startedAtAll: () => startedAtAll };
+  promise.catch(() => {});
+  return { promise, resolve, reject };
 };
 
 async function* terminalOutput(socket: Socket): AsyncGenerator<ExecChunk> {

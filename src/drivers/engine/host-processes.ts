@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { EXEC_MARK_VARIABLE, type SignalExec } from '../../compute/exec-kill.js';
 import { withDeadline } from '../../kit/deadline.js';
+import { EXEC_MARK_VARIABLE, type SignalExec } from '../container-exec/exec-kill.js';
 import { mapLimited } from './map-limited.js';
 
 /** What the engine says of a container's processes, in numbers of its own host. */

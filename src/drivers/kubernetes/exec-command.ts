@@ -1,15 +1,18 @@
-import { EXEC_MARK_VARIABLE } from '../../compute/exec-kill.js';
+import { EXEC_MARK_VARIABLE } from '../container-exec/exec-kill.js';
 
 /**
  * Kubernetes' exec knows no environment and no working directory: a shell sets both, says whether directory and program
- * exist, and then becomes the program. What it says stands between two bytes that no program prints by chance.
+ * can be used, and then becomes the program. What it says stands between two bytes that no program prints by chance.
  */
 const SCRIPT = [
   'm=$1 w=$2; shift 2',
   'while [ "$1" != -- ]; do export "$1"; shift; done; shift',
   'say() { printf "\\036%s:%s\\036" "$m" "$1" >&2; }',
   'cd -- "$w" 2>/dev/null || { say workdir; exit 1; }',
-  'command -v -- "$1" >/dev/null 2>&1 || { say program; exit 1; }',
+  'case $1 in',
+  '*/*) [ -e "$1" ] || { say program; exit 1; }; [ -x "$1" ] && [ ! -d "$1" ] || { say permission; exit 1; };;',
+  '*) command -v -- "$1" >/dev/null 2>&1 || { say program; exit 1; };;',
+  'esac',
   'say ok',
   'exec "$@"',
 ].join('\n');
@@ -35,7 +38,7 @@ export const execCommand = ({ execId, workdir, environment, command }: ExecComma
   ...command,
 ];
 
-export type Greeting = 'ok' | 'workdir' | 'program';
+export type Greeting = 'ok' | 'workdir' | 'program' | 'permission';
 
 export interface GreetingReader {
   /** Gives back what belongs to the program; nothing until the shell has spoken. */

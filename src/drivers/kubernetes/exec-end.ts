@@ -1,7 +1,8 @@
-import { Code, OpenShellError } from '../../compute/errors.js';
-import { endExec as endMarked, signalByShell } from '../../compute/exec-kill.js';
+import { OpenShellError } from '../../compute/errors.js';
+import { ExecRefused } from '../../compute/exec-refusal.js';
 import type { Logger } from '../../compute/log.js';
 import { deadline, delay, heedDeadline } from '../../kit/deadline.js';
+import { endExec as endMarked, signalByShell } from '../container-exec/exec-kill.js';
 import { CHANNEL, type ExecSocket, exitCodeOf, openExec } from './exec-socket.js';
 import { CONTAINER, type Place } from './names.js';
 import type { Rest } from './rest.js';
@@ -102,11 +103,8 @@ const answerOf = (
     }
   });
 
-/** Said by a cluster that was asked to run the shell. */
-export const lacksShell = (error: unknown): boolean =>
-  error instanceof OpenShellError &&
-  error.code === Code.INVALID_ARGUMENT &&
-  error.message.includes("'/bin/sh'");
+/** Of what a cluster says that was asked to run the shell. */
+export const lacksShell = (error: unknown): boolean => error instanceof ExecRefused;
 
 /** With its Pod or container, the command is gone too. */
 const isGone = (error: unknown): boolean =>

@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
-import { Code, invalidArgument, OpenShellError, unavailable } from '../../compute/errors.js';
+import { Code, OpenShellError, unavailable } from '../../compute/errors.js';
+import { ExecRefused } from '../../compute/exec-refusal.js';
 import { heedDeadline } from '../../kit/deadline.js';
+import { ociRefusal } from '../container-exec/oci-refusal.js';
 import type { Place } from './names.js';
 import type { Status } from './objects.js';
 import type { Presence } from './presence.js';
@@ -156,7 +158,7 @@ const parse = (data: Buffer): Status => {
   }
 };
 
-/** The exit code that an exec's last frame tells, or why there is none. */
+/** The exit code that an exec's last frame tells, or why there is none: ExecRefused when the program did not start. */
 export const exitCodeOf = (status: Status | undefined): number | OpenShellError => {
   if (status === undefined)
     return unavailable('the cluster lost the command before it told its exit code', { reason: EXEC_LOST });
@@ -165,12 +167,8 @@ export const exitCodeOf = (status: Status | undefined): number | OpenShellError 
   const code = Number(cause?.message);
   if (cause !== undefined && Number.isInteger(code)) return code;
   const said = status.message ?? 'no details';
-  const program =
-    /exec: "([^"]*)": (?:stat .*no such file|executable file not found|.*permission denied)/.exec(said);
-  if (program !== null)
-    return invalidArgument(`command: there is no program '${program[1]}' in the sandbox`, {
-      field: 'command',
-    });
+  const refusal = ociRefusal(said);
+  if (refusal !== undefined) return new ExecRefused(refusal, `the command could not be run: ${refusal}`);
   // Everything else that the runtime did not say itself lies between API server and node.
   return status.reason === 'InternalError' && !said.includes('error executing command in container')
     ? unavailable(`the sandbox's node does not take commands: ${said}`, { reason: 'NodeUnreachable' })

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ExecSession, ExecSpec, TerminalSize } from '../../compute/driver.js';
 import { Code, failedPrecondition, invalidArgument, OpenShellError } from '../../compute/errors.js';
+import { type ExecRefusal, ExecRefused, refusedExec, refusedSession } from '../../compute/exec-refusal.js';
 import type { Logger } from '../../compute/log.js';
 import { delay } from '../../kit/deadline.js';
 import { createGreetingReader, execCommand, type Greeting } from './exec-command.js';
@@ -29,7 +30,7 @@ const TIMED_OUT = 124;
 /** From a shell's word that it cannot begin to its end. */
 const FAREWELL_MS = 2_000;
 
-/** Starts a command in a Pod's container and resolves when the program runs. */
+/** Starts a command in a Pod's container and resolves when the program runs, or cannot. */
 export const startExec = async (options: ExecOptions): Promise<ExecSession> => {
   const { spec } = options;
   for (const key of Object.keys(spec.environment)) {
@@ -109,7 +110,12 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
           output.push({ stream: channel === CHANNEL.stderr ? 'stderr' : 'stdout', data: own });
       },
       closed(status) {
-        ended.settle(exitCodeOf(status));
+        const outcome = exitCodeOf(status);
+        if (execId === undefined && outcome instanceof ExecRefused) {
+          const { chunk, exitCode } = refusedExec(outcome.refusal, spec);
+          output.push(chunk);
+          ended.settle(exitCode);
+        } else ended.settle(outcome);
         greeted.settle(undefined);
         output.end();
       },
@@ -164,7 +170,8 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
   } else if (greeting !== 'ok') {
     // The shell ends by itself, if it is one.
     void Promise.race([ended.promise, delay(FAREWELL_MS)]).then(() => end('never begun'));
-    throw missing(greeting, options);
+    const workdir = spec.workdir || options.workspacePath;
+    return refusedSession(REFUSALS[greeting], { ...spec, workdir });
   }
   return {
     output,
@@ -191,14 +198,11 @@ const tooLate = ({ timeoutMs }: ExecOptions): OpenShellError =>
     { reason: 'ExecNotBegun', hint: 'look at the load of its node, and at what is /bin/sh in the sandbox' },
   );
 
-const missing = (greeting: Exclude<Greeting, 'ok'>, { spec, workspacePath }: ExecOptions): OpenShellError =>
-  greeting === 'workdir'
-    ? invalidArgument(`workdir: there is no directory '${spec.workdir || workspacePath}' in the sandbox`, {
-        field: 'workdir',
-      })
-    : invalidArgument(`command: there is no program '${spec.command[0]}' in the sandbox`, {
-        field: 'command',
-      });
+const REFUSALS: Readonly<Record<Exclude<Greeting, 'ok'>, ExecRefusal>> = {
+  workdir: 'cannot be the working directory',
+  program: 'no such file or directory',
+  permission: 'permission denied',
+};
 
 const isLost = (result: unknown): boolean => result instanceof OpenShellError && result.reason === EXEC_LOST;
 

@@ -114,7 +114,9 @@ export const planSandbox = (
           env: environment(sandbox),
           workingDir: settings.workspace_path,
           ...(pullPolicy && { imagePullPolicy: pullPolicy }),
-          ...(sandbox.spec.tty && { tty: true, stdin: true }),
+          ...(sandbox.spec.tty && { tty: true }),
+          // A shell without a terminal reads commands from it: until somebody closes it there is no end of file.
+          ...((sandbox.spec.tty || sandbox.spec.command.length > 0) && { stdin: true, stdinOnce: false }),
           resources: resources as unknown as Record<string, never>,
           securityContext: {
             allowPrivilegeEscalation: false,

@@ -85,6 +85,8 @@ export const planSandbox = (sandbox: DriverSandbox, workshop: Workshop): Plan =>
     work_dir: settings.workspace_path,
     create_working_dir: true,
     terminal: spec.tty,
+    // A shell without a terminal reads commands from it: until somebody closes it there is no end of file.
+    stdin: spec.command.length > 0,
     init: true,
     cap_drop: ['ALL'],
     no_new_privileges: true,

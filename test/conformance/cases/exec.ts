@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { Code } from '../../../dist/compute/errors.js';
 import { eventually } from '../eventually.js';
-import { collect, openExec, run } from '../run.js';
+import { collect, openExec, type RunOptions, run } from '../run.js';
 import type { Workbench } from '../workbench.js';
 
 /** Prints each of its arguments between brackets. */
@@ -134,12 +134,43 @@ export const execTests = ({ bed, check }: Workbench): void => {
     assert.deepEqual(await run(driver, sandbox, ['cat']), { stdout: '', stderr: '', exitCode: 0 });
   });
 
-  check('exec: a missing program', { needs: ['missingProgram'] }, async ({ driver, running }) => {
+  check('exec: what does not start ends as in a shell', async ({ driver, running }) => {
     const sandbox = await running();
-    await assert.rejects(run(driver, sandbox, ['/no/such/program']), { code: Code.INVALID_ARGUMENT });
-    await assert.rejects(run(driver, sandbox, ['no-such-program']), { code: Code.INVALID_ARGUMENT });
-    await assert.rejects(run(driver, sandbox, ['true'], { workdir: '/no/such/place' }), {
-      code: Code.INVALID_ARGUMENT,
+    const prepare = 'cd /tmp && : > plain && chmod 644 plain';
+    assert.equal((await run(driver, sandbox, ['/bin/sh', '-c', prepare])).exitCode, 0);
+    const workdir = 'cannot be the working directory';
+    const cases: readonly (readonly [string, RunOptions, number, string])[] = [
+      ['/no/such/program', {}, 127, '/no/such/program: no such file or directory'],
+      ['no-such-program', {}, 127, 'no-such-program: command not found'],
+      ['/tmp/plain', {}, 126, '/tmp/plain: permission denied'],
+      ['/tmp', {}, 126, '/tmp: permission denied'],
+      ['true', { workdir: '/no/such/place' }, 126, `/no/such/place: ${workdir}`],
+      ['true', { workdir: '/tmp/plain' }, 126, `/tmp/plain: ${workdir}`],
+      [
+        '/no/such/one',
+        { input: 'unread', timeoutMs: 60_000 },
+        127,
+        '/no/such/one: no such file or directory',
+      ],
+      ['/a"`\t\x1b[31m', {}, 127, '/a"`\\t\\u{1b}[31m: no such file or directory'],
+    ];
+    for (const [program, options, exitCode, line] of cases) {
+      assert.deepEqual(await run(driver, sandbox, [program, 'argument'], options), {
+        stdout: '',
+        stderr: `openshell: exec: ${line}\n`,
+        exitCode,
+      });
+    }
+    assert.equal((await run(driver, sandbox, ['true'])).exitCode, 0, 'and nothing is broken by it');
+  });
+
+  check('exec: what does not start on a terminal says so there', { needs: ['tty'] }, async (desk) => {
+    const sandbox = await desk.running();
+    const result = await run(desk.driver, sandbox, ['/no/such/program'], { tty: true, input: '' });
+    assert.deepEqual(result, {
+      stdout: 'openshell: exec: /no/such/program: no such file or directory\r\n',
+      stderr: '',
+      exitCode: 127,
     });
   });
 
@@ -200,6 +231,11 @@ export const execTests = ({ bed, check }: Workbench): void => {
     check('exec: without a shell', { needs: ['noShellImage'] }, async ({ driver, running }) => {
       const sandbox = await running({ command: ['sleep', '600'] }, bed.images.noShell);
       assert.equal((await run(driver, sandbox, ['echo', 'hello'])).stdout, 'hello\n');
+      for (const program of ['/bin/sh', 'no-such-program']) {
+        const { stdout, stderr, exitCode } = await run(driver, sandbox, [program]);
+        assert.deepEqual([stdout, exitCode], ['', 127]);
+        assert.match(stderr, /^openshell: exec: [^\n]+: (no such file or directory|command not found)\n$/);
+      }
       const timed = run(driver, sandbox, ['sleep', '600'], { timeoutMs: 1_000 });
       if (bed.lacks.endsWithoutShell === undefined) assert.equal((await timed).exitCode, 124);
       else await assert.rejects(timed, { code: Code.FAILED_PRECONDITION });

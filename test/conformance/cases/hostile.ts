@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { describe } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ComputeDriver, EXEC_LEFT_BEHIND, type ExecSession } from '../../../dist/compute/driver.js';
 import { Code, OpenShellError } from '../../../dist/compute/errors.js';
@@ -13,6 +14,8 @@ const MOST_GROWTH_MIB = 64;
 /** From the moment that a command is to end until it has. */
 const GONE_MS = 15_000;
 const TIMEOUT_MS = 5_000;
+/** Longer than the timeout of a command that begins when its sandbox's shell is gone. */
+const LATE_MS = 2_000;
 
 /** What a sandbox may put in the place of its /bin/sh. */
 const SHELLS: Readonly<Record<string, string>> = {
@@ -102,65 +105,68 @@ export const hostileTests = ({ bed, check }: Workbench): void => {
   const assertGrowth = (mib: number) =>
     assert.ok(mib <= MOST_GROWTH_MIB, `the driver's process grew by ${Math.round(mib)} MiB`);
 
-  for (const [what, shell] of Object.entries(SHELLS)) {
-    check(`hostile: a /bin/sh that ${what}`, async (desk) => {
-      const { driver, running, watch } = desk;
-      const [victim, neighbour] = await Promise.all([
-        running({}, bed.images.open ?? bed.images.shell),
-        running(),
-      ]);
-      const word = '88991';
-      const observer = await observe(driver, victim, word);
-      await observer.sees(0, GONE_MS);
-      const growth = await grows(desk);
-      try {
-        const cancel = new AbortController();
-        const began = performance.now();
-        const [timed, left] = await Promise.all([
-          openExec(driver, victim, stubborn(word), { timeoutMs: TIMEOUT_MS }),
-          openExec(driver, victim, stubborn(word), { signal: cancel.signal }),
+  // Most of each is waiting for a timeout: two at a time.
+  describe('hostile shells', { concurrency: 2 }, () => {
+    for (const [what, shell] of Object.entries(SHELLS)) {
+      check(`hostile: a /bin/sh that ${what}`, async (desk) => {
+        const { driver, running, watch } = desk;
+        const [victim, neighbour] = await Promise.all([
+          running({}, bed.images.open ?? bed.images.shell),
+          running(),
         ]);
-        const outcomes = [outcomeOf(timed), outcomeOf(left)] as const;
-        await observer.sees(4, GONE_MS);
-        await run(driver, victim, ['/bin/busybox', 'sh', '-c', REPLACE, 'sh', shell]);
-        cancel.abort();
-        const ended = within(GONE_MS, 'the command whose client left has ended', outcomes[1]);
-        const allowedMs = TIMEOUT_MS - (performance.now() - began) + GONE_MS;
-        const [code, cancelled] = await Promise.all([
-          within(allowedMs, 'the command with a timeout has ended', outcomes[0]),
-          ended,
-        ]);
-        assertGrowth(growth.mostMib());
-        assert.equal(code, 124);
-        assert.ok(cancelled instanceof OpenShellError && cancelled.code === Code.CANCELLED);
+        const word = '88991';
+        const observer = await observe(driver, victim, word);
+        await observer.sees(0, GONE_MS);
+        const growth = await grows(desk);
+        try {
+          const cancel = new AbortController();
+          const began = performance.now();
+          const [timed, left] = await Promise.all([
+            openExec(driver, victim, stubborn(word), { timeoutMs: TIMEOUT_MS }),
+            openExec(driver, victim, stubborn(word), { signal: cancel.signal }),
+          ]);
+          const outcomes = [outcomeOf(timed), outcomeOf(left)] as const;
+          await observer.sees(4, GONE_MS);
+          await run(driver, victim, ['/bin/busybox', 'sh', '-c', REPLACE, 'sh', shell]);
+          cancel.abort();
+          const ended = within(GONE_MS, 'the command whose client left has ended', outcomes[1]);
+          const allowedMs = TIMEOUT_MS - (performance.now() - began) + GONE_MS;
+          const [code, cancelled] = await Promise.all([
+            within(allowedMs, 'the command with a timeout has ended', outcomes[0]),
+            ended,
+          ]);
+          assertGrowth(growth.mostMib());
+          assert.equal(code, 124);
+          assert.ok(cancelled instanceof OpenShellError && cancelled.code === Code.CANCELLED);
 
-        if (bed.lacks.endsWithoutShell === undefined) await observer.sees(0, GONE_MS);
-        else if (observer.count() !== 0) {
-          await eventually('the driver says that a command was left behind', () =>
-            watch.events.some(
-              (e) => e.type === 'platform' && e.id === victim.id && e.event.reason === EXEC_LEFT_BEHIND,
-            ),
-          );
+          if (bed.lacks.endsWithoutShell === undefined) await observer.sees(0, GONE_MS);
+          else if (observer.count() !== 0) {
+            await eventually('the driver says that a command was left behind', () =>
+              watch.events.some(
+                (e) => e.type === 'platform' && e.id === victim.id && e.event.reason === EXEC_LEFT_BEHIND,
+              ),
+            );
+          }
+          await answers(driver, neighbour, 'the neighbour answers');
+
+          // A command that begins now: whether it can is the engine's affair, that it comes to an end is the driver's.
+          const late = new AbortController();
+          const opening = openExec(driver, victim, ['/bin/busybox', 'sleep', '3'], {
+            signal: late.signal,
+            timeoutMs: 1_000,
+          }).then(outcomeOf, () => undefined);
+          const soon = setTimeout(() => late.abort(), LATE_MS);
+          await within(LATE_MS + GONE_MS, 'a command in such a sandbox comes to an end', opening);
+          clearTimeout(soon);
+          await answers(driver, neighbour, 'the neighbour still answers');
+          assertGrowth(growth.mostMib());
+        } finally {
+          growth.stop();
+          observer.stop();
         }
-        await answers(driver, neighbour, 'the neighbour answers');
-
-        // A command that begins now: whether it can is the engine's affair, that it comes to an end is the driver's.
-        const late = new AbortController();
-        const opening = openExec(driver, victim, ['/bin/busybox', 'sleep', '3'], {
-          signal: late.signal,
-          timeoutMs: 1_000,
-        }).then(outcomeOf, () => undefined);
-        const soon = setTimeout(() => late.abort(), TIMEOUT_MS);
-        await within(TIMEOUT_MS + GONE_MS, 'a command in such a sandbox comes to an end', opening);
-        clearTimeout(soon);
-        await answers(driver, neighbour, 'the neighbour still answers');
-        assertGrowth(growth.mostMib());
-      } finally {
-        growth.stop();
-        observer.stop();
-      }
-    });
-  }
+      });
+    }
+  });
 
   /** Each runs for some seconds, so that no test loads the machine for longer, whatever becomes of it. */
   const storms: Readonly<Record<string, string>> = {

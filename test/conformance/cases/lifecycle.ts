@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
 import { observedState } from '../../../dist/compute/conditions.js';
 import { Code } from '../../../dist/compute/errors.js';
 import { LABEL } from '../../../dist/compute/labels.js';
+import type { DriverSandbox } from '../../../dist/compute/sandbox.js';
 import { eventually } from '../eventually.js';
 import { aSandbox } from '../sandboxes.js';
 import type { Workbench } from '../workbench.js';
@@ -71,6 +73,34 @@ export const lifecycleTests = ({ bed, check }: Workbench): void => {
       watch.statesOf(sandbox.id).some((s) => s.status.instanceId === second),
     );
   });
+
+  check(
+    'a main process without a terminal has a stdin that stays open',
+    async ({ driver, running, signal }) => {
+      // The second ends as soon as it reads an end of file, and would print what it read.
+      const waiting = [['/bin/sh'], ['/bin/sh', '-c', 'cat; echo over; exit 5']];
+      const sandboxes = await Promise.all(waiting.map((command) => running({ command })));
+      const kindOf = async (sandbox: DriverSandbox) => {
+        const got = await driver.get(sandbox, { signal });
+        return got && observedState(got.status).kind;
+      };
+      const stayRunning = async () => {
+        // A shell whose stdin is closed ends within milliseconds.
+        await delay(1_000);
+        for (const sandbox of sandboxes)
+          assert.equal(await kindOf(sandbox), 'running', sandbox.spec.command.join(' '));
+      };
+      await stayRunning();
+      await Promise.all(
+        sandboxes.map(async (sandbox) => {
+          await driver.stop(sandbox, { signal });
+          await driver.start(sandbox, { signal });
+          await eventually('it runs again', async () => (await kindOf(sandbox)) === 'running');
+        }),
+      );
+      await stayRunning();
+    },
+  );
 
   check('what is unknown', async ({ driver, signal }) => {
     const nobody = aSandbox(bed.images.shell);

@@ -39,6 +39,7 @@ export interface ContainerSpec {
   work_dir: string;
   create_working_dir: boolean;
   terminal: boolean;
+  stdin: boolean;
   init: boolean;
   cap_drop: string[];
   no_new_privileges: boolean;

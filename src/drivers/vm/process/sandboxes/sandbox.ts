@@ -199,6 +199,8 @@ export const createSandbox = (
       workdir: settings.workspace_path,
     });
     main.push(['m', '']);
+    // A pipe that nobody closes: a shell without a terminal waits for commands, as elsewhere.
+    if (spec.command.length > 0) main.push(['i', '']);
     if (spec.tty) main.push(['t', '80x24']);
     await channel.spawn(main, signal);
   };

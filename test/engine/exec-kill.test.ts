@@ -4,7 +4,12 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { EXEC_MARK_VARIABLE, endExec, execKillCommand, signalByShell } from '../../dist/compute/exec-kill.js';
+import {
+  EXEC_MARK_VARIABLE,
+  endExec,
+  execKillCommand,
+  signalByShell,
+} from '../../dist/drivers/container-exec/exec-kill.js';
 
 /** The shells of this machine that a sandbox's /bin/sh may be. */
 const SHELLS = [['bash'], ['bash', '--posix'], ['dash'], ['busybox', 'sh']].filter(([program = '']) => {

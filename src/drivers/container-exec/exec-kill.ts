@@ -1,10 +1,8 @@
-import { delay } from '../kit/deadline.js';
+import { EXEC_KILL_GRACE_MS } from '../../compute/driver.js';
+import { delay } from '../../kit/deadline.js';
 
 /** The variable that marks every process of one exec, its children included. */
 export const EXEC_MARK_VARIABLE = 'OPENSHELL_EXEC_ID';
-
-/** From TERM to KILL. */
-export const EXEC_KILL_GRACE_MS = 2_000;
 
 /** KILL is repeated while processes that were just being made turn up. */
 const KILL_ROUNDS = 5;

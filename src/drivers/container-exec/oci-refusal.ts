@@ -1,0 +1,36 @@
+import { type ExecRefusal, refusalOf } from '../../compute/exec-refusal.js';
+
+/** As Go quotes a name. */
+const QUOTED = '"(?:[^"\\\\\\n]|\\\\.)*"';
+/** The runtime's reason stands at the end of a line, or the engine's own words follow after a colon. */
+const REASON = '(?<reason>[A-Za-z][A-Za-z ]*?)(?=:|\\s*(?:\\n|$))';
+
+/** How runc and crun say that a program cannot be run. */
+const PROGRAM = [
+  new RegExp(`exec: ${QUOTED}: (?:stat [^]*?: )?${REASON}`),
+  new RegExp(`(?:open|access) executable: ${REASON}`, 'i'),
+  new RegExp(`exec container process \`[^\\n]*?\`: ${REASON}`, 'i'),
+];
+const NOT_FOUND = [
+  new RegExp(`exec: ${QUOTED}: executable file not found in \\$PATH`),
+  /executable file `[^\n]*?` not found/i,
+];
+/** That the working directory cannot be entered, whatever the reason. */
+const WORKDIR = [
+  new RegExp(`chdir to cwd \\(${QUOTED}\\) set in config\\.json failed: `),
+  /(?:crun: chdir|chdir to [`'"][^\n]*?[`'"]): /i,
+];
+
+/**
+ * What an OCI runtime, runc or crun, says of a command that it could not start. Undefined when that is not the
+ * command's fault, or in words that are not known.
+ */
+export function ociRefusal(said: string): ExecRefusal | undefined {
+  if (WORKDIR.some((pattern) => pattern.test(said))) return 'cannot be the working directory';
+  if (NOT_FOUND.some((pattern) => pattern.test(said))) return 'no such file or directory';
+  for (const pattern of PROGRAM) {
+    const reason = pattern.exec(said)?.groups?.reason;
+    if (reason !== undefined) return refusalOf(reason);
+  }
+  return undefined;
+}
