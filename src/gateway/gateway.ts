@@ -3,8 +3,11 @@ import { OpenShellError, unavailable } from '../compute/errors.js';
 import type { Flavor } from '../compute/flavor.js';
 import type { Logger } from '../compute/log.js';
 import type { TelemetrySink } from '../compute/telemetry.js';
+import { RPC_LIMITS, type RpcLimits } from '../rpc/server/limits.js';
+import { createRpcServer } from '../rpc/server/server.js';
 import type { Store } from '../store/store.js';
 import { createApi } from './api/served.js';
+import { createAdmit } from './auth/admit.js';
 import { type AuthOptions, authenticators, createAuthenticate } from './auth/authenticate.js';
 import { createAuthorizer, type Rule } from './auth/authorizer.js';
 import { createChangeLog } from './auth/changes.js';
@@ -21,8 +24,6 @@ import { openKeys } from './keys/keys.js';
 import { createController, type LifecycleTuning } from './lifecycle/controller.js';
 import { createHub } from './lifecycle/hub.js';
 import type { Stray } from './lifecycle/reconciler.js';
-import { RPC_LIMITS, type RpcLimits } from './rpc/limits.js';
-import { createRpcServer } from './rpc/server.js';
 import type { SandboxLog } from './sandbox-log.js';
 import { createExecService } from './services/exec.js';
 import { createLogService } from './services/logs.js';
@@ -88,6 +89,8 @@ export interface Gateway {
   close(graceMs: number): Promise<void>;
 }
 
+/** OpenShell's limit for one request. */
+const REQUEST_BYTES = 1024 * 1024;
 const CLOSE_LIFECYCLE_MS = 2_000;
 /** What the first callers need not wait for, they are let pass: a client that waited for this start asks at once. */
 const LOAD_AFTER_MS = 20;
@@ -184,10 +187,15 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     undo.push(async () => services.requests.close());
     const api = createApi(services, metrics.observeGeneration);
     const rpc = createRpcServer({
+      what: 'gateway',
       methods: api.methods,
-      authenticate: createAuthenticate(authenticators(options.auth)),
-      authorizer,
-      recordChange: createChangeLog(log),
+      admit: createAdmit({
+        authenticate: createAuthenticate(authenticators(options.auth)),
+        authorizer,
+        recordChange: createChangeLog(log),
+      }),
+      requestBytes: REQUEST_BYTES,
+      tellsRequestIds: true,
       limits: { ...RPC_LIMITS, ...options.limits },
       log,
       observeCall: metrics.observeRpc,
@@ -258,9 +266,7 @@ const listening = async <T>(what: string, address: string, listen: () => Promise
   try {
     return await listen();
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    // grpc-js puts the reason behind a count of addresses.
-    const [, reason = text] = /errors: \[(.*)\]$/.exec(text) ?? [];
+    const reason = error instanceof Error ? error.message : String(error);
     throw unavailable(`the ${what} listener cannot use ${address}: ${reason}`, {
       reason: 'ListenFailed',
       hint: 'is another gateway running? choose another address',

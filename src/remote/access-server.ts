@@ -1,35 +1,29 @@
-import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { ExecSession, SandboxAccess } from '../compute/driver.js';
 import { invalidArgument } from '../compute/errors.js';
 import { write } from '../kit/drain.js';
 import type { ExecInput } from '../wire/compute/index.js';
 import { encodeAccessOutput, accessMethods as wire } from '../wire/compute/index.js';
 import { connect } from './connect-server.js';
-import { bidi, type Send, type ServerContext, serverStream, unary } from './handler.js';
+import { bidi, type Method, type Send, serverStream, unary } from './method.js';
 
 /** openshell.access.v1.SandboxAccess over a driver's access. */
-export const accessHandlers = (
-  context: ServerContext & { readonly access: SandboxAccess },
-): UntypedServiceImplementation => {
-  const { access } = context;
-  return {
-    GetAccessCapabilities: unary(context, wire.getAccessCapabilities, async () => ({
-      exec: true,
-      execTty: access.capabilities.tty,
-      logs: access.capabilities.logs,
-      connect: access.connect !== undefined,
-    })),
-    Exec: bidi(context, wire.exec, (requests, send, signal) => exec(access, requests, send, signal)),
-    Logs: serverStream(context, wire.logs, async (request, send, signal) => {
-      const ref = { id: request.sandboxId, name: request.sandboxName, workspace: request.workspace };
-      const { follow, tail } = request;
-      for await (const line of access.logs(ref, { follow, tail, sinceMs: Number(request.sinceMs), signal })) {
-        await send(wire.logs.encodeResponse({ ...line, timeMs: BigInt(line.timeMs) }));
-      }
-    }),
-    Connect: bidi(context, wire.connect, (requests, send, signal) => connect(access, requests, send, signal)),
-  };
-};
+export const accessMethodsOf = (access: SandboxAccess): Method[] => [
+  unary(wire.getAccessCapabilities, () => ({
+    exec: true,
+    execTty: access.capabilities.tty,
+    logs: access.capabilities.logs,
+    connect: access.connect !== undefined,
+  })),
+  bidi(wire.exec, (requests, { signal }, send) => exec(access, requests, send, signal)),
+  serverStream(wire.logs, async (request, { signal }, send) => {
+    const ref = { id: request.sandboxId, name: request.sandboxName, workspace: request.workspace };
+    const { follow, tail } = request;
+    for await (const line of access.logs(ref, { follow, tail, sinceMs: Number(request.sinceMs), signal })) {
+      await send(wire.logs.encodeResponse({ ...line, timeMs: BigInt(line.timeMs) }));
+    }
+  }),
+  bidi(wire.connect, (requests, { signal }, send) => connect(access, requests, send, signal)),
+];
 
 const exec = async (
   access: SandboxAccess,

@@ -1,6 +1,6 @@
 import { currentTrace } from '../compute/trace.js';
 import type { RpcClient } from '../rpc/client/contract.js';
-import { traceHeaders } from '../rpc/trace.js';
+import { traceHeaders } from '../rpc/headers.js';
 import { TOKEN_KEY } from './token.js';
 
 /** The same client, whose every call says who calls (`token`, if there is one) and for which trace. */

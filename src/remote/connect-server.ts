@@ -3,7 +3,7 @@ import { Code, invalidArgument, OpenShellError } from '../compute/errors.js';
 import { write } from '../kit/drain.js';
 import type { ConnectInput } from '../wire/compute/index.js';
 import { accessMethods as wire } from '../wire/compute/index.js';
-import type { Send } from './handler.js';
+import type { Send } from './method.js';
 
 /** Carries one connection to a port inside; an empty message says that it stands. */
 export const connect = async (

@@ -1,12 +1,11 @@
-import type { UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { ComputeDriver } from '../compute/driver.js';
 import { Code, invalidArgument, notFound, OpenShellError } from '../compute/errors.js';
 import { driverMethods as wire } from '../wire/compute/index.js';
-import { type ServerContext, serverStream, unary } from './handler.js';
 import { fromEvent, fromObserved, toDriverSandbox, toRef } from './messages.js';
+import { type Method, serverStream, unary } from './method.js';
 
 /** openshell.compute.v1.ComputeDriver over any driver. */
-export const driverHandlers = (context: ServerContext): UntypedServiceImplementation => {
-  const { driver } = context;
+export const driverMethodsOf = (driver: ComputeDriver): Method[] => {
   const asked = (sandbox: Parameters<typeof toDriverSandbox>[0] | undefined) => {
     if (sandbox === undefined) throw invalidArgument('sandbox is required', { field: 'sandbox' });
     return toDriverSandbox(sandbox);
@@ -22,52 +21,52 @@ export const driverHandlers = (context: ServerContext): UntypedServiceImplementa
     await call.call(driver, workspace, { signal });
     return {};
   };
-  return {
-    GetCapabilities: unary(context, wire.getCapabilities, async (_, signal) => {
+  return [
+    unary(wire.getCapabilities, async (_, { signal }) => {
       const { driverName, driverVersion, defaultImage, gatewayManagesLifecycle } = await driver.capabilities({
         signal,
       });
       return { driverName, driverVersion, defaultImage, gatewayManagesLifecycle };
     }),
-    GetGatewayListenerRequirements: unary(context, wire.getGatewayListenerRequirements, async () => ({})),
-    ValidateSandboxCreate: unary(context, wire.validateSandboxCreate, async ({ sandbox }, signal) => {
+    unary(wire.getGatewayListenerRequirements, async () => ({})),
+    unary(wire.validateSandboxCreate, async ({ sandbox }, { signal }) => {
       await driver.validateCreate(asked(sandbox), { signal });
       return {};
     }),
-    GetSandbox: unary(context, wire.getSandbox, async (request, signal) => {
+    unary(wire.getSandbox, async (request, { signal }) => {
       const found = await driver.get(toRef(request), { signal });
       if (found === undefined) throw notFound('sandbox not found', { reason: 'SandboxNotFound' });
       return { sandbox: fromObserved(found) };
     }),
-    ListSandboxes: unary(context, wire.listSandboxes, async (_, signal) => ({
+    unary(wire.listSandboxes, async (_, { signal }) => ({
       sandboxes: (await driver.list({ signal })).map(fromObserved),
     })),
-    CreateSandbox: unary(context, wire.createSandbox, async ({ sandbox }, signal) => {
+    unary(wire.createSandbox, async ({ sandbox }, { signal }) => {
       await driver.create(asked(sandbox), { signal });
       return {};
     }),
-    StopSandbox: unary(context, wire.stopSandbox, async (request, signal) => {
+    unary(wire.stopSandbox, async (request, { signal }) => {
       await driver.stop(toRef(request), { signal });
       return {};
     }),
-    StartSandbox: unary(context, wire.startSandbox, async (request, signal) => {
+    unary(wire.startSandbox, async (request, { signal }) => {
       await driver.start(toRef(request), { signal });
       return {};
     }),
-    DeleteSandbox: unary(context, wire.deleteSandbox, async (request, signal) => ({
+    unary(wire.deleteSandbox, async (request, { signal }) => ({
       deleted: await driver.delete(toRef(request), { signal }),
     })),
-    WatchSandboxes: serverStream(context, wire.watchSandboxes, async (_, send, signal) => {
+    serverStream(wire.watchSandboxes, async (_, { signal }, send) => {
       for await (const event of driver.watch({ signal })) {
         const message = fromEvent(event);
         if (message !== undefined) await send(wire.watchSandboxes.encodeResponse(message));
       }
     }),
-    EnsureWorkspace: unary(context, wire.ensureWorkspace, ({ workspace }, signal) =>
+    unary(wire.ensureWorkspace, ({ workspace }, { signal }) =>
       workspaceCall(driver.ensureWorkspace, workspace, signal),
     ),
-    DeleteWorkspace: unary(context, wire.deleteWorkspace, ({ workspace }, signal) =>
+    unary(wire.deleteWorkspace, ({ workspace }, { signal }) =>
       workspaceCall(driver.deleteWorkspace, workspace, signal),
     ),
-  };
+  ];
 };

@@ -1,14 +1,14 @@
 import { timingSafeEqual } from 'node:crypto';
-import { setMaxListeners } from 'node:events';
 import { chmod } from 'node:fs/promises';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { ComputeDriver } from '../compute/driver.js';
+import { Code, OpenShellError } from '../compute/errors.js';
 import type { Logger } from '../compute/log.js';
-import { rawServiceDefinition } from '../rpc/server/definition.js';
-import { accessMethods, driverMethods } from '../wire/compute/index.js';
-import { accessHandlers } from './access-server.js';
-import { driverHandlers } from './driver-server.js';
+import type { Admitted, IncomingCall } from '../rpc/server/contract.js';
+import { createRpcServer } from '../rpc/server/server.js';
+import { accessMethodsOf } from './access-server.js';
+import { driverMethodsOf } from './driver-server.js';
 import { prepareSocket } from './socket.js';
+import { TOKEN_KEY } from './token.js';
 
 export interface ServeDriverOptions {
   readonly driver: ComputeDriver;
@@ -25,44 +25,47 @@ export interface ServedDriver {
 }
 
 /** A spec with an environment and a driver_config at their limits fits several times. */
-const MESSAGE_BYTES = 4 * 1024 * 1024;
+const REQUEST_BYTES = 4 * 1024 * 1024;
 
 /** Serves a driver as openshell.compute.v1.ComputeDriver, and access to its sandboxes beside it. */
 export const serveDriver = async (options: ServeDriverOptions): Promise<ServedDriver> => {
   const { driver, socketPath, token, log } = options;
-  const server = new Server({ 'grpc.max_receive_message_length': MESSAGE_BYTES });
-  const closing = new AbortController();
-  // One listener for each call that is under way.
-  setMaxListeners(0, closing.signal);
-  const allowed = (given: unknown): boolean =>
-    token === undefined || (typeof given === 'string' && same(given, token));
-  const context = { driver, log, closing: closing.signal, allowed };
-  server.addService(rawServiceDefinition(Object.values(driverMethods)), driverHandlers(context));
-  if (driver.access !== undefined) {
-    server.addService(
-      rawServiceDefinition(Object.values(accessMethods)),
-      accessHandlers({ ...context, access: driver.access }),
-    );
-  }
+  const { access } = driver;
+  const methods = [...driverMethodsOf(driver), ...(access === undefined ? [] : accessMethodsOf(access))];
+  const server = createRpcServer({
+    what: 'driver',
+    methods: methods.map((method) => ({ ...method, handler: () => method.handler })),
+    admit: admitter(token),
+    requestBytes: REQUEST_BYTES,
+    tellsRequestIds: false,
+    log,
+  });
   await prepareSocket(socketPath);
   const umask = process.umask(0o177);
   try {
-    await new Promise<void>((resolve, reject) => {
-      server.bindAsync(`unix:${socketPath}`, ServerCredentials.createInsecure(), (error) =>
-        error === null ? resolve() : reject(error),
-      );
-    });
+    await server.listen(`unix:${socketPath}`);
   } finally {
     process.umask(umask);
   }
   await chmod(socketPath, 0o600);
   return {
     async close() {
-      closing.abort();
-      server.forceShutdown();
+      server.end();
     },
   };
 };
+
+const admitter =
+  (token: string | undefined) =>
+  (call: IncomingCall): Admitted<IncomingCall> => {
+    if (token === undefined || same(call.header(TOKEN_KEY) ?? '', token)) {
+      return { caller: call, subject: 'gateway' };
+    }
+    throw new OpenShellError(
+      Code.UNAUTHENTICATED,
+      'this driver answers the gateway that started it, and no one else',
+    );
+  };
 
 const same = (given: string, token: string): boolean => {
   const [a, b] = [Buffer.from(given), Buffer.from(token)];

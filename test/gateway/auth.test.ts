@@ -8,10 +8,10 @@ import {
   type Authenticator,
   type Caller,
   NOBODY,
-  type Peer,
   type Principal,
   type SandboxPrincipal,
 } from '../../dist/gateway/auth/principal.js';
+import type { Peer } from '../../dist/rpc/server/contract.js';
 import { rpcs } from '../../dist/wire/v01/rpcs.js';
 import { caller } from '../support/caller.js';
 

@@ -6,7 +6,7 @@ import { silentLogger } from '../../dist/compute/log.js';
 import { currentTrace, type TraceContext } from '../../dist/compute/trace.js';
 import { connectDriver } from '../../dist/remote/client.js';
 import { serveDriver } from '../../dist/remote/server.js';
-import { readTrace } from '../../dist/rpc/trace.js';
+import { readTrace } from '../../dist/rpc/headers.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { createFakeEngine } from '../support/fake-engine.js';
 import { startTestGateway, tempFolder } from '../support/gateway.js';

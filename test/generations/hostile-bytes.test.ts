@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Code, OpenShellError } from '../../dist/compute/errors.js';
 import { openShellMethods } from '../../dist/gateway/api/generations.js';
-import type { Method } from '../../dist/gateway/rpc/call.js';
+import type { Method } from '../../dist/gateway/api/method.js';
 import type { Encoded } from '../../dist/wire/bytes-field.js';
 import type { Method as WireMethod } from '../../dist/wire/method.js';
 import { methods as v00 } from '../../dist/wire/v00/index.js';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OpenShellError } from '../../dist/compute/errors.js';
+import type { Handler } from '../../dist/gateway/api/method.js';
 import { createApi } from '../../dist/gateway/api/served.js';
-import type { Handler } from '../../dist/gateway/rpc/call.js';
 import { methods as v00 } from '../../dist/wire/v00/index.js';
 import { methods as v01 } from '../../dist/wire/v01/index.js';
 import { rpcs } from '../../dist/wire/v01/rpcs.js';

@@ -1,8 +1,8 @@
 import { failedPrecondition, invalidArgument } from '../../compute/errors.js';
 import { encodeExecOutput, methods } from '../../wire/v00/index.js';
 import type { Caller } from '../auth/principal.js';
-import type { Send } from '../rpc/call.js';
 import type { ExecInput, ExecInputFrame, ExecService } from '../services/exec.js';
+import type { Send } from './method.js';
 
 /** A message of an interactive exec, whose start is the generation's own. */
 interface InputMessage<Start> {

@@ -1,8 +1,8 @@
 import { type Generation, generationTeller, type Told } from '../../wire/generation.js';
 import type { MethodShape } from '../../wire/method-shape.js';
 import { rpcs } from '../../wire/v01/index.js';
-import type { Handler, Method } from '../rpc/call.js';
 import type { Services } from '../services/services.js';
+import type { Handler, Method } from './method.js';
 import { unimplemented } from './method.js';
 import { sharedMethods } from './shared/methods.js';
 import { v00Methods } from './v00/methods.js';

@@ -3,7 +3,7 @@ import {
   HealthCheckResponse_ServingStatus as Serving,
   healthMethods as wire,
 } from '../../wire/health/index.js';
-import type { Method } from '../rpc/call.js';
+import type { Method } from './method.js';
 import { serverStream, unary } from './method.js';
 
 /** grpc.health.v1: the gateway serves from its first answer to its last, as a whole and for each of `services`. */

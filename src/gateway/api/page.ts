@@ -8,8 +8,8 @@ import {
 import { bytesField } from '../../wire/bytes-field.js';
 import type { Method as WireMethod } from '../../wire/method.js';
 import type { Caller } from '../auth/principal.js';
-import type { Method } from '../rpc/call.js';
 import type { Listing } from '../services/pages.js';
+import type { Method } from './method.js';
 import { unaryBytes } from './method.js';
 
 /** The largest message that gRPC's clients take unless they are told otherwise. */

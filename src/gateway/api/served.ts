@@ -5,9 +5,9 @@ import type { MethodShape } from '../../wire/method-shape.js';
 import { SERVICE } from '../../wire/v00/rpcs.js';
 import { rpcs } from '../../wire/v01/rpcs.js';
 import { ANYONE, type MethodAccess, methodAccess } from '../auth/methods.js';
-import type { Handler, Method, ServedMethod } from '../rpc/call.js';
 import type { Services } from '../services/services.js';
 import type { GenerationObserver } from './generations.js';
+import type { Handler, Method, ServedMethod } from './method.js';
 
 /** All that the gateway answers, by the shape of its calls; what reads their messages loads later. */
 export interface Api {

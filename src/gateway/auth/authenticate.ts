@@ -1,6 +1,7 @@
+import type { Evidence } from '../../rpc/server/contract.js';
 import { createLocal } from './local.js';
 import { mutualTls } from './mutual-tls.js';
-import type { Authenticator, Evidence, Principal } from './principal.js';
+import type { Authenticator, Principal } from './principal.js';
 
 export interface AuthOptions {
   /** A client certificate is required and its common name is the user. */

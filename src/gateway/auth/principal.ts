@@ -1,4 +1,5 @@
 import type { OpenShellError } from '../../compute/errors.js';
+import type { Evidence } from '../../rpc/server/contract.js';
 import type { MethodAccess } from './methods.js';
 
 /** Who makes a call. */
@@ -44,24 +45,6 @@ export interface Caller {
   readonly requestId: string;
   /** Aborts when the client goes away, its deadline passes, its right ends or the gateway does. */
   readonly signal: AbortSignal;
-}
-
-/** What a caller shows of itself. */
-export interface Evidence {
-  readonly peer: Peer;
-  /** `/package.Service/Method`. */
-  readonly method: string;
-  /** The first value of a header, by its name in lower case. */
-  header(name: string): string | undefined;
-}
-
-export interface Peer {
-  /** `host:port`, `[v6]:port`, or `unknown`. */
-  readonly address: string;
-  /** Those of its certificate, which may have several. */
-  readonly certificateCommonNames: readonly string[];
-  /** When its certificate expires; undefined without one. */
-  readonly certificateExpiresMs?: number | undefined;
 }
 
 export interface Authenticator {

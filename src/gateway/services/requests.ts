@@ -1,5 +1,6 @@
 import { invalidArgument } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
+import { REQUEST_ID } from '../../rpc/headers.js';
 import type { StoredRequest } from '../../store/model.js';
 import type { Remember, Store } from '../../store/store.js';
 import type { Kept } from './kept-answers.js';
@@ -32,7 +33,6 @@ export interface RequestService {
 
 const KEPT_MS = 24 * 60 * 60_000;
 const PRUNE_EVERY_MS = 60 * 60_000;
-const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 
 export const createRequestService = (options: {
   store: Store;

@@ -1,5 +1,4 @@
 import type { DriverCapabilities } from '../../compute/driver.js';
-import { deadline } from '../../kit/deadline.js';
 import type { ManagedDriver } from '../drivers/managed.js';
 import type { ExecService } from './exec.js';
 import type { LogService } from './logs.js';
@@ -28,8 +27,6 @@ export interface Services {
   readonly requests: RequestService;
 }
 
-const CAPABILITIES_TIMEOUT_MS = 10_000;
-
 export const createInfoService = (options: {
   version: string;
   drivers: ReadonlyMap<string, ManagedDriver>;
@@ -40,10 +37,7 @@ export const createInfoService = (options: {
     const known = await Promise.all(
       ready.map(async (driver) => {
         try {
-          return {
-            name: driver.name,
-            capabilities: await driver.capabilities(deadline(CAPABILITIES_TIMEOUT_MS, signal)),
-          };
+          return { name: driver.name, capabilities: await driver.capabilities(signal) };
         } catch {
           signal.throwIfAborted();
           return undefined;

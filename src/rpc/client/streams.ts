@@ -1,6 +1,7 @@
-import type { DescMessage, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
 import type { ClientDuplexStream, ClientReadableStream } from '@grpc/grpc-js';
 import type { Method } from '../../wire/method.js';
+import { roomIn } from '../room.js';
 import type { DuplexCall } from './contract.js';
 import { failed } from './failed.js';
 
@@ -10,15 +11,11 @@ export function duplexCall<I extends DescMessage, O extends DescMessage>(
   signal: AbortSignal | undefined,
 ): DuplexCall<I, O> {
   let isOver = false;
-  const over = new Promise<void>((resolve) => {
-    call.on('status', () => {
-      isOver = true;
-      resolve();
-    });
+  call.on('status', () => {
+    isOver = true;
   });
   const sendBytes = async (bytes: Buffer): Promise<void> => {
-    if (isOver || call.write(bytes)) return;
-    await Promise.race([new Promise((resolve) => call.once('drain', resolve)), over]);
+    if (!isOver && !call.write(bytes)) await roomIn(call, ['status']);
   };
   return {
     responses: responsesOf(call, signal),

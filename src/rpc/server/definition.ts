@@ -1,33 +1,36 @@
-import type { MethodShape } from '../../wire/method-shape.js';
+import type { ServiceDefinition } from '@grpc/grpc-js';
+import type { Encoded } from '../../wire/bytes-field.js';
+import type { MethodPath } from './contract.js';
 
-/** A method as grpc-js registers it, with messages left as the bytes that they came as. */
-export interface RawMethodDefinition {
-  path: string;
-  requestStream: boolean;
-  responseStream: boolean;
-  requestSerialize(bytes: Buffer): Buffer;
-  requestDeserialize(bytes: Buffer): Buffer;
-  responseSerialize(bytes: Buffer): Buffer;
-  responseDeserialize(bytes: Buffer): Buffer;
-}
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** A grpc-js service definition keyed by `name`, whose handlers receive and answer raw buffers. */
-export function rawServiceDefinition(methods: Iterable<MethodShape>): Record<string, RawMethodDefinition> {
-  const definition: Record<string, RawMethodDefinition> = {};
-  for (const { name, path, requestStream, responseStream } of methods) {
-    definition[name] = {
+/** A grpc-js service definition by the methods' names, whose handlers receive and answer messages as bytes. */
+export function rawServiceDefinition(methods: Iterable<MethodPath>): Mutable<ServiceDefinition> {
+  const definition: Mutable<ServiceDefinition> = {};
+  for (const { path, requestStream, responseStream } of methods) {
+    definition[nameOf(path)] = {
       path,
       requestStream,
       responseStream,
-      requestSerialize: same,
-      requestDeserialize: same,
-      responseSerialize: same,
-      responseDeserialize: same,
+      requestSerialize: asIs,
+      requestDeserialize: asIs,
+      responseSerialize: asFrame,
+      responseDeserialize: asIs,
     };
   }
   return definition;
 }
 
-function same(bytes: Buffer): Buffer {
-  return bytes;
+/** `Method` of `/package.Service/Method`. */
+export function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+function asIs(message: Buffer): Buffer {
+  return message;
+}
+
+/** Of what is sent, grpc-js asks for no more than its length and that it copies itself behind five bytes of its own. */
+function asFrame(message: Encoded): Buffer {
+  return message as Buffer;
 }

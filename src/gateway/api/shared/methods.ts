@@ -8,10 +8,10 @@ import {
   ServiceStatus,
   methods as wire,
 } from '../../../wire/v01/index.js';
-import type { Method } from '../../rpc/call.js';
 import { asItIs, KEPT_WORKSPACE } from '../../services/kept-answers.js';
 import type { Services } from '../../services/services.js';
 import type { WorkspaceDeletion } from '../../services/workspaces.js';
+import type { Method } from '../method.js';
 import { unary } from '../method.js';
 import { identityOf } from '../request-identity.js';
 import { deletion } from './deletion.js';

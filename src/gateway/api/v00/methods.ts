@@ -6,9 +6,9 @@ import {
   methods as wire,
 } from '../../../wire/v00/index.js';
 import type { Caller } from '../../auth/principal.js';
-import type { Method } from '../../rpc/call.js';
 import type { Services } from '../../services/services.js';
 import { readInput, runExec } from '../exec-stream.js';
+import type { Method } from '../method.js';
 import { bidi, serverStream, unary } from '../method.js';
 import { list } from '../page.js';
 import { environmentFor, type ShownEnvironment } from '../stored-spec.js';

@@ -10,11 +10,11 @@ import {
   methods as wire,
 } from '../../../wire/v01/index.js';
 import type { Caller } from '../../auth/principal.js';
-import type { Method } from '../../rpc/call.js';
 import type { ExecInput } from '../../services/exec.js';
 import { asItIs, KEPT_SANDBOX } from '../../services/kept-answers.js';
 import type { Services } from '../../services/services.js';
 import { readInput, runExec } from '../exec-stream.js';
+import type { Method } from '../method.js';
 import { bidi, serverStream, unary } from '../method.js';
 import { list } from '../page.js';
 import { identityOf } from '../request-identity.js';

@@ -1,9 +1,9 @@
 import type { TemplateRecord } from '../../../store/model.js';
 import { DeletionOutcome, SandboxWorkloadTemplateSchema, methods as wire } from '../../../wire/v01/index.js';
-import type { Method } from '../../rpc/call.js';
 import { asItIs, KEPT_TEMPLATE } from '../../services/kept-answers.js';
 import type { Services } from '../../services/services.js';
 import { templateNotFound } from '../../services/templates.js';
+import type { Method } from '../method.js';
 import { unary } from '../method.js';
 import { list } from '../page.js';
 import { identityOf } from '../request-identity.js';

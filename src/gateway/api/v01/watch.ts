@@ -7,9 +7,9 @@ import {
   methods as wire,
 } from '../../../wire/v01/index.js';
 import type { Caller } from '../../auth/principal.js';
-import type { Method } from '../../rpc/call.js';
 import type { Services } from '../../services/services.js';
 import type { WatchItem } from '../../services/watch.js';
+import type { Method } from '../method.js';
 import { serverStream } from '../method.js';
 import { refused } from '../stored-spec.js';
 import { toSinceMs } from './from-wire.js';

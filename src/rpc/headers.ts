@@ -1,5 +1,8 @@
 import type { TraceContext } from '../compute/trace.js';
 
+/** An id by which a client knows its request again: visible ASCII, at most 128 characters. */
+export const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
+
 /** Version, trace id and parent id that are not all zeros, flags; a version after the first may have more behind. */
 const TRACEPARENT =
   /^(?!ff)(?!00.{53}.)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-[\x21-\x7e]*)?$/;

@@ -2,7 +2,7 @@ import type { OpenShellError } from '../../compute/errors.js';
 import { delay } from '../../kit/deadline.js';
 
 /** The calls that a server is answering. */
-export interface UnderWay {
+export interface InFlight {
   /** `cancel` tells the call's handler to stop; `work` settles when it has, and never rejects. */
   add(cancel: (reason: OpenShellError) => void, work: Promise<void>): void;
   cancelAll(reason: OpenShellError): void;
@@ -10,7 +10,7 @@ export interface UnderWay {
   ended(timeoutMs: number): Promise<void>;
 }
 
-export const createUnderWay = (): UnderWay => {
+export function createInFlight(): InFlight {
   const calls = new Map<Promise<void>, (reason: OpenShellError) => void>();
   return {
     add(cancel, work) {
@@ -24,10 +24,10 @@ export const createUnderWay = (): UnderWay => {
       await within(Promise.all(calls.keys()), timeoutMs);
     },
   };
-};
+}
 
 /** Whether `work` is done in time. Nothing of the wait is left behind. */
-export const within = async (work: Promise<unknown>, timeoutMs: number): Promise<boolean> => {
+export async function within(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
   const over = new AbortController();
   const late = delay(timeoutMs, over.signal).then(
     () => false,
@@ -38,4 +38,4 @@ export const within = async (work: Promise<unknown>, timeoutMs: number): Promise
   } finally {
     over.abort();
   }
-};
+}

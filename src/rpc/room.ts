@@ -1,0 +1,28 @@
+import type { EventEmitter } from 'node:events';
+
+/** How long to wait for room, and with what to give up. */
+export interface Patience {
+  readonly ms: number;
+  readonly late: () => Error;
+}
+
+/**
+ * Resolves when a stream has room for more, or with the first of its `ends`: what is written then is dropped. Rejects
+ * when patience is over; without any it waits for ever.
+ */
+export function roomIn(stream: EventEmitter, ends: readonly string[], patience?: Patience): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const wake = () => {
+      clearTimeout(timer);
+      for (const event of events) stream.off(event, wake);
+      resolve();
+    };
+    const giveUp = () => {
+      reject(patience?.late());
+      wake();
+    };
+    const events = ['drain', ...ends];
+    const timer = patience && setTimeout(giveUp, patience.ms).unref();
+    for (const event of events) stream.on(event, wake);
+  });
+}

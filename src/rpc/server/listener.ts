@@ -1,0 +1,116 @@
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type SecureContextOptions, type TLSSocket } from 'node:tls';
+import type { Logger } from '../../compute/log.js';
+import type { RpcLimits } from './limits.js';
+
+/** What a listener with TLS shows, and whom it lets in. */
+export interface Certificates {
+  /** As they are now. */
+  context(): SecureContextOptions;
+  readonly clientsNeedOne: boolean;
+  /** `clients`: who is let in has changed, and not only who we are. Returns the way to end it. */
+  onChange(listener: (clients: boolean) => void): () => void;
+}
+
+export interface ListenOptions {
+  /** `host:port`, or `unix:/path`. */
+  readonly address: string;
+  /** Undefined: plaintext. */
+  readonly certificates: Certificates | undefined;
+  /** Undefined: none. */
+  readonly limits: RpcLimits | undefined;
+  readonly log: Logger;
+}
+
+export interface Listener {
+  /** 0 for a path. */
+  readonly port: number;
+  /** Takes no more connections. */
+  close(): void;
+}
+
+/** A client that does not finish its handshake holds a connection for no longer. */
+const HANDSHAKE_MS = 10_000;
+const WARN_EVERY_MS = 60_000;
+const UNIX = 'unix:';
+
+/**
+ * Takes connections, at most as many as the limits allow, in TLS when there are certificates; those that come later are
+ * served with the certificates of then.
+ */
+export async function listen(
+  { address, certificates, limits, log }: ListenOptions,
+  onConnection: (socket: Socket | TLSSocket) => void,
+): Promise<Listener> {
+  const server = certificates === undefined ? createServer(onConnection) : secure(certificates, onConnection);
+  const warn = seldom((message) => log.warn(message, { reason: 'TooManyConnections' }));
+  if (limits) limitConnections(server, limits, warn);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(placeOf(address), () => {
+      server.off('error', reject);
+      // A host without room for another connection is no reason to end those that are open.
+      server.on('error', (error) => warn(`a connection could not be accepted: ${error.message}`));
+      resolve();
+    });
+  });
+  const bound = server.address() as AddressInfo | string;
+  return { port: typeof bound === 'string' ? 0 : bound.port, close: () => void server.close() };
+}
+
+function placeOf(address: string): { path: string } | { port: number; host: string } {
+  if (address.startsWith(UNIX)) return { path: address.slice(UNIX.length) };
+  const colon = address.lastIndexOf(':');
+  return { port: Number(address.slice(colon + 1)), host: address.slice(0, colon).replace(/^\[|\]$/g, '') };
+}
+
+function limitConnections(server: Server, limits: RpcLimits, warn: (message: string) => void): void {
+  server.maxConnections = limits.connections;
+  server.on('drop', () => warn(`${limits.connections} connections are open: another was refused`));
+  const open = new Map<string, number>();
+  server.prependListener('connection', (socket: Socket) => {
+    const from = socket.remoteAddress ?? '';
+    const count = open.get(from) ?? 0;
+    if (count >= limits.connectionsPerAddress) {
+      warn(`${count} connections from ${from} are open: another was refused`);
+      socket.on('error', () => {});
+      socket.destroy();
+      return;
+    }
+    open.set(from, count + 1);
+    socket.once('close', () => {
+      const left = (open.get(from) ?? 1) - 1;
+      if (left === 0) open.delete(from);
+      else open.set(from, left);
+    });
+  });
+}
+
+function secure(certificates: Certificates, onConnection: (socket: TLSSocket) => void): Server {
+  const server = createTlsServer({
+    ...certificates.context(),
+    ALPNProtocols: ['h2'],
+    requestCert: certificates.clientsNeedOne,
+    rejectUnauthorized: certificates.clientsNeedOne,
+    handshakeTimeout: HANDSHAKE_MS,
+    minVersion: 'TLSv1.2',
+  });
+  server.on('secureConnection', (socket) => {
+    socket.on('error', () => {});
+    if (socket.alpnProtocol === 'h2') onConnection(socket);
+    else socket.destroy();
+  });
+  // With the new context come new keys for session tickets: nobody takes up a session that was let in before.
+  const stop = certificates.onChange(() => server.setSecureContext(certificates.context()));
+  server.once('close', stop);
+  return server;
+}
+
+function seldom(write: (message: string) => void): (message: string) => void {
+  let last = Number.NEGATIVE_INFINITY;
+  return (message) => {
+    if (performance.now() - last < WARN_EVERY_MS) return;
+    last = performance.now();
+    write(message);
+  };
+}
