@@ -3,6 +3,7 @@ import type { ExecChunk, ExecSession, ExecSpec, TerminalSize } from '../../compu
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import { delay } from '../../kit/deadline.js';
+import { createDeferred } from '../../kit/deferred.js';
 import { arrivals } from './arrivals.js';
 import { isRefusal, notStarted } from './exec-refusal.js';
 import { createExecStdin } from './exec-stdin.js';
@@ -38,7 +39,7 @@ export interface ExecSessionOptions {
 /** A command that was just started on `socket`. */
 export const createExecSession = (options: ExecSessionOptions): ExecSession => {
   const { socket, spec, signal, inspect, log } = options;
-  const exit = createExit();
+  const exit = createDeferred<number>();
   /** Set when the command is being ended before its time. */
   let ended: 'timeout' | 'cancelled' | undefined;
   const ending = new AbortController();
@@ -104,7 +105,7 @@ export const createExecSession = (options: ExecSessionOptions): ExecSession => {
     } finally {
       await finish(held[0]);
     }
-    if (held.length > 0 && (await exit.startedAtAll())) yield* held;
+    if (held.length > 0 && (await isFulfilled(exit.promise))) yield* held;
   }
 
   return {
@@ -115,19 +116,11 @@ export const createExecSession = (options: ExecSessionOptions): ExecSession => {
   };
 };
 
-const createExit = () => {
-  let resolve!: (code: number) => void;
-  let reject!: (error: OpenShellError) => void;
-  const promise = new Promise<number>((onCode, onError) => {
-    resolve = onCode;
-    reject = onError;
-  });
-  const startedAtAll = promise.then(
+const isFulfilled = (promise: Promise<unknown>): Promise<boolean> =>
+  promise.then(
     () => true,
     () => false,
   );
-  return { promise, resolve, reject, startedAtAll: () => startedAtAll };
-};
 
 async function* terminalOutput(socket: Socket): AsyncGenerator<ExecChunk> {
   for await (const data of arrivals(socket)) yield { stream: 'stdout', data };

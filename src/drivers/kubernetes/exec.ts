@@ -3,6 +3,7 @@ import type { ExecSession, ExecSpec, TerminalSize } from '../../compute/driver.j
 import { Code, failedPrecondition, invalidArgument, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import { delay } from '../../kit/deadline.js';
+import { createDeferred } from '../../kit/deferred.js';
 import { createGreetingReader, execCommand, type Greeting } from './exec-command.js';
 import { endExec, lacksShell } from './exec-end.js';
 import { createExecOutput } from './exec-output.js';
@@ -55,8 +56,8 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
   const reader = execId === undefined ? undefined : createGreetingReader(execId);
   // The shell speaks on stderr, which a terminal makes one with stdout.
   const greetingChannel = spec.tty ? CHANNEL.stdout : CHANNEL.stderr;
-  const ended = createOutcome<number | OpenShellError>();
-  const greeted = createOutcome<Greeting | 'late' | undefined>();
+  const ended = createDeferred<number | OpenShellError>();
+  const greeted = createDeferred<Greeting | 'late' | undefined>();
   // The shell's word shares the connection with the program's output, which may overtake it. So much of that that it has
   // to be held back says as well as the word that the program runs.
   let hasWord = reader === undefined;
@@ -65,7 +66,7 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
   const output = createExecOutput({
     pause() {
       isFull = true;
-      greeted.settle('ok');
+      greeted.resolve('ok');
       open?.pause();
     },
     resume() {
@@ -73,7 +74,7 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
       open?.resume();
     },
   });
-  if (reader === undefined) greeted.settle('ok');
+  if (reader === undefined) greeted.resolve('ok');
 
   const socket = await openExec({
     rest,
@@ -102,15 +103,15 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
         if (reader !== undefined && !hasWord && channel === greetingChannel) {
           const { greeting, rest: after } = reader.take(data);
           hasWord = greeting !== undefined;
-          if (greeting !== undefined) greeted.settle(greeting);
+          if (greeting !== undefined) greeted.resolve(greeting);
           own = after;
         }
         if (own.length > 0)
           output.push({ stream: channel === CHANNEL.stderr ? 'stderr' : 'stdout', data: own });
       },
       closed(status) {
-        ended.settle(exitCodeOf(status));
-        greeted.settle(undefined);
+        ended.resolve(exitCodeOf(status));
+        greeted.resolve(undefined);
         output.end();
       },
     },
@@ -154,7 +155,7 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
   const exitCode = finish();
   exitCode.catch(() => {});
 
-  const late = setTimeout(() => greeted.settle('late'), options.timeoutMs);
+  const late = setTimeout(() => greeted.resolve('late'), options.timeoutMs);
   const greeting = await greeted.promise;
   clearTimeout(late);
   if (greeting === undefined) await refuse(await exitCode);
@@ -201,28 +202,3 @@ const missing = (greeting: Exclude<Greeting, 'ok'>, { spec, workspacePath }: Exe
       });
 
 const isLost = (result: unknown): boolean => result instanceof OpenShellError && result.reason === EXEC_LOST;
-
-interface Outcome<T> {
-  readonly promise: Promise<T>;
-  readonly settled: boolean;
-  settle(value: T): void;
-}
-
-/** A promise that is settled once from outside. */
-const createOutcome = <T>(): Outcome<T> => {
-  let settled = false;
-  let resolve: (value: T) => void = () => {};
-  const promise = new Promise<T>((done) => {
-    resolve = done;
-  });
-  return {
-    promise,
-    get settled() {
-      return settled;
-    },
-    settle(value) {
-      settled = true;
-      resolve(value);
-    },
-  };
-};

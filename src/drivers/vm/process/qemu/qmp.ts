@@ -1,5 +1,6 @@
 import { createConnection, type Socket } from 'node:net';
 import { OpenShellError, unavailable } from '../../../../compute/errors.js';
+import { createDeferred } from '../../../../kit/deferred.js';
 
 export interface QmpEvent {
   readonly name: string;
@@ -40,23 +41,18 @@ export const connectQmp = async (path: string, signal: AbortSignal): Promise<Qmp
   const early: QmpEvent[] = [];
   let nextId = 1;
   let isClosed = false;
-  let greeted: () => void = () => {};
-  const greeting = new Promise<void>((resolve) => {
-    greeted = resolve;
-  });
-
-  const closed = new Promise<void>((resolve) => {
-    socket.on('close', () => {
-      isClosed = true;
-      for (const waiter of waiters.values()) waiter.reject(unavailable('QEMU closed its control socket'));
-      waiters.clear();
-      resolve();
-    });
+  const greeting = createDeferred();
+  const closed = createDeferred();
+  socket.on('close', () => {
+    isClosed = true;
+    for (const waiter of waiters.values()) waiter.reject(unavailable('QEMU closed its control socket'));
+    waiters.clear();
+    closed.resolve();
   });
   socket.on('error', () => {});
 
   const onMessage = (message: Message) => {
-    if (message.QMP !== undefined) return greeted();
+    if (message.QMP !== undefined) return greeting.resolve();
     if (message.event !== undefined) {
       const event = { name: message.event, data: message.data ?? {} };
       if (listeners.length === 0 && early.length < 64) early.push(event);
@@ -95,19 +91,16 @@ export const connectQmp = async (path: string, signal: AbortSignal): Promise<Qmp
       socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
     });
 
-  let onAbort: () => void = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(OpenShellError.from(signal.reason));
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  aborted.catch(() => {});
+  const aborted = createDeferred<never>();
+  const onAbort = () => aborted.reject(OpenShellError.from(signal.reason));
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
   try {
-    const lost = closed.then(() => {
+    const lost = closed.promise.then(() => {
       throw unavailable(`no QEMU answers at ${path}`);
     });
     lost.catch(() => {});
-    await Promise.race([greeting, lost, aborted]);
+    await Promise.race([greeting.promise, lost, aborted.promise]);
     await run('qmp_capabilities', {}, signal);
   } catch (error) {
     socket.destroy();
@@ -121,7 +114,7 @@ export const connectQmp = async (path: string, signal: AbortSignal): Promise<Qmp
       listeners.push(listener);
       for (const event of early.splice(0)) listener(event);
     },
-    closed,
+    closed: closed.promise,
     close: () => socket.destroy(),
   };
 };
