@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import { delay } from '../../kit/deadline.js';
+import { wholeLines } from '../../kit/lines.js';
 import { isExpired } from './api-errors.js';
-import { readLines } from './lines.js';
 import type { KubeObject, Status } from './objects.js';
 import type { Presence } from './presence.js';
 import type { Query, Rest } from './rest.js';
@@ -107,8 +107,8 @@ async function* readWatch<T extends KubeObject>(
   what: string,
 ): AsyncGenerator<WatchLine<T>, void> {
   try {
-    for await (const { text, ends } of readLines(response, LONGEST_CHANGE_BYTES)) {
-      if (!ends) throw new Error(`watch ${what}: a change of more than ${LONGEST_CHANGE_BYTES} bytes`);
+    const tooLong = () => new Error(`watch ${what}: a change of more than ${LONGEST_CHANGE_BYTES} bytes`);
+    for await (const text of wholeLines(response, LONGEST_CHANGE_BYTES, tooLong)) {
       if (text === '') continue;
       const parsed = JSON.parse(text) as WatchLine<T>;
       if (parsed.type === 'ERROR') {

@@ -1,6 +1,7 @@
 import { createConnection, type Socket } from 'node:net';
 import { OpenShellError, unavailable } from '../../../../compute/errors.js';
 import { createDeferred } from '../../../../kit/deferred.js';
+import { wholeLines } from '../../../../kit/lines.js';
 
 export interface QmpEvent {
   readonly name: string;
@@ -65,7 +66,7 @@ export const connectQmp = async (path: string, signal: AbortSignal): Promise<Qmp
     if (message.error === undefined) waiter.resolve(message.return);
     else waiter.reject(unavailable(`QEMU: ${message.error.desc ?? message.error.class ?? 'unknown error'}`));
   };
-  readLines(socket, onMessage);
+  void readMessages(socket, onMessage);
 
   const run: Qmp['run'] = (command, args, runSignal) =>
     new Promise((resolve, reject) => {
@@ -119,24 +120,12 @@ export const connectQmp = async (path: string, signal: AbortSignal): Promise<Qmp
   };
 };
 
-const readLines = (socket: Socket, onMessage: (message: Message) => void): void => {
-  let held = '';
-  socket.setEncoding('utf8');
-  socket.on('data', (chunk: string) => {
-    held += chunk;
-    const lines = held.split('\n');
-    held = lines.pop() ?? '';
-    if (held.length > MAX_LINE_BYTES) {
-      socket.destroy();
-      return;
-    }
-    for (const line of lines) {
-      try {
-        if (line.trim() !== '') onMessage(JSON.parse(line) as Message);
-      } catch {
-        socket.destroy();
-        return;
-      }
-    }
-  });
+/** What is too long or no JSON ends the connection. */
+const readMessages = async (socket: Socket, onMessage: (message: Message) => void): Promise<void> => {
+  try {
+    for await (const line of wholeLines(socket, MAX_LINE_BYTES, () => new Error('a line without end')))
+      if (line.trim() !== '') onMessage(JSON.parse(line) as Message);
+  } catch {
+    socket.destroy();
+  }
 };
