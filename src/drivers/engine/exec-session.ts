@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { ExecChunk, ExecSession, ExecSpec, TerminalSize } from '../../compute/driver.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
+import { createBackoff } from '../../kit/backoff.js';
 import { delay } from '../../kit/deadline.js';
 import { createDeferred } from '../../kit/deferred.js';
 import { arrivals } from './arrivals.js';
@@ -66,10 +67,11 @@ export const createExecSession = (options: ExecSessionOptions): ExecSession => {
 
   /** The engine's last word; whoever ends the command early speaks for it instead. */
   const finalState = async (): Promise<ExecState | undefined> => {
-    for (let waitMs = FIRST_POLL_MS; ended === undefined; waitMs = Math.min(waitMs * 2, LAST_POLL_MS)) {
+    const backoff = createBackoff(FIRST_POLL_MS, LAST_POLL_MS);
+    while (ended === undefined) {
       const state = await inspect();
       if (!state.Running) return state;
-      await delay(waitMs, ending.signal).catch(() => {});
+      await delay(backoff.next(), ending.signal).catch(() => {});
     }
     return undefined;
   };

@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { Code, OpenShellError } from '../../compute/errors.js';
+import { createBackoff } from '../../kit/backoff.js';
 import { deadline, delay } from '../../kit/deadline.js';
 import { isStillLoading } from './api-errors.js';
 import type { Access, Cluster } from './cluster.js';
@@ -74,8 +75,9 @@ export const createRest = ({ cluster, throttle, timeoutMs }: RestOptions): Rest 
   const json = async <T>(request: ApiRequest): Promise<T> => {
     const signal = deadline(timeoutMs, request.signal);
     let last: unknown;
+    const backoff = createBackoff(RETRY_FIRST_MS, RETRY_MOST_MS);
     for (let attempt = 1; ; attempt++) {
-      let waitMs = backoffMs(attempt);
+      let waitMs = backoff.next();
       try {
         const response = await once(request, signal);
         const status = response.statusCode ?? 0;
@@ -222,9 +224,6 @@ const createServerClock = () => {
       seen === undefined ? Date.now() : Math.round(seen.dateMs + performance.now() - seen.atMs),
   };
 };
-
-const backoffMs = (attempt: number): number =>
-  Math.min(RETRY_FIRST_MS * 2 ** (attempt - 1), RETRY_MOST_MS) * (0.75 + Math.random() / 2);
 
 const retryAfterMs = (response: http.IncomingMessage): number | undefined => {
   const seconds = Number(response.headers['retry-after']);
