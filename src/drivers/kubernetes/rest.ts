@@ -2,7 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import { createBackoff } from '../../kit/backoff.js';
-import { deadline, delay } from '../../kit/deadline.js';
+import { delay, heedDeadline } from '../../kit/deadline.js';
 import { isStillLoading } from './api-errors.js';
 import type { Access, Cluster } from './cluster.js';
 import type { KubeList, KubeObject } from './objects.js';
@@ -73,7 +73,14 @@ export const createRest = ({ cluster, throttle, timeoutMs }: RestOptions): Rest 
   };
 
   const json = async <T>(request: ApiRequest): Promise<T> => {
-    const signal = deadline(timeoutMs, request.signal);
+    try {
+      return await heedDeadline(timeoutMs, request.signal, (signal) => ask<T>(request, signal));
+    } catch (error) {
+      throw error instanceof OpenShellError ? error : givenUp(request, undefined, error);
+    }
+  };
+
+  const ask = async <T>(request: ApiRequest, signal: AbortSignal): Promise<T> => {
     let last: unknown;
     const backoff = createBackoff(RETRY_FIRST_MS, RETRY_MOST_MS);
     for (let attempt = 1; ; attempt++) {
