@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { Code, invalidArgument, OpenShellError, unavailable } from '../compute/errors.js';
 import { type ExecRefusal, ExecRefused, refusalOf } from '../compute/exec-refusal.js';
+import { createDeferred } from '../kit/deferred.js';
 import {
   type DecodedFrame,
   decodeRecords,
@@ -131,10 +132,7 @@ const runChannel = (wire: Duplex, state: AgentState, rest: Buffer): AgentChannel
   const waiters = new Map<number, Waiter>();
   let nextId = MAIN_STREAM + 1;
   let over: Error | undefined;
-  let tellClosed: (reason: Error) => void = () => {};
-  const closed = new Promise<Error>((resolve) => {
-    tellClosed = resolve;
-  });
+  const closed = createDeferred<Error>();
 
   const finish = (reason: Error) => {
     if (over !== undefined) return;
@@ -145,7 +143,7 @@ const runChannel = (wire: Duplex, state: AgentState, rest: Buffer): AgentChannel
     for (const waiter of waiters.values()) waiter.reject(lost);
     streams.clear();
     waiters.clear();
-    tellClosed(reason);
+    closed.resolve(reason);
   };
 
   const send = (type: number, stream: number, payload?: Uint8Array) => {
@@ -280,7 +278,7 @@ const runChannel = (wire: Duplex, state: AgentState, rest: Buffer): AgentChannel
       await Promise.race([Promise.allSettled(others.map((stream) => stream.exit)), late]);
     },
     halt: () => send(Frame.HALT, 0),
-    closed,
+    closed: closed.promise,
     close: () => finish(new Error('the channel was closed')),
   };
 };

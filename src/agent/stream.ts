@@ -1,5 +1,6 @@
 import { Writable } from 'node:stream';
 import type { ExecChunk } from '../compute/driver.js';
+import { createDeferred } from '../kit/deferred.js';
 import { createOutputQueue } from './output-queue.js';
 import { Frame, ProtocolBreach, u32, WINDOW_BYTES } from './protocol.js';
 
@@ -42,25 +43,8 @@ export interface StreamHandle {
   onLost(error: Error): void;
 }
 
-interface Settle<T> {
-  readonly promise: Promise<T>;
-  resolve(value: T): void;
-  reject(error: Error): void;
-}
-
-const settle = <T>(): Settle<T> => {
-  let resolve: (value: T) => void = () => {};
-  let reject: (error: Error) => void = () => {};
-  const promise = new Promise<T>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  promise.catch(() => {});
-  return { promise, resolve, reject };
-};
-
 export const createStream = (id: number, send: SendFrame): StreamHandle => {
-  const exit = settle<StreamExit>();
+  const exit = createDeferred<StreamExit>();
   const queue = createOutputQueue();
   let wake: (() => void) | undefined;
   let ended = false;

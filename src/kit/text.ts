@@ -12,3 +12,9 @@ export const cutText = (text: string, bytes: number): string => {
   while (end > 0 && ((encoded[end] as number) & 0xc0) === 0x80) end--;
   return encoded.toString('utf8', 0, end) + ELLIPSIS;
 };
+
+/** The last place at or before `at` where a UTF-8 character may begin. */
+export function characterStart(bytes: Uint8Array, at: number): number {
+  for (let i = at; i > at - 4; i--) if (((bytes[i] as number) & 0xc0) !== 0x80) return i;
+  return at;
+}

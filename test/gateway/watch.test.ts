@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
+import { createHub } from '../../dist/gateway/lifecycle/hub.js';
 import { createSandboxLog, type SandboxLog } from '../../dist/gateway/sandbox-log.js';
-import { createBoundedQueue } from '../../dist/gateway/services/queue.js';
+import type { LogFilter, LogService } from '../../dist/gateway/services/logs.js';
+import type { SandboxService } from '../../dist/gateway/services/sandboxes.js';
+import { createWatchService, type WatchItem } from '../../dist/gateway/services/watch.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
+import { caller } from '../support/caller.js';
 import { createFakeEngine, type FakeEngine } from '../support/fake-engine.js';
 import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
@@ -131,13 +135,32 @@ test('a follower of logs gets the tail first and then what comes', async () => {
 });
 
 test('a reader that lags is told how many messages were dropped', async () => {
-  const queue = createBoundedQueue<number>(2);
-  for (let i = 0; i < 5; i++) queue.push(i);
-  await assert.rejects(
-    async () => {
-      for await (const _ of queue.read(new AbortController().signal))
-        assert.fail('nothing is read after a loss');
+  const hub = createHub();
+  const record = { id, resourceVersion: 1, phase: 'running' };
+  const service = createWatchService({
+    sandboxes: { getById: async () => record } as unknown as SandboxService,
+    logs: {} as LogService,
+    hub,
+  });
+  const input = { sandboxId: id, followStatus: false, followLogs: false, followEvents: true };
+  const event = {
+    timestampMs: 0,
+    source: 's',
+    type: 'Normal',
+    reason: 'R',
+    message: 'm',
+    metadata: {},
+  } as const;
+  const seen: WatchItem[] = [];
+  const watching = service.watch(
+    caller(),
+    { ...input, logTail: 0, eventTail: 0, stopOnTerminal: false, logs: {} as LogFilter },
+    async (item) => {
+      // While the reader is busy with the first.
+      if (seen.push(item) > 1) return;
+      for (let i = 0; i < 300; i++) hub.publish(id, { type: 'event', event });
     },
-    { code: 8, message: 'watch stream lagged; dropped 3 messages' },
   );
+  await assert.rejects(watching, { code: 8, message: 'watch stream lagged; dropped 44 messages' });
+  assert.equal(seen.length, 1, 'nothing is read after a loss');
 });

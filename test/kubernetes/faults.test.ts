@@ -97,7 +97,7 @@ describe('faults', { skip: cluster.skip ?? false, concurrency: false }, () => {
     const rest = connect(kubernetesSettings({ kubeconfig: testKubeconfig() }) as never);
     t.after(() => rest.close());
     const { isExpired } = await import('../../dist/drivers/kubernetes/api-errors.js');
-    const { readLines } = await import('../../dist/drivers/kubernetes/lines.js');
+    const { readLines } = await import('../../dist/kit/lines.js');
     const told = await rest
       .stream({ path: '/api/v1/pods', query: { watch: true, resourceVersion: '1' }, what: 'watch', signal })
       .then(

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, type TestContext, test } from 'node:test';
-import fc from 'fast-check';
-import { readLines } from '../../dist/drivers/kubernetes/lines.js';
 import { readLogs } from '../../dist/drivers/kubernetes/logs.js';
 import { followGrowth } from '../conformance/growth.js';
 import { times } from '../support/soak.js';
@@ -62,41 +60,3 @@ describe('the log of a Pod', () => {
     assert.deepEqual(messages.slice(-2), ['', 'end']);
   });
 });
-
-test('lines are the same however their bytes come', async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(fc.string({ unit: fc.constantFrom('a', 'é', '😀', '\n', ' ') }), { maxLength: 20 }),
-      fc.integer({ min: 8, max: 40 }),
-      fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 9 }),
-      async (texts, longest, sizes) => {
-        const bytes = Buffer.from(texts.join(''));
-        const chunks = function* () {
-          for (let at = 0, i = 0; at < bytes.length; i++) {
-            const to = at + (sizes[i % sizes.length] as number);
-            yield bytes.subarray(at, to);
-            at = to;
-          }
-        };
-        const parts = await collect(readLines(toAsync(chunks()), longest));
-        assert.equal(
-          parts.map(({ text, ends }) => text + (ends ? '\n' : '')).join(''),
-          withLastNewline(bytes),
-        );
-        for (const { text } of parts)
-          assert.ok(Buffer.byteLength(text) <= longest && !text.includes('\ufffd'));
-        for (const [i, { begins }] of parts.entries())
-          assert.equal(begins, i === 0 || parts[i - 1]?.ends === true);
-      },
-    ),
-  );
-});
-
-async function* toAsync<T>(items: Iterable<T>): AsyncGenerator<T> {
-  yield* items;
-}
-
-const withLastNewline = (bytes: Buffer): string => {
-  const text = bytes.toString();
-  return text === '' || text.endsWith('\n') ? text : `${text}\n`;
-};

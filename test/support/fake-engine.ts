@@ -19,6 +19,7 @@ import type {
 import type { DriverEntry, ProbeResult } from '../../dist/compute/entry.js';
 import { Code, notFound, OpenShellError, unavailable } from '../../dist/compute/errors.js';
 import type { DriverSandbox, ObservedSandbox, SandboxRef } from '../../dist/compute/sandbox.js';
+import { createQueue } from '../../dist/kit/queue.js';
 
 interface Resource {
   readonly sandbox: DriverSandbox;
@@ -195,38 +196,22 @@ export const createFakeEngine = (): FakeEngine => {
       return existed;
     },
     async *watch({ signal }) {
-      const queue: DriverEvent[] = [];
-      let failure: Error | undefined;
-      let wake = () => {};
+      const queue = createQueue<DriverEvent>({ capacity: 100_000 });
       const watcher = {
         push(event: DriverEvent) {
-          queue.push(event);
-          wake();
+          if (!queue.offer(event)) queue.close(new Error('nobody reads this watch of the fake engine'));
         },
-        fail(error: Error) {
-          failure = error;
-          wake();
-        },
+        fail: (error: Error) => queue.end(error),
       };
       await call('watch', '', signal);
       watchers.add(watcher);
-      const onAbort = () => wake();
+      const onAbort = () => queue.close();
       signal.addEventListener('abort', onAbort);
+      if (signal.aborted) onAbort();
       try {
         for (const resource of engine.resources.values()) yield { type: 'sandbox', sandbox: shown(resource) };
         yield { type: 'synced' };
-        while (!signal.aborted) {
-          const event = queue.shift();
-          if (event !== undefined) {
-            yield event;
-          } else if (failure !== undefined) {
-            throw failure;
-          } else {
-            await new Promise<void>((resolve) => {
-              wake = resolve;
-            });
-          }
-        }
+        yield* queue;
       } finally {
         watchers.delete(watcher);
         signal.removeEventListener('abort', onAbort);

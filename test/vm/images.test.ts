@@ -24,7 +24,7 @@ import fc from 'fast-check';
 import { Code, OpenShellError } from '../../dist/compute/errors.js';
 import { writeCpio } from '../../dist/drivers/vm/process/guest/cpio.js';
 import { createLibrary } from '../../dist/drivers/vm/process/images/library.js';
-import { readTar } from '../../dist/drivers/vm/process/images/tar.js';
+import { imageEntries } from '../../dist/drivers/vm/process/images/tar.js';
 import { unpackLayers } from '../../dist/drivers/vm/process/images/unpack.js';
 import { type TarFile, writeTar } from './tar-writer.js';
 
@@ -196,7 +196,7 @@ test('any bytes at all are an archive or an OpenShellError', async () => {
       const bytes = Buffer.from(whole);
       for (const [at, value] of changes) bytes[at] = value;
       try {
-        for await (const entry of readTar(one(bytes))) for await (const _ of entry.content);
+        for await (const entry of imageEntries(one(bytes))) for await (const _ of entry.content);
       } catch (error) {
         assert.ok(error instanceof OpenShellError);
       }

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { firstTarEntry, type TarEntry } from '../engine/tar.js';
+import { type FirstEntry, firstTarEntry } from '../engine/tar.js';
 import type { Engine } from './engine.js';
 import { engineStatus } from './engine-errors.js';
 
@@ -16,7 +16,11 @@ export const pathExists = (engine: Engine, containerId: string, path: string): P
   );
 
 /** Owner, mode and content of a file, or of a directory itself; undefined when it does not exist. */
-export const readPath = (engine: Engine, containerId: string, path: string): Promise<TarEntry | undefined> =>
+export const readPath = (
+  engine: Engine,
+  containerId: string,
+  path: string,
+): Promise<FirstEntry | undefined> =>
   engine.call(`read of ${path}`, (abortSignal) =>
     unlessMissing(async () => {
       const stream = (await engine.docker

@@ -1,7 +1,8 @@
-import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import type { ImageInspectInfo } from 'dockerode';
 import type { CallOptions } from '../../compute/driver.js';
 import { Code, failedPrecondition, type OpenShellError } from '../../compute/errors.js';
+import { jsonLines } from '../engine/json-lines.js';
 import type { Engine } from './engine.js';
 import { engineError, engineMessage, engineStatus } from './engine-errors.js';
 import { createPullProgress, type PullLine } from './pull-progress.js';
@@ -65,9 +66,9 @@ const pull = (engine: Engine, reference: string, report: Report, signal: AbortSi
     `pull of image '${reference}'`,
     async (abortSignal) => {
       try {
-        const stream = await engine.docker.pull(withTag(reference), { abortSignal });
+        const stream = (await engine.docker.pull(withTag(reference), { abortSignal })) as Readable;
         // Aborting the request ends it only until the answer begins.
-        abortSignal.addEventListener('abort', () => (stream as NodeJS.ReadStream).destroy(), { once: true });
+        abortSignal.addEventListener('abort', () => stream.destroy(), { once: true });
         await followPull(stream, reference, report);
         abortSignal.throwIfAborted();
       } catch (error) {
@@ -81,12 +82,10 @@ const pull = (engine: Engine, reference: string, report: Report, signal: AbortSi
     { signal, timeoutMs: PULL_TIMEOUT_MS },
   );
 
-const followPull = async (stream: NodeJS.ReadableStream, reference: string, report: Report) => {
+const followPull = async (stream: Readable, reference: string, report: Report) => {
   const sums = createPullProgress();
   let reportedAt = Number.NEGATIVE_INFINITY;
-  for await (const text of createInterface({ input: stream })) {
-    if (text === '') continue;
-    const line = JSON.parse(text) as PullLine;
+  for await (const line of jsonLines<PullLine>(stream, 'Docker')) {
     if (line.error !== undefined) throw pullFailed(reference, line.error);
     const detail = sums.add(line);
     if (detail === undefined || performance.now() - reportedAt < REPORT_EVERY_MS) continue;

@@ -1,10 +1,10 @@
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { ContainerInspectInfo } from 'dockerode';
 import type { CallOptions, DriverEvent } from '../../compute/driver.js';
 import { OpenShellError, unavailable } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
 import { createFeed, type Feed } from '../engine/feed.js';
+import { jsonLines } from '../engine/json-lines.js';
 import { createPublished, type Seen } from '../engine/published.js';
 import type { Containers } from './containers.js';
 import type { Engine } from './engine.js';
@@ -88,13 +88,12 @@ const readEvents = async (stream: Readable, feed: Feed, signal: AbortSignal): Pr
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();
   let cause: unknown;
-  // A broken connection is an error of the stream, which the lines below do not pass on.
+  // A broken connection is an error of the stream, which may come after the last line was read.
   stream.on('error', (error) => {
     cause = error;
   });
   try {
-    for await (const line of createInterface({ input: stream })) {
-      const { Action, Actor } = JSON.parse(line) as EngineEvent;
+    for await (const { Action, Actor } of jsonLines<EngineEvent>(stream, 'Docker')) {
       const { ID: containerId, Attributes = {} } = Actor;
       if (Attributes[HELPER_LABEL] === 'true') continue;
       const type = Action === 'start' ? 'started' : 'look';

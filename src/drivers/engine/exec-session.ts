@@ -3,7 +3,9 @@ import type { ExecChunk, ExecSession, ExecSpec, TerminalSize } from '../../compu
 import { Code, OpenShellError } from '../../compute/errors.js';
 import { refusedExec } from '../../compute/exec-refusal.js';
 import type { Logger } from '../../compute/log.js';
+import { createBackoff } from '../../kit/backoff.js';
 import { delay } from '../../kit/deadline.js';
+import { createDeferred } from '../../kit/deferred.js';
 import { ociRefusal } from '../container-exec/oci-refusal.js';
 import { arrivals } from './arrivals.js';
 import { isRefusal, LONGEST_REFUSAL_BYTES, notStarted } from './exec-refusal.js';
@@ -42,7 +44,7 @@ export interface ExecSessionOptions {
 /** A command that was just started on `socket`. */
 export const createExecSession = (options: ExecSessionOptions): ExecSession => {
   const { socket, spec, signal, inspect, log } = options;
-  const exit = createExit();
+  const exit = createDeferred<number>();
   /** Set when the command is being ended before its time. */
   let ended: 'timeout' | 'cancelled' | undefined;
   const ending = new AbortController();
@@ -69,10 +71,11 @@ export const createExecSession = (options: ExecSessionOptions): ExecSession => {
 
   /** The engine's last word; whoever ends the command early speaks for it instead. */
   const finalState = async (): Promise<ExecState | undefined> => {
-    for (let waitMs = FIRST_POLL_MS; ended === undefined; waitMs = Math.min(waitMs * 2, LAST_POLL_MS)) {
+    const backoff = createBackoff(FIRST_POLL_MS, LAST_POLL_MS);
+    while (ended === undefined) {
       const state = await inspect();
       if (!state.Running) return state;
-      await delay(waitMs, ending.signal).catch(() => {});
+      await delay(backoff.next(), ending.signal).catch(() => {});
     }
     return undefined;
   };
@@ -136,17 +139,6 @@ const mayBeRefusal = (held: readonly ExecChunk[], { data }: ExecChunk): boolean 
   held.length === 0
     ? isRefusal(data)
     : held.length < MOST_HELD_CHUNKS && data.length <= LONGEST_REFUSAL_BYTES;
-
-const createExit = () => {
-  let resolve!: (code: number) => void;
-  let reject!: (error: OpenShellError) => void;
-  const promise = new Promise<number>((onCode, onError) => {
-    resolve = onCode;
-    reject = onError;
-  });
-  promise.catch(() => {});
-  return { promise, resolve, reject };
-};
 
 async function* terminalOutput(socket: Socket): AsyncGenerator<ExecChunk> {
   for await (const data of arrivals(socket)) yield { stream: 'stdout', data };

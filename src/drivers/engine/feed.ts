@@ -1,4 +1,5 @@
 import type { PlatformEvent } from '../../compute/driver.js';
+import { createQueue } from '../../kit/queue.js';
 
 /** What a watch has to look at next. */
 export type FeedItem =
@@ -21,56 +22,28 @@ const MAX_PLATFORM_EVENTS = 1_024;
 
 /** A look at a container that waits already is not queued twice: it shows the newest state anyway. So with starts. */
 export const createFeed = (): Feed => {
-  const items: FeedItem[] = [];
+  const queue = createQueue<FeedItem>({
+    capacity: MAX_PLATFORM_EVENTS,
+    cost: ({ type }) => (type === 'platform' ? 1 : 0),
+  });
   const waiting = new Set<string>();
-  let platformEvents = 0;
-  let ended: { readonly error?: unknown } | undefined;
-  let wake: (() => void) | undefined;
-
-  const take = (): FeedItem | undefined => {
-    const item = items.shift();
-    if (item?.type === 'look' || item?.type === 'started') waiting.delete(keyOf(item));
-    if (item?.type === 'platform') platformEvents -= 1;
-    return item;
-  };
-
   return {
     push(item) {
-      if (ended !== undefined) return;
-      if (item.type === 'look' || item.type === 'started') {
-        if (waiting.has(keyOf(item))) return;
-        waiting.add(keyOf(item));
-      }
-      if (item.type === 'platform' && ++platformEvents > MAX_PLATFORM_EVENTS) {
-        items.splice(
-          items.findIndex(({ type }) => type === 'platform'),
-          1,
-        );
-        platformEvents -= 1;
-      }
-      items.push(item);
-      wake?.();
+      const key = keyOf(item);
+      if (key !== undefined && waiting.has(key)) return;
+      if (key !== undefined) waiting.add(key);
+      queue.displace(item);
     },
-    end(error) {
-      ended ??= { error };
-      wake?.();
-    },
+    end: queue.end,
     async *[Symbol.asyncIterator]() {
-      for (;;) {
-        const item = take();
-        if (item !== undefined) {
-          yield item;
-          continue;
-        }
-        if (ended?.error !== undefined) throw ended.error;
-        if (ended !== undefined) return;
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-        wake = undefined;
+      for await (const item of queue) {
+        const key = keyOf(item);
+        if (key !== undefined) waiting.delete(key);
+        yield item;
       }
     },
   };
 };
 
-const keyOf = ({ type, containerId }: FeedItem & { type: 'look' | 'started' }) => `${type} ${containerId}`;
+const keyOf = (item: FeedItem): string | undefined =>
+  item.type === 'look' || item.type === 'started' ? `${item.type} ${item.containerId}` : undefined;

@@ -1,5 +1,6 @@
 import type { LogLine } from '../../compute/driver.js';
-import { characterStart, LONGEST_LOG_LINE_BYTES } from '../../compute/log-line.js';
+import { LONGEST_LOG_LINE_BYTES } from '../../compute/log-line.js';
+import { characterStart } from '../../kit/text.js';
 import type { Frame } from './frames.js';
 
 const NEWLINE = 0x0a;

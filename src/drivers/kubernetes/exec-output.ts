@@ -1,4 +1,6 @@
 import type { ExecChunk } from '../../compute/driver.js';
+import { createDeferred } from '../../kit/deferred.js';
+import { createQueue } from '../../kit/queue.js';
 
 /** What a command printed, on its way to a reader that may be slow. */
 export interface ExecOutput extends AsyncIterable<ExecChunk> {
@@ -16,69 +18,36 @@ const RESUME_BELOW_BYTES = 64 * 1024;
 const CHUNK_COST_BYTES = 256;
 
 export const createExecOutput = (sender: { pause(): void; resume(): void }): ExecOutput => {
-  const chunks: ExecChunk[] = [];
-  let queuedBytes = 0;
-  let paused = false;
+  const drained = createDeferred();
   let released = false;
-  let abandoned = false;
-  let ended = false;
   let hasReader = false;
-  let wake = () => {};
-  let settle = () => {};
-  const drained = new Promise<void>((resolve) => {
-    settle = resolve;
+  const queue = createQueue<ExecChunk>({
+    capacity: PAUSE_ABOVE_BYTES,
+    cost: ({ data }) => data.length + CHUNK_COST_BYTES,
+    source: sender,
+    resumeBelow: RESUME_BELOW_BYTES,
   });
-
-  const resume = () => {
-    if (!paused) return;
-    paused = false;
-    sender.resume();
-  };
-
   return {
-    drained,
+    drained: drained.promise,
     push(chunk) {
-      if (abandoned || (released && queuedBytes > PAUSE_ABOVE_BYTES)) return;
-      chunks.push(chunk);
-      queuedBytes += costOf(chunk);
-      if (queuedBytes > PAUSE_ABOVE_BYTES && !paused && !released) {
-        paused = true;
-        sender.pause();
-      }
-      wake();
+      if (released) queue.offer(chunk);
+      else queue.accept(chunk);
     },
     end() {
-      ended = true;
-      if (!hasReader) settle();
-      wake();
+      if (!hasReader) drained.resolve();
+      queue.end();
     },
     release() {
       released = true;
-      resume();
+      queue.release();
     },
     async *[Symbol.asyncIterator]() {
       hasReader = true;
       try {
-        for (;;) {
-          for (let chunk = chunks.shift(); chunk !== undefined; chunk = chunks.shift()) {
-            queuedBytes -= costOf(chunk);
-            if (queuedBytes < RESUME_BELOW_BYTES) resume();
-            yield chunk;
-          }
-          if (ended) return;
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-        }
+        yield* queue;
       } finally {
-        released = true;
-        abandoned = true;
-        chunks.length = 0;
-        resume();
-        settle();
+        drained.resolve();
       }
     },
   };
 };
-
-const costOf = ({ data }: ExecChunk): number => data.length + CHUNK_COST_BYTES;

@@ -4,6 +4,7 @@ import { Code, failedPrecondition, invalidArgument, OpenShellError } from '../..
 import { type ExecRefusal, ExecRefused, refusedExec, refusedSession } from '../../compute/exec-refusal.js';
 import type { Logger } from '../../compute/log.js';
 import { delay } from '../../kit/deadline.js';
+import { createDeferred } from '../../kit/deferred.js';
 import { createGreetingReader, execCommand, type Greeting } from './exec-command.js';
 import { endExec, lacksShell } from './exec-end.js';
 import { createExecOutput } from './exec-output.js';
@@ -56,8 +57,8 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
   const reader = execId === undefined ? undefined : createGreetingReader(execId);
   // The shell speaks on stderr, which a terminal makes one with stdout.
   const greetingChannel = spec.tty ? CHANNEL.stdout : CHANNEL.stderr;
-  const ended = createOutcome<number | OpenShellError>();
-  const greeted = createOutcome<Greeting | 'late' | undefined>();
+  const ended = createDeferred<number | OpenShellError>();
+  const greeted = createDeferred<Greeting | 'late' | undefined>();
   // The shell's word shares the connection with the program's output, which may overtake it. So much of that that it has
   // to be held back says as well as the word that the program runs.
   let hasWord = reader === undefined;
@@ -66,7 +67,7 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
   const output = createExecOutput({
     pause() {
       isFull = true;
-      greeted.settle('ok');
+      greeted.resolve('ok');
       open?.pause();
     },
     resume() {
@@ -74,7 +75,7 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
       open?.resume();
     },
   });
-  if (reader === undefined) greeted.settle('ok');
+  if (reader === undefined) greeted.resolve('ok');
 
   const socket = await openExec({
     rest,
@@ -103,7 +104,7 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
         if (reader !== undefined && !hasWord && channel === greetingChannel) {
           const { greeting, rest: after } = reader.take(data);
           hasWord = greeting !== undefined;
-          if (greeting !== undefined) greeted.settle(greeting);
+          if (greeting !== undefined) greeted.resolve(greeting);
           own = after;
         }
         if (own.length > 0)
@@ -114,9 +115,9 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
         if (execId === undefined && outcome instanceof ExecRefused) {
           const { chunk, exitCode } = refusedExec(outcome.refusal, spec);
           output.push(chunk);
-          ended.settle(exitCode);
-        } else ended.settle(outcome);
-        greeted.settle(undefined);
+          ended.resolve(exitCode);
+        } else ended.resolve(outcome);
+        greeted.resolve(undefined);
         output.end();
       },
     },
@@ -160,7 +161,7 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
   const exitCode = finish();
   exitCode.catch(() => {});
 
-  const late = setTimeout(() => greeted.settle('late'), options.timeoutMs);
+  const late = setTimeout(() => greeted.resolve('late'), options.timeoutMs);
   const greeting = await greeted.promise;
   clearTimeout(late);
   if (greeting === undefined) await refuse(await exitCode);
@@ -205,28 +206,3 @@ const REFUSALS: Readonly<Record<Exclude<Greeting, 'ok'>, ExecRefusal>> = {
 };
 
 const isLost = (result: unknown): boolean => result instanceof OpenShellError && result.reason === EXEC_LOST;
-
-interface Outcome<T> {
-  readonly promise: Promise<T>;
-  readonly settled: boolean;
-  settle(value: T): void;
-}
-
-/** A promise that is settled once from outside. */
-const createOutcome = <T>(): Outcome<T> => {
-  let settled = false;
-  let resolve: (value: T) => void = () => {};
-  const promise = new Promise<T>((done) => {
-    resolve = done;
-  });
-  return {
-    promise,
-    get settled() {
-      return settled;
-    },
-    settle(value) {
-      settled = true;
-      resolve(value);
-    },
-  };
-};

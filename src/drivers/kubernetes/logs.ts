@@ -2,8 +2,8 @@ import type { LogLine, LogOptions } from '../../compute/driver.js';
 import { Code } from '../../compute/errors.js';
 import { LONGEST_LOG_LINE_BYTES } from '../../compute/log-line.js';
 import { delay } from '../../kit/deadline.js';
+import { readLines } from '../../kit/lines.js';
 import { hasCode } from './api-errors.js';
-import { readLines } from './lines.js';
 import { CONTAINER, type Place } from './names.js';
 import type { Rest } from './rest.js';
 

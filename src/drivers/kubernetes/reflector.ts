@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { Code, OpenShellError } from '../../compute/errors.js';
+import { createBackoff } from '../../kit/backoff.js';
 import { delay } from '../../kit/deadline.js';
+import { wholeLines } from '../../kit/lines.js';
 import { isExpired } from './api-errors.js';
-import { readLines } from './lines.js';
 import type { KubeObject, Status } from './objects.js';
 import type { Presence } from './presence.js';
 import type { Query, Rest } from './rest.js';
@@ -48,8 +49,8 @@ export async function* reflect<T extends KubeObject>(
 ): AsyncGenerator<Change<T>, void> {
   const { rest, path, query, what, signal } = options;
   let version: string | undefined;
-  let failures = 0;
-  let failingSinceMs = 0;
+  const backoff = createBackoff(RETRY_FIRST_MS * 2, RETRY_MOST_MS);
+  let failingSinceMs: number | undefined;
   while (!signal.aborted) {
     try {
       if (version === undefined) {
@@ -59,7 +60,8 @@ export async function* reflect<T extends KubeObject>(
       }
       const begunMs = performance.now();
       const response = await openWatch(options, version);
-      failures = 0;
+      failingSinceMs = undefined;
+      backoff.reset();
       for await (const line of readWatch<T>(response, rest, what)) {
         version = line.object.metadata.resourceVersion ?? version;
         if (line.type === 'DELETED') yield { type: 'gone', object: line.object };
@@ -74,9 +76,9 @@ export async function* reflect<T extends KubeObject>(
         continue;
       }
       if (!(error instanceof OpenShellError)) rest.lost(error);
-      if (failures++ === 0) failingSinceMs = performance.now();
+      failingSinceMs ??= performance.now();
       if (!isPassing(error) || performance.now() - failingSinceMs > GIVE_UP_MS) throw error;
-      await delay(Math.min(RETRY_FIRST_MS * 2 ** failures, RETRY_MOST_MS), signal).catch(() => {});
+      await delay(backoff.next(), signal).catch(() => {});
     }
   }
 }
@@ -107,8 +109,8 @@ async function* readWatch<T extends KubeObject>(
   what: string,
 ): AsyncGenerator<WatchLine<T>, void> {
   try {
-    for await (const { text, ends } of readLines(response, LONGEST_CHANGE_BYTES)) {
-      if (!ends) throw new Error(`watch ${what}: a change of more than ${LONGEST_CHANGE_BYTES} bytes`);
+    const tooLong = () => new Error(`watch ${what}: a change of more than ${LONGEST_CHANGE_BYTES} bytes`);
+    for await (const text of wholeLines(response, LONGEST_CHANGE_BYTES, tooLong)) {
       if (text === '') continue;
       const parsed = JSON.parse(text) as WatchLine<T>;
       if (parsed.type === 'ERROR') {

@@ -1,7 +1,8 @@
 import http from 'node:http';
 import https from 'node:https';
 import { Code, OpenShellError } from '../../compute/errors.js';
-import { deadline, delay } from '../../kit/deadline.js';
+import { createBackoff } from '../../kit/backoff.js';
+import { delay, heedDeadline } from '../../kit/deadline.js';
 import { isStillLoading } from './api-errors.js';
 import type { Access, Cluster } from './cluster.js';
 import type { KubeList, KubeObject } from './objects.js';
@@ -72,10 +73,18 @@ export const createRest = ({ cluster, throttle, timeoutMs }: RestOptions): Rest 
   };
 
   const json = async <T>(request: ApiRequest): Promise<T> => {
-    const signal = deadline(timeoutMs, request.signal);
+    try {
+      return await heedDeadline(timeoutMs, request.signal, (signal) => ask<T>(request, signal));
+    } catch (error) {
+      throw error instanceof OpenShellError ? error : givenUp(request, undefined, error);
+    }
+  };
+
+  const ask = async <T>(request: ApiRequest, signal: AbortSignal): Promise<T> => {
     let last: unknown;
+    const backoff = createBackoff(RETRY_FIRST_MS, RETRY_MOST_MS);
     for (let attempt = 1; ; attempt++) {
-      let waitMs = backoffMs(attempt);
+      let waitMs = backoff.next();
       try {
         const response = await once(request, signal);
         const status = response.statusCode ?? 0;
@@ -222,9 +231,6 @@ const createServerClock = () => {
       seen === undefined ? Date.now() : Math.round(seen.dateMs + performance.now() - seen.atMs),
   };
 };
-
-const backoffMs = (attempt: number): number =>
-  Math.min(RETRY_FIRST_MS * 2 ** (attempt - 1), RETRY_MOST_MS) * (0.75 + Math.random() / 2);
 
 const retryAfterMs = (response: http.IncomingMessage): number | undefined => {
   const seconds = Number(response.headers['retry-after']);

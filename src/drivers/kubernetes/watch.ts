@@ -2,11 +2,11 @@ import type { DriverEvent } from '../../compute/driver.js';
 import type { Logger } from '../../compute/log.js';
 import type { ObservedSandbox, SandboxRef } from '../../compute/sandbox.js';
 import { delay } from '../../kit/deadline.js';
+import { createQueue } from '../../kit/queue.js';
 import type { KeeperKind, Names } from './names.js';
 import type { CoreEvent, Keeper, KubeObject, Pod } from './objects.js';
 import { createPicture } from './picture.js';
 import type { Objects } from './pod-status.js';
-import { createQueue } from './queue.js';
 import { type Change, reflect } from './reflector.js';
 import type { Rest } from './rest.js';
 
@@ -52,11 +52,11 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
   const { rest, names, log } = options;
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
-  const queue = createQueue<DriverEvent>(QUEUED);
+  const queue = createQueue<DriverEvent>({ capacity: QUEUED });
   const picture = createPicture({
     observe: options.observe,
     confirm: (shown) => options.find(shown, signal),
-    emit: (event) => queue.push(event),
+    emit: queue.put,
   });
 
   const follow = async <T extends KubeObject>(
@@ -77,15 +77,15 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
   const deaf = options.news.listen((event) => {
     if (untold === MOST_NEWS) return;
     untold += 1;
-    void queue.push(event).finally(() => {
+    void queue.put(event).finally(() => {
       untold -= 1;
     });
   });
   const necessary = (work: Promise<void>) =>
-    work.then(queue.end, (error) => {
-      if (signal.aborted) queue.end();
-      else queue.fail(error);
-    });
+    work.then(
+      () => queue.end(),
+      (error) => queue.end(signal.aborted ? undefined : error),
+    );
 
   const own = { labelSelector: names.ownSelector };
   const loops = [

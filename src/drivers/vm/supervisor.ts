@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Logger } from '../../compute/log.js';
+import { createBackoff } from '../../kit/backoff.js';
 import { delay } from '../../kit/deadline.js';
 import { FROM_GATEWAY, type LaunchOptions } from './launch-options.js';
 import { ownProgram } from './program.js';
@@ -43,15 +44,15 @@ export const superviseProcess = ({ program, options, env, log }: SuperviseOption
   };
 
   const loop = async () => {
-    let backOffMs = FIRST_BACK_OFF_MS;
+    const backoff = createBackoff(FIRST_BACK_OFF_MS, MAX_BACK_OFF_MS);
     while (!stopping.signal.aborted) {
       const began = performance.now();
       const outcome = await runOnce();
       if (stopping.signal.aborted) return;
-      if (performance.now() - began > STEADY_MS) backOffMs = FIRST_BACK_OFF_MS;
-      log.warn(`the driver process ended (${outcome}) and is started again in ${backOffMs} ms`);
-      await delay(backOffMs, stopping.signal).catch(() => {});
-      backOffMs = Math.min(backOffMs * 2, MAX_BACK_OFF_MS);
+      if (performance.now() - began > STEADY_MS) backoff.reset();
+      const waitMs = backoff.next();
+      log.warn(`the driver process ended (${outcome}) and is started again in ${waitMs} ms`);
+      await delay(waitMs, stopping.signal).catch(() => {});
     }
   };
   const looping = loop();

@@ -1,3 +1,5 @@
+import { createDeferred } from '../../kit/deferred.js';
+
 /** SIGTERM and SIGINT: the first asks the process to end, a second one insists. */
 export interface Signals {
   /** Aborts at the first. */
@@ -9,25 +11,19 @@ export interface Signals {
 
 export const signals = (): Signals => {
   const first = new AbortController();
-  let ask = () => {};
-  let insist = () => {};
-  const asked = new Promise<void>((resolve) => {
-    ask = resolve;
-  });
-  const insisted = new Promise<void>((resolve) => {
-    insist = resolve;
-  });
+  const asked = createDeferred();
+  const insisted = createDeferred();
   const onSignal = () => {
-    if (first.signal.aborted) insist();
+    if (first.signal.aborted) insisted.resolve();
     first.abort();
-    ask();
+    asked.resolve();
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   return {
     first: first.signal,
-    asked,
-    insisted,
+    asked: asked.promise,
+    insisted: insisted.promise,
     dispose() {
       process.off('SIGTERM', onSignal);
       process.off('SIGINT', onSignal);

@@ -1,12 +1,12 @@
 import type { PlatformEvent } from '../../compute/driver.js';
 import { Code, invalidArgument, OpenShellError } from '../../compute/errors.js';
+import { createQueue } from '../../kit/queue.js';
 import type { SandboxRecord } from '../../store/model.js';
 import type { Caller } from '../auth/principal.js';
 import type { Hub } from '../lifecycle/hub.js';
 import { isRestartPending } from '../lifecycle/restart-policy.js';
 import type { SandboxLogLine } from '../sandbox-log.js';
 import type { LogFilter, LogService } from './logs.js';
-import { createBoundedQueue } from './queue.js';
 import type { SandboxService } from './sandboxes.js';
 
 export interface WatchInput {
@@ -36,6 +36,7 @@ export interface WatchService {
   ): Promise<void>;
 }
 
+/** What the sandbox prints waits for the reader at half of it, and leaves the rest to what cannot wait. */
 const QUEUE_ITEMS = 256;
 const LOG_TAIL_DEFAULT = 200;
 const TERMINAL = new Set<SandboxRecord['phase']>(['running', 'failed', 'exited']);
@@ -52,26 +53,35 @@ export const createWatchService = (options: {
     async watch(caller, input, emit) {
       const { signal } = caller;
       if (input.sandboxId === '') throw invalidArgument('id is required', { field: 'id' });
-      const queue = createBoundedQueue<WatchItem>(QUEUE_ITEMS);
+      const queue = createQueue<WatchItem>({ capacity: QUEUE_ITEMS, putCapacity: QUEUE_ITEMS / 2 });
+      let dropped = 0;
+      const push = (item: WatchItem) => {
+        if (!queue.offer(item)) dropped++;
+      };
       // Subscribed before the snapshot is read: nothing falls in between, an older row is told by its version.
       const unsubscribe = hub.subscribe(input.sandboxId, (event) => {
         if (event.type === 'removed')
           queue.end(new OpenShellError(Code.CANCELLED, 'the sandbox was deleted'));
         else if (event.type === 'record' && input.followStatus)
-          queue.push({ type: 'sandbox', record: event.record });
-        else if (event.type === 'event' && input.followEvents)
-          queue.push({ type: 'event', event: event.event });
+          push({ type: 'sandbox', record: event.record });
+        else if (event.type === 'event' && input.followEvents) push({ type: 'event', event: event.event });
       });
       const followed = new AbortController();
-      const cut = () => followed.abort(signal.reason);
+      const cut = () => {
+        followed.abort(signal.reason);
+        queue.close(signal.reason);
+      };
       signal.addEventListener('abort', cut, { once: true });
+      if (signal.aborted) cut();
       try {
         const record = await sandboxes.getById(caller, input.sandboxId);
         await emit({ type: 'sandbox', record });
         if (input.followLogs) {
-          const put = (line: SandboxLogLine) => queue.put({ type: 'log', line });
-          const push = (line: SandboxLogLine) => queue.push({ type: 'log', line });
-          logs.follow(record, input.logs, { sandbox: put, gateway: push }, followed.signal);
+          const sinks = {
+            sandbox: (line: SandboxLogLine) => queue.put({ type: 'log', line }),
+            gateway: (line: SandboxLogLine) => push({ type: 'log', line }),
+          };
+          logs.follow(record, input.logs, sinks, followed.signal);
           const tail = await logs.tail(caller, record, input.logTail || LOG_TAIL_DEFAULT, input.logs);
           for (const line of tail.lines) await emit({ type: 'log', line });
         }
@@ -81,7 +91,8 @@ export const createWatchService = (options: {
         if (input.stopOnTerminal && isTerminal(record)) return;
         if (!input.followStatus && !input.followLogs && !input.followEvents) return;
         let version = record.resourceVersion;
-        for await (const item of queue.read(signal)) {
+        for await (const item of queue) {
+          if (dropped > 0) throw lagged(dropped);
           if (item.type === 'sandbox') {
             if (item.record.resourceVersion <= version) continue;
             version = item.record.resourceVersion;
@@ -91,10 +102,16 @@ export const createWatchService = (options: {
         }
       } finally {
         unsubscribe();
-        queue.end();
+        queue.close();
         followed.abort();
         signal.removeEventListener('abort', cut);
       }
     },
   };
 };
+
+const lagged = (dropped: number): OpenShellError =>
+  new OpenShellError(Code.RESOURCE_EXHAUSTED, `watch stream lagged; dropped ${dropped} messages`, {
+    reason: 'WatchLagged',
+    hint: 'read faster, or watch again: a new stream begins with a snapshot',
+  });

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { CallOptions } from '../../../compute/driver.js';
 import { Code, OpenShellError } from '../../../compute/errors.js';
-import { jsonLines } from './json-lines.js';
+import { jsonLines } from '../../engine/json-lines.js';
 import { type Call, createTransport } from './transport.js';
 import type {
   Container,
@@ -132,7 +132,7 @@ export const createPodmanClient = (options: {
         signal,
         timeoutMs: PULL_HEAD_TIMEOUT_MS,
       });
-      yield* jsonLines<PullReport>(reply);
+      yield* jsonLines<PullReport>(reply, 'Podman');
     },
 
     async createContainer(spec, { signal }) {
@@ -298,6 +298,7 @@ export const createPodmanClient = (options: {
       const query = { stream: true, filters: encoded(filters) };
       return jsonLines<EngineEvent>(
         await transport.stream({ method: 'GET', path: '/events', query, signal }),
+        'Podman',
       );
     },
     close: () => transport.close(),

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { openContent } from './content.js';
 import { type ImageFiles, invalidImage, NO_CONFIG, readImageDirectory } from './layout.js';
-import { readTar } from './tar.js';
+import { imageEntries } from './tar.js';
 
 /** Files that make an archive an image; all others would be those of a plain root file system. */
 const IMAGE_FILE =
@@ -24,7 +24,7 @@ export const readArchive = async (
   const directory = join(work, 'archive');
   await mkdir(directory);
   let bytes = 0;
-  for await (const entry of readTar(await openContent(path))) {
+  for await (const entry of imageEntries(await openContent(path))) {
     signal.throwIfAborted();
     const name = entry.path.replace(/^\.\//, '');
     if (entry.type !== 'file' || !IMAGE_FILE.test(entry.path)) continue;

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Code, OpenShellError } from '../../../../compute/errors.js';
-import { readTar, type TarEntry } from './tar.js';
+import type { TarEntry } from '../../../../kit/tar/read.js';
+import { imageEntries } from './tar.js';
 import { createTree, type Tree, type TreeNode, treeNode } from './tree.js';
 
 export interface UnpackLimits {
@@ -90,7 +91,7 @@ export const unpackLayers = async (
   };
 
   for (const [layer, content] of layers.entries()) {
-    for await (const entry of readTar(bounded(content, count, signal))) {
+    for await (const entry of imageEntries(bounded(content, count, signal))) {
       signal.throwIfAborted();
       await take(entry, layer + 1);
     }

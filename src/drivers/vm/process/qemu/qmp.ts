@@ -1,5 +1,7 @@
 import { createConnection, type Socket } from 'node:net';
 import { OpenShellError, unavailable } from '../../../../compute/errors.js';
+import { createDeferred } from '../../../../kit/deferred.js';
+import { wholeLines } from '../../../../kit/lines.js';
 
 export interface QmpEvent {
   readonly name: string;
@@ -40,23 +42,18 @@ export const connectQmp = async (path: string, signal: AbortSignal): Promise<Qmp
   const early: QmpEvent[] = [];
   let nextId = 1;
   let isClosed = false;
-  let greeted: () => void = () => {};
-  const greeting = new Promise<void>((resolve) => {
-    greeted = resolve;
-  });
-
-  const closed = new Promise<void>((resolve) => {
-    socket.on('close', () => {
-      isClosed = true;
-      for (const waiter of waiters.values()) waiter.reject(unavailable('QEMU closed its control socket'));
-      waiters.clear();
-      resolve();
-    });
+  const greeting = createDeferred();
+  const closed = createDeferred();
+  socket.on('close', () => {
+    isClosed = true;
+    for (const waiter of waiters.values()) waiter.reject(unavailable('QEMU closed its control socket'));
+    waiters.clear();
+    closed.resolve();
   });
   socket.on('error', () => {});
 
   const onMessage = (message: Message) => {
-    if (message.QMP !== undefined) return greeted();
+    if (message.QMP !== undefined) return greeting.resolve();
     if (message.event !== undefined) {
       const event = { name: message.event, data: message.data ?? {} };
       if (listeners.length === 0 && early.length < 64) early.push(event);
@@ -69,7 +66,7 @@ export const connectQmp = async (path: string, signal: AbortSignal): Promise<Qmp
     if (message.error === undefined) waiter.resolve(message.return);
     else waiter.reject(unavailable(`QEMU: ${message.error.desc ?? message.error.class ?? 'unknown error'}`));
   };
-  readLines(socket, onMessage);
+  void readMessages(socket, onMessage);
 
   const run: Qmp['run'] = (command, args, runSignal) =>
     new Promise((resolve, reject) => {
@@ -95,19 +92,16 @@ export const connectQmp = async (path: string, signal: AbortSignal): Promise<Qmp
       socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
     });
 
-  let onAbort: () => void = () => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(OpenShellError.from(signal.reason));
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  aborted.catch(() => {});
+  const aborted = createDeferred<never>();
+  const onAbort = () => aborted.reject(OpenShellError.from(signal.reason));
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
   try {
-    const lost = closed.then(() => {
+    const lost = closed.promise.then(() => {
       throw unavailable(`no QEMU answers at ${path}`);
     });
     lost.catch(() => {});
-    await Promise.race([greeting, lost, aborted]);
+    await Promise.race([greeting.promise, lost, aborted.promise]);
     await run('qmp_capabilities', {}, signal);
   } catch (error) {
     socket.destroy();
@@ -121,29 +115,17 @@ export const connectQmp = async (path: string, signal: AbortSignal): Promise<Qmp
       listeners.push(listener);
       for (const event of early.splice(0)) listener(event);
     },
-    closed,
+    closed: closed.promise,
     close: () => socket.destroy(),
   };
 };
 
-const readLines = (socket: Socket, onMessage: (message: Message) => void): void => {
-  let held = '';
-  socket.setEncoding('utf8');
-  socket.on('data', (chunk: string) => {
-    held += chunk;
-    const lines = held.split('\n');
-    held = lines.pop() ?? '';
-    if (held.length > MAX_LINE_BYTES) {
-      socket.destroy();
-      return;
-    }
-    for (const line of lines) {
-      try {
-        if (line.trim() !== '') onMessage(JSON.parse(line) as Message);
-      } catch {
-        socket.destroy();
-        return;
-      }
-    }
-  });
+/** What is too long or no JSON ends the connection. */
+const readMessages = async (socket: Socket, onMessage: (message: Message) => void): Promise<void> => {
+  try {
+    for await (const line of wholeLines(socket, MAX_LINE_BYTES, () => new Error('a line without end')))
+      if (line.trim() !== '') onMessage(JSON.parse(line) as Message);
+  } catch {
+    socket.destroy();
+  }
 };

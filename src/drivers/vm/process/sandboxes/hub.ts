@@ -1,6 +1,7 @@
 import type { DriverEvent, PlatformEvent } from '../../../../compute/driver.js';
 import { Code, OpenShellError } from '../../../../compute/errors.js';
 import type { ObservedSandbox } from '../../../../compute/sandbox.js';
+import { createQueue } from '../../../../kit/queue.js';
 
 /** A watcher that is this far behind is cut off; it opens a new watch and gets a new snapshot. */
 const MAX_BEHIND = 10_000;
@@ -46,33 +47,18 @@ export const createHub = (source: string): Hub => {
     platform: (id, reason, message, metadata = {}) => platform(id, 'Normal', reason, message, metadata),
     warning: (id, reason, message) => platform(id, 'Warning', reason, message, {}),
     async *watch(snapshot, signal) {
-      const queue: DriverEvent[] = [];
-      let wake: () => void = () => {};
+      const queue = createQueue<DriverEvent>({ capacity: MAX_BEHIND });
       const watcher = (event: DriverEvent) => {
-        queue.push(event);
-        wake();
+        if (!queue.offer(event)) queue.close(tooSlow());
       };
-      const onAbort = () => wake();
+      const onAbort = () => queue.close();
       watchers.add(watcher);
       signal.addEventListener('abort', onAbort);
+      if (signal.aborted) onAbort();
       try {
-        const now = snapshot();
-        for (const sandbox of now) yield { type: 'sandbox', sandbox };
+        for (const sandbox of snapshot()) yield { type: 'sandbox', sandbox };
         yield { type: 'synced' };
-        while (!signal.aborted) {
-          const event = queue.shift();
-          if (queue.length > MAX_BEHIND) {
-            throw new OpenShellError(Code.RESOURCE_EXHAUSTED, 'the watcher is too slow for what happens');
-          }
-          if (event !== undefined) {
-            yield event;
-            continue;
-          }
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-            if (signal.aborted || queue.length > 0) resolve();
-          });
-        }
+        yield* queue;
       } finally {
         watchers.delete(watcher);
         signal.removeEventListener('abort', onAbort);
@@ -80,3 +66,6 @@ export const createHub = (source: string): Hub => {
     },
   };
 };
+
+const tooSlow = (): OpenShellError =>
+  new OpenShellError(Code.RESOURCE_EXHAUSTED, 'the watcher is too slow for what happens');

@@ -1,4 +1,5 @@
 import { failedPrecondition, type OpenShellError } from '../../../../compute/errors.js';
+import { createDeferred } from '../../../../kit/deferred.js';
 
 /** So many starts in a row may end the driver process; then the sandbox is given up. */
 const MAX_UNFINISHED = 3;
@@ -14,23 +15,18 @@ export const createSuspects = (): Suspects => {
   return {
     async alone(signal, work) {
       const before = last;
-      let done: () => void = () => {};
-      const mine = new Promise<void>((resolve) => {
-        done = resolve;
-      });
-      last = before.then(() => mine);
-      let leave: () => void = () => {};
-      const left = new Promise<void>((resolve) => {
-        leave = resolve;
-      });
+      const mine = createDeferred();
+      last = before.then(() => mine.promise);
+      const left = createDeferred();
+      const leave = () => left.resolve();
       signal.addEventListener('abort', leave, { once: true });
       try {
-        if (!signal.aborted) await Promise.race([before, left]);
+        if (!signal.aborted) await Promise.race([before, left.promise]);
         signal.throwIfAborted();
         return await work();
       } finally {
         signal.removeEventListener('abort', leave);
-        done();
+        mine.resolve();
       }
     },
   };

@@ -1,3 +1,4 @@
+import { createBackoff } from '../../../../../kit/backoff.js';
 import { delay } from '../../../../../kit/deadline.js';
 import { RegistryFailure } from './failure.js';
 
@@ -14,6 +15,7 @@ export const persistently = async <T>(
   pauseMs: number,
   signal: AbortSignal,
 ): Promise<T> => {
+  const backoff = createBackoff(pauseMs, Number.POSITIVE_INFINITY);
   for (let tried = 1; ; tried++) {
     try {
       return await attempt();
@@ -21,9 +23,7 @@ export const persistently = async <T>(
       if (!(error instanceof RegistryFailure) || !error.passing || tried === ATTEMPTS) throw error;
       const asked = error.retryAfterMs ?? 0;
       if (asked > MAX_PAUSE_MS) throw error;
-      // Spread, so that many who failed together do not come back together.
-      const own = pauseMs * 2 ** (tried - 1) * (0.5 + Math.random() / 2);
-      await delay(Math.max(own, asked), signal);
+      await delay(Math.max(backoff.next(), asked), signal);
     }
   }
 };

@@ -1,4 +1,4 @@
-import { characterStart } from '../../compute/log-line.js';
+import { characterStart } from './text.js';
 
 const NEWLINE = 0x0a;
 
@@ -54,4 +54,16 @@ export async function* readLines(
     }
   }
   if (heldBytes > 0) yield { text: Buffer.concat(held).toString('utf8'), begins, ends: true };
+}
+
+/** As `readLines`, for lines that are of no use in parts: throws `tooLong()` when one has more than `longestBytes`. */
+export async function* wholeLines(
+  stream: AsyncIterable<Uint8Array>,
+  longestBytes: number,
+  tooLong: () => Error,
+): AsyncGenerator<string, void> {
+  for await (const { text, ends } of readLines(stream, longestBytes)) {
+    if (!ends) throw tooLong();
+    yield text;
+  }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { jsonLines } from '../../dist/drivers/podman/api/json-lines.js';
+import { jsonLines } from '../../dist/drivers/engine/json-lines.js';
 
 async function* pieces(bytes: Buffer, cuts: number[]): AsyncGenerator<Uint8Array> {
   let from = 0;
@@ -13,7 +13,7 @@ async function* pieces(bytes: Buffer, cuts: number[]): AsyncGenerator<Uint8Array
 
 const read = async (bytes: Buffer, cuts: number[] = []): Promise<unknown[]> => {
   const values: unknown[] = [];
-  for await (const value of jsonLines(pieces(bytes, cuts))) values.push(value);
+  for await (const value of jsonLines(pieces(bytes, cuts), 'Podman')) values.push(value);
   return values;
 };
 
