@@ -91,7 +91,7 @@ const runCell = (node, { folder, manifest }, kind) => {
   const { name } = manifest.artifacts.find((artifact) => artifact.kind === kind);
   const main = kind === 'folder' ? join(folder, name, 'dist', 'main.js') : join(folder, name);
   const info = JSON.parse(run(node, [main, '--version', '--json']));
-  for (const key of ['version', 'flavor', 'drivers', 'telemetry', 'build'])
+  for (const key of ['version', 'flavor', 'drivers', 'parts', 'build'])
     same(`${name}: ${key}`, info[key], manifest[key]);
   const { drivers } = JSON.parse(
     run(node, [main, 'drivers', '--json'], { env: { PATH: process.env.PATH, HOME: out } }),

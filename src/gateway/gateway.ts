@@ -1,8 +1,8 @@
 import type { DriverSettings } from '../compute/entry.js';
 import { OpenShellError, unavailable } from '../compute/errors.js';
-import type { Flavor } from '../compute/flavor.js';
 import type { Logger } from '../compute/log.js';
 import type { TelemetrySink } from '../compute/telemetry.js';
+import type { Flavor } from '../flavor/flavor.js';
 import type { Store } from '../store/store.js';
 import { createApi } from './api/served.js';
 import { type AuthOptions, createAuthenticator } from './auth.js';
@@ -154,6 +154,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       templates,
       pages,
       drivers,
+      flavor,
       namespace: options.sandboxNamespace,
       defaultImage: options.defaultImage,
       telemetry: options.telemetry,

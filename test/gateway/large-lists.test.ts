@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { before, after as end, test } from 'node:test';
 import { credentials, status } from '@grpc/grpc-js';
 import { rowsOf } from '../../dist/gateway/lifecycle/in-turns.js';
-import { openStore } from '../../dist/store/sqlite/open-store.js';
+import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import type { Store } from '../../dist/store/store.js';
 import { createWireClient, type WireClient } from '../../dist/wire/client.js';
 import { methods as v00 } from '../../dist/wire/v00/index.js';
