@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { driverProjects } from '../../dist-tools/flavor/choose/projects.js';
-import { type Checkout, openCheckout, ROOT } from './checkout.js';
+import { readLock } from '../../dist-tools/flavor/lock-file.js';
+import { evidenceOf } from '../../dist-tools/flavor/prove/markers.js';
+import { type Checkout, openCheckout, output, ROOT } from './checkout.js';
 
 const EXIT_USAGE = 2;
 const EXIT_NOT_IN_BUILD = 3;
@@ -109,6 +111,15 @@ const gateway = (...argv: string[]) =>
 test('a build with another store has nothing of SQLite, and says what it has', async () => {
   assert.ok(existsSync(join(checkout.root, 'dist/parts/store-memory/entry.js')), 'the search finds a part');
   assert.ok(!existsSync(join(checkout.root, 'dist/parts/store-sqlite')));
+  const { strings } = evidenceOf(ROOT, readLock(ROOT), 'store-sqlite', []);
+  assert.ok(strings.length > 1);
+  const holders = (root: string, text: string): string[] =>
+    [...output(root)].filter(([, code]) => code.includes(text)).map(([path]) => path);
+  for (const text of strings) {
+    assert.deepEqual(holders(checkout.root, text), [], text);
+    const inPart = holders(ROOT, text).some((path) => path.startsWith('parts/store-sqlite/'));
+    assert.ok(inPart, `the control holds '${text}'`);
+  }
   const info = JSON.parse((await checkout.node(['dist/main.js', '--version', '--json'])).stdout);
   assert.deepEqual(info.parts, ['store-memory']);
   const { parts } = JSON.parse((await checkout.node(['dist/main.js', 'drivers', '--json'])).stdout);

@@ -21,7 +21,7 @@ export const printDrivers = async (
   const parts = reportParts(options.flavor);
   return json
     ? `${JSON.stringify({ flavor: options.flavor.name, drivers: reports.map(driverToJson), parts: parts.map(partToJson) }, null, 2)}\n`
-    : driversText(reports) + partsText(parts);
+    : `${driversText(reports)}\n${partsText(parts)}`;
 };
 
 /** A driver in another process is ready when it answers on its socket. */
