@@ -11,7 +11,8 @@ const SHARED = new Set(['engine']);
 
 /** Output of parts that this flavor does not list: a build that went over another flavor's. None in one file. */
 function leftOver(): string[] {
-  if (!import.meta.url.endsWith('/dist/main.js')) return [];
+  // A single file is CommonJS and has no URL.
+  if (!(import.meta.url as string | undefined)?.endsWith('/dist/main.js')) return [];
   const words = new Set(partsOf(flavor).map(wordOf));
   return ['drivers', 'parts']
     .flatMap((room) => namesIn(room).map((word) => ({ room, word })))
