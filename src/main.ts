@@ -1,13 +1,10 @@
 #!/usr/bin/env node
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import flavor from '#drivers';
 import { BUILD } from './build.js';
 import { wordOf } from './compute/known-parts.js';
 import { partsOf } from './flavor/flavor.js';
 import { run } from './gateway/process/run.js';
-
-/** Folders that drivers share. */
-const SHARED = new Set(['engine']);
 
 /** Output of parts that this flavor does not list: a build that went over another flavor's. None in one file. */
 function leftOver(): string[] {
@@ -16,16 +13,18 @@ function leftOver(): string[] {
   const words = new Set(partsOf(flavor).map(wordOf));
   return ['drivers', 'parts']
     .flatMap((room) => namesIn(room).map((word) => ({ room, word })))
-    .filter(({ word }) => !SHARED.has(word) && !words.has(word))
+    .filter(({ word }) => !words.has(word))
     .map(
       ({ room, word }) =>
         `dist/${room}/${word} is left over from another build and not used; clean up with: npm run build -- ${flavor.name}`,
     );
 }
 
+/** The folders of a room that are a part's, and not what parts share. */
 function namesIn(room: string): string[] {
+  const folder = new URL(`./${room}/`, import.meta.url);
   try {
-    return readdirSync(new URL(`./${room}/`, import.meta.url));
+    return readdirSync(folder).filter((name) => existsSync(new URL(`${name}/entry.js`, folder)));
   } catch {
     return [];
   }

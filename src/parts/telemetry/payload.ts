@@ -1,7 +1,8 @@
+import { KNOWN_DRIVERS } from '../../compute/known-parts.js';
 import type { GatewayEvent } from '../../compute/telemetry.js';
 
 /** The drivers that an event may name; any other is `unknown`, so that no name of a user's leaves the machine. */
-const NAMED_DRIVERS: ReadonlySet<string> = new Set(['docker', 'kubernetes', 'podman', 'vm']);
+const NAMED_DRIVERS: ReadonlySet<string> = new Set(KNOWN_DRIVERS.map(({ name }) => name));
 
 type Parameters = Readonly<Record<string, string | number | boolean>>;
 
