@@ -43,14 +43,18 @@ const wanted = new Set(
   [...projects(join(root, tsconfig))].map((path) => path.slice(join(root, 'src').length + 1)),
 );
 const dist = join(root, 'dist');
+/** Rooms whose folders are in a build, or not, one by one. */
+const PARTS = ['drivers', 'parts'];
 const rooms = (folder) =>
   existsSync(folder) ? readdirSync(folder, { withFileTypes: true }).filter((e) => e.isDirectory()) : [];
 for (const { name } of rooms(dist)) {
-  if (name === 'drivers' || name.startsWith('.')) continue;
+  if (PARTS.includes(name) || name.startsWith('.')) continue;
   if (!wanted.has(name)) rmSync(join(dist, name), { recursive: true });
 }
-for (const { name } of rooms(join(dist, 'drivers'))) {
-  if (!wanted.has(`drivers/${name}`)) rmSync(join(dist, 'drivers', name), { recursive: true });
+for (const room of PARTS) {
+  for (const { name } of rooms(join(dist, room))) {
+    if (!wanted.has(`${room}/${name}`)) rmSync(join(dist, room, name), { recursive: true });
+  }
 }
 // A build that fails must not leave the last flavor's manifest behind.
 for (const file of ['drivers.js', 'drivers.js.map', '.flavor.tsbuildinfo'])

@@ -101,7 +101,7 @@ const runCell = async (node, { folder, manifest }, kind) => {
   const { name } = manifest.artifacts.find((artifact) => artifact.kind === kind);
   const main = kind === 'folder' ? join(folder, name, 'dist', 'main.js') : join(folder, name);
   const info = JSON.parse(await run(node, [main, '--version', '--json']));
-  for (const key of ['version', 'flavor', 'drivers', 'telemetry', 'build'])
+  for (const key of ['version', 'flavor', 'drivers', 'parts', 'build'])
     same(`${name}: ${key}`, info[key], manifest[key]);
   const { drivers } = JSON.parse(
     await run(node, [main, 'drivers', '--json'], { env: { PATH: process.env.PATH, HOME: out } }),

@@ -6,7 +6,7 @@ const at = (path) => new URL(`../${path}`, import.meta.url);
 const DOCUMENT = 'docs/configuration.md';
 
 const { describeDriverKeys, describeGatewayKeys } = await import(at('dist/config/describe.js'));
-const { KNOWN_DRIVERS } = await import(at('dist/compute/known-drivers.js'));
+const { KNOWN_DRIVERS } = await import(at('dist/compute/known-parts.js'));
 
 const code = (text) => (text === '' ? '' : `\`${text.replaceAll('|', '\\|')}\``);
 /** A default as a value, or as words where it is made at the start. */

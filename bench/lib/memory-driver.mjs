@@ -99,6 +99,7 @@ export const createMemoryEntry = ({ runningConditions }) => {
 
   return {
     name: 'memory',
+    kind: 'driver',
     marker: 'memory',
     autoDetect: false,
     settings: {},

@@ -6,9 +6,10 @@ import { createMemoryEntry } from './memory-driver.mjs';
 const [dist, ...argv] = process.argv.slice(2);
 const load = (path) => import(pathToFileURL(join(dist, path)).href);
 const { run } = await load('gateway/process/run.js');
+const { default: sqlite } = await load('parts/store-sqlite/entry.js');
 const entry = createMemoryEntry(await load('compute/conditions.js'));
 process.exitCode = await run({
-  flavor: { name: 'memory', drivers: [entry], telemetry: undefined },
+  flavor: { name: 'memory', drivers: [entry], stores: [sqlite], telemetry: undefined },
   build: 'bench',
   argv,
   env: process.env,

@@ -2,6 +2,7 @@ import type { DriverEntry } from '../../compute/entry.js';
 
 /** Sandboxes as plain processes of this host. An example of a driver: it isolates nothing. */
 const entry: DriverEntry<'process'> = {
+  kind: 'driver',
   name: 'process',
   marker: 'OPENSHELL_DRIVER_MARKER:process',
   autoDetect: false,

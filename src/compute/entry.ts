@@ -1,6 +1,6 @@
 import type { ComputeDriver } from './driver.js';
 import type { Logger } from './log.js';
-import type { SettingsSchema } from './settings.js';
+import type { PartEntry } from './part.js';
 
 /** A table of `[openshell.drivers.<name>]`, checked against the entry's schema, defaults filled in. */
 export type DriverSettings = Readonly<Record<string, unknown>>;
@@ -49,14 +49,9 @@ export interface DriverModule {
   createDriver(context: DriverContext): Promise<ComputeDriver>;
 }
 
-/** What a flavor lists. It is light: probe and schema pull in no engine client, `load` does. */
-export interface DriverEntry<Name extends string = string> {
-  readonly name: Name;
-  /** A string that stands nowhere else, so that an artifact can be searched for the driver's presence. */
-  readonly marker: string;
+/** A compute driver as a part of a flavor. Probe and schema pull in no engine client, `load` does. */
+export interface DriverEntry<Name extends string = string> extends PartEntry<'driver', DriverModule, Name> {
   /** Whether a gateway without a configured driver may choose this one. */
   readonly autoDetect: boolean;
-  readonly settings: SettingsSchema;
   probe(context: ProbeContext): Promise<ProbeResult>;
-  load(): Promise<DriverModule>;
 }

@@ -1,4 +1,5 @@
 import type { Logger } from './log.js';
+import type { PartEntry } from './part.js';
 
 export type Outcome = 'success' | 'failure';
 
@@ -31,8 +32,10 @@ export interface TelemetryOptions {
   readonly log: Logger;
 }
 
-/** Telemetry as a part of a flavor. Light: `load` brings the sender. */
-export interface TelemetryEntry {
-  readonly marker: string;
-  load(): Promise<{ createTelemetry(options: TelemetryOptions): TelemetrySink }>;
-}
+/** Telemetry as a part of a flavor. */
+export interface TelemetryEntry
+  extends PartEntry<
+    'telemetry',
+    { createTelemetry(options: TelemetryOptions): TelemetrySink },
+    'telemetry'
+  > {}

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { DriverEntry } from '../compute/entry.js';
-import { KNOWN_DRIVERS } from '../compute/known-drivers.js';
+import { KNOWN_DRIVERS } from '../compute/known-parts.js';
 import type { SettingsSchema } from '../compute/settings.js';
 import { nearest } from '../kit/nearest.js';
 import { checkTable, isTable, type KeyPath, type TableValues, withDefaults } from './check-table.js';

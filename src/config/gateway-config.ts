@@ -1,5 +1,6 @@
 import type { DriverSettings } from '../compute/entry.js';
 import type { ListenAddress } from './address.js';
+import type { Database } from './database.js';
 
 /** What the gateway runs with: validated, defaults filled in, every path absolute. */
 export interface GatewayConfig {
@@ -20,10 +21,10 @@ export interface GatewayConfig {
   readonly maxPendingCreates: number;
   /** Undefined: the one in the store, or a new one. */
   readonly gatewayId: string | undefined;
-  /** The SQLite file. */
   /** The file of the secret key. */
   readonly secretKeyPath: string;
-  readonly databasePath: string;
+  /** Its store is not in this build when no entry of the flavor has its scheme. */
+  readonly database: Database;
   /** Undefined: the database must lie where it lay before. */
   readonly adoptDatabase: string | undefined;
   /** Undefined: plaintext. */

@@ -1,15 +1,16 @@
 import { dirname, join, resolve } from 'node:path';
 import type { DriverEntry } from '../compute/entry.js';
+import type { StoreEntry } from '../store/entry.js';
 import { checkExposure, resolveTls } from './access-rules.js';
 import { type ConfigFile, readConfigFile } from './config-file.js';
-import { parseDatabaseUrl } from './database-url.js';
+import { type Database, readDatabase } from './database.js';
 import { type DriverTable, readDriverTables } from './driver-tables.js';
 import type { DriverConfig, GatewayConfig } from './gateway-config.js';
 import type { HomePaths } from './home.js';
 import { keyLabel } from './key.js';
 import { driverNames, KEYS, type KeyName, type KeyValue } from './keys.js';
 import { type Listeners, resolveListeners } from './listeners.js';
-import { DEFAULT_ORIGIN, originPlace, type Sourced } from './origin.js';
+import { originPlace, type Sourced } from './origin.js';
 import { type Problem, problemsError } from './problem.js';
 import { type Environment, effective, type Flags, processLayers, readValues, type Values } from './values.js';
 
@@ -17,8 +18,9 @@ export interface LoadConfigOptions {
   /** From `parseCommandLine`. */
   readonly flags: Flags;
   readonly env: Environment;
-  /** The drivers of this build. */
+  /** The parts of this build. */
   readonly drivers: readonly DriverEntry[];
+  readonly stores: readonly StoreEntry[];
   readonly home: HomePaths;
 }
 
@@ -34,7 +36,7 @@ export interface ConfigSources {
   readonly file: ConfigFile | undefined;
   readonly values: Values;
   readonly listeners: Listeners;
-  readonly databasePath: Sourced<string>;
+  readonly database: Sourced<Database>;
   readonly drivers: readonly DriverTable[];
 }
 
@@ -44,7 +46,13 @@ export interface ConfigSources {
  *
  * @throws OpenShellError INVALID_ARGUMENT with reason `InvalidConfig`; its message lists every problem
  */
-export const loadConfig = async ({ flags, env, drivers, home }: LoadConfigOptions): Promise<LoadedConfig> => {
+export const loadConfig = async ({
+  flags,
+  env,
+  drivers,
+  stores,
+  home,
+}: LoadConfigOptions): Promise<LoadedConfig> => {
   const problems: Problem[] = [];
   const warnings: string[] = [];
   const report = (problem: Problem): void => void problems.push(problem);
@@ -62,7 +70,9 @@ export const loadConfig = async ({ flags, env, drivers, home }: LoadConfigOption
   }
   const defaultImage = effective(values.defaultImage)?.value;
   const tables = readDriverTables(file, drivers, defaultImage, report, (text) => void warnings.push(text));
-  const databasePath = databaseFile(values, home);
+  const database = readDatabase(values, home, stores, report);
+  const { path } = database.value;
+  const keyFolder = path === undefined ? join(home.stateDir, 'gateway') : dirname(path);
   const computeDrivers = driverNames(valueWithDefault(values, 'computeDrivers'));
   const configs = driverConfigs(tables, computeDrivers, effective(values.computeDriverSocket), report);
   if (problems.length > 0) throw problemsError('InvalidConfig', problems);
@@ -79,10 +89,8 @@ export const loadConfig = async ({ flags, env, drivers, home }: LoadConfigOption
     maxOperations: valueWithDefault(values, 'maxOperations'),
     maxPendingCreates: valueWithDefault(values, 'maxPendingCreates'),
     gatewayId: effective(values.gatewayId)?.value,
-    secretKeyPath: resolve(
-      effective(values.secretKeyPath)?.value ?? join(dirname(databasePath.value), 'secret.key'),
-    ),
-    databasePath: databasePath.value,
+    secretKeyPath: resolve(effective(values.secretKeyPath)?.value ?? join(keyFolder, 'secret.key')),
+    database: database.value,
     adoptDatabase: effective(values.adoptDatabase)?.value,
     tls,
     allowUnauthenticatedUsers: valueWithDefault(values, 'allowUnauthenticatedUsers'),
@@ -98,7 +106,7 @@ export const loadConfig = async ({ flags, env, drivers, home }: LoadConfigOption
       endpoint: effective(values.telemetryEndpoint)?.value.trim() || undefined,
     },
   };
-  return { config, warnings, sources: { file, values, listeners, databasePath, drivers: tables } };
+  return { config, warnings, sources: { file, values, listeners, database, drivers: tables } };
 };
 
 type WithDefault = {
@@ -108,14 +116,6 @@ type WithDefault = {
 /** The value of a key that has a default, so that there always is one. */
 const valueWithDefault = <N extends WithDefault>(values: Values, name: N): KeyValue<N> =>
   (effective(values[name]) as Sourced<KeyValue<N>>).value;
-
-const databaseFile = (values: Values, home: HomePaths): Sourced<string> => {
-  const url = effective(values.databaseUrl);
-  const parsed = url && parseDatabaseUrl(url.value);
-  return url !== undefined && parsed !== undefined && 'path' in parsed
-    ? { value: resolve(parsed.path), origin: url.origin }
-    : { value: join(home.stateDir, 'gateway', 'openshell.db'), origin: DEFAULT_ORIGIN };
-};
 
 const driverConfigs = (
   tables: readonly DriverTable[],

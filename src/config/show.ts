@@ -39,7 +39,7 @@ const PARTS: ReadonlySet<KeyName> = new Set(['port', 'healthPort', 'metricsPort'
 
 const describeKey = (name: KeyName, sources: ConfigSources): EffectiveSetting => {
   const key = keyLabel(gatewayKey(name));
-  const { listeners, databasePath, file, values } = sources;
+  const { listeners, database, file, values } = sources;
   switch (name) {
     case 'bindAddress':
     case 'healthBindAddress':
@@ -48,8 +48,8 @@ const describeKey = (name: KeyName, sources: ConfigSources): EffectiveSetting =>
     case 'databaseUrl':
       return {
         key,
-        value: valueText(`sqlite:${databasePath.value}`),
-        origin: originText(databasePath.origin),
+        value: valueText(database.value.shown),
+        origin: originText(database.origin),
       };
     case 'configFile': {
       const origin = originText(effective(values.configFile)?.origin ?? DEFAULT_ORIGIN);

@@ -1,4 +1,5 @@
-import type { Flavor } from '../compute/flavor.js';
+import { KNOWN_PARTS, wordOf } from '../compute/known-parts.js';
+import { type Flavor, partsOf } from '../flavor/flavor.js';
 import { GENERATIONS } from '../wire/generation.js';
 
 /** What `--version --json` prints. */
@@ -6,6 +7,8 @@ export interface BuildInfo {
   readonly version: string;
   readonly flavor: string;
   readonly drivers: readonly string[];
+  /** Parts of all other kinds, e.g. `store-sqlite`. */
+  readonly parts: readonly string[];
   readonly telemetry: boolean;
   /** The generations of the public API that it serves, such as `0.0`. */
   readonly apis: readonly string[];
@@ -19,6 +22,9 @@ export const buildInfo = (flavor: Flavor, version: string, build: string): Build
   version,
   flavor: flavor.name,
   drivers: flavor.drivers.map((entry) => entry.name),
+  parts: partsOf(flavor)
+    .filter(({ kind }) => kind !== 'driver')
+    .map(wordOf),
   telemetry: flavor.telemetry !== undefined,
   apis: GENERATIONS,
   node: process.version,
@@ -26,6 +32,13 @@ export const buildInfo = (flavor: Flavor, version: string, build: string): Build
 });
 
 export const versionText = (info: BuildInfo): string =>
-  `openshell-gateway ${info.version} (flavor ${info.flavor}: ${info.drivers.join(', ')}; telemetry ${
-    info.telemetry ? 'in the build' : 'absent'
+  `openshell-gateway ${info.version} (flavor ${info.flavor}: ${info.drivers.join(', ')}; ${info.parts.join(', ')}; absent: ${
+    absent(info).join(', ') || 'none'
   }; api ${info.apis.join(', ')}; node ${info.node}; build ${info.build})\n`;
+
+/** Parts that the project has and this build lacks, drivers aside. */
+function absent({ parts }: BuildInfo): string[] {
+  return KNOWN_PARTS.filter(({ kind }) => kind !== 'driver')
+    .map(wordOf)
+    .filter((word) => !parts.includes(word));
+}

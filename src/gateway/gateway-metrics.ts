@@ -1,4 +1,4 @@
-import type { Flavor } from '../compute/flavor.js';
+import type { Flavor } from '../flavor/flavor.js';
 import type { Store } from '../store/store.js';
 import type { ManagedDriver } from './drivers/managed.js';
 import { driverStates } from './drivers/states.js';

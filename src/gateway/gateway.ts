@@ -1,8 +1,8 @@
 import type { DriverSettings } from '../compute/entry.js';
 import { OpenShellError, unavailable } from '../compute/errors.js';
-import type { Flavor } from '../compute/flavor.js';
 import type { Logger } from '../compute/log.js';
 import type { TelemetrySink } from '../compute/telemetry.js';
+import type { Flavor } from '../flavor/flavor.js';
 import { RPC_LIMITS, type RpcLimits } from '../rpc/server/limits.js';
 import { createRpcServer } from '../rpc/server/server.js';
 import type { Store } from '../store/store.js';
@@ -167,6 +167,7 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
       templates,
       pages,
       drivers,
+      flavor,
       namespace: options.sandboxNamespace,
       defaultImage: options.defaultImage,
       telemetry: options.telemetry,

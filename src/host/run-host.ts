@@ -62,7 +62,7 @@ const host = async ({ entry, argv, env }: HostOptions): Promise<number> => {
   if (values['log-level'] !== undefined) flags.set('logLevel', [values['log-level']]);
   const home = homePaths(env, homedir());
   const { OPENSHELL_COMPUTE_DRIVER_SOCKET: _, ...rest } = env;
-  const { config } = await loadConfig({ flags, env: rest, drivers: [entry], home });
+  const { config } = await loadConfig({ flags, env: rest, drivers: [entry], stores: [], home });
   const log = createLogger({
     level: config.logLevel,
     write: (text) => process.stderr.write(text),

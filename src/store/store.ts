@@ -47,6 +47,8 @@ export type SandboxChange = Partial<
   >
 >;
 
+export type WorkspaceChange = Partial<Pick<WorkspaceRecord, 'phase' | 'deletionAtMs'>>;
+
 /** What a write leaves behind for a repetition of its request; both reach the disk, or neither. */
 export type Remember<T> = (answer: T) => StoredRequest;
 
@@ -88,7 +90,7 @@ export interface Store {
   updateWorkspace(
     id: string,
     expectedVersion: number,
-    change: Partial<Pick<WorkspaceRecord, 'phase' | 'deletionAtMs'>>,
+    change: WorkspaceChange,
     remember?: Remember<WorkspaceRecord>,
   ): Promise<WorkspaceRecord>;
   /** With its templates. FAILED_PRECONDITION, naming up to ten, when sandboxes are in it. False without a row. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
+import { showConfig } from '../../dist/config/show.js';
+import type { StoreEntry } from '../../dist/store/entry.js';
 import { createHome } from './support.js';
 
 const { load } = createHome();
@@ -26,7 +28,12 @@ test('without anything set, the defaults count', async () => {
       maxPendingCreates: 1_024,
       gatewayId: undefined,
       secretKeyPath: '/state/openshell/gateway/secret.key',
-      databasePath: '/state/openshell/gateway/openshell.db',
+      database: {
+        scheme: 'sqlite',
+        url: 'sqlite:/state/openshell/gateway/openshell.db',
+        shown: 'sqlite:/state/openshell/gateway/openshell.db',
+        path: '/state/openshell/gateway/openshell.db',
+      },
       tls: undefined,
       allowUnauthenticatedUsers: false,
       httpAllowedHosts: [],
@@ -109,12 +116,34 @@ test('health and metrics are off until they have a port, and stand on the API ad
 });
 
 test('the database is a file named by a sqlite URL', async () => {
-  const path = async (url: string) => (await load({ argv: ['--db-url', url] })).config.databasePath;
+  const path = async (url: string) => (await load({ argv: ['--db-url', url] })).config.database.path;
   assert.equal(await path('sqlite:/a/b.db'), '/a/b.db');
   assert.equal(await path('sqlite:///a/b.db?mode=rwc'), '/a/b.db');
   assert.equal(await path('SQLITE:b.db'), resolve('b.db'));
   const { config } = await load({ env: { OPENSHELL_DB_URL: 'sqlite:/c.db' } });
-  assert.equal(config.databasePath, '/c.db');
+  assert.equal(config.database.path, '/c.db');
+});
+
+test('the scheme chooses the store, whose part reads the URL; without that part it stays and is not shown', async () => {
+  const argv = ['--db-url', 'Mine://u:secret@h/d'];
+  const mine: StoreEntry = {
+    kind: 'store',
+    name: 'mine',
+    schemes: ['mine', 'mines'],
+    marker: 'mine',
+    settings: {},
+    parseUrl: (url) => ({ url: url.toLowerCase(), shown: 'mine://h/d', path: undefined }),
+    load: () => Promise.reject(new Error('not loaded in this test')),
+  };
+  const chosen = await load({ argv, stores: [mine] });
+  assert.deepEqual(chosen.config.database, {
+    ...{ scheme: 'mine', url: 'mine://u:secret@h/d', shown: 'mine://h/d', path: undefined },
+  });
+  assert.match(showConfig(chosen), /^--db-url = "mine:\/\/h\/d" {2}# flag --db-url$/m);
+  const absent = await load({ argv: ['--db-url', 'sqlite:rel.db'], stores: [mine] });
+  assert.deepEqual(absent.config.database, {
+    ...{ scheme: 'sqlite', url: 'sqlite:rel.db', shown: 'sqlite:...', path: undefined },
+  });
 });
 
 test('telemetry is off by 0, false, no and off alone, and a blank endpoint is none', async () => {

@@ -273,12 +273,17 @@ const PLACE_CASES: readonly (readonly [
   [
     'a database of another kind, without its password',
     { argv: ['--db-url', 'postgres://u:secret@h/d'] },
-    '--db-url: the scheme "postgres" is not supported; use sqlite:PATH',
+    '--db-url: there is no store for the scheme "postgres"; use sqlite:',
+  ],
+  [
+    'a mistyped scheme',
+    { argv: ['--db-url', 'sqlte:/a.db'] },
+    '--db-url: there is no store for the scheme "sqlte"; did you mean \'sqlite:\'?',
   ],
   [
     'a database without a scheme',
     { env: { OPENSHELL_DB_URL: '/a.db' } },
-    'OPENSHELL_DB_URL: --db-url: must be sqlite:PATH',
+    'OPENSHELL_DB_URL: --db-url: must be a URL such as sqlite:PATH',
   ],
   [
     'a database in memory',
@@ -288,7 +293,7 @@ const PLACE_CASES: readonly (readonly [
   [
     'a parameter of a database',
     { argv: ['--db-url', 'sqlite:/a?cache=shared'] },
-    '--db-url: the parameters "cache=shared" are not supported; use sqlite:PATH',
+    "--db-url: the parameters behind '?' are not supported; use sqlite:PATH",
   ],
 ];
 

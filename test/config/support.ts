@@ -7,10 +7,13 @@ import { OpenShellError } from '../../dist/compute/errors.js';
 import { parseCommandLine } from '../../dist/config/command-line.js';
 import { type LoadedConfig, loadConfig } from '../../dist/config/load.js';
 import type { Environment } from '../../dist/config/values.js';
+import sqlite from '../../dist/parts/store-sqlite/entry.js';
+import type { StoreEntry } from '../../dist/store/entry.js';
 
 /** A driver of the build whose table has a setting of every kind. */
 export const engineDriver: DriverEntry = {
   name: 'docker',
+  kind: 'driver',
   marker: 'test-driver',
   autoDetect: true,
   settings: {
@@ -47,6 +50,8 @@ export interface Situation {
   /** Texts of files in the configuration folder, by name; null: a folder stands there. */
   readonly files?: Readonly<Record<string, string | Uint8Array | null>>;
   readonly drivers?: readonly DriverEntry[];
+  /** Default: SQLite. */
+  readonly stores?: readonly StoreEntry[];
 }
 
 /** A folder for this test file; `load` makes one in it for each call. */
@@ -67,6 +72,7 @@ export const createHome = () => {
       flags: parseCommandLine(situation.argv ?? []).flags,
       env: situation.env ?? {},
       drivers: situation.drivers ?? [engineDriver],
+      stores: situation.stores ?? [sqlite],
       home: { configDir: configDir(), stateDir: '/state/openshell' },
     });
   };

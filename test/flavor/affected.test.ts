@@ -97,7 +97,10 @@ const fromConfig = async (text: string) => {
 
 test('from-config finds the smallest flavor and says why', async () => {
   const one = JSON.parse((await fromConfig('[openshell.gateway]\ncompute_drivers = ["docker"]\n')).stdout);
-  assert.deepEqual([one.name, one.drivers, one.telemetry, one.exists], ['docker', ['docker'], false, true]);
+  assert.deepEqual(
+    [one.name, one.drivers, one.parts, one.exists],
+    ['docker', ['docker'], ['store-sqlite'], true],
+  );
   assert.match(one.reasons.join('\n'), /docker: compute_drivers names it/);
   const external = JSON.parse(
     (

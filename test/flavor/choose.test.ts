@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
-import { driverProjects } from '../../dist-tools/flavor/choose/driver-projects.js';
 import { flavorNames } from '../../dist-tools/flavor/choose/flavor-files.js';
 import { flavorSource } from '../../dist-tools/flavor/choose/flavor-source.js';
 import { flavorSpec } from '../../dist-tools/flavor/choose/flavor-spec.js';
+import { partProjects } from '../../dist-tools/flavor/choose/projects.js';
 import { type Checkout, openCheckout, ROOT } from './checkout.js';
 
 let checkout: Checkout;
@@ -13,8 +13,8 @@ before(() => {
 });
 after(() => checkout.remove());
 
-const available = driverProjects(ROOT);
-const names = available.map(({ name }) => name);
+const available = partProjects(ROOT);
+const names = available.filter(({ kind }) => kind === 'driver').map(({ word }) => word);
 
 test('every committed flavor is what the tool writes, and lint has nothing to say', async () => {
   const { status, stdout } = await checkout.flavor('lint');
@@ -30,8 +30,9 @@ test('the same choice gives the same bytes, in whatever order it is made', () =>
       ([drivers, telemetry], keys) => {
         const order = (driver: string) => keys[names.indexOf(driver)] ?? 0;
         const shuffled = [...drivers].sort((a, b) => order(a) - order(b));
+        const more = telemetry ? ['telemetry'] : [];
         const source = (list: string[]) =>
-          flavorSource(flavorSpec(list, { telemetry }, available), available);
+          flavorSource(flavorSpec({ drivers: list, with: more }, available), available);
         assert.deepEqual(source(shuffled), source(drivers));
       },
     ),
@@ -50,7 +51,7 @@ test('generate writes two files that build, and add and remove lead back to them
   const files = ['tsconfig.edge.json', 'src/flavors/edge/drivers.ts'] as const;
   const original = files.map((path) => checkout.read(path));
   assert.equal((await checkout.flavor('add', 'edge', second, 'telemetry')).status, 0);
-  assert.match(checkout.read(files[1]), /#telemetry/);
+  assert.match(checkout.read(files[1]), /#parts\/telemetry/);
   assert.equal((await checkout.flavor('remove', 'edge', second, 'telemetry')).status, 0);
   assert.deepEqual(
     files.map((path) => checkout.read(path)),
@@ -59,11 +60,25 @@ test('generate writes two files that build, and add and remove lead back to them
   assert.match((await checkout.flavor(first, '--name', 'edge')).stdout, /is there already/);
 });
 
+test('a flavor has the usual parts, more with --with, fewer with --without, and a name that says so', async () => {
+  const written = async (...argv: string[]) => {
+    const { status, stdout, stderr } = await checkout.flavor('docker', ...argv, '--dry-run');
+    assert.equal(status, 0, stderr);
+    const [, name] = /^--- tsconfig\.(.*)\.json$/m.exec(stdout) ?? [];
+    return [name, /stores: .*|$/.exec(stdout)?.[0], /^ {2}telemetry,$/m.test(stdout)];
+  };
+  assert.deepEqual(await written(), ['docker', 'stores: [storeSqlite],', false]);
+  const telemetry = ['docker-telemetry', 'stores: [storeSqlite],', true];
+  assert.deepEqual(await written('--with', 'telemetry'), telemetry);
+  assert.deepEqual(await written('--telemetry'), telemetry);
+  assert.deepEqual(await written('--without', 'telemetry'), await written());
+});
+
 test('--dry-run prints and writes nothing', async () => {
   const before = flavorNames(checkout.root);
   const { stdout } = await checkout.flavor(names[0] as string, '--name', 'nothing', '--dry-run');
   assert.match(stdout, /^--- tsconfig\.nothing\.json\n\{/);
-  assert.match(stdout, /export default flavor\('nothing', \[/);
+  assert.match(stdout, /export default flavor\('nothing', \{/);
   assert.deepEqual(flavorNames(checkout.root), before);
 });
 
@@ -78,7 +93,12 @@ const refused: readonly [argv: string[], says: RegExp][] = [
   [['lsit'], /no command 'lsit'; did you mean 'list'\?/],
   [['add', 'dokcer', 'docker'], /no flavor 'dokcer' \(tsconfig\.dokcer\.json\); did you mean 'docker'\?/],
   [['remove', 'docker', 'docker'], /at least one driver/],
-  [['remove', 'docker', 'vm'], /has no driver 'vm'; it has docker/],
+  [['remove', 'docker', 'vm'], /has no part 'vm'; it has docker, store-sqlite/],
+  [['remove', 'docker', 'store-sqlite'], /at least one store; choose from store-sqlite/],
+  [['docker', '--without', 'store-sqlite'], /at least one store; choose from store-sqlite/],
+  [['docker', '--with', 'telemtry'], /no part 'telemtry' in src\/parts; did you mean 'telemetry'\?/],
+  [['docker', '--without', 'vm'], /no part 'vm' in src\/parts/],
+  [['docker', '--with', 'telemetry', '--without', 'telemetry'], /'telemetry' is to be in and to be left out/],
 ];
 for (const [argv, says] of refused) {
   test(`refuses ${argv.join(' ')}`, async () => {
@@ -94,7 +114,7 @@ test('list shows what each flavor holds', async () => {
   assert.deepEqual(docker, {
     name: 'docker',
     drivers: ['docker'],
-    telemetry: false,
+    parts: ['store-sqlite'],
     tsconfig: 'tsconfig.docker.json',
   });
 });
@@ -120,10 +140,10 @@ test('lint finds a flavor whose two files disagree', async () => {
   const manifest = 'src/flavors/docker/drivers.ts';
   assert.match(
     await lintAfter(manifest, (text) => text.replace('[docker]', '[]')),
-    /'docker' is imported and not in the flavor's list/,
+    /the driver 'docker' is imported and not given to the flavor/,
   );
   assert.match(
-    await lintAfter(manifest, (text) => text.replace("'docker', [", "'other', [")),
+    await lintAfter(manifest, (text) => text.replace("'docker', {", "'other', {")),
     /calls itself 'other'/,
   );
   assert.match(
@@ -131,8 +151,8 @@ test('lint finds a flavor whose two files disagree', async () => {
     /references the driver 'docker', which/,
   );
   assert.match(
-    await lintAfter('tsconfig.json', (text) => text.replace(/,\s*\{ "path": "src\/telemetry" \}/, '')),
-    /telemetry is not referenced/,
+    await lintAfter('tsconfig.json', (text) => text.replace(/,\s*\{ "path": "src\/parts\/telemetry" \}/, '')),
+    /imports the part 'telemetry'; add \{ "path": "src\/parts\/telemetry" \}/,
   );
 });
 

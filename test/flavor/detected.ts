@@ -6,7 +6,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { DriverEntry } from '../../dist/compute/entry.js';
-import type { Flavor } from '../../dist/compute/flavor.js';
+import type { Flavor } from '../../dist/flavor/flavor.js';
 import { subsets } from './subsets.js';
 
 const dist = process.argv[2] as string;

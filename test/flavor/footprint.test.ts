@@ -11,7 +11,7 @@ const record: Recorded = {
   footprint: {
     flavor: 'docker',
     drivers: ['docker'],
-    telemetry: false,
+    parts: ['store-sqlite'],
     packages: 2,
     bytesInstalled: 1_000_000,
     bytesBundled: 100_000,

@@ -6,7 +6,7 @@
  */
 import { pathToFileURL } from 'node:url';
 import type { DriverEntry } from '../../dist/compute/entry.js';
-import type { Flavor } from '../../dist/compute/flavor.js';
+import type { Flavor } from '../../dist/flavor/flavor.js';
 import { createFakeEngine } from '../support/fake-engine.js';
 
 const { STUB_BUILD = '', STUB_READY = '' } = process.env;

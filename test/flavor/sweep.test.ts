@@ -4,9 +4,10 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { KNOWN_DRIVERS } from '../../dist/compute/known-drivers.js';
-import { knownProjects } from '../../dist-tools/flavor/choose/driver-projects.js';
+import { KNOWN_DRIVERS } from '../../dist/compute/known-parts.js';
+import { knownProjects, partProjects } from '../../dist-tools/flavor/choose/projects.js';
 import { type Checkout, openCheckout, ROOT } from './checkout.js';
+import { type Row, unmet, widened } from './pairwise.js';
 import { subsets } from './subsets.js';
 
 const EXIT_NOT_IN_BUILD = 3;
@@ -73,15 +74,39 @@ const absentErrors = async (flavor: string, absent: readonly string[]): Promise<
   }
 };
 
-const choices = subsets(drivers)
-  .filter((set) => set.length > 0)
-  .flatMap((set) => [false, true].map((telemetry) => ({ set, telemetry })));
+/** Parts that a build may have or lack. It needs a store, so the only one is no choice. */
+const optional = partProjects(ROOT)
+  .filter(({ kind }) => kind !== 'driver' && kind !== 'store')
+  .map(({ word }) => word);
+const rowOf = (set: readonly string[]): Row =>
+  new Map(drivers.map((driver) => [driver, set.includes(driver)]));
+const sets = subsets(drivers).filter((set) => set.length > 0);
+const rows = widened(sets.map(rowOf), optional);
 
-for (const { set, telemetry } of choices) {
+test('every set of drivers is swept, and every pair of parts meets both in, both out, and one of them in', () => {
+  const possible = sets.flatMap((set) =>
+    subsets(optional).map(
+      (more) => new Map([...rowOf(set), ...optional.map((word) => [word, more.includes(word)] as const)]),
+    ),
+  );
+  assert.equal(sets.length, 2 ** drivers.length - 1);
+  assert.deepEqual(unmet(rows, possible), []);
+  assert.notDeepEqual(unmet(rows.slice(0, 3), possible), [], 'the search finds what is missing');
+});
+
+for (const row of rows) {
+  const chosen = (words: readonly string[]): string[] => words.filter((word) => row.get(word) === true);
+  const set = chosen(drivers);
+  const more = chosen(optional);
   const sorted = [...set].sort();
-  test(`${sorted.join(', ')}${telemetry ? ' with telemetry' : ''}: compiles, starts, and is what it says`, async () => {
-    const name = `sweep-${set.join('-')}${telemetry ? '-t' : ''}`;
-    const written = await checkout.flavor(...set, '--name', name, ...(telemetry ? ['--telemetry'] : []));
+  test(`${[...sorted, ...more].join(', ')}: compiles, starts, and is what it says`, async () => {
+    const name = `sweep-${set.join('-')}`;
+    const less = optional.filter((word) => !more.includes(word));
+    const written = await checkout.flavor(
+      ...[...set, '--name', name],
+      ...(more.length === 0 ? [] : ['--with', more.join(',')]),
+      ...(less.length === 0 ? [] : ['--without', less.join(',')]),
+    );
     assert.equal(written.status, 0, written.stderr);
     const built = await checkout.compile(`tsconfig.${name}.json`);
     assert.equal(built.status, 0, built.stdout);
@@ -96,7 +121,7 @@ for (const { set, telemetry } of choices) {
       absentErrors(name, absent),
     ]);
     const info = JSON.parse(version.stdout);
-    assert.deepEqual([info.flavor, info.drivers, info.telemetry], [name, sorted, telemetry]);
+    assert.deepEqual([info.flavor, info.drivers, info.parts], [name, sorted, ['store-sqlite', ...more]]);
 
     const states = Object.fromEntries(
       JSON.parse(listed.stdout).drivers.map((driver: { name: string; state: string }) => [

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
-import { driverProjects } from '../../dist-tools/flavor/choose/driver-projects.js';
 import { flavorNames, readFlavor, specOf } from '../../dist-tools/flavor/choose/flavor-files.js';
 import { tsconfigPath } from '../../dist-tools/flavor/choose/flavor-source.js';
+import { partProjects } from '../../dist-tools/flavor/choose/projects.js';
 import { type Checkout, execute, openCheckout, output, ROOT } from './checkout.js';
 
 const SEQUENCES = 4;
@@ -32,18 +32,15 @@ const freshOutput = async (flavor: string): Promise<Map<string, string>> => {
   return files;
 };
 
-test('a fresh build holds the output of its own drivers and of no other', async () => {
-  const all = driverProjects(ROOT).map(({ name }) => name);
+test('a fresh build holds the output of its own parts and of no other', async () => {
+  const all = partProjects(ROOT);
   for (const flavor of flavors) {
-    const { drivers, telemetry } = specOf(readFlavor(ROOT, flavor));
+    const { drivers, parts } = specOf(readFlavor(ROOT, flavor));
     const paths = [...(await freshOutput(flavor)).keys()];
-    const held = all.filter((name) => paths.some((path) => path.startsWith(`drivers/${name}/`)));
-    assert.deepEqual(held, drivers, flavor);
-    assert.equal(
-      paths.some((path) => path.startsWith('telemetry/')),
-      telemetry,
-      flavor,
-    );
+    const held = all
+      .filter(({ folder }) => paths.some((path) => path.startsWith(`${folder.slice('src/'.length)}/`)))
+      .map(({ word }) => word);
+    assert.deepEqual(held, [...drivers, ...parts], flavor);
   }
 });
 
@@ -72,8 +69,8 @@ test('tsc -b alone gives the drivers asked for, although it leaves what is not u
     const { status, stdout } = await checkout.compile(tsconfigPath(flavor));
     assert.equal(status, 0, stdout);
     const version = await checkout.node(['dist/main.js', '--version', '--json']);
-    const { drivers, telemetry } = specOf(readFlavor(ROOT, flavor));
+    const { drivers, parts } = specOf(readFlavor(ROOT, flavor));
     const info = JSON.parse(version.stdout);
-    assert.deepEqual([info.flavor, info.drivers, info.telemetry], [flavor, drivers, telemetry]);
+    assert.deepEqual([info.flavor, info.drivers, info.parts], [flavor, drivers, parts]);
   }
 });

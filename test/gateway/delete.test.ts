@@ -6,7 +6,7 @@ import { silentLogger } from '../../dist/compute/log.js';
 import { createManagedDriver } from '../../dist/gateway/drivers/managed.js';
 import { createController, type LifecycleTuning } from '../../dist/gateway/lifecycle/controller.js';
 import { createHub } from '../../dist/gateway/lifecycle/hub.js';
-import { openStore } from '../../dist/store/sqlite/open-store.js';
+import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { SandboxPhase, methods as v00 } from '../../dist/wire/v00/index.js';
 import { DeletionOutcome, methods as v01 } from '../../dist/wire/v01/index.js';
 import { createFakeEngine, type FakeEngine } from '../support/fake-engine.js';

@@ -13,7 +13,7 @@ const config = {
 
 const acme = async (connectExternal: ProcessOptions['connectExternal']) => {
   const options: ProcessOptions = {
-    flavor: { name: 'edge', drivers: [], telemetry: undefined },
+    flavor: { name: 'edge', drivers: [], stores: [], telemetry: undefined },
     build: 'test',
     argv: [],
     env: {},

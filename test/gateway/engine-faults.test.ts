@@ -3,7 +3,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { failedPrecondition, unavailable } from '../../dist/compute/errors.js';
 import { toFailed } from '../../dist/gateway/lifecycle/transition.js';
-import { openStore } from '../../dist/store/sqlite/open-store.js';
+import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import type { SandboxChange } from '../../dist/store/store.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { createFakeEngine, type FakeEngine } from '../support/fake-engine.js';

@@ -10,7 +10,7 @@ import type { ObservedSandbox } from '../../dist/compute/sandbox.js';
 import { createManagedDriver } from '../../dist/gateway/drivers/managed.js';
 import { createController, type LifecycleTuning } from '../../dist/gateway/lifecycle/controller.js';
 import { createHub } from '../../dist/gateway/lifecycle/hub.js';
-import { openStore } from '../../dist/store/sqlite/open-store.js';
+import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { createFakeEngine } from '../support/fake-engine.js';
 import { startTestGateway, tempFolder } from '../support/gateway.js';

@@ -14,6 +14,7 @@ const entry = (
   autoDetect = name !== 'vm',
 ): DriverEntry => ({
   name,
+  kind: 'driver',
   marker: name,
   autoDetect,
   settings: {},
@@ -22,7 +23,7 @@ const entry = (
 });
 
 const options = (drivers: DriverEntry[], configured: string[] = []) => ({
-  flavor: { name: 'edge', drivers, telemetry: undefined },
+  flavor: { name: 'edge', drivers, stores: [], telemetry: undefined },
   configured,
   settings: () => ({}),
   external: new Map<string, string>(),

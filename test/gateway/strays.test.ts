@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { GatewayConfig } from '../../dist/config/gateway-config.js';
 import { printStrays } from '../../dist/gateway/process/strays.js';
-import { openStore } from '../../dist/store/sqlite/open-store.js';
+import sqlite from '../../dist/parts/store-sqlite/entry.js';
+import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { createFakeEngine } from '../support/fake-engine.js';
 import { startTestGateway, tempFolder } from '../support/gateway.js';
@@ -36,12 +37,12 @@ test('strays: what the next start removes by itself is not listed, and a failure
   const strays = (drivers: string[]) =>
     printStrays(
       {
-        flavor: { name: 'test', drivers: [engine.entry()], telemetry: undefined },
+        flavor: { name: 'test', drivers: [engine.entry()], stores: [sqlite], telemetry: undefined },
         ...{ build: 'test', argv: [], env: {}, connectExternal: undefined, buildWarnings: [] },
       },
       {
         ...{ computeDrivers: drivers, drivers: new Map(), sandboxNamespace: 'default' },
-        databasePath: join(folder.path, 'openshell.db'),
+        database: { scheme: 'sqlite', ...sqlite.parseUrl(`sqlite:${join(folder.path, 'openshell.db')}`) },
         secretKeyPath: join(folder.path, 'secret.key'),
       } as unknown as GatewayConfig,
       { configDir: folder.path, stateDir: folder.path },

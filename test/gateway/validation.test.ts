@@ -92,6 +92,12 @@ refused(
   /'fakee' is not running in this gateway; running: fake/,
 );
 refused(
+  'a driver that this build leaves out',
+  { name: 'a', annotations: { 'openshell.ai/compute-driver': 'vm' } },
+  FAILED_PRECONDITION,
+  /compute-driver needs the driver 'vm', which is not in this build; this build is the flavor 'test'/,
+);
+refused(
   'a driver_config that is no object',
   { name: 'a', spec: { template: { driverConfig: { fake: 'x' } } } },
   INVALID_ARGUMENT,

@@ -1,7 +1,7 @@
 // A gateway on an engine in memory that is killed at a chosen moment of a chosen write of its store:
 //   node crashing-gateway.js FOLDER before|after|never METHOD
 // Prints its address.
-import { openStore } from '../../dist/store/sqlite/open-store.js';
+import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import type { Store } from '../../dist/store/store.js';
 import { createFakeEngine } from '../support/fake-engine.js';
 import { startTestGateway } from '../support/gateway.js';

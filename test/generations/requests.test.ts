@@ -4,7 +4,7 @@ import { status } from '@grpc/grpc-js';
 import { silentLogger } from '../../dist/compute/log.js';
 import { asItIs } from '../../dist/gateway/services/kept-answers.js';
 import { createRequestService } from '../../dist/gateway/services/requests.js';
-import { openStore } from '../../dist/store/sqlite/open-store.js';
+import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { SandboxPhase, methods as v01 } from '../../dist/wire/v01/index.js';
 import { tempFolder } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';

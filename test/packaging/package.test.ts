@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { cpSync, existsSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { knownProjects } from '../../dist-tools/flavor/choose/driver-projects.js';
+import { partProjects } from '../../dist-tools/flavor/choose/projects.js';
 import { readLock } from '../../dist-tools/flavor/lock-file.js';
 import { ARTIFACT_KINDS } from '../../dist-tools/flavor/package/artifacts.js';
 import { readFolder } from '../../dist-tools/flavor/package/files.js';
 import { pinnedNode } from '../../dist-tools/flavor/package/release.js';
 import { openArtifact, packagesIn } from '../../dist-tools/flavor/prove/artifact.js';
-import { driverEvidence } from '../../dist-tools/flavor/prove/markers.js';
+import { evidenceOf } from '../../dist-tools/flavor/prove/markers.js';
 import { type Checkout, execute, ROOT } from '../flavor/checkout.js';
 import { type Made, make, openYard } from './made.js';
 
@@ -63,9 +63,9 @@ test('every artifact holds its driver, none of the others, and exactly what its 
   const paths = ARTIFACT_KINDS.map((kind) => docker.path(kind));
   const { status, stdout } = await checkout.flavor('verify', ...paths);
   assert.equal(status, 0, stdout);
-  const absent = knownProjects(ROOT).filter(({ name }) => name !== FLAVOR);
-  for (const { name } of absent) {
-    assert.equal(stdout.match(new RegExp(`${name} +absent +holds`, 'g'))?.length, paths.length, stdout);
+  for (const { word } of partProjects(ROOT)) {
+    const expected = [FLAVOR, 'store-sqlite'].includes(word) ? 'present' : 'absent';
+    assert.equal(stdout.match(new RegExp(`${word} +${expected} +holds`, 'g'))?.length, paths.length, stdout);
   }
   assert.equal(stdout.match(/sbom +present +holds/g)?.length, paths.length, stdout);
   const control = await checkout.flavor('verify', ...ARTIFACT_KINDS.map((kind) => all.path(kind)));
@@ -114,13 +114,14 @@ test('an SBOM that lists too much or too little is found', async () => {
   assert.ok(stdout.includes(`${first['bom-ref']} is in ${basename(artifact)} and not in its SBOM`), stdout);
 });
 
-test('the strings that stand for a driver stand in its own files alone', () => {
+test('the strings that stand for a part stand in its own files alone', () => {
   const lock = readLock(ROOT);
   const files = [...contents(all.path('folder'))];
-  const names = knownProjects(ROOT).map(({ name }) => name);
-  for (const name of names) {
-    const { strings, packages } = driverEvidence(ROOT, lock, name, names);
-    const own = [`dist/drivers/${name}/`, ...packages.map((place) => `${place}/`)];
+  const known = partProjects(ROOT);
+  const names = known.map(({ word }) => word);
+  for (const { word: name, folder } of known) {
+    const { strings, packages } = evidenceOf(ROOT, lock, name, names);
+    const own = [`${folder.replace(/^src/, 'dist')}/`, ...packages.map((place) => `${place}/`)];
     for (const text of strings) {
       const elsewhere = files
         .filter(([path, bytes]) => bytes.includes(text) && !own.some((folder) => path.startsWith(folder)))
@@ -145,7 +146,7 @@ test('the executable needs no Node, and is every program by its first word or it
   const executable = docker.path('executable');
   const bare = { HOME: folder };
   const version = await execute(executable, ['--version'], folder, bare);
-  assert.match(version.stdout, /flavor docker: docker; telemetry absent; .*node v/);
+  assert.match(version.stdout, /flavor docker: docker; store-sqlite; absent: telemetry; .*node v/);
   assert.match((await execute(executable, ['cli', '--version'], folder, bare)).stdout, /^openshell \d/);
   assert.match(
     (await execute(executable, ['driver-docker', '--help'], folder, bare)).stdout,

@@ -1,5 +1,5 @@
 /** Writes to the store at argv[2] until it is killed, and prints each write once the store has promised it. */
-import { openStore } from '../../dist/store/sqlite/open-store.js';
+import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { sandbox } from './records.js';
 
 const store = await openStore({ path: process.argv[2] as string });

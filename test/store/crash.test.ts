@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { openStore } from '../../dist/store/sqlite/open-store.js';
+import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { databasePath, storeWithDefault } from './records.js';
 
 const ROUNDS = Number(process.env.OPENSHELL_CRASH_ROUNDS ?? 5);

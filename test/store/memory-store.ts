@@ -5,12 +5,17 @@ import type {
   Tombstone,
   WorkspaceRecord,
 } from '../../dist/store/model.js';
+import {
+  changedSandbox,
+  changedWorkspace,
+  NAMES_TO_READ,
+  newSandbox,
+  newTemplate,
+  newWorkspace,
+  requireEmpty,
+} from '../../dist/store/rules.js';
 import { specWithoutSecrets, withoutSecrets } from '../../dist/store/secrets.js';
 import type { LabelSelector, Page, Remember, Store } from '../../dist/store/store.js';
-
-const fail = (code: string): never => {
-  throw new Error(code);
-};
 
 const byAge = (a: { createdAtMs: number; name: string; id: string }, b: typeof a): number =>
   a.createdAtMs - b.createdAtMs || (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id < b.id ? -1 : 1);
@@ -26,7 +31,7 @@ const cut = <T extends Parameters<typeof byAge>[0]>(rows: T[], page: Page | unde
   return behind.slice(offset, offset + Math.min(limit, bytes === undefined ? limit : 1));
 };
 
-/** The store as one would explain it: what the real one is compared with. Errors carry the code's name. */
+/** The store as one would explain it: what a real one is compared with, over the same rules of the domain. */
 export const createMemoryStore = (): Store => {
   const sandboxes = new Map<string, SandboxRecord>();
   const workspaces = new Map<string, WorkspaceRecord>();
@@ -40,19 +45,22 @@ export const createMemoryStore = (): Store => {
     if (remember !== undefined) putRequest(remember(answer));
     return answer;
   };
-  const requireActive = (name: string) => {
-    const { phase } = workspaces.get(name) ?? fail('NOT_FOUND');
-    if (phase !== 'active') fail('FAILED_PRECONDITION');
-  };
   const inWorkspace = (name: string) => [...sandboxes.values()].filter((row) => row.workspace === name);
+  const firstIn = (name: string) =>
+    inWorkspace(name)
+      .sort(byAge)
+      .slice(0, NAMES_TO_READ)
+      .map((row) => row.name);
   return {
     async insertSandbox(given, remember) {
-      requireActive(given.workspace);
-      const isTaken = inWorkspace(given.workspace).some((row) => row.name === given.name);
-      if (isTaken || sandboxes.has(given.id)) fail('ALREADY_EXISTS');
-      const record = { ...given, resourceVersion: 1 };
+      const record = newSandbox(given, {
+        workspace: workspaces.get(given.workspace),
+        nameTaken: inWorkspace(given.workspace).some((row) => row.name === given.name),
+        idTaken: sandboxes.has(given.id),
+      });
+      and(remember, record);
       sandboxes.set(given.id, record);
-      return and(remember, record);
+      return record;
     },
     getSandbox: async (id) => sandboxes.get(id),
     findSandbox: async (workspace, name) => inWorkspace(workspace).find((row) => row.name === name),
@@ -75,11 +83,10 @@ export const createMemoryStore = (): Store => {
       return [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
     },
     async updateSandbox(id, expectedVersion, change, remember) {
-      const current = sandboxes.get(id) ?? fail('NOT_FOUND');
-      if (current.resourceVersion !== expectedVersion) fail('ABORTED');
-      const changed = { ...current, ...change, resourceVersion: current.resourceVersion + 1 };
+      const changed = changedSandbox(id, sandboxes.get(id), expectedVersion, change);
+      and(remember, changed);
       sandboxes.set(id, changed);
-      return and(remember, changed);
+      return changed;
     },
     async removeSandbox(id, deletedAtMs) {
       const row = sandboxes.get(id);
@@ -89,10 +96,11 @@ export const createMemoryStore = (): Store => {
       return true;
     },
     async insertWorkspace(given, remember) {
-      if (workspaces.has(given.name)) fail('ALREADY_EXISTS');
-      const record = { ...given, resourceVersion: 1 };
+      const isTaken = [...workspaces.values()].some(({ id, name }) => id === given.id || name === given.name);
+      const record = newWorkspace(given, isTaken);
+      and(remember, record);
       workspaces.set(given.name, record);
-      return and(remember, record);
+      return record;
     },
     findWorkspace: async (name) => workspaces.get(name),
     listWorkspaces: async (query) =>
@@ -101,25 +109,27 @@ export const createMemoryStore = (): Store => {
         query.page,
       ),
     async updateWorkspace(id, expectedVersion, change, remember) {
-      const current = [...workspaces.values()].find((row) => row.id === id) ?? fail('NOT_FOUND');
-      if (current.resourceVersion !== expectedVersion) fail('ABORTED');
-      if (change.phase === 'terminating' && inWorkspace(current.name).length > 0) fail('FAILED_PRECONDITION');
-      const changed = { ...current, ...change, resourceVersion: current.resourceVersion + 1 };
-      workspaces.set(current.name, changed);
-      return and(remember, changed);
+      const current = [...workspaces.values()].find((row) => row.id === id);
+      const changed = changedWorkspace(id, current, expectedVersion, change, firstIn);
+      and(remember, changed);
+      workspaces.set(changed.name, changed);
+      return changed;
     },
     async removeWorkspace(name, remember) {
-      if (inWorkspace(name).length > 0) fail('FAILED_PRECONDITION');
+      requireEmpty(name, firstIn(name));
       for (const [key, row] of templates) if (row.workspace === name) templates.delete(key);
       return and(remember, workspaces.delete(name));
     },
     async insertTemplate(given, remember) {
-      requireActive(given.workspace);
       const key = `${given.workspace}/${given.name}`;
-      if (templates.has(key)) fail('ALREADY_EXISTS');
-      const record = { ...given, resourceVersion: 1 };
+      const record = newTemplate(given, {
+        workspace: workspaces.get(given.workspace),
+        nameTaken: templates.has(key),
+        idTaken: [...templates.values()].some(({ id }) => id === given.id),
+      });
+      and(remember, record);
       templates.set(key, record);
-      return and(remember, record);
+      return record;
     },
     findTemplate: async (workspace, name) => templates.get(`${workspace}/${name}`),
     async listTemplates(query) {

@@ -5,8 +5,8 @@ import { dirname } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { Code } from '../../dist/compute/errors.js';
-import { loadSqlite } from '../../dist/store/sqlite/engine.js';
-import { openStore } from '../../dist/store/sqlite/open-store.js';
+import { loadSqlite } from '../../dist/parts/store-sqlite/engine.js';
+import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { databasePath, sandbox, storeWithDefault } from './records.js';
 
 const mode = (path: string): string => (statSync(path).mode & 0o777).toString(8);
@@ -22,7 +22,7 @@ const execSql = async (path: string, sql: string): Promise<void> => {
 
 /** Opens the store at `path` in another process and gives what that wrote to stdout and stderr. */
 const openElsewhere = (path: string): Promise<{ stdout: string; stderr: string }> => {
-  const module = new URL('../../dist/store/sqlite/open-store.js', import.meta.url).href;
+  const module = new URL('../../dist/parts/store-sqlite/open-store.js', import.meta.url).href;
   const script = `
     const { openStore } = await import(${JSON.stringify(module)});
     await openStore({ path: ${JSON.stringify(path)} }).then(

@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import type {
   SandboxRecord,
   StoredRequest,
   TemplateRecord,
   WorkspaceRecord,
 } from '../../dist/store/model.js';
-import { openStore } from '../../dist/store/sqlite/open-store.js';
 import type { Store } from '../../dist/store/store.js';
 
 /** A path for a database in a folder that goes with the test. */

@@ -106,6 +106,7 @@ export const createFakeEngine = (): FakeEngine => {
     logs: [],
     entry: (name = 'fake', autoDetect = true) => ({
       name,
+      kind: 'driver',
       marker: `MARKER:${name}`,
       autoDetect,
       settings: {},

@@ -6,9 +6,9 @@ import { silentLogger } from '../../dist/compute/log.js';
 import { selectDrivers } from '../../dist/gateway/drivers/selection.js';
 import { type Gateway, type GatewayOptions, startGateway } from '../../dist/gateway/gateway.js';
 import { createSandboxLog } from '../../dist/gateway/sandbox-log.js';
+import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { createRpcClient } from '../../dist/rpc/client/client.js';
 import type { RpcClient } from '../../dist/rpc/client/contract.js';
-import { openStore } from '../../dist/store/sqlite/open-store.js';
 
 export interface TestGateway {
   readonly gateway: Gateway;
@@ -27,7 +27,7 @@ export const startTestGateway = async (
   drivers: readonly DriverEntry[],
   { computeDrivers = [], ...options }: Partial<GatewayOptions> & { computeDrivers?: readonly string[] } = {},
 ): Promise<TestGateway> => {
-  const flavor = { name: 'test', drivers, telemetry: undefined };
+  const flavor = { name: 'test', drivers, stores: [], telemetry: undefined };
   const gateway = await startGateway({
     version: '0.0.0-test',
     flavor,

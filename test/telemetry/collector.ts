@@ -2,7 +2,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { TelemetryOptions, TelemetrySink } from '../../dist/compute/telemetry.js';
-import telemetry from '../../dist/telemetry/entry.js';
+import telemetry from '../../dist/parts/telemetry/entry.js';
 
 export interface Received {
   readonly method: string | undefined;

@@ -132,7 +132,7 @@ test('an event under way does not keep the process alive', async (t) => {
     silent.close();
   });
   const { port } = silent.address() as { port: number };
-  const entry = new URL('../../dist/telemetry/entry.js', import.meta.url).href;
+  const entry = new URL('../../dist/parts/telemetry/entry.js', import.meta.url).href;
   const script = `
     const { default: telemetry } = await import(${JSON.stringify(entry)});
     const { createTelemetry } = await telemetry.load();

@@ -44,20 +44,20 @@ const lookUp = (lock: ReadonlyMap<string, LockPackage>, from: string, name: stri
 /**
  * The places of every package that the projects at `roots` need at run time; '' is the repository itself.
  *
- * @param options.optional whether optional dependencies count. Default: no
+ * @param options.optional which optional dependencies count: all, or those of the roots themselves. Default: none
  */
 export const closure = (
   lock: ReadonlyMap<string, LockPackage>,
   roots: readonly string[],
-  options: { readonly optional?: boolean } = {},
+  options: { readonly optional?: 'all' | 'own' } = {},
 ): Set<string> => {
   const found = new Set<string>();
   const visit = (from: string): void => {
     const entry = lock.get(from);
     const optional = entry?.optionalDependencies ?? {};
-    const names = Object.keys({ ...entry?.dependencies, ...(options.optional === true ? optional : {}) });
-    for (const name of names) {
-      if (options.optional !== true && name in optional) continue;
+    const counts = options.optional === 'all' || (options.optional === 'own' && roots.includes(from));
+    for (const name of Object.keys({ ...entry?.dependencies, ...optional })) {
+      if (name in optional && !counts) continue;
       const place = lookUp(lock, from, name);
       if (place === undefined || found.has(place) || lock.get(place)?.link === true) continue;
       found.add(place);
@@ -69,11 +69,12 @@ export const closure = (
 };
 
 /**
- * The places of packages that a driver's own packages use when they find them and otherwise do without, e.g. the CPU
- * probe of an SSH client, compiled at install time. No artifact ships them; optional dependencies of the repository
- * itself are chosen and do not count.
+ * The places of packages that a part's packages use when they find them and otherwise do without, e.g. the CPU probe of
+ * an SSH client, compiled at install time. No artifact ships them; optional dependencies of the parts themselves are
+ * chosen and do not count.
  */
-export const dispensable = (lock: ReadonlyMap<string, LockPackage>, drivers: readonly string[]): string[] => {
-  const needed = new Set([...closure(lock, drivers), ...closure(lock, [''], { optional: true })]);
-  return [...closure(lock, drivers, { optional: true })].filter((place) => !needed.has(place));
+export const dispensable = (lock: ReadonlyMap<string, LockPackage>, parts: readonly string[]): string[] => {
+  const roots = ['', ...parts];
+  const needed = closure(lock, roots, { optional: 'own' });
+  return [...closure(lock, roots, { optional: 'all' })].filter((place) => !needed.has(place));
 };

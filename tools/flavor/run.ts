@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { Code, invalidArgument, OpenShellError } from '../../dist/compute/errors.js';
 import { nearest } from '../../dist/kit/nearest.js';
-import { driverProjects } from './choose/driver-projects.js';
+import { driverProjects } from './choose/projects.js';
 import type { Command } from './command.js';
 import { COMMANDS } from './commands/index.js';
 

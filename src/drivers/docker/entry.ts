@@ -4,6 +4,7 @@ import { dockerSettings } from './settings.js';
 
 /** Sandboxes as containers of a Docker engine on this host. */
 const docker: DriverEntry<'docker'> = {
+  kind: 'driver',
   name: 'docker',
   marker: 'openshell-compute-driver:docker',
   autoDetect: true,

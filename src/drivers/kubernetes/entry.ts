@@ -2,6 +2,7 @@ import type { DriverEntry, ProbeContext, ProbeResult } from '../../compute/entry
 import { type KubernetesSettings, settings } from './settings.js';
 
 const entry: DriverEntry<'kubernetes'> = {
+  kind: 'driver',
   name: 'kubernetes',
   marker: 'OPENSHELL_DRIVER_MARKER:kubernetes',
   autoDetect: true,

@@ -5,6 +5,7 @@ import { podmanSettings } from './settings.js';
 
 /** Podman as a flavor lists it. The API client is loaded by `probe` once a socket has answered, and by `load`. */
 const podman = {
+  kind: 'driver',
   name: 'podman',
   marker: 'OPENSHELL_DRIVER_MARKER:podman',
   autoDetect: true,

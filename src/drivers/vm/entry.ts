@@ -4,6 +4,7 @@ import { vmSettings } from './settings.js';
 
 /** Sandboxes as virtual machines of QEMU, in a driver process that the gateway starts. */
 const vm: DriverEntry<'vm'> = {
+  kind: 'driver',
   name: 'vm',
   marker: 'openshell-compute-driver:vm',
   autoDetect: false,

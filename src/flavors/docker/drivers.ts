@@ -1,4 +1,8 @@
 import docker from '#drivers/docker';
 import { flavor } from '#flavor';
+import storeSqlite from '#parts/store-sqlite';
 
-export default flavor('docker', [docker]);
+export default flavor('docker', {
+  drivers: [docker],
+  stores: [storeSqlite],
+});

@@ -1,6 +1,11 @@
 import docker from '#drivers/docker';
 import podman from '#drivers/podman';
 import { flavor } from '#flavor';
-import telemetry from '#telemetry';
+import storeSqlite from '#parts/store-sqlite';
+import telemetry from '#parts/telemetry';
 
-export default flavor('edge', [docker, podman], { telemetry });
+export default flavor('edge', {
+  drivers: [docker, podman],
+  stores: [storeSqlite],
+  telemetry,
+});

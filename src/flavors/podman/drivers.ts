@@ -1,4 +1,8 @@
 import podman from '#drivers/podman';
 import { flavor } from '#flavor';
+import storeSqlite from '#parts/store-sqlite';
 
-export default flavor('podman', [podman]);
+export default flavor('podman', {
+  drivers: [podman],
+  stores: [storeSqlite],
+});

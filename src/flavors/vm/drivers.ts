@@ -1,4 +1,8 @@
 import vm from '#drivers/vm';
 import { flavor } from '#flavor';
+import storeSqlite from '#parts/store-sqlite';
 
-export default flavor('vm', [vm]);
+export default flavor('vm', {
+  drivers: [vm],
+  stores: [storeSqlite],
+});

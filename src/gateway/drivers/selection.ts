@@ -1,7 +1,7 @@
 import type { DriverEntry, DriverSettings, ProbeResult } from '../../compute/entry.js';
 import { failedPrecondition, invalidArgument, OpenShellError, unavailable } from '../../compute/errors.js';
-import type { Flavor } from '../../compute/flavor.js';
-import { KNOWN_DRIVERS } from '../../compute/known-drivers.js';
+import { KNOWN_DRIVERS } from '../../compute/known-parts.js';
+import type { Flavor } from '../../flavor/flavor.js';
 import { deadline } from '../../kit/deadline.js';
 import { nearest } from '../../kit/nearest.js';
 import type { DriverState } from './managed.js';

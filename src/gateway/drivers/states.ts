@@ -1,5 +1,5 @@
-import type { Flavor } from '../../compute/flavor.js';
-import { KNOWN_DRIVERS } from '../../compute/known-drivers.js';
+import { KNOWN_DRIVERS } from '../../compute/known-parts.js';
+import type { Flavor } from '../../flavor/flavor.js';
 import type { DriverState, ManagedDriver } from './managed.js';
 
 export interface NamedState {

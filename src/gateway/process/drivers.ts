@@ -2,7 +2,7 @@ import { OpenShellError } from '../../compute/errors.js';
 import type { GatewayConfig } from '../../config/gateway-config.js';
 import { deadline } from '../../kit/deadline.js';
 import { type DriverReport, reportDrivers } from '../drivers/selection.js';
-import { driversText, driverToJson } from '../drivers-table.js';
+import { driversText, driverToJson, partsText, partToJson, reportParts } from '../drivers-table.js';
 import type { ProcessOptions } from './run.js';
 import { selectionOptions } from './selection-options.js';
 
@@ -18,9 +18,10 @@ export const printDrivers = async (
   const reports = await Promise.all(
     found.map((report) => (report.external ? asked(report, options) : report)),
   );
+  const parts = reportParts(options.flavor);
   return json
-    ? `${JSON.stringify({ flavor: options.flavor.name, drivers: reports.map(driverToJson) }, null, 2)}\n`
-    : driversText(reports);
+    ? `${JSON.stringify({ flavor: options.flavor.name, drivers: reports.map(driverToJson), parts: parts.map(partToJson) }, null, 2)}\n`
+    : `${driversText(reports)}\n${partsText(parts)}`;
 };
 
 /** A driver in another process is ready when it answers on its socket. */

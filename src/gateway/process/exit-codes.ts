@@ -6,6 +6,7 @@ const EXIT_CODES: Readonly<Record<string, number>> = {
   InvalidConfig: 2,
   EngineSocket: 2,
   DriverNotInBuild: 3,
+  PartNotInBuild: 3,
   DriverUnknown: 4,
   DriverUnavailable: 5,
   DriverSocketUnsafe: 5,

@@ -1,14 +1,15 @@
 import { homedir } from 'node:os';
 import { OpenShellError } from '../../compute/errors.js';
-import type { Flavor } from '../../compute/flavor.js';
 import { VERSION } from '../../compute/version.js';
 import { parseCommandLine } from '../../config/command-line.js';
 import type { GatewayConfig } from '../../config/gateway-config.js';
 import { homePaths } from '../../config/home.js';
 import { loadConfig } from '../../config/load.js';
+import type { Flavor } from '../../flavor/flavor.js';
 import { buildInfo, versionText } from '../build-info.js';
 import type { ConnectExternal } from '../drivers/create.js';
 import { exitCodeOf } from './exit-codes.js';
+import { assertParts } from './parts.js';
 import { selectionOptions } from './selection-options.js';
 
 export interface ProcessOptions {
@@ -24,7 +25,8 @@ export interface ProcessOptions {
 }
 
 /** A configuration that this build could never start with is not valid. */
-const checkNames = async (options: ProcessOptions, config: GatewayConfig): Promise<void> => {
+const checkParts = async (options: ProcessOptions, config: GatewayConfig): Promise<void> => {
+  assertParts(options.flavor, config);
   const { assertInBuild } = await import('../drivers/selection.js');
   assertInBuild(selectionOptions(options, config, new AbortController().signal));
 };
@@ -59,11 +61,11 @@ const dispatch = async (options: ProcessOptions): Promise<number> => {
     return print(json ? toJson(info) : versionText(info));
   }
   const home = homePaths(env, homedir());
-  const loaded = await loadConfig({ flags, env, drivers: flavor.drivers, home });
+  const loaded = await loadConfig({ flags, env, drivers: flavor.drivers, stores: flavor.stores, home });
   switch (command) {
     case 'config check':
       for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`);
-      await checkNames(options, loaded.config);
+      await checkParts(options, loaded.config);
       return print('the configuration is valid\n');
     case 'config show': {
       const { describeConfig, showConfig } = await import('../../config/show.js');
@@ -79,7 +81,7 @@ const dispatch = async (options: ProcessOptions): Promise<number> => {
     }
     case 'backup': {
       const { printBackup } = await import('./backup.js');
-      return print(await printBackup(loaded.config, operand ?? ''));
+      return print(await printBackup(flavor, loaded.config, operand ?? ''));
     }
     case 'serve': {
       const { serve } = await import('./serve.js');

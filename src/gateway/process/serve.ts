@@ -16,6 +16,7 @@ import { selectDrivers } from '../drivers/selection.js';
 import type { Gateway, GatewayOptions } from '../gateway.js';
 import { createSandboxLog } from '../sandbox-log.js';
 import { loadGateway } from './load-gateway.js';
+import { assertParts, storeOf, telemetryOf } from './parts.js';
 import type { ProcessOptions } from './run.js';
 import { selectionOptions } from './selection-options.js';
 import { type Signals, signals } from './signals.js';
@@ -30,6 +31,7 @@ export const serve = async (
   { config, warnings }: LoadedConfig,
   home: HomePaths,
 ): Promise<number> => {
+  assertParts(options.flavor, config);
   freeBuffersAtOnce();
   const sandboxLog = createSandboxLog();
   const log = createLogger({
@@ -70,10 +72,12 @@ const start = async (
   home: HomePaths,
   parts: Pick<GatewayOptions, 'log' | 'sandboxLog' | 'telemetry' | 'signal'>,
 ): Promise<Gateway> => {
+  const { path, url } = config.database;
+  const store = storeOf(options.flavor, config.database);
   const selection = selectionOptions(options, config, parts.signal);
   const [selected, { startGateway, openStore }] = await Promise.all([
     selectDrivers(selection),
-    loadGateway(parts.log),
+    loadGateway(parts.log, store),
   ]);
   return startGateway({
     ...parts,
@@ -99,8 +103,8 @@ const start = async (
     secretKeyPath: config.secretKeyPath,
     stateDir: join(home.stateDir, 'drivers'),
     env: options.env,
-    openStore: () => openStore({ path: config.databasePath, log: parts.log, backups: true }),
-    databasePlace: () => databasePlace(config.databasePath, options.env),
+    openStore: () => openStore({ url, log: parts.log }),
+    ...(path === undefined ? {} : { databasePlace: () => databasePlace(path, options.env) }),
     adoptDatabase: config.adoptDatabase,
   });
 };
@@ -110,9 +114,9 @@ const openTelemetry = async (
   { telemetry }: GatewayConfig,
   log: Logger,
 ): Promise<TelemetrySink | undefined> => {
-  if (flavor.telemetry === undefined || !telemetry.enabled || telemetry.endpoint === undefined)
-    return undefined;
-  const { createTelemetry } = await flavor.telemetry.load();
+  const entry = telemetryOf(flavor, telemetry);
+  if (entry === undefined || telemetry.endpoint === undefined) return undefined;
+  const { createTelemetry } = await entry.load();
   return createTelemetry({ endpoint: telemetry.endpoint, version: VERSION, log });
 };
 

@@ -6,12 +6,12 @@ import { formatAddress } from '../../config/address.js';
 import type { GatewayConfig } from '../../config/gateway-config.js';
 import type { HomePaths } from '../../config/home.js';
 import { deadline } from '../../kit/deadline.js';
-import { openStore } from '../../store/sqlite/open-store.js';
 import { createDrivers } from '../drivers/create.js';
 import type { ManagedDriver } from '../drivers/managed.js';
 import { selectDrivers } from '../drivers/selection.js';
 import { gatewayId } from '../identity.js';
 import { openKeys } from '../keys/keys.js';
+import { storeOf } from './parts.js';
 import type { ProcessOptions } from './run.js';
 import { selectionOptions } from './selection-options.js';
 
@@ -58,7 +58,8 @@ const fromStore = async (
   home: HomePaths,
   signal: AbortSignal,
 ): Promise<string> => {
-  const store = await openStore({ path: config.databasePath });
+  const { openBriefly } = await storeOf(options.flavor, config.database).load();
+  const store = await openBriefly({ url: config.database.url, log: silentLogger });
   const strays: StrayLine[] = [];
   let drivers: ReadonlyMap<string, ManagedDriver> = new Map();
   try {

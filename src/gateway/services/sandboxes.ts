@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Code, failedPrecondition, invalidArgument, notFound, OpenShellError } from '../../compute/errors.js';
+import { partNotInBuild } from '../../compute/parts.js';
 import type { TelemetrySink } from '../../compute/telemetry.js';
+import { type Flavor, isLeftOut } from '../../flavor/flavor.js';
 import { heedDeadline } from '../../kit/deadline.js';
 import { nearest } from '../../kit/nearest.js';
 import type { SandboxRecord, StoredSandboxSpec } from '../../store/model.js';
@@ -82,6 +84,7 @@ export interface SandboxServiceOptions {
   readonly pages: Pages;
   /** The default one first. */
   readonly drivers: ReadonlyMap<string, ManagedDriver>;
+  readonly flavor: Flavor;
   readonly namespace: string;
   /** Empty: none. */
   readonly defaultImage: string;
@@ -98,6 +101,10 @@ export const createSandboxService = (options: SandboxServiceOptions): SandboxSer
     const asked = annotations[DRIVER_ANNOTATION];
     const found = asked === undefined ? drivers.values().next().value : drivers.get(asked);
     if (found !== undefined) return found;
+    const part = { kind: 'driver', name: asked ?? '' } as const;
+    if (isLeftOut(options.flavor, part)) {
+      throw partNotInBuild(part, options.flavor.name, `the annotation ${DRIVER_ANNOTATION}`);
+    }
     const running = [...drivers.keys()];
     const meant = nearest(asked ?? '', running);
     throw invalidArgument(

@@ -1,8 +1,13 @@
-import type { DriverProject } from '../choose/driver-projects.js';
 import { type FlavorFiles, specOf } from '../choose/flavor-files.js';
 import { flavorSource } from '../choose/flavor-source.js';
+import type { PartProject } from '../choose/projects.js';
 
-const DRIVER_PROJECT = /^src\/drivers\/([^/]+)$/;
+const PART_PROJECT = /^src\/((?:drivers|parts)\/[^/]+)$/;
+const PART_IMPORT = /^#((?:drivers|parts)\/[^/]+)$/;
+
+/** `drivers/docker` as messages call it. */
+const called = (path: string): string =>
+  path.replace(/^(driver|part)s\/(.*)$/, (_, room: string, word: string) => `the ${room} '${word}'`);
 
 /** Where a flavor's two files disagree, each as one line that says what to do; empty when they agree. */
 export const disagreements = ({ name, tsconfig, manifest }: FlavorFiles): string[] => {
@@ -15,35 +20,25 @@ export const disagreements = ({ name, tsconfig, manifest }: FlavorFiles): string
       `${manifest.path}: the flavor calls itself '${manifest.flavorName}' and its tsconfig is ${tsconfig.path}`,
     );
   }
-  const imported = manifest.imports.flatMap(
-    (specifier) => /^#drivers\/(.+)$/.exec(specifier)?.slice(1) ?? [],
-  );
-  const referenced = tsconfig.references.flatMap((path) => DRIVER_PROJECT.exec(path)?.slice(1) ?? []);
-  for (const driver of imported) {
-    if (!referenced.includes(driver)) {
+  const imported = manifest.imports.flatMap((specifier) => PART_IMPORT.exec(specifier)?.slice(1) ?? []);
+  const referenced = tsconfig.references.flatMap((path) => PART_PROJECT.exec(path)?.slice(1) ?? []);
+  for (const part of imported) {
+    if (!referenced.includes(part)) {
       problems.push(
-        `${tsconfig.path}: ${manifest.path} imports the driver '${driver}'; add { "path": "src/drivers/${driver}" } to references`,
+        `${tsconfig.path}: ${manifest.path} imports ${called(part)}; add { "path": "src/${part}" } to references`,
       );
     }
-    if (!manifest.listed.includes(driver)) {
-      problems.push(`${manifest.path}: the driver '${driver}' is imported and not in the flavor's list`);
+    if (!manifest.listed.includes(`#${part}`)) {
+      problems.push(`${manifest.path}: ${called(part)} is imported and not given to the flavor`);
     }
   }
-  for (const driver of referenced) {
-    if (!imported.includes(driver)) {
-      problems.push(
-        `${tsconfig.path}: references the driver '${driver}', which ${manifest.path} does not import`,
-      );
+  for (const part of referenced) {
+    if (!imported.includes(part)) {
+      problems.push(`${tsconfig.path}: references ${called(part)}, which ${manifest.path} does not import`);
     }
-  }
-  const telemetry = tsconfig.references.includes('src/telemetry');
-  if (telemetry !== manifest.imports.includes('#telemetry') || telemetry !== manifest.telemetry) {
-    problems.push(
-      `${tsconfig.path}: telemetry is ${telemetry ? '' : 'not '}referenced, and ${manifest.path} ${manifest.telemetry ? 'has it' : 'does not pass it on'}`,
-    );
   }
   for (const specifier of manifest.imports) {
-    if (!/^#(drivers\/[^/]+|flavor|telemetry)$/.test(specifier)) {
+    if (!PART_IMPORT.test(specifier) && specifier !== '#flavor') {
       problems.push(`${manifest.path}: imports '${specifier}', which is no part of a flavor`);
     }
   }
@@ -51,7 +46,7 @@ export const disagreements = ({ name, tsconfig, manifest }: FlavorFiles): string
 };
 
 /** Whether the flavor's files are what the tool writes for it; one line a file that is not. */
-export const drift = (files: FlavorFiles, available: readonly DriverProject[]): string[] => {
+export const drift = (files: FlavorFiles, available: readonly PartProject[]): string[] => {
   const source = flavorSource(specOf(files), available);
   return [[source.tsconfig, files.tsconfig] as const, [source.manifest, files.manifest] as const].flatMap(
     ([generated, present]) =>

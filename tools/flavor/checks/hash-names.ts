@@ -4,7 +4,7 @@ import { join, relative, sep } from 'node:path';
 const SPECIFIER = /(?:from|import|import\(|require\()\s*['"](#[^'"]*)['"]/g;
 /** main.ts takes what a flavor's manifest provides; the manifests are the only other place for `#` names. */
 const ALLOWED: readonly { readonly file: RegExp; readonly specifier: RegExp }[] = [
-  { file: /^src\/flavors\/[^/]+\/drivers\.ts$/, specifier: /^#(drivers\/[^/]+|flavor|telemetry)$/ },
+  { file: /^src\/flavors\/[^/]+\/drivers\.ts$/, specifier: /^#((drivers|parts)\/[^/]+|flavor)$/ },
   { file: /^src\/main\.ts$/, specifier: /^#drivers$/ },
 ];
 

@@ -16,14 +16,15 @@ export interface FlavorFiles {
     readonly flavorName: string | undefined;
     /** `#` specifiers, in order. */
     readonly imports: readonly string[];
-    /** Drivers of the list in the call of `flavor`. */
+    /** What the call of `flavor` is given: each part's specifier, or the word that no import explains. */
     readonly listed: readonly string[];
-    readonly telemetry: boolean;
   };
 }
 
 const IMPORT = /^import\s+(?:\{\s*)?(\w+)(?:\s*\})?\s+from\s+'([^']+)'/gm;
-const CALL = /export default flavor\(\s*'([^']*)'\s*,\s*\[([^\]]*)\]\s*(?:,\s*\{([^}]*)\})?/;
+const CALL = /export default flavor\(\s*'([^']*)'\s*,\s*\{([^}]*)\}/;
+/** A part in it: `drivers: [a, b]`, `telemetry` or `telemetry: t`. */
+const FIELD = /(\w+)(?:\s*:\s*(?:\[([^\]]*)\]|(\w+)))?/g;
 
 /** The flavors of this checkout, by their tsconfig files, sorted. */
 export const flavorNames = (root: string): string[] =>
@@ -36,7 +37,9 @@ export const flavorNames = (root: string): string[] =>
 const parseManifest = (path: string, text: string): FlavorFiles['manifest'] => {
   const imports = [...text.matchAll(IMPORT)].map(([, value = '', specifier = '']) => ({ value, specifier }));
   const call = CALL.exec(text);
-  const listed = (call?.[2] ?? '').split(',').map((value) => value.trim());
+  const listed = [...(call?.[2] ?? '').matchAll(FIELD)].flatMap(([, key = '', list, single]) =>
+    (list ?? single ?? key).split(',').map((value) => value.trim()),
+  );
   return {
     path,
     text,
@@ -44,11 +47,7 @@ const parseManifest = (path: string, text: string): FlavorFiles['manifest'] => {
     imports: imports.map(({ specifier }) => specifier).filter((specifier) => specifier.startsWith('#')),
     listed: listed
       .filter((value) => value !== '')
-      .map((value) => {
-        const specifier = imports.find((line) => line.value === value)?.specifier ?? value;
-        return specifier.replace(/^#drivers\//, '');
-      }),
-    telemetry: /\btelemetry\b/.test(call?.[3] ?? ''),
+      .map((value) => imports.find((line) => line.value === value)?.specifier ?? value),
   };
 };
 
@@ -77,11 +76,11 @@ export const readFlavor = (root: string, name: string): FlavorFiles => {
 };
 
 /** What the flavor holds, as its manifest says. */
-export const specOf = ({ name, manifest }: FlavorFiles): FlavorSpec => ({
-  name,
-  drivers: [...manifest.listed].sort(),
-  telemetry: manifest.telemetry,
-});
+export const specOf = ({ name, manifest: { listed } }: FlavorFiles): FlavorSpec => {
+  const wordsIn = (room: string): string[] =>
+    listed.flatMap((specifier) => new RegExp(`^#${room}/(.+)$`).exec(specifier)?.slice(1) ?? []).sort();
+  return { name, drivers: wordsIn('drivers'), parts: wordsIn('parts') };
+};
 
 const parseJson = (path: string, text: string): unknown => {
   try {

@@ -1,5 +1,6 @@
-import type { DriverProject } from './driver-projects.js';
-import { DEFAULT_FLAVOR, type FlavorSpec } from './flavor-spec.js';
+import { PART_KINDS } from '../../../dist/compute/known-parts.js';
+import { DEFAULT_FLAVOR, type FlavorSpec, wordsOf } from './flavor-spec.js';
+import type { PartProject } from './projects.js';
 
 /** The two files of a flavor: their paths from the repository's root, and their text. */
 export interface FlavorSource {
@@ -12,18 +13,17 @@ export interface SourceFile {
   readonly text: string;
 }
 
-const LINE_WIDTH = 110;
 /** In every flavor: the gateway, its command line, and the contract that the manifest calls. */
-const CORE_PROJECTS = ['src', 'src/cli', 'src/compute'];
+const CORE_PROJECTS = ['src', 'src/cli', 'src/flavor'];
 
 export const tsconfigPath = (flavor: string): string =>
   flavor === DEFAULT_FLAVOR ? 'tsconfig.json' : `tsconfig.${flavor}.json`;
 
 export const manifestPath = (flavor: string): string => `src/flavors/${flavor}/drivers.ts`;
 
-/** `cloud-hypervisor` as a variable's name. */
-const identifier = (name: string): string =>
-  name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+/** `store-sqlite` as a variable's name. */
+const identifier = (word: string): string =>
+  word.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 
 const renderTsconfig = (spec: FlavorSpec, projects: readonly string[]): string => `{
   "extends": "./tsconfig.base.json",
@@ -40,29 +40,30 @@ ${projects.map((path) => `    { "path": "${path}" }`).join(',\n')}
 }
 `;
 
-const renderManifest = ({ name, drivers, telemetry }: FlavorSpec): string => {
-  const values = drivers.map(identifier);
-  const lines = drivers.map((driver, index) => `import ${values[index]} from '#drivers/${driver}';`);
-  lines.push(`import { flavor } from '#flavor';`);
-  if (telemetry) lines.push(`import telemetry from '#telemetry';`);
-  const parts = telemetry ? ['{ telemetry }'] : [];
-  const call = (list: string): string => [`'${name}'`, list, ...parts].join(', ');
-  const oneLine = `export default flavor(${call(`[${values.join(', ')}]`)});`;
-  const wrapped = ['export default flavor(', `  '${name}',`, `  [${values.join(', ')}],`];
-  for (const part of parts) wrapped.push(`  ${part},`);
-  lines.push('', ...(oneLine.length <= LINE_WIDTH ? [oneLine] : [...wrapped, ');']), '');
-  return lines.join('\n');
+const renderManifest = ({ name }: FlavorSpec, chosen: readonly PartProject[]): string => {
+  const imports = [
+    ...chosen.map(({ word, specifier }) => `import ${identifier(word)} from '${specifier}';`),
+    `import { flavor } from '#flavor';`,
+  ].sort(bySpecifier);
+  const fields = PART_KINDS.flatMap(({ kind, key, many }) => {
+    const values = chosen.filter((part) => part.kind === kind).map(({ word }) => identifier(word));
+    if (values.length === 0) return [];
+    if (many) return [`  ${key}: [${values.join(', ')}],`];
+    return [values[0] === key ? `  ${key},` : `  ${key}: ${values[0]},`];
+  });
+  return [...imports, '', `export default flavor('${name}', {`, ...fields, '});', ''].join('\n');
 };
 
-/** The same specification gives the same bytes. `available` says which projects each driver has. */
-export const flavorSource = (spec: FlavorSpec, available: readonly DriverProject[]): FlavorSource => {
-  const projects = [
-    ...CORE_PROJECTS,
-    ...spec.drivers.flatMap((driver) => available.find(({ name }) => name === driver)?.projects ?? []),
-    ...(spec.telemetry ? ['src/telemetry'] : []),
-  ];
+const bySpecifier = (a: string, b: string): number => (specifierOf(a) < specifierOf(b) ? -1 : 1);
+const specifierOf = (line: string): string => line.slice(line.indexOf("'"));
+
+/** The same specification gives the same bytes. `available` says which projects each part has. */
+export const flavorSource = (spec: FlavorSpec, available: readonly PartProject[]): FlavorSource => {
+  const words = wordsOf(spec);
+  const chosen = available.filter(({ word }) => words.includes(word));
+  const projects = [...CORE_PROJECTS, ...chosen.flatMap((part) => part.projects)];
   return {
     tsconfig: { path: tsconfigPath(spec.name), text: renderTsconfig(spec, projects) },
-    manifest: { path: manifestPath(spec.name), text: renderManifest(spec) },
+    manifest: { path: manifestPath(spec.name), text: renderManifest(spec, chosen) },
   };
 };

@@ -1,13 +1,15 @@
 import { invalidArgument } from '../../../dist/compute/errors.js';
-import { KNOWN_DRIVERS } from '../../../dist/compute/known-drivers.js';
+import { KNOWN_DRIVERS, KNOWN_PARTS, PART_KINDS, wordOf } from '../../../dist/compute/known-parts.js';
+import { partText } from '../../../dist/compute/parts.js';
 import { nearest } from '../../../dist/kit/nearest.js';
-import type { DriverProject } from './driver-projects.js';
+import { type PartProject, usualParts } from './projects.js';
 
-/** What a flavor holds. Drivers are sorted by name, so that one choice has one spelling. */
+/** What a flavor holds, by words, each list sorted, so that one choice has one spelling. */
 export interface FlavorSpec {
   readonly name: string;
   readonly drivers: readonly string[];
-  readonly telemetry: boolean;
+  /** Parts of all other kinds, e.g. `store-sqlite`. */
+  readonly parts: readonly string[];
 }
 
 export const DEFAULT_FLAVOR = 'default';
@@ -19,15 +21,32 @@ const RESERVED = ['base'];
 const sameSet = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((value) => b.includes(value));
 
-/** The name that a choice has when it is given none; `default` for every known driver with telemetry. */
-export const nameOf = (drivers: readonly string[], telemetry: boolean): string => {
+/** Every part of a flavor. */
+export const wordsOf = ({ drivers, parts }: Pick<FlavorSpec, 'drivers' | 'parts'>): string[] => [
+  ...drivers,
+  ...parts,
+];
+
+const KNOWN_OTHERS = KNOWN_PARTS.filter(({ kind }) => kind !== 'driver').map((part) => ({
+  word: wordOf(part),
+  usual: part.usual,
+}));
+
+/** The name that a choice has when it is given none; `default` for every known part. */
+export const nameOf = (drivers: readonly string[], parts: readonly string[]): string => {
   const all = KNOWN_DRIVERS.map(({ name }) => name);
-  if (telemetry && sameSet(drivers, all)) return DEFAULT_FLAVOR;
+  const others = KNOWN_OTHERS.map(({ word }) => word);
+  if (sameSet(drivers, all) && sameSet(parts, others)) return DEFAULT_FLAVOR;
   const [first, ...rest] = [...drivers].sort();
   const alone = rest.length === 0 ? KNOWN_DRIVERS.find(({ name }) => name === first)?.flavor : undefined;
-  return [...(alone === undefined ? [first, ...rest] : [alone]), ...(telemetry ? ['telemetry'] : [])].join(
-    '-',
-  );
+  const usual = KNOWN_OTHERS.filter((part) => part.usual).map(({ word }) => word);
+  const more = [...parts].filter((word) => !usual.includes(word)).sort();
+  const less = usual.filter((word) => !parts.includes(word)).sort();
+  return [
+    ...(alone === undefined ? [first, ...rest] : [alone]),
+    ...more,
+    ...(less.length === 0 ? [] : ['without', ...less]),
+  ].join('-');
 };
 
 /** @throws OpenShellError INVALID_ARGUMENT for a name that cannot be a file's, or that means something else */
@@ -39,17 +58,25 @@ export const checkName = (name: string): void => {
   }
 };
 
+export interface FlavorChoice {
+  readonly drivers: readonly string[];
+  /** Parts beside the usual ones, or all of them where `usual` is false. */
+  readonly with?: readonly string[];
+  /** Usual parts to leave out. */
+  readonly without?: readonly string[];
+  /** Whether what a flavor has unless told otherwise is chosen. Default: yes */
+  readonly usual?: boolean;
+  readonly name?: string | undefined;
+}
+
 /**
  * A choice as a flavor.
  *
- * @throws OpenShellError INVALID_ARGUMENT for no driver, one twice, one that has no source here, or a bad name
+ * @throws OpenShellError INVALID_ARGUMENT for no driver or no store, one twice, one that has no source here, or a bad name
  */
-export const flavorSpec = (
-  drivers: readonly string[],
-  options: { readonly telemetry: boolean; readonly name?: string | undefined },
-  available: readonly DriverProject[],
-): FlavorSpec => {
-  const names = available.map(({ name }) => name);
+export const flavorSpec = (choice: FlavorChoice, available: readonly PartProject[]): FlavorSpec => {
+  const { drivers, with: more = [], without = [], usual = true } = choice;
+  const names = available.filter(({ kind }) => kind === 'driver').map(({ word }) => word);
   if (drivers.length === 0) {
     throw invalidArgument('a flavor needs at least one driver', { hint: `choose from ${names.join(', ')}` });
   }
@@ -57,9 +84,45 @@ export const flavorSpec = (
     if (!names.includes(driver)) throw noSuchDriver(driver, names);
     if (drivers.indexOf(driver) !== index) throw invalidArgument(`the driver '${driver}' is given twice`);
   }
-  const name = options.name ?? nameOf(drivers, options.telemetry);
+  for (const word of [...more, ...without]) requirePart(word, available);
+  const both = more.find((word) => without.includes(word));
+  if (both !== undefined) throw invalidArgument(`the part '${both}' is to be in and to be left out`);
+  const parts = [...new Set([...(usual ? usualParts(available) : []), ...more])]
+    .filter((word) => !without.includes(word))
+    .sort();
+  requireKinds(parts, available);
+  const name = choice.name ?? nameOf(drivers, parts);
   checkName(name);
-  return { name, drivers: [...drivers].sort(), telemetry: options.telemetry };
+  return { name, drivers: [...drivers].sort(), parts };
+};
+
+/** That a part which is no driver has its source here. */
+export const requirePart = (word: string, available: readonly PartProject[]): void => {
+  const words = available.filter(({ kind }) => kind !== 'driver').map((part) => part.word);
+  if (words.includes(word)) return;
+  const meant = nearest(word, words);
+  throw invalidArgument(`there is no part '${word}' in src/parts`, {
+    hint: meant === undefined ? `choose from ${words.join(', ')}` : `did you mean '${meant}'?`,
+  });
+};
+
+/** That every kind which a build needs is there, and of a kind of which it takes one, not two. */
+const requireKinds = (parts: readonly string[], available: readonly PartProject[]): void => {
+  for (const { kind, many, required } of PART_KINDS) {
+    if (kind === 'driver') continue;
+    const ofKind = available.filter((project) => project.kind === kind);
+    const chosen = ofKind.filter(({ word }) => parts.includes(word));
+    if (required && chosen.length === 0) {
+      throw invalidArgument(`a flavor needs at least one ${kind}`, {
+        hint: `choose from ${ofKind.map(({ word }) => word).join(', ')}`,
+      });
+    }
+    if (!many && chosen.length > 1) {
+      throw invalidArgument(
+        `a flavor takes one part of the kind ${kind}, not ${chosen.map(partText).join(' and ')}`,
+      );
+    }
+  }
 };
 
 const noSuchDriver = (driver: string, names: readonly string[]) => {

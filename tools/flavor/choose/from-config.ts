@@ -1,18 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { failedPrecondition } from '../../../dist/compute/errors.js';
+import { KNOWN_STORES, wordOf } from '../../../dist/compute/known-parts.js';
 import { parseCommandLine } from '../../../dist/config/command-line.js';
 import { homePaths } from '../../../dist/config/home.js';
 import { loadConfig } from '../../../dist/config/load.js';
-import { knownProjects } from './driver-projects.js';
+import { knownProjects } from './projects.js';
 
 /** What a configuration needs of a build. */
 export interface Needs {
   readonly drivers: readonly string[];
-  readonly telemetry: boolean;
+  /** Parts that are no driver. */
+  readonly parts: readonly string[];
   /** One line for each part: why it is needed, or why not although it is mentioned. */
   readonly reasons: readonly string[];
 }
+
+const TELEMETRY = { kind: 'telemetry', name: 'telemetry' };
 
 /** Whether a gateway without a configured driver may choose this one, as its entry says. */
 const isAutoDetected = (root: string, name: string): boolean =>
@@ -25,7 +29,13 @@ const isAutoDetected = (root: string, name: string): boolean =>
  */
 export const needsOf = async (root: string, file: string): Promise<Needs> => {
   const { flags } = parseCommandLine(['--config', file]);
-  const { config } = await loadConfig({ flags, env: {}, drivers: [], home: homePaths({}, '/nonexistent') });
+  const { config } = await loadConfig({
+    flags,
+    env: {},
+    drivers: [],
+    stores: [],
+    home: homePaths({}, '/nonexistent'),
+  });
   const reasons: string[] = [];
   const drivers: string[] = [];
   if (config.computeDrivers.length === 0) {
@@ -50,6 +60,9 @@ export const needsOf = async (root: string, file: string): Promise<Needs> => {
   }
   const { enabled, endpoint } = config.telemetry;
   const telemetry = enabled && endpoint !== undefined;
+  const store = KNOWN_STORES.find(({ schemes }) => schemes.includes(config.database.scheme));
+  const parts = [...(store === undefined ? [] : [store]), ...(telemetry ? [TELEMETRY] : [])].map(wordOf);
+  if (store !== undefined) reasons.push(`${wordOf(store)}: the database is ${config.database.scheme}:...`);
   reasons.push(
     `telemetry: ${telemetry ? `it is to be sent to ${endpoint}` : 'not needed, nothing is to be sent'}`,
   );
@@ -58,5 +71,5 @@ export const needsOf = async (root: string, file: string): Promise<Needs> => {
       hint: 'any flavor can run it; take the one whose driver you may want in the gateway later',
     });
   }
-  return { drivers, telemetry, reasons };
+  return { drivers, parts, reasons };
 };

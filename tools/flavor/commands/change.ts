@@ -1,57 +1,58 @@
 import { invalidArgument } from '../../../dist/compute/errors.js';
-import { driverProjects } from '../choose/driver-projects.js';
 import { readFlavor, specOf } from '../choose/flavor-files.js';
-import { flavorSpec } from '../choose/flavor-spec.js';
+import { type FlavorSpec, flavorSpec, wordsOf } from '../choose/flavor-spec.js';
+import { partProjects } from '../choose/projects.js';
 import type { Command, CommandContext } from '../command.js';
 import { emit } from './generate.js';
 
-const TELEMETRY = 'telemetry';
-
-/** A flavor's name and the parts to add or to take out. */
+/** A flavor's name and the parts to add or to take out, by words. */
 const read = ({ root, positionals }: CommandContext) => {
-  const [name, ...parts] = positionals;
-  if (name === undefined || parts.length === 0) {
+  const [name, ...words] = positionals;
+  if (name === undefined || words.length === 0) {
     throw invalidArgument('name a flavor and what to change', { hint: 'e.g. add docker vm telemetry' });
   }
-  return {
-    flavor: specOf(readFlavor(root, name)),
-    parts,
-    drivers: parts.filter((part) => part !== TELEMETRY),
-  };
+  return { flavor: specOf(readFlavor(root, name)), words };
+};
+
+const change = (context: CommandContext, { name, drivers, parts }: FlavorSpec): number => {
+  emit(context, flavorSpec({ name, drivers, with: parts, usual: false }, partProjects(context.root)));
+  return 0;
 };
 
 const options = { 'dry-run': { type: 'boolean' } } as const;
 
 export const add: Command = {
   name: 'add',
-  usage: 'FLAVOR DRIVER|telemetry... [--dry-run]',
-  doc: 'Put drivers or telemetry into a flavor.',
+  usage: 'FLAVOR PART... [--dry-run]',
+  doc: 'Put drivers, or parts such as telemetry, into a flavor.',
   options,
   async run(context) {
-    const { flavor, parts, drivers } = read(context);
-    const telemetry = flavor.telemetry || parts.includes(TELEMETRY);
-    const choice = [...flavor.drivers, ...drivers];
-    emit(context, flavorSpec(choice, { telemetry, name: flavor.name }, driverProjects(context.root)));
-    return 0;
+    const { flavor, words } = read(context);
+    const others = partProjects(context.root).filter(({ kind }) => kind !== 'driver');
+    const isOther = (word: string): boolean => others.some((part) => part.word === word);
+    return change(context, {
+      name: flavor.name,
+      drivers: [...flavor.drivers, ...words.filter((word) => !isOther(word))],
+      parts: [...flavor.parts, ...words.filter(isOther)],
+    });
   },
 };
 
 export const remove: Command = {
   name: 'remove',
-  usage: 'FLAVOR DRIVER|telemetry... [--dry-run]',
-  doc: 'Take drivers or telemetry out of a flavor.',
+  usage: 'FLAVOR PART... [--dry-run]',
+  doc: 'Take drivers, or parts such as telemetry, out of a flavor.',
   options,
   async run(context) {
-    const { flavor, parts, drivers } = read(context);
-    const missing = drivers.find((driver) => !flavor.drivers.includes(driver));
+    const { flavor, words } = read(context);
+    const held = wordsOf(flavor);
+    const missing = words.find((word) => !held.includes(word));
     if (missing !== undefined) {
-      throw invalidArgument(`the flavor '${flavor.name}' has no driver '${missing}'`, {
-        hint: `it has ${flavor.drivers.join(', ')}`,
+      throw invalidArgument(`the flavor '${flavor.name}' has no part '${missing}'`, {
+        hint: `it has ${held.join(', ')}`,
       });
     }
-    const choice = flavor.drivers.filter((driver) => !drivers.includes(driver));
-    const telemetry = flavor.telemetry && !parts.includes(TELEMETRY);
-    emit(context, flavorSpec(choice, { telemetry, name: flavor.name }, driverProjects(context.root)));
-    return 0;
+    const left = (list: readonly string[]): string[] => list.filter((word) => !words.includes(word));
+    return change(context, { name: flavor.name, drivers: left(flavor.drivers), parts: left(flavor.parts) });
   },
 };

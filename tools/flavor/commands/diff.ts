@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { invalidArgument } from '../../../dist/compute/errors.js';
 import { readFlavor, specOf } from '../choose/flavor-files.js';
+import { wordsOf } from '../choose/flavor-spec.js';
+import { chosenProjects } from '../choose/projects.js';
 import type { Command } from '../command.js';
 import { closure, type LockPackage, packageName, readLock } from '../lock-file.js';
 import { readFolder } from '../package/files.js';
@@ -27,18 +29,18 @@ interface Side {
 }
 
 const readSide = (root: string, lock: ReadonlyMap<string, LockPackage>, name: string): Side => {
-  const spec = specOf(readFlavor(root, name));
+  const words = wordsOf(specOf(readFlavor(root, name)));
   return {
     name,
-    parts: new Set([...spec.drivers, ...(spec.telemetry ? ['telemetry'] : [])]),
-    packages: closure(lock, ['', ...spec.drivers.map((driver) => `src/drivers/${driver}`)]),
+    parts: new Set(words),
+    packages: closure(lock, ['', ...chosenProjects(root, words).map(({ folder }) => folder)]),
   };
 };
 
 export const diff: Command = {
   name: 'diff',
   usage: 'FLAVOR FLAVOR [--json]',
-  doc: 'Compare two flavors: drivers, packages, bytes installed.',
+  doc: 'Compare two flavors: parts, packages, bytes installed.',
   options: { json: { type: 'boolean' } },
   async run({ root, positionals, options, print }) {
     if (positionals.length !== 2)
@@ -71,7 +73,7 @@ export const diff: Command = {
       return 0;
     }
     for (const { flavor, only, packages, bytes, unmeasured } of sides) {
-      print(`only in ${flavor}: ${only.length === 0 ? 'no driver' : only.join(', ')}`);
+      print(`only in ${flavor}: ${only.length === 0 ? 'no part' : only.join(', ')}`);
       print(
         `  ${packages.length} packages, ${kilobytes(bytes)}${unmeasured > 0 ? `, ${unmeasured} not installed here` : ''}`,
       );

@@ -1,14 +1,13 @@
 import { resolve } from 'node:path';
 import { invalidArgument } from '../../../dist/compute/errors.js';
-import { driverProjects } from '../choose/driver-projects.js';
 import { flavorNames, readFlavor, specOf } from '../choose/flavor-files.js';
-import { type FlavorSpec, flavorSpec } from '../choose/flavor-spec.js';
+import { type FlavorSpec, flavorSpec, wordsOf } from '../choose/flavor-spec.js';
 import { needsOf } from '../choose/from-config.js';
+import { partProjects, usualParts } from '../choose/projects.js';
 import { type Command, textOption } from '../command.js';
 import { buildCommand, emit } from './generate.js';
 
-const holdsTheSame = (a: FlavorSpec, b: FlavorSpec): boolean =>
-  a.telemetry === b.telemetry && a.drivers.join() === b.drivers.join();
+const holdsTheSame = (a: FlavorSpec, b: FlavorSpec): boolean => wordsOf(a).join() === wordsOf(b).join();
 
 export const fromConfig: Command = {
   name: 'from-config',
@@ -19,9 +18,10 @@ export const fromConfig: Command = {
     const { root, cwd, positionals, print } = context;
     const [file, ...rest] = positionals;
     if (file === undefined || rest.length > 0) throw invalidArgument('name one configuration file');
-    const { reasons, ...needs } = await needsOf(root, resolve(cwd, file));
+    const { reasons, drivers, parts } = await needsOf(root, resolve(cwd, file));
     const name = textOption(context, 'name');
-    const spec = flavorSpec(needs.drivers, { telemetry: needs.telemetry, name }, driverProjects(root));
+    const available = partProjects(root);
+    const spec = flavorSpec({ drivers, with: parts, usual: false, name }, available);
     const present = flavorNames(root)
       .map((flavor) => specOf(readFlavor(root, flavor)))
       .find((flavor) => holdsTheSame(flavor, spec));
@@ -32,10 +32,16 @@ export const fromConfig: Command = {
     for (const reason of reasons) print(reason);
     if (present !== undefined) print(`the flavor '${present.name}' is that: ${buildCommand(present)}`);
     else if (context.options.write === true) emit(context, spec);
-    else
-      print(
-        `write it with: npm run flavor -- ${[...spec.drivers, ...(spec.telemetry ? ['--telemetry'] : [])].join(' ')}`,
-      );
+    else {
+      const usual = usualParts(available);
+      const more = spec.parts.filter((word) => !usual.includes(word));
+      const less = usual.filter((word) => !spec.parts.includes(word));
+      const options = [
+        ...(more.length === 0 ? [] : ['--with', more.join()]),
+        ...(less.length === 0 ? [] : ['--without', less.join()]),
+      ];
+      print(`write it with: npm run flavor -- ${[...spec.drivers, ...options].join(' ')}`);
+    }
     return 0;
   },
 };

@@ -1,15 +1,15 @@
-import { driverProjects } from '../choose/driver-projects.js';
 import { flavorSource } from '../choose/flavor-source.js';
 import { DEFAULT_FLAVOR, type FlavorSpec, flavorSpec } from '../choose/flavor-spec.js';
+import { partProjects } from '../choose/projects.js';
 import { writeFlavor } from '../choose/write-flavor.js';
-import { type Command, type CommandContext, textOption } from '../command.js';
+import { type Command, type CommandContext, listOption, textOption } from '../command.js';
 
 export const buildCommand = ({ name }: FlavorSpec): string =>
   name === DEFAULT_FLAVOR ? 'npm run build' : `npm run build -- ${name}`;
 
 /** Writes a flavor and says what happened, or with `--dry-run` prints it. */
 export const emit = (context: CommandContext, spec: FlavorSpec): void => {
-  const source = flavorSource(spec, driverProjects(context.root));
+  const source = flavorSource(spec, partProjects(context.root));
   if (context.options['dry-run'] === true) {
     for (const { path, text } of [source.tsconfig, source.manifest]) context.print(`--- ${path}\n${text}`);
     return;
@@ -22,16 +22,23 @@ export const emit = (context: CommandContext, spec: FlavorSpec): void => {
 
 export const generate: Command = {
   name: 'generate',
-  usage: 'DRIVER... [--telemetry] [--name NAME] [--dry-run]',
-  doc: 'Write the two files of a flavor.',
+  usage: 'DRIVER... [--with PART,...] [--without PART,...] [--telemetry] [--name NAME] [--dry-run]',
+  doc: 'Write the two files of a flavor. --telemetry: the same as --with telemetry.',
   options: {
+    with: { type: 'string' },
+    without: { type: 'string' },
     telemetry: { type: 'boolean' },
     name: { type: 'string' },
     'dry-run': { type: 'boolean' },
   },
   async run(context) {
-    const options = { telemetry: context.options.telemetry === true, name: textOption(context, 'name') };
-    emit(context, flavorSpec(context.positionals, options, driverProjects(context.root)));
+    const choice = {
+      drivers: context.positionals,
+      with: [...listOption(context, 'with'), ...(context.options.telemetry === true ? ['telemetry'] : [])],
+      without: listOption(context, 'without'),
+      name: textOption(context, 'name'),
+    };
+    emit(context, flavorSpec(choice, partProjects(context.root)));
     return 0;
   },
 };

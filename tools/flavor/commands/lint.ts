@@ -1,10 +1,10 @@
-import { driverProblems } from '../checks/driver-problems.js';
 import { disagreements, drift } from '../checks/flavor-problems.js';
 import { hashNames } from '../checks/hash-names.js';
 import { lockProblems } from '../checks/lock.js';
+import { partProblems } from '../checks/part-problems.js';
 import { versionProblems } from '../checks/version.js';
-import { driverProjects } from '../choose/driver-projects.js';
 import { flavorNames, readFlavor } from '../choose/flavor-files.js';
+import { partProjects } from '../choose/projects.js';
 import type { Command } from '../command.js';
 
 export const lint: Command = {
@@ -12,7 +12,7 @@ export const lint: Command = {
   usage: '',
   doc: 'Check the flavors, the lock file and the version of this checkout.',
   async run({ root, print }) {
-    const available = driverProjects(root);
+    const available = partProjects(root);
     const flavors = flavorNames(root).map((name) => readFlavor(root, name));
     const problems = [
       ...flavors.flatMap((files) => {
@@ -20,7 +20,7 @@ export const lint: Command = {
         return found.length > 0 ? found : drift(files, available);
       }),
       ...hashNames(root),
-      ...driverProblems(root, available),
+      ...partProblems(root, available),
       ...lockProblems(root),
       ...versionProblems(root),
     ];

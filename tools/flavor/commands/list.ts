@@ -18,8 +18,8 @@ export const list: Command = {
       return 0;
     }
     const width = Math.max(...flavors.map(({ name }) => name.length), DEFAULT_FLAVOR.length);
-    for (const { name, drivers, telemetry } of flavors) {
-      print(`${name.padEnd(width)}  ${drivers.join(', ')}${telemetry ? '; telemetry' : ''}`);
+    for (const { name, drivers, parts } of flavors) {
+      print(`${name.padEnd(width)}  ${drivers.join(', ')}; ${parts.join(', ')}`);
     }
     return 0;
   },

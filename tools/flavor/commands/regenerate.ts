@@ -1,6 +1,6 @@
-import { driverProjects } from '../choose/driver-projects.js';
 import { flavorNames, readFlavor, specOf } from '../choose/flavor-files.js';
 import { flavorSource } from '../choose/flavor-source.js';
+import { partProjects } from '../choose/projects.js';
 import { writeFlavor } from '../choose/write-flavor.js';
 import type { Command } from '../command.js';
 
@@ -9,7 +9,7 @@ export const regenerate: Command = {
   usage: '[FLAVOR...]',
   doc: 'Write flavors again from what their manifests list.',
   async run({ root, positionals, print }) {
-    const available = driverProjects(root);
+    const available = partProjects(root);
     const names = positionals.length === 0 ? flavorNames(root) : positionals;
     const written = names.flatMap((name) =>
       writeFlavor(root, flavorSource(specOf(readFlavor(root, name)), available)),

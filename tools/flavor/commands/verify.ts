@@ -4,14 +4,14 @@ import { invalidArgument, OpenShellError } from '../../../dist/compute/errors.js
 import { VERSION } from '../../../dist/compute/version.js';
 import { nearest } from '../../../dist/kit/nearest.js';
 import { flavorNames, readFlavor, specOf } from '../choose/flavor-files.js';
-import { DEFAULT_FLAVOR } from '../choose/flavor-spec.js';
+import { DEFAULT_FLAVOR, wordsOf } from '../choose/flavor-spec.js';
 import { type Command, type CommandContext, listOption, textOption } from '../command.js';
 import { readLock } from '../lock-file.js';
 import type { ArtifactKind } from '../package/artifacts.js';
 import type { Manifest, ManifestArtifact } from '../package/manifest.js';
 import { type Artifact, artifactKind, openArtifact, unpack } from '../prove/artifact.js';
 import { compareFiles } from '../prove/compare-files.js';
-import { driverEvidence, searchable, TELEMETRY, telemetryEvidence } from '../prove/markers.js';
+import { evidenceOf, searchable } from '../prove/markers.js';
 import {
   entryOf,
   manifestBeside,
@@ -24,11 +24,13 @@ import { type Finding, opened, verifyAbsent, verifyPresent, verifyWhole } from '
 import { sbomDifferences } from '../prove/verify-sbom.js';
 import { readPublicKey } from '../signature.js';
 
+/** Parts by words. */
 interface Expectation {
   readonly present: readonly string[];
   readonly absent: readonly string[];
-  readonly telemetry: 'present' | 'absent' | undefined;
 }
+
+const TELEMETRY = 'telemetry';
 
 /** The flavor that an artifact's name says, e.g. openshell-gateway-docker-0.1.0.tgz. */
 const flavorOf = (root: string, path: string): string | undefined =>
@@ -37,33 +39,32 @@ const flavorOf = (root: string, path: string): string | undefined =>
 /** What the options say, else what the flavor in the artifact's name holds. */
 const expectation = (context: CommandContext, path: string): Expectation => {
   const known = searchable(context.root);
-  const present = listOption(context, 'present');
-  const absent = listOption(context, 'absent');
   const telemetry = textOption(context, 'telemetry');
-  for (const name of [...present, ...absent]) {
-    if (known.includes(name)) continue;
-    const meant = nearest(name, known);
-    throw invalidArgument(`there is no driver '${name}' to look for`, {
-      hint: meant === undefined ? `known here: ${known.join(', ')}` : `did you mean '${meant}'?`,
-    });
-  }
   if (telemetry !== undefined && telemetry !== 'present' && telemetry !== 'absent') {
     throw invalidArgument(`--telemetry is present or absent, not '${telemetry}'`);
   }
-  if (present.length > 0 || absent.length > 0 || telemetry !== undefined)
-    return { present, absent, telemetry };
+  const asked = (outcome: 'present' | 'absent'): string[] => [
+    ...listOption(context, outcome),
+    ...(telemetry === outcome ? [TELEMETRY] : []),
+  ];
+  const present = asked('present');
+  const absent = asked('absent');
+  for (const name of [...present, ...absent]) {
+    if (known.includes(name)) continue;
+    const meant = nearest(name, known);
+    throw invalidArgument(`there is no part '${name}' to look for`, {
+      hint: meant === undefined ? `known here: ${known.join(', ')}` : `did you mean '${meant}'?`,
+    });
+  }
+  if (present.length > 0 || absent.length > 0) return { present, absent };
   const flavor = flavorOf(context.root, path);
   if (flavor === undefined) {
     throw invalidArgument(`the name ${basename(path)} does not say which flavor it is`, {
-      hint: 'say what to expect with --present, --absent and --telemetry',
+      hint: 'say what to expect with --present and --absent',
     });
   }
-  const spec = specOf(readFlavor(context.root, flavor));
-  return {
-    present: spec.drivers,
-    absent: known.filter((name) => !spec.drivers.includes(name)),
-    telemetry: spec.telemetry ? 'present' : 'absent',
-  };
+  const words = wordsOf(specOf(readFlavor(context.root, flavor)));
+  return { present: words, absent: known.filter((word) => !words.includes(word)) };
 };
 
 /** The default flavor's artifact that the search is tried on first: named, or of the same kind in the same folder. */
@@ -93,26 +94,21 @@ const describe = ({ part, expected, outcome, looked, details }: Finding): string
   ...(details.length > MAX_DETAILS ? [`  and ${details.length - MAX_DETAILS} more`] : []),
 ];
 
-/** Drivers, telemetry and packages: what is in an artifact, by what it holds. */
+/** Parts and packages: what is in an artifact, by what it holds. */
 const verifyParts = (
   context: CommandContext,
   artifact: Artifact,
-  { present, absent, telemetry }: Expectation,
+  { present, absent }: Expectation,
 ): Finding[] => {
   const { root } = context;
   const lock = readLock(root);
   const target = opened(artifact);
-  const control =
-    absent.length > 0 || telemetry === 'absent'
-      ? opened(openArtifact(controlPath(context, artifact.path)))
-      : target;
-  const evidence = (name: string) => driverEvidence(root, lock, name, present);
+  const control = absent.length > 0 ? opened(openArtifact(controlPath(context, artifact.path))) : target;
+  const evidence = (word: string) => evidenceOf(root, lock, word, present);
   const findings = [
     ...present.map((name) => verifyPresent(target, evidence(name))),
     ...absent.map((name) => verifyAbsent(target, control, evidence(name))),
   ];
-  if (telemetry === 'present') findings.push(verifyPresent(target, telemetryEvidence(root)));
-  if (telemetry === 'absent') findings.push(verifyAbsent(target, control, telemetryEvidence(root)));
   const differences = sbomDifferences(artifact);
   if (differences !== undefined) {
     findings.push({
@@ -124,15 +120,13 @@ const verifyParts = (
 };
 
 /** Where the manifest says other things of the flavor than are expected. */
-const disagreements = (manifest: Manifest, { present, absent, telemetry }: Expectation): string[] => [
-  ...present
-    .filter((name) => !manifest.drivers.includes(name))
-    .map((name) => `it does not list the driver ${name}`),
-  ...absent.filter((name) => manifest.drivers.includes(name)).map((name) => `it lists the driver ${name}`),
-  ...(telemetry !== undefined && manifest.telemetry !== (telemetry === 'present')
-    ? [`it says that telemetry is ${manifest.telemetry ? 'present' : 'absent'}`]
-    : []),
-];
+const disagreements = (manifest: Manifest, { present, absent }: Expectation): string[] => {
+  const listed = wordsOf(manifest);
+  return [
+    ...present.filter((word) => !listed.includes(word)).map((word) => `it does not list the part ${word}`),
+    ...absent.filter((word) => listed.includes(word)).map((word) => `it lists the part ${word}`),
+  ];
+};
 
 /** One artifact on its way through the command. */
 interface Subject {

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { ComputeDriver } from '../../../dist/compute/driver.js';
 import type { DriverEntry } from '../../../dist/compute/entry.js';
-import type { Flavor } from '../../../dist/compute/flavor.js';
+import type { Flavor } from '../../../dist/flavor/flavor.js';
 
 const never = async (): Promise<never> => {
   throw new Error('the idle engine runs nothing');

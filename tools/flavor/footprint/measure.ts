@@ -14,7 +14,8 @@ import { measureTimes, type Times } from './times.js';
 export interface Footprint {
   readonly flavor: string;
   readonly drivers: readonly string[];
-  readonly telemetry: boolean;
+  /** Parts that are no driver, by words. */
+  readonly parts: readonly string[];
   /** Packages that npm installs. */
   readonly packages: number;
   readonly bytesInstalled: number;
@@ -81,7 +82,7 @@ export const measure = async (
     const footprint = {
       flavor: spec.name,
       drivers: spec.drivers,
-      telemetry: spec.telemetry,
+      parts: spec.parts,
       packages: components.length,
       bytesInstalled: readFolder(path('folder')).reduce(
         (sum, entry) => sum + (entry.type === 'file' ? entry.bytes.length : 0),

@@ -19,10 +19,10 @@ const licenses = (counts: Readonly<Record<string, number>>): string =>
 /** Figures that are the same everywhere. */
 export const sizeTable = (measured: readonly Measured[]): string =>
   table(
-    ['flavor', 'drivers', 'packages', 'installed MB', 'bundle MB', 'lines', 'install scripts', 'licences'],
+    ['flavor', 'parts', 'packages', 'installed MB', 'bundle MB', 'lines', 'install scripts', 'licences'],
     measured.map(({ footprint }) => [
       footprint.flavor,
-      [...footprint.drivers, ...(footprint.telemetry ? ['telemetry'] : [])].join(', '),
+      [...footprint.drivers, ...footprint.parts].join(', '),
       footprint.packages,
       megabytes(footprint.bytesInstalled),
       megabytes(footprint.bytesBundled),

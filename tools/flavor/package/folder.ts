@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DriverProject } from '../choose/driver-projects.js';
+import type { PartProject } from '../choose/projects.js';
 import type { LockPackage } from '../lock-file.js';
 import { byPath, readFolder } from './files.js';
 import type { TarEntry } from './formats/tar.js';
@@ -40,15 +40,15 @@ interface RootManifest {
   readonly license: string;
   readonly type: string;
   readonly imports: Readonly<Record<string, string>>;
-  readonly dependencies: Readonly<Record<string, string>>;
-  readonly optionalDependencies: Readonly<Record<string, string>>;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
 /** The text that whoever passes the code on has to pass on as well. */
 const LICENSE = 'LICENSE';
 
 export interface FolderOptions {
-  readonly drivers: readonly DriverProject[];
+  readonly parts: readonly PartProject[];
   readonly programs: readonly Program[];
   /** Compiled files, from the tree's root. */
   readonly files: readonly string[];
@@ -62,11 +62,12 @@ export interface FolderOptions {
 const manifest = ({ tree }: Workshop, options: FolderOptions): string => {
   const read = (path: string) => JSON.parse(readFileSync(join(tree, path), 'utf8')) as RootManifest;
   const { name, version, description, license, type, imports, ...root } = read('package.json');
-  const dependencies = Object.assign(
-    { ...root.dependencies },
-    ...options.drivers.map((driver) => read(`src/drivers/${driver.name}/package.json`).dependencies),
-    options.optional ? root.optionalDependencies : {},
-  ) as Record<string, string>;
+  const manifests = [root, ...options.parts.map(({ folder }) => read(`${folder}/package.json`))];
+  const dependencies: Record<string, string> = Object.assign(
+    {},
+    ...manifests.map((each) => each.dependencies),
+    ...manifests.map((each) => (options.optional ? each.optionalDependencies : undefined)),
+  );
   const sorted = Object.fromEntries(Object.entries(dependencies).sort(([a], [b]) => (a < b ? -1 : 1)));
   const bin = Object.fromEntries(options.programs.map((program) => [program.name, program.file]));
   const engines = { node: options.engines };
@@ -90,8 +91,8 @@ export const folderEntries = (workshop: Workshop, options: FolderOptions): TarEn
     { type: 'file', path: LICENSE, bytes: readFileSync(join(workshop.tree, LICENSE)) } as TarEntry,
     ...code,
     ...installed(workshop, 'node_modules', 'node_modules'),
-    ...options.drivers.flatMap(({ name }) =>
-      installed(workshop, `src/drivers/${name}/node_modules`, `dist/drivers/${name}/node_modules`),
+    ...options.parts.flatMap(({ folder }) =>
+      installed(workshop, `${folder}/node_modules`, `${folder.replace(/^src/, 'dist')}/node_modules`),
     ),
   ].sort(byPath);
 };

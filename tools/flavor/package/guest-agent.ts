@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { compileAgent } from '../../../dist/agent/build.js';
 import { failedPrecondition } from '../../../dist/compute/errors.js';
-import type { DriverProject } from '../choose/driver-projects.js';
+import type { PartProject } from '../choose/projects.js';
 import { outcome } from '../program.js';
 import type { TarEntry } from './formats/tar.js';
 import { ownerOf, type SystemPackage } from './system-files.js';
@@ -25,10 +25,10 @@ const COMPILER = 'musl-gcc';
 const COMPILE_TIMEOUT_MS = 120_000;
 const MODULE = 'dist/agent/embedded.js';
 
-/** Whether one of the drivers starts the agent: then its project refers to the agent's. */
-export const hasAgent = ({ tree }: Workshop, drivers: readonly DriverProject[]): boolean =>
-  drivers.some(({ name }) => {
-    const config = readFileSync(join(tree, 'src', 'drivers', name, 'tsconfig.json'), 'utf8');
+/** Whether one of the parts starts the agent: then its project refers to the agent's. */
+export const hasAgent = ({ tree }: Workshop, parts: readonly PartProject[]): boolean =>
+  parts.some(({ folder }) => {
+    const config = readFileSync(join(tree, folder, 'tsconfig.json'), 'utf8');
     const { references = [] } = JSON.parse(config) as { references?: { path: string }[] };
     return references.some(({ path }) => posix.basename(path) === 'agent');
   });

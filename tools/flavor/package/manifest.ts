@@ -32,7 +32,8 @@ export interface Manifest {
   readonly version: string;
   readonly flavor: string;
   readonly drivers: readonly string[];
-  readonly telemetry: boolean;
+  /** Parts that are no driver, by words. */
+  readonly parts: readonly string[];
   readonly build: string;
   /** SHA-256 over the path, the kind and the content of every source file that was compiled. */
   readonly sources: string;
@@ -68,7 +69,7 @@ export const manifest = (
   version: release.version,
   flavor: spec.name,
   drivers: spec.drivers,
-  telemetry: spec.telemetry,
+  parts: spec.parts,
   build: release.commit,
   sources,
   source_date_epoch: release.epochSeconds,

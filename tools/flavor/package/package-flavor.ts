@@ -3,9 +3,9 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { failedPrecondition } from '../../../dist/compute/errors.js';
-import { driverProjects } from '../choose/driver-projects.js';
 import { flavorSource } from '../choose/flavor-source.js';
-import type { FlavorSpec } from '../choose/flavor-spec.js';
+import { type FlavorSpec, wordsOf } from '../choose/flavor-spec.js';
+import { chosenProjects, partProjects } from '../choose/projects.js';
 import { packageName, readLock } from '../lock-file.js';
 import { compareFiles } from '../prove/compare-files.js';
 import { sign, signatureName } from '../signature.js';
@@ -58,9 +58,8 @@ const archive = (entries: readonly TarEntry[], base: string, epochSeconds: numbe
 /** Makes what was asked for in an empty folder of its own, runs each, and gives what it made. */
 export const packageFlavor = async (options: PackageOptions): Promise<Manifest> => {
   const { root, spec } = options;
-  const all = driverProjects(root);
   const release = await readRelease(root, options.env);
-  const workshop = openWorkshop(root, flavorSource(spec, all), release);
+  const workshop = openWorkshop(root, flavorSource(spec, partProjects(root)), release);
   try {
     return await make(options, workshop, release);
   } finally {
@@ -73,17 +72,17 @@ const make = async (
   workshop: Workshop,
   release: Awaited<ReturnType<typeof readRelease>>,
 ): Promise<Manifest> => {
-  const drivers = driverProjects(root).filter(({ name }) => spec.drivers.includes(name));
+  const parts = chosenProjects(root, wordsOf(spec));
   const base = baseName(spec, release.version);
   const platform = `${process.platform}-${process.arch}`;
   const pathOf = (kind: ArtifactKind): string => join(out, artifactName(kind, base, platform));
   const written: ManifestArtifact[] = [];
   mkdirSync(out, { recursive: true });
 
-  const needsAgent = wantsAgent && hasAgent(workshop, drivers);
+  const needsAgent = wantsAgent && hasAgent(workshop, parts);
   const agent = needsAgent ? await compileGuestAgent(workshop, progress) : undefined;
-  progress(`install: the closure of ${spec.drivers.join(', ')} from the lock file`);
-  await install(workshop, drivers, { optional: node === 20 });
+  progress(`install: the closure of ${wordsOf(spec).join(', ')} from the lock file`);
+  await install(workshop, parts, { optional: node === 20 });
   progress('compile');
   await compile(root, workshop, spec);
   const list = programs(workshop.tree, spec.drivers);
@@ -92,10 +91,10 @@ const make = async (
     kind: ArtifactKind,
     range: string,
     files: ManifestArtifact['files'],
-    parts: Partial<Parameters<typeof sbom>[0]> = {},
+    more: Partial<Parameters<typeof sbom>[0]> = {},
   ): void => {
     const name = artifactName(kind, base, platform);
-    const described = { artifact: name, flavor: spec.name, release, packages: installed, agent, ...parts };
+    const described = { artifact: name, flavor: spec.name, release, packages: installed, agent, ...more };
     const text = Buffer.from(sbom(described));
     writeExactly(join(out, sbomName(name)), text);
     const packages = described.packages.size;
@@ -105,7 +104,7 @@ const make = async (
   if (kinds.includes('folder') || kinds.includes('tgz')) {
     progress('folder and archive');
     const code = folderEntries(workshop, {
-      drivers,
+      parts,
       programs: list,
       files: await reachableFiles(workshop, list),
       engines: RANGE[node],

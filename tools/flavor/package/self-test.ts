@@ -66,7 +66,7 @@ export const selfTest = async (
     ...same('version', info.version, manifest.version),
     ...same('flavor', info.flavor, manifest.flavor),
     ...same('drivers', info.drivers, manifest.drivers),
-    ...same('telemetry', info.telemetry, manifest.telemetry),
+    ...same('parts', info.parts, manifest.parts),
     ...same('build', info.build, manifest.build),
     ...same('drivers --json', present.sort(), manifest.drivers),
   ];

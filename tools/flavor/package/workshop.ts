@@ -11,9 +11,9 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { failedPrecondition } from '../../../dist/compute/errors.js';
-import type { DriverProject } from '../choose/driver-projects.js';
 import { type FlavorSource, tsconfigPath } from '../choose/flavor-source.js';
 import type { FlavorSpec } from '../choose/flavor-spec.js';
+import type { PartProject } from '../choose/projects.js';
 import { dispensable, readLock } from '../lock-file.js';
 import { program } from '../program.js';
 import { readFolder, sha256 } from './files.js';
@@ -99,10 +99,10 @@ const dropDevDependencies = (tree: string): void => {
   });
 };
 
-/** Installs the closure of the flavor's drivers, and of nothing else, from the lock file; no script runs. What its packages can do without stays out. */
+/** Installs the closure of the flavor's parts, and of nothing else, from the lock file; no script runs. What its packages can do without stays out. */
 export const install = async (
   { tree }: Workshop,
-  drivers: readonly DriverProject[],
+  parts: readonly PartProject[],
   options: { readonly optional: boolean },
 ): Promise<void> => {
   dropDevDependencies(tree);
@@ -110,7 +110,7 @@ export const install = async (
     'npm',
     [
       'ci',
-      ...drivers.flatMap(({ name }) => ['-w', `src/drivers/${name}`]),
+      ...parts.flatMap(({ folder }) => ['-w', folder]),
       '--include-workspace-root',
       '--omit=dev',
       ...(options.optional ? [] : ['--omit=optional']),
@@ -121,7 +121,7 @@ export const install = async (
     ],
     { cwd: tree },
   );
-  const roots = drivers.map(({ name }) => `src/drivers/${name}`);
+  const roots = parts.map(({ folder }) => folder);
   for (const place of dispensable(readLock(tree), roots))
     rmSync(join(tree, place), { recursive: true, force: true });
 };

@@ -1,7 +1,7 @@
 import semver from 'semver';
-import { driverProjects } from '../choose/driver-projects.js';
 import { flavorNames, readFlavor, specOf } from '../choose/flavor-files.js';
-import type { FlavorSpec } from '../choose/flavor-spec.js';
+import { wordsOf } from '../choose/flavor-spec.js';
+import { chosenProjects } from '../choose/projects.js';
 import { closure, type LockPackage, packageName, readLock } from '../lock-file.js';
 import { sha256 } from '../package/files.js';
 import type { Release } from '../package/release.js';
@@ -11,7 +11,7 @@ export interface Affected {
   readonly flavor: string;
   /** Empty when the flavor does not hold the package. */
   readonly versions: readonly string[];
-  /** Driver names, or `core`. */
+  /** Parts by words, or `core`. */
   readonly through: readonly string[];
   /** Whether only artifacts made with `--node 20` hold it. */
   readonly onlyForNode20: boolean;
@@ -25,12 +25,6 @@ export interface PackageQuery {
 
 const CORE = 'core';
 
-/** Roots of a flavor's closure: the repository itself, and each driver. */
-const parts = ({ drivers }: FlavorSpec): { readonly part: string; readonly root: string }[] => [
-  { part: CORE, root: '' },
-  ...drivers.map((part) => ({ part, root: `src/drivers/${part}` })),
-];
-
 const matches = (lock: ReadonlyMap<string, LockPackage>, place: string, query: PackageQuery): boolean => {
   const entry = lock.get(place);
   if (entry === undefined || packageName(place, entry) !== query.name) return false;
@@ -42,17 +36,17 @@ const matches = (lock: ReadonlyMap<string, LockPackage>, place: string, query: P
 /** Every flavor of the checkout, and whether a package is in it and through what. */
 export const affectedFlavors = (root: string, query: PackageQuery): Affected[] => {
   const lock = readLock(root);
-  const known = new Set(driverProjects(root).map(({ name }) => name));
-  // What a driver's packages can do without is in no artifact.
-  const find = (from: string, optional: boolean): string[] =>
-    [...closure(lock, [from], { optional: optional && from === '' })].filter((place) =>
-      matches(lock, place, query),
-    );
+  // What a part's packages can do without is in no artifact.
+  const find = (from: string, optional: { optional?: 'own' }): string[] =>
+    [...closure(lock, [from], optional)].filter((place) => matches(lock, place, query));
   return flavorNames(root).map((flavor) => {
-    const spec = specOf(readFlavor(root, flavor));
-    const found = parts({ ...spec, drivers: spec.drivers.filter((driver) => known.has(driver)) }).map(
-      ({ part, root: from }) => ({ part, places: find(from, true), always: find(from, false) }),
-    );
+    const words = wordsOf(specOf(readFlavor(root, flavor)));
+    const chosen = chosenProjects(root, words).map(({ word, folder }) => ({ part: word, from: folder }));
+    const found = [{ part: CORE, from: '' }, ...chosen].map(({ part, from }) => ({
+      part,
+      places: find(from, { optional: 'own' }),
+      always: find(from, {}),
+    }));
     const hit = found.filter(({ places }) => places.length > 0);
     const versions = new Set(
       hit.flatMap(({ places }) => places.map((place) => lock.get(place)?.version ?? '')),

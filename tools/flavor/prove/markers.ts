@@ -1,21 +1,22 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { failedPrecondition } from '../../../dist/compute/errors.js';
-import { KNOWN_DRIVERS } from '../../../dist/compute/known-drivers.js';
-import { driverProjects } from '../choose/driver-projects.js';
+import { KNOWN_PARTS, wordOf } from '../../../dist/compute/known-parts.js';
+import { partProjects } from '../choose/projects.js';
 import { closure, type LockPackage } from '../lock-file.js';
 
 /** What tells that a part is in an artifact. */
 export interface Evidence {
-  /** A driver's name, or `telemetry`. */
+  /** Its word, e.g. `docker` or `store-sqlite`. */
   readonly part: string;
   /** Strings of its code that no other part holds. */
   readonly strings: readonly string[];
   /** Places of packages that only it needs, among the parts that may be in the artifact. */
   readonly packages: readonly string[];
+  /** Places of packages that only it uses and can do without, so that not every artifact of it holds them. */
+  readonly dispensable: readonly string[];
 }
 
-export const TELEMETRY = 'telemetry';
 const MARKER = /^\s*marker: '([^']+)',$/m;
 
 /** The marker in a project's entry, from its source; undefined when there is none. */
@@ -30,38 +31,41 @@ const requireMarker = (root: string, folder: string): string => {
   return marker;
 };
 
-/** The drivers that can be searched for: those of the table whose source is here, and any other in src/drivers. */
+/** The parts that can be searched for, by words: those of the table whose source is here, and any other. */
 export const searchable = (root: string): string[] => {
-  const order = KNOWN_DRIVERS.map(({ name }) => name);
-  const names = driverProjects(root).map(({ name }) => name);
-  return [...order.filter((name) => names.includes(name)), ...names.filter((name) => !order.includes(name))];
+  const order = KNOWN_PARTS.map(wordOf);
+  const words = partProjects(root).map(({ word }) => word);
+  return [...order.filter((word) => words.includes(word)), ...words.filter((word) => !order.includes(word))];
 };
 
 /**
- * The evidence for one driver.
+ * The evidence for one part.
  *
- * @param others drivers whose packages do not count, because they may be there for them
+ * @param others parts whose packages do not count, because they may be there for them
  */
-export const driverEvidence = (
+export const evidenceOf = (
   root: string,
   lock: ReadonlyMap<string, LockPackage>,
-  name: string,
+  word: string,
   others: readonly string[],
 ): Evidence => {
-  const project = driverProjects(root).find((candidate) => candidate.name === name);
-  const folder = (driver: string): string => `src/drivers/${driver}`;
-  const shared = closure(lock, ['', ...others.filter((other) => other !== name).map(folder)], {
-    optional: true,
-  });
+  const projects = partProjects(root);
+  const project = projects.find((candidate) => candidate.word === word);
+  if (project === undefined) throw failedPrecondition(`there is no part '${word}' to look for`);
+  const { folder } = project;
+  const rest = projects.filter((other) => other.word !== word && others.includes(other.word));
+  const shared = closure(lock, ['', ...rest.map((other) => other.folder)], { optional: 'all' });
+  const own = (optional?: 'own'): string[] =>
+    [...closure(lock, [folder], optional === undefined ? {} : { optional })].filter(
+      (place) => !shared.has(place),
+    );
+  const packages = own().sort();
   return {
-    part: name,
-    strings: [requireMarker(root, folder(name)), ...(project?.evidence ?? [])],
-    packages: [...closure(lock, [folder(name)])].filter((place) => !shared.has(place)).sort(),
+    part: word,
+    strings: [requireMarker(root, folder), ...project.evidence],
+    packages,
+    dispensable: own('own')
+      .filter((place) => !packages.includes(place))
+      .sort(),
   };
 };
-
-export const telemetryEvidence = (root: string): Evidence => ({
-  part: TELEMETRY,
-  strings: [requireMarker(root, 'src/telemetry')],
-  packages: [],
-});

@@ -62,7 +62,7 @@ const isManifest = (value: Manifest | null): boolean =>
   isText(value.version) &&
   isText(value.flavor) &&
   isTexts(value.drivers) &&
-  typeof value.telemetry === 'boolean' &&
+  isTexts(value.parts) &&
   isText(value.build) &&
   isText(value.sources) &&
   Number.isSafeInteger(value.source_date_epoch) &&

@@ -2,7 +2,7 @@ import { type Artifact, holds, packagesIn } from './artifact.js';
 import type { Evidence } from './markers.js';
 
 export interface Finding {
-  /** A driver, `telemetry`, or what else was compared: `signature`, `manifest`, `files`, `rebuild`, `sbom`. */
+  /** A part, or what else was compared: `signature`, `manifest`, `files`, `rebuild`, `sbom`. */
   readonly part: string;
   readonly expected: 'present' | 'absent';
   /** `unproven`: the search itself is not to be trusted, e.g. the control lacks a marker. */
@@ -60,6 +60,7 @@ export const verifyAbsent = (target: Opened, control: Opened, evidence: Evidence
     const details = stale.map((what) => `not in the control ${control.artifact.path}: ${what}`);
     return { ...base, outcome: 'unproven', details };
   }
-  const details = hits(target, evidence, true).map((what) => `found: ${what}`);
+  const unwanted = { ...evidence, packages: [...evidence.packages, ...evidence.dispensable] };
+  const details = hits(target, unwanted, true).map((what) => `found: ${what}`);
   return { ...base, outcome: details.length === 0 ? 'holds' : 'violated', details };
 };

@@ -1,0 +1,118 @@
+import { OpenShellError } from '../../compute/errors.js';
+import { type Logger, silentLogger } from '../../compute/log.js';
+import type { Remember, Store } from '../../store/store.js';
+import { checkInBackground } from './background-check.js';
+import { serveBackups } from './backup-server.js';
+import { connect, type Sql } from './connection.js';
+import { corruptError, FULL_REASON } from './errors.js';
+import { getMeta, getTombstone, pruneTombstones, setMeta } from './gateway-rows.js';
+import { type OpenedDatabase, openDatabase } from './open-database.js';
+import { getRequest, pruneRequests, putRequest, remembered } from './requests.js';
+import { createReserve, type Reserve } from './reserve.js';
+import * as sandboxes from './sandboxes.js';
+import * as templates from './templates.js';
+import * as workspaces from './workspaces.js';
+
+export interface StoreOptions {
+  /** The database file. It and its folder are made when missing, mode 0600 and 0700. */
+  readonly path: string;
+  /** Default: silent. */
+  readonly log?: Logger;
+  /** Whether another process may copy the database meanwhile: `backupDatabase`. */
+  readonly backups?: boolean;
+  /** A file up to that size is checked before this resolves, a larger one afterwards. */
+  readonly checkedAtOpenBytes?: number;
+}
+
+/** A database that was closed well needs a little room before anything can be taken from it. */
+const openWithReserve = async (
+  { path, checkedAtOpenBytes }: StoreOptions,
+  reserve: Reserve,
+): Promise<OpenedDatabase> => {
+  try {
+    return await openDatabase(path, checkedAtOpenBytes);
+  } catch (error) {
+    if (OpenShellError.from(error).reason !== FULL_REASON || !reserve.release()) throw error;
+    return openDatabase(path, checkedAtOpenBytes);
+  }
+};
+
+/**
+ * The embedded store: one SQLite file, held by one process at a time.
+ * Errors: UNAVAILABLE with reason StoreLocked (another process has it), StoreCorrupt, StoreNotWritable or
+ * StoreEngineMissing (no SQLite for this Node); FAILED_PRECONDITION with StoreNewer or StoreForeign;
+ * RESOURCE_EXHAUSTED with StoreFull.
+ */
+export const openStore = async (options: StoreOptions): Promise<Store> => {
+  const log = options.log ?? silentLogger;
+  const reserve = createReserve(`${options.path}-reserve`);
+  const { database, checked } = await openWithReserve(options, reserve);
+  reserve.restore();
+  const { read, write, add, erase, hold, close } = connect(database, options.path, reserve);
+  const server = options.backups ? await serveBackups(options.path, hold, log) : undefined;
+  const closing = new AbortController();
+  let damage: OpenShellError | undefined;
+  const checkLater = async (): Promise<void> => {
+    log.info('the database is large: it is checked while the gateway serves', { path: options.path });
+    try {
+      await checkInBackground(read, closing.signal);
+      log.info('the database is sound', { path: options.path });
+    } catch (error) {
+      if (closing.signal.aborted) return;
+      const known = OpenShellError.from(error);
+      damage = known.reason === undefined ? corruptError(options.path, known.message, error) : known;
+      log.error(damage.text, { error });
+    }
+  };
+  if (!checked) void checkLater();
+  const writeAnd = <T>(remember: Remember<T> | undefined, work: (sql: Sql) => T): Promise<T> =>
+    write((sql) => remembered(sql, work(sql), remember));
+  const eraseAnd = <T>(remember: Remember<T> | undefined, work: (sql: Sql) => T): Promise<T> =>
+    erase((sql) => remembered(sql, work(sql), remember));
+  const addAnd = <T>(remember: Remember<T> | undefined, work: (sql: Sql) => T): Promise<T> =>
+    add((sql) => remembered(sql, work(sql), remember));
+  log.debug('store opened', { path: options.path });
+  return {
+    insertSandbox: (record, remember) => addAnd(remember, (sql) => sandboxes.insertSandbox(sql, record)),
+    getSandbox: (id) => read((sql) => sandboxes.getSandbox(sql, id)),
+    findSandbox: (workspace, name) => read((sql) => sandboxes.findSandbox(sql, workspace, name)),
+    listSandboxes: (query) => read((sql) => sandboxes.listSandboxes(sql, query)),
+    countSandboxes: () => read(sandboxes.countSandboxes),
+    updateSandbox: (id, version, change, remember) =>
+      writeAnd(remember, (sql) => sandboxes.updateSandbox(sql, id, version, change)),
+    removeSandbox: (id, deletedAtMs) => erase((sql) => sandboxes.removeSandbox(sql, id, deletedAtMs)),
+
+    insertWorkspace: (record, remember) => addAnd(remember, (sql) => workspaces.insertWorkspace(sql, record)),
+    findWorkspace: (name) => read((sql) => workspaces.findWorkspace(sql, name)),
+    listWorkspaces: (query) => read((sql) => workspaces.listWorkspaces(sql, query)),
+    updateWorkspace: (id, version, change, remember) =>
+      writeAnd(remember, (sql) => workspaces.updateWorkspace(sql, id, version, change)),
+    removeWorkspace: (name, remember) => eraseAnd(remember, (sql) => workspaces.removeWorkspace(sql, name)),
+
+    insertTemplate: (record, remember) => addAnd(remember, (sql) => templates.insertTemplate(sql, record)),
+    findTemplate: (workspace, name) => read((sql) => templates.findTemplate(sql, workspace, name)),
+    listTemplates: (query) => read((sql) => templates.listTemplates(sql, query)),
+    removeTemplate: (workspace, name, remember) =>
+      eraseAnd(remember, (sql) => templates.removeTemplate(sql, workspace, name)),
+
+    getRequest: (subject, requestId) => read((sql) => getRequest(sql, subject, requestId)),
+    putRequest: (request) => write((sql) => putRequest(sql, request)),
+    pruneRequests: (createdBeforeMs) => write((sql) => pruneRequests(sql, createdBeforeMs)),
+
+    getTombstone: (sandboxId) => read((sql) => getTombstone(sql, sandboxId)),
+    pruneTombstones: (deletedBeforeMs) => write((sql) => pruneTombstones(sql, deletedBeforeMs)),
+
+    getMeta: (key) => read((sql) => getMeta(sql, key)),
+    setMeta: (key, value) => write((sql) => setMeta(sql, key, value)),
+
+    async ping() {
+      if (damage !== undefined) throw damage;
+      await read((sql) => sql.get('SELECT 1 FROM meta LIMIT 1'));
+    },
+    async close() {
+      closing.abort();
+      await server?.close();
+      await close();
+    },
+  };
+};

@@ -1,0 +1,76 @@
+import type { TemplateRecord } from '../../store/model.js';
+import { newTemplate } from '../../store/rules.js';
+import { hasDriverSecrets, type Workload, withoutSecrets } from '../../store/secrets.js';
+import type { SandboxQuery } from '../../store/store.js';
+import type { Sql } from './connection.js';
+import type { SqlRow } from './engine.js';
+import { type Clause, insertLabels, matchLabels } from './labels.js';
+import { insertSecret, secretOf, withSecret } from './secret-rows.js';
+import { selectInOrder } from './select.js';
+import { findWorkspace } from './workspaces.js';
+
+type TemplateSecret = Partial<Workload>;
+
+/** The fields that are columns; everything else of a record, without its secrets, is its payload. */
+type Columns = Pick<TemplateRecord, 'id' | 'workspace' | 'name' | 'createdAtMs' | 'resourceVersion'>;
+
+const payloadOf = (record: TemplateRecord): string => {
+  const { id, workspace, name, createdAtMs, resourceVersion, ...payload } = record;
+  return JSON.stringify(withoutSecrets(payload satisfies Omit<TemplateRecord, keyof Columns>));
+};
+
+export const secretOfTemplate = ({ environment, driverConfig }: Workload): TemplateSecret | undefined => {
+  const hasSecrets = hasDriverSecrets(driverConfig);
+  if (!hasSecrets && Object.keys(environment).length === 0) return undefined;
+  return { environment, ...(hasSecrets ? { driverConfig } : {}) };
+};
+
+const toRecord = (row: SqlRow): TemplateRecord => {
+  const columns = {
+    id: String(row.id),
+    workspace: String(row.workspace),
+    name: String(row.name),
+    createdAtMs: Number(row.created_at_ms),
+    resourceVersion: Number(row.resource_version),
+  } satisfies Columns;
+  const payload = JSON.parse(String(row.payload)) as Omit<TemplateRecord, keyof Columns>;
+  return { ...columns, ...payload, ...secretOf<TemplateSecret>(row) };
+};
+
+const WITH_SECRET = withSecret('template');
+
+export const findTemplate = (sql: Sql, workspace: string, name: string): TemplateRecord | undefined => {
+  const row = sql.get(
+    `SELECT ${WITH_SECRET} FROM template WHERE workspace = ? AND name = ?`,
+    ...[workspace, name],
+  );
+  return row === undefined ? undefined : toRecord(row);
+};
+
+export const insertTemplate = (sql: Sql, given: Omit<TemplateRecord, 'resourceVersion'>): TemplateRecord => {
+  const { id, workspace, name, createdAtMs } = given;
+  const record = newTemplate(given, {
+    workspace: findWorkspace(sql, workspace),
+    nameTaken:
+      sql.get('SELECT 1 FROM template WHERE workspace = ? AND name = ?', workspace, name) !== undefined,
+    idTaken: sql.get('SELECT 1 FROM template WHERE id = ?', id) !== undefined,
+  });
+  sql.run(
+    `INSERT INTO template (id, workspace, name, created_at_ms, resource_version, payload, secret_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    ...[id, workspace, name, createdAtMs, record.resourceVersion, payloadOf(record)],
+    insertSecret(sql, secretOfTemplate(record)),
+  );
+  insertLabels(sql, 'template_label', id, record.labels);
+  return record;
+};
+
+export const listTemplates = (sql: Sql, query: Omit<SandboxQuery, 'driver'>): TemplateRecord[] => {
+  const clauses: Clause[] = matchLabels('template_label', query.selector ?? new Map());
+  if (query.workspace !== undefined) clauses.push({ sql: 'workspace = ?', values: [query.workspace] });
+  const columns = query.withoutSecrets ? '*' : WITH_SECRET;
+  return selectInOrder(sql, 'template', clauses, query.page, columns).map(toRecord);
+};
+
+export const removeTemplate = (sql: Sql, workspace: string, name: string): boolean =>
+  sql.run('DELETE FROM template WHERE workspace = ? AND name = ?', workspace, name) > 0;

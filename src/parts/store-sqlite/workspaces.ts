@@ -1,0 +1,87 @@
+import type { WorkspaceRecord } from '../../store/model.js';
+import { changedWorkspace, NAMES_TO_READ, newWorkspace, requireEmpty } from '../../store/rules.js';
+import type { LabelSelector, Page, WorkspaceChange } from '../../store/store.js';
+import type { Sql } from './connection.js';
+import type { SqlRow } from './engine.js';
+import { insertLabels, matchLabels } from './labels.js';
+import { selectInOrder } from './select.js';
+
+/** The fields that are columns; everything else of a record is its payload. */
+type Columns = Pick<WorkspaceRecord, 'id' | 'name' | 'createdAtMs' | 'resourceVersion'>;
+
+const payloadOf = (record: WorkspaceRecord): string => {
+  const { id, name, createdAtMs, resourceVersion, ...payload } = record;
+  return JSON.stringify(payload satisfies Omit<WorkspaceRecord, keyof Columns>);
+};
+
+const toRecord = (row: SqlRow): WorkspaceRecord => {
+  const columns = {
+    id: String(row.id),
+    name: String(row.name),
+    createdAtMs: Number(row.created_at_ms),
+    resourceVersion: Number(row.resource_version),
+  } satisfies Columns;
+  return { ...columns, ...(JSON.parse(String(row.payload)) as Omit<WorkspaceRecord, keyof Columns>) };
+};
+
+export const findWorkspace = (sql: Sql, name: string): WorkspaceRecord | undefined => {
+  const row = sql.get('SELECT * FROM workspace WHERE name = ?', name);
+  return row === undefined ? undefined : toRecord(row);
+};
+
+export const insertWorkspace = (
+  sql: Sql,
+  given: Omit<WorkspaceRecord, 'resourceVersion'>,
+): WorkspaceRecord => {
+  const record = newWorkspace(
+    given,
+    sql.get('SELECT 1 FROM workspace WHERE name = ? OR id = ?', given.name, given.id) !== undefined,
+  );
+  sql.run(
+    'INSERT INTO workspace (id, name, created_at_ms, resource_version, payload) VALUES (?, ?, ?, ?, ?)',
+    ...[record.id, record.name, record.createdAtMs, record.resourceVersion, payloadOf(record)],
+  );
+  insertLabels(sql, 'workspace_label', record.id, record.labels);
+  return record;
+};
+
+export const listWorkspaces = (
+  sql: Sql,
+  query: { readonly selector?: LabelSelector; readonly page?: Page },
+): WorkspaceRecord[] =>
+  selectInOrder(
+    sql,
+    'workspace',
+    matchLabels('workspace_label', query.selector ?? new Map()),
+    query.page,
+  ).map(toRecord);
+
+export const updateWorkspace = (
+  sql: Sql,
+  id: string,
+  expectedVersion: number,
+  change: WorkspaceChange,
+): WorkspaceRecord => {
+  const row = sql.get('SELECT * FROM workspace WHERE id = ?', id);
+  const changed = changedWorkspace(id, row && toRecord(row), expectedVersion, change, (workspace) =>
+    firstSandboxes(sql, workspace),
+  );
+  sql.run(
+    'UPDATE workspace SET resource_version = ?, payload = ? WHERE id = ?',
+    ...[changed.resourceVersion, payloadOf(changed), id],
+  );
+  return changed;
+};
+
+export const removeWorkspace = (sql: Sql, name: string): boolean => {
+  requireEmpty(name, firstSandboxes(sql, name));
+  return sql.run('DELETE FROM workspace WHERE name = ?', name) > 0;
+};
+
+const firstSandboxes = (sql: Sql, workspace: string): string[] =>
+  sql
+    .all(
+      'SELECT name FROM sandbox WHERE workspace = ? ORDER BY created_at_ms, name LIMIT ?',
+      ...[workspace, NAMES_TO_READ],
+    )
+    .map((row) => String(row.name));

@@ -1,0 +1,64 @@
+import { OpenShellError } from '../../compute/errors.js';
+import type { TelemetryOptions, TelemetrySink } from '../../compute/telemetry.js';
+import { payload } from './payload.js';
+import { createPost } from './post.js';
+
+/** Events that wait; more than that are dropped. */
+const MAX_QUEUED = 1024;
+const POST_TIMEOUT_MS = 5_000;
+
+/** Sends events one by one, each once, and forgets those that fail. INVALID_ARGUMENT when the endpoint is no URL. */
+export const createTelemetry = (options: TelemetryOptions): TelemetrySink => {
+  const { version, log } = options;
+  const post = createPost(options.endpoint);
+  const queue: string[] = [];
+  const ended = new AbortController();
+  let isClosed = false;
+  let dropped = 0;
+  let sending: Promise<void> | undefined;
+
+  const send = async (body: string): Promise<void> => {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), POST_TIMEOUT_MS).unref();
+    try {
+      const status = await post(body, AbortSignal.any([ended.signal, late.signal]));
+      if (status >= 300) log.debug('a telemetry event was refused', { status });
+    } catch (error) {
+      log.debug('a telemetry event was not sent', { error: OpenShellError.from(error) });
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  const drain = async (): Promise<void> => {
+    while (!ended.signal.aborted) {
+      const body = queue.shift();
+      if (body === undefined) break;
+      await send(body);
+    }
+    sending = undefined;
+  };
+
+  return {
+    record(event) {
+      if (isClosed) return;
+      if (queue.length >= MAX_QUEUED) {
+        dropped++;
+        return;
+      }
+      queue.push(payload(event, version, Date.now()));
+      sending ??= drain();
+    },
+    async close(timeoutMs) {
+      isClosed = true;
+      if (sending !== undefined) {
+        const timer = setTimeout(() => ended.abort(), timeoutMs);
+        await sending;
+        clearTimeout(timer);
+      }
+      dropped += queue.length;
+      queue.length = 0;
+      if (dropped > 0) log.debug('telemetry events were dropped', { dropped });
+    },
+  };
+};

@@ -1,0 +1,111 @@
+import { Code, failedPrecondition, notFound, OpenShellError } from '../compute/errors.js';
+import type { SandboxRecord, TemplateRecord, WorkspaceRecord } from './model.js';
+import type { SandboxChange, WorkspaceChange } from './store.js';
+
+/**
+ * The rules of the domain, the same for every store. A store reads what a rule asks about and writes what it gives in
+ * one transaction, so that nothing comes between.
+ */
+
+/** How many of the sandboxes that keep a workspace from being removed are named. */
+const MAX_NAMED = 10;
+/** How many names a store reads for `requireEmpty`: one more tells that there are more. */
+export const NAMES_TO_READ = MAX_NAMED + 1;
+
+/** What a store found before an insert. */
+export interface Found {
+  /** The record's workspace. */
+  readonly workspace: WorkspaceRecord | undefined;
+  /** Whether its name is taken there. */
+  readonly nameTaken: boolean;
+  readonly idTaken: boolean;
+}
+
+/** The sandbox as it is to be written. Errors as `Store.insertSandbox`. */
+export function newSandbox(given: Omit<SandboxRecord, 'resourceVersion'>, found: Found): SandboxRecord {
+  requireActive(given.workspace, found.workspace);
+  if (found.nameTaken) throw alreadyExists(`sandbox '${given.name}'`);
+  if (found.idTaken) throw alreadyExists(`sandbox with id '${given.id}'`);
+  return { ...given, resourceVersion: 1 };
+}
+
+/** The template as it is to be written. Errors as `Store.insertTemplate`. */
+export function newTemplate(given: Omit<TemplateRecord, 'resourceVersion'>, found: Found): TemplateRecord {
+  requireActive(given.workspace, found.workspace);
+  if (found.nameTaken) throw alreadyExists(`sandbox template '${given.name}'`);
+  if (found.idTaken) throw alreadyExists(`sandbox template with id '${given.id}'`);
+  return { ...given, resourceVersion: 1 };
+}
+
+/** The workspace as it is to be written. ALREADY_EXISTS when its name or its id is taken. */
+export function newWorkspace(
+  given: Omit<WorkspaceRecord, 'resourceVersion'>,
+  isTaken: boolean,
+): WorkspaceRecord {
+  if (isTaken) throw alreadyExists(`workspace '${given.name}'`);
+  return { ...given, resourceVersion: 1 };
+}
+
+/** The changed sandbox as it is to be written. Errors as `Store.updateSandbox`. */
+export function changedSandbox(
+  id: string,
+  current: SandboxRecord | undefined,
+  expectedVersion: number,
+  change: SandboxChange,
+): SandboxRecord {
+  if (current === undefined) throw notFound(`sandbox not found (id '${id}')`);
+  requireVersion(`sandbox '${current.name}'`, expectedVersion, current.resourceVersion);
+  return { ...current, ...change, resourceVersion: current.resourceVersion + 1 };
+}
+
+/**
+ * The changed workspace as it is to be written. Errors as `Store.updateWorkspace`.
+ *
+ * @param sandboxesIn reads the names of the first `NAMES_TO_READ` sandboxes of a workspace, in order
+ */
+export function changedWorkspace(
+  id: string,
+  current: WorkspaceRecord | undefined,
+  expectedVersion: number,
+  change: WorkspaceChange,
+  sandboxesIn: (workspace: string) => readonly string[],
+): WorkspaceRecord {
+  if (current === undefined) throw notFound(`workspace not found (id '${id}')`);
+  requireVersion(`workspace '${current.name}'`, expectedVersion, current.resourceVersion);
+  if (change.phase === 'terminating') requireEmpty(current.name, sandboxesIn(current.name));
+  return { ...current, ...change, resourceVersion: current.resourceVersion + 1 };
+}
+
+/** FAILED_PRECONDITION for a workspace with sandboxes, given the names of the first `NAMES_TO_READ` of them, in order. */
+export function requireEmpty(workspace: string, sandboxes: readonly string[]): void {
+  if (sandboxes.length === 0) return;
+  const names = sandboxes.slice(0, MAX_NAMED).join(', ');
+  throw failedPrecondition(
+    `workspace '${workspace}' still has sandboxes: ${names}${sandboxes.length > MAX_NAMED ? ', ...' : ''}`,
+    { reason: 'WorkspaceNotEmpty', hint: 'delete them first' },
+  );
+}
+
+/** NOT_FOUND, or FAILED_PRECONDITION while it ends. */
+function requireActive(name: string, workspace: WorkspaceRecord | undefined): void {
+  if (workspace === undefined) throw notFound(`workspace '${name}' not found`);
+  if (workspace.phase !== 'active') {
+    throw failedPrecondition(`workspace '${name}' is being deleted`, { reason: 'WorkspaceTerminating' });
+  }
+}
+
+/** ABORTED unless the row still has the version that the writer has seen. */
+function requireVersion(what: string, expectedVersion: number, currentVersion: number): void {
+  if (expectedVersion === currentVersion) return;
+  throw new OpenShellError(
+    Code.ABORTED,
+    `update of ${what} failed due to concurrent modification (current resource_version: ${currentVersion})`,
+    { hint: 'read it again and repeat the change' },
+  );
+}
+
+function alreadyExists(what: string): OpenShellError {
+  return new OpenShellError(Code.ALREADY_EXISTS, `${what} already exists`, {
+    hint: 'choose another name, or delete it first',
+  });
+}

@@ -1,0 +1,87 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import { KNOWN_DRIVERS, KNOWN_PARTS, wordOf } from '../../../dist/compute/known-parts.js';
+
+/** A part of any kind whose source stands in this checkout, in the table of known parts or not. */
+export interface PartProject {
+  /** As its entry says; empty when it says none. */
+  readonly kind: string;
+  readonly name: string;
+  /** Its folder's name, unique among all parts: how commands and flavors call it. */
+  readonly word: string;
+  /** Where flavors import it from, e.g. `#drivers/docker`. */
+  readonly specifier: string;
+  /** Its folder, from the repository's root; also its npm workspace. */
+  readonly folder: string;
+  /** Every project of it, from the repository's root: its folder, then the programs it starts. */
+  readonly projects: readonly string[];
+  /** Its npm package's name, e.g. `@openshell/driver-docker`. */
+  readonly packageName: string;
+  /** Strings that stand in its code and in no other part's, besides its marker. */
+  readonly evidence: readonly string[];
+}
+
+/** Where parts stand, below src/. */
+const ROOMS = ['drivers', 'parts'] as const;
+
+interface PartPackage {
+  readonly name: string;
+  readonly openshell?: { readonly evidence?: readonly string[] };
+}
+
+const toPosix = (path: string): string => path.split(sep).join('/');
+
+const projectsBelow = (root: string, folder: string): string[] =>
+  readdirSync(join(root, folder), { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && entry.name === 'tsconfig.json')
+    .map((entry) => toPosix(relative(root, entry.parentPath)))
+    .filter((path) => !path.includes('node_modules'))
+    .sort();
+
+function projectsIn(root: string, room: (typeof ROOMS)[number]): PartProject[] {
+  const parent = `src/${room}`;
+  if (!existsSync(join(root, parent))) return [];
+  return readdirSync(join(root, parent))
+    .filter((word) => existsSync(join(root, parent, word, 'entry.ts')))
+    .sort()
+    .map((word) => {
+      const folder = `${parent}/${word}`;
+      const said = (key: string): string | undefined =>
+        new RegExp(`^\\s*${key}: '([^']+)',$`, 'm').exec(
+          readFileSync(join(root, folder, 'entry.ts'), 'utf8'),
+        )?.[1];
+      const manifest = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as PartPackage;
+      return {
+        kind: said('kind') ?? '',
+        name: said('name') ?? word,
+        word,
+        specifier: `#${room}/${word}`,
+        folder,
+        projects: projectsBelow(root, folder),
+        packageName: manifest.name,
+        evidence: manifest.openshell?.evidence ?? [],
+      };
+    });
+}
+
+/** Every folder of src/drivers and src/parts that holds an `entry.ts`: the drivers by name, then the others by word. */
+export const partProjects = (root: string): PartProject[] => ROOMS.flatMap((room) => projectsIn(root, room));
+
+/** The drivers among them. */
+export const driverProjects = (root: string): PartProject[] => projectsIn(root, 'drivers');
+
+/** Drivers of the table whose source stands in this checkout, in the order of auto-detection. */
+export const knownProjects = (root: string): PartProject[] => {
+  const present = driverProjects(root);
+  return KNOWN_DRIVERS.flatMap(({ name }) => present.find((project) => project.name === name) ?? []);
+};
+
+/** Those of the words, in the order of `partProjects`. */
+export const chosenProjects = (root: string, words: readonly string[]): PartProject[] =>
+  partProjects(root).filter(({ word }) => words.includes(word));
+
+/** Parts that are no driver: those that a flavor has unless it is told otherwise. */
+export const usualParts = (available: readonly PartProject[]): string[] =>
+  KNOWN_PARTS.filter(({ usual }) => usual)
+    .map(wordOf)
+    .filter((word) => available.some((project) => project.word === word));
