@@ -162,8 +162,8 @@ test('lint finds a flavor edited by hand, a # name elsewhere, a registry in the 
     /differs from what the tool writes/,
   );
   assert.match(
-    await lintAfter('src/gateway/auth.ts', (text) => `import '#drivers/docker';\n${text}`),
-    /src\/gateway\/auth\.ts: imports '#drivers\/docker'/,
+    await lintAfter('src/gateway/gateway.ts', (text) => `import '#drivers/docker';\n${text}`),
+    /src\/gateway\/gateway\.ts: imports '#drivers\/docker'/,
   );
   assert.match(
     await lintAfter('package-lock.json', (text) =>
