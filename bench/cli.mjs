@@ -21,15 +21,17 @@ const ROUNDS = 12;
 const SANDBOXES = 10;
 
 /** What the least client that grpc-js makes does. */
-const oneCall = (address) => `
+function oneCall(address) {
+  return `
 import { Client, credentials } from '@grpc/grpc-js';
 const same = (bytes) => bytes;
 const client = new Client('${address}', credentials.createInsecure());
 const done = (error) => process.exit(error === null ? 0 : 1);
 client.makeUnaryRequest('/openshell.v1.OpenShell/Health', same, same, Buffer.alloc(0), done);
 `;
+}
 
-const packageExecutable = (out) => {
+function packageExecutable(out) {
   const tool = join(root, 'tools', 'flavor', 'openshell-flavor.mjs');
   const args = [tool, 'package', 'docker', '--out', out, '--only', 'executable', '--without-agent'];
   execFileSync(process.execPath, args, { cwd: root, stdio: ['ignore', 'ignore', 'pipe'] });
@@ -37,15 +39,18 @@ const packageExecutable = (out) => {
     out,
     readdirSync(out).find((name) => /-linux-[a-z0-9]+$/.test(name)),
   );
-};
+}
 
 /** Milliseconds from the start of a command to its end. */
-const runs = ([file, ...args], env) =>
-  timed(async () => {
+function runs([file, ...args], env) {
+  return timed(async () => {
     const child = spawn(file, args, { env, cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
     const [code] = await once(child, 'exit');
-    if (code !== 0) throw new Error(`${file} ${args.join(' ')} ended with ${code}`);
+    if (code !== 0) {
+      throw new Error(`${file} ${args.join(' ')} ended with ${code}`);
+    }
   });
+}
 
 await withCleanup(async (later) => {
   const folder = tempFolder();
@@ -81,13 +86,16 @@ await withCleanup(async (later) => {
   // Twice: the first run leaves what V8 keeps of a module, where Node does.
   await alternate(2, works);
   const samples = await alternate(ROUNDS, works);
-  const row = (what, ours, base, most) => ({
-    what,
-    ours: median(samples[ours]),
-    base: median(samples[base]),
-    unit: 'ms',
-    most,
-  });
+  function row(what, ours, base, most) {
+    return {
+      what,
+      ours: median(samples[ours]),
+      base: median(samples[base]),
+      unit: 'ms',
+      most,
+    };
+  }
+
   report({
     name: 'cli',
     about: `process start to its end, p50 of ${ROUNDS}`,

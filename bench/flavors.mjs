@@ -24,18 +24,20 @@ const ROUNDS = 10;
 const IDLE_ROUNDS = 3;
 const SETTLE_MS = 3_000;
 
-const packageFlavor = (flavor, out, only) => {
+function packageFlavor(flavor, out, only) {
   const args = [tool, 'package', flavor, '--out', out, '--only', only, '--without-agent'];
   execFileSync(process.execPath, args, { cwd: root, stdio: ['ignore', 'ignore', 'pipe'] });
-  const find = (pattern) =>
-    join(
+  function find(pattern) {
+    return join(
       out,
       readdirSync(out).find((name) => pattern.test(name)),
     );
-  return (pattern) => find(new RegExp(`^openshell-gateway-${flavor}-[\\d.]+${pattern}$`));
-};
+  }
 
-const helloExecutable = async (folder) => {
+  return (pattern) => find(new RegExp(`^openshell-gateway-${flavor}-[\\d.]+${pattern}$`));
+}
+
+async function helloExecutable(folder) {
   const scratch = join(folder, 'hello');
   mkdirSync(scratch);
   const outfile = join(scratch, 'hello.cjs');
@@ -44,7 +46,7 @@ const helloExecutable = async (folder) => {
   const executable = join(scratch, 'hello');
   await writeSea(root, { scratch, main: outfile, outfile: executable });
   return executable;
-};
+}
 
 await withCleanup(async (later) => {
   const folder = tempFolder();
@@ -59,11 +61,15 @@ await withCleanup(async (later) => {
   const config = join(folder.path, 'gateway.toml');
   writeFileSync(config, '[openshell.gateway]\ncompute_drivers = ["docker"]\n');
   const env = environment(folder.path);
-  const serve = (port) => ['--config', config, '--port', String(port)];
-  const start = (words, whileUp) => {
+  function serve(port) {
+    return ['--config', config, '--port', String(port)];
+  }
+
+  function start(words, whileUp) {
     const [file, ...args] = words;
     return firstHealth(file, (port) => [...args, ...serve(port)], { env, whileUp });
-  };
+  }
+
   const starts = {
     hello: () => firstHealth(hello, (port) => [String(port)]),
     executable: () => start([executable]),
@@ -80,21 +86,28 @@ await withCleanup(async (later) => {
     eager,
     loads.map((name) => `import '${pathToFileURL(join(drivers, name, 'index.js'))}';\n`).join(''),
   );
-  const idle = async (words) => {
+  async function idle(words) {
     let mib;
     await start(words, async ({ pid }) => {
       await sleep(SETTLE_MS);
       mib = rssMib(pid);
     });
     return mib;
-  };
+  }
+
   const memory = await alternate(IDLE_ROUNDS, {
     eager: () => idle([node, '--import', eager, join(whole(''), 'dist', 'main.js')]),
     folder: () => idle([node, main]),
     bundle: () => idle([node, bundle]),
   });
-  const ms = (name) => median(times[name]);
-  const mib = (name) => median(memory[name]);
+  function ms(name) {
+    return median(times[name]);
+  }
+
+  function mib(name) {
+    return median(memory[name]);
+  }
+
   report({
     name: 'flavors',
     about: `docker flavor on Docker; starts to the first answered Health, p50 of ${ROUNDS}`,

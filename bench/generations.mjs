@@ -23,7 +23,10 @@ const SANDBOXES = 10;
 const NOTHING = Buffer.alloc(0);
 
 const dist = buildFlavor('docker');
-const module = (path) => import(pathToFileURL(join(dist, path)).href);
+function module(path) {
+  return import(pathToFileURL(join(dist, path)).href);
+}
+
 const { generationTeller } = await module('wire/generation.js');
 const { methods: v00 } = await module('wire/v00/index.js');
 const { methods: v01 } = await module('wire/v01/index.js');
@@ -41,17 +44,19 @@ const requests = [
   ['ExecSandbox, 64 KiB and 100 variables, no mark', v00.execSandbox, { sandboxId: 'i', stdin, environment }],
 ];
 
-const tellingUs = ([what, method, message]) => {
+function tellingUs([what, method, message]) {
   const tell = generationTeller(method.name);
   const bytes = method.encodeRequest(message);
   const batches = [];
   for (let batch = 0; batch < BATCHES; batch++) {
     const startedAt = performance.now();
-    for (let i = 0; i < BATCH; i++) tell(bytes);
+    for (let i = 0; i < BATCH; i++) {
+      tell(bytes);
+    }
     batches.push(((performance.now() - startedAt) * 1000) / BATCH);
   }
   return { what, ours: median(batches), base: BUDGET_US, unit: 'us', most: 1 };
-};
+}
 
 report({
   name: 'generations',
@@ -60,11 +65,11 @@ report({
   rows: requests.map(tellingUs),
 });
 
-const compared = async (before) =>
-  withCleanup(async (later) => {
+async function compared(before) {
+  return withCleanup(async (later) => {
     const folder = tempFolder();
     later(folder.remove);
-    const start = async (name, from) => {
+    async function start(name, from) {
       mkdirSync(join(folder.path, name));
       const gateway = await startMemoryGateway({
         dist: from,
@@ -75,7 +80,8 @@ const compared = async (before) =>
       const client = createRawClient(gateway.address);
       later(client.close);
       return (path, request) => () => timed(() => client.unary(path, request));
-    };
+    }
+
     const calls = { before: await start('before', before), now: await start('now', dist) };
     const cases = {
       Health: [v00.health.path, NOTHING],
@@ -102,6 +108,9 @@ const compared = async (before) =>
       })),
     });
   });
+}
 
 const { OPENSHELL_BENCH_BEFORE: before } = process.env;
-if (before !== undefined) await compared(before);
+if (before !== undefined) {
+  await compared(before);
+}

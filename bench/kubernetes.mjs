@@ -30,16 +30,18 @@ const core = config.makeApiClient(CoreV1Api);
 const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 const signal = new AbortController().signal;
 
-const settings = (given = {}) => ({
-  ...Object.fromEntries(Object.entries(entry.settings).map(([key, one]) => [key, one.default])),
-  kubeconfig,
-  namespace: NAMESPACE,
-  workspace_storage_class: 'openshell-test',
-  image_pull_policy: 'Never',
-  ...given,
-});
+function settings(given = {}) {
+  return {
+    ...Object.fromEntries(Object.entries(entry.settings).map(([key, one]) => [key, one.default])),
+    kubeconfig,
+    namespace: NAMESPACE,
+    workspace_storage_class: 'openshell-test',
+    image_pull_policy: 'Never',
+    ...given,
+  };
+}
 
-const openDriver = async (given) => {
+async function openDriver(given) {
   const gatewayId = randomUUID();
   const { createDriver } = await entry.load();
   const driver = await createDriver({
@@ -54,9 +56,9 @@ const openDriver = async (given) => {
     log: silent,
   });
   return { driver, gatewayId };
-};
+}
 
-const sandbox = (driverConfig = {}) => {
+function sandbox(driverConfig = {}) {
   const id = randomUUID();
   return {
     id,
@@ -79,36 +81,41 @@ const sandbox = (driverConfig = {}) => {
       },
     },
   };
-};
+}
 
 /** What the driver would make of this sandbox, for the bare side. */
-const planOf = (box, given) => {
+function planOf(box, given) {
   const names = createNames({ gatewayId: 'bare', mode: 'shared', namespace: NAMESPACE });
   return planSandbox(box, names.placeOf(box), { gatewayId: 'bare', version: '0' }, settings(given));
-};
+}
 
-const quantile = (times, q) => [...times].sort((a, b) => a - b)[Math.floor((times.length - 1) * q)];
-const show = (what, ours, bare) => {
+function quantile(times, q) {
+  return [...times].sort((a, b) => a - b)[Math.floor((times.length - 1) * q)];
+}
+
+function show(what, ours, bare) {
   const line = [0.5, 0.95].map((q) => {
     const [a, b] = [quantile(ours, q), quantile(bare, q)];
     return `p${q * 100} ${a.toFixed(1)} ms, bare ${b.toFixed(1)} ms, ${(a / b).toFixed(3)}x`;
   });
   console.log(`${what}: ${line.join('; ')}`);
-};
+}
 
 /** Calls back with the name of each Pod that runs. The client's watch ends now and then: it is opened again. */
-const watchBare = async (selector, running) => {
+async function watchBare(selector, running) {
   const names = new Set();
   const watch = new Watch(config);
   let request;
   let stopped = false;
-  const open = async () => {
+  async function open() {
     request = await watch.watch(
       `/api/v1/namespaces/${NAMESPACE}/pods`,
       { labelSelector: selector },
       (_type, pod) => {
         const state = pod.status?.containerStatuses?.[0]?.state;
-        if (state?.running === undefined || names.has(pod.metadata.name)) return;
+        if (state?.running === undefined || names.has(pod.metadata.name)) {
+          return;
+        }
         names.add(pod.metadata.name);
         running(pod.metadata.name);
       },
@@ -119,21 +126,26 @@ const watchBare = async (selector, running) => {
         }
       },
     );
-  };
+  }
+
   await open();
   return () => {
     stopped = true;
     request.abort();
   };
-};
+}
 
-const watchOurs = (driver, running) => {
+function watchOurs(driver, running) {
   const stop = new AbortController();
   const seen = new Set();
   const ended = (async () => {
     for await (const event of driver.watch({ signal: stop.signal })) {
-      if (event.type !== 'sandbox' || seen.has(event.sandbox.id)) continue;
-      if (observedState(event.sandbox.status).kind !== 'running') continue;
+      if (event.type !== 'sandbox' || seen.has(event.sandbox.id)) {
+        continue;
+      }
+      if (observedState(event.sandbox.status).kind !== 'running') {
+        continue;
+      }
       seen.add(event.sandbox.id);
       running(event.sandbox.id);
     }
@@ -142,9 +154,9 @@ const watchOurs = (driver, running) => {
     stop.abort();
     await ended;
   };
-};
+}
 
-const waiter = () => {
+function waiter() {
   const waiting = new Map();
   return {
     done: (name) => waiting.get(name)?.(),
@@ -153,12 +165,14 @@ const waiter = () => {
         waiting.set(name, resolve);
       }),
   };
-};
+}
 
 /** The kubelet looks once a second: what begins at one point of it would be measured by it. */
-const anyPhase = () => new Promise((resolve) => setTimeout(resolve, 1000 + Math.random() * 1000));
+function anyPhase() {
+  return new Promise((resolve) => setTimeout(resolve, 1000 + Math.random() * 1000));
+}
 
-const createToReady = async (rounds) => {
+async function createToReady(rounds) {
   const { driver } = await openDriver();
   const waits = waiter();
   const stops = [watchOurs(driver, waits.done), await watchBare('openshell.ai/gateway-id=bare', waits.done)];
@@ -195,12 +209,14 @@ const createToReady = async (rounds) => {
     await core.deleteNamespacedPod({ namespace: NAMESPACE, name: place.name, gracePeriodSeconds: 1 });
     await core.deleteNamespacedPersistentVolumeClaim({ namespace: NAMESPACE, name: place.name });
   }
-  for (const stop of stops) await stop();
+  for (const stop of stops) {
+    await stop();
+  }
   await driver.close();
   show('create to READY', times.ours, times.bare);
-};
+}
 
-const execEcho = async (rounds) => {
+async function execEcho(rounds) {
   const { driver } = await openDriver();
   const waits = waiter();
   const stop = watchOurs(driver, waits.done);
@@ -218,18 +234,22 @@ const execEcho = async (rounds) => {
     timeoutMs: 0,
     stdin: false,
   };
-  const ours = async () => {
+  async function ours() {
     const session = await driver.access.exec(box, spec, { signal });
-    for await (const _chunk of session.output);
+    for await (const _chunk of session.output) {
+    }
     return session.exitCode;
-  };
-  const bare = () =>
-    new Promise((resolve, reject) => {
+  }
+
+  function bare() {
+    return new Promise((resolve, reject) => {
       const out = new PassThrough().resume();
       new Exec(config)
         .exec(NAMESPACE, pod, 'agent', spec.command, out, out, null, false, resolve)
         .catch(reject);
     });
+  }
+
   const times = { ours: [], bare: [] };
   for (let i = 0; i < rounds; i++) {
     for (const [name, run] of [
@@ -245,7 +265,7 @@ const execEcho = async (rounds) => {
   await stop();
   await driver.close();
   show('exec of echo', times.ours, times.bare);
-};
+}
 
 const ON_KWOK = {
   pod: {
@@ -263,25 +283,31 @@ const WITHOUT_VOLUME = {
 const AT_ONCE = 50;
 const EVENTS = 500;
 
-const inParallel = async (count, work) => {
+async function inParallel(count, work) {
   let next = 0;
-  const lane = async () => {
-    while (next < count) await work(next++);
-  };
+  async function lane() {
+    while (next < count) {
+      await work(next++);
+    }
+  }
+
   await Promise.all(Array.from({ length: AT_ONCE }, lane));
-};
+}
 
 /** Makes `count` sandboxes on fake nodes, and then so many changes to one of them. Prints one JSON line. */
-const scaleSide = async (side, count) => {
+async function scaleSide(side, count) {
   let running = 0;
   let allRunning;
   const all = new Promise((resolve) => {
     allRunning = resolve;
   });
-  const count1 = () => {
+  function count1() {
     running += 1;
-    if (running === count) allRunning();
-  };
+    if (running === count) {
+      allRunning();
+    }
+  }
+
   const begun = performance.now();
   const cpu = process.cpuUsage();
   let gatewayId = 'bare';
@@ -312,17 +338,19 @@ const scaleSide = async (side, count) => {
   process.send({ eventMs: (after.user + after.system) / 1000 / EVENTS });
   await stop();
   process.exit(0);
-};
+}
 
-const scale = async (count) => {
+async function scale(count) {
   const results = {};
   for (const side of ['bare', 'ours']) {
     const child = fork(fileURLToPath(import.meta.url), ['--side', side, '--scale', String(count)]);
-    const message = () =>
-      new Promise((resolve, reject) => {
+    function message() {
+      return new Promise((resolve, reject) => {
         child.once('message', resolve);
         child.once('exit', reject);
       });
+    }
+
     const made = await message();
     const selector = `openshell.ai/gateway-id=${made.gatewayId}`;
     const [pod] = (await core.listNamespacedPod({ namespace: NAMESPACE, labelSelector: selector, limit: 1 }))
@@ -343,30 +371,41 @@ const scale = async (count) => {
     });
     for (;;) {
       const left = await core.listNamespacedPod({ namespace: NAMESPACE, labelSelector: selector, limit: 1 });
-      if (left.items.length === 0) break;
+      if (left.items.length === 0) {
+        break;
+      }
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
   }
   const { ours, bare } = results;
-  const pair = (what, key, unit, digits = 0) =>
-    console.log(`${what}: ${ours[key].toFixed(digits)} ${unit}, bare ${bare[key].toFixed(digits)} ${unit}`);
+  function pair(what, key, unit, digits = 0) {
+    return console.log(
+      `${what}: ${ours[key].toFixed(digits)} ${unit}, bare ${bare[key].toFixed(digits)} ${unit}`,
+    );
+  }
+
   console.log(`${count} sandboxes on fake nodes, ${AT_ONCE} creates at once`);
   pair('  time to all READY', 'readyMs', 'ms');
   pair('  CPU until then', 'cpuMs', 'ms');
   pair('  RSS then', 'rssMiB', 'MiB');
   pair('  CPU of one more event', 'eventMs', 'ms', 3);
-};
+}
 
 await core.createNamespace({ body: { metadata: { name: NAMESPACE } } }).catch((error) => {
-  if (error.code !== 409) throw error;
+  if (error.code !== 409) {
+    throw error;
+  }
 });
-if (options.side !== undefined) await scaleSide(options.side, Number(options.scale));
-else {
+if (options.side !== undefined) {
+  await scaleSide(options.side, Number(options.scale));
+} else {
   const rounds = Number(options.rounds);
   if (rounds > 0) {
     await createToReady(rounds);
     await execEcho(rounds * 2);
   }
-  if (Number(options.scale) > 0) await scale(Number(options.scale));
+  if (Number(options.scale) > 0) {
+    await scale(Number(options.scale));
+  }
 }
 process.exit(0);

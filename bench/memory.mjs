@@ -25,19 +25,21 @@ const ON_DOCKER = { warmUp: 100, execs: 300 };
 /** A gateway without work collects its garbage within this time. */
 const SETTLE_MS = 3_000;
 
-const ignore = () => {};
+function ignore() {}
 
-const settled = async (pid) => {
+async function settled(pid) {
   await sleep(SETTLE_MS);
   return rssMib(pid);
-};
+}
 
-const figures = async (where, gateway, { warmUp, execs, most }) => {
+async function figures(where, gateway, { warmUp, execs, most }) {
   const idle = await settled(gateway.pid);
   const ids = await gateway.make();
   const full = await settled(gateway.pid);
-  const run = (count) =>
-    atOnce(count, WIDTH, (i) => gateway.exec(ids[i % SANDBOXES], ['echo', 'hello'], ignore));
+  function run(count) {
+    return atOnce(count, WIDTH, (i) => gateway.exec(ids[i % SANDBOXES], ['echo', 'hello'], ignore));
+  }
+
   await run(warmUp);
   const before = await settled(gateway.pid);
   await run(execs);
@@ -50,29 +52,32 @@ const figures = async (where, gateway, { warmUp, execs, most }) => {
       ...{ ours: after, base: before, unit: 'MiB', most },
     },
   ];
-};
+}
 
 await withCleanup(async (later) => {
   const dist = buildFlavor('docker');
   const rows = [];
-  const openFolder = () => {
+  function openFolder() {
     const folder = tempFolder();
     later(folder.remove);
     return folder.path;
-  };
+  }
 
   const memory = await startMemoryGateway({ dist, folder: openFolder(), count: 0 });
   later(memory.stop);
   const names = Array.from({ length: SANDBOXES }, (_, i) => `m-${i}`);
   const image = { spec: { template: { image: 'openshell-test:1' } } };
-  const maker = (api) => () =>
-    Promise.all(
-      names.map(async (name) => {
-        const id = await api.create(name, image);
-        await api.ready(id);
-        return id;
-      }),
-    );
+  function maker(api) {
+    return () =>
+      Promise.all(
+        names.map(async (name) => {
+          const id = await api.create(name, image);
+          await api.ready(id);
+          return id;
+        }),
+      );
+  }
+
   rows.push(...(await figures('in memory', { ...memory, make: maker(memory) }, IN_MEMORY)));
 
   const gatewayId = randomUUID();

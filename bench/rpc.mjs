@@ -30,7 +30,10 @@ await withCleanup(async (later) => {
   later(ours.close);
 
   const { methods } = gateway;
-  const call = (client, path, request) => () => timed(() => client.unary(path, request));
+  function call(client, path, request) {
+    return () => timed(() => client.unary(path, request));
+  }
+
   const works = {
     empty: call(bare, '/bench.Empty/Call', NOTHING),
     health: call(ours, methods.health.path, NOTHING),
@@ -40,7 +43,10 @@ await withCleanup(async (later) => {
   await alternate(WARM_UP, works);
   const samples = await alternate(ROUNDS, works);
   const base = median(samples.empty);
-  const line = (what, name, most) => ({ what, ours: median(samples[name]), base, unit: 'ms', most });
+  function line(what, name, most) {
+    return { what, ours: median(samples[name]), base, unit: 'ms', most };
+  }
+
   report({
     name: 'rpc',
     about: `one call at a time, p50 of ${ROUNDS}; the driver is in memory`,

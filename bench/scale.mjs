@@ -22,7 +22,7 @@ const NOISE = 1.25;
 await withCleanup(async (later) => {
   const dist = buildFlavor('docker');
 
-  const open = async (count) => {
+  async function open(count) {
     const folder = tempFolder();
     later(folder.remove);
     const gateway = await startMemoryGateway({ dist, folder: folder.path, count });
@@ -30,7 +30,10 @@ await withCleanup(async (later) => {
     const client = createRawClient(gateway.address);
     later(client.close);
     const { getSandbox, listSandboxes } = gateway.methods;
-    const anyName = () => `s-${Math.floor(Math.random() * count)}`;
+    function anyName() {
+      return `s-${Math.floor(Math.random() * count)}`;
+    }
+
     const page = listSandboxes.encodeRequest({ limit: PAGE });
     return {
       get: () => {
@@ -39,20 +42,23 @@ await withCleanup(async (later) => {
       },
       list: () => timed(() => client.unary(listSandboxes.path, page)),
     };
-  };
+  }
 
   const few = await open(FEW);
   const many = await open(MANY);
   await alternate(WARM_UP, { few: few.get, many: many.get });
   const get = await alternate(ROUNDS, { few: few.get, many: many.get });
   const list = await alternate(LISTS, { few: few.list, many: many.list });
-  const line = (what, samples, part, most) => ({
-    what,
-    ours: quantile(samples.many, part),
-    base: quantile(samples.few, part),
-    unit: 'ms',
-    most,
-  });
+  function line(what, samples, part, most) {
+    return {
+      what,
+      ours: quantile(samples.many, part),
+      base: quantile(samples.few, part),
+      unit: 'ms',
+      most,
+    };
+  }
+
   report({
     name: 'scale',
     about: `a gateway with ${MANY} stored sandboxes against one with ${FEW}, ${ROUNDS} calls of each`,

@@ -17,16 +17,19 @@ const ROUNDS = 12;
 /** What two starts of the same flavor differ by. */
 const NOISE = 1.1;
 /** Milliseconds to the first answered Health. */
-const gatewayStart = (dist, folder) => {
+function gatewayStart(dist, folder) {
   const file = join(folder, 'gateway.toml');
   writeFileSync(file, '[openshell.gateway]\ncompute_drivers = ["docker"]\n');
-  const args = (port) => [join(dist, 'main.js'), '--config', file, '--port', String(port)];
+  function args(port) {
+    return [join(dist, 'main.js'), '--config', file, '--port', String(port)];
+  }
+
   return firstHealth(process.execPath, args, { env: environment(folder) });
-};
+}
 
 /** Milliseconds until a Node without anything of ours has imported grpc-js. */
-const importOnly = () =>
-  timed(async () => {
+function importOnly() {
+  return timed(async () => {
     const code = "import '@grpc/grpc-js'; process.stdout.write('imported');";
     const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
       cwd: import.meta.dirname,
@@ -34,6 +37,7 @@ const importOnly = () =>
     });
     await once(child.stdout, 'data');
   });
+}
 
 await withCleanup(async (later) => {
   const dist = { docker: buildFlavor('docker'), whole: buildFlavor('default') };

@@ -10,15 +10,16 @@ import { openStore } from '../dist/parts/store-sqlite/open-store.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'openshell-bench-'));
 
-const at = (samples, part) =>
-  samples.toSorted((a, b) => a - b)[Math.min(samples.length - 1, Math.floor(samples.length * part))];
+function at(samples, part) {
+  return samples.toSorted((a, b) => a - b)[Math.min(samples.length - 1, Math.floor(samples.length * part))];
+}
 
-const report = (what, samples) => {
+function report(what, samples) {
   const [p50, p99] = [0.5, 0.99].map((part) => Math.round(at(samples, part) * 1000));
   console.log(`${what.padEnd(52)} p50 ${String(p50).padStart(7)} us   p99 ${String(p99).padStart(7)} us`);
-};
+}
 
-const sample = async (count, work) => {
+async function sample(count, work) {
   const samples = [];
   for (let i = 0; i < count; i++) {
     const startedAt = performance.now();
@@ -26,7 +27,7 @@ const sample = async (count, work) => {
     samples.push(performance.now() - startedAt);
   }
   return samples;
-};
+}
 
 const workspace = {
   id: 'w',
@@ -38,25 +39,27 @@ const workspace = {
   phase: 'active',
 };
 
-const sandbox = (i) => ({
-  ...workspace,
-  id: `id-${i}`,
-  name: `sandbox-${i}`,
-  workspace: 'default',
-  driver: 'docker',
-  createdAtMs: i,
-  labels: { app: i % 2 ? 'web' : 'db', shard: String(i % 100) },
-  spec: { environment: { HOME: '/sandbox' }, template: { image: 'busybox:1' }, command: ['sleep', 'inf'] },
-  intent: 'run',
-  phase: 'provisioning',
-  reason: '',
-  message: '',
-  resourceName: '',
-  instanceId: '',
-  conditions: [],
-});
+function sandbox(i) {
+  return {
+    ...workspace,
+    id: `id-${i}`,
+    name: `sandbox-${i}`,
+    workspace: 'default',
+    driver: 'docker',
+    createdAtMs: i,
+    labels: { app: i % 2 ? 'web' : 'db', shard: String(i % 100) },
+    spec: { environment: { HOME: '/sandbox' }, template: { image: 'busybox:1' }, command: ['sleep', 'inf'] },
+    intent: 'run',
+    phase: 'provisioning',
+    reason: '',
+    message: '',
+    resourceName: '',
+    instanceId: '',
+    conditions: [],
+  };
+}
 
-const benchJournals = async () => {
+async function benchJournals() {
   const { DatabaseSync } = await loadSqlite();
   for (const [journal, synchronous] of [
     ['WAL', 'FULL'],
@@ -72,21 +75,27 @@ const benchJournals = async () => {
     report(`commit of 2 kB, journal ${journal}, synchronous ${synchronous}`, samples);
     database.close();
   }
-};
+}
 
-const benchReads = async (store, rows) => {
-  const anyId = () => `id-${Math.floor(Math.random() * rows)}`;
+async function benchReads(store, rows) {
+  function anyId() {
+    return `id-${Math.floor(Math.random() * rows)}`;
+  }
+
   const page = { limit: 100, offset: 0 };
-  const list = (query) => sample(100, () => store.listSandboxes(query));
+  function list(query) {
+    return sample(100, () => store.listSandboxes(query));
+  }
+
   await sample(2000, () => store.getSandbox(anyId()));
   report(`${rows} rows: get`, await sample(5000, () => store.getSandbox(anyId())));
   report(`${rows} rows: first page of 100`, await list({ workspace: 'default', page }));
   report(`${rows} rows: last page of 100`, await list({ page: { ...page, offset: rows - 100 } }));
   report(`${rows} rows: page by labels`, await list({ selector: new Map([['shard', '1']]), page }));
   report(`${rows} rows: count by driver and phase`, await sample(100, () => store.countSandboxes()));
-};
+}
 
-const benchStore = async () => {
+async function benchStore() {
   const store = await openStore({ path: join(folder, 'openshell.db') });
   await store.insertWorkspace(workspace);
   report('insert, alone', await sample(100, (i) => store.insertSandbox(sandbox(i))));
@@ -113,7 +122,7 @@ const benchStore = async () => {
     'open with 10000 rows',
     await sample(3, async () => (await openStore({ path: join(folder, 'openshell.db') })).close()),
   );
-};
+}
 
 console.log(`Node ${process.version}`);
 try {

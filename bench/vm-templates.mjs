@@ -20,7 +20,10 @@ const TEMPLATE_TIMEOUT_MS = 120_000;
 const signal = new AbortController().signal;
 
 const dist = buildFlavor('vm');
-const load = (path) => import(pathToFileURL(join(dist, path)).href);
+function load(path) {
+  return import(pathToFileURL(join(dist, path)).href);
+}
+
 const [{ default: vm }, { createDriver }, { observedState }, { silentLogger }] = await Promise.all(
   ['drivers/vm/entry.js', 'drivers/vm/index.js', 'compute/conditions.js', 'compute/log.js'].map(load),
 );
@@ -35,7 +38,7 @@ const settings = {
   image_dir: join(HOME, 'images'),
 };
 
-const sandboxOf = () => {
+function sandboxOf() {
   const id = randomUUID();
   const resources = { cpuRequest: '', cpuLimit: '', memoryRequest: '', memoryLimit: '' };
   const template = {
@@ -48,13 +51,15 @@ const sandboxOf = () => {
   };
   const spec = { logLevel: '', environment: {}, gpu: undefined, command: [], tty: false, template };
   return { id, name: `b-${id.slice(0, 8)}`, workspace: 'default', namespace: 'bench', spec };
-};
+}
 
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+function sleep(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
 
 const stateDir = mkdtempSync(join(HOME, 'bench-'));
 
-const open = async (templates) => {
+async function open(templates) {
   const gatewayId = randomUUID();
   const driver = await createDriver({
     gatewayId,
@@ -67,19 +72,23 @@ const open = async (templates) => {
     log: silentLogger,
   });
   return { driver, folder: join(stateDir, gatewayId, 'sandboxes') };
-};
+}
 
-const running = async ({ driver }, sandbox) => {
+async function running({ driver }, sandbox) {
   for (;;) {
     const { kind, message } = observedState((await driver.get(sandbox, { signal })).status);
-    if (kind === 'running') return;
-    if (kind !== 'provisioning') throw new Error(`${kind}: ${message}`);
+    if (kind === 'running') {
+      return;
+    }
+    if (kind !== 'provisioning') {
+      throw new Error(`${kind}: ${message}`);
+    }
     await sleep(POLL_MS);
   }
-};
+}
 
 /** Create, stop, start, delete: the ms of both starts until the main process runs, and what QEMU has resident. */
-const life = async (side) => {
+async function life(side) {
   const sandbox = sandboxOf();
   const began = performance.now();
   await side.driver.create(sandbox, { signal });
@@ -95,31 +104,37 @@ const life = async (side) => {
   const startMs = performance.now() - again;
   await side.driver.delete(sandbox, { signal });
   return { createMs, startMs, residentMib, restored };
-};
+}
 
-const templateIsReady = async () => {
+async function templateIsReady() {
   const until = performance.now() + TEMPLATE_TIMEOUT_MS;
   while (!readdirSync(join(stateDir, 'templates')).some((name) => !name.startsWith('.'))) {
-    if (performance.now() > until) throw new Error('no template was made');
+    if (performance.now() > until) {
+      throw new Error('no template was made');
+    }
     await sleep(100);
   }
-};
+}
 
 /** Once its driver is closed: an interrupted run leaves a machine that runs on. */
-const endMachines = ({ folder }) => {
+function endMachines({ folder }) {
   for (const id of readdirSync(folder)) {
     const { run } = JSON.parse(readFileSync(join(folder, id, 'sandbox.json'), 'utf8'));
     const line = existsSync(`/proc/${run?.pid}/cmdline`)
       ? readFileSync(`/proc/${run.pid}/cmdline`, 'latin1')
       : '';
-    if (line.includes(`openshell-${id}`)) process.kill(run.pid, 'SIGKILL');
+    if (line.includes(`openshell-${id}`)) {
+      process.kill(run.pid, 'SIGKILL');
+    }
   }
-};
+}
 
-const pick = (samples, key) => ({
-  ours: median(samples.template.map((one) => one[key])),
-  base: median(samples.cold.map((one) => one[key])),
-});
+function pick(samples, key) {
+  return {
+    ours: median(samples.template.map((one) => one[key])),
+    base: median(samples.cold.map((one) => one[key])),
+  };
+}
 
 await withCleanup(async (later) => {
   later(() => rmSync(stateDir, { recursive: true, force: true }));
@@ -136,8 +151,12 @@ await withCleanup(async (later) => {
     template: () => life(sides.template),
     cold: () => life(sides.cold),
   });
-  if (!samples.template.every(({ restored }) => restored)) throw new Error('a machine was not restored');
-  if (samples.cold.some(({ restored }) => restored)) throw new Error('a machine did not boot');
+  if (!samples.template.every(({ restored }) => restored)) {
+    throw new Error('a machine was not restored');
+  }
+  if (samples.cold.some(({ restored }) => restored)) {
+    throw new Error('a machine did not boot');
+  }
   report({
     name: 'vm-templates',
     about: `a machine of ${settings.mem_mib} MiB from a template, p50 of ${ROUNDS}`,

@@ -25,17 +25,21 @@ const MEMORY_MIB = 192;
 const TRUE = ['true'];
 const FLOOD = ['dd', 'if=/dev/zero', 'bs=65536', `count=${MIB * 16}`];
 const SINK = ['dd', 'of=/dev/null', 'bs=65536'];
-const ignore = () => {};
+function ignore() {}
 
-const both = (work) => ({ gateway: () => work('gateway'), bare: () => work('bare') });
+function both(work) {
+  return { gateway: () => work('gateway'), bare: () => work('bare') };
+}
 
-const line = (what, unit, { gateway, bare }, target) => ({
-  what,
-  unit,
-  ours: median(gateway),
-  base: median(bare),
-  ...target,
-});
+function line(what, unit, { gateway, bare }, target) {
+  return {
+    what,
+    unit,
+    ours: median(gateway),
+    base: median(bare),
+    ...target,
+  };
+}
 
 await withCleanup(async (later) => {
   const dist = buildFlavor('vm');
@@ -66,16 +70,22 @@ image_dir = "${join(HOME, 'images')}"
   later(api.close);
   const stateDir = join(folder, 'state/openshell/drivers/vm');
   const sandboxes = join(stateDir, gatewayId, 'sandboxes');
-  const create = async (name) => {
+  async function create(name) {
     const id = await api.create(name);
     await api.ready(id);
     const { run } = JSON.parse(readFileSync(join(sandboxes, id, 'sandbox.json'), 'utf8'));
     return { id, name, pid: run.pid };
-  };
-  const remove = ({ id, name }) => api.remove(id, name);
+  }
+
+  function remove({ id, name }) {
+    return api.remove(id, name);
+  }
+
   later(async () => {
     const left = await api.client.unary(api.methods.listSandboxes, {});
-    for (const { metadata } of left.sandboxes) await remove(metadata);
+    for (const { metadata } of left.sandboxes) {
+      await remove(metadata);
+    }
   });
 
   // The first one also makes the root disk, which the bare side uses too.
@@ -95,13 +105,14 @@ image_dir = "${join(HOME, 'images')}"
   };
 
   let made = 0;
-  const boot = async (name) => {
+  async function boot(name) {
     const startedAt = performance.now();
     const machine = await side[name].create(`b${made++}`);
     const ms = performance.now() - startedAt;
     await side[name].remove(machine);
     return ms;
-  };
+  }
+
   const boots = await alternate(BOOTS, both(boot));
 
   side.driver = await openVmDriver({
@@ -118,24 +129,35 @@ image_dir = "${join(HOME, 'images')}"
     driver: await side.driver.create('held'),
     bare: await side.bare.create('held'),
   };
-  const exec = (name) => timed(() => side[name].exec(held[name], TRUE, ignore));
-  const all = (work) => ({ ...both(work), driver: () => work('driver') });
+  function exec(name) {
+    return timed(() => side[name].exec(held[name], TRUE, ignore));
+  }
+
+  function all(work) {
+    return { ...both(work), driver: () => work('driver') };
+  }
+
   await alternate(10, all(exec));
   const execs = await alternate(EXECS, all(exec));
 
-  const output = async (name) => {
+  async function output(name) {
     let bytes = 0;
     const ms = await timed(() =>
       side[name].exec(held[name], FLOOD, (data) => {
         bytes += data.length;
       }),
     );
-    if (bytes < MIB * 1024 * 1024) throw new Error(`${name}: ${bytes} bytes of ${MIB} MiB arrived`);
+    if (bytes < MIB * 1024 * 1024) {
+      throw new Error(`${name}: ${bytes} bytes of ${MIB} MiB arrived`);
+    }
     return (MIB * 1000) / ms;
-  };
+  }
+
   const outputs = await alternate(BULK_ROUNDS, both(output));
-  const input = async (name) =>
-    (MIB * 1000) / (await timed(() => side[name].exec(held[name], SINK, ignore, MIB * 1024 * 1024)));
+  async function input(name) {
+    return (MIB * 1000) / (await timed(() => side[name].exec(held[name], SINK, ignore, MIB * 1024 * 1024)));
+  }
+
   const inputs = await alternate(BULK_ROUNDS, both(input));
   const resident = { gateway: [rssMib(held.gateway.pid)], bare: [rssMib(held.bare.pid)] };
 

@@ -27,7 +27,7 @@ if (unknown !== undefined) {
 }
 
 /** The reports of one run; none from a bench that only prints. */
-const runOnce = async (name) => {
+async function runOnce(name) {
   const reports = [];
   const child = fork(join(root, 'bench', `${name}.mjs`), { cwd: root });
   child.on('message', (report) => reports.push({ ...report, load: loadavg()[0] }));
@@ -37,23 +37,29 @@ const runOnce = async (name) => {
     process.exitCode = 1;
   }
   return reports;
-};
+}
 
 /** Several runs of one bench as one: medians of the figures, every run's ratio. */
-const merge = (reports) => ({
-  ...reports[0],
-  loads: reports.map(({ load }) => load.toFixed(1)),
-  rows: reports[0].rows.map((row, i) => {
-    const all = reports.map(({ rows }) => rows[i]);
-    const middle = (key) => (row[key] === undefined ? undefined : median(all.map((one) => one[key])));
-    return { ...row, ours: middle('ours'), base: middle('base'), ratios: all.map(({ ratio }) => ratio) };
-  }),
-});
+function merge(reports) {
+  return {
+    ...reports[0],
+    loads: reports.map(({ load }) => load.toFixed(1)),
+    rows: reports[0].rows.map((row, i) => {
+      const all = reports.map(({ rows }) => rows[i]);
+      function middle(key) {
+        return row[key] === undefined ? undefined : median(all.map((one) => one[key]));
+      }
 
-const ratioText = ({ ratios }) =>
-  ratios[0] === undefined ? '' : ratios.map((ratio) => ratio.toFixed(2)).join(', ');
+      return { ...row, ours: middle('ours'), base: middle('base'), ratios: all.map(({ ratio }) => ratio) };
+    }),
+  };
+}
 
-const markdown = ({ name, about, base, loads, rows }) => {
+function ratioText({ ratios }) {
+  return ratios[0] === undefined ? '' : ratios.map((ratio) => ratio.toFixed(2)).join(', ');
+}
+
+function markdown({ name, about, base, loads, rows }) {
   const cells = [
     [about, 'gateway', base ?? '', 'ratio', 'target', ''],
     ...rows.map((row) => [
@@ -69,24 +75,30 @@ const markdown = ({ name, about, base, loads, rows }) => {
   const rule = head.map((cell) => '-'.repeat(Math.max(3, cell.length)));
   const table = [head, rule, ...body].map((row) => `| ${row.join(' | ')} |`).join('\n');
   return `\`npm run bench -- ${name}\`, load of the machine at the end of each run: ${loads.join(', ')}\n\n${table}`;
-};
+}
 
-const machine = () => {
+function machine() {
   const memoryGib = Math.round(totalmem() / 2 ** 30);
   const date = new Date().toISOString().slice(0, 10);
   return `${date}, Node ${process.versions.node}, ${availableParallelism()} cores (${cpus()[0]?.model.trim()}), ${memoryGib} GiB`;
-};
+}
 
-const write = (name, content) => {
+function write(name, content) {
   const text = readFileSync(DOCUMENT, 'utf8');
   const [start, end] = [`<!-- figures of ${name}: written by npm run bench -->`, `<!-- end of ${name} -->`];
   const [from, to] = [text.indexOf(start), text.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`docs/benchmarks.md lacks the lines "${start}" and "${end}"`);
+  if (from < 0 || to < from) {
+    throw new Error(`docs/benchmarks.md lacks the lines "${start}" and "${end}"`);
+  }
   writeFileSync(DOCUMENT, `${text.slice(0, from + start.length)}\n\n${content}\n\n${text.slice(to)}`);
-};
+}
 
 for (const name of positionals.length > 0 ? positionals : known) {
   const reports = [];
-  for (let run = 0; run < Number(values.runs); run++) reports.push(...(await runOnce(name)));
-  if (values.write && reports.length > 0) write(name, `${machine()}.\n${markdown(merge(reports))}`);
+  for (let run = 0; run < Number(values.runs); run++) {
+    reports.push(...(await runOnce(name)));
+  }
+  if (values.write && reports.length > 0) {
+    write(name, `${machine()}.\n${markdown(merge(reports))}`);
+  }
 }

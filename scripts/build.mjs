@@ -8,8 +8,9 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const [argument = 'default'] = process.argv.slice(2);
 
 if (argument === '--clean') {
-  for (const folder of ['dist', 'test-dist', 'dist-tools'])
+  for (const folder of ['dist', 'test-dist', 'dist-tools']) {
     rmSync(join(root, folder), { recursive: true, force: true });
+  }
   process.exit(0);
 }
 
@@ -24,11 +25,13 @@ if (!existsSync(join(root, tsconfig)) || argument === 'base') {
 }
 
 /** Every project that the flavor reaches, as paths below src/. */
-const projects = (file, seen = new Set()) => {
+function projects(file, seen = new Set()) {
   const folder = dirname(file);
   for (const { path } of JSON.parse(readFileSync(file, 'utf8')).references ?? []) {
     const target = join(folder, path);
-    if (seen.has(target)) continue;
+    if (seen.has(target)) {
+      continue;
+    }
     if (!existsSync(join(target, 'tsconfig.json'))) {
       console.error(`build: ${file} references ${path}, and there is no such project`);
       process.exit(2);
@@ -37,7 +40,7 @@ const projects = (file, seen = new Set()) => {
     projects(join(target, 'tsconfig.json'), seen);
   }
   return seen;
-};
+}
 
 const wanted = new Set(
   [...projects(join(root, tsconfig))].map((path) => path.slice(join(root, 'src').length + 1)),
@@ -45,20 +48,31 @@ const wanted = new Set(
 const dist = join(root, 'dist');
 /** Rooms whose folders are in a build, or not, one by one. */
 const PARTS = ['drivers', 'parts'];
-const rooms = (folder) =>
-  existsSync(folder) ? readdirSync(folder, { withFileTypes: true }).filter((e) => e.isDirectory()) : [];
+function rooms(folder) {
+  return existsSync(folder)
+    ? readdirSync(folder, { withFileTypes: true }).filter((e) => e.isDirectory())
+    : [];
+}
+
 for (const { name } of rooms(dist)) {
-  if (PARTS.includes(name) || name.startsWith('.')) continue;
-  if (!wanted.has(name)) rmSync(join(dist, name), { recursive: true });
+  if (PARTS.includes(name) || name.startsWith('.')) {
+    continue;
+  }
+  if (!wanted.has(name)) {
+    rmSync(join(dist, name), { recursive: true });
+  }
 }
 for (const room of PARTS) {
   for (const { name } of rooms(join(dist, room))) {
-    if (!wanted.has(`${room}/${name}`)) rmSync(join(dist, room, name), { recursive: true });
+    if (!wanted.has(`${room}/${name}`)) {
+      rmSync(join(dist, room, name), { recursive: true });
+    }
   }
 }
 // A build that fails must not leave the last flavor's manifest behind.
-for (const file of ['drivers.js', 'drivers.js.map', '.flavor.tsbuildinfo'])
+for (const file of ['drivers.js', 'drivers.js.map', '.flavor.tsbuildinfo']) {
   rmSync(join(dist, file), { force: true });
+}
 
 const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
 const { status, stdout, stderr } = spawnSync(

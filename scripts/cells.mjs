@@ -28,31 +28,38 @@ const { values } = parseArgs({ options: { flavor: { type: 'string' }, node: { ty
 
 const running = new Set();
 
-const fail = (message) => {
+function fail(message) {
   console.error(`cells: ${message}`);
-  for (const child of running) child.kill();
+  for (const child of running) {
+    child.kill();
+  }
   process.exit(1);
-};
+}
 
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 const TAIL = 4_000;
 
 /** Gives what the program printed; ends this program when it fails, and with it whatever else runs at that moment. */
-const run = (file, args, options = {}) =>
-  new Promise((done) => {
+function run(file, args, options = {}) {
+  return new Promise((done) => {
     const all = { cwd: root, encoding: 'utf8', maxBuffer: MAX_OUTPUT_BYTES, ...options };
     const child = execFile(file, args, all, (error, stdout, stderr) => {
       running.delete(child);
-      if (error === null) return done(stdout);
+      if (error === null) {
+        return done(stdout);
+      }
       const why = typeof error.code === 'number' ? '' : error.message;
       fail(`${[file, ...args].join(' ')}\n${`${stdout}${stderr}`.slice(-TAIL)}${why}`);
     });
     running.add(child);
   });
+}
 
 /** The binary of a Node release: npm's for 22 and 24; for 20 the one on PATH, when it is that. */
-const nodeOf = (release) => {
-  if (release !== '20') return join(root, 'node_modules', `node${release}`, 'bin', 'node');
+function nodeOf(release) {
+  if (release !== '20') {
+    return join(root, 'node_modules', `node${release}`, 'bin', 'node');
+  }
   const path = process.env.PATH.split(':').filter((folder) => !folder.includes('node_modules'));
   const env = { ...process.env, PATH: path.join(':') };
   const { stdout = '' } = spawnSync('node', ['-p', 'process.version + " " + process.execPath'], {
@@ -60,17 +67,18 @@ const nodeOf = (release) => {
     encoding: 'utf8',
   });
   return stdout.startsWith('v20.') ? stdout.trim().split(' ')[1] : undefined;
-};
+}
 
 const { flavors } = JSON.parse(await run(process.execPath, [tool, 'list', '--json']));
 const wanted = values.flavor === undefined ? flavors : flavors.filter(({ name }) => name === values.flavor);
-if (wanted.length === 0)
+if (wanted.length === 0) {
   fail(`there is no flavor '${values.flavor}'; flavors: ${flavors.map(({ name }) => name).join(', ')}`);
+}
 const releases = values.node === undefined ? ['20', '22', '24'] : [values.node];
 const out = mkdtempSync(join(tmpdir(), 'openshell-cells-'));
 process.on('exit', () => rmSync(out, { recursive: true, force: true }));
 
-const packageFlavor = async (name, target) => {
+async function packageFlavor(name, target) {
   const folder = join(out, target);
   const only = target === '20' ? 'folder' : 'folder,bundle';
   await run(process.execPath, [
@@ -89,47 +97,50 @@ const packageFlavor = async (name, target) => {
     (each) => each.startsWith(`openshell-gateway-${name}-`) && each.endsWith('.manifest.json'),
   );
   return { folder, manifest: JSON.parse(readFileSync(join(folder, file), 'utf8')) };
-};
+}
 
-const same = (what, found, expected) => {
+function same(what, found, expected) {
   if (JSON.stringify(found) !== JSON.stringify(expected)) {
     fail(`${what}: ${JSON.stringify(found)} instead of ${JSON.stringify(expected)}`);
   }
-};
+}
 
-const runCell = async (node, { folder, manifest }, kind) => {
+async function runCell(node, { folder, manifest }, kind) {
   const { name } = manifest.artifacts.find((artifact) => artifact.kind === kind);
   const main = kind === 'folder' ? join(folder, name, 'dist', 'main.js') : join(folder, name);
   const info = JSON.parse(await run(node, [main, '--version', '--json']));
-  for (const key of ['version', 'flavor', 'drivers', 'parts', 'build'])
+  for (const key of ['version', 'flavor', 'drivers', 'parts', 'build']) {
     same(`${name}: ${key}`, info[key], manifest[key]);
+  }
   const { drivers } = JSON.parse(
     await run(node, [main, 'drivers', '--json'], { env: { PATH: process.env.PATH, HOME: out } }),
   );
   const present = drivers.filter(({ state }) => state !== 'absent').map((driver) => driver.name);
   same(`${name}: drivers`, present.sort(), manifest.drivers);
-};
+}
 
 /** One release after the other, for two at a time would be more than two cores can do in time. */
 let unitTests = Promise.resolve();
-const startUnitTests = (release, node) => {
+function startUnitTests(release, node) {
   unitTests = unitTests.then(async () => {
     const files = UNIT_ROOMS.map((room) => `test-dist/${room}/*.test.js`);
     await run(node, ['--test', '--test-concurrency=2', ...files]);
     console.log(`the tests that need no engine on Node ${release}: ok`);
   });
-};
+}
 
-const buildTests = async () => {
+async function buildTests() {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   await run(process.execPath, [join(root, 'scripts', 'build.mjs')]);
   await run(process.execPath, [tsc, '-b', ...UNIT_ROOMS.map((room) => join('test', room))]);
-};
+}
 
 const newer = releases.filter((release) => release !== '20');
 if (newer.length > 0 && wanted.some(({ name }) => name === 'default')) {
   await buildTests();
-  for (const release of newer) startUnitTests(release, nodeOf(release));
+  for (const release of newer) {
+    startUnitTests(release, nodeOf(release));
+  }
 }
 
 for (const target of new Set(releases.map((release) => (release === '20' ? '20' : '22')))) {
@@ -142,12 +153,16 @@ for (const target of new Set(releases.map((release) => (release === '20' ? '20' 
       const node = nodeOf(release);
       if (node === undefined) {
         const why = `${name} on Node ${release}: the node on PATH is another release`;
-        if (process.env.CI === 'true') fail(why);
+        if (process.env.CI === 'true') {
+          fail(why);
+        }
         console.log(`${why}, skipped`);
         continue;
       }
       await runCell(node, made, 'folder');
-      if (target !== '20') await runCell(node, made, 'bundle');
+      if (target !== '20') {
+        await runCell(node, made, 'bundle');
+      }
       console.log(`${name} on Node ${release}: ok`);
     }
   }

@@ -2,37 +2,50 @@
 // The table of a driver that is not built stays as it is.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
-const at = (path) => new URL(`../${path}`, import.meta.url);
+function at(path) {
+  return new URL(`../${path}`, import.meta.url);
+}
+
 const DOCUMENT = 'docs/configuration.md';
 
 const { describeDriverKeys, describeGatewayKeys } = await import(at('dist/config/describe.js'));
 const { KNOWN_DRIVERS } = await import(at('dist/compute/known-parts.js'));
 
-const code = (text) => (text === '' ? '' : `\`${text.replaceAll('|', '\\|')}\``);
+function code(text) {
+  return text === '' ? '' : `\`${text.replaceAll('|', '\\|')}\``;
+}
+
 /** A default as a value, or as words where it is made at the start. */
-const fallback = (text) => (/^(["[{\d]|true$|false$|sqlite:)/.test(text) ? code(text) : text);
+function fallback(text) {
+  return /^(["[{\d]|true$|false$|sqlite:)/.test(text) ? code(text) : text;
+}
 
 /** Columns are padded as the formatter pads them. */
-const table = (keys, head, cells) => {
+function table(keys, head, cells) {
   const rows = [head, head.map(() => ''), ...keys.map((key) => cells(key).map((cell) => cell.trimEnd()))];
   const widths = head.map((_, column) => Math.max(3, ...rows.map((row) => row[column].length)));
   return rows
     .map((row, i) => row.map((cell, column) => cell.padEnd(widths[column], i === 1 ? '-' : ' ')))
     .map((row) => `| ${row.join(' | ')} |`)
     .join('\n');
-};
+}
 
-const gatewayTable = () =>
-  table(describeGatewayKeys(), ['key', 'type', 'default', 'flag', 'environment', 'what it is'], (key) => [
-    code(key.key),
-    key.type.replaceAll('|', '\\|'),
-    fallback(key.default),
-    key.flags.map(code).join(', '),
-    code(key.env ?? ''),
-    key.doc,
-  ]);
+function gatewayTable() {
+  return table(
+    describeGatewayKeys(),
+    ['key', 'type', 'default', 'flag', 'environment', 'what it is'],
+    (key) => [
+      code(key.key),
+      key.type.replaceAll('|', '\\|'),
+      fallback(key.default),
+      key.flags.map(code).join(', '),
+      code(key.env ?? ''),
+      key.doc,
+    ],
+  );
+}
 
-const driverTable = (entry) => {
+function driverTable(entry) {
   const prefix = `openshell.drivers.${entry.name}.`;
   return table(describeDriverKeys(entry), ['key', 'type', 'default', 'what it is'], (key) => [
     code(key.key.slice(prefix.length)),
@@ -40,20 +53,24 @@ const driverTable = (entry) => {
     fallback(key.default),
     key.doc,
   ]);
-};
+}
 
-const fill = (text, name, content) => {
+function fill(text, name, content) {
   const [start, end] = [`<!-- keys of ${name}: generated -->`, `<!-- end of ${name} -->`];
   const [from, to] = [text.indexOf(start), text.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`${DOCUMENT} lacks the lines "${start}" and "${end}"`);
+  if (from < 0 || to < from) {
+    throw new Error(`${DOCUMENT} lacks the lines "${start}" and "${end}"`);
+  }
   return `${text.slice(0, from + start.length)}\n${content}\n${text.slice(to)}`;
-};
+}
 
 const written = readFileSync(at(DOCUMENT), 'utf8');
 let text = fill(written, 'gateway', gatewayTable());
 for (const { name } of KNOWN_DRIVERS) {
   const path = `dist/drivers/${name}/entry.js`;
-  if (existsSync(at(path))) text = fill(text, name, driverTable((await import(at(path))).default));
+  if (existsSync(at(path))) {
+    text = fill(text, name, driverTable((await import(at(path))).default));
+  }
 }
 if (process.argv.includes('--check')) {
   if (text !== written) {

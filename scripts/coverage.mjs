@@ -56,7 +56,9 @@ function collect() {
     rmSync(path);
     processes += 1;
   }
-  if (found.length > 1) total = mergeProcessCovs(found);
+  if (found.length > 1) {
+    total = mergeProcessCovs(found);
+  }
 }
 
 /** Modules that hold types alone: no line of them can run, and none is ever loaded. */
@@ -77,7 +79,9 @@ const tests = spawn(process.execPath, [join('scripts', 'test.mjs'), ...args], {
 });
 // What the tests measure is not to wait for this.
 setPriority(constants.priority.PRIORITY_LOW);
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => tests.kill(signal));
+for (const signal of ['SIGINT', 'SIGTERM']) {
+  process.on(signal, () => tests.kill(signal));
+}
 let code;
 tests.on('exit', (status) => {
   code = status ?? 1;
@@ -86,7 +90,9 @@ while (code === undefined) {
   await delay(COLLECT_EVERY_MS);
   collect();
 }
-if (code !== 0) process.exit(code);
+if (code !== 0) {
+  process.exit(code);
+}
 
 writeFileSync(join(merged, 'coverage-0-0-0.json'), JSON.stringify(total));
 // Generated code says nothing about us.
@@ -112,7 +118,9 @@ const report = spawnSync(
   ],
   { cwd: root, stdio: 'inherit' },
 );
-if (report.status !== 0) process.exit(report.status ?? 1);
+if (report.status !== 0) {
+  process.exit(report.status ?? 1);
+}
 
 const { total: all, ...files } = JSON.parse(
   readFileSync(join(root, 'coverage', 'coverage-summary.json'), 'utf8'),
@@ -125,8 +133,9 @@ if (whole) {
     file,
   ]);
   console.log(`coverage: the ${WORST_FILES} files with the most lines that no test ran`);
-  for (const [count, percent, file] of missed.sort(([a], [b]) => b - a).slice(0, WORST_FILES))
+  for (const [count, percent, file] of missed.sort(([a], [b]) => b - a).slice(0, WORST_FILES)) {
     console.log(`${String(count).padStart(6)} ${`${percent} %`.padStart(8)}  ${file.slice(root.length + 1)}`);
+  }
 }
 const figures = `${lines.covered} of ${lines.total} lines (${lines.pct} %) in ${processes} processes`;
 if (lines.total === 0 || lines.covered === 0 || (whole && lines.pct < LINES_PERCENT)) {

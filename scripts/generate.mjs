@@ -19,7 +19,9 @@ const differing = rooms.flatMap((room) => (check ? compare(room) : write(room)))
 
 if (check && differing.length > 0) {
   console.error('Generated wire code is not what its .proto files give:');
-  for (const line of differing) console.error(`  ${line}`);
+  for (const line of differing) {
+    console.error(`  ${line}`);
+  }
   console.error('Run `npm run generate` and commit the result.');
   process.exit(1);
 }
@@ -77,7 +79,10 @@ function compare(room) {
     const committed = join(wire, room, 'generated');
     const want = files(fresh);
     const have = existsSync(committed) ? files(committed) : [];
-    const shown = (file) => relative(root, join(committed, file));
+    function shown(file) {
+      return relative(root, join(committed, file));
+    }
+
     return [
       ...want.filter((file) => !have.includes(file)).map((file) => `missing    ${shown(file)}`),
       ...have.filter((file) => !want.includes(file)).map((file) => `left over  ${shown(file)}`),

@@ -14,21 +14,29 @@ export default async function* report(events) {
   const files = new Map();
   const missing = new Map();
   for await (const { type, data } of events) {
-    if (type !== 'test:pass' && type !== 'test:fail') continue;
+    if (type !== 'test:pass' && type !== 'test:fail') {
+      continue;
+    }
     if (typeof data.skip === 'string' && MISSING.test(data.skip)) {
       missing.set(data.skip, [...(missing.get(data.skip) ?? []), data.name]);
     }
-    if (data.nesting !== 0 || data.file === undefined) continue;
+    if (data.nesting !== 0 || data.file === undefined) {
+      continue;
+    }
     files.set(data.file, (files.get(data.file) ?? 0) + data.details.duration_ms);
   }
   const slowest = [...files].sort(([, a], [, b]) => b - a).slice(0, SLOWEST);
   if (files.size > SLOWEST) {
     yield `test: the ${SLOWEST} files that took longest\n`;
-    for (const [file, ms] of slowest)
+    for (const [file, ms] of slowest) {
       yield `${(ms / 1000).toFixed(1).padStart(8)} s  ${relative(process.cwd(), file)}\n`;
+    }
   }
-  if (missing.size === 0 || process.env.CI !== 'true') return;
-  for (const [why, names] of missing)
+  if (missing.size === 0 || process.env.CI !== 'true') {
+    return;
+  }
+  for (const [why, names] of missing) {
     yield `test: ${why}, and CI=true must not pass untested: ${names.join('; ')}\n`;
+  }
   process.exitCode = 1;
 }

@@ -36,10 +36,12 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 
-const run = (command, args, env = process.env) => {
+function run(command, args, env = process.env) {
   const { status, signal } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env });
-  if (status !== 0) process.exit(status ?? (signal === null ? 1 : 130));
-};
+  if (status !== 0) {
+    process.exit(status ?? (signal === null ? 1 : 130));
+  }
+}
 
 if (!values['no-build']) {
   // Coverage is of the tests: see coverage.mjs.
@@ -66,20 +68,26 @@ const reporters = [
 ].flatMap(([reporter, to]) => ['--test-reporter', reporter, '--test-reporter-destination', to]);
 
 /** Runs files at the same time; with `log`, what they print goes there. Gives the exit code. */
-const runTests = (some, concurrency, log) =>
-  new Promise((done, fail) => {
-    if (some.length === 0) return done(0);
+function runTests(some, concurrency, log) {
+  return new Promise((done, fail) => {
+    if (some.length === 0) {
+      return done(0);
+    }
     const args = ['--test', `--test-concurrency=${concurrency}`, ...reporters, ...some];
     const stdio = log === undefined ? 'inherit' : ['ignore', log, log];
     spawn(process.execPath, args, { cwd: root, stdio })
       .once('error', fail)
       .once('exit', (status) => done(status ?? 130));
   });
+}
 
 // Only one file at a time has the test cluster: the others would stand in a place that a test could run in. So they have
 // one of their own, and what they print comes at the end.
 const concurrency = Number(values.concurrency);
-const source = (file) => join(root, 'test', relative('test-dist', file).replace(/\.js$/, '.ts'));
+function source(file) {
+  return join(root, 'test', relative('test-dist', file).replace(/\.js$/, '.ts'));
+}
+
 const onCluster = files.filter((file) => /\b(claim|test)Cluster\(/.test(readFileSync(source(file), 'utf8')));
 if (concurrency < 2 || onCluster.length === 0 || onCluster.length === files.length) {
   process.exit(await runTests(files, onCluster.length === files.length ? 1 : concurrency));
@@ -97,7 +105,9 @@ try {
   ]);
   closeSync(log);
   console.log('test: the files that use the test cluster, which ran meanwhile');
-  for await (const part of createReadStream(path)) process.stdout.write(part);
+  for await (const part of createReadStream(path)) {
+    process.stdout.write(part);
+  }
   process.exitCode = codes.find((code) => code !== 0) ?? 0;
 } finally {
   rmSync(folder, { recursive: true, force: true });

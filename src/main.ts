@@ -9,7 +9,9 @@ import { run } from './gateway/process/run.js';
 /** Output of parts that this flavor does not list: a build that went over another flavor's. None in one file. */
 function leftOver(): string[] {
   // A single file is CommonJS and has no URL.
-  if (!(import.meta.url as string | undefined)?.endsWith('/dist/main.js')) return [];
+  if (!(import.meta.url as string | undefined)?.endsWith('/dist/main.js')) {
+    return [];
+  }
   const words = new Set(partsOf(flavor).map(wordOf));
   return ['drivers', 'parts']
     .flatMap((room) => namesIn(room).map((word) => ({ room, word })))

@@ -2,8 +2,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 /** The public API as a client of the gateway at `address` sees it, with the client code of the build at `dist`. */
-export const openApi = async (dist, address) => {
-  const load = (path) => import(pathToFileURL(join(dist, path)).href);
+export async function openApi(dist, address) {
+  function load(path) {
+    return import(pathToFileURL(join(dist, path)).href);
+  }
+
   const { methods, SandboxPhase } = await load('wire/v00/index.js');
   const { createRpcClient } = await load('rpc/client/client.js');
   const client = createRpcClient(address);
@@ -16,8 +19,9 @@ export const openApi = async (dist, address) => {
     async ready(id) {
       const request = { id, followStatus: true, stopOnTerminal: true };
       let last;
-      for await (const { payload } of client.serverStream(methods.watchSandbox, request))
+      for await (const { payload } of client.serverStream(methods.watchSandbox, request)) {
         last = payload.value;
+      }
       if (last?.status?.phase !== SandboxPhase.READY) {
         throw new Error(`sandbox ${id} is not READY: ${JSON.stringify(last?.status?.conditions)}`);
       }
@@ -30,10 +34,15 @@ export const openApi = async (dist, address) => {
           ? client.serverStream(methods.execSandbox, { sandboxId, command })
           : fed(client.duplex(methods.execSandboxInteractive), { sandboxId, command }, input);
       for await (const { payload } of events) {
-        if (payload.case === 'exit') code = payload.value.exitCode;
-        else onData(payload.value.data);
+        if (payload.case === 'exit') {
+          code = payload.value.exitCode;
+        } else {
+          onData(payload.value.data);
+        }
       }
-      if (code !== 0) throw new Error(`exec ended with ${code}`);
+      if (code !== 0) {
+        throw new Error(`exec ended with ${code}`);
+      }
     },
     /** Deletes, and waits until the row is gone. `id` is watched from before. */
     async remove(id, name) {
@@ -44,29 +53,35 @@ export const openApi = async (dist, address) => {
       await client.unary(methods.deleteSandbox, { name });
       for (;;) {
         const { done } = await events.next().catch((error) => {
-          if (error.code !== CANCELLED) throw error;
+          if (error.code !== CANCELLED) {
+            throw error;
+          }
           return { done: true };
         });
-        if (done) return performance.now() - startedAt;
+        if (done) {
+          return performance.now() - startedAt;
+        }
       }
     },
     close: () => client.close(),
   };
-};
+}
 
 const PART_BYTES = 64 * 1024;
 
-const fed = (call, start, input) => {
-  const feed = async () => {
+function fed(call, start, input) {
+  async function feed() {
     await call.send({ payload: { case: 'start', value: start } });
     const value = Buffer.alloc(PART_BYTES);
-    for (let sent = 0; sent < input; sent += value.length)
+    for (let sent = 0; sent < input; sent += value.length) {
       await call.send({ payload: { case: 'stdin', value } });
+    }
     call.end();
-  };
+  }
+
   void feed();
   return call.responses;
-};
+}
 
 /** What a watch ends with when its sandbox is deleted. */
 const CANCELLED = 1;

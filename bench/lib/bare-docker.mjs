@@ -9,38 +9,49 @@ const OWNER_LABEL = 'openshell.ai/gateway-id';
 const RELAY = fileURLToPath(new URL('relay.mjs', import.meta.url));
 
 /** A plain dockerode client, as its documentation makes one. */
-export const openDocker = () => new Docker({ socketPath: SOCKET, host: '' });
+export function openDocker() {
+  return new Docker({ socketPath: SOCKET, host: '' });
+}
 
 /** Removes every container that carries the owner's label. */
-export const removeOwned = async (docker, owner) => {
+export async function removeOwned(docker, owner) {
   const filters = { label: [`${OWNER_LABEL}=${owner}`] };
   for (const { Id } of await docker.listContainers({ all: true, filters })) {
     await docker
       .getContainer(Id)
       .remove({ force: true, v: true })
       .catch((error) => {
-        if (error.statusCode !== 404 && error.statusCode !== 409) throw error;
+        if (error.statusCode !== 404 && error.statusCode !== 409) {
+          throw error;
+        }
       });
   }
-};
+}
 
 /** Runs to the end; `onData` is told of each piece as it comes. */
-const run = async (container, command, onData) => {
+async function run(container, command, onData) {
   const exec = await container.exec({ Cmd: command, AttachStdout: true, AttachStderr: true });
   const stream = await exec.start({ hijack: true, stdin: false });
-  for await (const piece of stream) onData(piece);
+  for await (const piece of stream) {
+    onData(piece);
+  }
   const { ExitCode } = await exec.inspect();
-  if (ExitCode !== 0) throw new Error(`exec ended with ${ExitCode}`);
-};
+  if (ExitCode !== 0) {
+    throw new Error(`exec ended with ${ExitCode}`);
+  }
+}
 
 /**
  * The bare side of the Docker bench: the least that gives what the driver gives, with nothing around it: the same
  * container (the driver's own plan), started, whose workspace folder the engine makes and leaves to root; the same exec
  * with its output and exit code; the same removal.
  */
-export const openBareDocker = async ({ dist, owner, image }) => {
+export async function openBareDocker({ dist, owner, image }) {
   const docker = openDocker();
-  const load = (path) => import(pathToFileURL(join(dist, path)).href);
+  function load(path) {
+    return import(pathToFileURL(join(dist, path)).href);
+  }
+
   const { planSandbox } = await load('drivers/docker/container-spec.js');
   const { dockerSettings } = await load('drivers/docker/settings.js');
   const { hostSize } = await load('drivers/docker/host.js');
@@ -48,13 +59,14 @@ export const openBareDocker = async ({ dist, owner, image }) => {
   const settings = Object.fromEntries(Object.entries(dockerSettings).map(([key, of]) => [key, of.default]));
   const ceilings = engineCeilings(settings, hostSize(await docker.info()), 'bench');
 
-  const plan = (name) =>
-    planSandbox(plainSandbox(owner, name, image), {
+  function plan(name) {
+    return planSandbox(plainSandbox(owner, name, image), {
       owner: { gatewayId: owner, version: 'bench' },
       settings,
       ceilings,
       diskBytes: undefined,
     });
+  }
 
   return {
     async create(name) {
@@ -75,4 +87,4 @@ export const openBareDocker = async ({ dist, owner, image }) => {
     remove: (container) => container.remove({ force: true, v: true }),
     removeOwned: (one) => removeOwned(docker, one),
   };
-};
+}

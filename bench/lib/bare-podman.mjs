@@ -6,17 +6,19 @@ import { plainSandbox } from './plain-sandbox.mjs';
 const OWNER_LABEL = 'openshell.ai/gateway-id';
 
 /** Where test/engines/podman/up puts the socket of `rootful` and of `rootless`. */
-export const podmanSocket = (kind) =>
-  join(process.env.OPENSHELL_TEST_STATE ?? '/tmp/openshell-test', 'podman', kind, 'podman.sock');
+export function podmanSocket(kind) {
+  return join(process.env.OPENSHELL_TEST_STATE ?? '/tmp/openshell-test', 'podman', kind, 'podman.sock');
+}
 
-const openCalls = (socketPath) => {
+function openCalls(socketPath) {
   const agent = new http.Agent({ keepAlive: true });
-  const request = (method, path, body, more) => {
+  function request(method, path, body, more) {
     const data = body === undefined ? undefined : JSON.stringify(body);
     const headers = data && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(data) };
     const options = { socketPath, agent, method, path: `/v4.3.0/libpod${path}`, ...more };
     return http.request({ ...options, headers: { ...headers, ...more?.headers } }).end(data);
-  };
+  }
+
   return {
     call: (method, path, body) =>
       new Promise((resolve, reject) => {
@@ -24,9 +26,14 @@ const openCalls = (socketPath) => {
         made.on('error', reject);
         made.on('response', async (reply) => {
           let text = '';
-          for await (const chunk of reply) text += chunk;
-          if (reply.statusCode >= 400) reject(new Error(`${method} ${path}: ${text}`));
-          else resolve(text === '' ? undefined : JSON.parse(text));
+          for await (const chunk of reply) {
+            text += chunk;
+          }
+          if (reply.statusCode >= 400) {
+            reject(new Error(`${method} ${path}: ${text}`));
+          } else {
+            resolve(text === '' ? undefined : JSON.parse(text));
+          }
         });
       }),
     upgrade: (path, body) =>
@@ -35,20 +42,25 @@ const openCalls = (socketPath) => {
         const made = request('POST', path, body, { agent: false, headers });
         made.on('error', reject);
         made.on('upgrade', (_reply, socket, head) => {
-          if (head.length > 0) socket.unshift(head);
+          if (head.length > 0) {
+            socket.unshift(head);
+          }
           resolve(socket);
         });
       }),
   };
-};
+}
 
 /**
  * The bare side of the Podman bench: the least that gives what the driver gives, with nothing around it: the same
  * network and the same container (the driver's own plan), started, whose workspace folder the engine makes; the same
  * exec with its output and exit code; the same removal.
  */
-export const openBarePodman = async ({ dist, owner, image, socketPath }) => {
-  const load = (path) => import(pathToFileURL(join(dist, 'drivers', path)).href);
+export async function openBarePodman({ dist, owner, image, socketPath }) {
+  function load(path) {
+    return import(pathToFileURL(join(dist, 'drivers', path)).href);
+  }
+
   const { planSandbox } = await load('podman/container-spec.js');
   const { podmanSettings } = await load('podman/settings.js');
   const { readHost } = await load('podman/host.js');
@@ -65,12 +77,18 @@ export const openBarePodman = async ({ dist, owner, image, socketPath }) => {
     ceilings: engineCeilings(settings, host.size, 'bench'),
     diskBytes: undefined,
   };
-  const removeContainer = (id) => call('DELETE', `/containers/${id}?force=true&v=true&timeout=0`);
-  const removeNetwork = (name) => call('DELETE', `/networks/${name}`);
-  const owned = (path, one) => {
+  function removeContainer(id) {
+    return call('DELETE', `/containers/${id}?force=true&v=true&timeout=0`);
+  }
+
+  function removeNetwork(name) {
+    return call('DELETE', `/networks/${name}`);
+  }
+
+  function owned(path, one) {
     const filters = JSON.stringify({ label: [`${OWNER_LABEL}=${one}`] });
     return call('GET', `${path}filters=${encodeURIComponent(filters)}`);
-  };
+  }
 
   return {
     async create(name) {
@@ -89,17 +107,27 @@ export const openBarePodman = async ({ dist, owner, image, socketPath }) => {
       const asked = { Cmd: command, AttachStdout: true, AttachStderr: true };
       const { Id: execId } = await call('POST', `/containers/${id}/exec`, asked);
       const socket = await upgrade(`/exec/${execId}/start`, { Detach: false, Tty: false });
-      for await (const piece of socket) onData(piece);
+      for await (const piece of socket) {
+        onData(piece);
+      }
       const { ExitCode } = await call('GET', `/exec/${execId}/json`);
-      if (ExitCode !== 0) throw new Error(`exec ended with ${ExitCode}`);
+      if (ExitCode !== 0) {
+        throw new Error(`exec ended with ${ExitCode}`);
+      }
     },
     async remove({ id, network }) {
       await removeContainer(id);
-      if (network !== undefined) await removeNetwork(network);
+      if (network !== undefined) {
+        await removeNetwork(network);
+      }
     },
     async removeOwned(one) {
-      for (const { Id } of await owned('/containers/json?all=true&', one)) await removeContainer(Id);
-      for (const { name } of (await owned('/networks/json?', one)) ?? []) await removeNetwork(name);
+      for (const { Id } of await owned('/containers/json?all=true&', one)) {
+        await removeContainer(Id);
+      }
+      for (const { name } of (await owned('/networks/json?', one)) ?? []) {
+        await removeNetwork(name);
+      }
     },
   };
-};
+}

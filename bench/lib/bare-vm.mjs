@@ -9,24 +9,31 @@ const RETRY_MS = 5;
 const BOOT_TIMEOUT_MS = 120_000;
 const PART_BYTES = 64 * 1024;
 
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+function sleep(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
 
-const connect = async (path, signal) => {
+async function connect(path, signal) {
   for (;;) {
     signal.throwIfAborted();
     const socket = createConnection({ path });
     const opened = await once(socket, 'connect').catch(() => undefined);
-    if (opened !== undefined) return socket;
+    if (opened !== undefined) {
+      return socket;
+    }
     await sleep(RETRY_MS);
   }
-};
+}
 
 /**
  * QEMU with the command line, kernel, agent and disk that the driver of the build at `dist` uses, started and spoken to
  * by this process alone: no record, no control socket, no gateway. `folder` is for its files, `base` the root disk.
  */
-export const openBareVm = async ({ dist, folder, base, guest, memoryMib }) => {
-  const load = (path) => import(pathToFileURL(join(dist, path)).href);
+export async function openBareVm({ dist, folder, base, guest, memoryMib }) {
+  function load(path) {
+    return import(pathToFileURL(join(dist, path)).href);
+  }
+
   const qemu = 'drivers/vm/process/qemu';
   const [
     { qemuArguments, VM_FILES },
@@ -81,25 +88,39 @@ export const openBareVm = async ({ dist, folder, base, guest, memoryMib }) => {
     async exec({ channel }, command, onData, input = 0) {
       const spec = { command, workdir: '', environment: {}, tty: false, size: undefined, timeoutMs: 0 };
       const session = await execThroughAgent(channel, { ...spec, stdin: input > 0 }, defaults, forever);
-      if (input > 0) void feed(session.stdin, input);
-      for await (const { data } of session.output) onData(data);
+      if (input > 0) {
+        void feed(session.stdin, input);
+      }
+      for await (const { data } of session.output) {
+        onData(data);
+      }
       const code = await session.exitCode;
-      if (code !== 0) throw new Error(`exec ended with ${code}`);
+      if (code !== 0) {
+        throw new Error(`exec ended with ${code}`);
+      }
     },
     async remove({ child, directory }) {
       child.kill('SIGKILL');
-      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+      if (child.exitCode === null && child.signalCode === null) {
+        await once(child, 'exit');
+      }
       running.delete(child);
       rmSync(directory, { recursive: true });
     },
     close: () => {
-      for (const child of running) child.kill('SIGKILL');
+      for (const child of running) {
+        child.kill('SIGKILL');
+      }
     },
   };
-};
+}
 
-const feed = async (stdin, bytes) => {
+async function feed(stdin, bytes) {
   const part = Buffer.alloc(PART_BYTES);
-  for (let sent = 0; sent < bytes; sent += part.length) if (!stdin.write(part)) await once(stdin, 'drain');
+  for (let sent = 0; sent < bytes; sent += part.length) {
+    if (!stdin.write(part)) {
+      await once(stdin, 'drain');
+    }
+  }
   stdin.end();
-};
+}

@@ -11,7 +11,7 @@ const BUILDS = join(ROOT, '.cache', 'bench');
  * Builds a flavor in a folder of its own from the sources as they are, so that flavors stand side by side and dist/
  * stays as it is. Gives the path of its dist folder.
  */
-export const buildFlavor = (flavor) => {
+export function buildFlavor(flavor) {
   const folder = join(BUILDS, flavor);
   mkdirSync(folder, { recursive: true });
   rmSync(join(folder, 'src'), { recursive: true, force: true });
@@ -21,8 +21,12 @@ export const buildFlavor = (flavor) => {
   }
   const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   const tsconfig = join(folder, flavor === 'default' ? 'tsconfig.json' : `tsconfig.${flavor}.json`);
-  if (!existsSync(tsconfig)) throw new Error(`there is no flavor '${flavor}'`);
+  if (!existsSync(tsconfig)) {
+    throw new Error(`there is no flavor '${flavor}'`);
+  }
   const { status, stdout } = spawnSync(process.execPath, [compiler, '-b', tsconfig], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`flavor '${flavor}' does not build:\n${stdout}`);
+  if (status !== 0) {
+    throw new Error(`flavor '${flavor}' does not build:\n${stdout}`);
+  }
   return join(folder, 'dist');
-};
+}

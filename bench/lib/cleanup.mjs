@@ -1,20 +1,25 @@
 /** Runs `work` with a way to say what must be undone, and undoes it, the last first, also after a failure or Ctrl-C. */
-export const withCleanup = async (work) => {
+export async function withCleanup(work) {
   const steps = [];
   let undone;
-  const undoAll = async () => {
+  async function undoAll() {
     for (const step of steps.reverse()) {
       await Promise.resolve()
         .then(step)
         .catch((error) => console.error(`while cleaning up: ${error.message}`));
     }
-  };
+  }
+
   /** Once: an interrupted work fails, and its failure must not end the process before all is undone. */
-  const undo = () => {
+  function undo() {
     undone ??= undoAll();
     return undone;
-  };
-  const interrupted = () => undo().then(() => process.exit(130));
+  }
+
+  function interrupted() {
+    return undo().then(() => process.exit(130));
+  }
+
   process.once('SIGINT', interrupted);
   process.once('SIGTERM', interrupted);
   try {
@@ -24,4 +29,4 @@ export const withCleanup = async (work) => {
     process.off('SIGINT', interrupted);
     process.off('SIGTERM', interrupted);
   }
-};
+}

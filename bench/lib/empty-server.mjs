@@ -1,7 +1,10 @@
 // A grpc-js server with one method that answers nothing to nothing, as little as gRPC can do.
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 
-const same = (bytes) => bytes;
+function same(bytes) {
+  return bytes;
+}
+
 const EMPTY = Buffer.alloc(0);
 const server = new Server();
 server.addService(
@@ -19,7 +22,9 @@ server.addService(
   { Call: (_call, callback) => callback(null, EMPTY) },
 );
 server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) => {
-  if (error !== null) throw error;
+  if (error !== null) {
+    throw error;
+  }
   console.log(`"address":"127.0.0.1:${port}"`);
 });
 process.on('SIGTERM', () => server.forceShutdown());

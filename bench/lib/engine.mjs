@@ -19,34 +19,41 @@ const MIB = 64;
 
 const ECHO = ['echo', 'hello'];
 const FLOOD = ['dd', 'if=/dev/zero', 'bs=65536', `count=${MIB * 16}`];
-const ignore = () => {};
+function ignore() {}
 
 /** Both sides with the same four operations: create (until it runs), exec, remove (ms until it is gone). */
-const sides = (api, bare) => ({
-  gateway: {
-    async create(name) {
-      const id = await api.create(name);
-      await api.ready(id);
-      return { id, name };
+function sides(api, bare) {
+  return {
+    gateway: {
+      async create(name) {
+        const id = await api.create(name);
+        await api.ready(id);
+        return { id, name };
+      },
+      exec: ({ id }, command, onData) => api.exec(id, command, onData),
+      remove: ({ id, name }) => api.remove(id, name),
     },
-    exec: ({ id }, command, onData) => api.exec(id, command, onData),
-    remove: ({ id, name }) => api.remove(id, name),
-  },
-  bare: { ...bare, remove: (container) => timed(() => bare.remove(container)) },
-});
+    bare: { ...bare, remove: (container) => timed(() => bare.remove(container)) },
+  };
+}
 
-const both = (work) => ({ gateway: () => work('gateway'), bare: () => work('bare') });
+function both(work) {
+  return { gateway: () => work('gateway'), bare: () => work('bare') };
+}
 
-const pick = (samples, key) =>
-  Object.fromEntries(Object.entries(samples).map(([side, all]) => [side, all.map((one) => one[key])]));
+function pick(samples, key) {
+  return Object.fromEntries(Object.entries(samples).map(([side, all]) => [side, all.map((one) => one[key])]));
+}
 
-const line = (what, unit, samples, target) => ({
-  what,
-  unit,
-  ours: median(samples.gateway),
-  base: median(samples.bare),
-  ...target,
-});
+function line(what, unit, samples, target) {
+  return {
+    what,
+    unit,
+    ours: median(samples.gateway),
+    base: median(samples.bare),
+    ...target,
+  };
+}
 
 /**
  * The gateway with one driver on its real engine against the same engine's calls made bare, alternated; reports as
@@ -56,8 +63,8 @@ const line = (what, unit, samples, target) => ({
  *   open            ({ dist, owner }) gives the bare side: create(name), exec(sandbox, command, onData) and
  *                   remove(sandbox), for sandboxes of that owner, removeOwned(owner), and maybe openRelay()
  */
-export const benchEngine = async ({ name: title, flavor, table, image, base, open }) =>
-  withCleanup(async (later) => {
+export async function benchEngine({ name: title, flavor, table, image, base, open }) {
+  return withCleanup(async (later) => {
     const dist = buildFlavor(flavor);
     // As the CLI has it; the bare side runs in this process too.
     const { freeBuffersAtOnce } = await import(pathToFileURL(join(dist, 'kit/garbage.js')).href);
@@ -84,9 +91,11 @@ ${table}
     later(api.close);
     const side = sides(api, bare);
     let made = 0;
-    const freshName = () => `bench-${made++}`;
+    function freshName() {
+      return `bench-${made++}`;
+    }
 
-    const life = async (name) => {
+    async function life(name) {
       const { create, exec, remove } = side[name];
       const startedAt = performance.now();
       const sandbox = await create(freshName());
@@ -96,7 +105,8 @@ ${table}
         output ??= performance.now() - startedAt;
       });
       return { ready, output, gone: await remove(sandbox) };
-    };
+    }
+
     await alternate(2, both(life));
     const lives = await alternate(ROUNDS, both(life));
 
@@ -104,26 +114,33 @@ ${table}
       gateway: await side.gateway.create(freshName()),
       bare: await side.bare.create(freshName()),
     };
-    const echo = (name) => timed(() => side[name].exec(held[name], ECHO, ignore));
+    function echo(name) {
+      return timed(() => side[name].exec(held[name], ECHO, ignore));
+    }
+
     await alternate(3, both(echo));
     const echoes = await alternate(ECHO_ROUNDS, both(echo));
 
-    const manyExecs = async (name) => {
+    async function manyExecs(name) {
       const ms = await timed(() => atOnce(EXECS.count, EXECS.width, () => echo(name)));
       return (EXECS.count * 1000) / ms;
-    };
+    }
+
     const execs = await alternate(BULK_ROUNDS, both(manyExecs));
 
-    const flood = async (name) => {
+    async function flood(name) {
       let bytes = 0;
       const ms = await timed(() =>
         side[name].exec(held[name], FLOOD, (piece) => {
           bytes += piece.length;
         }),
       );
-      if (bytes < MIB * 1024 * 1024) throw new Error(`${name}: ${bytes} bytes of ${MIB} MiB arrived`);
+      if (bytes < MIB * 1024 * 1024) {
+        throw new Error(`${name}: ${bytes} bytes of ${MIB} MiB arrived`);
+      }
       return (MIB * 1000) / ms;
-    };
+    }
+
     const flooded = both(flood);
     const relay = await bare.openRelay?.();
     if (relay !== undefined) {
@@ -137,14 +154,15 @@ ${table}
     const throughRelay =
       relay && line('the same, bare, through a relay', 'MiB/s', { gateway: floods.relay, bare: floods.bare });
 
-    const manySandboxes = async (name) => {
+    async function manySandboxes(name) {
       let sandboxes;
       const ms = await timed(async () => {
         sandboxes = await atOnce(SANDBOXES.count, SANDBOXES.width, () => side[name].create(freshName()));
       });
       await atOnce(SANDBOXES.count, SANDBOXES.width, (i) => side[name].remove(sandboxes[i]));
       return (SANDBOXES.count * 1000) / ms;
-    };
+    }
+
     const throughput = await alternate(3, both(manySandboxes));
 
     report({
@@ -163,3 +181,4 @@ ${table}
       ],
     });
   });
+}

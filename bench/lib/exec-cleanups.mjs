@@ -7,43 +7,50 @@ const POLL_MS = 2_000;
 /** Begins the name of every container of a bench. */
 const OURS = 'openshell-default--bench-';
 
-const argumentsOf = async (pid) =>
-  (await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '')).split('\0');
+async function argumentsOf(pid) {
+  return (await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '')).split('\0');
+}
 
 /** The processes that wait to clean up after an exec, each with the name of its container. */
-const execMonitors = async () => {
+async function execMonitors() {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
   const all = await Promise.all(pids.map(async (pid) => ({ pid, args: await argumentsOf(pid) })));
   return all
     .filter(({ args }) => args[0].endsWith('conmon') && args.includes('--exec-attach'))
     .map(({ pid, args }) => ({ pid, container: args[args.indexOf('-n') + 1] }));
-};
+}
 
 /**
  * Podman starts a process to clean up after each exec, five minutes after its end: hundreds of them, from what ran
  * before, would fall into a run.
  */
-export const awaitExecCleanups = async () => {
+export async function awaitExecCleanups() {
   const until = performance.now() + MOST_MS;
   for (let told = false; performance.now() < until; told = true) {
     const { length } = await execMonitors();
-    if (length === 0) return;
-    if (!told) console.error(`waiting until Podman has cleaned up after ${length} earlier execs`);
+    if (length === 0) {
+      return;
+    }
+    if (!told) {
+      console.error(`waiting until Podman has cleaned up after ${length} earlier execs`);
+    }
     await sleep(POLL_MS);
   }
-};
+}
 
 /** Ends those of a bench's own containers, which are gone: there is nothing to clean up. */
-export const endExecCleanups = async () => {
+export async function endExecCleanups() {
   for (const { pid, container } of await execMonitors()) {
-    if (container.startsWith(OURS)) kill(pid);
+    if (container.startsWith(OURS)) {
+      kill(pid);
+    }
   }
-};
+}
 
-const kill = (pid) => {
+function kill(pid) {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
     // It has just ended by itself.
   }
-};
+}

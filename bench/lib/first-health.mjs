@@ -12,23 +12,24 @@ const HEALTH = '/openshell.v1.OpenShell/Health';
 /** A gRPC message without content: not compressed, length 0. */
 const EMPTY_MESSAGE = Buffer.alloc(5);
 
-const freePort = async () => {
+async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address();
   server.close();
   await once(server, 'close');
   return port;
-};
+}
 
 /** One Health over plain HTTP/2, which has no back-off as a gRPC channel has. Whether it was answered OK. */
-const answersHealth = (port) =>
-  new Promise((resolve) => {
+function answersHealth(port) {
+  return new Promise((resolve) => {
     const session = connect(`http://127.0.0.1:${port}`);
-    const finish = (answered) => {
+    function finish(answered) {
       session.destroy();
       resolve(answered);
-    };
+    }
+
     session.on('error', () => finish(false));
     const call = session.request({
       ':method': 'POST',
@@ -41,13 +42,14 @@ const answersHealth = (port) =>
     call.resume();
     call.end(EMPTY_MESSAGE);
   });
+}
 
 /**
  * Milliseconds from the start of `file` to its first answered Health, then `whileUp(child)`, then its end.
  *
  * @param argsFor the arguments, from a free port
  */
-export const firstHealth = async (file, argsFor, { env = process.env, whileUp = () => {} } = {}) => {
+export async function firstHealth(file, argsFor, { env = process.env, whileUp = () => {} } = {}) {
   const port = await freePort();
   let child;
   try {
@@ -55,14 +57,20 @@ export const firstHealth = async (file, argsFor, { env = process.env, whileUp = 
       child = spawn(file, argsFor(port), { env, stdio: 'ignore' });
       const until = performance.now() + TIMEOUT_MS;
       while (!(await answersHealth(port))) {
-        if (child.exitCode !== null) throw new Error(`${file} ended with ${child.exitCode}`);
-        if (performance.now() > until) throw new Error(`${file} does not answer`);
+        if (child.exitCode !== null) {
+          throw new Error(`${file} ended with ${child.exitCode}`);
+        }
+        if (performance.now() > until) {
+          throw new Error(`${file} does not answer`);
+        }
         await sleep(ASK_EVERY_MS);
       }
     });
     await whileUp(child);
     return ms;
   } finally {
-    if (child !== undefined) await end(child);
+    if (child !== undefined) {
+      await end(child);
+    }
   }
-};
+}

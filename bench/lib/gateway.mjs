@@ -6,30 +6,34 @@ import { join } from 'node:path';
 
 const START_TIMEOUT_MS = 60_000;
 
-export const tempFolder = () => {
+export function tempFolder() {
   const path = mkdtempSync(join(tmpdir(), 'openshell-bench-'));
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
-};
+}
 
 /** Neither the user's own configuration nor his state is touched. */
-export const environment = (folder) => ({
-  ...Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('OPENSHELL_'))),
-  XDG_STATE_HOME: join(folder, 'state'),
-  XDG_CONFIG_HOME: join(folder, 'config'),
-});
+export function environment(folder) {
+  return {
+    ...Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('OPENSHELL_'))),
+    XDG_STATE_HOME: join(folder, 'state'),
+    XDG_CONFIG_HOME: join(folder, 'config'),
+  };
+}
 
 /** Waits for the process's end; SIGKILL when SIGTERM is not enough. */
-export const end = async (child, signal = 'SIGTERM') => {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+export async function end(child, signal = 'SIGTERM') {
+  if (child.exitCode !== null || child.signalCode !== null) {
+    return;
+  }
   const exited = once(child, 'exit');
   child.kill(signal);
   const kill = setTimeout(() => child.kill('SIGKILL'), 15_000);
   await exited;
   clearTimeout(kill);
-};
+}
 
 /** Starts `node SCRIPT ARGS` and waits until its stderr or stdout matches `ready`. */
-export const startProcess = async (script, args, { ready, env = process.env, nodeArgs = [] }) => {
+export async function startProcess(script, args, { ready, env = process.env, nodeArgs = [] }) {
   const child = spawn(process.execPath, [...nodeArgs, script, ...args], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -37,13 +41,18 @@ export const startProcess = async (script, args, { ready, env = process.env, nod
   let text = '';
   const found = await new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`${script} is not ready:\n${text}`)), START_TIMEOUT_MS);
-    const read = (chunk) => {
-      if (text.length < 100_000) text += chunk;
+    function read(chunk) {
+      if (text.length < 100_000) {
+        text += chunk;
+      }
       const match = ready.exec(text);
-      if (match === null) return;
+      if (match === null) {
+        return;
+      }
       clearTimeout(timer);
       resolve(match[1]);
-    };
+    }
+
     child.stdout.setEncoding('utf8').on('data', read);
     child.stderr.setEncoding('utf8').on('data', read);
     child.once('exit', (code) => {
@@ -55,10 +64,10 @@ export const startProcess = async (script, args, { ready, env = process.env, nod
     throw error;
   });
   return { found, pid: child.pid, stop: () => end(child) };
-};
+}
 
 /** A gateway process on a free port. `script` is a main.js, `config` the text of gateway.toml. */
-export const startGateway = async ({ script, folder, config, args = [] }) => {
+export async function startGateway({ script, folder, config, args = [] }) {
   const file = join(folder, 'gateway.toml');
   writeFileSync(file, config);
   const started = await startProcess(script, [...args, '--config', file, '--port', '0'], {
@@ -66,8 +75,9 @@ export const startGateway = async ({ script, folder, config, args = [] }) => {
     ready: /"address":"([^"]+)"/,
   });
   return { address: started.found, pid: started.pid, stop: started.stop };
-};
+}
 
 /** Resident memory of a process in MiB, as the kernel counts it. */
-export const rssMib = (pid) =>
-  Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
+export function rssMib(pid) {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
+}

@@ -1,7 +1,10 @@
 // The least that answers Health: a grpc-js server that binds one port, given as the first argument.
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 
-const same = (bytes) => bytes;
+function same(bytes) {
+  return bytes;
+}
+
 const server = new Server();
 server.addService(
   {
@@ -18,6 +21,8 @@ server.addService(
   { Health: (_call, callback) => callback(null, Buffer.alloc(0)) },
 );
 server.bindAsync(`127.0.0.1:${process.argv[2]}`, ServerCredentials.createInsecure(), (error) => {
-  if (error !== null) throw error;
+  if (error !== null) {
+    throw error;
+  }
 });
 process.on('SIGTERM', () => process.exit(0));

@@ -9,7 +9,9 @@ async function* hello() {
 async function* flood() {
   for (let i = 0; i < FLOOD_PIECES; i++) {
     yield { stream: 'stdout', data: FLOOD_PIECE };
-    if (i % 2 === 1) await new Promise(setImmediate);
+    if (i % 2 === 1) {
+      await new Promise(setImmediate);
+    }
   }
 }
 
@@ -18,22 +20,27 @@ async function* flood() {
  * An exec answers at once with one line of output and exit code 0;
  * `flood` with 64 MiB.
  */
-export const createMemoryEntry = ({ runningConditions }) => {
+export function createMemoryEntry({ runningConditions }) {
   const sandboxes = new Map();
   const watchers = new Set();
 
-  const show = ({ sandbox, conditions }) => ({
-    ...sandbox,
-    status: {
-      resourceName: `memory-${sandbox.id}`,
-      instanceId: `${sandbox.id}#1`,
-      conditions,
-      deleting: false,
-    },
-  });
-  const tell = (event) => {
-    for (const watcher of watchers) watcher(event);
-  };
+  function show({ sandbox, conditions }) {
+    return {
+      ...sandbox,
+      status: {
+        resourceName: `memory-${sandbox.id}`,
+        instanceId: `${sandbox.id}#1`,
+        conditions,
+        deleting: false,
+      },
+    };
+  }
+
+  function tell(event) {
+    for (const watcher of watchers) {
+      watcher(event);
+    }
+  }
 
   const driver = {
     name: 'memory',
@@ -71,26 +78,33 @@ export const createMemoryEntry = ({ runningConditions }) => {
     async start() {},
     async delete({ id }) {
       const existed = sandboxes.delete(id);
-      if (existed) tell({ type: 'deleted', id });
+      if (existed) {
+        tell({ type: 'deleted', id });
+      }
       return existed;
     },
     async *watch({ signal }) {
       const queue = [];
       let wake = () => {};
-      const watcher = (event) => {
+      function watcher(event) {
         queue.push(event);
         wake();
-      };
+      }
+
       signal.addEventListener('abort', () => wake(), { once: true });
-      for (const made of sandboxes.values()) queue.push({ type: 'sandbox', sandbox: show(made) });
+      for (const made of sandboxes.values()) {
+        queue.push({ type: 'sandbox', sandbox: show(made) });
+      }
       queue.push({ type: 'synced' });
       watchers.add(watcher);
       while (!signal.aborted) {
-        if (queue.length > 0) yield queue.shift();
-        else
+        if (queue.length > 0) {
+          yield queue.shift();
+        } else {
           await new Promise((resolve) => {
             wake = resolve;
           });
+        }
       }
       watchers.delete(watcher);
     },
@@ -106,4 +120,4 @@ export const createMemoryEntry = ({ runningConditions }) => {
     probe: async () => ({ state: 'ready', endpoint: 'memory', engineVersion: '1' }),
     load: async () => ({ createDriver: async () => driver }),
   };
-};
+}

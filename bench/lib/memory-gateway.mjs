@@ -4,7 +4,10 @@ import { pathToFileURL } from 'node:url';
 import { createMemoryEntry } from './memory-driver.mjs';
 
 const [dist, ...argv] = process.argv.slice(2);
-const load = (path) => import(pathToFileURL(join(dist, path)).href);
+function load(path) {
+  return import(pathToFileURL(join(dist, path)).href);
+}
+
 const { run } = await load('gateway/process/run.js');
 const { default: sqlite } = await load('parts/store-sqlite/entry.js');
 const entry = createMemoryEntry(await load('compute/conditions.js'));

@@ -7,7 +7,7 @@ const SCRIPT = fileURLToPath(new URL('memory-gateway.mjs', import.meta.url));
 const CREATES_AT_ONCE = 32;
 
 /** A gateway process of the build at `dist` with the driver in memory, and `count` sandboxes `s-0`, `s-1`, ... in it. */
-export const startMemoryGateway = async ({ dist, folder, count }) => {
+export async function startMemoryGateway({ dist, folder, count }) {
   const gateway = await startGateway({
     script: SCRIPT,
     args: [dist],
@@ -30,4 +30,4 @@ export const startMemoryGateway = async ({ dist, folder, count }) => {
       await gateway.stop();
     },
   };
-};
+}

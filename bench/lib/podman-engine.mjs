@@ -5,7 +5,7 @@ import { awaitExecCleanups, endExecCleanups } from './exec-cleanups.mjs';
 const IMAGE = 'localhost/openshell-test:1';
 
 /** The gateway on a real `rootful` or `rootless` Podman against the same calls of Podman's API made bare. */
-export const benchPodman = async (name, kind) => {
+export async function benchPodman(name, kind) {
   await awaitExecCleanups();
   const socketPath = podmanSocket(kind);
   await benchEngine({
@@ -17,4 +17,4 @@ export const benchPodman = async (name, kind) => {
     open: (side) => openBarePodman({ ...side, image: IMAGE, socketPath }),
   });
   await endExecCleanups();
-};
+}

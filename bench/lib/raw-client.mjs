@@ -1,10 +1,12 @@
 import { Client, credentials } from '@grpc/grpc-js';
 
 const TIMEOUT_MS = 30_000;
-const same = (bytes) => bytes;
+function same(bytes) {
+  return bytes;
+}
 
 /** Unary calls with messages left as bytes, so that the client's own decoding is in no figure. */
-export const createRawClient = (address) => {
+export function createRawClient(address) {
   const client = new Client(address, credentials.createInsecure());
   return {
     unary: (path, request) =>
@@ -16,4 +18,4 @@ export const createRawClient = (address) => {
       }),
     close: () => client.close(),
   };
-};
+}

@@ -2,30 +2,37 @@
  * One line of a bench: `ours` against `base` in `unit`. `most` or `least` is what the ratio may be; a line without
  * either is for information. `base` undefined: a figure that nothing is compared with.
  */
-const ratioOf = ({ ours, base }) => (base === undefined ? undefined : ours / base);
+function ratioOf({ ours, base }) {
+  return base === undefined ? undefined : ours / base;
+}
 
-export const verdict = ({ most, least }, ratio) => {
-  if (ratio === undefined || (most === undefined && least === undefined)) return '';
+export function verdict({ most, least }, ratio) {
+  if (ratio === undefined || (most === undefined && least === undefined)) {
+    return '';
+  }
   return (most === undefined || ratio <= most) && (least === undefined || ratio >= least) ? 'met' : 'MISSED';
-};
+}
 
-export const target = ({ most, least }) => {
-  if (most !== undefined) return `at most ${most}`;
+export function target({ most, least }) {
+  if (most !== undefined) {
+    return `at most ${most}`;
+  }
   return least === undefined ? '' : `at least ${least}`;
-};
+}
 
-export const figure = (value, unit) =>
-  value === undefined
+export function figure(value, unit) {
+  return value === undefined
     ? ''
     : `${value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : value >= 0.1 ? 2 : 3)} ${unit}`;
+}
 
-export const columns = (rows) => {
+export function columns(rows) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column])));
-};
+}
 
 /** Prints a bench's table, and hands its lines to `npm run bench` when that started it. */
-export const report = ({ name, about, base, rows }) => {
+export function report({ name, about, base, rows }) {
   const lines = rows.map((row) => ({ ...row, ratio: ratioOf(row) }));
   console.log(`\n${name}: ${about}`);
   const head = ['', 'gateway', base ?? '', 'ratio', 'target', ''];
@@ -37,7 +44,11 @@ export const report = ({ name, about, base, rows }) => {
     target(row),
     verdict(row, row.ratio),
   ]);
-  for (const row of columns([head, ...cells])) console.log(row.join('  ').trimEnd());
-  if (process.send === undefined) return;
+  for (const row of columns([head, ...cells])) {
+    console.log(row.join('  ').trimEnd());
+  }
+  if (process.send === undefined) {
+    return;
+  }
   process.send({ name, about, base, rows: lines }, () => process.disconnect());
-};
+}

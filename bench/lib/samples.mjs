@@ -1,21 +1,24 @@
 /** The value below which `part` of the samples lie. */
-export const quantile = (samples, part) =>
-  samples.toSorted((a, b) => a - b)[Math.min(samples.length - 1, Math.floor(samples.length * part))];
+export function quantile(samples, part) {
+  return samples.toSorted((a, b) => a - b)[Math.min(samples.length - 1, Math.floor(samples.length * part))];
+}
 
-export const median = (samples) => quantile(samples, 0.5);
+export function median(samples) {
+  return quantile(samples, 0.5);
+}
 
 /** Milliseconds that `work` takes. */
-export const timed = async (work) => {
+export async function timed(work) {
   const startedAt = performance.now();
   await work();
   return performance.now() - startedAt;
-};
+}
 
 /**
  * Runs each of `works` once a round, in an order that shifts by one from round to round, so that whatever else the
  * machine does meets all of them alike. A work gives its own figure; the answer holds them by name.
  */
-export const alternate = async (rounds, works) => {
+export async function alternate(rounds, works) {
   const names = Object.keys(works);
   const samples = Object.fromEntries(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
@@ -25,18 +28,19 @@ export const alternate = async (rounds, works) => {
     }
   }
   return samples;
-};
+}
 
 /** Runs `work` for 0 to `count - 1`, `width` at once; gives the results in order. */
-export const atOnce = async (count, width, work) => {
+export async function atOnce(count, width, work) {
   const results = new Array(count);
   let next = 0;
-  const lane = async () => {
+  async function lane() {
     while (next < count) {
       const i = next++;
       results[i] = await work(i);
     }
-  };
+  }
+
   await Promise.all(Array.from({ length: Math.min(width, count) }, lane));
   return results;
-};
+}

@@ -8,8 +8,11 @@ const POLL_MS = 5;
  * The vm driver of the build at `dist` with its driver process, spoken to as the gateway does and without one.
  * `settings` are keys of its table; its state lies in `stateDir`.
  */
-export const openVmDriver = async ({ dist, stateDir, settings }) => {
-  const load = (path) => import(pathToFileURL(join(dist, path)).href);
+export async function openVmDriver({ dist, stateDir, settings }) {
+  function load(path) {
+    return import(pathToFileURL(join(dist, path)).href);
+  }
+
   const [{ default: vm }, { createDriver }, { observedState }, { silentLogger }] = await Promise.all(
     ['drivers/vm/entry.js', 'drivers/vm/index.js', 'compute/conditions.js', 'compute/log.js'].map(load),
   );
@@ -36,8 +39,12 @@ export const openVmDriver = async ({ dist, stateDir, settings }) => {
       await driver.create(sandbox, { signal });
       for (;;) {
         const { kind, message } = observedState((await driver.get(sandbox, { signal })).status);
-        if (kind === 'running') return sandbox;
-        if (kind !== 'provisioning') throw new Error(`${kind}: ${message}`);
+        if (kind === 'running') {
+          return sandbox;
+        }
+        if (kind !== 'provisioning') {
+          throw new Error(`${kind}: ${message}`);
+        }
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }
     },
@@ -45,13 +52,19 @@ export const openVmDriver = async ({ dist, stateDir, settings }) => {
       const spec = { command, workdir: '', environment: {}, tty: false, size: undefined };
       const options = { ...spec, timeoutMs: 0, stdin: false };
       const session = await driver.access.exec(sandbox, options, { signal });
-      for await (const { data } of session.output) onData(data);
+      for await (const { data } of session.output) {
+        onData(data);
+      }
       const code = await session.exitCode;
-      if (code !== 0) throw new Error(`exec ended with ${code}`);
+      if (code !== 0) {
+        throw new Error(`exec ended with ${code}`);
+      }
     },
     async close() {
-      for (const sandbox of await driver.list({ signal })) await driver.delete(sandbox, { signal });
+      for (const sandbox of await driver.list({ signal })) {
+        await driver.delete(sandbox, { signal });
+      }
       await driver.close();
     },
   };
-};
+}

@@ -6,15 +6,17 @@ import { type HostProcess, startHostProcess } from './host-process.js';
 import { createNews } from './news.js';
 
 /** Lifecycle only: no exec, no logs, and nothing outlives the gateway. */
-export const createProcessDriver = (): ComputeDriver => {
+export function createProcessDriver(): ComputeDriver {
   const processes = new Map<string, HostProcess>();
   const news = createNews();
 
-  const mustGet = ({ id, name }: SandboxRef): HostProcess => {
+  function mustGet({ id, name }: SandboxRef): HostProcess {
     const found = processes.get(id);
-    if (found === undefined) throw notFound(`the sandbox '${name}' has no process here`);
+    if (found === undefined) {
+      throw notFound(`the sandbox '${name}' has no process here`);
+    }
     return found;
-  };
+  }
 
   return {
     name: 'process',
@@ -51,7 +53,9 @@ export const createProcessDriver = (): ComputeDriver => {
 
     async delete(ref) {
       const found = processes.get(ref.id);
-      if (found === undefined) return false;
+      if (found === undefined) {
+        return false;
+      }
       await found.stop();
       processes.delete(ref.id);
       news.tell({ type: 'deleted', id: ref.id });
@@ -61,12 +65,18 @@ export const createProcessDriver = (): ComputeDriver => {
     async *watch({ signal }) {
       // Listens before the snapshot is read, so that no change falls between the two.
       const changes = on(news.emitter, 'event', { signal });
-      for (const one of processes.values()) yield { type: 'sandbox', sandbox: one.observed() };
+      for (const one of processes.values()) {
+        yield { type: 'sandbox', sandbox: one.observed() };
+      }
       yield { type: 'synced' };
       try {
-        for await (const [event] of changes) yield event as DriverEvent;
+        for await (const [event] of changes) {
+          yield event as DriverEvent;
+        }
       } catch (error) {
-        if (!signal.aborted) throw error;
+        if (!signal.aborted) {
+          throw error;
+        }
       }
     },
 
@@ -74,4 +84,4 @@ export const createProcessDriver = (): ComputeDriver => {
       await Promise.all([...processes.values()].map((one) => one.stop()));
     },
   };
-};
+}

@@ -20,35 +20,39 @@ export interface HostProcess {
 const GRACE_MS = 2_000;
 
 /** Starts the command, and calls `changed` with every new state, the first included. */
-export const startHostProcess = (
+export function startHostProcess(
   sandbox: DriverSandbox,
   changed: (observed: ObservedSandbox) => void,
-): HostProcess => {
+): HostProcess {
   let child: ChildProcess | undefined;
   let runs = 0;
   let stopping = false;
   let conditions: readonly Condition[] = [];
 
-  const observed = (): ObservedSandbox => ({
-    id: sandbox.id,
-    name: sandbox.name,
-    workspace: sandbox.workspace,
-    namespace: sandbox.namespace,
-    status: {
-      resourceName: `pid ${child?.pid ?? 'none'}`,
-      instanceId: `${sandbox.id}#${runs}`,
-      conditions,
-      deleting: false,
-    },
-  });
+  function observed(): ObservedSandbox {
+    return {
+      id: sandbox.id,
+      name: sandbox.name,
+      workspace: sandbox.workspace,
+      namespace: sandbox.namespace,
+      status: {
+        resourceName: `pid ${child?.pid ?? 'none'}`,
+        instanceId: `${sandbox.id}#${runs}`,
+        conditions,
+        deleting: false,
+      },
+    };
+  }
 
-  const become = (next: readonly Condition[]): void => {
+  function become(next: readonly Condition[]): void {
     conditions = next;
     changed(observed());
-  };
+  }
 
-  const start = (): void => {
-    if (child !== undefined) return;
+  function start(): void {
+    if (child !== undefined) {
+      return;
+    }
     const { command, template, environment } = sandbox.spec;
     const [program = '', ...args] = command;
     const env = { PATH: process.env.PATH, ...template.environment, ...environment };
@@ -65,14 +69,16 @@ export const startHostProcess = (
       become(stopping ? suspendedConditions() : exitedConditions(code ?? 128));
       stopping = false;
     });
-  };
+  }
 
   start();
   return {
     observed,
     start,
     async stop() {
-      if (child === undefined) return become(suspendedConditions());
+      if (child === undefined) {
+        return become(suspendedConditions());
+      }
       const ending = child;
       stopping = true;
       const ended = once(ending, 'exit');
@@ -82,4 +88,4 @@ export const startHostProcess = (
       clearTimeout(timer);
     },
   };
-};
+}

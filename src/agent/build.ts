@@ -9,10 +9,10 @@ import { EMBEDDED_AGENT } from './embedded.js';
 const run = promisify(execFile);
 
 /** Beside this file, or undefined in a build that is one file and has nothing beside it. */
-const beside = (path: string): string | undefined => {
+function beside(path: string): string | undefined {
   const here = import.meta.url as string | undefined;
   return here === undefined ? undefined : fileURLToPath(new URL(path, here));
-};
+}
 
 /** A packaged build may keep an agent that was compiled when it was made. */
 const SHIPPED = './openshell-agent';
@@ -23,12 +23,14 @@ const COMPILE_TIMEOUT_MS = 120_000;
 const FLAGS = ['-static', '-Os', '-s', '-std=gnu11', '-Wall', '-Wextra', '-Wl,--build-id=none'];
 
 /** The agent that this build ships: a file beside this one, or a part of the file that is everything. */
-export const shippedAgent = async (): Promise<Buffer | undefined> => {
+export async function shippedAgent(): Promise<Buffer | undefined> {
   const embedded = EMBEDDED_AGENT as string | undefined;
-  if (embedded !== undefined) return Buffer.from(embedded, 'base64');
+  if (embedded !== undefined) {
+    return Buffer.from(embedded, 'base64');
+  }
   const path = beside(SHIPPED);
   return path === undefined ? undefined : readFile(path).catch(() => undefined);
-};
+}
 
 export interface CompileOptions {
   readonly signal: AbortSignal;
@@ -42,7 +44,7 @@ export interface CompileOptions {
  * Compiles the agent to `output` (mode 0755), whole or not at all. FAILED_PRECONDITION when there is no compiler or
  * no source.
  */
-export const compileAgent = async (output: string, options: CompileOptions): Promise<void> => {
+export async function compileAgent(output: string, options: CompileOptions): Promise<void> {
   const { signal, compiler = 'musl-gcc', sources = beside(SOURCES) ?? '' } = options;
   const names = await readdir(sources).catch(() => []);
   const files = names.filter((name) => name.endsWith('.c')).sort();
@@ -71,4 +73,4 @@ export const compileAgent = async (output: string, options: CompileOptions): Pro
   } finally {
     await rm(work, { recursive: true, force: true });
   }
-};
+}

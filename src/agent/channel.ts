@@ -65,7 +65,7 @@ interface Waiter {
 
 const MAIN_STATES = ['never-started', 'running', 'exited'] as const;
 
-const stateOf = (payload: Buffer): AgentState => {
+function stateOf(payload: Buffer): AgentState {
   const records = decodeRecords(payload.subarray(NONCE_BYTES));
   if (records.get('v') !== '1') {
     throw new ProtocolBreach(
@@ -74,11 +74,13 @@ const stateOf = (payload: Buffer): AgentState => {
   }
   const main = MAIN_STATES[Number(records.get('m'))];
   const code = Number(records.get('x'));
-  if (main === undefined || !Number.isInteger(code)) throw new ProtocolBreach('a greeting without a state');
+  if (main === undefined || !Number.isInteger(code)) {
+    throw new ProtocolBreach('a greeting without a state');
+  }
   return { rootReady: records.get('r') === '1', main, mainExitCode: code };
-};
+}
 
-const failureOf = (payload: Buffer): OpenShellError => {
+function failureOf(payload: Buffer): OpenShellError {
   const kind = payload.subarray(0, 1).toString('latin1');
   const text = printable(payload.subarray(1, 400).toString('utf8'));
   switch (kind) {
@@ -103,30 +105,37 @@ const failureOf = (payload: Buffer): OpenShellError => {
     default:
       return unavailable(`inside the sandbox: ${text}`);
   }
-};
+}
 
-const programRefused = (refusal: ExecRefusal, text: string): ExecRefused =>
-  new ExecRefused(refusal, `the program cannot be run: ${text}`, {
+function programRefused(refusal: ExecRefusal, text: string): ExecRefused {
+  return new ExecRefused(refusal, `the program cannot be run: ${text}`, {
     field: 'command',
     reason: 'ProgramNotFound',
   });
+}
 
 /** Where libc's word for the error stands. */
-const lastOf = (text: string): string => text.split(': ').at(-1) ?? '';
+function lastOf(text: string): string {
+  return text.split(': ').at(-1) ?? '';
+}
 
 // Control characters from inside must not reach a terminal or a log.
-const printable = (text: string): string => text.replace(/[^\x20-\x7e\u00a0-\uffff]/g, '?');
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e\u00a0-\uffff]/g, '?');
+}
 
 /** Greets the agent on a connected byte stream. UNAVAILABLE when it does not answer in time or not in kind. */
-export const openChannel = async (wire: Duplex, options: OpenChannelOptions): Promise<AgentChannel> => {
+export async function openChannel(wire: Duplex, options: OpenChannelOptions): Promise<AgentChannel> {
   const nonce = randomBytes(NONCE_BYTES);
-  if (options.resume) wire.write(Buffer.alloc(MAX_PAYLOAD_TO_AGENT_BYTES));
+  if (options.resume) {
+    wire.write(Buffer.alloc(MAX_PAYLOAD_TO_AGENT_BYTES));
+  }
   wire.write(encodeFrame(Frame.HELLO, 0, nonce));
   const { payload, rest } = await awaitWelcome(wire, nonce, options.signal);
   return runChannel(wire, stateOf(payload), rest);
-};
+}
 
-const runChannel = (wire: Duplex, state: AgentState, rest: Buffer): AgentChannel => {
+function runChannel(wire: Duplex, state: AgentState, rest: Buffer): AgentChannel {
   const reader = new FrameReader();
   const streams = new Map<number, StreamHandle>();
   const waiters = new Map<number, Waiter>();
@@ -134,65 +143,93 @@ const runChannel = (wire: Duplex, state: AgentState, rest: Buffer): AgentChannel
   let over: Error | undefined;
   const closed = createDeferred<Error>();
 
-  const finish = (reason: Error) => {
-    if (over !== undefined) return;
+  function finish(reason: Error) {
+    if (over !== undefined) {
+      return;
+    }
     over = reason;
     wire.destroy();
     const lost = unavailable('the connection to the sandbox was lost', { cause: reason });
-    for (const handle of streams.values()) handle.onLost(lost);
-    for (const waiter of waiters.values()) waiter.reject(lost);
+    for (const handle of streams.values()) {
+      handle.onLost(lost);
+    }
+    for (const waiter of waiters.values()) {
+      waiter.reject(lost);
+    }
     streams.clear();
     waiters.clear();
     closed.resolve(reason);
-  };
+  }
 
-  const send = (type: number, stream: number, payload?: Uint8Array) => {
-    if (over === undefined) wire.write(encodeFrame(type, stream, payload));
-  };
+  function send(type: number, stream: number, payload?: Uint8Array) {
+    if (over === undefined) {
+      wire.write(encodeFrame(type, stream, payload));
+    }
+  }
 
-  const open = (id: number): StreamHandle => {
+  function open(id: number): StreamHandle {
     const handle = createStream(id, send);
     streams.set(id, handle);
     return handle;
-  };
+  }
 
-  const dispatch = (frame: DecodedFrame) => {
+  function dispatch(frame: DecodedFrame) {
     const { type, stream: id, payload } = frame;
     const handle = streams.get(id);
     if (handle !== undefined && onStreamFrame(handle, frame)) {
-      if (type === Frame.EXIT) streams.delete(id);
+      if (type === Frame.EXIT) {
+        streams.delete(id);
+      }
       return;
     }
     const waiter = waiters.get(id);
-    if (waiter === undefined) throw new ProtocolBreach(`a frame of type ${type} that nothing asked for`);
+    if (waiter === undefined) {
+      throw new ProtocolBreach(`a frame of type ${type} that nothing asked for`);
+    }
     waiters.delete(id);
-    if (type === Frame.FAILED) streams.delete(id);
+    if (type === Frame.FAILED) {
+      streams.delete(id);
+    }
     // The frame's bytes are a view of a chunk that goes away.
     waiter.resolve({ type, stream: id, payload: Buffer.from(payload) });
-  };
+  }
 
   wire.on('data', (chunk: Buffer) => receive(chunk));
-  const receive = (chunk: Buffer) => {
-    if (over !== undefined) return;
+  function receive(chunk: Buffer) {
+    if (over !== undefined) {
+      return;
+    }
     try {
-      for (const frame of reader.push(chunk)) dispatch(frame);
+      for (const frame of reader.push(chunk)) {
+        dispatch(frame);
+      }
     } catch (error) {
       finish(error as Error);
     }
-  };
+  }
+
   wire.on('error', (error) => finish(error));
   wire.on('close', () => finish(new Error('the channel was closed')));
 
   /** Sends one frame and waits for the one answer to it. */
-  const ask = (type: number, id: number, payload: Uint8Array, signal: AbortSignal): Promise<DecodedFrame> =>
-    new Promise((resolve, reject) => {
-      if (over !== undefined)
+  function ask(type: number, id: number, payload: Uint8Array, signal: AbortSignal): Promise<DecodedFrame> {
+    return new Promise((resolve, reject) => {
+      if (over !== undefined) {
         return reject(unavailable('the connection to the sandbox was lost', { cause: over }));
-      if (signal.aborted) return reject(OpenShellError.from(signal.reason));
+      }
+      if (signal.aborted) {
+        return reject(OpenShellError.from(signal.reason));
+      }
       // The waiter stays after an abort: the answer still comes, and is then not one that nothing asked for.
-      const onAbort = () => reject(OpenShellError.from(signal.reason));
+      function onAbort() {
+        return reject(OpenShellError.from(signal.reason));
+      }
+
       signal.addEventListener('abort', onAbort, { once: true });
-      const stop = () => signal.removeEventListener('abort', onAbort);
+      function stop() {
+        return signal.removeEventListener('abort', onAbort);
+      }
+
       waiters.set(id, {
         resolve: (frame) => {
           stop();
@@ -205,21 +242,26 @@ const runChannel = (wire: Duplex, state: AgentState, rest: Buffer): AgentChannel
       });
       send(type, id, payload);
     });
+  }
 
-  const expect = async (type: number, answer: number, payload: Uint8Array, signal: AbortSignal) => {
+  async function expect(type: number, answer: number, payload: Uint8Array, signal: AbortSignal) {
     const frame = await ask(type, nextId++, payload, signal);
-    if (frame.type === Frame.FAILED) throw failureOf(frame.payload);
-    if (frame.type !== answer) return breach(`type ${frame.type} instead of ${answer}`);
+    if (frame.type === Frame.FAILED) {
+      throw failureOf(frame.payload);
+    }
+    if (frame.type !== answer) {
+      return breach(`type ${frame.type} instead of ${answer}`);
+    }
     return frame.payload;
-  };
+  }
 
-  const breach = (text: string): never => {
+  function breach(text: string): never {
     const error = new ProtocolBreach(text);
     finish(error);
     throw unavailable('the sandbox broke the agent protocol', { cause: error });
-  };
+  }
 
-  const begin = async (type: number, id: number, payload: Uint8Array, signal: AbortSignal) => {
+  async function begin(type: number, id: number, payload: Uint8Array, signal: AbortSignal) {
     const handle = open(id);
     let frame: DecodedFrame;
     try {
@@ -230,13 +272,19 @@ const runChannel = (wire: Duplex, state: AgentState, rest: Buffer): AgentChannel
       handle.stream.end(0);
       throw error;
     }
-    if (frame.type === Frame.STARTED) return handle.stream;
-    if (frame.type === Frame.FAILED) throw failureOf(frame.payload);
+    if (frame.type === Frame.STARTED) {
+      return handle.stream;
+    }
+    if (frame.type === Frame.FAILED) {
+      throw failureOf(frame.payload);
+    }
     return breach(`type ${frame.type} instead of STARTED`);
-  };
+  }
 
   let main = state.main === 'running' ? open(MAIN_STREAM).stream : undefined;
-  if (rest.length > 0) receive(rest);
+  if (rest.length > 0) {
+    receive(rest);
+  }
   wire.resume();
 
   return {
@@ -250,7 +298,9 @@ const runChannel = (wire: Duplex, state: AgentState, rest: Buffer): AgentChannel
     spawn: async (records, signal) => {
       const isMain = records.some(([tag]) => tag === 'm');
       const stream = await begin(Frame.SPAWN, isMain ? MAIN_STREAM : nextId++, encodeAll(records), signal);
-      if (isMain) main = stream;
+      if (isMain) {
+        main = stream;
+      }
       return stream;
     },
     connect: (port, signal) => begin(Frame.CONNECT, nextId++, encodeAll([['p', String(port)]]), signal),
@@ -271,7 +321,9 @@ const runChannel = (wire: Duplex, state: AgentState, rest: Buffer): AgentChannel
       const others = [...streams.values()]
         .map((handle) => handle.stream)
         .filter(({ id }) => id !== MAIN_STREAM);
-      for (const stream of others) stream.end(0);
+      for (const stream of others) {
+        stream.end(0);
+      }
       const late = new Promise<void>((resolve) =>
         signal.addEventListener('abort', () => resolve(), { once: true }),
       );
@@ -281,10 +333,10 @@ const runChannel = (wire: Duplex, state: AgentState, rest: Buffer): AgentChannel
     closed: closed.promise,
     close: () => finish(new Error('the channel was closed')),
   };
-};
+}
 
 /** False when the frame is an answer to a question and not about a running stream. */
-const onStreamFrame = (handle: StreamHandle, { type, payload }: DecodedFrame): boolean => {
+function onStreamFrame(handle: StreamHandle, { type, payload }: DecodedFrame): boolean {
   switch (type) {
     case Frame.OUT:
       handle.onData('stdout', payload);
@@ -293,35 +345,43 @@ const onStreamFrame = (handle: StreamHandle, { type, payload }: DecodedFrame): b
       handle.onData('stderr', payload);
       return true;
     case Frame.GRANT:
-      if (payload.length !== 4) throw new ProtocolBreach('a grant of the wrong size');
+      if (payload.length !== 4) {
+        throw new ProtocolBreach('a grant of the wrong size');
+      }
       handle.onGrant(payload.readUInt32LE(0));
       return true;
     case Frame.EXIT:
-      if (payload.length !== 5) throw new ProtocolBreach('an exit of the wrong size');
+      if (payload.length !== 5) {
+        throw new ProtocolBreach('an exit of the wrong size');
+      }
       handle.onExit({ code: payload.readInt32LE(0), oomKilled: payload[4] === 1 });
       return true;
     default:
       return false;
   }
-};
+}
 
-const figuresOf = (payload: Buffer): ReadonlyMap<string, number> => {
+function figuresOf(payload: Buffer): ReadonlyMap<string, number> {
   const figures = new Map<string, number>();
   for (const line of payload.toString('latin1').split('\n').slice(0, 64)) {
     const [key = '', value = ''] = line.split(' ');
-    if (/^[a-z_]{1,40}$/.test(key) && /^\d{1,16}$/.test(value)) figures.set(key, Number(value));
+    if (/^[a-z_]{1,40}$/.test(key) && /^\d{1,16}$/.test(value)) {
+      figures.set(key, Number(value));
+    }
   }
   return figures;
-};
+}
 
-const encodeAll = (records: readonly (readonly [string, string])[]): Buffer => {
+function encodeAll(records: readonly (readonly [string, string])[]): Buffer {
   try {
     const payload = encodeRecords(records);
-    if (payload.length <= MAX_PAYLOAD_TO_AGENT_BYTES) return payload;
+    if (payload.length <= MAX_PAYLOAD_TO_AGENT_BYTES) {
+      return payload;
+    }
   } catch (error) {
     throw invalidArgument((error as Error).message);
   }
   throw invalidArgument(
     `command and environment together are longer than ${MAX_PAYLOAD_TO_AGENT_BYTES} bytes`,
   );
-};
+}

@@ -2,21 +2,26 @@ import type { PortConnection } from '../compute/driver.js';
 import type { AgentChannel } from './channel.js';
 
 /** A connection to a port on the loopback address inside. UNAVAILABLE when nothing listens there. */
-export const connectThroughAgent = async (
+export async function connectThroughAgent(
   channel: AgentChannel,
   port: number,
   signal: AbortSignal,
-): Promise<PortConnection> => {
+): Promise<PortConnection> {
   const stream = await channel.connect(port, signal);
-  const end = () => {
+  function end() {
     stream.end(0);
     stream.discard();
-  };
+  }
+
   signal.addEventListener('abort', end, { once: true });
-  if (signal.aborted) end();
+  if (signal.aborted) {
+    end();
+  }
   const output = async function* (): AsyncGenerator<Uint8Array> {
     try {
-      for await (const { data } of stream.output) yield data;
+      for await (const { data } of stream.output) {
+        yield data;
+      }
       signal.throwIfAborted();
       await stream.exit;
     } finally {
@@ -25,4 +30,4 @@ export const connectThroughAgent = async (
     }
   };
   return { output: output(), input: stream.input };
-};
+}

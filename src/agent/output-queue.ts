@@ -22,21 +22,23 @@ export interface OutputQueue {
   clear(): number;
 }
 
-export const createOutputQueue = (): OutputQueue => {
+export function createOutputQueue(): OutputQueue {
   const runs: Run[] = [];
   let read = 0;
   let block = Buffer.alloc(0);
   let used = 0;
 
-  const shift = (): ExecChunk | undefined => {
+  function shift(): ExecChunk | undefined {
     const run = runs[read];
-    if (run === undefined) return undefined;
+    if (run === undefined) {
+      return undefined;
+    }
     if (++read === runs.length || read > MAX_READ_RUNS) {
       runs.splice(0, read);
       read = 0;
     }
     return { stream: run.stream, data: run.block.subarray(run.from, run.to) };
-  };
+  }
 
   return {
     push(stream, data) {
@@ -46,15 +48,20 @@ export const createOutputQueue = (): OutputQueue => {
       }
       block.set(data, used);
       const last = read < runs.length ? runs.at(-1) : undefined;
-      if (last?.block === block && last.stream === stream) last.to += data.length;
-      else runs.push({ stream, block, from: used, to: used + data.length });
+      if (last?.block === block && last.stream === stream) {
+        last.to += data.length;
+      } else {
+        runs.push({ stream, block, from: used, to: used + data.length });
+      }
       used += data.length;
     },
     shift,
     clear() {
       let bytes = 0;
-      for (let chunk = shift(); chunk !== undefined; chunk = shift()) bytes += chunk.data.length;
+      for (let chunk = shift(); chunk !== undefined; chunk = shift()) {
+        bytes += chunk.data.length;
+      }
       return bytes;
     },
   };
-};
+}

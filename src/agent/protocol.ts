@@ -40,7 +40,7 @@ export const NONCE_BYTES = 16;
 
 const MAGIC = [0x4f, 0x53] as const;
 
-export const encodeFrame = (type: number, stream: number, payload: Uint8Array = new Uint8Array()): Buffer => {
+export function encodeFrame(type: number, stream: number, payload: Uint8Array = new Uint8Array()): Buffer {
   if (payload.length > MAX_PAYLOAD_TO_AGENT_BYTES) {
     throw new RangeError(`a frame of ${payload.length} bytes is more than the agent takes`);
   }
@@ -53,32 +53,36 @@ export const encodeFrame = (type: number, stream: number, payload: Uint8Array = 
   frame.writeUInt32LE(payload.length, 8);
   frame.set(payload, HEADER_BYTES);
   return frame;
-};
+}
 
-export const u32 = (value: number): Buffer => {
+export function u32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(value);
   return bytes;
-};
+}
 
 /** `<tag><text>\0` records. A NUL inside a text throws RangeError: no program could have received it. */
-export const encodeRecords = (records: Iterable<readonly [tag: string, text: string]>): Buffer => {
+export function encodeRecords(records: Iterable<readonly [tag: string, text: string]>): Buffer {
   const parts: Buffer[] = [];
   for (const [tag, text] of records) {
-    if (text.includes('\0')) throw new RangeError('a NUL character cannot be passed to a process');
+    if (text.includes('\0')) {
+      throw new RangeError('a NUL character cannot be passed to a process');
+    }
     parts.push(Buffer.from(`${tag}${text}\0`));
   }
   return Buffer.concat(parts);
-};
+}
 
 /** The last text of each tag; what is not terminated is left out. */
-export const decodeRecords = (payload: Buffer): Map<string, string> => {
+export function decodeRecords(payload: Buffer): Map<string, string> {
   const records = new Map<string, string>();
   for (const record of payload.toString('latin1').split('\0').slice(0, -1)) {
-    if (record !== '') records.set(record.slice(0, 1), record.slice(1));
+    if (record !== '') {
+      records.set(record.slice(0, 1), record.slice(1));
+    }
   }
   return records;
-};
+}
 
 export interface DecodedFrame {
   readonly type: number;
@@ -91,7 +95,9 @@ export class ProtocolBreach extends Error {
   override readonly name = 'ProtocolBreach';
 }
 
-const isMagic = (bytes: Buffer): boolean => bytes[0] === MAGIC[0] && bytes[1] === MAGIC[1] && bytes[3] === 0;
+function isMagic(bytes: Buffer): boolean {
+  return bytes[0] === MAGIC[0] && bytes[1] === MAGIC[1] && bytes[3] === 0;
+}
 
 /**
  * Cuts a byte stream into frames. Holds at most one partial frame; a claimed length is checked before anything is
@@ -103,13 +109,17 @@ export class FrameReader {
   *push(chunk: Buffer): Generator<DecodedFrame> {
     let bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
     while (bytes.length >= HEADER_BYTES) {
-      if (!isMagic(bytes)) throw new ProtocolBreach('bytes that are no frame');
+      if (!isMagic(bytes)) {
+        throw new ProtocolBreach('bytes that are no frame');
+      }
       const length = bytes.readUInt32LE(8);
       if (length > MAX_PAYLOAD_FROM_AGENT_BYTES) {
         throw new ProtocolBreach(`a frame that claims ${length} bytes`);
       }
       const end = HEADER_BYTES + length;
-      if (bytes.length < end) break;
+      if (bytes.length < end) {
+        break;
+      }
       const frame = {
         type: bytes[2] as number,
         stream: bytes.readUInt32LE(4),

@@ -43,7 +43,7 @@ export interface StreamHandle {
   onLost(error: Error): void;
 }
 
-export const createStream = (id: number, send: SendFrame): StreamHandle => {
+export function createStream(id: number, send: SendFrame): StreamHandle {
   const exit = createDeferred<StreamExit>();
   const queue = createOutputQueue();
   let wake: (() => void) | undefined;
@@ -56,17 +56,19 @@ export const createStream = (id: number, send: SendFrame): StreamHandle => {
   let sendCredit = WINDOW_BYTES;
   let resumeWrite: (() => void) | undefined;
 
-  const consumed = (bytes: number) => {
+  function consumed(bytes: number) {
     toGrant += bytes;
-    if (toGrant < GRANT_AFTER_BYTES || ended || lost !== undefined) return;
+    if (toGrant < GRANT_AFTER_BYTES || ended || lost !== undefined) {
+      return;
+    }
     send(Frame.CREDIT, id, u32(toGrant));
     receiveCredit += toGrant;
     toGrant = 0;
-  };
+  }
 
-  const write = (data: Buffer, done: (error?: Error | null) => void) => {
+  function write(data: Buffer, done: (error?: Error | null) => void) {
     let at = 0;
-    const go = () => {
+    function go() {
       resumeWrite = undefined;
       while (at < data.length && !ended && lost === undefined) {
         const bytes = Math.min(sendCredit, MAX_DATA_BYTES, data.length - at);
@@ -79,14 +81,17 @@ export const createStream = (id: number, send: SendFrame): StreamHandle => {
         at += bytes;
       }
       done(lost ?? null);
-    };
+    }
+
     go();
-  };
+  }
 
   const input = new Writable({
     write: (chunk: Buffer, _encoding, done) => write(chunk, done),
     final: (done) => {
-      if (!ended && lost === undefined) send(Frame.END_OF_DATA, id);
+      if (!ended && lost === undefined) {
+        send(Frame.END_OF_DATA, id);
+      }
       done();
     },
   });
@@ -108,11 +113,11 @@ export const createStream = (id: number, send: SendFrame): StreamHandle => {
     }
   }
 
-  const notify = () => {
+  function notify() {
     wake?.();
     wake = undefined;
     resumeWrite?.();
-  };
+  }
 
   const stream: AgentStream = {
     id,
@@ -122,7 +127,9 @@ export const createStream = (id: number, send: SendFrame): StreamHandle => {
     resize: (cols, rows) => send(Frame.RESIZE, id, u32(((rows & 0xffff) * 0x10000 + (cols & 0xffff)) >>> 0)),
     signal: (number) => send(Frame.SIGNAL, id, u32(number)),
     end: (graceMs) => {
-      if (!ended && lost === undefined) send(Frame.END, id, u32(graceMs));
+      if (!ended && lost === undefined) {
+        send(Frame.END, id, u32(graceMs));
+      }
     },
     discard: () => {
       discarding = true;
@@ -135,26 +142,35 @@ export const createStream = (id: number, send: SendFrame): StreamHandle => {
     },
   };
 
-  const onLost = (error: Error) => {
-    if (ended || lost !== undefined) return;
+  function onLost(error: Error) {
+    if (ended || lost !== undefined) {
+      return;
+    }
     lost = error;
     exit.reject(error);
     notify();
-  };
+  }
 
   return {
     stream,
     onData: (kind, data) => {
-      if (data.length === 0) throw new ProtocolBreach('an empty data frame');
+      if (data.length === 0) {
+        throw new ProtocolBreach('an empty data frame');
+      }
       receiveCredit -= data.length;
-      if (receiveCredit < 0) throw new ProtocolBreach('more data than was granted');
-      if (discarding) return consumed(data.length);
+      if (receiveCredit < 0) {
+        throw new ProtocolBreach('more data than was granted');
+      }
+      if (discarding) {
+        return consumed(data.length);
+      }
       queue.push(kind, data);
       notify();
     },
     onGrant: (bytes) => {
-      if (bytes === 0 || sendCredit + bytes > WINDOW_BYTES)
+      if (bytes === 0 || sendCredit + bytes > WINDOW_BYTES) {
         throw new ProtocolBreach('a grant of what was not sent');
+      }
       sendCredit += bytes;
       notify();
     },
@@ -165,4 +181,4 @@ export const createStream = (id: number, send: SendFrame): StreamHandle => {
     },
     onLost,
   };
-};
+}

@@ -16,18 +16,20 @@ interface Welcome {
  * Looks for the WELCOME that carries our nonce and skips everything before it: after a host was replaced, the stream
  * may begin in the middle of a frame. Leaves the wire paused. UNAVAILABLE or the signal's reason when it does not come.
  */
-export const awaitWelcome = (wire: Duplex, nonce: Buffer, signal: AbortSignal): Promise<Welcome> => {
+export function awaitWelcome(wire: Duplex, nonce: Buffer, signal: AbortSignal): Promise<Welcome> {
   const header = encodeFrame(Frame.WELCOME, 0).subarray(0, 8);
   let held = Buffer.alloc(0);
   let skipped = 0;
 
-  const search = (): Welcome | undefined => {
+  function search(): Welcome | undefined {
     const at = held.indexOf(nonce) - HEADER_BYTES;
     if (at < 0) {
       const keep = Math.min(held.length, HEADER_BYTES + NONCE_BYTES);
       skipped += held.length - keep;
       held = Buffer.from(held.subarray(held.length - keep));
-      if (skipped > MAX_SKIPPED_BYTES) throw unavailable('the agent sends, but does not answer');
+      if (skipped > MAX_SKIPPED_BYTES) {
+        throw unavailable('the agent sends, but does not answer');
+      }
       return undefined;
     }
     const length = held.readUInt32LE(at + 8);
@@ -35,37 +37,56 @@ export const awaitWelcome = (wire: Duplex, nonce: Buffer, signal: AbortSignal): 
       throw unavailable('the agent answers in another protocol');
     }
     const end = at + HEADER_BYTES + length;
-    if (held.length < end) return undefined;
+    if (held.length < end) {
+      return undefined;
+    }
     return { payload: held.subarray(at + HEADER_BYTES, end), rest: held.subarray(end) };
-  };
+  }
 
   return new Promise((resolve, reject) => {
-    const finish = (act: () => void) => {
+    function finish(act: () => void) {
       wire.off('data', onData).off('error', onError).off('close', onClose);
       signal.removeEventListener('abort', onAbort);
       wire.pause();
       act();
-    };
-    const fail = (error: Error) =>
-      finish(() => {
+    }
+
+    function fail(error: Error) {
+      return finish(() => {
         wire.destroy();
         reject(error);
       });
-    const onData = (chunk: Buffer) => {
+    }
+
+    function onData(chunk: Buffer) {
       held = Buffer.concat([held, chunk]);
       try {
         const welcome = search();
-        if (welcome !== undefined) finish(() => resolve(welcome));
+        if (welcome !== undefined) {
+          finish(() => resolve(welcome));
+        }
       } catch (error) {
         fail(error as Error);
       }
-    };
-    const onError = (cause: Error) => fail(unavailable('the channel to the agent broke', { cause }));
-    const onClose = () => fail(unavailable('the channel to the agent was closed'));
-    const onAbort = () => fail(OpenShellError.from(signal.reason));
-    if (signal.aborted) return onAbort();
+    }
+
+    function onError(cause: Error) {
+      return fail(unavailable('the channel to the agent broke', { cause }));
+    }
+
+    function onClose() {
+      return fail(unavailable('the channel to the agent was closed'));
+    }
+
+    function onAbort() {
+      return fail(OpenShellError.from(signal.reason));
+    }
+
+    if (signal.aborted) {
+      return onAbort();
+    }
     wire.on('data', onData).on('error', onError).on('close', onClose);
     signal.addEventListener('abort', onAbort, { once: true });
     wire.resume();
   });
-};
+}

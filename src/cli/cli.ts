@@ -22,7 +22,9 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     return await dispatch(argv, { out, err, signal });
   } catch (thrown) {
     const error = signal.aborted ? (signal.reason as OpenShellError) : OpenShellError.from(thrown);
-    if (!isSilent(error)) await err.write(`${failureLine(error)}\n`).catch(() => {});
+    if (!isSilent(error)) {
+      await err.write(`${failureLine(error)}\n`).catch(() => {});
+    }
     return exitCodeOf(error);
   } finally {
     await Promise.all([out.flush(), err.flush()]);
@@ -60,7 +62,10 @@ function createContext(
   surroundings: Surroundings,
 ): { context: Context; close(): Promise<void> } {
   const { env, stdin } = process;
-  const note = (text: string) => surroundings.err.write(`${printable(text)}\n`).catch(() => {});
+  function note(text: string) {
+    return surroundings.err.write(`${printable(text)}\n`).catch(() => {});
+  }
+
   let opened: Promise<Gateway> | undefined;
   const context: Context = {
     ...surroundings,
@@ -81,7 +86,9 @@ function createContext(
 async function connect({ args, env, verbose, note }: Context): Promise<Gateway> {
   const { resolveEndpoint } = await import('./connection/endpoint.js');
   const endpoint = await resolveEndpoint(args, env);
-  if (verbose) await note(`gateway: ${endpoint.url}`);
+  if (verbose) {
+    await note(`gateway: ${endpoint.url}`);
+  }
   const { openGateway } = await import('./connection/gateway.js');
   return openGateway(endpoint, env);
 }

@@ -17,11 +17,17 @@ const STICKY = 0o1000;
 export function keepCompiledCode(env: NodeJS.ProcessEnv): void {
   const { enableCompileCache } = module as { enableCompileCache?: (folder: string) => unknown };
   // An executable or a single file has its code compiled already.
-  if (enableCompileCache === undefined || import.meta.url === undefined) return;
-  if (env.NODE_DISABLE_COMPILE_CACHE || env.NODE_COMPILE_CACHE) return;
+  if (enableCompileCache === undefined || import.meta.url === undefined) {
+    return;
+  }
+  if (env.NODE_DISABLE_COMPILE_CACHE || env.NODE_COMPILE_CACHE) {
+    return;
+  }
   try {
     const folder = ownFolder(env);
-    if (folder !== undefined) enableCompileCache(folder);
+    if (folder !== undefined) {
+      enableCompileCache(folder);
+    }
   } catch {
     // A cache is nothing that a command could fail for.
   }
@@ -29,12 +35,16 @@ export function keepCompiledCode(env: NodeJS.ProcessEnv): void {
 
 function ownFolder(env: NodeJS.ProcessEnv): string | undefined {
   const base = env.XDG_CACHE_HOME || join(homedir(), '.cache');
-  if (!isAbsolute(base)) return undefined;
+  if (!isAbsolute(base)) {
+    return undefined;
+  }
   const folder = join(base, 'openshell', 'compile-cache');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const uid = process.getuid?.();
   const { uid: owner, mode } = lstatSync(folder);
-  if (uid === undefined || owner !== uid || (mode & OTHERS) !== 0) return undefined;
+  if (uid === undefined || owner !== uid || (mode & OTHERS) !== 0) {
+    return undefined;
+  }
   return isOutOfReach(realpathSync(folder), uid) ? folder : undefined;
 }
 
@@ -42,8 +52,14 @@ function ownFolder(env: NodeJS.ProcessEnv): string | undefined {
 function isOutOfReach(folder: string, uid: number): boolean {
   for (let path = folder; ; path = dirname(path)) {
     const { uid: owner, mode } = lstatSync(path);
-    if (owner !== uid && owner !== 0) return false;
-    if ((mode & OTHERS_WRITE) !== 0 && (mode & STICKY) === 0) return false;
-    if (path === dirname(path)) return true;
+    if (owner !== uid && owner !== 0) {
+      return false;
+    }
+    if ((mode & OTHERS_WRITE) !== 0 && (mode & STICKY) === 0) {
+      return false;
+    }
+    if (path === dirname(path)) {
+      return true;
+    }
   }
 }

@@ -36,9 +36,15 @@ export function timeoutError(message: string, hint: string): OpenShellError {
 }
 
 export function exitCodeOf(error: OpenShellError): number {
-  if (error.reason === USAGE) return EXIT.usage;
-  if (error.code === Code.DEADLINE_EXCEEDED) return EXIT.timeout;
-  if (error.code === Code.CANCELLED) return SIGNAL_EXITS[error.reason ?? ''] ?? EXIT.failure;
+  if (error.reason === USAGE) {
+    return EXIT.usage;
+  }
+  if (error.code === Code.DEADLINE_EXCEEDED) {
+    return EXIT.timeout;
+  }
+  if (error.code === Code.CANCELLED) {
+    return SIGNAL_EXITS[error.reason ?? ''] ?? EXIT.failure;
+  }
   return EXIT.failure;
 }
 

@@ -11,7 +11,9 @@ export function listenForInterrupts(): AbortSignal {
   for (const name of SIGNALS) {
     process.on(name, () => {
       const error = interruptedError(name);
-      if (controller.signal.aborted) process.exit(exitCodeOf(error));
+      if (controller.signal.aborted) {
+        process.exit(exitCodeOf(error));
+      }
       controller.abort(error);
     });
   }

@@ -1,13 +1,15 @@
 import { failedPrecondition, type OpenShellError } from './errors.js';
 
 /** Whether an operator's list has this name, or its beginning and a `*`. */
-export const isListed = (name: string, list: readonly string[]): boolean =>
-  list.some((entry) => (entry.endsWith('*') ? name.startsWith(entry.slice(0, -1)) : name === entry));
+export function isListed(name: string, list: readonly string[]): boolean {
+  return list.some((entry) => (entry.endsWith('*') ? name.startsWith(entry.slice(0, -1)) : name === entry));
+}
 
 /** The refusal of what an operator has not listed; `key` is where they would. */
-export const notAllowed = (field: string, what: string, key: string, driver: string): OpenShellError =>
-  failedPrecondition(`${field}: ${what} is not allowed here`, {
+export function notAllowed(field: string, what: string, key: string, driver: string): OpenShellError {
+  return failedPrecondition(`${field}: ${what} is not allowed here`, {
     reason: 'NotAllowed',
     field,
     hint: `the operator allows it with ${key} in [openshell.drivers.${driver}]`,
   });
+}

@@ -39,11 +39,11 @@ const FIELD = 'spec.template.resources';
  * itself is the limit. INVALID_ARGUMENT `LimitTooHigh` when a limit, a request or the GPUs are above their ceiling, and
  * INVALID_ARGUMENT for a limit of 0.
  */
-export const withinCeilings = (
+export function withinCeilings(
   resources: SandboxResources,
   gpu: GpuRequirements | undefined,
   ceilings: Ceilings,
-): SandboxResources => {
+): SandboxResources {
   const { maxCpu, maxMemory, maxGpus } = ceilings;
   for (const [part, asked, most, parse] of [
     ['limits.cpu', resources.cpuLimit, maxCpu, parseCpuNanos],
@@ -52,41 +52,51 @@ export const withinCeilings = (
     ['requests.memory', resources.memoryRequest, maxMemory, parseMemoryBytes],
   ] as const) {
     const field = `${FIELD}.${part}`;
-    if (asked === '') continue;
+    if (asked === '') {
+      continue;
+    }
     const amount = parse(asked, field);
     // Engines take it for no limit at all.
-    if (amount === 0 && part.startsWith('limits'))
+    if (amount === 0 && part.startsWith('limits')) {
       throw invalidArgument(`${field}: 0 is no limit`, { field });
-    if (most !== '' && amount > parse(most)) throw tooHigh(field, asked, most);
+    }
+    if (most !== '' && amount > parse(most)) {
+      throw tooHigh(field, asked, most);
+    }
   }
   const gpus = gpu === undefined ? 0 : (gpu.count ?? 1);
-  if (gpus > maxGpus) throw tooHigh('spec.resource_requirements.gpu', `${gpus}`, `${maxGpus}`);
+  if (gpus > maxGpus) {
+    throw tooHigh('spec.resource_requirements.gpu', `${gpus}`, `${maxGpus}`);
+  }
   return {
     ...resources,
     cpuLimit: resources.cpuLimit || ceilings.defaultCpu || maxCpu,
     memoryLimit: resources.memoryLimit || ceilings.defaultMemory || maxMemory,
   };
-};
+}
 
-export const tooHigh = (field: string, asked: string, most: string): OpenShellError =>
-  invalidArgument(`${field}: '${asked}' is more than this gateway's operator allows`, {
+export function tooHigh(field: string, asked: string, most: string): OpenShellError {
+  return invalidArgument(`${field}: '${asked}' is more than this gateway's operator allows`, {
     reason: 'LimitTooHigh',
     field,
     hint: `ask for at most ${most}`,
   });
+}
 
 /** The operator's own values, checked when the driver starts: INVALID_ARGUMENT names the key and its table. */
-export const checkCeilings = (ceilings: Ceilings, table: string): void => {
+export function checkCeilings(ceilings: Ceilings, table: string): void {
   for (const [key, fallback, most, parse] of [
     ['cpu', ceilings.defaultCpu, ceilings.maxCpu, parseCpuNanos],
     ['memory', ceilings.defaultMemory, ceilings.maxMemory, parseMemoryBytes],
   ] as const) {
     const byDefault = fallback === '' ? 0 : parse(fallback, `${table}.default_${key}_limit`);
     const ceiling = most === '' ? Number.POSITIVE_INFINITY : parse(most, `${table}.max_${key}_limit`);
-    if (byDefault <= ceiling) continue;
+    if (byDefault <= ceiling) {
+      continue;
+    }
     throw invalidArgument(
       `${table}.default_${key}_limit: '${fallback}' is more than max_${key}_limit, '${most}'`,
       { field: `${table}.default_${key}_limit`, hint: 'raise the one or lower the other' },
     );
   }
-};
+}

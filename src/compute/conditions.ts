@@ -36,63 +36,80 @@ const TRANSIENT_REASONS = new Set([
   'inspectfailed',
 ]);
 
-const condition = (
+function condition(
   type: string,
   status: Condition['status'],
   reason: string,
   message: string,
   at?: string,
-): Condition => ({ type, status, reason, message, lastTransitionTime: at ?? '' });
+): Condition {
+  return { type, status, reason, message, lastTransitionTime: at ?? '' };
+}
 
 /** Ready: the main process runs. `at` is RFC 3339. */
-export const runningConditions = (at?: string): Condition[] => [
-  condition('Ready', 'True', 'BackendReady', 'the main process runs', at),
-];
+export function runningConditions(at?: string): Condition[] {
+  return [condition('Ready', 'True', 'BackendReady', 'the main process runs', at)];
+}
 
 /** Not ready yet, and on its way: `reason` is one of the transient ones. */
-export const startingConditions = (reason: string, message: string, at?: string): Condition[] => [
-  condition('Ready', 'False', reason, message, at),
-];
+export function startingConditions(reason: string, message: string, at?: string): Condition[] {
+  return [condition('Ready', 'False', reason, message, at)];
+}
 
 /** The main process ended. `detail` tells a person why (e.g. `OOMKilled`), default none. */
-export const exitedConditions = (exitCode: number, detail = '', at?: string): Condition[] => [
-  condition(
-    'Ready',
-    'False',
-    'ContainerExited',
-    detail || `the main process exited with code ${exitCode}`,
-    at,
-  ),
-  condition('MainProcess', 'False', 'Exited', String(exitCode), at),
-];
+export function exitedConditions(exitCode: number, detail = '', at?: string): Condition[] {
+  return [
+    condition(
+      'Ready',
+      'False',
+      'ContainerExited',
+      detail || `the main process exited with code ${exitCode}`,
+      at,
+    ),
+    condition('MainProcess', 'False', 'Exited', String(exitCode), at),
+  ];
+}
 
 /** Held by the engine without a process, e.g. a scaled-down Pod or a VM that is switched off. */
-export const suspendedConditions = (at?: string): Condition[] => [
-  condition('Ready', 'False', 'ContainerStopped', 'the sandbox is stopped', at),
-  condition('Suspended', 'True', 'Stopped', 'the sandbox is stopped', at),
-];
+export function suspendedConditions(at?: string): Condition[] {
+  return [
+    condition('Ready', 'False', 'ContainerStopped', 'the sandbox is stopped', at),
+    condition('Suspended', 'True', 'Stopped', 'the sandbox is stopped', at),
+  ];
+}
 
 /** It cannot run, and will not by itself. */
-export const failedConditions = (reason: string, message: string, at?: string): Condition[] => [
-  condition('Ready', 'False', reason, message, at),
-];
+export function failedConditions(reason: string, message: string, at?: string): Condition[] {
+  return [condition('Ready', 'False', reason, message, at)];
+}
 
 /** Reads the state out of a driver's conditions (OpenShell's phase derivation, plus the exit code's condition). */
-export const observedState = (status: {
+export function observedState(status: {
   readonly conditions: readonly Condition[];
   readonly deleting: boolean;
-}): ObservedState => {
-  if (status.deleting) return { kind: 'deleting' };
-  const find = (type: string) => status.conditions.find((c) => c.type === type);
-  if (find('Suspended')?.status === 'True') return { kind: 'stopped' };
+}): ObservedState {
+  if (status.deleting) {
+    return { kind: 'deleting' };
+  }
+  function find(type: string) {
+    return status.conditions.find((c) => c.type === type);
+  }
+
+  if (find('Suspended')?.status === 'True') {
+    return { kind: 'stopped' };
+  }
   const ready = find('Ready');
-  if (ready?.status === 'True') return { kind: 'running' };
+  if (ready?.status === 'True') {
+    return { kind: 'running' };
+  }
   const main = find('MainProcess');
   if (main?.status === 'False' && main.reason === 'Exited' && /^-?\d{1,10}$/.test(main.message)) {
     return { kind: 'exited', exitCode: Number(main.message), message: ready?.message ?? '' };
   }
-  if (ready?.status !== 'False') return { kind: 'unknown' };
+  if (ready?.status !== 'False') {
+    return { kind: 'unknown' };
+  }
   return TRANSIENT_REASONS.has(ready.reason.toLowerCase())
     ? { kind: 'provisioning', reason: ready.reason, message: ready.message }
     : { kind: 'failed', reason: ready.reason, message: ready.message };
-};
+}

@@ -66,7 +66,9 @@ export class OpenShellError extends Error {
 
   /** Any thrown value as an OpenShellError: itself, CANCELLED for an abort, or INTERNAL with the value as cause. */
   static from(thrown: unknown): OpenShellError {
-    if (thrown instanceof OpenShellError) return thrown;
+    if (thrown instanceof OpenShellError) {
+      return thrown;
+    }
     if (thrown instanceof Error && thrown.name === 'AbortError') {
       return new OpenShellError(Code.CANCELLED, 'the operation was cancelled', { cause: thrown });
     }
@@ -78,14 +80,18 @@ export class OpenShellError extends Error {
   }
 }
 
-export const invalidArgument = (message: string, options?: OpenShellErrorOptions): OpenShellError =>
-  new OpenShellError(Code.INVALID_ARGUMENT, message, options);
+export function invalidArgument(message: string, options?: OpenShellErrorOptions): OpenShellError {
+  return new OpenShellError(Code.INVALID_ARGUMENT, message, options);
+}
 
-export const notFound = (message: string, options?: OpenShellErrorOptions): OpenShellError =>
-  new OpenShellError(Code.NOT_FOUND, message, options);
+export function notFound(message: string, options?: OpenShellErrorOptions): OpenShellError {
+  return new OpenShellError(Code.NOT_FOUND, message, options);
+}
 
-export const failedPrecondition = (message: string, options?: OpenShellErrorOptions): OpenShellError =>
-  new OpenShellError(Code.FAILED_PRECONDITION, message, options);
+export function failedPrecondition(message: string, options?: OpenShellErrorOptions): OpenShellError {
+  return new OpenShellError(Code.FAILED_PRECONDITION, message, options);
+}
 
-export const unavailable = (message: string, options?: OpenShellErrorOptions): OpenShellError =>
-  new OpenShellError(Code.UNAVAILABLE, message, options);
+export function unavailable(message: string, options?: OpenShellErrorOptions): OpenShellError {
+  return new OpenShellError(Code.UNAVAILABLE, message, options);
+}

@@ -82,13 +82,15 @@ export class ExecRefused extends OpenShellError {
 }
 
 /** Without what moves a cursor, colours, reorders or has no UTF-8. */
-const printable = (name: string): string =>
-  cutText(
+function printable(name: string): string {
+  return cutText(
     name.slice(0, LONGEST_NAME_BYTES + 1).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, escaped),
     LONGEST_NAME_BYTES,
   );
+}
 
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
-const escaped = (character: string): string =>
-  SHORT[character] ?? `\\u{${(character.codePointAt(0) as number).toString(16)}}`;
+function escaped(character: string): string {
+  return SHORT[character] ?? `\\u{${(character.codePointAt(0) as number).toString(16)}}`;
+}

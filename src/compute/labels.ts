@@ -15,15 +15,17 @@ export const LABEL = {
 export const RESERVED_LABEL_PREFIX = 'openshell.ai/';
 
 /** The labels of everything that a driver makes for one sandbox; every filter of ours includes the gateway id. */
-export const ownerLabels = (
+export function ownerLabels(
   owner: { readonly gatewayId: string; readonly version: string },
   sandbox: SandboxRef & { readonly namespace: string },
-): Record<string, string> => ({
-  [LABEL.managedBy]: 'openshell',
-  [LABEL.gatewayId]: owner.gatewayId,
-  [LABEL.version]: owner.version,
-  [LABEL.sandboxId]: sandbox.id,
-  [LABEL.sandboxName]: sandbox.name,
-  [LABEL.sandboxNamespace]: sandbox.namespace,
-  [LABEL.sandboxWorkspace]: sandbox.workspace,
-});
+): Record<string, string> {
+  return {
+    [LABEL.managedBy]: 'openshell',
+    [LABEL.gatewayId]: owner.gatewayId,
+    [LABEL.version]: owner.version,
+    [LABEL.sandboxId]: sandbox.id,
+    [LABEL.sandboxName]: sandbox.name,
+    [LABEL.sandboxNamespace]: sandbox.namespace,
+    [LABEL.sandboxWorkspace]: sandbox.workspace,
+  };
+}

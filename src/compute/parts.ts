@@ -12,7 +12,9 @@ export function partText({ kind, name }: { readonly kind: string; readonly name:
 export function commandFor(part: Pick<KnownPart, 'kind' | 'name'>, flavor: string): string {
   const { kind, name } = part;
   const own = kind === 'driver' ? KNOWN_DRIVERS.find((known) => known.name === name) : undefined;
-  if (own !== undefined) return own.command;
+  if (own !== undefined) {
+    return own.command;
+  }
   const build = flavor === DEFAULT_FLAVOR ? 'npm run build' : `npm run build -- ${flavor}`;
   return `npm run flavor -- add ${flavor} ${wordOf(part)} && ${build}`;
 }

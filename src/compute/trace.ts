@@ -12,11 +12,15 @@ export interface TraceContext {
 let storage: AsyncLocalStorage<TraceContext> | undefined;
 
 /** Runs `work`, and all that it begins, as a part of this trace; undefined: of none. */
-export const withTrace = <T>(trace: TraceContext | undefined, work: () => T): T => {
-  if (trace === undefined) return work();
+export function withTrace<T>(trace: TraceContext | undefined, work: () => T): T {
+  if (trace === undefined) {
+    return work();
+  }
   storage ??= new AsyncLocalStorage();
   return storage.run(trace, work);
-};
+}
 
 /** The trace that the caller's code runs for. */
-export const currentTrace = (): TraceContext | undefined => storage?.getStore();
+export function currentTrace(): TraceContext | undefined {
+  return storage?.getStore();
+}

@@ -17,14 +17,15 @@ const {
 } = KEYS;
 
 /** TLS as it is in force: undefined is plaintext. Reports keys that contradict each other. */
-export const resolveTls = (values: Values, report: Report): TlsConfig | undefined => {
+export function resolveTls(values: Values, report: Report): TlsConfig | undefined {
   const cert = effective(values.tlsCert);
   const key = effective(values.tlsKey);
   const clientCa = effective(values.tlsClientCa);
   const clientCrl = effective(values.tlsClientCrl);
   const required = effective(values.requireClientAuth);
-  const complain = (source: Sourced<unknown>, key: string, message: string): void =>
+  function complain(source: Sourced<unknown>, key: string, message: string): void {
     report({ place: originPlace(source.origin), key, message });
+  }
 
   if (cert !== undefined && key === undefined) {
     complain(cert, tlsCert.path, `needs ${tlsKey.path} beside it`);
@@ -45,25 +46,29 @@ export const resolveTls = (values: Values, report: Report): TlsConfig | undefine
   if (clientCa === undefined && required?.value === true) {
     complain(required, requireClientAuth.path, `is true, but ${tlsClientCa.path} is not set; set it`);
   }
-  if (cert === undefined || key === undefined || effective(values.disableTls)?.value) return undefined;
+  if (cert === undefined || key === undefined || effective(values.disableTls)?.value) {
+    return undefined;
+  }
   return {
     certPath: resolve(cert.value),
     keyPath: resolve(key.value),
     clientCaPath: clientCa && resolve(clientCa.value),
     clientCrlPath: clientCrl && resolve(clientCrl.value),
   };
-};
+}
 
 /** A listener beyond loopback is open to everyone unless clients have certificates: the operator has to say so. */
-export const checkExposure = (
+export function checkExposure(
   listeners: Listeners,
   tls: TlsConfig | undefined,
   values: Values,
   report: Report,
-): void => {
+): void {
   const { value, origins } = listeners.bindAddress;
   const [hostOrigin] = origins;
-  if (isLoopback(value.host) || hostOrigin === undefined) return;
+  if (isLoopback(value.host) || hostOrigin === undefined) {
+    return;
+  }
   const place = originPlace(hostOrigin);
   const key = KEYS.bindAddress.path;
   if (tls?.clientCaPath === undefined && !effective(values.allowUnauthenticatedUsers)?.value) {
@@ -74,4 +79,4 @@ export const checkExposure = (
     const message = `${value.host} can be reached from other machines without encryption; set ${tlsCert.path} and ${tlsKey.path}, or allow plaintext by ${disableTls.path} = true`;
     report({ place, key, message });
   }
-};
+}

@@ -11,16 +11,23 @@ export interface ListenAddress {
 export type AddressText = { readonly host: string; readonly port: number | undefined };
 
 /** Undefined when the text is neither form, e.g. for a host name. */
-export const parseAddress = (text: string): AddressText | undefined => {
+export function parseAddress(text: string): AddressText | undefined {
   const trimmed = text.trim();
-  if (isIP(trimmed) !== 0) return { host: trimmed, port: undefined };
+  if (isIP(trimmed) !== 0) {
+    return { host: trimmed, port: undefined };
+  }
   const match = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(trimmed);
   const host = match?.[1] ?? match?.[2];
-  if (match === null || host === undefined || isIP(host) === 0) return undefined;
-  if ((match[1] !== undefined) !== isIPv6(host)) return undefined;
+  if (match === null || host === undefined || isIP(host) === 0) {
+    return undefined;
+  }
+  if ((match[1] !== undefined) !== isIPv6(host)) {
+    return undefined;
+  }
   const port = match[3] === undefined ? undefined : Number(match[3]);
   return port !== undefined && port > 65_535 ? undefined : { host, port };
-};
+}
 
-export const formatAddress = ({ host, port }: ListenAddress): string =>
-  isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+export function formatAddress({ host, port }: ListenAddress): string {
+  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+}

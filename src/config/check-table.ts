@@ -17,12 +17,12 @@ export interface TableCheck {
 }
 
 /** Checks a parsed table against its schema. What is wrong is reported and left out; nothing is filled in. */
-export const checkTable = (
+export function checkTable(
   schema: SettingsSchema,
   table: unknown,
   path: KeyPath,
   check: TableCheck,
-): TableValues => {
+): TableValues {
   const values: Record<string, unknown> = Object.create(null);
   if (!isTable(table)) {
     check.report(path, `must be a table, not ${kindOf(table)}`);
@@ -37,36 +37,45 @@ export const checkTable = (
       values[key] = checkTable(setting.keys, raw, at, check);
     } else {
       const checked = checkValue(setting, raw, check.form);
-      if ('value' in checked) values[key] = checked.value;
-      else check.report(at, checked.complaint);
+      if ('value' in checked) {
+        values[key] = checked.value;
+      } else {
+        check.report(at, checked.complaint);
+      }
     }
   }
   return values;
-};
+}
 
 /** The values with every default of the schema filled in; every inner table is there. */
-export const withDefaults = (schema: SettingsSchema, values: TableValues): TableValues => {
+export function withDefaults(schema: SettingsSchema, values: TableValues): TableValues {
   const filled: Record<string, unknown> = Object.create(null);
   for (const [key, setting] of Object.entries(schema)) {
     if (setting.type === 'table') {
       filled[key] = withDefaults(setting.keys, (values[key] ?? {}) as TableValues);
     } else {
       const value = values[key] ?? ('default' in setting ? setting.default : undefined);
-      if (value !== undefined) filled[key] = value;
+      if (value !== undefined) {
+        filled[key] = value;
+      }
     }
   }
   return filled;
-};
+}
 
-export const isTable = (value: unknown): value is Readonly<Record<string, unknown>> => {
-  if (typeof value !== 'object' || value === null) return false;
+export function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) {
+    return false;
+  }
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || prototype === Object.prototype;
-};
+}
 
-const unknownKeyText = (key: string, schema: SettingsSchema): string => {
+function unknownKeyText(key: string, schema: SettingsSchema): string {
   const keys = Object.keys(schema);
   const suggestion = nearest(key, keys);
-  if (suggestion !== undefined) return `unknown key; did you mean ${quote(suggestion)}?`;
+  if (suggestion !== undefined) {
+    return `unknown key; did you mean ${quote(suggestion)}?`;
+  }
   return keys.length === 0 ? 'unknown key; this table takes none' : `unknown key; known: ${keys.join(', ')}`;
-};
+}

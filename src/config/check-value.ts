@@ -20,17 +20,19 @@ const TRUE_WORDS = ['true', '1', 'yes', 'on'];
 const FALSE_WORDS = ['false', '0', 'no', 'off'];
 
 /** The value as the setting wants it, or what is wrong with it. A secret's value stands in no complaint. */
-export const checkValue = (setting: LeafSetting, raw: unknown, form: Form): Checked => {
+export function checkValue(setting: LeafSetting, raw: unknown, form: Form): Checked {
   const value = form === 'text' ? fromText(setting, raw) : raw;
   const complaint = complain(setting, value, setting.secret ? () => 'the secret that is given' : quote);
   return complaint === undefined ? { value } : { complaint };
-};
+}
 
-const fromText = (setting: LeafSetting, raw: unknown): unknown => {
+function fromText(setting: LeafSetting, raw: unknown): unknown {
   switch (setting.type) {
     case 'boolean': {
       const word = typeof raw === 'string' ? raw.trim().toLowerCase() : raw;
-      if (TRUE_WORDS.includes(word as string)) return true;
+      if (TRUE_WORDS.includes(word as string)) {
+        return true;
+      }
       return FALSE_WORDS.includes(word as string) ? false : raw;
     }
     case 'integer':
@@ -38,31 +40,38 @@ const fromText = (setting: LeafSetting, raw: unknown): unknown => {
     case 'string':
       return isScalar(raw) ? String(raw) : raw;
     case 'strings':
-      if (Array.isArray(raw)) return raw.map((item) => (isScalar(item) ? String(item) : item));
+      if (Array.isArray(raw)) {
+        return raw.map((item) => (isScalar(item) ? String(item) : item));
+      }
       return isScalar(raw) ? splitList(String(raw)) : raw;
     case 'any':
       return raw;
   }
-};
+}
 
 /** The INI parser turns the bare words true, false and null into values; in a string they are text again. */
-const isScalar = (raw: unknown): boolean => raw === null || typeof raw !== 'object';
+function isScalar(raw: unknown): boolean {
+  return raw === null || typeof raw !== 'object';
+}
 
-const splitList = (text: string): string[] =>
-  text
+function splitList(text: string): string[] {
+  return text
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '');
+}
 
-const complain = (
+function complain(
   setting: LeafSetting,
   value: unknown,
   show: (value: unknown) => string,
-): string | undefined => {
+): string | undefined {
   const given = typeof value === 'string' ? show(value) : kindOf(value);
   switch (setting.type) {
     case 'string':
-      if (typeof value !== 'string') return `must be a string, not ${given}`;
+      if (typeof value !== 'string') {
+        return `must be a string, not ${given}`;
+      }
       if (setting.values !== undefined && !setting.values.includes(value)) {
         const suggestion = nearest(value, setting.values);
         const meant = suggestion === undefined ? '' : `; did you mean ${quote(suggestion)}?`;
@@ -76,24 +85,32 @@ const complain = (
       const unit = setting.unit === undefined ? '' : ` ${setting.unit}`;
       const { min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER } = setting;
       const isInteger = typeof value === 'number' && Number.isSafeInteger(value);
-      if (isInteger && value >= min && value <= max) return undefined;
+      if (isInteger && value >= min && value <= max) {
+        return undefined;
+      }
       const bounds = rangeText(setting.min, setting.max);
       return `must be a whole number${bounds}${unit}, not ${isInteger ? show(value) : given}`;
     }
     case 'boolean':
       return typeof value === 'boolean' ? undefined : `must be true or false, not ${given}`;
     case 'strings': {
-      if (!Array.isArray(value)) return `must be a list of strings, not ${given}`;
+      if (!Array.isArray(value)) {
+        return `must be a list of strings, not ${given}`;
+      }
       const wrong = value.find((item) => typeof item !== 'string');
       return wrong === undefined ? undefined : `must be a list of strings, but one item is ${kindOf(wrong)}`;
     }
     case 'any':
       return undefined;
   }
-};
+}
 
-const rangeText = (min: number | undefined, max: number | undefined): string => {
-  if (min !== undefined && max !== undefined) return ` from ${min} to ${max}`;
-  if (min !== undefined) return ` of at least ${min}`;
+function rangeText(min: number | undefined, max: number | undefined): string {
+  if (min !== undefined && max !== undefined) {
+    return ` from ${min} to ${max}`;
+  }
+  if (min !== undefined) {
+    return ` of at least ${min}`;
+  }
   return max === undefined ? '' : ` of at most ${max}`;
-};
+}

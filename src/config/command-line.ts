@@ -22,8 +22,8 @@ const SWITCHES: Readonly<Record<string, { readonly type: 'boolean'; readonly sho
 };
 
 /** Every flag, and every other name of one, with its key. */
-const flagNames = (): ReadonlyMap<string, KeyName> =>
-  new Map(
+function flagNames(): ReadonlyMap<string, KeyName> {
+  return new Map(
     KEY_NAMES.flatMap((name) => {
       const { flag, alias } = gatewayKey(name);
       return [flag, alias]
@@ -31,17 +31,23 @@ const flagNames = (): ReadonlyMap<string, KeyName> =>
         .map((word): [string, KeyName] => [word, name]);
     }),
   );
+}
 
 /**
  * Parses the arguments after the program's name. `--help` wins over `--version`, both over a command.
  *
  * @throws OpenShellError INVALID_ARGUMENT with reason `InvalidUsage`; its message lists every problem
  */
-export const parseCommandLine = (argv: readonly string[]): CommandLine => {
+export function parseCommandLine(argv: readonly string[]): CommandLine {
   const names = flagNames();
-  const isSwitch = (name: KeyName): boolean => gatewayKey(name).setting.type === 'boolean';
+  function isSwitch(name: KeyName): boolean {
+    return gatewayKey(name).setting.type === 'boolean';
+  }
+
   const options: NonNullable<ParseArgsConfig['options']> = { ...SWITCHES };
-  for (const [word, name] of names) options[word] = { type: isSwitch(name) ? 'boolean' : 'string' };
+  for (const [word, name] of names) {
+    options[word] = { type: isSwitch(name) ? 'boolean' : 'string' };
+  }
 
   const { tokens } = parseArgs({
     args: [...argv],
@@ -54,19 +60,29 @@ export const parseCommandLine = (argv: readonly string[]): CommandLine => {
   const switches = new Set<string>();
   const words: string[] = [];
   const problems: Problem[] = [];
-  const complain = (place: string, message: string): void => void problems.push({ place, message });
+  function complain(place: string, message: string): void {
+    problems.push({ place, message });
+  }
+
   let afterUnknown = false;
   for (const token of tokens) {
     // The word behind an unknown flag may be its value, so it is not judged as a command.
-    if (token.kind === 'positional' && !afterUnknown) words.push(token.value);
+    if (token.kind === 'positional' && !afterUnknown) {
+      words.push(token.value);
+    }
     afterUnknown = false;
-    if (token.kind !== 'option') continue;
+    if (token.kind !== 'option') {
+      continue;
+    }
     const name = names.get(token.name);
     if (name !== undefined) {
       const value = token.value ?? (isSwitch(name) ? 'true' : undefined);
       const looksLikeFlag = !token.inlineValue && value?.startsWith('--');
-      if (value === undefined || looksLikeFlag) complain(token.rawName, 'needs a value');
-      else flags.set(name, [...(flags.get(name) ?? []), value]);
+      if (value === undefined || looksLikeFlag) {
+        complain(token.rawName, 'needs a value');
+      } else {
+        flags.set(name, [...(flags.get(name) ?? []), value]);
+      }
     } else if (!Object.hasOwn(SWITCHES, token.name)) {
       const suggestion = nearest(token.name, [...names.keys(), ...Object.keys(SWITCHES)]);
       const meant = suggestion === undefined ? '; --help lists them' : `; did you mean --${suggestion}?`;
@@ -83,18 +99,22 @@ export const parseCommandLine = (argv: readonly string[]): CommandLine => {
   if (json && command !== undefined && !command.json) {
     complain('--json', `${quote(command.name)} has no JSON form`);
   }
-  if (command === undefined || problems.length > 0) throw problemsError('InvalidUsage', problems);
+  if (command === undefined || problems.length > 0) {
+    throw problemsError('InvalidUsage', problems);
+  }
   const operand = 'operand' in command ? words[command.words.length] : undefined;
   return { command: command.name, json, operand, flags };
-};
+}
 
-const findCommand = (
+function findCommand(
   words: readonly string[],
   switches: ReadonlySet<string>,
   complain: (place: string, message: string) => void,
-): (typeof COMMANDS)[number] | undefined => {
+): (typeof COMMANDS)[number] | undefined {
   const asked = switches.has('help') ? ['--help'] : switches.has('version') ? ['--version'] : words;
-  if (asked.length === 0) return COMMANDS[0];
+  if (asked.length === 0) {
+    return COMMANDS[0];
+  }
   const text = asked.join(' ');
   const command = COMMANDS.find(
     (candidate) =>
@@ -114,4 +134,4 @@ const findCommand = (
     complain(quote(text), `unknown command${meant}`);
   }
   return command;
-};
+}

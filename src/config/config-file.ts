@@ -25,15 +25,17 @@ const READERS: Readonly<Record<string, (text: string) => Promise<ParsedText>>> =
  *
  * @param asked a path that must exist, with the place that names it
  */
-export const readConfigFile = async (
+export async function readConfigFile(
   asked: { readonly path: string; readonly place: string } | undefined,
   configDir: string,
   report: (problem: Problem) => void,
-): Promise<ConfigFile | undefined> => {
+): Promise<ConfigFile | undefined> {
   if (asked !== undefined) {
     const path = resolve(asked.path);
     const bytes = await readBytes(path);
-    if (bytes instanceof Uint8Array) return await parse(path, bytes, report);
+    if (bytes instanceof Uint8Array) {
+      return await parse(path, bytes, report);
+    }
     report({ place: asked.place, message: `cannot read ${quote(path)}: ${bytes.why}` });
     return undefined;
   }
@@ -45,8 +47,9 @@ export const readConfigFile = async (
   );
   const read: { path: string; bytes: Uint8Array }[] = [];
   for (const { path, bytes } of found) {
-    if (bytes instanceof Uint8Array) read.push({ path, bytes });
-    else if (!bytes.isMissing) {
+    if (bytes instanceof Uint8Array) {
+      read.push({ path, bytes });
+    } else if (!bytes.isMissing) {
       report({ place: path, message: `cannot be read: ${bytes.why}` });
       return undefined;
     }
@@ -60,14 +63,14 @@ export const readConfigFile = async (
     return undefined;
   }
   return file && (await parse(file.path, file.bytes, report));
-};
+}
 
 interface Unread {
   readonly isMissing: boolean;
   readonly why: string;
 }
 
-const readBytes = async (path: string): Promise<Uint8Array | Unread> => {
+async function readBytes(path: string): Promise<Uint8Array | Unread> {
   try {
     return await readFile(path);
   } catch (error) {
@@ -75,13 +78,13 @@ const readBytes = async (path: string): Promise<Uint8Array | Unread> => {
     const isMissing = ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
     return { isMissing, why: readFailure(error) };
   }
-};
+}
 
-const parse = async (
+async function parse(
   path: string,
   bytes: Uint8Array,
   report: (problem: Problem) => void,
-): Promise<ConfigFile | undefined> => {
+): Promise<ConfigFile | undefined> {
   const read = READERS[extname(path)];
   if (read === undefined) {
     report({
@@ -100,14 +103,16 @@ const parse = async (
     return undefined;
   }
   const { problems, ...parsed } = await read(text);
-  for (const { line, message } of problems) report({ place: `${path}:${line}`, message });
+  for (const { line, message } of problems) {
+    report({ place: `${path}:${line}`, message });
+  }
   return problems.length === 0 ? { path, ...parsed } : undefined;
-};
+}
 
-const decode = (bytes: Uint8Array): string | undefined => {
+function decode(bytes: Uint8Array): string | undefined {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
     return undefined;
   }
-};
+}

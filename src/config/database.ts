@@ -33,7 +33,9 @@ export function readDatabase(
   const scheme = schemeOf(url) ?? '';
   const entry = stores.find(({ schemes }) => schemes.includes(scheme));
   const parsed = entry?.parseUrl(url) ?? unread(scheme, url, stores);
-  if (!('complaint' in parsed)) return { value: { scheme, ...parsed }, origin };
+  if (!('complaint' in parsed)) {
+    return { value: { scheme, ...parsed }, origin };
+  }
   // A URL without a scheme is reported with all other values that no key can have.
   if (scheme !== '') {
     report({ place: originPlace(origin), key: keyLabel(KEYS.databaseUrl), message: parsed.complaint });

@@ -22,8 +22,8 @@ export interface KeyDescription {
 }
 
 /** The gateway's keys in the order of their table. */
-export const describeGatewayKeys = (): readonly KeyDescription[] =>
-  KEY_NAMES.map((name) => {
+export function describeGatewayKeys(): readonly KeyDescription[] {
+  return KEY_NAMES.map((name) => {
     const key = gatewayKey(name);
     return {
       key: keyLabel(key),
@@ -34,15 +34,19 @@ export const describeGatewayKeys = (): readonly KeyDescription[] =>
       doc: key.setting.doc,
     };
   });
+}
 
 /** The keys of a driver's table, those of inner tables with their dotted path. */
-export const describeDriverKeys = (entry: DriverEntry): readonly KeyDescription[] =>
-  describeSchema(driverKeys(entry), [...DRIVERS_PATH, entry.name]);
+export function describeDriverKeys(entry: DriverEntry): readonly KeyDescription[] {
+  return describeSchema(driverKeys(entry), [...DRIVERS_PATH, entry.name]);
+}
 
-const describeSchema = (schema: SettingsSchema, path: KeyPath): KeyDescription[] =>
-  Object.entries(schema).flatMap(([key, setting]) => {
+function describeSchema(schema: SettingsSchema, path: KeyPath): KeyDescription[] {
+  return Object.entries(schema).flatMap(([key, setting]) => {
     const at = [...path, key];
-    if (setting.type === 'table') return describeSchema(setting.keys, at);
+    if (setting.type === 'table') {
+      return describeSchema(setting.keys, at);
+    }
     const { doc } = setting;
     return [
       {
@@ -55,11 +59,13 @@ const describeSchema = (schema: SettingsSchema, path: KeyPath): KeyDescription[]
       },
     ];
   });
+}
 
-const flagTexts = ({ flag, alias }: GatewayKey): string[] =>
-  [flag, alias].filter((word) => word !== undefined).map((word) => `--${word}`);
+function flagTexts({ flag, alias }: GatewayKey): string[] {
+  return [flag, alias].filter((word) => word !== undefined).map((word) => `--${word}`);
+}
 
-const typeText = (setting: Setting): string => {
+function typeText(setting: Setting): string {
   switch (setting.type) {
     case 'string':
       return setting.values === undefined ? 'string' : `string: ${setting.values.join(' | ')}`;
@@ -75,17 +81,20 @@ const typeText = (setting: Setting): string => {
     default:
       return setting.type;
   }
-};
+}
 
-const defaultText = (setting: Setting): string =>
-  'default' in setting && setting.default !== undefined ? valueText(setting.default) : '';
+function defaultText(setting: Setting): string {
+  return 'default' in setting && setting.default !== undefined ? valueText(setting.default) : '';
+}
 
 /** A value as TOML would write it. */
-export const valueText = (value: unknown): string => {
-  if (Array.isArray(value)) return `[${value.map(valueText).join(', ')}]`;
+export function valueText(value: unknown): string {
+  if (Array.isArray(value)) {
+    return `[${value.map(valueText).join(', ')}]`;
+  }
   if (isTable(value)) {
     const pairs = Object.entries(value).map(([key, inner]) => `${key} = ${valueText(inner)}`);
     return pairs.length === 0 ? '{}' : `{ ${pairs.join(', ')} }`;
   }
   return typeof value === 'string' ? JSON.stringify(value) : String(value);
-};
+}

@@ -28,20 +28,22 @@ const SOCKET_PATH = {
 } as const satisfies SettingsSchema;
 
 /** The keys that a table of this driver takes: the driver's own and `socket_path`. */
-export const driverKeys = (entry: DriverEntry): SettingsSchema => ({ ...entry.settings, ...SOCKET_PATH });
+export function driverKeys(entry: DriverEntry): SettingsSchema {
+  return { ...entry.settings, ...SOCKET_PATH };
+}
 
 /**
  * The tables of `[openshell.drivers.<name>]`, and a table of defaults for each driver of the build without one.
  *
  * @param defaultImage what a driver's own `default_image` is when its table has none
  */
-export const readDriverTables = (
+export function readDriverTables(
   file: ConfigFile | undefined,
   drivers: readonly DriverEntry[],
   defaultImage: string | undefined,
   report: Report,
   warn: (message: string) => void,
-): readonly DriverTable[] => {
+): readonly DriverTable[] {
   const found = file && valueAt(file.root, DRIVERS_PATH);
   const tables = new Map(isTable(found) ? Object.entries(found) : []);
   const tell = file === undefined ? () => {} : fileReport(file, report);
@@ -55,7 +57,9 @@ export const readDriverTables = (
     return { name: entry.name, path, schema, set, settings, socketPath: socketPath(set) };
   });
   const others = [...tables].flatMap(([name, table]): DriverTable[] => {
-    if (drivers.some((entry) => entry.name === name)) return [];
+    if (drivers.some((entry) => entry.name === name)) {
+      return [];
+    }
     const path = [...DRIVERS_PATH, name];
     if (KNOWN_DRIVERS.some((known) => known.name === name)) {
       if (!isTable(table)) {
@@ -76,16 +80,18 @@ export const readDriverTables = (
     return [{ name, path, schema: SOCKET_PATH, set, settings: {}, socketPath: socketPath(set) }];
   });
   return [...built, ...others];
-};
+}
 
-const socketPath = (set: TableValues): string | undefined =>
-  typeof set.socket_path === 'string' ? resolve(set.socket_path) : undefined;
+function socketPath(set: TableValues): string | undefined {
+  return typeof set.socket_path === 'string' ? resolve(set.socket_path) : undefined;
+}
 
-const pick = (table: TableValues, key: string): TableValues =>
-  Object.hasOwn(table, key) ? { [key]: table[key] } : {};
+function pick(table: TableValues, key: string): TableValues {
+  return Object.hasOwn(table, key) ? { [key]: table[key] } : {};
+}
 
-const meant = (name: string): string => {
+function meant(name: string): string {
   const known = KNOWN_DRIVERS.map((driver) => driver.name);
   const suggestion = nearest(name, known);
   return suggestion === undefined ? '' : `; did you mean the driver ${quote(suggestion)}?`;
-};
+}

@@ -2,7 +2,7 @@ import { COMMANDS } from './commands.js';
 import { describeGatewayKeys } from './describe.js';
 
 /** The text of `openshell-gateway --help`, at most 110 columns wide. */
-export const helpText = (): string => {
+export function helpText(): string {
   const commands = COMMANDS.map((command) => ({
     left: [...command.words, ...('operand' in command ? [command.operand] : [])]
       .join(' ')
@@ -10,7 +10,9 @@ export const helpText = (): string => {
     doc: command.doc,
   }));
   const flags = describeGatewayKeys().flatMap(({ flags, env, default: fallback, doc, type }) => {
-    if (flags.length === 0) return [];
+    if (flags.length === 0) {
+      return [];
+    }
     const left = type === 'boolean' ? flags.join(', ') : `${flags.join(', ')} <${placeholder(type)}>`;
     const notes = [env, fallback === '' ? undefined : `default ${fallback}`].filter(
       (note) => note !== undefined,
@@ -29,25 +31,30 @@ export const helpText = (): string => {
     'Every other key stands in the file alone; docs/configuration.md lists them all.',
     '',
   ].join('\n');
-};
+}
 
 const LEFT = 34;
 const WIDTH = 110;
 
-const placeholder = (type: string): string => {
-  if (type.startsWith('integer')) return 'n';
+function placeholder(type: string): string {
+  if (type.startsWith('integer')) {
+    return 'n';
+  }
   return type.startsWith('list') ? 'name,...' : 'text';
-};
+}
 
-const rows = ({ left, doc }: { left: string; doc: string }): string[] => {
+function rows({ left, doc }: { left: string; doc: string }): string[] {
   const lines: string[] = [''];
   for (const word of doc.split(' ')) {
     const line = lines.at(-1) as string;
-    if (line !== '' && line.length + 1 + word.length > WIDTH - LEFT - 2) lines.push(word);
-    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+    if (line !== '' && line.length + 1 + word.length > WIDTH - LEFT - 2) {
+      lines.push(word);
+    } else {
+      lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+    }
   }
   const indent = ' '.repeat(LEFT);
   const head = left.length <= LEFT - 2 ? [] : [`  ${left}`];
   const first = head.length === 0 ? left : '';
   return [...head, ...lines.map((line, i) => `  ${i === 0 ? first.padEnd(LEFT) : indent}${line}`)];
-};
+}

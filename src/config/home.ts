@@ -9,13 +9,14 @@ export interface HomePaths {
 }
 
 /** As the XDG base directory specification says; a relative path in the environment is ignored. */
-export const homePaths = (env: Readonly<Record<string, string | undefined>>, homeDir: string): HomePaths => {
-  const base = (name: string, fallback: string): string => {
+export function homePaths(env: Readonly<Record<string, string | undefined>>, homeDir: string): HomePaths {
+  function base(name: string, fallback: string): string {
     const value = env[name];
     return value !== undefined && isAbsolute(value) ? value : join(homeDir, fallback);
-  };
+  }
+
   return {
     configDir: join(base('XDG_CONFIG_HOME', '.config'), 'openshell'),
     stateDir: join(base('XDG_STATE_HOME', '.local/state'), 'openshell'),
   };
-};
+}

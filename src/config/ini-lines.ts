@@ -9,11 +9,11 @@ export interface IniLines {
 }
 
 /** Goes over an INI text line by line, finds what the parser would pass over in silence, and notes where keys stand. */
-export const scanIni = (text: string): IniLines => {
+export function scanIni(text: string): IniLines {
   const scan = new IniScan();
   const out = text.split(/\r\n|\n|\r/).map((line, index) => scan.line(line.trim(), index + 1));
   return { text: out.join('\n'), lines: scan.lines, problems: scan.problems };
-};
+}
 
 const NAME = /^[^\s"'[\]\\;#=]+$/;
 
@@ -26,9 +26,13 @@ class IniScan {
 
   /** The line as the parser should see it; empty when it says nothing or is at fault. */
   line(line: string, number: number): string {
-    if (line === '' || line.startsWith(';') || line.startsWith('#')) return '';
+    if (line === '' || line.startsWith(';') || line.startsWith('#')) {
+      return '';
+    }
     const result = line.startsWith('[') ? this.header(line, number) : this.keyLine(line, number);
-    if (typeof result === 'string') return result;
+    if (typeof result === 'string') {
+      return result;
+    }
     this.problems.push({ line: number, message: result.complaint });
     return '';
   }
@@ -40,7 +44,9 @@ class IniScan {
       return { complaint: 'a section header is [name], with nothing but a comment after it' };
     }
     const parts = name.split('.');
-    if (!parts.every(isName)) return { complaint: 'a section name is made of words with dots between them' };
+    if (!parts.every(isName)) {
+      return { complaint: 'a section name is made of words with dots between them' };
+    }
     this.section = parts;
     for (let length = 1; length <= parts.length; length++) {
       const table = lineKey(parts.slice(0, length));
@@ -50,18 +56,24 @@ class IniScan {
         };
       }
       this.tables.add(table);
-      if (!this.lines.has(table)) this.lines.set(table, number);
+      if (!this.lines.has(table)) {
+        this.lines.set(table, number);
+      }
     }
     return `[${name}]`;
   }
 
   private keyLine(line: string, number: number): string | { complaint: string } {
     const equals = line.indexOf('=');
-    if (equals < 0) return { complaint: 'neither a [section], nor key = value, nor a comment' };
+    if (equals < 0) {
+      return { complaint: 'neither a [section], nor key = value, nor a comment' };
+    }
     const written = line.slice(0, equals).trim();
     const isList = written.endsWith('[]');
     const key = isList ? written.slice(0, -2) : written;
-    if (!isName(key)) return { complaint: 'a key is one word, with [] after it for an item of a list' };
+    if (!isName(key)) {
+      return { complaint: 'a key is one word, with [] after it for an item of a list' };
+    }
     const path = [...this.section, key];
     const at = lineKey(path);
     const first = this.lines.get(at);
@@ -69,8 +81,12 @@ class IniScan {
       const what = this.tables.has(at) ? 'a section' : 'set';
       return { complaint: `${path.join('.')} is already ${what} on line ${first}` };
     }
-    if (first === undefined) this.lines.set(at, number);
-    if (isList) this.lists.add(at);
+    if (first === undefined) {
+      this.lines.set(at, number);
+    }
+    if (isList) {
+      this.lists.add(at);
+    }
     const value = normalValue(line.slice(equals + 1).trim());
     return value === undefined
       ? { complaint: `the quoted value of ${path.join('.')} is not closed, or text follows it` }
@@ -78,29 +94,40 @@ class IniScan {
   }
 }
 
-const isName = (word: string): boolean => NAME.test(word) && word !== '__proto__';
+function isName(word: string): boolean {
+  return NAME.test(word) && word !== '__proto__';
+}
 
-const isBlankOrComment = (text: string): boolean => /^\s*([;#]|$)/.test(text);
+function isBlankOrComment(text: string): boolean {
+  return /^\s*([;#]|$)/.test(text);
+}
 
 /** Line ends for a regular expression, though not for a person: the parser would drop the whole line. */
 const SEPARATORS = /[\u2028\u2029]/;
 
-const quoted = (text: string): string =>
-  JSON.stringify(text).replace(/[\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16)}`);
+function quoted(text: string): string {
+  return JSON.stringify(text).replace(/[\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16)}`);
+}
 
-const normalValue = (value: string): string | undefined => {
+function normalValue(value: string): string | undefined {
   const quote = value[0];
   if (quote === "'") {
     const end = value.indexOf("'", 1);
-    if (end < 0 || !isBlankOrComment(value.slice(end + 1))) return undefined;
+    if (end < 0 || !isBlankOrComment(value.slice(end + 1))) {
+      return undefined;
+    }
     return quoted(value.slice(1, end));
   }
-  if (quote !== '"') return SEPARATORS.test(value) ? quoted(value) : value;
+  if (quote !== '"') {
+    return SEPARATORS.test(value) ? quoted(value) : value;
+  }
   const text = /^"(?:[^"\\]|\\.)*"/.exec(value)?.[0];
-  if (text === undefined || !isBlankOrComment(value.slice(text.length))) return undefined;
+  if (text === undefined || !isBlankOrComment(value.slice(text.length))) {
+    return undefined;
+  }
   try {
     return quoted(JSON.parse(text) as string);
   } catch {
     return undefined;
   }
-};
+}

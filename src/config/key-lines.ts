@@ -3,35 +3,46 @@ import type { KeyPath } from './check-table.js';
 /** Finds the line, from 1, on which a key was set; for a key without a line of its own, that of the table around it. */
 export type LineOf = (path: KeyPath) => number | undefined;
 
-export const lineFinder = (lines: ReadonlyMap<string, number>): LineOf => {
+export function lineFinder(lines: ReadonlyMap<string, number>): LineOf {
   return (path) => {
     for (let length = path.length; length > 0; length--) {
       const line = lines.get(lineKey(path.slice(0, length)));
-      if (line !== undefined) return line;
+      if (line !== undefined) {
+        return line;
+      }
     }
     return undefined;
   };
-};
+}
 
-export const lineKey = (path: KeyPath): string => path.join('\n');
+export function lineKey(path: KeyPath): string {
+  return path.join('\n');
+}
 
 /** The first line of every table and key of a TOML text. Good for messages: inline tables count as one key. */
-export const tomlKeyLines = (text: string): ReadonlyMap<string, number> => {
+export function tomlKeyLines(text: string): ReadonlyMap<string, number> {
   const lines = new Map<string, number>();
-  const note = (path: KeyPath, line: number): void => {
+  function note(path: KeyPath, line: number): void {
     const key = lineKey(path);
-    if (!lines.has(key)) lines.set(key, line);
-  };
+    if (!lines.has(key)) {
+      lines.set(key, line);
+    }
+  }
+
   let table: string[] = [];
   let openQuotes: string | undefined;
   for (const [index, raw] of text.split('\n').entries()) {
     if (openQuotes !== undefined) {
-      if (raw.includes(openQuotes)) openQuotes = undefined;
+      if (raw.includes(openQuotes)) {
+        openQuotes = undefined;
+      }
       continue;
     }
     openQuotes = unclosedQuotes(raw);
     const line = raw.trim();
-    if (line.startsWith('#')) continue;
+    if (line.startsWith('#')) {
+      continue;
+    }
     if (line.startsWith('[')) {
       table = keyParts(line.slice(0, line.indexOf(']') + 1));
       note(table, index + 1);
@@ -40,13 +51,15 @@ export const tomlKeyLines = (text: string): ReadonlyMap<string, number> => {
     }
   }
   return lines;
-};
+}
 
-const unclosedQuotes = (line: string): string | undefined =>
-  ['"""', "'''"].find((quotes) => line.split(quotes).length % 2 === 0);
+function unclosedQuotes(line: string): string | undefined {
+  return ['"""', "'''"].find((quotes) => line.split(quotes).length % 2 === 0);
+}
 
-const keyParts = (text: string): string[] =>
-  Array.from(
+function keyParts(text: string): string[] {
+  return Array.from(
     text.matchAll(/"([^"]*)"|'([^']*)'|([\w-]+)/g),
     ([, basic, literal, bare]) => basic ?? literal ?? bare ?? '',
   );
+}

@@ -24,17 +24,23 @@ export interface GatewayKey<S extends LeafSetting = LeafSetting> extends Binding
 }
 
 /** A key that a file can set. */
-export const fileKey = <const S extends LeafSetting>(
+export function fileKey<const S extends LeafSetting>(
   path: string,
   setting: S,
   binding: Binding<ValueOf<S>> = {},
-): GatewayKey<S> & { readonly path: string } => ({ ...binding, path, setting });
+): GatewayKey<S> & { readonly path: string } {
+  return { ...binding, path, setting };
+}
 
 /** A key for the command line and the environment alone. */
-export const processKey = <const S extends LeafSetting>(
+export function processKey<const S extends LeafSetting>(
   setting: S,
   binding: Binding<ValueOf<S>> & { readonly flag: string },
-): GatewayKey<S> => ({ ...binding, path: undefined, setting });
+): GatewayKey<S> {
+  return { ...binding, path: undefined, setting };
+}
 
 /** How a key is called in messages and tables: its dotted path, or its flag. */
-export const keyLabel = (key: GatewayKey): string => key.path ?? `--${key.flag}`;
+export function keyLabel(key: GatewayKey): string {
+  return key.path ?? `--${key.flag}`;
+}

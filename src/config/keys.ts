@@ -7,43 +7,56 @@ const DEFAULT_BIND_ADDRESS = '127.0.0.1:17670';
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 /** `compute_drivers` as it counts: without spaces around a name, in lower case. */
-export const driverNames = (names: readonly string[]): readonly string[] =>
-  names.map((name) => name.trim().toLowerCase());
+export function driverNames(names: readonly string[]): readonly string[] {
+  return names.map((name) => name.trim().toLowerCase());
+}
 
-const checkAddress = (text: string): string | undefined =>
-  parseAddress(text) === undefined
+function checkAddress(text: string): string | undefined {
+  return parseAddress(text) === undefined
     ? `must be an IP address with or without a port, as in ${DEFAULT_BIND_ADDRESS}, not ${quote(text)}`
     : undefined;
+}
 
-const checkDriverNames = (names: readonly string[]): string | undefined => {
+function checkDriverNames(names: readonly string[]): string | undefined {
   const normal = driverNames(names);
   const bad = normal.find((name) => !/^[a-z0-9_-]+$/.test(name));
-  if (bad !== undefined) return `a driver's name is made of A-Z a-z 0-9 _ and -, not ${quote(bad)}`;
+  if (bad !== undefined) {
+    return `a driver's name is made of A-Z a-z 0-9 _ and -, not ${quote(bad)}`;
+  }
   const twice = normal.find((name, i) => normal.indexOf(name) !== i);
   return twice === undefined ? undefined : `names the driver ${quote(twice)} twice`;
-};
+}
 
-const checkDnsLabel = (name: string): string | undefined =>
-  DNS_LABEL.test(name)
+function checkDnsLabel(name: string): string | undefined {
+  return DNS_LABEL.test(name)
     ? undefined
     : `must be 1 to 63 characters a-z 0-9 and -, the first and last no -, not ${quote(name)}`;
+}
 
 /** The rest is its store's to check. */
-const checkDatabaseUrl = (url: string): string | undefined =>
-  /^[A-Za-z][A-Za-z0-9+.-]*:/.test(url) ? undefined : 'must be a URL such as sqlite:PATH';
+function checkDatabaseUrl(url: string): string | undefined {
+  return /^[A-Za-z][A-Za-z0-9+.-]*:/.test(url) ? undefined : 'must be a URL such as sqlite:PATH';
+}
 
-const checkEndpoint = (url: string): string | undefined => {
-  if (url.trim() === '') return undefined;
+function checkEndpoint(url: string): string | undefined {
+  if (url.trim() === '') {
+    return undefined;
+  }
   const protocol = URL.canParse(url) ? new URL(url).protocol : '';
   return ['http:', 'https:'].includes(protocol) ? undefined : 'must be an http:// or https:// URL';
-};
+}
 
-const notBlank = (text: string): string | undefined => (text.trim() === '' ? 'must not be blank' : undefined);
+function notBlank(text: string): string | undefined {
+  return text.trim() === '' ? 'must not be blank' : undefined;
+}
 
-const switchedOn = (text: string): boolean =>
-  !['0', 'false', 'no', 'off'].includes(text.trim().toLowerCase());
+function switchedOn(text: string): boolean {
+  return !['0', 'false', 'no', 'off'].includes(text.trim().toLowerCase());
+}
 
-const port = (doc: string) => ({ type: 'integer', min: 0, max: 65_535, doc }) as const;
+function port(doc: string) {
+  return { type: 'integer', min: 0, max: 65_535, doc } as const;
+}
 
 /**
  * Every key of the gateway's own. Parsing, checks, `--help`, `config show` and the documentation come from this table;
@@ -116,7 +129,9 @@ export type KeyValue<N extends KeyName> = ValueOf<(typeof KEYS)[N]['setting']>;
 export const KEY_NAMES = Object.keys(KEYS) as readonly KeyName[];
 
 /** A row of the table without its exact types. */
-export const gatewayKey = (name: KeyName): GatewayKey => KEYS[name];
+export function gatewayKey(name: KeyName): GatewayKey {
+  return KEYS[name];
+}
 
 /** Keys that stood in files of other gateways, and what to use here. */
 export const REFUSED_KEYS: Readonly<Record<string, string>> = {

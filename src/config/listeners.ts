@@ -18,24 +18,27 @@ export interface Listeners {
 }
 
 /** The three listeners; reports a port that two places of one rank disagree on, and one that two listeners share. */
-export const resolveListeners = (values: Values, report: Report): Listeners => {
+export function resolveListeners(values: Values, report: Report): Listeners {
   const bind = parts(values.bindAddress, values.port, KEYS.bindAddress, report);
   // Both are there: the key's default has a host and a port.
   const host = bind.host as Sourced<string>;
   const bindAddress = join(host, bind.port as Sourced<number>);
-  const optional = (
+  function optional(
     addresses: readonly Sourced<string>[],
     ports: readonly Sourced<number>[],
     key: GatewayKey,
-  ): SourcedAddress | undefined => {
+  ): SourcedAddress | undefined {
     const own = parts(addresses, ports, key, report);
     if (own.port === undefined && own.host !== undefined) {
       const message = 'needs a port, as in 127.0.0.1:8081';
       report({ place: originPlace(own.host.origin), key: keyLabel(key), message });
     }
-    if (own.port === undefined || own.port.value === 0) return undefined;
+    if (own.port === undefined || own.port.value === 0) {
+      return undefined;
+    }
     return join(own.host ?? host, own.port);
-  };
+  }
+
   const listeners: Listeners = {
     bindAddress,
     healthBindAddress: optional(values.healthBindAddress, values.healthPort, KEYS.healthBindAddress),
@@ -43,22 +46,24 @@ export const resolveListeners = (values: Values, report: Report): Listeners => {
   };
   reportSharedPorts(listeners, report);
   return listeners;
-};
+}
 
-const join = (host: Sourced<string>, port: Sourced<number>): SourcedAddress => ({
-  value: { host: host.value, port: port.value },
-  origins: host.origin === port.origin ? [host.origin] : [host.origin, port.origin],
-});
+function join(host: Sourced<string>, port: Sourced<number>): SourcedAddress {
+  return {
+    value: { host: host.value, port: port.value },
+    origins: host.origin === port.origin ? [host.origin] : [host.origin, port.origin],
+  };
+}
 
 const RANKS = ['flag', 'env', 'file', 'default'] as const;
 
 /** The host and the port of highest rank. A port of its own and one inside an address have the same rank. */
-const parts = (
+function parts(
   addresses: readonly Sourced<string>[],
   ports: readonly Sourced<number>[],
   key: GatewayKey,
   report: Report,
-): { host: Sourced<string> | undefined; port: Sourced<number> | undefined } => {
+): { host: Sourced<string> | undefined; port: Sourced<number> | undefined } {
   let host: Sourced<string> | undefined;
   let port: Sourced<number> | undefined;
   for (const rank of RANKS) {
@@ -76,13 +81,14 @@ const parts = (
       });
     }
     port ??= own ?? inside;
-    if (address !== undefined && parsed !== undefined)
+    if (address !== undefined && parsed !== undefined) {
       host ??= { value: parsed.host, origin: address.origin };
+    }
   }
   return { host, port };
-};
+}
 
-const reportSharedPorts = (listeners: Listeners, report: Report): void => {
+function reportSharedPorts(listeners: Listeners, report: Report): void {
   const named = [
     { key: KEYS.bindAddress.path, listener: listeners.bindAddress },
     { key: KEYS.healthBindAddress.path, listener: listeners.healthBindAddress },
@@ -91,7 +97,9 @@ const reportSharedPorts = (listeners: Listeners, report: Report): void => {
   for (const [index, { key, listener }] of named.entries()) {
     const port = listener?.value.port;
     const earlier = named.slice(0, index).find((other) => other.listener?.value.port === port);
-    if (listener === undefined || !port || earlier === undefined) continue;
+    if (listener === undefined || !port || earlier === undefined) {
+      continue;
+    }
     const place = originPlace(listener.origins.at(-1) as Origin);
     report({
       place,
@@ -99,4 +107,4 @@ const reportSharedPorts = (listeners: Listeners, report: Report): void => {
       message: `has the port ${port} of ${earlier.key}; give each listener its own`,
     });
   }
-};
+}

@@ -46,16 +46,18 @@ export interface ConfigSources {
  *
  * @throws OpenShellError INVALID_ARGUMENT with reason `InvalidConfig`; its message lists every problem
  */
-export const loadConfig = async ({
+export async function loadConfig({
   flags,
   env,
   drivers,
   stores,
   home,
-}: LoadConfigOptions): Promise<LoadedConfig> => {
+}: LoadConfigOptions): Promise<LoadedConfig> {
   const problems: Problem[] = [];
   const warnings: string[] = [];
-  const report = (problem: Problem): void => void problems.push(problem);
+  function report(problem: Problem): void {
+    problems.push(problem);
+  }
 
   // Its problems are reported with those of all other keys, below.
   const asked = effective(processLayers('configFile', flags, env, () => {}));
@@ -75,7 +77,9 @@ export const loadConfig = async ({
   const keyFolder = path === undefined ? join(home.stateDir, 'gateway') : dirname(path);
   const computeDrivers = driverNames(valueWithDefault(values, 'computeDrivers'));
   const configs = driverConfigs(tables, computeDrivers, effective(values.computeDriverSocket), report);
-  if (problems.length > 0) throw problemsError('InvalidConfig', problems);
+  if (problems.length > 0) {
+    throw problemsError('InvalidConfig', problems);
+  }
 
   const config: GatewayConfig = {
     bindAddress: listeners.bindAddress.value,
@@ -107,26 +111,29 @@ export const loadConfig = async ({
     },
   };
   return { config, warnings, sources: { file, values, listeners, database, drivers: tables } };
-};
+}
 
 type WithDefault = {
   [N in KeyName]: (typeof KEYS)[N]['setting'] extends { default: unknown } ? N : never;
 }[KeyName];
 
 /** The value of a key that has a default, so that there always is one. */
-const valueWithDefault = <N extends WithDefault>(values: Values, name: N): KeyValue<N> =>
-  (effective(values[name]) as Sourced<KeyValue<N>>).value;
+function valueWithDefault<N extends WithDefault>(values: Values, name: N): KeyValue<N> {
+  return (effective(values[name]) as Sourced<KeyValue<N>>).value;
+}
 
-const driverConfigs = (
+function driverConfigs(
   tables: readonly DriverTable[],
   computeDrivers: readonly string[],
   socket: Sourced<string> | undefined,
   report: (problem: Problem) => void,
-): ReadonlyMap<string, DriverConfig> => {
+): ReadonlyMap<string, DriverConfig> {
   const configs = new Map(
     tables.map(({ name, settings, socketPath }): [string, DriverConfig] => [name, { settings, socketPath }]),
   );
-  if (socket === undefined) return configs;
+  if (socket === undefined) {
+    return configs;
+  }
   const [name, ...more] = computeDrivers;
   if (name === undefined || more.length > 0) {
     const count = computeDrivers.length === 0 ? 'none is' : `${computeDrivers.length} are`;
@@ -138,4 +145,4 @@ const driverConfigs = (
     settings: configs.get(name)?.settings ?? {},
     socketPath: resolve(socket.value),
   });
-};
+}

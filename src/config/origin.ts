@@ -15,7 +15,7 @@ export interface Sourced<T> {
 export const DEFAULT_ORIGIN: Origin = { kind: 'default' };
 
 /** The place alone, as an error begins with it: `--port`, `OPENSHELL_SERVER_PORT`, `/etc/gateway.toml:3`. */
-export const originPlace = (origin: Origin): string => {
+export function originPlace(origin: Origin): string {
   switch (origin.kind) {
     case 'flag':
       return `--${origin.name}`;
@@ -26,8 +26,9 @@ export const originPlace = (origin: Origin): string => {
     case 'default':
       return 'default';
   }
-};
+}
 
 /** The place with its kind, as `config show` prints it: `flag --port`, `file /etc/gateway.toml:3`. */
-export const originText = (origin: Origin): string =>
-  origin.kind === 'default' ? 'default' : `${origin.kind} ${originPlace(origin)}`;
+export function originText(origin: Origin): string {
+  return origin.kind === 'default' ? 'default' : `${origin.kind} ${originPlace(origin)}`;
+}

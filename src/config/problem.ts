@@ -10,15 +10,16 @@ export interface Problem {
   readonly message: string;
 }
 
-const problemText = ({ place, key, message }: Problem): string =>
-  key === undefined || key === place ? `${place}: ${message}` : `${place}: ${key}: ${message}`;
+function problemText({ place, key, message }: Problem): string {
+  return key === undefined || key === place ? `${place}: ${message}` : `${place}: ${key}: ${message}`;
+}
 
 /** All problems as one INVALID_ARGUMENT with the given reason: one a line, a count before them when there are several. */
-export const problemsError = (reason: string, problems: readonly Problem[]): OpenShellError => {
+export function problemsError(reason: string, problems: readonly Problem[]): OpenShellError {
   const lines = problems.map(problemText);
   const message =
     lines.length === 1
       ? (lines[0] as string)
       : [`${lines.length} problems:`, ...lines.map((line) => `  ${line}`)].join('\n');
   return invalidArgument(message, { reason });
-};
+}

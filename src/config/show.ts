@@ -22,22 +22,25 @@ export interface EffectiveSetting {
 const MASK = '"***"';
 
 /** Every effective value and where it came from. */
-export const describeConfig = ({ sources }: LoadedConfig): readonly EffectiveSetting[] => [
-  ...KEY_NAMES.filter((name) => !PARTS.has(name)).map((name) => describeKey(name, sources)),
-  ...sources.drivers.flatMap((table) => describeDriver(table, sources)),
-];
+export function describeConfig({ sources }: LoadedConfig): readonly EffectiveSetting[] {
+  return [
+    ...KEY_NAMES.filter((name) => !PARTS.has(name)).map((name) => describeKey(name, sources)),
+    ...sources.drivers.flatMap((table) => describeDriver(table, sources)),
+  ];
+}
 
 /** The same as text: one `key = value  # origin` a line; keys that are not set are left out. */
-export const showConfig = (loaded: LoadedConfig): string =>
-  describeConfig(loaded)
+export function showConfig(loaded: LoadedConfig): string {
+  return describeConfig(loaded)
     .filter(({ value }) => value !== undefined)
     .map(({ key, value, origin }) => `${key} = ${value}  # ${origin}\n`)
     .join('');
+}
 
 /** Shown with the address that they are a part of. */
 const PARTS: ReadonlySet<KeyName> = new Set(['port', 'healthPort', 'metricsPort']);
 
-const describeKey = (name: KeyName, sources: ConfigSources): EffectiveSetting => {
+function describeKey(name: KeyName, sources: ConfigSources): EffectiveSetting {
   const key = keyLabel(gatewayKey(name));
   const { listeners, database, file, values } = sources;
   switch (name) {
@@ -62,22 +65,25 @@ const describeKey = (name: KeyName, sources: ConfigSources): EffectiveSetting =>
       return { key, value, origin: originText(layer?.origin ?? DEFAULT_ORIGIN) };
     }
   }
-};
+}
 
-const describeAddress = (key: string, address: SourcedAddress | undefined): EffectiveSetting => ({
-  key,
-  value: address && valueText(formatAddress(address.value)),
-  origin: (address?.origins ?? [DEFAULT_ORIGIN]).map(originText).join(', '),
-});
+function describeAddress(key: string, address: SourcedAddress | undefined): EffectiveSetting {
+  return {
+    key,
+    value: address && valueText(formatAddress(address.value)),
+    origin: (address?.origins ?? [DEFAULT_ORIGIN]).map(originText).join(', '),
+  };
+}
 
-const describeDriver = (table: DriverTable, { file }: ConfigSources): EffectiveSetting[] => {
-  const origin = (path: KeyPath, isSet: boolean): string => {
+function describeDriver(table: DriverTable, { file }: ConfigSources): EffectiveSetting[] {
+  function origin(path: KeyPath, isSet: boolean): string {
     const from: Origin =
       isSet && file !== undefined
         ? { kind: 'file', path: file.path, line: file.lineOf(path) }
         : DEFAULT_ORIGIN;
     return originText(from);
-  };
+  }
+
   const { schema, path, set, settings, socketPath } = table;
   if (schema === undefined) {
     // Without the driver's schema nobody knows which of its keys are secret.
@@ -103,6 +109,8 @@ const describeDriver = (table: DriverTable, { file }: ConfigSources): EffectiveS
       return [{ key: path.join('.'), value: shown, origin: origin(path, key in given) }];
     });
   return walk(schema, path, { ...settings, socket_path: socketPath }, set);
-};
+}
 
-const asTable = (value: unknown): TableValues => (isTable(value) ? value : {});
+function asTable(value: unknown): TableValues {
+  return isTable(value) ? value : {};
+}

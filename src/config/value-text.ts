@@ -1,20 +1,26 @@
 const LONGEST = 60;
 
 /** A value as it stands in messages: quoted, on one line, free of control characters, cut to 60 characters. */
-export const quote = (value: unknown): string => {
+export function quote(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   const safe = text.replace(
     /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
   return safe.length <= LONGEST ? safe : `${safe.slice(0, LONGEST - 4)}..."`;
-};
+}
 
 /** What kind of value it is, with its article. */
-export const kindOf = (value: unknown): string => {
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'a list';
-  if (value instanceof Date) return 'a date';
+export function kindOf(value: unknown): string {
+  if (value === null) {
+    return 'null';
+  }
+  if (Array.isArray(value)) {
+    return 'a list';
+  }
+  if (value instanceof Date) {
+    return 'a date';
+  }
   switch (typeof value) {
     case 'string':
       return 'a string';
@@ -25,8 +31,9 @@ export const kindOf = (value: unknown): string => {
     default:
       return 'a table';
   }
-};
+}
 
 /** `a`, `a or b`, `a, b or c`. */
-export const oneOf = (words: readonly string[]): string =>
-  words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+export function oneOf(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+}

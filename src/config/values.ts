@@ -16,17 +16,19 @@ export type Flags = ReadonlyMap<KeyName, readonly string[]>;
 export type Values = { readonly [N in KeyName]: readonly Sourced<KeyValue<N>>[] };
 
 /** The value that counts, if there is any. */
-export const effective = <T>(layers: readonly Sourced<T>[]): Sourced<T> | undefined => layers[0];
+export function effective<T>(layers: readonly Sourced<T>[]): Sourced<T> | undefined {
+  return layers[0];
+}
 
 export type Report = (problem: Problem) => void;
 
 /** The values of one key on the command line and in the environment. */
-export const processLayers = <N extends KeyName>(
+export function processLayers<N extends KeyName>(
   name: N,
   flags: Flags,
   env: Environment,
   report: Report,
-): Sourced<KeyValue<N>>[] => {
+): Sourced<KeyValue<N>>[] {
   const key = gatewayKey(name);
   const layers: Sourced<unknown>[] = [];
   const texts = flags.get(name);
@@ -39,15 +41,15 @@ export const processLayers = <N extends KeyName>(
     accept(key, readText(key, text), { kind: 'env', name: key.env }, report, layers);
   }
   return layers as Sourced<KeyValue<N>>[];
-};
+}
 
 /** Reads every key of the gateway from where it can be set; what is wrong is reported and left out. */
-export const readValues = (
+export function readValues(
   flags: Flags,
   env: Environment,
   file: ConfigFile | undefined,
   report: Report,
-): Values => {
+): Values {
   const fromFile = file === undefined ? undefined : checkedFile(file, report);
   const values = KEY_NAMES.map((name) => {
     const key = gatewayKey(name);
@@ -56,58 +58,71 @@ export const readValues = (
       const path = key.path.split('.');
       const value = valueAt(fromFile, path);
       const origin: Origin = { kind: 'file', path: file.path, line: file.lineOf(path) };
-      if (value !== undefined) accept(key, { value }, origin, report, layers);
+      if (value !== undefined) {
+        accept(key, { value }, origin, report, layers);
+      }
     }
     const fallback = 'default' in key.setting ? key.setting.default : undefined;
-    if (fallback !== undefined) layers.push({ value: fallback, origin: DEFAULT_ORIGIN });
+    if (fallback !== undefined) {
+      layers.push({ value: fallback, origin: DEFAULT_ORIGIN });
+    }
     return [name, layers];
   });
   return Object.fromEntries(values) as Values;
-};
+}
 
 /** What stands in the file under a path; undefined when nothing does. */
-export const valueAt = (root: unknown, path: KeyPath): unknown => {
+export function valueAt(root: unknown, path: KeyPath): unknown {
   let value = root;
   for (const key of path) {
-    if (!isTable(value) || !Object.hasOwn(value, key)) return undefined;
+    if (!isTable(value) || !Object.hasOwn(value, key)) {
+      return undefined;
+    }
     value = value[key];
   }
   return value;
-};
+}
 
 /** Reports problems of a file's keys, each with its line. */
-export const fileReport = (file: ConfigFile, report: Report): ((path: KeyPath, message: string) => void) => {
+export function fileReport(file: ConfigFile, report: Report): (path: KeyPath, message: string) => void {
   return (path, message) => {
     const place = originPlace({ kind: 'file', path: file.path, line: file.lineOf(path) });
     report({ place, key: path.join('.'), message });
   };
-};
+}
 
-const checkedFile = (file: ConfigFile, report: Report): unknown => {
+function checkedFile(file: ConfigFile, report: Report): unknown {
   const schema = fileSchema();
   const tell = fileReport(file, report);
-  const unknownKey = (path: KeyPath): string | undefined => {
+  function unknownKey(path: KeyPath): string | undefined {
     const dotted = path.join('.');
     return Object.hasOwn(REFUSED_KEYS, dotted) ? REFUSED_KEYS[dotted] : undefined;
-  };
+  }
+
   const drivers = valueAt(file.root, DRIVERS_PATH);
-  if (drivers !== undefined && !isTable(drivers)) tell(DRIVERS_PATH, 'must hold a table a driver');
+  if (drivers !== undefined && !isTable(drivers)) {
+    tell(DRIVERS_PATH, 'must hold a table a driver');
+  }
   return checkTable(schema, file.root, [], { form: file.form, report: tell, unknownKey });
-};
+}
 
 const TEXT: Form = 'text';
 
-const readText = (key: GatewayKey, text: string): Checked =>
-  key.fromText === undefined ? checkValue(key.setting, text, TEXT) : { value: key.fromText(text) };
+function readText(key: GatewayKey, text: string): Checked {
+  return key.fromText === undefined ? checkValue(key.setting, text, TEXT) : { value: key.fromText(text) };
+}
 
-const accept = (
+function accept(
   key: GatewayKey,
   checked: Checked,
   origin: Origin,
   report: Report,
   layers: Sourced<unknown>[],
-): void => {
+): void {
   const complaint = 'complaint' in checked ? checked.complaint : key.check?.(checked.value as never);
-  if (complaint !== undefined) report({ place: originPlace(origin), key: keyLabel(key), message: complaint });
-  else if ('value' in checked) layers.push({ value: checked.value, origin });
-};
+  if (complaint !== undefined) {
+    report({ place: originPlace(origin), key: keyLabel(key), message: complaint });
+  } else if ('value' in checked) {
+    layers.push({ value: checked.value, origin });
+  }
+}

@@ -66,6 +66,9 @@ export function partsOf({ drivers, stores, telemetry }: Flavor): readonly Part[]
 
 /** Whether the project has a part and this build does not. */
 export function isLeftOut(flavor: Flavor, { kind, name }: Pick<KnownPart, 'kind' | 'name'>): boolean {
-  const isIt = (part: Pick<KnownPart, 'kind' | 'name'>): boolean => part.kind === kind && part.name === name;
+  function isIt(part: Pick<KnownPart, 'kind' | 'name'>): boolean {
+    return part.kind === kind && part.name === name;
+  }
+
   return KNOWN_PARTS.some(isIt) && !partsOf(flavor).some(isIt);
 }

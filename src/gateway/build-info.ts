@@ -18,23 +18,26 @@ export interface BuildInfo {
   readonly build: string;
 }
 
-export const buildInfo = (flavor: Flavor, version: string, build: string): BuildInfo => ({
-  version,
-  flavor: flavor.name,
-  drivers: flavor.drivers.map((entry) => entry.name),
-  parts: partsOf(flavor)
-    .filter(({ kind }) => kind !== 'driver')
-    .map(wordOf),
-  telemetry: flavor.telemetry !== undefined,
-  apis: GENERATIONS,
-  node: process.version,
-  build,
-});
+export function buildInfo(flavor: Flavor, version: string, build: string): BuildInfo {
+  return {
+    version,
+    flavor: flavor.name,
+    drivers: flavor.drivers.map((entry) => entry.name),
+    parts: partsOf(flavor)
+      .filter(({ kind }) => kind !== 'driver')
+      .map(wordOf),
+    telemetry: flavor.telemetry !== undefined,
+    apis: GENERATIONS,
+    node: process.version,
+    build,
+  };
+}
 
-export const versionText = (info: BuildInfo): string =>
-  `openshell-gateway ${info.version} (flavor ${info.flavor}: ${info.drivers.join(', ')}; ${info.parts.join(', ')}; absent: ${
+export function versionText(info: BuildInfo): string {
+  return `openshell-gateway ${info.version} (flavor ${info.flavor}: ${info.drivers.join(', ')}; ${info.parts.join(', ')}; absent: ${
     absent(info).join(', ') || 'none'
   }; api ${info.apis.join(', ')}; node ${info.node}; build ${info.build})\n`;
+}
 
 /** Parts that the project has and this build lacks, drivers aside. */
 function absent({ parts }: BuildInfo): string[] {

@@ -27,11 +27,13 @@ export interface Certificates {
 const POLL_MS = 10_000;
 
 /** The certificates of PEM files; undefined, plaintext, without files. A file that is wrong at the start is an error. */
-export const loadCredentials = async (
+export async function loadCredentials(
   tls: TlsFiles | undefined,
   log: Logger,
-): Promise<Certificates | undefined> => {
-  if (tls === undefined) return undefined;
+): Promise<Certificates | undefined> {
+  if (tls === undefined) {
+    return undefined;
+  }
   let current = await readAll(tls);
   checkAll(tls, current);
   const listeners = new Set<(clients: boolean) => void>();
@@ -39,21 +41,29 @@ export const loadCredentials = async (
   let reading = false;
 
   const look = async () => {
-    if (reading) return;
+    if (reading) {
+      return;
+    }
     reading = true;
     try {
       const found = await readAll(tls);
       const changed = PARTS.filter((part) => !same(found[part], current[part]));
-      if (changed.length === 0) return;
+      if (changed.length === 0) {
+        return;
+      }
       checkAll(tls, found);
       current = found;
       log.info('the certificates were read again', { changed: changed.join(',') });
-      for (const listener of listeners) listener(changed.includes('ca') || changed.includes('crl'));
+      for (const listener of listeners) {
+        listener(changed.includes('ca') || changed.includes('crl'));
+      }
       complaint = '';
     } catch (error) {
       const { text } = OpenShellError.from(error);
       // Said once: a key that is replaced after its certificate fits again at the next look.
-      if (text !== complaint) log.warn(`the certificates stay as they were: ${text}`, { error });
+      if (text !== complaint) {
+        log.warn(`the certificates stay as they were: ${text}`, { error });
+      }
       complaint = text;
     } finally {
       reading = false;
@@ -71,15 +81,16 @@ export const loadCredentials = async (
     },
     close: () => clearInterval(timer),
   };
-};
+}
 
 const PARTS = ['cert', 'key', 'ca', 'crl'] as const;
 type Pems = { readonly [P in (typeof PARTS)[number]]?: Buffer };
 
-const same = (a: Buffer | undefined, b: Buffer | undefined): boolean =>
-  a === undefined || b === undefined ? a === b : a.equals(b);
+function same(a: Buffer | undefined, b: Buffer | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : a.equals(b);
+}
 
-const readAll = async (tls: TlsFiles): Promise<Pems> => {
+async function readAll(tls: TlsFiles): Promise<Pems> {
   const [cert, key, ca, crl] = await Promise.all([
     read(tls.certPath, 'cert_path'),
     read(tls.keyPath, 'key_path'),
@@ -87,9 +98,9 @@ const readAll = async (tls: TlsFiles): Promise<Pems> => {
     tls.clientCrlPath === undefined ? undefined : read(tls.clientCrlPath, 'client_crl_path'),
   ]);
   return { cert, key, ...(ca === undefined ? {} : { ca }), ...(crl === undefined ? {} : { crl }) } as Pems;
-};
+}
 
-const read = async (path: string, key: string): Promise<Buffer> => {
+async function read(path: string, key: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {
@@ -99,9 +110,9 @@ const read = async (path: string, key: string): Promise<Buffer> => {
       cause: error,
     });
   }
-};
+}
 
-const checkAll = (tls: TlsFiles, { cert, key, ca, crl }: Pems): void => {
+function checkAll(tls: TlsFiles, { cert, key, ca, crl }: Pems): void {
   check(`tls: '${tls.certPath}' and '${tls.keyPath}' are no certificate and its key`, () =>
     createSecureContext({ cert, key }),
   );
@@ -113,10 +124,10 @@ const checkAll = (tls: TlsFiles, { cert, key, ca, crl }: Pems): void => {
       createSecureContext({ crl }),
     );
   }
-};
+}
 
 /** A listener looks at what it is given only when it needs it, and then says nothing about which file is wrong. */
-const check = (what: string, parse: () => unknown): void => {
+function check(what: string, parse: () => unknown): void {
   try {
     parse();
   } catch (error) {
@@ -126,4 +137,4 @@ const check = (what: string, parse: () => unknown): void => {
       cause: error,
     });
   }
-};
+}

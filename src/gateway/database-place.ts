@@ -19,29 +19,31 @@ const KEY = 'database_place';
 /** What containers have at their root. */
 const CONTAINER_MARKS = ['/.dockerenv', '/run/.containerenv'];
 
-export const databasePlace = async (
+export async function databasePlace(
   path: string,
   env: Readonly<Record<string, string | undefined>>,
-): Promise<DatabasePlace> => {
+): Promise<DatabasePlace> {
   const { ino, birthtimeNs } = await stat(path, { bigint: true });
   return { path, inode: String(ino), born: String(birthtimeNs), machine: await machineOf(env) };
-};
+}
 
-const machineOf = async (env: Readonly<Record<string, string | undefined>>): Promise<string> => {
+async function machineOf(env: Readonly<Record<string, string | undefined>>): Promise<string> {
   const inContainer =
     env.KUBERNETES_SERVICE_HOST !== undefined ||
     env.container !== undefined ||
     CONTAINER_MARKS.some(existsSync);
   const id = inContainer ? '' : (await readFile('/etc/machine-id', 'utf8').catch(() => '')).trim();
   return id === '' ? '' : digest('openshell-gateway', id);
-};
+}
 
 /** The word by which an operator says that a database belongs where it lies now; it fits no other place. */
-export const placeWord = ({ inode, born, machine }: DatabasePlace): string =>
-  digest(born === '0' ? inode : born, machine).slice(0, 12);
+export function placeWord({ inode, born, machine }: DatabasePlace): string {
+  return digest(born === '0' ? inode : born, machine).slice(0, 12);
+}
 
-const digest = (...parts: readonly string[]): string =>
-  createHash('sha256').update(parts.join('\0')).digest('hex');
+function digest(...parts: readonly string[]): string {
+  return createHash('sha256').update(parts.join('\0')).digest('hex');
+}
 
 /**
  * Remembers where the database lies. FAILED_PRECONDITION when it lay elsewhere the last time: a copy that is started
@@ -49,27 +51,31 @@ const digest = (...parts: readonly string[]): string =>
  * was renamed, a volume under a new container and a disk under another host name are the same place; a file that was
  * copied or restored, and a disk in another machine, are not, unless `adopt` is the word of this place.
  */
-export const keepPlace = async (
+export async function keepPlace(
   store: Store,
   place: DatabasePlace,
   adopt: string | undefined,
-): Promise<void> => {
+): Promise<void> {
   const { path, ...now } = place;
   const stored = await store.getMeta(KEY);
   const text = JSON.stringify(now);
-  if (stored === text) return;
+  if (stored === text) {
+    return;
+  }
   if (stored !== undefined && adopt !== placeWord(place)) {
     const before = JSON.parse(stored) as Omit<DatabasePlace, 'path'>;
     // Either may change by itself on some file systems; a copy has neither.
     const sameFile = before.inode === now.inode || (now.born !== '0' && before.born === now.born);
     const sameMachine = before.machine === '' || now.machine === '' || before.machine === now.machine;
-    if (!sameFile || !sameMachine) throw moved(place, sameFile);
+    if (!sameFile || !sameMachine) {
+      throw moved(place, sameFile);
+    }
   }
   await store.setMeta(KEY, text);
-};
+}
 
-const moved = (place: DatabasePlace, sameFile: boolean) =>
-  failedPrecondition(
+function moved(place: DatabasePlace, sameFile: boolean) {
+  return failedPrecondition(
     `the database ${place.path} ${sameFile ? 'was last used on another machine' : 'is a copy: it was last used as another file'}`,
     {
       reason: 'DatabaseMoved',
@@ -78,3 +84,4 @@ const moved = (place: DatabasePlace, sameFile: boolean) =>
         'a second gateway needs an empty database of its own (--db-url), or both would change the same sandboxes',
     },
   );
+}

@@ -46,20 +46,22 @@ export function partsText(reports: readonly PartReport[]): string {
 }
 
 /** What `openshell-gateway drivers --json` prints for one driver. */
-export const driverToJson = (report: DriverReport) => ({
-  name: report.name,
-  state: report.state,
-  reason: report.reason,
-  engine_version: report.engineVersion,
-  endpoint: report.endpoint,
-  external: report.external,
-  warnings: report.warnings,
-  tried: report.tried,
-  command: report.command,
-});
+export function driverToJson(report: DriverReport) {
+  return {
+    name: report.name,
+    state: report.state,
+    reason: report.reason,
+    engine_version: report.engineVersion,
+    endpoint: report.endpoint,
+    external: report.external,
+    warnings: report.warnings,
+    tried: report.tried,
+    command: report.command,
+  };
+}
 
 /** The drivers for a person: one line each, and below it what to know or do. */
-export const driversText = (reports: readonly DriverReport[]): string => {
+export function driversText(reports: readonly DriverReport[]): string {
   const width = Math.max(...reports.map(({ name }) => name.length));
   return reports
     .flatMap((report) => {
@@ -79,4 +81,4 @@ export const driversText = (reports: readonly DriverReport[]): string => {
     })
     .join('\n')
     .concat('\n');
-};
+}

@@ -23,13 +23,13 @@ export interface GatewayMetrics {
 const MOST_SUBJECTS = 100;
 const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-export const createGatewayMetrics = (options: {
+export function createGatewayMetrics(options: {
   store: Store;
   drivers: ReadonlyMap<string, ManagedDriver>;
   flavor: Flavor;
   strays: () => readonly Stray[];
   load: () => readonly DriverLoad[];
-}): GatewayMetrics => {
+}): GatewayMetrics {
   const { store, drivers, flavor } = options;
   const registry = createMetricsRegistry();
   const rpcs = registry.counter(
@@ -87,7 +87,9 @@ export const createGatewayMetrics = (options: {
     ['driver'],
     async () => {
       const counts = new Map([...drivers.keys()].map((name) => [name, 0]));
-      for (const { driver } of options.strays()) counts.set(driver, (counts.get(driver) ?? 0) + 1);
+      for (const { driver } of options.strays()) {
+        counts.set(driver, (counts.get(driver) ?? 0) + 1);
+      }
       return [...counts].map(([driver, count]) => [[driver], count]);
     },
   );
@@ -115,18 +117,24 @@ export const createGatewayMetrics = (options: {
       const method = path.slice(1);
       rpcs.add([method, String(code)]);
       rpcSeconds.observe([method], seconds);
-      if (subject === '') return;
-      if (subjects.size < MOST_SUBJECTS) subjects.add(subject);
+      if (subject === '') {
+        return;
+      }
+      if (subjects.size < MOST_SUBJECTS) {
+        subjects.add(subject);
+      }
       users.add([subjects.has(subject) ? subject : '(other)']);
     },
     observeGeneration: (method, generation) => generations.add([method, generation]),
     observeDriverCall(driver, call, seconds, error) {
       driverSeconds.observe([driver, call], seconds);
-      if (error) driverErrors.add([driver, call]);
+      if (error) {
+        driverErrors.add([driver, call]);
+      }
     },
     observeReconcile: (driver, outcome) => reconciles.add([driver, outcome]),
     observeLeftBehind: (driver) => leftBehind.add([driver]),
     observeUse: ({ driver }, use) => uses.add([driver, use]),
     render: () => registry.render(),
   };
-};
+}

@@ -98,19 +98,23 @@ const LOAD_AFTER_MS = 20;
 const WATCH_AFTER_MS = 100;
 
 /** Opens the store and listens. What was begun is undone when a step fails. */
-export const startGateway = async (options: GatewayOptions): Promise<Gateway> => {
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { log, flavor, version, selected } = options;
   const undo: (() => Promise<void>)[] = [];
   try {
     for (const { name, report } of selected) {
-      for (const warning of report.warnings) log.warn(warning, { driver: name });
+      for (const warning of report.warnings) {
+        log.warn(warning, { driver: name });
+      }
     }
     const certificates = await loadCredentials(options.tls, log);
     undo.push(async () => certificates?.close());
     const store = await options.openStore();
     undo.push(() => store.close());
     const place = await options.databasePlace?.();
-    if (place !== undefined) await keepPlace(store, place, options.adoptDatabase);
+    if (place !== undefined) {
+      await keepPlace(store, place, options.adoptDatabase);
+    }
     const id = await gatewayId(store, options.gatewayId);
     const keys = await openKeys(store, options.secretKeyPath, id);
 
@@ -219,13 +223,17 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
         }),
       ),
     );
-    if (health !== undefined) undo.push(() => health.close());
+    if (health !== undefined) {
+      undo.push(() => health.close());
+    }
     const metricsServer = await optional(options.metricsBindAddress, (address) =>
       listening('metrics', address, () =>
         createMetricsServer({ address, render: () => metrics.render(), allowedHosts }),
       ),
     );
-    if (metricsServer !== undefined) undo.push(() => metricsServer.close());
+    if (metricsServer !== undefined) {
+      undo.push(() => metricsServer.close());
+    }
     const later = [
       setTimeout(() => {
         api.load().catch((error: unknown) => log.warn(OpenShellError.from(error).text, { error }));
@@ -249,21 +257,23 @@ export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
     await runAll(undo, log);
     throw error;
   }
-};
+}
 
-const runAll = async (undo: (() => Promise<void>)[], log: Logger): Promise<void> => {
+async function runAll(undo: (() => Promise<void>)[], log: Logger): Promise<void> {
   for (const step of undo.reverse()) {
     await step().catch((error) => log.warn(`while closing: ${OpenShellError.from(error).text}`, { error }));
   }
   undo.length = 0;
-};
+}
 
-const optional = async (
+async function optional(
   address: string | undefined,
   open: (address: string) => Promise<HttpEndpoint>,
-): Promise<HttpEndpoint | undefined> => (address === undefined ? undefined : open(address));
+): Promise<HttpEndpoint | undefined> {
+  return address === undefined ? undefined : open(address);
+}
 
-const listening = async <T>(what: string, address: string, listen: () => Promise<T>): Promise<T> => {
+async function listening<T>(what: string, address: string, listen: () => Promise<T>): Promise<T> {
   try {
     return await listen();
   } catch (error) {
@@ -274,15 +284,18 @@ const listening = async <T>(what: string, address: string, listen: () => Promise
       cause: error,
     });
   }
-};
+}
 
-const withPort = (address: string, port: number): string =>
-  `${address.slice(0, address.lastIndexOf(':'))}:${port}`;
+function withPort(address: string, port: number): string {
+  return `${address.slice(0, address.lastIndexOf(':'))}:${port}`;
+}
 
-const toStrayLine = ({ driver, sandbox }: Stray) => ({
-  driver,
-  resource: sandbox.status.resourceName,
-  sandbox_id: sandbox.id,
-  workspace: sandbox.workspace,
-  name: sandbox.name,
-});
+function toStrayLine({ driver, sandbox }: Stray) {
+  return {
+    driver,
+    resource: sandbox.status.resourceName,
+    sandbox_id: sandbox.id,
+    workspace: sandbox.workspace,
+    name: sandbox.name,
+  };
+}

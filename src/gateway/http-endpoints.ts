@@ -37,13 +37,20 @@ const MAX_CONNECTIONS = 100;
  * `/strays` lists what is on the engines and in no row, to callers on this machine: it names sandboxes, and probes come
  * from other machines.
  */
-export const createHealthServer = (options: HealthServerOptions): Promise<HttpEndpoint> =>
-  open(options, async (path, response, { socket }) => {
-    if (path === '/healthz') return send(response, 200, 'text/plain', 'ok\n');
-    if (path === '/strays' && socket.remoteAddress !== socket.localAddress)
+export function createHealthServer(options: HealthServerOptions): Promise<HttpEndpoint> {
+  return open(options, async (path, response, { socket }) => {
+    if (path === '/healthz') {
+      return send(response, 200, 'text/plain', 'ok\n');
+    }
+    if (path === '/strays' && socket.remoteAddress !== socket.localAddress) {
       return send(response, 403, 'text/plain', 'from this machine only\n');
-    if (path === '/strays') return sendJson(response, 200, { strays: options.strays() });
-    if (path !== '/readyz' && path !== '/health') return send(response, 404, 'text/plain', 'not found\n');
+    }
+    if (path === '/strays') {
+      return sendJson(response, 200, { strays: options.strays() });
+    }
+    if (path !== '/readyz' && path !== '/health') {
+      return send(response, 404, 'text/plain', 'not found\n');
+    }
     const names = Object.keys(options.checks);
     const results = await Promise.all(Object.values(options.checks).map(run));
     const checks = Object.fromEntries(names.map((name, i) => [name, results[i] as CheckResult]));
@@ -61,17 +68,21 @@ export const createHealthServer = (options: HealthServerOptions): Promise<HttpEn
     };
     sendJson(response, healthy ? 200 : 503, body);
   });
+}
 
 /** `/metrics` in Prometheus' text format. */
-export const createMetricsServer = (options: {
+export function createMetricsServer(options: {
   address: string;
   render: () => Promise<string>;
   allowedHosts?: readonly string[];
-}): Promise<HttpEndpoint> =>
-  open(options, async (path, response) => {
-    if (path !== '/metrics') return send(response, 404, 'text/plain', 'not found\n');
+}): Promise<HttpEndpoint> {
+  return open(options, async (path, response) => {
+    if (path !== '/metrics') {
+      return send(response, 404, 'text/plain', 'not found\n');
+    }
     send(response, 200, 'text/plain; version=0.0.4', await options.render());
   });
+}
 
 interface CheckResult {
   readonly status: string;
@@ -79,7 +90,7 @@ interface CheckResult {
   readonly error?: string;
 }
 
-const run = async (check: () => Promise<void>): Promise<CheckResult> => {
+async function run(check: () => Promise<void>): Promise<CheckResult> {
   const startedAt = performance.now();
   let timer: NodeJS.Timeout | undefined;
   try {
@@ -96,20 +107,21 @@ const run = async (check: () => Promise<void>): Promise<CheckResult> => {
   } finally {
     clearTimeout(timer);
   }
-};
+}
 
-const sendJson = (response: ServerResponse, status: number, body: unknown): void =>
+function sendJson(response: ServerResponse, status: number, body: unknown): void {
   send(response, status, 'application/json', `${JSON.stringify(body)}\n`);
+}
 
-const send = (response: ServerResponse, status: number, type: string, body: string): void => {
+function send(response: ServerResponse, status: number, type: string, body: string): void {
   response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
   response.end(body);
-};
+}
 
-const open = (
+function open(
   { address, allowedHosts = [] }: { readonly address: string; readonly allowedHosts?: readonly string[] },
   answer: (path: string, response: ServerResponse, request: IncomingMessage) => Promise<void>,
-): Promise<HttpEndpoint> => {
+): Promise<HttpEndpoint> {
   const colon = address.lastIndexOf(':');
   const host = address.slice(0, colon).replace(/^\[|\]$/g, '');
   const mayAsk = hostCheck(host, allowedHosts);
@@ -117,8 +129,11 @@ const open = (
     { requestTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 1_000, maxHeaderSize: 8192 },
     (request, response) => {
       handle(request, response, mayAsk, answer).catch(() => {
-        if (response.headersSent) response.destroy();
-        else send(response, 500, 'text/plain', 'failed\n');
+        if (response.headersSent) {
+          response.destroy();
+        } else {
+          send(response, 500, 'text/plain', 'failed\n');
+        }
       });
     },
   );
@@ -133,46 +148,52 @@ const open = (
       resolve({ address: `${address.slice(0, colon)}:${port}`, close: () => close(server) });
     });
   });
-};
+}
 
-const handle = async (
+async function handle(
   request: IncomingMessage,
   response: ServerResponse,
   mayAsk: (host: string | undefined) => boolean,
   answer: (path: string, response: ServerResponse, request: IncomingMessage) => Promise<void>,
-): Promise<void> => {
+): Promise<void> {
   request.resume();
   if (!mayAsk(request.headers.host)) {
     const host = JSON.stringify(cutText(request.headers.host ?? '', 256));
     const text = `the host ${host} is not served here: ask by address, or add it to http_allowed_hosts\n`;
     return send(response, 421, 'text/plain', text);
   }
-  if (request.method !== 'GET' && request.method !== 'HEAD')
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
     return send(response, 405, 'text/plain', 'GET only\n');
+  }
   await answer((request.url ?? '/').split('?')[0] as string, response, request);
-};
+}
 
 /**
  * Whether a request names us by what we are. A page whose own name was turned to our address (DNS rebinding) may read
  * what we answer, but it asks by its name: addresses are safe, and names that the operator gave. A loopback listener
  * answers to loopback alone, and to `localhost`, which browsers never ask elsewhere. What has no host is from no browser.
  */
-const hostCheck = (listening: string, allowed: readonly string[]) => {
+function hostCheck(listening: string, allowed: readonly string[]) {
   const names = new Set(allowed.map((name) => name.toLowerCase()));
   const onLoopback = isLoopback(listening);
   return (header: string | undefined): boolean => {
-    if (header === undefined) return true;
+    if (header === undefined) {
+      return true;
+    }
     const name = header
       .replace(/:\d*$/, '')
       .replace(/^\[(.*)\]$/, '$1')
       .toLowerCase();
-    if (names.has(name)) return true;
+    if (names.has(name)) {
+      return true;
+    }
     return onLoopback ? name === 'localhost' || isLoopback(name) : isIP(name) !== 0;
   };
-};
+}
 
-const close = (server: Server): Promise<void> =>
-  new Promise((resolve) => {
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
     server.close(() => resolve());
     server.closeAllConnections();
   });
+}

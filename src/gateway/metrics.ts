@@ -24,19 +24,14 @@ export interface MetricsRegistry {
   render(): Promise<string>;
 }
 
-export const createMetricsRegistry = (): MetricsRegistry => {
+export function createMetricsRegistry(): MetricsRegistry {
   const families: (() => Promise<string>)[] = [];
 
-  const family = (
-    name: string,
-    type: string,
-    help: string,
-    lines: () => Promise<string[]> | string[],
-  ): void => {
+  function family(name: string, type: string, help: string, lines: () => Promise<string[]> | string[]): void {
     families.push(async () =>
       [`# HELP ${name} ${escapeHelp(help)}`, `# TYPE ${name} ${type}`, ...(await lines())].join('\n'),
     );
-  };
+  }
 
   return {
     counter(name, help, labels) {
@@ -85,14 +80,18 @@ export const createMetricsRegistry = (): MetricsRegistry => {
       return `${(await Promise.all(families.map((one) => one()))).join('\n')}\n`;
     },
   };
-};
+}
 
-const render = (names: readonly string[], values: LabelValues): string =>
-  names.length === 0
+function render(names: readonly string[], values: LabelValues): string {
+  return names.length === 0
     ? ''
     : `{${names.map((name, i) => `${name}="${escapeLabel(values[i] ?? '')}"`).join(',')}}`;
+}
 
-const escapeLabel = (value: string): string =>
-  value.replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`));
+function escapeLabel(value: string): string {
+  return value.replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`));
+}
 
-const escapeHelp = (text: string): string => text.replace(/[\\\n]/g, (c) => (c === '\n' ? '\\n' : '\\\\'));
+function escapeHelp(text: string): string {
+  return text.replace(/[\\\n]/g, (c) => (c === '\n' ? '\\n' : '\\\\'));
+}

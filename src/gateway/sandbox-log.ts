@@ -26,22 +26,29 @@ const LINES_KEPT = 2000;
 /** A line that comes after `drop` starts a log that nothing drops again: with this many, the oldest goes. */
 const SANDBOXES_KEPT = 10_000;
 
-export const createSandboxLog = (): SandboxLog => {
+export function createSandboxLog(): SandboxLog {
   const lines = new Map<string, SandboxLogLine[]>();
   const listeners = new Map<string, Set<(line: SandboxLogLine) => void>>();
-  const start = (sandboxId: string): SandboxLogLine[] => {
-    if (lines.size >= SANDBOXES_KEPT) lines.delete(lines.keys().next().value as string);
+  function start(sandboxId: string): SandboxLogLine[] {
+    if (lines.size >= SANDBOXES_KEPT) {
+      lines.delete(lines.keys().next().value as string);
+    }
     const kept: SandboxLogLine[] = [];
     lines.set(sandboxId, kept);
     return kept;
-  };
+  }
+
   return {
     append(line) {
       const kept = lines.get(line.sandboxId) ?? start(line.sandboxId);
       kept.push(line);
       // Cut in larger steps: a shift for each line would move the whole ring every time.
-      if (kept.length >= LINES_KEPT * 2) kept.splice(0, kept.length - LINES_KEPT);
-      for (const listener of [...(listeners.get(line.sandboxId) ?? [])]) listener(line);
+      if (kept.length >= LINES_KEPT * 2) {
+        kept.splice(0, kept.length - LINES_KEPT);
+      }
+      for (const listener of [...(listeners.get(line.sandboxId) ?? [])]) {
+        listener(line);
+      }
     },
     tail: (sandboxId, count) =>
       count <= 0 ? [] : (lines.get(sandboxId) ?? []).slice(-Math.min(count, LINES_KEPT)),
@@ -51,20 +58,25 @@ export const createSandboxLog = (): SandboxLog => {
       set.add(listener);
       return () => {
         set.delete(listener);
-        if (set.size === 0 && listeners.get(sandboxId) === set) listeners.delete(sandboxId);
+        if (set.size === 0 && listeners.get(sandboxId) === set) {
+          listeners.delete(sandboxId);
+        }
       };
     },
     drop(sandboxId) {
       lines.delete(sandboxId);
     },
   };
-};
+}
 
 const RANK: Readonly<Record<string, number>> = { ERROR: 0, WARN: 1, INFO: 2, OCSF: 2, DEBUG: 3, TRACE: 4 };
 const RANK_OTHER = 5;
 
-const rank = (level: string): number => RANK[level.toUpperCase()] ?? RANK_OTHER;
+function rank(level: string): number {
+  return RANK[level.toUpperCase()] ?? RANK_OTHER;
+}
 
 /** Whether a line passes a minimum level; an empty minimum lets all pass (OpenShell's table of levels). */
-export const levelAllows = (minLevel: string, level: string): boolean =>
-  minLevel === '' || rank(level) <= rank(minLevel);
+export function levelAllows(minLevel: string, level: string): boolean {
+  return minLevel === '' || rank(level) <= rank(minLevel);
+}

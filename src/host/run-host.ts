@@ -23,9 +23,8 @@ export interface HostOptions {
 }
 
 const PROBE_TIMEOUT_MS = 10_000;
-const USAGE = (
-  name: string,
-) => `Usage: openshell-driver-${name} --bind-socket PATH [--config FILE] [--log-level LEVEL]
+function USAGE(name: string) {
+  return `Usage: openshell-driver-${name} --bind-socket PATH [--config FILE] [--log-level LEVEL]
 
 Serves the ${name} driver to a gateway in another process, on a Unix socket.
 
@@ -34,9 +33,10 @@ Serves the ${name} driver to a gateway in another process, on a Unix socket.
                       are read from it [OPENSHELL_GATEWAY_CONFIG]
   --log-level LEVEL   error, warn, info, debug or trace [OPENSHELL_LOG_LEVEL]
 `;
+}
 
 /** Runs one driver as a process of its own until SIGTERM or SIGINT; gives the exit code. */
-export const runHost = async (options: HostOptions): Promise<number> => {
+export async function runHost(options: HostOptions): Promise<number> {
   try {
     return await host(options);
   } catch (thrown) {
@@ -46,9 +46,9 @@ export const runHost = async (options: HostOptions): Promise<number> => {
     );
     return 1;
   }
-};
+}
 
-const host = async ({ entry, argv, env }: HostOptions): Promise<number> => {
+async function host({ entry, argv, env }: HostOptions): Promise<number> {
   freeBuffersAtOnce();
   const { values } = parse(entry.name, argv);
   if (values.help) {
@@ -56,10 +56,16 @@ const host = async ({ entry, argv, env }: HostOptions): Promise<number> => {
     return 0;
   }
   const socketPath = values['bind-socket'] ?? env.OPENSHELL_COMPUTE_DRIVER_SOCKET;
-  if (socketPath === undefined) throw invalidArgument('--bind-socket is needed', { reason: 'InvalidUsage' });
+  if (socketPath === undefined) {
+    throw invalidArgument('--bind-socket is needed', { reason: 'InvalidUsage' });
+  }
   const flags = new Map<KeyName, string[]>();
-  if (values.config !== undefined) flags.set('configFile', [values.config]);
-  if (values['log-level'] !== undefined) flags.set('logLevel', [values['log-level']]);
+  if (values.config !== undefined) {
+    flags.set('configFile', [values.config]);
+  }
+  if (values['log-level'] !== undefined) {
+    flags.set('logLevel', [values['log-level']]);
+  }
   const home = homePaths(env, homedir());
   const { OPENSHELL_COMPUTE_DRIVER_SOCKET: _, ...rest } = env;
   const { config } = await loadConfig({ flags, env: rest, drivers: [entry], stores: [], home });
@@ -76,9 +82,9 @@ const host = async ({ entry, argv, env }: HostOptions): Promise<number> => {
   await served.close();
   await driver.close();
   return 0;
-};
+}
 
-const parse = (name: string, argv: readonly string[]) => {
+function parse(name: string, argv: readonly string[]) {
   try {
     return parseArgs({
       args: [...argv],
@@ -93,15 +99,15 @@ const parse = (name: string, argv: readonly string[]) => {
     const message = error instanceof Error ? error.message : String(error);
     throw invalidArgument(`${message}\n${USAGE(name)}`, { reason: 'InvalidUsage' });
   }
-};
+}
 
-const createDriver = async (
+async function createDriver(
   entry: DriverEntry,
   config: GatewayConfig,
   env: HostOptions['env'],
   stateDir: string,
   log: ReturnType<typeof createLogger>,
-) => {
+) {
   if (config.gatewayId === undefined) {
     throw failedPrecondition(
       'gateway_id is not configured, and a driver process has no store to keep one in',
@@ -130,27 +136,32 @@ const createDriver = async (
     endpoint: found.endpoint,
     log,
   });
-};
+}
 
 /** A driver process has no store: its secret is a file of its own, made at the first start. */
-export const keptSecret = async (stateDir: string): Promise<string> => {
+export async function keptSecret(stateDir: string): Promise<string> {
   const path = join(stateDir, 'secret');
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   try {
     await writeFile(path, randomBytes(32).toString('hex'), { mode: 0o600, flag: 'wx' });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+      throw error;
+    }
   }
   const secret = await readFile(path, 'utf8');
-  if (/^[0-9a-f]{64}$/.test(secret)) return secret;
+  if (/^[0-9a-f]{64}$/.test(secret)) {
+    return secret;
+  }
   throw failedPrecondition(`'${path}' is not a driver's secret`, {
     reason: 'InvalidConfig',
     hint: 'remove it, and a new one is made; what the driver signed with the old one is then not its own any more',
   });
-};
+}
 
-const ended = (): Promise<void> =>
-  new Promise((resolve) => {
+function ended(): Promise<void> {
+  return new Promise((resolve) => {
     process.once('SIGTERM', () => resolve());
     process.once('SIGINT', () => resolve());
   });
+}

@@ -7,11 +7,7 @@ export interface Backoff {
 }
 
 /** Jitter keeps a thousand sandboxes from asking an engine that came back all in the same moment. */
-export const createBackoff = (
-  firstMs: number,
-  mostMs: number,
-  random: () => number = Math.random,
-): Backoff => {
+export function createBackoff(firstMs: number, mostMs: number, random: () => number = Math.random): Backoff {
   let bound = firstMs;
   return {
     next() {
@@ -23,7 +19,9 @@ export const createBackoff = (
       bound = firstMs;
     },
   };
-};
+}
 
 /** Milliseconds that no change of the wall clock moves: for patience and deadlines. */
-export const monotonicMs = (): number => performance.now();
+export function monotonicMs(): number {
+  return performance.now();
+}

@@ -5,4 +5,6 @@ import { setFlagsFromString } from 'node:v8';
  * that thread comes late: V8 then takes the bytes that stream through for a heap that grows, and collects all of it
  * again and again, which costs more than the bytes themselves. For the start of a process that passes bytes on.
  */
-export const freeBuffersAtOnce = (): void => setFlagsFromString('--no-concurrent-array-buffer-sweeping');
+export function freeBuffersAtOnce(): void {
+  setFlagsFromString('--no-concurrent-array-buffer-sweeping');
+}

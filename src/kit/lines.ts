@@ -46,14 +46,18 @@ export async function* readLines(
         held = [rest];
         heldBytes = rest.length;
       }
-      if (newline === -1) continue;
+      if (newline === -1) {
+        continue;
+      }
       yield { text: Buffer.concat(held).toString('utf8'), begins, ends: true };
       held = [];
       heldBytes = 0;
       begins = true;
     }
   }
-  if (heldBytes > 0) yield { text: Buffer.concat(held).toString('utf8'), begins, ends: true };
+  if (heldBytes > 0) {
+    yield { text: Buffer.concat(held).toString('utf8'), begins, ends: true };
+  }
 }
 
 /** As `readLines`, for lines that are of no use in parts: throws `tooLong()` when one has more than `longestBytes`. */
@@ -63,7 +67,9 @@ export async function* wholeLines(
   tooLong: () => Error,
 ): AsyncGenerator<string, void> {
   for await (const { text, ends } of readLines(stream, longestBytes)) {
-    if (!ends) throw tooLong();
+    if (!ends) {
+      throw tooLong();
+    }
     yield text;
   }
 }

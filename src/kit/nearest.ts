@@ -1,5 +1,5 @@
 /** The candidate that a mistyped word most likely meant (a distance of at most a third of its length), if any. */
-export const nearest = (word: string, candidates: Iterable<string>): string | undefined => {
+export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
@@ -10,10 +10,10 @@ export const nearest = (word: string, candidates: Iterable<string>): string | un
     }
   }
   return best;
-};
+}
 
 /** The number of letters put in, taken out, replaced, or swapped with their neighbour. */
-const editDistance = (a: string, b: string): number => {
+function editDistance(a: string, b: string): number {
   let beforePrevious: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
@@ -28,4 +28,4 @@ const editDistance = (a: string, b: string): number => {
     previous = row;
   }
   return previous[b.length] as number;
-};
+}

@@ -22,7 +22,9 @@ const FORM = /^([+-]?\d+(?:\.\d*)?|[+-]?\.\d+)(?:([eE][+-]?\d{1,3})|([numkMGTPE]
 /** A Kubernetes quantity as a number; undefined when it is none, negative or not finite. */
 export function parseQuantity(text: string): number | undefined {
   const match = FORM.exec(text);
-  if (match === null) return undefined;
+  if (match === null) {
+    return undefined;
+  }
   const value = Number((match[1] ?? '') + (match[2] ?? '')) * (SUFFIX[match[3] ?? ''] as number);
   return Number.isFinite(value) && value >= 0 ? value : undefined;
 }

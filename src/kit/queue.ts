@@ -72,29 +72,41 @@ export function createQueue<T>(options: QueueOptions<T>): Queue<T> {
   function take(): T {
     const item = items.shift() as T;
     waiting -= cost(item);
-    while (writers.length > 0 && waiting < putCapacity) admit();
-    if (waiting < resumeBelow) resume();
+    while (writers.length > 0 && waiting < putCapacity) {
+      admit();
+    }
+    if (waiting < resumeBelow) {
+      resume();
+    }
     return item;
   }
 
   function admit(): void {
     const writer = writers.shift();
-    if (writer === undefined) return;
+    if (writer === undefined) {
+      return;
+    }
     add(writer.item);
     writer.resolve();
   }
 
   function resume(): void {
-    if (!isPaused) return;
+    if (!isPaused) {
+      return;
+    }
     isPaused = false;
     source?.resume();
   }
 
   function finish(error: unknown): void {
     over = { error };
-    while (writers.length > 0) admit();
+    while (writers.length > 0) {
+      admit();
+    }
     resume();
-    if (reader === undefined) return;
+    if (reader === undefined) {
+      return;
+    }
     tell(reader);
     reader = undefined;
   }
@@ -103,13 +115,20 @@ export function createQueue<T>(options: QueueOptions<T>): Queue<T> {
   function tell({ resolve, reject }: Reader<T>): void {
     const error = isTold ? undefined : over?.error;
     isTold = true;
-    if (error === undefined) resolve(DONE);
-    else reject(error);
+    if (error === undefined) {
+      resolve(DONE);
+    } else {
+      reject(error);
+    }
   }
 
   function close(error?: unknown): void {
-    if (isTold) return;
-    for (const { resolve } of writers.splice(0)) resolve();
+    if (isTold) {
+      return;
+    }
+    for (const { resolve } of writers.splice(0)) {
+      resolve();
+    }
     items.length = 0;
     waiting = 0;
     finish(error);
@@ -117,11 +136,17 @@ export function createQueue<T>(options: QueueOptions<T>): Queue<T> {
 
   const iterator: AsyncIterator<T, undefined> = {
     next() {
-      if (items.length > 0) return Promise.resolve({ value: take(), done: false });
+      if (items.length > 0) {
+        return Promise.resolve({ value: take(), done: false });
+      }
       return new Promise((resolve, reject) => {
-        if (over !== undefined) tell({ resolve, reject });
-        else if (reader !== undefined) reject(new Error('a queue is read one item at a time'));
-        else reader = { resolve, reject };
+        if (over !== undefined) {
+          tell({ resolve, reject });
+        } else if (reader !== undefined) {
+          reject(new Error('a queue is read one item at a time'));
+        } else {
+          reader = { resolve, reject };
+        }
       });
     },
     return() {
@@ -133,19 +158,29 @@ export function createQueue<T>(options: QueueOptions<T>): Queue<T> {
 
   return {
     offer(item) {
-      if (over !== undefined) return true;
-      if (waiting >= capacity) return false;
+      if (over !== undefined) {
+        return true;
+      }
+      if (waiting >= capacity) {
+        return false;
+      }
       add(item);
       return true;
     },
     put(item) {
-      if (over !== undefined) return RESOLVED;
-      if (waiting >= putCapacity) return new Promise((resolve) => writers.push({ item, resolve }));
+      if (over !== undefined) {
+        return RESOLVED;
+      }
+      if (waiting >= putCapacity) {
+        return new Promise((resolve) => writers.push({ item, resolve }));
+      }
       add(item);
       return RESOLVED;
     },
     displace(item) {
-      if (over !== undefined) return;
+      if (over !== undefined) {
+        return;
+      }
       while (waiting > 0 && cost(item) > 0 && waiting >= capacity) {
         const [oldest] = items.splice(
           items.findIndex((old) => cost(old) > 0),
@@ -156,9 +191,13 @@ export function createQueue<T>(options: QueueOptions<T>): Queue<T> {
       add(item);
     },
     accept(item) {
-      if (over !== undefined) return;
+      if (over !== undefined) {
+        return;
+      }
       add(item);
-      if (waiting < capacity || isPaused || isReleased) return;
+      if (waiting < capacity || isPaused || isReleased) {
+        return;
+      }
       isPaused = true;
       source?.pause();
     },
@@ -167,11 +206,15 @@ export function createQueue<T>(options: QueueOptions<T>): Queue<T> {
       resume();
     },
     end(error) {
-      if (over === undefined) finish(error);
+      if (over === undefined) {
+        finish(error);
+      }
     },
     close,
     [Symbol.asyncIterator]() {
-      if (isRead) throw new Error('a queue has one reader');
+      if (isRead) {
+        throw new Error('a queue has one reader');
+      }
       isRead = true;
       return iterator;
     },
@@ -180,4 +223,6 @@ export function createQueue<T>(options: QueueOptions<T>): Queue<T> {
 
 const DONE = { value: undefined, done: true } as const;
 const RESOLVED = Promise.resolve();
-const one = (): number => 1;
+function one(): number {
+  return 1;
+}

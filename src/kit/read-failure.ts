@@ -8,7 +8,7 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 
 /** Why a file could not be read, in words; an error without any keeps its code. */
-export const readFailure = (error: unknown): string => {
+export function readFailure(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException;
   return code === undefined ? String(error) : (WORDS[code] ?? code);
-};
+}

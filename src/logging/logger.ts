@@ -21,16 +21,18 @@ export interface SandboxLine {
 }
 
 /** Writes lines, and never a secret: fields of a telling name are masked, causes of errors show at debug level only. */
-export const createLogger = (options: LoggerOptions): Logger => {
+export function createLogger(options: LoggerOptions): Logger {
   const { write, readable, onSandboxLine } = options;
   const now = options.now ?? Date.now;
   const limit = LOG_LEVELS.indexOf(options.level);
 
-  const log = (level: LogLevel, message: string, fields: LogFields): void => {
+  function log(level: LogLevel, message: string, fields: LogFields): void {
     const wanted = LOG_LEVELS.indexOf(level) <= limit;
     const sandboxId = fields.sandbox_id;
     const forSandbox = typeof sandboxId === 'string' && onSandboxLine !== undefined;
-    if (!wanted && !forSandbox) return;
+    if (!wanted && !forSandbox) {
+      return;
+    }
     const timeMs = now();
     if (wanted) {
       const shown = showFields(fields, { withCause: limit >= LOG_LEVELS.indexOf('debug') });
@@ -47,49 +49,44 @@ export const createLogger = (options: LoggerOptions): Logger => {
       const texts = Object.fromEntries(shown.map(([key, value]) => [key, asText(value)]));
       onSandboxLine({ sandboxId, timeMs, level, message, fields: texts });
     }
-  };
+  }
 
-  const make = (base: LogFields): Logger => ({
-    level: options.level,
-    debug: (message, fields) => log('debug', message, { ...base, ...fields }),
-    info: (message, fields) => log('info', message, { ...base, ...fields }),
-    warn: (message, fields) => log('warn', message, { ...base, ...fields }),
-    error: (message, fields) => log('error', message, { ...base, ...fields }),
-    child: (fields) => make({ ...base, ...fields }),
-  });
+  function make(base: LogFields): Logger {
+    return {
+      level: options.level,
+      debug: (message, fields) => log('debug', message, { ...base, ...fields }),
+      info: (message, fields) => log('info', message, { ...base, ...fields }),
+      warn: (message, fields) => log('warn', message, { ...base, ...fields }),
+      error: (message, fields) => log('error', message, { ...base, ...fields }),
+      child: (fields) => make({ ...base, ...fields }),
+    };
+  }
+
   return make({});
-};
+}
 
 /** Without an error that the message says already: for people, who read the line to its end. */
-const withoutEcho = (message: string, fields: Record<string, unknown>): Record<string, unknown> => {
+function withoutEcho(message: string, fields: Record<string, unknown>): Record<string, unknown> {
   const { error, ...rest } = fields;
   return typeof error === 'string' && message.includes(error) ? rest : fields;
-};
+}
 
-const asText = (value: unknown): string =>
-  typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
+function asText(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
+}
 
-const program = (
-  timeMs: number,
-  level: LogLevel,
-  message: string,
-  fields: Record<string, unknown>,
-): string => {
+function program(timeMs: number, level: LogLevel, message: string, fields: Record<string, unknown>): string {
   const own = { time: new Date(timeMs).toISOString(), level, message };
   // Twice: first in the line, and not to be replaced by a field of the same name.
   return `${JSON.stringify({ ...own, ...fields, ...own })}\n`;
-};
+}
 
-const person = (
-  timeMs: number,
-  level: LogLevel,
-  message: string,
-  fields: Record<string, unknown>,
-): string => {
+function person(timeMs: number, level: LogLevel, message: string, fields: Record<string, unknown>): string {
   const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${oneLine(asText(value))}`);
   return `${new Date(timeMs).toISOString().slice(11, 23)} ${level.toUpperCase().padEnd(5)} ${oneLine(message)}${rest.join('')}\n`;
-};
+}
 
 /** Control characters would let a logged value write to the terminal. */
-const oneLine = (text: string): string =>
-  text.replace(/\p{Cc}/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+function oneLine(text: string): string {
+  return text.replace(/\p{Cc}/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}

@@ -9,53 +9,61 @@ import { connect as connectPort } from './connect-client.js';
 import { parts } from './parts.js';
 
 /** Access to the sandboxes of a driver in another process; undefined when it serves none. */
-export const connectAccess = async (
+export async function connectAccess(
   client: RpcClient,
   signal: AbortSignal,
-): Promise<SandboxAccess | undefined> => {
+): Promise<SandboxAccess | undefined> {
   try {
     const { execTty, logs, connect } = await client.unary(wire.getAccessCapabilities, {}, { signal });
     const access = createAccess(client, { tty: execTty, logs });
-    if (!connect) return access;
+    if (!connect) {
+      return access;
+    }
     return { ...access, connect: (ref, port, o) => connectPort(client, ref, port, o.signal) };
   } catch (thrown) {
     const error = fromFailure(thrown, signal);
-    if (error instanceof OpenShellError && error.code === Code.UNIMPLEMENTED) return undefined;
+    if (error instanceof OpenShellError && error.code === Code.UNIMPLEMENTED) {
+      return undefined;
+    }
     throw error;
   }
-};
+}
 
-const createAccess = (client: RpcClient, capabilities: SandboxAccess['capabilities']): SandboxAccess => ({
-  capabilities,
-  exec: (ref, spec, { signal }) => exec(client, ref, spec, signal),
-  async *logs(ref, { follow, tail, sinceMs, signal }): AsyncGenerator<LogLine> {
-    const request = {
-      sandboxId: ref.id,
-      sandboxName: ref.name,
-      workspace: ref.workspace,
-      follow,
-      sinceMs: BigInt(sinceMs),
-      ...(tail === undefined ? {} : { tail }),
-    };
-    try {
-      for await (const line of client.serverStream(wire.logs, request, { signal })) {
-        const stream = line.stream === 'stderr' ? 'stderr' : 'stdout';
-        yield { timeMs: Number(line.timeMs), stream, message: line.message };
+function createAccess(client: RpcClient, capabilities: SandboxAccess['capabilities']): SandboxAccess {
+  return {
+    capabilities,
+    exec: (ref, spec, { signal }) => exec(client, ref, spec, signal),
+    async *logs(ref, { follow, tail, sinceMs, signal }): AsyncGenerator<LogLine> {
+      const request = {
+        sandboxId: ref.id,
+        sandboxName: ref.name,
+        workspace: ref.workspace,
+        follow,
+        sinceMs: BigInt(sinceMs),
+        ...(tail === undefined ? {} : { tail }),
+      };
+      try {
+        for await (const line of client.serverStream(wire.logs, request, { signal })) {
+          const stream = line.stream === 'stderr' ? 'stderr' : 'stdout';
+          yield { timeMs: Number(line.timeMs), stream, message: line.message };
+        }
+      } catch (error) {
+        // Who follows and has heard enough is told of no error.
+        if (signal.aborted) {
+          return;
+        }
+        throw fromFailure(error, signal);
       }
-    } catch (error) {
-      // Who follows and has heard enough is told of no error.
-      if (signal.aborted) return;
-      throw fromFailure(error, signal);
-    }
-  },
-});
+    },
+  };
+}
 
-const exec = async (
+async function exec(
   client: RpcClient,
   ref: SandboxRef,
   spec: ExecSpec,
   signal: AbortSignal,
-): Promise<ExecSession> => {
+): Promise<ExecSession> {
   const call = client.duplex(wire.exec, { signal });
   const frames = call.responses[Symbol.asyncIterator]();
   try {
@@ -96,22 +104,25 @@ const exec = async (
     try {
       for (let next = await frames.next(); next.done !== true; next = await frames.next()) {
         const { payload } = next.value;
-        if (payload.case === 'stdout' || payload.case === 'stderr')
+        if (payload.case === 'stdout' || payload.case === 'stderr') {
           yield { stream: payload.case, data: payload.value };
-        else if (payload.case === 'exit') {
+        } else if (payload.case === 'exit') {
           ended = true;
           settle(payload.value.code);
         }
       }
-      if (!ended)
+      if (!ended) {
         fail(unavailable('the driver ended the command without an exit code', { reason: 'ExecLost' }));
+      }
     } catch (thrown) {
       const error = OpenShellError.from(fromFailure(thrown, signal));
       fail(error);
       throw error;
     } finally {
       call.cancel();
-      if (!ended) fail(new OpenShellError(Code.CANCELLED, 'the output was given up before its end'));
+      if (!ended) {
+        fail(new OpenShellError(Code.CANCELLED, 'the output was given up before its end'));
+      }
     }
   };
 
@@ -121,14 +132,16 @@ const exec = async (
     resize: (size) => call.send({ payload: { case: 'resize', value: { ...size } } }),
     exitCode,
   };
-};
+}
 
-const sendParts = async (call: ReturnType<RpcClient['duplex']>, chunk: Buffer): Promise<void> => {
-  for (const part of parts(chunk)) await call.sendBytes(encodeAccessStdin(part));
-};
+async function sendParts(call: ReturnType<RpcClient['duplex']>, chunk: Buffer): Promise<void> {
+  for (const part of parts(chunk)) {
+    await call.sendBytes(encodeAccessStdin(part));
+  }
+}
 
-const stdinOf = (call: ReturnType<RpcClient['duplex']>): Writable =>
-  new Writable({
+function stdinOf(call: ReturnType<RpcClient['duplex']>): Writable {
+  return new Writable({
     write(chunk: Buffer, _, done) {
       sendParts(call, chunk).then(() => done(), done);
     },
@@ -136,5 +149,6 @@ const stdinOf = (call: ReturnType<RpcClient['duplex']>): Writable =>
       call.sendBytes(STDIN_EOF).then(() => done(), done);
     },
   });
+}
 
 const STDIN_EOF = wire.exec.encodeRequest({ payload: { case: 'stdinEof', value: {} } });

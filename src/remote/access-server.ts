@@ -7,30 +7,32 @@ import { connect } from './connect-server.js';
 import { bidi, type Method, type Send, serverStream, unary } from './method.js';
 
 /** openshell.access.v1.SandboxAccess over a driver's access. */
-export const accessMethodsOf = (access: SandboxAccess): Method[] => [
-  unary(wire.getAccessCapabilities, () => ({
-    exec: true,
-    execTty: access.capabilities.tty,
-    logs: access.capabilities.logs,
-    connect: access.connect !== undefined,
-  })),
-  bidi(wire.exec, (requests, { signal }, send) => exec(access, requests, send, signal)),
-  serverStream(wire.logs, async (request, { signal }, send) => {
-    const ref = { id: request.sandboxId, name: request.sandboxName, workspace: request.workspace };
-    const { follow, tail } = request;
-    for await (const line of access.logs(ref, { follow, tail, sinceMs: Number(request.sinceMs), signal })) {
-      await send(wire.logs.encodeResponse({ ...line, timeMs: BigInt(line.timeMs) }));
-    }
-  }),
-  bidi(wire.connect, (requests, { signal }, send) => connect(access, requests, send, signal)),
-];
+export function accessMethodsOf(access: SandboxAccess): Method[] {
+  return [
+    unary(wire.getAccessCapabilities, () => ({
+      exec: true,
+      execTty: access.capabilities.tty,
+      logs: access.capabilities.logs,
+      connect: access.connect !== undefined,
+    })),
+    bidi(wire.exec, (requests, { signal }, send) => exec(access, requests, send, signal)),
+    serverStream(wire.logs, async (request, { signal }, send) => {
+      const ref = { id: request.sandboxId, name: request.sandboxName, workspace: request.workspace };
+      const { follow, tail } = request;
+      for await (const line of access.logs(ref, { follow, tail, sinceMs: Number(request.sinceMs), signal })) {
+        await send(wire.logs.encodeResponse({ ...line, timeMs: BigInt(line.timeMs) }));
+      }
+    }),
+    bidi(wire.connect, (requests, { signal }, send) => connect(access, requests, send, signal)),
+  ];
+}
 
-const exec = async (
+async function exec(
   access: SandboxAccess,
   requests: AsyncGenerator<ExecInput>,
   send: Send,
   signal: AbortSignal,
-): Promise<void> => {
+): Promise<void> {
   const first = await requests.next();
   if (first.done === true || first.value.payload.case !== 'start') {
     throw invalidArgument('the first message must be start', { field: 'start' });
@@ -54,22 +56,26 @@ const exec = async (
   try {
     await send(wire.exec.encodeResponse({ payload: { case: 'started', value: {} } }));
     feed(session, requests).catch((error) => ended.abort(error));
-    for await (const { stream, data } of session.output) await send(encodeAccessOutput(stream, data));
+    for await (const { stream, data } of session.output) {
+      await send(encodeAccessOutput(stream, data));
+    }
     const code = await session.exitCode;
     await send(wire.exec.encodeResponse({ payload: { case: 'exit', value: { code } } }));
   } catch (error) {
     ended.abort(error);
     throw error;
   }
-};
+}
 
-const feed = async (session: ExecSession, requests: AsyncGenerator<ExecInput>): Promise<void> => {
+async function feed(session: ExecSession, requests: AsyncGenerator<ExecInput>): Promise<void> {
   const { stdin } = session;
   stdin?.on('error', () => {});
   for await (const { payload } of requests) {
     switch (payload.case) {
       case 'stdin':
-        if (stdin !== undefined) await write(stdin, payload.value);
+        if (stdin !== undefined) {
+          await write(stdin, payload.value);
+        }
         break;
       case 'stdinEof':
         stdin?.end();
@@ -82,4 +88,4 @@ const feed = async (session: ExecSession, requests: AsyncGenerator<ExecInput>): 
     }
   }
   stdin?.end();
-};
+}

@@ -4,14 +4,15 @@ import { traceHeaders } from '../rpc/headers.js';
 import { TOKEN_KEY } from './token.js';
 
 /** The same client, whose every call says who calls (`token`, if there is one) and for which trace. */
-export const asCaller = (client: RpcClient, token: string | undefined): RpcClient => {
-  const headers = (): Record<string, string> => {
+export function asCaller(client: RpcClient, token: string | undefined): RpcClient {
+  function headers(): Record<string, string> {
     const trace = currentTrace();
     return {
       ...(token === undefined ? {} : { [TOKEN_KEY]: token }),
       ...(trace === undefined ? {} : traceHeaders(trace)),
     };
-  };
+  }
+
   return {
     ...client,
     unary: (method, request, options) => client.unary(method, request, { ...options, headers: headers() }),
@@ -19,4 +20,4 @@ export const asCaller = (client: RpcClient, token: string | undefined): RpcClien
       client.serverStream(method, request, { ...options, headers: headers() }),
     duplex: (method, options) => client.duplex(method, { ...options, headers: headers() }),
   };
-};
+}

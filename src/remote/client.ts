@@ -32,26 +32,35 @@ const CHANGE_TIMEOUT_MS = 35 * 60_000;
  * A driver in another process, over openshell.compute.v1 on a Unix socket. A driver that serves no access there is
  * good for lifecycle alone. UNAVAILABLE when nothing answers in time, FAILED_PRECONDITION when the socket is not safe.
  */
-export const connectDriver = async (options: ConnectDriverOptions): Promise<ComputeDriver> => {
+export async function connectDriver(options: ConnectDriverOptions): Promise<ComputeDriver> {
   const { name, socketPath, signal } = options;
   const client = asCaller(await connect(options), options.token);
 
-  const ask = async <T>(call: Promise<T>, callSignal: AbortSignal): Promise<T> => {
+  async function ask<T>(call: Promise<T>, callSignal: AbortSignal): Promise<T> {
     try {
       return await call;
     } catch (error) {
       throw fromFailure(error, callSignal);
     }
-  };
-  const query = (o: CallOptions) => ({ signal: o.signal, timeoutMs: QUERY_TIMEOUT_MS });
-  const change = (o: CallOptions) => ({ signal: o.signal, timeoutMs: CHANGE_TIMEOUT_MS });
-  const unlessUnimplemented = async (call: Promise<unknown>, o: CallOptions): Promise<void> => {
+  }
+
+  function query(o: CallOptions) {
+    return { signal: o.signal, timeoutMs: QUERY_TIMEOUT_MS };
+  }
+
+  function change(o: CallOptions) {
+    return { signal: o.signal, timeoutMs: CHANGE_TIMEOUT_MS };
+  }
+
+  async function unlessUnimplemented(call: Promise<unknown>, o: CallOptions): Promise<void> {
     try {
       await ask(call, o.signal);
     } catch (error) {
-      if (!(error instanceof OpenShellError) || error.code !== Code.UNIMPLEMENTED) throw error;
+      if (!(error instanceof OpenShellError) || error.code !== Code.UNIMPLEMENTED) {
+        throw error;
+      }
     }
-  };
+  }
 
   return {
     name,
@@ -83,7 +92,9 @@ export const connectDriver = async (options: ConnectDriverOptions): Promise<Comp
         const { sandbox } = await ask(client.unary(wire.getSandbox, fromRef(ref), query(o)), o.signal);
         return sandbox && toObserved(sandbox);
       } catch (error) {
-        if (error instanceof OpenShellError && error.code === Code.NOT_FOUND) return undefined;
+        if (error instanceof OpenShellError && error.code === Code.NOT_FOUND) {
+          return undefined;
+        }
         throw error;
       }
     },
@@ -105,17 +116,25 @@ export const connectDriver = async (options: ConnectDriverOptions): Promise<Comp
         // Opened before the list: what changes in between comes on the stream.
         const stream = client.serverStream(wire.watchSandboxes, {}, { signal: o.signal });
         const { sandboxes } = await client.unary(wire.listSandboxes, {}, query(o));
-        for (const sandbox of sandboxes) yield { type: 'sandbox', sandbox: toObserved(sandbox) };
+        for (const sandbox of sandboxes) {
+          yield { type: 'sandbox', sandbox: toObserved(sandbox) };
+        }
         yield { type: 'synced' };
         for await (const message of stream) {
           const event = toEvent(message);
-          if (event !== undefined) yield event;
+          if (event !== undefined) {
+            yield event;
+          }
         }
       } catch (error) {
-        if (o.signal.aborted) return;
+        if (o.signal.aborted) {
+          return;
+        }
         throw fromFailure(error);
       }
-      if (!o.signal.aborted) throw unavailable(`driver '${name}' at '${socketPath}' ended its watch`);
+      if (!o.signal.aborted) {
+        throw unavailable(`driver '${name}' at '${socketPath}' ended its watch`);
+      }
     },
     ensureWorkspace: (workspace, o) =>
       unlessUnimplemented(client.unary(wire.ensureWorkspace, { workspace }, change(o)), o),
@@ -125,9 +144,9 @@ export const connectDriver = async (options: ConnectDriverOptions): Promise<Comp
       client.close();
     },
   };
-};
+}
 
-const connect = async (options: ConnectDriverOptions): Promise<RpcClient> => {
+async function connect(options: ConnectDriverOptions): Promise<RpcClient> {
   const { socketPath, signal, timeoutMs = CONNECT_TIMEOUT_MS } = options;
   const until = performance.now() + timeoutMs;
   for (;;) {
@@ -140,8 +159,12 @@ const connect = async (options: ConnectDriverOptions): Promise<RpcClient> => {
     } catch (error) {
       client?.close();
       const missing = error instanceof OpenShellError && error.reason === SOCKET_MISSING;
-      if (await answersPing(socketPath)) throw engineSocket(socketPath);
-      if (error instanceof OpenShellError && !missing) throw error;
+      if (await answersPing(socketPath)) {
+        throw engineSocket(socketPath);
+      }
+      if (error instanceof OpenShellError && !missing) {
+        throw error;
+      }
       if (performance.now() >= until) {
         throw unavailable(
           `failed to connect to remote compute driver socket '${socketPath}' within ${timeoutMs / 1000}s`,
@@ -155,10 +178,11 @@ const connect = async (options: ConnectDriverOptions): Promise<RpcClient> => {
       await delay(RETRY_MS, signal);
     }
   }
-};
+}
 
-const engineSocket = (path: string): OpenShellError =>
-  new OpenShellError(Code.FAILED_PRECONDITION, `'${path}' is an engine's socket, not a driver's`, {
+function engineSocket(path: string): OpenShellError {
+  return new OpenShellError(Code.FAILED_PRECONDITION, `'${path}' is an engine's socket, not a driver's`, {
     reason: 'EngineSocket',
     hint: 'set engine_socket instead of socket_path in the driver table: socket_path is only ever a driver process',
   });
+}

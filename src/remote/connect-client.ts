@@ -8,12 +8,12 @@ import { accessMethods as wire } from '../wire/compute/index.js';
 import { parts } from './parts.js';
 
 /** A connection to a port inside a sandbox of a driver in another process. */
-export const connect = async (
+export async function connect(
   client: RpcClient,
   ref: SandboxRef,
   port: number,
   signal: AbortSignal,
-): Promise<PortConnection> => {
+): Promise<PortConnection> {
   const call = client.duplex(wire.connect, { signal });
   const frames = call.responses[Symbol.asyncIterator]();
   try {
@@ -36,9 +36,12 @@ export const connect = async (
       call.cancel();
     }
   };
-  const send = async (chunk: Buffer): Promise<void> => {
-    for (const value of parts(chunk)) await call.send({ payload: { case: 'data', value } });
-  };
+  async function send(chunk: Buffer): Promise<void> {
+    for (const value of parts(chunk)) {
+      await call.send({ payload: { case: 'data', value } });
+    }
+  }
+
   const input = new Writable({
     write: (chunk: Buffer, _, done) => void send(chunk).then(() => done(), done),
     final(done) {
@@ -47,4 +50,4 @@ export const connect = async (
     },
   });
   return { output: output(), input };
-};
+}

@@ -6,12 +6,12 @@ import { accessMethods as wire } from '../wire/compute/index.js';
 import type { Send } from './method.js';
 
 /** Carries one connection to a port inside; an empty message says that it stands. */
-export const connect = async (
+export async function connect(
   access: SandboxAccess,
   requests: AsyncGenerator<ConnectInput>,
   send: Send,
   signal: AbortSignal,
-): Promise<void> => {
+): Promise<void> {
   const first = await requests.next();
   if (first.done === true || first.value.payload.case !== 'init') {
     throw invalidArgument('the first message must be init', { field: 'init' });
@@ -23,7 +23,9 @@ export const connect = async (
       hint: 'leave it out',
     });
   }
-  if (port < 1 || port > 65_535) throw invalidArgument(`${port} is no TCP port`, { field: 'init.port' });
+  if (port < 1 || port > 65_535) {
+    throw invalidArgument(`${port} is no TCP port`, { field: 'init.port' });
+  }
   if (access.connect === undefined) {
     throw new OpenShellError(Code.UNIMPLEMENTED, 'this driver connects to no ports');
   }
@@ -34,18 +36,22 @@ export const connect = async (
   try {
     await send(wire.connect.encodeResponse({}));
     feed(connection, requests).catch((error) => ended.abort(error));
-    for await (const data of connection.output) await send(wire.connect.encodeResponse({ data }));
+    for await (const data of connection.output) {
+      await send(wire.connect.encodeResponse({ data }));
+    }
   } catch (error) {
     ended.abort(error);
     throw error;
   }
-};
+}
 
-const feed = async ({ input }: PortConnection, requests: AsyncGenerator<ConnectInput>): Promise<void> => {
+async function feed({ input }: PortConnection, requests: AsyncGenerator<ConnectInput>): Promise<void> {
   input.on('error', () => {});
   for await (const { payload } of requests) {
-    if (payload.case !== 'data') throw invalidArgument('only data may follow init', { field: 'data' });
+    if (payload.case !== 'data') {
+      throw invalidArgument('only data may follow init', { field: 'data' });
+    }
     await write(input, payload.value);
   }
   input.end();
-};
+}

@@ -5,22 +5,26 @@ import { fromEvent, fromObserved, toDriverSandbox, toRef } from './messages.js';
 import { type Method, serverStream, unary } from './method.js';
 
 /** openshell.compute.v1.ComputeDriver over any driver. */
-export const driverMethodsOf = (driver: ComputeDriver): Method[] => {
-  const asked = (sandbox: Parameters<typeof toDriverSandbox>[0] | undefined) => {
-    if (sandbox === undefined) throw invalidArgument('sandbox is required', { field: 'sandbox' });
+export function driverMethodsOf(driver: ComputeDriver): Method[] {
+  function asked(sandbox: Parameters<typeof toDriverSandbox>[0] | undefined) {
+    if (sandbox === undefined) {
+      throw invalidArgument('sandbox is required', { field: 'sandbox' });
+    }
     return toDriverSandbox(sandbox);
-  };
-  const workspaceCall = async (
+  }
+
+  async function workspaceCall(
     call: ((workspace: string, options: { signal: AbortSignal }) => Promise<void>) | undefined,
     workspace: string,
     signal: AbortSignal,
-  ) => {
+  ) {
     if (call === undefined) {
       throw new OpenShellError(Code.UNIMPLEMENTED, `driver '${driver.name}' keeps nothing for a workspace`);
     }
     await call.call(driver, workspace, { signal });
     return {};
-  };
+  }
+
   return [
     unary(wire.getCapabilities, async (_, { signal }) => {
       const { driverName, driverVersion, defaultImage, gatewayManagesLifecycle } = await driver.capabilities({
@@ -35,7 +39,9 @@ export const driverMethodsOf = (driver: ComputeDriver): Method[] => {
     }),
     unary(wire.getSandbox, async (request, { signal }) => {
       const found = await driver.get(toRef(request), { signal });
-      if (found === undefined) throw notFound('sandbox not found', { reason: 'SandboxNotFound' });
+      if (found === undefined) {
+        throw notFound('sandbox not found', { reason: 'SandboxNotFound' });
+      }
       return { sandbox: fromObserved(found) };
     }),
     unary(wire.listSandboxes, async (_, { signal }) => ({
@@ -59,7 +65,9 @@ export const driverMethodsOf = (driver: ComputeDriver): Method[] => {
     serverStream(wire.watchSandboxes, async (_, { signal }, send) => {
       for await (const event of driver.watch({ signal })) {
         const message = fromEvent(event);
-        if (message !== undefined) await send(wire.watchSandboxes.encodeResponse(message));
+        if (message !== undefined) {
+          await send(wire.watchSandboxes.encodeResponse(message));
+        }
       }
     }),
     unary(wire.ensureWorkspace, ({ workspace }, { signal }) =>
@@ -69,4 +77,4 @@ export const driverMethodsOf = (driver: ComputeDriver): Method[] => {
       workspaceCall(driver.deleteWorkspace, workspace, signal),
     ),
   ];
-};
+}

@@ -12,15 +12,19 @@ import type {
 
 /** What the compute protocol and the ComputeDriver interface say of the same things, each way. */
 
-export const toRef = (request: { sandboxId: string; sandboxName: string }): SandboxRef => ({
-  id: request.sandboxId,
-  name: request.sandboxName,
-  workspace: '',
-});
+export function toRef(request: { sandboxId: string; sandboxName: string }): SandboxRef {
+  return {
+    id: request.sandboxId,
+    name: request.sandboxName,
+    workspace: '',
+  };
+}
 
-export const fromRef = (ref: SandboxRef) => ({ sandboxId: ref.id, sandboxName: ref.name });
+export function fromRef(ref: SandboxRef) {
+  return { sandboxId: ref.id, sandboxName: ref.name };
+}
 
-export const toDriverSandbox = (wire: WireSandbox): DriverSandbox => {
+export function toDriverSandbox(wire: WireSandbox): DriverSandbox {
   const { spec } = wire;
   const template = spec?.template;
   const gpu = spec?.resourceRequirements?.gpu;
@@ -50,9 +54,9 @@ export const toDriverSandbox = (wire: WireSandbox): DriverSandbox => {
       tty: spec?.tty ?? false,
     },
   };
-};
+}
 
-export const fromDriverSandbox = (sandbox: DriverSandbox): MessageInitShape<typeof DriverSandboxSchema> => {
+export function fromDriverSandbox(sandbox: DriverSandbox): MessageInitShape<typeof DriverSandboxSchema> {
   const { spec } = sandbox;
   const { template } = spec;
   return {
@@ -78,49 +82,54 @@ export const fromDriverSandbox = (sandbox: DriverSandbox): MessageInitShape<type
       tty: spec.tty,
     },
   };
-};
+}
 
-export const toObserved = (wire: WireSandbox): ObservedSandbox => ({
-  id: wire.id,
-  name: wire.name,
-  workspace: wire.workspace,
-  namespace: wire.namespace,
-  status: {
-    resourceName: wire.status?.sandboxName ?? '',
-    instanceId: wire.status?.instanceId ?? '',
-    conditions: (wire.status?.conditions ?? []).map(
-      ({ type, status, reason, message, lastTransitionTime }) => ({
-        type,
-        status: toConditionStatus(status),
-        reason,
-        message,
-        lastTransitionTime,
-      }),
-    ),
-    deleting: wire.status?.deleting ?? false,
-  },
-});
+export function toObserved(wire: WireSandbox): ObservedSandbox {
+  return {
+    id: wire.id,
+    name: wire.name,
+    workspace: wire.workspace,
+    namespace: wire.namespace,
+    status: {
+      resourceName: wire.status?.sandboxName ?? '',
+      instanceId: wire.status?.instanceId ?? '',
+      conditions: (wire.status?.conditions ?? []).map(
+        ({ type, status, reason, message, lastTransitionTime }) => ({
+          type,
+          status: toConditionStatus(status),
+          reason,
+          message,
+          lastTransitionTime,
+        }),
+      ),
+      deleting: wire.status?.deleting ?? false,
+    },
+  };
+}
 
-const toConditionStatus = (text: string): Condition['status'] =>
-  text === 'True' || text === 'False' ? text : 'Unknown';
+function toConditionStatus(text: string): Condition['status'] {
+  return text === 'True' || text === 'False' ? text : 'Unknown';
+}
 
-export const fromObserved = (observed: ObservedSandbox): MessageInitShape<typeof DriverSandboxSchema> => ({
-  id: observed.id,
-  name: observed.name,
-  workspace: observed.workspace,
-  namespace: observed.namespace,
-  status: {
-    sandboxName: observed.status.resourceName,
-    instanceId: observed.status.instanceId,
-    conditions: [...observed.status.conditions],
-    deleting: observed.status.deleting,
-  },
-});
+export function fromObserved(observed: ObservedSandbox): MessageInitShape<typeof DriverSandboxSchema> {
+  return {
+    id: observed.id,
+    name: observed.name,
+    workspace: observed.workspace,
+    namespace: observed.namespace,
+    status: {
+      sandboxName: observed.status.resourceName,
+      instanceId: observed.status.instanceId,
+      conditions: [...observed.status.conditions],
+      deleting: observed.status.deleting,
+    },
+  };
+}
 
 /** Undefined for `synced`, which the protocol has no word for, and for an event of a kind that we do not know. */
-export const fromEvent = (
+export function fromEvent(
   event: DriverEvent,
-): MessageInitShape<typeof WatchSandboxesEventSchema> | undefined => {
+): MessageInitShape<typeof WatchSandboxesEventSchema> | undefined {
   switch (event.type) {
     case 'sandbox':
       return { payload: { case: 'sandbox', value: { sandbox: fromObserved(event.sandbox) } } };
@@ -143,9 +152,9 @@ export const fromEvent = (
     case 'synced':
       return undefined;
   }
-};
+}
 
-export const toEvent = ({ payload }: WatchSandboxesEvent): DriverEvent | undefined => {
+export function toEvent({ payload }: WatchSandboxesEvent): DriverEvent | undefined {
   switch (payload.case) {
     case 'sandbox':
       return payload.value.sandbox && { type: 'sandbox', sandbox: toObserved(payload.value.sandbox) };
@@ -158,13 +167,15 @@ export const toEvent = ({ payload }: WatchSandboxesEvent): DriverEvent | undefin
     default:
       return undefined;
   }
-};
+}
 
-const toPlatformEvent = (event: DriverPlatformEvent): PlatformEvent => ({
-  timestampMs: Number(event.timestampMs),
-  source: event.source,
-  type: event.type === 'Warning' ? 'Warning' : 'Normal',
-  reason: event.reason,
-  message: event.message,
-  metadata: { ...event.metadata },
-});
+function toPlatformEvent(event: DriverPlatformEvent): PlatformEvent {
+  return {
+    timestampMs: Number(event.timestampMs),
+    source: event.source,
+    type: event.type === 'Warning' ? 'Warning' : 'Normal',
+    reason: event.reason,
+    message: event.message,
+    metadata: { ...event.metadata },
+  };
+}

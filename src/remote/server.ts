@@ -28,7 +28,7 @@ export interface ServedDriver {
 const REQUEST_BYTES = 4 * 1024 * 1024;
 
 /** Serves a driver as openshell.compute.v1.ComputeDriver, and access to its sandboxes beside it. */
-export const serveDriver = async (options: ServeDriverOptions): Promise<ServedDriver> => {
+export async function serveDriver(options: ServeDriverOptions): Promise<ServedDriver> {
   const { driver, socketPath, token, log } = options;
   const { access } = driver;
   const methods = [...driverMethodsOf(driver), ...(access === undefined ? [] : accessMethodsOf(access))];
@@ -53,11 +53,10 @@ export const serveDriver = async (options: ServeDriverOptions): Promise<ServedDr
       server.end();
     },
   };
-};
+}
 
-const admitter =
-  (token: string | undefined) =>
-  (call: IncomingCall): Admitted<IncomingCall> => {
+function admitter(token: string | undefined) {
+  return (call: IncomingCall): Admitted<IncomingCall> => {
     if (token === undefined || same(call.header(TOKEN_KEY) ?? '', token)) {
       return { caller: call, subject: 'gateway' };
     }
@@ -66,8 +65,9 @@ const admitter =
       'this driver answers the gateway that started it, and no one else',
     );
   };
+}
 
-const same = (given: string, token: string): boolean => {
+function same(given: string, token: string): boolean {
   const [a, b] = [Buffer.from(given), Buffer.from(token)];
   return a.length === b.length && timingSafeEqual(a, b);
-};
+}

@@ -10,54 +10,67 @@ const OTHERS = 0o077;
 /** The reason of `checkSocket` for a driver that may still be about to start. */
 export const SOCKET_MISSING = 'DriverSocketMissing';
 
-const fault = (path: string, what: string, hint: string) =>
-  failedPrecondition(`the driver socket '${path}' ${what}`, { reason: 'DriverSocketUnsafe', hint });
+function fault(path: string, what: string, hint: string) {
+  return failedPrecondition(`the driver socket '${path}' ${what}`, { reason: 'DriverSocketUnsafe', hint });
+}
 
 /**
  * Makes the socket's folder (0700) and removes the socket of a server of ours that is gone. FAILED_PRECONDITION when
  * a server still answers there, when something else stands there, or when others may enter the folder.
  */
-export const prepareSocket = async (path: string): Promise<void> => {
+export async function prepareSocket(path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE }).catch((cause) => {
     const { code } = cause as NodeJS.ErrnoException;
     throw fault(path, `cannot have a folder: ${code}`, 'choose a path in a folder that this user may write');
   });
   await checkFolder(path);
   const found = await lstat(path).catch(() => undefined);
-  if (found === undefined) return;
-  if (!found.isSocket()) throw fault(path, 'is taken by something that is no socket', 'choose another path');
-  if (found.uid !== process.getuid?.()) throw fault(path, "is another user's", 'choose another path');
-  if (await answers(path))
+  if (found === undefined) {
+    return;
+  }
+  if (!found.isSocket()) {
+    throw fault(path, 'is taken by something that is no socket', 'choose another path');
+  }
+  if (found.uid !== process.getuid?.()) {
+    throw fault(path, "is another user's", 'choose another path');
+  }
+  if (await answers(path)) {
     throw fault(path, 'is served by another process', 'end it, or choose another path');
+  }
   await unlink(path);
-};
+}
 
 /** Before a client connects: nobody but this user can have made the socket or listens to it. UNAVAILABLE: no socket. */
-export const checkSocket = async (path: string): Promise<void> => {
+export async function checkSocket(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
-  if (found === undefined)
+  if (found === undefined) {
     throw unavailable(`the driver socket '${path}' is not there`, { reason: SOCKET_MISSING });
-  if (!found.isSocket()) throw fault(path, 'is no socket', 'correct the path');
+  }
+  if (!found.isSocket()) {
+    throw fault(path, 'is no socket', 'correct the path');
+  }
   await checkFolder(path);
   checkOwned(found, path, 'it', `make it ${SOCKET_MODE.toString(8)}`);
-};
+}
 
-const checkFolder = async (path: string): Promise<void> => {
+async function checkFolder(path: string): Promise<void> {
   const folder = dirname(path);
   const hint = `give the socket a folder of its own with mode ${FOLDER_MODE.toString(8)}`;
   checkOwned(await lstat(folder), path, `its folder '${folder}'`, hint);
-};
+}
 
-const checkOwned = (found: Stats, path: string, what: string, hint: string): void => {
+function checkOwned(found: Stats, path: string, what: string, hint: string): void {
   const uid = process.getuid?.();
-  if (found.uid !== uid && found.uid !== 0)
+  if (found.uid !== uid && found.uid !== 0) {
     throw fault(path, `is not safe: ${what} belongs to user ${found.uid}`, `it must belong to user ${uid}`);
-  if ((found.mode & OTHERS) !== 0)
+  }
+  if ((found.mode & OTHERS) !== 0) {
     throw fault(path, `is not safe: ${what} has mode ${(found.mode & 0o777).toString(8)}`, hint);
-};
+  }
+}
 
-const answers = (path: string): Promise<boolean> =>
-  new Promise((resolve) => {
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
     const probe = connect(path);
     probe.once('connect', () => {
       probe.destroy();
@@ -65,3 +78,4 @@ const answers = (path: string): Promise<boolean> =>
     });
     probe.once('error', () => resolve(false));
   });
+}

@@ -13,7 +13,9 @@ export function detailsOf(failure: CallFailure): OpenShellErrorOptions | undefin
   const { code, details, trailer } = failure;
   const told = trailer && decodeStatusDetails(trailer);
   // Beside a long message the details leave it out.
-  if (told?.code !== code || (told.message !== '' && told.message !== details)) return undefined;
+  if (told?.code !== code || (told.message !== '' && told.message !== details)) {
+    return undefined;
+  }
   const { reason, field, hint, retryAfterMs } = told;
   return {
     reason,
@@ -26,8 +28,12 @@ export function detailsOf(failure: CallFailure): OpenShellErrorOptions | undefin
 
 /** A failed call as the error that the server threw; anything else as it is. `signal`: whether we cancelled it ourselves. */
 export function fromFailure(thrown: unknown, signal?: AbortSignal): unknown {
-  if (signal?.aborted === true) return signal.reason;
-  if (!(thrown instanceof CallFailure)) return thrown;
+  if (signal?.aborted === true) {
+    return signal.reason;
+  }
+  if (!(thrown instanceof CallFailure)) {
+    return thrown;
+  }
   const code = codeOf(thrown.code);
   const { reason, ...told } = detailsOf(thrown) ?? { cause: thrown };
   // What only says the code again stands for an error without a reason.

@@ -3,6 +3,9 @@ import type { Logger } from '../compute/log.js';
 
 /** What grpc-js would print on stderr beside our lines becomes a debug line: whatever matters is an error of ours too. */
 export function quietGrpc(log: Logger): void {
-  const line = (...parts: readonly unknown[]) => log.debug(`grpc: ${parts.join(' ')}`);
+  function line(...parts: readonly unknown[]) {
+    return log.debug(`grpc: ${parts.join(' ')}`);
+  }
+
   setLogger({ error: line, info: line, debug: line });
 }

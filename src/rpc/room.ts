@@ -12,17 +12,23 @@ export interface Patience {
  */
 export function roomIn(stream: EventEmitter, ends: readonly string[], patience?: Patience): Promise<void> {
   return new Promise((resolve, reject) => {
-    const wake = () => {
+    function wake() {
       clearTimeout(timer);
-      for (const event of events) stream.off(event, wake);
+      for (const event of events) {
+        stream.off(event, wake);
+      }
       resolve();
-    };
-    const giveUp = () => {
+    }
+
+    function giveUp() {
       reject(patience?.late());
       wake();
-    };
+    }
+
     const events = ['drain', ...ends];
     const timer = patience && setTimeout(giveUp, patience.ms).unref();
-    for (const event of events) stream.on(event, wake);
+    for (const event of events) {
+      stream.on(event, wake);
+    }
   });
 }

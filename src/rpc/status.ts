@@ -29,10 +29,14 @@ export async function toStatus(thrown: unknown): Promise<Status> {
   const { code } = error;
   const message = cutText(error.message, MESSAGE_BYTES);
   const errors = await import('../wire/errors/index.js').catch(() => undefined);
-  if (errors === undefined) return { code, details: message, trailers: {}, error };
+  if (errors === undefined) {
+    return { code, details: message, trailers: {}, error };
+  }
   for (const [details, told] of candidates(error, message)) {
     const encoded = Buffer.from(errors.encodeStatusDetails(told));
-    if (trailerBytes(details) + base64Bytes(encoded) > STATUS_BYTES) continue;
+    if (trailerBytes(details) + base64Bytes(encoded) > STATUS_BYTES) {
+      continue;
+    }
     return { code, details, trailers: { [errors.STATUS_DETAILS]: encoded }, error };
   }
   return { code, details: cutText(message, MESSAGE_BYTES / 4), trailers: {}, error };

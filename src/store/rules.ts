@@ -24,16 +24,24 @@ export interface Found {
 /** The sandbox as it is to be written. Errors as `Store.insertSandbox`. */
 export function newSandbox(given: Omit<SandboxRecord, 'resourceVersion'>, found: Found): SandboxRecord {
   requireActive(given.workspace, found.workspace);
-  if (found.nameTaken) throw alreadyExists(`sandbox '${given.name}'`);
-  if (found.idTaken) throw alreadyExists(`sandbox with id '${given.id}'`);
+  if (found.nameTaken) {
+    throw alreadyExists(`sandbox '${given.name}'`);
+  }
+  if (found.idTaken) {
+    throw alreadyExists(`sandbox with id '${given.id}'`);
+  }
   return { ...given, resourceVersion: 1 };
 }
 
 /** The template as it is to be written. Errors as `Store.insertTemplate`. */
 export function newTemplate(given: Omit<TemplateRecord, 'resourceVersion'>, found: Found): TemplateRecord {
   requireActive(given.workspace, found.workspace);
-  if (found.nameTaken) throw alreadyExists(`sandbox template '${given.name}'`);
-  if (found.idTaken) throw alreadyExists(`sandbox template with id '${given.id}'`);
+  if (found.nameTaken) {
+    throw alreadyExists(`sandbox template '${given.name}'`);
+  }
+  if (found.idTaken) {
+    throw alreadyExists(`sandbox template with id '${given.id}'`);
+  }
   return { ...given, resourceVersion: 1 };
 }
 
@@ -42,7 +50,9 @@ export function newWorkspace(
   given: Omit<WorkspaceRecord, 'resourceVersion'>,
   isTaken: boolean,
 ): WorkspaceRecord {
-  if (isTaken) throw alreadyExists(`workspace '${given.name}'`);
+  if (isTaken) {
+    throw alreadyExists(`workspace '${given.name}'`);
+  }
   return { ...given, resourceVersion: 1 };
 }
 
@@ -53,7 +63,9 @@ export function changedSandbox(
   expectedVersion: number,
   change: SandboxChange,
 ): SandboxRecord {
-  if (current === undefined) throw notFound(`sandbox not found (id '${id}')`);
+  if (current === undefined) {
+    throw notFound(`sandbox not found (id '${id}')`);
+  }
   requireVersion(`sandbox '${current.name}'`, expectedVersion, current.resourceVersion);
   return { ...current, ...change, resourceVersion: current.resourceVersion + 1 };
 }
@@ -70,15 +82,21 @@ export function changedWorkspace(
   change: WorkspaceChange,
   sandboxesIn: (workspace: string) => readonly string[],
 ): WorkspaceRecord {
-  if (current === undefined) throw notFound(`workspace not found (id '${id}')`);
+  if (current === undefined) {
+    throw notFound(`workspace not found (id '${id}')`);
+  }
   requireVersion(`workspace '${current.name}'`, expectedVersion, current.resourceVersion);
-  if (change.phase === 'terminating') requireEmpty(current.name, sandboxesIn(current.name));
+  if (change.phase === 'terminating') {
+    requireEmpty(current.name, sandboxesIn(current.name));
+  }
   return { ...current, ...change, resourceVersion: current.resourceVersion + 1 };
 }
 
 /** FAILED_PRECONDITION for a workspace with sandboxes, given the names of the first `NAMES_TO_READ` of them, in order. */
 export function requireEmpty(workspace: string, sandboxes: readonly string[]): void {
-  if (sandboxes.length === 0) return;
+  if (sandboxes.length === 0) {
+    return;
+  }
   const names = sandboxes.slice(0, MAX_NAMED).join(', ');
   throw failedPrecondition(
     `workspace '${workspace}' still has sandboxes: ${names}${sandboxes.length > MAX_NAMED ? ', ...' : ''}`,
@@ -88,7 +106,9 @@ export function requireEmpty(workspace: string, sandboxes: readonly string[]): v
 
 /** NOT_FOUND, or FAILED_PRECONDITION while it ends. */
 function requireActive(name: string, workspace: WorkspaceRecord | undefined): void {
-  if (workspace === undefined) throw notFound(`workspace '${name}' not found`);
+  if (workspace === undefined) {
+    throw notFound(`workspace '${name}' not found`);
+  }
   if (workspace.phase !== 'active') {
     throw failedPrecondition(`workspace '${name}' is being deleted`, { reason: 'WorkspaceTerminating' });
   }
@@ -96,7 +116,9 @@ function requireActive(name: string, workspace: WorkspaceRecord | undefined): vo
 
 /** ABORTED unless the row still has the version that the writer has seen. */
 function requireVersion(what: string, expectedVersion: number, currentVersion: number): void {
-  if (expectedVersion === currentVersion) return;
+  if (expectedVersion === currentVersion) {
+    return;
+  }
   throw new OpenShellError(
     Code.ABORTED,
     `update of ${what} failed due to concurrent modification (current resource_version: ${currentVersion})`,

@@ -13,11 +13,17 @@ const OPEN_KEYS: ReadonlySet<string> = new Set(['env', 'path', 'name']);
  * `driver_config` as it may be read: whatever stands below a key `secrets` is hidden, but for what tells where it goes.
  * It goes by the key and not by the driver, for the driver may be missing from this build, or be a process of its own.
  */
-export const hideDriverSecrets = (config: JsonObject): JsonObject => hideBelow(config, false) as JsonObject;
+export function hideDriverSecrets(config: JsonObject): JsonObject {
+  return hideBelow(config, false) as JsonObject;
+}
 
-const hideBelow = (value: Json, secret: boolean): Json => {
-  if (Array.isArray(value)) return value.map((item) => hideBelow(item, secret));
-  if (value === null || typeof value !== 'object') return secret ? HIDDEN : value;
+function hideBelow(value: Json, secret: boolean): Json {
+  if (Array.isArray(value)) {
+    return value.map((item) => hideBelow(item, secret));
+  }
+  if (value === null || typeof value !== 'object') {
+    return secret ? HIDDEN : value;
+  }
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [
       key,
@@ -26,17 +32,20 @@ const hideBelow = (value: Json, secret: boolean): Json => {
         : hideBelow(item, secret || key === SECRETS_KEY),
     ]),
   );
-};
+}
 
 /** Whether something of it would be hidden. */
-export const hasDriverSecrets = (config: JsonObject | undefined): boolean =>
-  config !== undefined && JSON.stringify(hideDriverSecrets(config)) !== JSON.stringify(config);
+export function hasDriverSecrets(config: JsonObject | undefined): boolean {
+  return config !== undefined && JSON.stringify(hideDriverSecrets(config)) !== JSON.stringify(config);
+}
 
 /** Whether a value that was hidden came back as if it were one. */
-export const holdsHidden = (value: Json): boolean => {
-  if (value === null || typeof value !== 'object') return value === HIDDEN;
+export function holdsHidden(value: Json): boolean {
+  if (value === null || typeof value !== 'object') {
+    return value === HIDDEN;
+  }
   return Object.values(value).some(holdsHidden);
-};
+}
 
 /** The parts of a workload that a list leaves out. */
 export interface Workload {
@@ -44,14 +53,18 @@ export interface Workload {
   readonly driverConfig: JsonObject | undefined;
 }
 
-export const withoutSecrets = <T extends Workload>(workload: T): T => ({
-  ...workload,
-  environment: {},
-  driverConfig: workload.driverConfig && hideDriverSecrets(workload.driverConfig),
-});
+export function withoutSecrets<T extends Workload>(workload: T): T {
+  return {
+    ...workload,
+    environment: {},
+    driverConfig: workload.driverConfig && hideDriverSecrets(workload.driverConfig),
+  };
+}
 
-export const specWithoutSecrets = (spec: StoredSandboxSpec): StoredSandboxSpec => ({
-  ...spec,
-  environment: {},
-  template: withoutSecrets(spec.template),
-});
+export function specWithoutSecrets(spec: StoredSandboxSpec): StoredSandboxSpec {
+  return {
+    ...spec,
+    environment: {},
+    template: withoutSecrets(spec.template),
+  };
+}

@@ -21,7 +21,9 @@ export function bytesField(fieldNumber: number, data: Uint8Array, within?: numbe
     byteLength: within === undefined ? length : 1 + varintLength(length) + length,
     copy(target, at) {
       const start = within === undefined ? at : writeHeader(target, at, within, length);
-      if (!isLeftOut) target.set(data, writeHeader(target, start, fieldNumber, data.length));
+      if (!isLeftOut) {
+        target.set(data, writeHeader(target, start, fieldNumber, data.length));
+      }
     },
   };
 }
@@ -49,6 +51,8 @@ function writeHeader(target: Uint8Array, at: number, fieldNumber: number, length
 
 function varintLength(value: number): number {
   let length = 1;
-  for (let rest = value; rest > 0x7f; rest >>>= 7) length++;
+  for (let rest = value; rest > 0x7f; rest >>>= 7) {
+    length++;
+  }
   return length;
 }

@@ -23,7 +23,7 @@ const HIGHEST_FIELD = 127;
  * It takes any bytes, also such that are no message at all: what cannot be read is `unmarked`, and the decoder then
  * says what is wrong. Nothing is allocated, and no length is believed that goes beyond the end.
  */
-export const generationTeller = (method: string): ((request: Uint8Array) => Told) => {
+export function generationTeller(method: string): (request: Uint8Array) => Told {
   const marks = REQUEST_MARKS[method];
   if (marks !== undefined) {
     const table = tableOf(marks);
@@ -35,28 +35,32 @@ export const generationTeller = (method: string): ((request: Uint8Array) => Told
     return (bytes) => tellWithin(bytes, table);
   }
   return () => 'unmarked';
-};
+}
 
 /** Marks by field number. */
-const tableOf = (marks: string): Uint8Array => {
+function tableOf(marks: string): Uint8Array {
   const table = new Uint8Array(HIGHEST_FIELD + 1);
   for (const mark of marks.split(' ')) {
     table[Number.parseInt(mark, 10)] = MARK[mark.at(-1) as keyof typeof MARK];
   }
   return table;
-};
+}
 
-const tell = (bytes: Uint8Array, from: number, end: number, table: Uint8Array): Told => {
+function tell(bytes: Uint8Array, from: number, end: number, table: Uint8Array): Told {
   let told: Told = 'unmarked';
   let at = from;
   while (at < end) {
     const content = afterVarint(bytes, at, end);
-    if (content === MALFORMED) return told;
+    if (content === MALFORMED) {
+      return told;
+    }
     const tag = varint(bytes, at, content);
     const wireType = tag & 7;
     const field = tag >>> 3;
     const next = afterField(bytes, content, end, wireType);
-    if (next === MALFORMED) return told;
+    if (next === MALFORMED) {
+      return told;
+    }
     switch (field > HIGHEST_FIELD ? 0 : table[field]) {
       case MARK.n:
         return '0.1';
@@ -69,68 +73,82 @@ const tell = (bytes: Uint8Array, from: number, end: number, table: Uint8Array): 
       case MARK.s:
         return wireType === LENGTH_DELIMITED && beginsAsMessage(bytes, content, next) ? '0.1' : '0.0';
       case MARK.a:
-        if (told === '0.1' || !isSelector(bytes, content, next)) return '0.0';
+        if (told === '0.1' || !isSelector(bytes, content, next)) {
+          return '0.0';
+        }
         told = '0.1';
     }
     at = next;
   }
   return told;
-};
+}
 
-const tellWithin = (bytes: Uint8Array, table: Uint8Array): Told => {
+function tellWithin(bytes: Uint8Array, table: Uint8Array): Told {
   const end = bytes.length;
   let at = 0;
   while (at < end) {
     const content = afterVarint(bytes, at, end);
-    if (content === MALFORMED) return 'unmarked';
+    if (content === MALFORMED) {
+      return 'unmarked';
+    }
     const tag = varint(bytes, at, content);
     const next = afterField(bytes, content, end, tag & 7);
-    if (next === MALFORMED) return 'unmarked';
+    if (next === MALFORMED) {
+      return 'unmarked';
+    }
     if (tag === ((1 << 3) | LENGTH_DELIMITED)) {
       return tell(bytes, afterVarint(bytes, content, next), next, table);
     }
     at = next;
   }
   return 'unmarked';
-};
+}
 
 /** Whether the length-delimited field from its length at `at` to `next` is empty or begins with a low tag. */
-const beginsAsMessage = (bytes: Uint8Array, at: number, next: number): boolean => {
+function beginsAsMessage(bytes: Uint8Array, at: number, next: number): boolean {
   const start = afterVarint(bytes, at, next);
   return start === next || (bytes[start] ?? 0) < NAME_BEGINS;
-};
+}
 
 /** Whether the field's content is one text in field 1, or an empty message in field 2, and nothing else. */
-const isSelector = (bytes: Uint8Array, at: number, next: number): boolean => {
+function isSelector(bytes: Uint8Array, at: number, next: number): boolean {
   const start = afterVarint(bytes, at, next);
-  if (start === next) return true;
+  if (start === next) {
+    return true;
+  }
   const isAll =
     next - start === 2 && bytes[start] === ((2 << 3) | LENGTH_DELIMITED) && bytes[start + 1] === 0;
-  if (isAll || bytes[start] !== ((1 << 3) | LENGTH_DELIMITED)) return isAll;
+  if (isAll || bytes[start] !== ((1 << 3) | LENGTH_DELIMITED)) {
+    return isAll;
+  }
   return afterField(bytes, start + 1, next, LENGTH_DELIMITED) === next;
-};
+}
 
 const MALFORMED = -1;
 /** A varint of a message has at most ten bytes. */
 const VARINT_BYTES = 10;
 
-const afterVarint = (bytes: Uint8Array, at: number, end: number): number => {
+function afterVarint(bytes: Uint8Array, at: number, end: number): number {
   const most = Math.min(end, at + VARINT_BYTES);
-  for (let next = at; next < most; ) if ((bytes[next++] ?? 0) < 0x80) return next;
+  for (let next = at; next < most; ) {
+    if ((bytes[next++] ?? 0) < 0x80) {
+      return next;
+    }
+  }
   return MALFORMED;
-};
+}
 
 /** The low 32 bits of a varint that ends before `end`. */
-const varint = (bytes: Uint8Array, at: number, end: number): number => {
+function varint(bytes: Uint8Array, at: number, end: number): number {
   let value = 0;
   for (let next = at, shift = 0; next < end && shift < 32; next++, shift += 7) {
     value |= ((bytes[next] ?? 0) & 0x7f) << shift;
   }
   return value >>> 0;
-};
+}
 
 /** Where the field whose tag ended at `at` ends. Groups are no part of proto3. */
-const afterField = (bytes: Uint8Array, at: number, end: number, wireType: number): number => {
+function afterField(bytes: Uint8Array, at: number, end: number, wireType: number): number {
   let next: number;
   switch (wireType) {
     case VARINT:
@@ -143,7 +161,9 @@ const afterField = (bytes: Uint8Array, at: number, end: number, wireType: number
       break;
     case LENGTH_DELIMITED: {
       const start = afterVarint(bytes, at, end);
-      if (start === MALFORMED) return MALFORMED;
+      if (start === MALFORMED) {
+        return MALFORMED;
+      }
       next = start + varint(bytes, at, start);
       break;
     }
@@ -151,4 +171,4 @@ const afterField = (bytes: Uint8Array, at: number, end: number, wireType: number
       return MALFORMED;
   }
   return next <= end ? next : MALFORMED;
-};
+}

@@ -28,7 +28,9 @@ export interface Method<I extends DescMessage = DescMessage, O extends DescMessa
 export function methodFactory(shapes: readonly MethodShape[]) {
   return <I extends DescMessage, O extends DescMessage>(name: string, input: I, output: O): Method<I, O> => {
     const shape = shapes.find((known) => known.name === name);
-    if (shape === undefined) throw new Error(`the service has no method ${name}`);
+    if (shape === undefined) {
+      throw new Error(`the service has no method ${name}`);
+    }
     return createMethod(shape, input, output);
   };
 }

@@ -8,12 +8,14 @@ import { compileAgent } from '../../dist/agent/build.js';
 import { type AgentChannel, openChannel } from '../../dist/agent/channel.js';
 import type { ExecSession } from '../../dist/compute/driver.js';
 
-export const soon = (ms = 20_000): AbortSignal => AbortSignal.timeout(ms);
+export function soon(ms = 20_000): AbortSignal {
+  return AbortSignal.timeout(ms);
+}
 
 let compiled: Promise<string | undefined> | undefined;
 
 /** The agent, compiled once; undefined on a machine without its compiler. */
-export const agentProgram = (): Promise<string | undefined> => {
+export function agentProgram(): Promise<string | undefined> {
   compiled ??= (async () => {
     const directory = mkdtempSync(join(tmpdir(), 'agent-'));
     after(() => rmSync(directory, { recursive: true, force: true }));
@@ -24,7 +26,7 @@ export const agentProgram = (): Promise<string | undefined> => {
     );
   })();
   return compiled;
-};
+}
 
 export interface RunningAgent {
   readonly wire: Duplex;
@@ -33,19 +35,19 @@ export interface RunningAgent {
 }
 
 /** The agent on this machine, over its standard streams. */
-export const startAgent = (program: string): RunningAgent => {
+export function startAgent(program: string): RunningAgent {
   const child = spawn(program, ['--stdio'], { stdio: ['pipe', 'pipe', 'inherit'] });
   return {
     wire: Duplex.from({ writable: child.stdin, readable: child.stdout }),
     pid: child.pid as number,
     stop: () => child.kill('SIGKILL'),
   };
-};
+}
 
-export const withAgent = async (
+export async function withAgent(
   program: string,
   use: (channel: AgentChannel) => Promise<void>,
-): Promise<void> => {
+): Promise<void> {
   const agent = startAgent(program);
   try {
     const channel = await openChannel(agent.wire, { signal: soon(), resume: false });
@@ -54,14 +56,16 @@ export const withAgent = async (
   } finally {
     agent.stop();
   }
-};
+}
 
 /** All output by stream, and the exit code. */
-export const collect = async (
+export async function collect(
   session: Pick<ExecSession, 'output' | 'exitCode'>,
-): Promise<{ stdout: string; stderr: string; code: number }> => {
+): Promise<{ stdout: string; stderr: string; code: number }> {
   const parts: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
-  for await (const { stream, data } of session.output) parts[stream].push(Buffer.from(data));
+  for await (const { stream, data } of session.output) {
+    parts[stream].push(Buffer.from(data));
+  }
   const text = (name: 'stdout' | 'stderr') => Buffer.concat(parts[name]).toString();
   return { stdout: text('stdout'), stderr: text('stderr'), code: await session.exitCode };
-};
+}

@@ -14,30 +14,36 @@ import { agentProgram, collect, soon, startAgent, withAgent } from './agent.js';
 
 const DEFAULTS = { environment: { GREETING: 'from the sandbox' }, user: '', workdir: '/' };
 
-const exec = (
+function exec(
   channel: AgentChannel,
   spec: Partial<ExecSpec> & Pick<ExecSpec, 'command'>,
   signal = soon(),
-): Promise<ExecSession> =>
-  execThroughAgent(
+): Promise<ExecSession> {
+  return execThroughAgent(
     channel,
     { workdir: '', environment: {}, tty: false, size: undefined, timeoutMs: 0, stdin: false, ...spec },
     DEFAULTS,
     signal,
   );
+}
 
-const sh = (script: string) => ({ command: ['/bin/sh', '-c', script] });
+function sh(script: string) {
+  return { command: ['/bin/sh', '-c', script] };
+}
 
 /** Processes whose environment holds `mark`. */
-const marked = (mark: string): string[] =>
-  readdirSync('/proc').filter((pid) => {
-    if (!/^\d+$/.test(pid)) return false;
+function marked(mark: string): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid)) {
+      return false;
+    }
     try {
       return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(mark);
     } catch {
       return false;
     }
   });
+}
 
 const program = await agentProgram();
 const options = { skip: program === undefined ? 'musl-gcc is not here' : false };
@@ -170,7 +176,9 @@ test('8 MiB go in and come out unchanged, through windows of 256 KiB', options, 
     const session = await exec(channel, { command: ['cat'], stdin: true });
     session.stdin?.end(data);
     const hash = createHash('sha256');
-    for await (const chunk of session.output) hash.update(chunk.data);
+    for await (const chunk of session.output) {
+      hash.update(chunk.data);
+    }
     assert.equal(hash.digest('hex'), createHash('sha256').update(data).digest('hex'));
     assert.equal(await session.exitCode, 0);
   }),
@@ -179,12 +187,15 @@ test('8 MiB go in and come out unchanged, through windows of 256 KiB', options, 
 test('a reader that does not read holds its process back, and nobody else', options, () =>
   withAgent(agent, async (channel) => {
     const flood = await exec(channel, sh('yes'));
-    for (let i = 0; i < 20; i++)
+    for (let i = 0; i < 20; i++) {
       assert.equal((await collect(await exec(channel, sh('echo on')))).stdout, 'on\n');
+    }
     let bytes = 0;
     for await (const { data } of flood.output) {
       bytes += data.length;
-      if (bytes > 4 * 1024 * 1024) break;
+      if (bytes > 4 * 1024 * 1024) {
+        break;
+      }
     }
   }),
 );
@@ -277,7 +288,9 @@ test('a connection to a port inside carries bytes both ways', options, () =>
     const stream = await channel.connect(port, soon());
     stream.input.end('echo me');
     const parts: Buffer[] = [];
-    for await (const { data } of stream.output) parts.push(Buffer.from(data));
+    for await (const { data } of stream.output) {
+      parts.push(Buffer.from(data));
+    }
     assert.equal(Buffer.concat(parts).toString(), 'echo me');
     await new Promise((resolve) => server.close(resolve));
     await assert.rejects(channel.connect(port, soon()), { code: Code.UNAVAILABLE });

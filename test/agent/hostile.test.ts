@@ -22,9 +22,9 @@ const alive = setInterval(() => {}, 1_000);
 after(() => clearInterval(alive));
 
 /** A guest that says what a test tells it to. `answer` sees each frame of the host. */
-const guest = (
+function guest(
   answer: (type: number, stream: number, payload: Buffer, say: (bytes: Buffer) => void) => void,
-) => {
+) {
   let held = Buffer.alloc(0);
   const wire: Duplex = new Duplex({
     read() {},
@@ -32,7 +32,9 @@ const guest = (
       held = Buffer.concat([held, chunk]);
       while (held.length >= HEADER_BYTES) {
         const end = HEADER_BYTES + held.readUInt32LE(8);
-        if (held.length < end) break;
+        if (held.length < end) {
+          break;
+        }
         const [type, stream, payload] = [
           held[2] as number,
           held.readUInt32LE(4),
@@ -45,26 +47,34 @@ const guest = (
     },
   });
   return wire;
-};
+}
 
-const welcome = (nonce: Buffer): Buffer =>
-  encodeFrame(Frame.WELCOME, 0, Buffer.concat([nonce, Buffer.from('v1\0r1\0m1\0x0\0')]));
+function welcome(nonce: Buffer): Buffer {
+  return encodeFrame(Frame.WELCOME, 0, Buffer.concat([nonce, Buffer.from('v1\0r1\0m1\0x0\0')]));
+}
 
 /** A channel to a guest that greets well and then answers a SPAWN with `bytes`. */
-const channelTo = (bytes: (stream: number) => Buffer[]): Promise<AgentChannel> =>
-  openChannel(
+function channelTo(bytes: (stream: number) => Buffer[]): Promise<AgentChannel> {
+  return openChannel(
     guest((type, stream, payload, say) => {
-      if (type === Frame.HELLO) say(welcome(Buffer.from(payload)));
-      if (type === Frame.SPAWN) for (const part of bytes(stream)) say(part);
+      if (type === Frame.HELLO) {
+        say(welcome(Buffer.from(payload)));
+      }
+      if (type === Frame.SPAWN) {
+        for (const part of bytes(stream)) {
+          say(part);
+        }
+      }
     }),
     { signal: soon(), resume: false },
   );
+}
 
-const claim = (type: number, stream: number, length: number): Buffer => {
+function claim(type: number, stream: number, length: number): Buffer {
   const header = encodeFrame(type, stream).subarray(0, HEADER_BYTES);
   header.writeUInt32LE(length, 8);
   return header;
-};
+}
 
 const breaches: [string, (stream: number) => Buffer[]][] = [
   ['garbage', () => [Buffer.from('hello, I am a guest and speak no protocol')]],
@@ -105,7 +115,9 @@ test('a guest that never greets is given up at the deadline', async () => {
 
 test('a guest that only floods is given up, however long it goes on', async () => {
   const flood = guest((_type, _stream, _payload, say) => {
-    for (let i = 0; i < 64; i++) say(Buffer.alloc(65_536, 'x'));
+    for (let i = 0; i < 64; i++) {
+      say(Buffer.alloc(65_536, 'x'));
+    }
   });
   await assert.rejects(openChannel(flood, { signal: soon(), resume: false }), { code: Code.UNAVAILABLE });
 });
@@ -132,8 +144,12 @@ test('a stream that was abandoned ends for its reader, and more than its window 
   const wires: ((bytes: Buffer) => void)[] = [];
   const channel = await openChannel(
     guest((type, stream, payload, say) => {
-      if (type === Frame.HELLO) say(welcome(Buffer.from(payload)));
-      if (type !== Frame.SPAWN) return;
+      if (type === Frame.HELLO) {
+        say(welcome(Buffer.from(payload)));
+      }
+      if (type !== Frame.SPAWN) {
+        return;
+      }
       say(encodeFrame(Frame.STARTED, stream, u32(7)));
       wires.push((bytes) => say(encodeFrame(Frame.OUT, stream, bytes)));
     }),
@@ -142,9 +158,13 @@ test('a stream that was abandoned ends for its reader, and more than its window 
   const stream = await channel.spawn([['a', 'x']], soon());
   const [output] = wires as [(bytes: Buffer) => void];
   stream.abandon(new Error('given up'));
-  for await (const _ of stream.output) assert.fail('output of a stream that was abandoned');
+  for await (const _ of stream.output) {
+    assert.fail('output of a stream that was abandoned');
+  }
   await assert.rejects(stream.exit, /given up/);
-  for (let sent = 0; sent < WINDOW_BYTES; sent += 16_384) output(Buffer.alloc(16_384));
+  for (let sent = 0; sent < WINDOW_BYTES; sent += 16_384) {
+    output(Buffer.alloc(16_384));
+  }
   await channel.spawn([['a', 'x']], soon());
   output(Buffer.alloc(1));
   assert.ok((await channel.closed) instanceof ProtocolBreach);
@@ -195,7 +215,10 @@ test('any bytes at all are frames or a breach, never another error', () => {
     fc.property(fc.array(fc.uint8Array({ maxLength: 200 })), (chunks) => {
       const reader = new FrameReader();
       try {
-        for (const chunk of chunks) for (const _ of reader.push(Buffer.from(chunk)));
+        for (const chunk of chunks) {
+          for (const _ of reader.push(Buffer.from(chunk))) {
+          }
+        }
       } catch (error) {
         assert.ok(error instanceof ProtocolBreach);
       }

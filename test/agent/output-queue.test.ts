@@ -5,11 +5,13 @@ import { createOutputQueue } from '../../dist/agent/output-queue.js';
 
 type Part = readonly ['stdout' | 'stderr', Uint8Array];
 
-const textOf = (parts: Iterable<Part>) => {
+function textOf(parts: Iterable<Part>) {
   const text = { stdout: '', stderr: '' };
-  for (const [stream, data] of parts) text[stream] += Buffer.from(data).toString('hex');
+  for (const [stream, data] of parts) {
+    text[stream] += Buffer.from(data).toString('hex');
+  }
   return text;
-};
+}
 
 test('what is pushed comes out, in its order, whenever it is read', () => {
   const part = fc.tuple(
@@ -24,17 +26,20 @@ test('what is pushed comes out, in its order, whenever it is read', () => {
       const out: Part[] = [];
       const readOne = () => {
         const chunk = queue.shift();
-        if (chunk !== undefined) out.push([chunk.stream, Uint8Array.from(chunk.data)]);
+        if (chunk !== undefined) {
+          out.push([chunk.stream, Uint8Array.from(chunk.data)]);
+        }
         return chunk !== undefined;
       };
       for (const one of steps) {
-        if (one === 'read') readOne();
-        else {
+        if (one === 'read') {
+          readOne();
+        } else {
           queue.push(...one);
           pushed.push(one);
         }
       }
-      while (readOne());
+      while (readOne()) {}
       assert.deepEqual(textOf(out), textOf(pushed));
       assert.equal(queue.clear(), 0);
     }),
@@ -43,7 +48,9 @@ test('what is pushed comes out, in its order, whenever it is read', () => {
 
 test('single bytes come out together, and in about as many pieces as they fill blocks', () => {
   const queue = createOutputQueue();
-  for (let i = 0; i < 64 * 1024; i++) queue.push('stdout', Buffer.from('x'));
+  for (let i = 0; i < 64 * 1024; i++) {
+    queue.push('stdout', Buffer.from('x'));
+  }
   let pieces = 0;
   let bytes = 0;
   for (let chunk = queue.shift(); chunk !== undefined; chunk = queue.shift()) {

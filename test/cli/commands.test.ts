@@ -169,7 +169,9 @@ test('delete waits until the sandbox is gone', async (t) => {
     deleteSandbox: () => ({ deleted: true }),
     getSandbox: () => {
       asked++;
-      if (asked < 3) return { sandbox: deleting };
+      if (asked < 3) {
+        return { sandbox: deleting };
+      }
       throw new Refusal(NOT_FOUND, 'sandbox not found');
     },
   });
@@ -185,7 +187,9 @@ test('delete --all removes every page, and one that fails does not keep the othe
       sandboxes: names.slice(offset, offset + limit).map((name) => ({ metadata: { id: name, name } })),
     }),
     deleteSandbox: ({ name }) => {
-      if (name === 'box-7') throw new Refusal(FAILED_PRECONDITION, 'box-7 is held');
+      if (name === 'box-7') {
+        throw new Refusal(FAILED_PRECONDITION, 'box-7 is held');
+      }
       deleted.add(name);
       return { deleted: true };
     },
@@ -220,7 +224,9 @@ test('workspaces are made, listed, shown and removed', async (t) => {
     listWorkspaces: () => ({ workspaces: [workspace] }),
     getWorkspace: () => ({ workspace }),
     deleteWorkspace: ({ name }) => {
-      if (name === 'full') throw new Refusal(FAILED_PRECONDITION, 'workspace full has sandboxes: box');
+      if (name === 'full') {
+        throw new Refusal(FAILED_PRECONDITION, 'workspace full has sandboxes: box');
+      }
       return { deleted: true };
     },
   });
@@ -232,7 +238,9 @@ test('workspaces are made, listed, shown and removed', async (t) => {
   assert.equal((shown as { status: { phase: string } }).status.phase, 'active');
   let looks = 0;
   gateway.behaviour.getWorkspace = () => {
-    if (++looks > 2) throw new Refusal(NOT_FOUND, 'workspace not found');
+    if (++looks > 2) {
+      throw new Refusal(NOT_FOUND, 'workspace not found');
+    }
     return { workspace: { ...workspace, status: { phase: 2 } } };
   };
   assert.equal((await gateway.run(['workspace', 'delete', 'team'])).stdout, "workspace 'team' deleted\n");

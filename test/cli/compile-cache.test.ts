@@ -88,6 +88,8 @@ test('no folder is made when it is turned off, and none where it cannot be', { s
 });
 
 test('a Node without a compile cache keeps nothing', (t) => {
-  if (Number(process.versions.node.split('.')[0]) >= 22) return;
+  if (Number(process.versions.node.split('.')[0]) >= 22) {
+    return;
+  }
   assert.equal(cacheHome(t).run(process.execPath), undefined);
 });

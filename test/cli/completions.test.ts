@@ -58,7 +58,9 @@ const CASES: readonly (readonly [line: string, offers: readonly string[]])[] = [
 test('bash offers commands, options, fixed values and names', () => {
   const driver = `${scriptFor('bash')}
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _openshell; printf '%s\\n' "\${COMPREPLY[@]}"`;
-  for (const [line, offers] of CASES) assert.deepEqual(ask('bash', driver, line), offers, line);
+  for (const [line, offers] of CASES) {
+    assert.deepEqual(ask('bash', driver, line), offers, line);
+  }
 });
 
 test('bash never runs a name that a gateway made up', () => {

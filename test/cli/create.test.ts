@@ -162,8 +162,12 @@ test('a watch that breaks is opened again', async (t) => {
     watchSandbox: async (_, stream) => {
       watches++;
       stream.send(change(watches < 3 ? provisioning : ready));
-      if (watches === 1) throw new Refusal(8, 'watch stream lagged; dropped 3 messages');
-      if (watches === 2) return;
+      if (watches === 1) {
+        throw new Refusal(8, 'watch stream lagged; dropped 3 messages');
+      }
+      if (watches === 2) {
+        return;
+      }
       await stream.cancelled;
     },
   });

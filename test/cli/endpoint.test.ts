@@ -18,7 +18,9 @@ function register(name: string, metadata: unknown, files: readonly string[] = []
     join(folder, 'metadata.json'),
     typeof metadata === 'string' ? metadata : JSON.stringify(metadata),
   );
-  for (const file of files) writeFileSync(join(folder, 'mtls', file), '');
+  for (const file of files) {
+    writeFileSync(join(folder, 'mtls', file), '');
+  }
 }
 
 register('near', { name: 'near', gateway_endpoint: 'http://127.0.0.1:1111', auth_mode: 'plaintext' });

@@ -97,7 +97,9 @@ test('a file on stdin is sent, /dev/null is not asked for', async (t) => {
     ...running(async (_, stream) => stream.send(exit(0))),
     execSandboxInteractive: async (_, stream) => {
       for await (const { payload } of stream.frames) {
-        if (payload.case === 'stdin') stream.send(stdout(Buffer.from(payload.value).toString()));
+        if (payload.case === 'stdin') {
+          stream.send(stdout(Buffer.from(payload.value).toString()));
+        }
       }
       stream.send(exit(0));
     },
@@ -134,7 +136,9 @@ test('input is held back while the gateway does not take it', async (t) => {
     execSandboxInteractive: async (_, stream) => {
       await held;
       for await (const { payload } of stream.frames) {
-        if (payload.case === 'stdin') received += payload.value.length;
+        if (payload.case === 'stdin') {
+          received += payload.value.length;
+        }
       }
       stream.send(exit(0));
     },
@@ -145,8 +149,9 @@ test('input is held back while the gateway does not take it', async (t) => {
   const source = (async () => {
     const chunk = Buffer.alloc(MIB);
     for (; taken < size; taken += MIB) {
-      if (!client.child.stdin.write(chunk))
+      if (!client.child.stdin.write(chunk)) {
         await new Promise((resolve) => client.child.stdin.once('drain', resolve));
+      }
     }
     client.child.stdin.end();
   })();

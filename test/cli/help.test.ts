@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runCli } from './support/run.js';
 
-const textOf = async (...args: string[]): Promise<string> => {
+async function textOf(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await runCli(args);
   assert.deepEqual([code, stderr], [0, ''], args.join(' '));
   return stdout;
-};
+}
 
 test('the help of openshell, of a group and of a command says how each is called', async () => {
   const [all, group, command] = await Promise.all([
@@ -36,7 +36,9 @@ test('the scripts for fish and zsh name every command of a group and its options
     assert.ok(fish.includes(word), `fish: ${word}`);
     assert.ok(zsh.includes(word), `zsh: ${word}`);
   }
-  for (const text of [fish, zsh]) assert.ok(!text.includes('undefined') && !text.includes('[object'));
+  for (const text of [fish, zsh]) {
+    assert.ok(!text.includes('undefined') && !text.includes('[object'));
+  }
   assert.match(fish, /^complete -c openshell -n '__openshell_at "sandbox"' -a create -d '.+'$/m);
   assert.match(zsh, /^#compdef openshell$/m);
 });

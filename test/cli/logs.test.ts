@@ -41,7 +41,9 @@ test('logs -o json writes one object a line, with --tail too, and nothing that s
     getSandbox: () => ({ sandbox: ready }),
     getSandboxLogs: () => ({ logs: lines }),
     watchSandbox: async (_, stream) => {
-      for (const value of lines) stream.send({ payload: { case: 'log', value } });
+      for (const value of lines) {
+        stream.send({ payload: { case: 'log', value } });
+      }
       stream.send({ payload: { case: 'warning', value: { message: 'lines were left out' } } });
       await stream.cancelled;
     },

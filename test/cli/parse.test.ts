@@ -100,5 +100,7 @@ test('a wrong command line is named, with what was meant', () => {
     [['--nonsense'], /has no option --nonsense/],
     [['sandbox', 'list', '--__proto__', 'x'], /has no option --__proto__/],
   ];
-  for (const [argv, expected] of cases) assert.match(complaintOf(...argv), expected);
+  for (const [argv, expected] of cases) {
+    assert.match(complaintOf(...argv), expected);
+  }
 });

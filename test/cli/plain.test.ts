@@ -40,13 +40,17 @@ function tableOf(schema: DescMessage): Fields {
 }
 
 function typeOf(field: DescField): 'text' | readonly string[] | Fields {
-  if (field.message !== undefined) return tableOf(field.message);
+  if (field.message !== undefined) {
+    return tableOf(field.message);
+  }
   const { enum: words } = field;
   return words === undefined ? 'text' : words.values.map(({ number }) => enumWord(words, number));
 }
 
 test('the tables say what the schemas say, and the methods are those of the service', () => {
-  for (const [table, schema] of TABLES) assert.deepEqual(table, tableOf(schema));
+  for (const [table, schema] of TABLES) {
+    assert.deepEqual(table, tableOf(schema));
+  }
   for (const name of ['health', 'getGatewayInfo', 'getCurrentUser'] as const) {
     assert.equal(plainMethods[name].path, methods[name].path);
     assert.equal(methods[name].encodeRequest({}).length, plainMethods[name].encodeRequest(undefined).length);
@@ -103,14 +107,20 @@ interface Part {
 /** One field as the schema wants it; unknown ones alternate between all wire types. */
 function encoded(schema: DescMessage, { number, text, value }: Part): Buffer {
   const field = schema.fields[number - 1];
-  if (field?.enum !== undefined) return Buffer.concat([tag(number, 0), varint(BigInt(value))]);
+  if (field?.enum !== undefined) {
+    return Buffer.concat([tag(number, 0), varint(BigInt(value))]);
+  }
   // The capabilities of a driver: what is empty is a message too.
   if (field?.message !== undefined || field !== undefined) {
     const bytes = Buffer.from(field.message === undefined ? text : []);
     return Buffer.concat([tag(number, 2), varint(BigInt(bytes.length)), bytes]);
   }
-  if (value % 4 === 0) return Buffer.concat([tag(number, 1), Buffer.alloc(8, value)]);
-  if (value % 4 === 1) return Buffer.concat([tag(number, 5), Buffer.alloc(4, value)]);
+  if (value % 4 === 0) {
+    return Buffer.concat([tag(number, 1), Buffer.alloc(8, value)]);
+  }
+  if (value % 4 === 1) {
+    return Buffer.concat([tag(number, 5), Buffer.alloc(4, value)]);
+  }
   return Buffer.concat([tag(number, 0), varint(BigInt(value))]);
 }
 
@@ -121,6 +131,8 @@ function tag(number: number, wireType: number): Buffer {
 function varint(value: bigint): Buffer {
   const bytes: number[] = [];
   let rest = BigInt.asUintN(64, value);
-  for (; rest >= 128n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128);
+  for (; rest >= 128n; rest >>= 7n) {
+    bytes.push(Number(rest & 127n) | 128);
+  }
   return Buffer.from([...bytes, Number(rest)]);
 }

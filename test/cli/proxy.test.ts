@@ -25,7 +25,9 @@ async function startProxy(t: TestContext) {
     }
   });
   t.after(() => {
-    for (const socket of sockets) socket.destroy();
+    for (const socket of sockets) {
+      socket.destroy();
+    }
     proxy.close();
   });
   proxy.listen(0, '127.0.0.1');

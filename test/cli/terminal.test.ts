@@ -27,12 +27,17 @@ function echoing(seen: { command?: readonly string[]; environment?: Record<strin
       seen.environment = payload.value.environment;
       stream.send(stdout(`at ${payload.value.cols}x${payload.value.rows} tty=${payload.value.tty}\r\n`));
       for await (const { payload } of stream.frames) {
-        if (payload.case === 'resize')
+        if (payload.case === 'resize') {
           stream.send(stdout(`now ${payload.value.cols}x${payload.value.rows}\r\n`));
-        if (payload.case !== 'stdin') continue;
+        }
+        if (payload.case !== 'stdin') {
+          continue;
+        }
         const keys = Buffer.from(payload.value).toString();
         stream.send(stdout(`<${JSON.stringify(keys)}>`));
-        if (keys.includes('q')) break;
+        if (keys.includes('q')) {
+          break;
+        }
       }
       stream.send(exit(9));
     },

@@ -69,7 +69,9 @@ async function startServer(t: TestContext, answer: Answer, listen?: { path: stri
   const sockets = new Set<Socket>();
   // Not the sessions: Node 22 aborts when one is destroyed that has more to read.
   const drop = () => {
-    for (const socket of sockets) socket.destroy();
+    for (const socket of sockets) {
+      socket.destroy();
+    }
   };
   const started: TestServer & { target: string } = { target: '', sessions, answer, drop };
   http2.on('connection', (socket: Socket) => sockets.add(socket));
@@ -87,8 +89,11 @@ async function startServer(t: TestContext, answer: Answer, listen?: { path: stri
     drop();
     http2.close();
   });
-  if (listen === undefined) http2.listen(0, '127.0.0.1');
-  else http2.listen(listen.path);
+  if (listen === undefined) {
+    http2.listen(0, '127.0.0.1');
+  } else {
+    http2.listen(listen.path);
+  }
   await once(http2, 'listening');
   started.target =
     listen === undefined ? `127.0.0.1:${(http2.address() as AddressInfo).port}` : `unix:${listen.path}`;
@@ -104,7 +109,9 @@ async function startTcp(t: TestContext, meet: (socket: Socket) => void): Promise
     meet(socket);
   });
   t.after(() => {
-    for (const socket of sockets) socket.destroy();
+    for (const socket of sockets) {
+      socket.destroy();
+    }
     tcp.close();
   });
   tcp.listen(0, '127.0.0.1');
@@ -225,7 +232,9 @@ for (const [name, openClient] of Object.entries(CLIENTS)) {
             { ':status': Number(status), 'content-type': 'text/html' },
             { endStream: body === '' },
           );
-          if (body !== '') stream.end(body);
+          if (body !== '') {
+            stream.end(body);
+          }
         };
         const failure = await failureOf(call());
         assert.deepEqual([failure.code, failure.details], [code, `Received HTTP status code ${status}`]);
@@ -268,7 +277,9 @@ for (const [name, openClient] of Object.entries(CLIENTS)) {
     await assert.rejects(call());
     server.answer = (stream) => {
       stream.respond({ ':status': 200 });
-      for (const byte of frame(Buffer.from('byte by byte'))) stream.write(Buffer.from([byte]));
+      for (const byte of frame(Buffer.from('byte by byte'))) {
+        stream.write(Buffer.from([byte]));
+      }
       setImmediate(() => stream.destroy());
     };
     await assert.rejects(call());
@@ -480,7 +491,9 @@ test('TLS', { skip: noOpenssl }, async (t) => {
       reply(stream, frame(Buffer.from(String(peer))));
     });
     t.after(() => {
-      for (const socket of sockets) socket.destroy();
+      for (const socket of sockets) {
+        socket.destroy();
+      }
       secure.close();
     });
     secure.listen(0, '127.0.0.1');

@@ -41,7 +41,9 @@ test('ages have a unit', () => {
   assert.equal(readAgeMs('--since', '5m'), 300_000);
   assert.equal(readAgeMs('--since', '2h'), 7_200_000);
   assert.equal(readAgeMs('--since', '1d'), 86_400_000);
-  for (const text of ['5', 'm', '5 m', '-5m', '5w', '']) assert.throws(() => readAgeMs('--since', text));
+  for (const text of ['5', 'm', '5 m', '-5m', '5w', '']) {
+    assert.throws(() => readAgeMs('--since', text));
+  }
 });
 
 test('driver settings are a JSON object', () => {

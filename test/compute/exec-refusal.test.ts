@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import type { ExecRefusal } from '../../dist/compute/exec-refusal.js';
 import { refusalOf, refusedExec, refusedSession } from '../../dist/compute/exec-refusal.js';
 
-const said = (refusal: ExecRefusal, command: string[], more: { workdir?: string; tty?: boolean } = {}) => {
+function said(refusal: ExecRefusal, command: string[], more: { workdir?: string; tty?: boolean } = {}) {
   const { chunk, exitCode } = refusedExec(refusal, { command, workdir: '', tty: false, ...more });
   return [chunk.stream, Buffer.from(chunk.data).toString(), exitCode];
-};
+}
 
 test('a line and an exit code as of a shell', () => {
   assert.deepEqual(said('no such file or directory', ['/nope', 'a']), [
@@ -55,7 +55,9 @@ test('a name is shown without control characters, and not at any length', () => 
 
 test('words of a libc or an engine are known in any case', () => {
   assert.equal(refusalOf('Permission denied'), 'permission denied');
-  for (const word of ['', 'constructor', 'No space left on device']) assert.equal(refusalOf(word), undefined);
+  for (const word of ['', 'constructor', 'No space left on device']) {
+    assert.equal(refusalOf(word), undefined);
+  }
 });
 
 test('its session takes input without end, and tells the exit code after its line', async () => {
@@ -72,7 +74,9 @@ test('its session takes input without end, and tells the exit code after its lin
   });
   await session.resize({ cols: 1, rows: 1 });
   let text = '';
-  for await (const { data } of session.output) text += Buffer.from(data).toString();
+  for await (const { data } of session.output) {
+    text += Buffer.from(data).toString();
+  }
   assert.equal(text, 'openshell: exec: /x: permission denied\n');
   assert.equal(await session.exitCode, 126);
 });

@@ -5,20 +5,22 @@ import { parseCommandLine } from '../../dist/config/command-line.js';
 import { helpText } from '../../dist/config/help.js';
 import { gatewayKey, KEY_NAMES } from '../../dist/config/keys.js';
 
-const command = (...argv: string[]): string => {
+function command(...argv: string[]): string {
   const line = parseCommandLine(argv);
   return line.json ? `${line.command} as JSON` : line.command;
-};
+}
 
-const complaint = (...argv: string[]): string => {
+function complaint(...argv: string[]): string {
   try {
     return command(...argv);
   } catch (error) {
-    if (!(error instanceof OpenShellError)) throw error;
+    if (!(error instanceof OpenShellError)) {
+      throw error;
+    }
     assert.equal(error.reason, 'InvalidUsage');
     return error.text;
   }
-};
+}
 
 test('commands', () => {
   assert.equal(command(), 'serve');
@@ -75,10 +77,16 @@ test('the help names every command and every flag, and no line is too long for a
   const text = helpText();
   for (const name of KEY_NAMES) {
     const { flag, env } = gatewayKey(name);
-    if (flag !== undefined) assert.ok(text.includes(`--${flag}`), flag);
-    if (flag !== undefined && env !== undefined) assert.ok(text.includes(env), env);
+    if (flag !== undefined) {
+      assert.ok(text.includes(`--${flag}`), flag);
+    }
+    if (flag !== undefined && env !== undefined) {
+      assert.ok(text.includes(env), env);
+    }
   }
-  for (const line of text.split('\n')) assert.ok(line.length <= 110, line);
+  for (const line of text.split('\n')) {
+    assert.ok(line.length <= 110, line);
+  }
   for (const word of [
     'serve',
     'config check',
@@ -86,6 +94,7 @@ test('the help names every command and every flag, and no line is too long for a
     'drivers [--json]',
     'strays',
     '--version [--json]',
-  ])
+  ]) {
     assert.ok(text.includes(`  ${word} `), word);
+  }
 });

@@ -4,7 +4,9 @@ import { createHome } from './support.js';
 
 const { load } = createHome();
 
-const loadToml = (text: string) => load({ files: { 'gateway.toml': text } });
+function loadToml(text: string) {
+  return load({ files: { 'gateway.toml': text } });
+}
 
 test('a driver of the build has settings without a table, too', async () => {
   const { config } = await load({});

@@ -43,25 +43,30 @@ const sections = fc.record({
 
 type Sections = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
-const render = (value: Sections, line: (key: string, value: unknown) => string): string =>
-  Object.entries(value)
+function render(value: Sections, line: (key: string, value: unknown) => string): string {
+  return Object.entries(value)
     .map(([section, keys]) => {
       const lines = Object.entries(keys).map(([key, inner]) => (inner === undefined ? '' : line(key, inner)));
       return [`[${section}]`, ...lines].join('\n');
     })
     .join('\n');
+}
 
 /** JSON's notation is TOML's for everything here, but for one control character that JSON leaves bare. */
-const toml = (value: Sections): string =>
-  render(value, (key, inner) => `${key} = ${JSON.stringify(inner).replaceAll('\u007f', '\\u007f')}`);
+function toml(value: Sections): string {
+  return render(value, (key, inner) => `${key} = ${JSON.stringify(inner).replaceAll('\u007f', '\\u007f')}`);
+}
 
-const ini = (value: Sections): string =>
-  render(value, (key, inner) => {
-    if (!Array.isArray(inner)) return `${key} = ${JSON.stringify(inner)}`;
+function ini(value: Sections): string {
+  return render(value, (key, inner) => {
+    if (!Array.isArray(inner)) {
+      return `${key} = ${JSON.stringify(inner)}`;
+    }
     return inner.length === 0
       ? `${key} =`
       : inner.map((item) => `${key}[] = ${JSON.stringify(item)}`).join('\n');
   });
+}
 
 test('a line separator inside a value does not end its line', async () => {
   for (const separator of ['\u2028', '\u2029']) {

@@ -56,8 +56,9 @@ for (const name of ['gateway.toml', 'gateway.ini']) {
   test(`no text as ${name} ends in anything but values or problems`, async () => {
     await fc.assert(
       fc.asyncProperty(document, async (text) => {
-        for (const problem of await problems({ files: { [name]: text } }))
+        for (const problem of await problems({ files: { [name]: text } })) {
           assert.match(problem, /^~\/gateway/);
+        }
       }),
       { numRuns: 300 },
     );

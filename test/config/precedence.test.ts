@@ -149,8 +149,12 @@ test('the scheme chooses the store, whose part reads the URL; without that part 
 test('telemetry is off by 0, false, no and off alone, and a blank endpoint is none', async () => {
   const enabled = async (text: string) =>
     (await load({ env: { OPENSHELL_TELEMETRY_ENABLED: text } })).config.telemetry.enabled;
-  for (const word of ['0', ' false', 'NO', 'Off\n']) assert.equal(await enabled(word), false, word);
-  for (const word of ['1', 'true', 'yes', '', 'disabled']) assert.equal(await enabled(word), true, word);
+  for (const word of ['0', ' false', 'NO', 'Off\n']) {
+    assert.equal(await enabled(word), false, word);
+  }
+  for (const word of ['1', 'true', 'yes', '', 'disabled']) {
+    assert.equal(await enabled(word), true, word);
+  }
   const files = {
     'gateway.toml': '[openshell.telemetry]\nenabled = false\nendpoint = "https://a.example/"\n',
   };

@@ -4,7 +4,9 @@ import { createHome } from './support.js';
 
 const { problems, tomlProblems, iniProblems } = createHome();
 
-const gateway = (line: string): string => `[openshell.gateway]\n${line}\n`;
+function gateway(line: string): string {
+  return `[openshell.gateway]\n${line}\n`;
+}
 
 test('every problem is told at once, each with its place', async () => {
   const situation = {

@@ -6,7 +6,9 @@ const { load, problems, tomlProblems } = createHome();
 
 const TLS = '[openshell.gateway.tls]\ncert_path = "/c"\nkey_path = "/k"\n';
 const OPEN = '[openshell.gateway.auth]\nallow_unauthenticated_users = true\n';
-const outside = (more: string): string => `[openshell.gateway]\nbind_address = "0.0.0.0"\n${more}`;
+function outside(more: string): string {
+  return `[openshell.gateway]\nbind_address = "0.0.0.0"\n${more}`;
+}
 
 const NO_USERS =
   '~/gateway.toml:2: openshell.gateway.bind_address: 0.0.0.0 can be reached from other machines and clients need no certificate; set openshell.gateway.tls.client_ca_path, or allow everyone by openshell.gateway.auth.allow_unauthenticated_users = true';
@@ -30,10 +32,12 @@ test('a client CA that TLS is not there for protects nothing', async () => {
 
 test('every loopback address is free of the rule, and no other', async () => {
   const count = async (host: string) => (await problems({ argv: ['--bind-address', host] })).length;
-  for (const host of ['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1', '[::1]:5'])
+  for (const host of ['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1', '[::1]:5']) {
     assert.equal(await count(host), 0, host);
-  for (const host of ['0.0.0.0', '::', '10.0.0.1', '128.0.0.1', 'fe80::1%eth0', '::ffff:10.0.0.1'])
+  }
+  for (const host of ['0.0.0.0', '::', '10.0.0.1', '128.0.0.1', 'fe80::1%eth0', '::ffff:10.0.0.1']) {
     assert.equal(await count(host), 2, host);
+  }
 });
 
 test('health and metrics may stand beyond loopback', async () => {

@@ -55,7 +55,7 @@ export interface Situation {
 }
 
 /** A folder for this test file; `load` makes one in it for each call. */
-export const createHome = () => {
+export function createHome() {
   const root = mkdtempSync(join(tmpdir(), 'openshell-config-'));
   after(() => rmSync(root, { recursive: true, force: true }));
   let count = 0;
@@ -65,8 +65,11 @@ export const createHome = () => {
     count++;
     mkdirSync(configDir());
     for (const [name, text] of Object.entries(situation.files ?? {})) {
-      if (text === null) mkdirSync(join(configDir(), name));
-      else writeFileSync(join(configDir(), name), text);
+      if (text === null) {
+        mkdirSync(join(configDir(), name));
+      } else {
+        writeFileSync(join(configDir(), name), text);
+      }
     }
     return await loadConfig({
       flags: parseCommandLine(situation.argv ?? []).flags,
@@ -83,7 +86,9 @@ export const createHome = () => {
       await load(situation);
       return [];
     } catch (error) {
-      if (!(error instanceof OpenShellError)) throw error;
+      if (!(error instanceof OpenShellError)) {
+        throw error;
+      }
       const [first = '', ...rest] = error.text.replaceAll(configDir(), '~').split('\n');
       return rest.length === 0 ? [first] : rest.map((line) => line.trim());
     }
@@ -97,4 +102,4 @@ export const createHome = () => {
     problems({ files: { 'gateway.ini': text } });
 
   return { load, problems, tomlProblems, iniProblems };
-};
+}

@@ -11,28 +11,30 @@ import { eventually } from './eventually.js';
 const SOCKET = /^unix:\/\/(.+)$/.exec(process.env.DOCKER_HOST ?? '')?.[1] ?? '/var/run/docker.sock';
 
 /** The driver's table with every default filled in, as the configuration hands it over. */
-const table = (settings: Readonly<Record<string, unknown>>) => ({
-  ...Object.fromEntries(
-    Object.entries(docker.settings).map(([key, setting]) => [
-      key,
-      'default' in setting ? setting.default : undefined,
-    ]),
-  ),
-  ...settings,
-});
+function table(settings: Readonly<Record<string, unknown>>) {
+  return {
+    ...Object.fromEntries(
+      Object.entries(docker.settings).map(([key, setting]) => [
+        key,
+        'default' in setting ? setting.default : undefined,
+      ]),
+    ),
+    ...settings,
+  };
+}
 
 /** Docker's own client, so that the driver is checked by something that shares no code with it. */
-const cli = async (...args: string[]): Promise<string[]> => {
+async function cli(...args: string[]): Promise<string[]> {
   const { stdout } = await promisify(execFile)('docker', ['--host', `unix://${SOCKET}`, ...args]);
   return stdout.split('\n').filter((line) => line !== '');
-};
+}
 
-export const dockerDriver = (
+export function dockerDriver(
   gatewayId: string,
   settings: Readonly<Record<string, unknown>> = {},
   endpoint = SOCKET,
-) =>
-  createDriver({
+) {
+  return createDriver({
     gatewayId,
     secret: 'ab'.repeat(32),
     version: '0.0.0-test',
@@ -43,9 +45,10 @@ export const dockerDriver = (
     endpoint,
     log: silentLogger,
   });
+}
 
 /** Docker as test/engines/docker/up brings it up, with the images of test/engines/docker/image. */
-export const dockerBed = (): Bed => {
+export function dockerBed(): Bed {
   const owned = (gatewayId: string) => `label=${LABEL.gatewayId}=${gatewayId}`;
   /** What was listed and is gone by now is left out. */
   const inspect = async (name: string, labels: string): Promise<EngineObject[]> => {
@@ -53,7 +56,9 @@ export const dockerBed = (): Bed => {
       const [json = '{}'] = await cli('inspect', '--format', `{{json ${labels}}}`, name);
       return [{ name, labels: JSON.parse(json) as Record<string, string> }];
     } catch (error) {
-      if (/No such (object|container|volume)/i.test(String(error))) return [];
+      if (/No such (object|container|volume)/i.test(String(error))) {
+        return [];
+      }
       throw error;
     }
   };
@@ -70,7 +75,9 @@ export const dockerBed = (): Bed => {
         env: {},
         signal: AbortSignal.timeout(5_000),
       });
-      if (probe.state === 'unavailable') return `${probe.reason}: run test/engines/docker/up`;
+      if (probe.state === 'unavailable') {
+        return `${probe.reason}: run test/engines/docker/up`;
+      }
       const images = await cli('image', 'ls', '-q', 'openshell-test:noshell').catch(() => []);
       return images.length > 0 ? undefined : 'no test images: run test/engines/docker/image';
     },
@@ -100,11 +107,15 @@ export const dockerBed = (): Bed => {
       // A driver that is undoing a create at this moment may be faster, so what counts is what is left.
       await eventually(`nothing of gateway ${gatewayId} is left on Docker`, async () => {
         const left = await containers(gatewayId);
-        if (left.length > 0) await cli('rm', '-f', '-v', ...left).catch(() => {});
+        if (left.length > 0) {
+          await cli('rm', '-f', '-v', ...left).catch(() => {});
+        }
         const kept = await volumes(gatewayId);
-        if (kept.length > 0) await cli('volume', 'rm', '-f', ...kept).catch(() => {});
+        if (kept.length > 0) {
+          await cli('volume', 'rm', '-f', ...kept).catch(() => {});
+        }
         return left.length === 0 && kept.length === 0;
       });
     },
   };
-};
+}

@@ -14,8 +14,9 @@ import { workspaceTests } from './cases/workspace.js';
 import { createWorkbench } from './workbench.js';
 
 /** Whether OPENSHELL_REQUIRE_ENGINES names this engine, so that its absence is a failure and not a skip. */
-const required = (name: string): boolean =>
-  (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').some((word) => word.trim() === name);
+function required(name: string): boolean {
+  return (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').some((word) => word.trim() === name);
+}
 
 const CASES = [
   lifecycleTests,
@@ -32,7 +33,7 @@ const CASES = [
 ];
 
 /** Declares the tests that every driver passes on its real engine. */
-export const driverSuite = async (bed: Bed): Promise<void> => {
+export async function driverSuite(bed: Bed): Promise<void> {
   const why = await bed.unavailable();
   if (why !== undefined && required(bed.name)) {
     test(`${bed.name}: the engine is required`, () => {
@@ -42,6 +43,8 @@ export const driverSuite = async (bed: Bed): Promise<void> => {
   }
   describe(`conformance: ${bed.name}`, { skip: why ?? false, concurrency: false }, () => {
     const workbench = createWorkbench(bed);
-    for (const declare of CASES) declare(workbench);
+    for (const declare of CASES) {
+      declare(workbench);
+    }
   });
-};
+}

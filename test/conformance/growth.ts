@@ -10,20 +10,20 @@ setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
 /** Of this process what is held, on the heap and beside it: V8 keeps pages after their garbage is gone. */
-const heldBytes = (): number => {
+function heldBytes(): number {
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
-};
+}
 
 /** Resident memory; 0 when the process is gone. */
-const residentBytes = (pid: number): number => {
+function residentBytes(pid: number): number {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
   } catch {
     return 0;
   }
-};
+}
 
 export interface Growth {
   /** The most that one of the processes had beyond its first figure. */
@@ -32,7 +32,7 @@ export interface Growth {
 }
 
 /** Follows the memory of processes: of this one what it holds, of another what is resident. */
-export const followGrowth = (pids: readonly number[]): Growth => {
+export function followGrowth(pids: readonly number[]): Growth {
   const bytesOf = (pid: number) => (pid === process.pid ? heldBytes() : residentBytes(pid));
   collectGarbage();
   const first = new Map(pids.map((pid) => [pid, bytesOf(pid)]));
@@ -55,4 +55,4 @@ export const followGrowth = (pids: readonly number[]): Growth => {
     },
     stop: () => clearInterval(timer),
   };
-};
+}

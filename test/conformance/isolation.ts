@@ -18,9 +18,10 @@ export const ALLOWED: readonly Allowed[] = [
   },
 ];
 
-export const isAllowed = (bed: string, path: string): boolean =>
-  ALLOWED.some(
+export function isAllowed(bed: string, path: string): boolean {
+  return ALLOWED.some(
     (entry) =>
       (entry.beds === undefined || entry.beds.includes(bed)) &&
       (typeof entry.path === 'string' ? entry.path === path : entry.path.test(path)),
   );
+}

@@ -11,13 +11,15 @@ import {
 } from '@kubernetes/client-node';
 
 /** What the manifest for this mode grants the gateway. */
-export const manifestRules = async (mode: 'shared' | 'managed'): Promise<V1PolicyRule[]> => {
+export async function manifestRules(mode: 'shared' | 'managed'): Promise<V1PolicyRule[]> {
   const file = new URL(`../../deploy/kubernetes/${mode}.yaml`, import.meta.url);
   const objects: { kind: string; rules?: V1PolicyRule[] }[] = loadAllYaml(await readFile(file, 'utf8'));
   const role = objects.find(({ kind }) => kind === (mode === 'shared' ? 'Role' : 'ClusterRole'));
-  if (role?.rules === undefined) throw new Error(`${file.pathname} has no role`);
+  if (role?.rules === undefined) {
+    throw new Error(`${file.pathname} has no role`);
+  }
   return role.rules;
-};
+}
 
 export interface AccountOptions {
   /** The administrator's. */
@@ -30,7 +32,7 @@ export interface AccountOptions {
 }
 
 /** A service account with these rules and no other; gives back the path of a kubeconfig with its token. */
-export const createAccount = async (options: AccountOptions): Promise<string> => {
+export async function createAccount(options: AccountOptions): Promise<string> {
   const { config, namespace, name, clusterWide = false } = options;
   const core = config.makeApiClient(CoreV1Api);
   const rbac = config.makeApiClient(RbacAuthorizationV1Api);
@@ -55,27 +57,27 @@ export const createAccount = async (options: AccountOptions): Promise<string> =>
       .catch(ignoreExisting);
   }
   return tokenKubeconfig(config, namespace, name);
-};
+}
 
 /** The path of a kubeconfig with a token of this service account. */
-export const tokenKubeconfig = async (
-  config: KubeConfig,
-  namespace: string,
-  name: string,
-): Promise<string> => {
+export async function tokenKubeconfig(config: KubeConfig, namespace: string, name: string): Promise<string> {
   const body: AuthenticationV1TokenRequest = { spec: { audiences: [], expirationSeconds: 7200 } };
   const { status } = await config
     .makeApiClient(CoreV1Api)
     .createNamespacedServiceAccountToken({ namespace, name, body });
   const cluster = config.getCurrentCluster();
-  if (cluster === null || status === undefined) throw new Error('no cluster or no token');
+  if (cluster === null || status === undefined) {
+    throw new Error('no cluster or no token');
+  }
   const limited = new KubeConfig();
   limited.loadFromClusterAndUser(cluster, { name, token: status.token });
   const path = join(await mkdtemp(join(tmpdir(), 'openshell-kubeconfig-')), 'kubeconfig');
   await writeFile(path, limited.exportConfig(), { mode: 0o600 });
   return path;
-};
+}
 
-const ignoreExisting = (error: unknown): void => {
-  if ((error as { code?: number }).code !== 409) throw error;
-};
+function ignoreExisting(error: unknown): void {
+  if ((error as { code?: number }).code !== 409) {
+    throw error;
+  }
+}

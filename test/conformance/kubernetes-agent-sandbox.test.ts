@@ -8,7 +8,9 @@ const skip =
   process.env.OPENSHELL_TEST_AGENT_SANDBOX === undefined &&
   'OPENSHELL_TEST_AGENT_SANDBOX does not say that the controller of agent-sandbox runs';
 
-if (skip === false) await claimCluster();
+if (skip === false) {
+  await claimCluster();
+}
 
 describe('conformance: kubernetes with agent-sandbox', { skip, concurrency: false }, () => {
   lifecycleTests(

@@ -31,15 +31,18 @@ export interface KubernetesBedOptions {
 }
 
 /** Where test/engines/kubernetes/up leaves the administrator's kubeconfig. */
-export const testKubeconfig = (): string =>
-  process.env.OPENSHELL_TEST_KUBECONFIG ??
-  `${process.env.OPENSHELL_TEST_STATE ?? '/tmp/openshell-test'}/kubernetes/pki/admin.conf`;
+export function testKubeconfig(): string {
+  return (
+    process.env.OPENSHELL_TEST_KUBECONFIG ??
+    `${process.env.OPENSHELL_TEST_STATE ?? '/tmp/openshell-test'}/kubernetes/pki/admin.conf`
+  );
+}
 
 /** Bound by whoever uses the cluster: some tests end its API server. Unlike a file, a port is free when its holder dies. */
 const CLUSTER_LOCK_PORT = 16_443;
 
 /** Waits until no other test file uses the cluster. Held until this process ends. */
-export const claimCluster = async (): Promise<void> => {
+export async function claimCluster(): Promise<void> {
   await eventually(
     'the test cluster is free',
     () =>
@@ -50,25 +53,26 @@ export const claimCluster = async (): Promise<void> => {
       }),
     30 * 60_000,
   );
-};
+}
 
 /** The driver's table with every default, as the configuration would fill it in. */
-export const kubernetesSettings = (given: Readonly<Record<string, unknown>>): Record<string, unknown> => {
+export function kubernetesSettings(given: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const defaults = Object.entries(entry.settings).map(([key, setting]) => [
     key,
     'default' in setting ? setting.default : undefined,
   ]);
   return { ...Object.fromEntries(defaults), ...given };
-};
+}
 
 /** The cluster of test/engines/kubernetes, seen raw through the client library. */
-export const createKubernetesBed = (options: KubernetesBedOptions): Bed => {
+export function createKubernetesBed(options: KubernetesBedOptions): Bed {
   const { namespace } = options;
   const config = new KubeConfig();
   let driverKubeconfig: Promise<string> | undefined;
   const core = () => {
-    if (config.clusters === undefined || config.clusters.length === 0)
+    if (config.clusters === undefined || config.clusters.length === 0) {
       config.loadFromFile(options.kubeconfig);
+    }
     return config.makeApiClient(CoreV1Api);
   };
 
@@ -199,20 +203,23 @@ export const createKubernetesBed = (options: KubernetesBedOptions): Bed => {
 
     async cleanup(gatewayId) {
       const all = { namespace, ...selector(gatewayId) };
-      if (options.agentSandbox)
+      if (options.agentSandbox) {
         await config
           .makeApiClient(CustomObjectsApi)
           .deleteCollectionNamespacedCustomObject({ ...AGENTS, ...all });
+      }
       await core().deleteCollectionNamespacedPod({ ...all, gracePeriodSeconds: 0 });
       await core().deleteCollectionNamespacedPersistentVolumeClaim(all);
       await config.makeApiClient(NetworkingV1Api).deleteCollectionNamespacedNetworkPolicy(all);
       await eventually('nothing of the gateway is left', async () => (await objects(gatewayId)).length === 0);
     },
   };
-};
+}
 
-const ignore =
-  (code: number) =>
-  (error: unknown): undefined => {
-    if ((error as { code?: number }).code !== code) throw error;
+function ignore(code: number) {
+  return (error: unknown): undefined => {
+    if ((error as { code?: number }).code !== code) {
+      throw error;
+    }
   };
+}

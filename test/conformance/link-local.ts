@@ -12,10 +12,12 @@ export interface LinkLocalService {
   close(): Promise<void>;
 }
 
-const ip = (...args: string[]) => execFileSync('ip', args, { stdio: 'pipe' });
+function ip(...args: string[]) {
+  return execFileSync('ip', args, { stdio: 'pipe' });
+}
 
 /** Needs root. Removes what it made when it fails. */
-export const linkLocalService = async (): Promise<LinkLocalService> => {
+export async function linkLocalService(): Promise<LinkLocalService> {
   const [high, low] = [randomInt(1, 250), randomInt(1, 250)];
   const name = `osmd-${high}-${low}`;
   const address = `169.254.${high}.${low}`;
@@ -64,4 +66,4 @@ export const linkLocalService = async (): Promise<LinkLocalService> => {
     await close();
     throw error;
   }
-};
+}

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 export type PodmanKind = 'rootful' | 'rootless';
 
 /** Where test/engines/podman/up puts the socket of its service. */
-export const podmanSocket = (kind: PodmanKind): string =>
-  join(process.env.OPENSHELL_TEST_STATE ?? '/tmp/openshell-test', 'podman', kind, 'podman.sock');
+export function podmanSocket(kind: PodmanKind): string {
+  return join(process.env.OPENSHELL_TEST_STATE ?? '/tmp/openshell-test', 'podman', kind, 'podman.sock');
+}
 
 export interface PodmanReply {
   readonly status: number;
@@ -14,8 +15,8 @@ export interface PodmanReply {
 }
 
 /** A bare call to Podman, without the driver: `path` as after /libpod. Rejects when nobody answers. */
-export const podmanApi = (socketPath: string, method: string, path: string, body?: object) =>
-  new Promise<PodmanReply>((resolve, reject) => {
+export function podmanApi(socketPath: string, method: string, path: string, body?: object) {
+  return new Promise<PodmanReply>((resolve, reject) => {
     const request = http.request(
       {
         socketPath,
@@ -27,7 +28,9 @@ export const podmanApi = (socketPath: string, method: string, path: string, body
       },
       async (reply) => {
         let text = '';
-        for await (const chunk of reply) text += chunk;
+        for await (const chunk of reply) {
+          text += chunk;
+        }
         resolve({ status: reply.statusCode ?? 0, body: text === '' ? undefined : parse(text) });
       },
     );
@@ -35,11 +38,12 @@ export const podmanApi = (socketPath: string, method: string, path: string, body
     request.on('timeout', () => request.destroy(new Error(`no answer to ${method} ${path}`)));
     request.end(body === undefined ? undefined : JSON.stringify(body));
   });
+}
 
-const parse = (text: string): unknown => {
+function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
     return text;
   }
-};
+}

@@ -9,22 +9,24 @@ import { eventually } from './eventually.js';
 import { type PodmanKind, podmanApi, podmanSocket } from './podman-api.js';
 
 /** The driver's table with every default filled in, as the configuration hands it over. */
-export const podmanTable = (settings: Readonly<Record<string, unknown>> = {}) => ({
-  ...Object.fromEntries(
-    Object.entries(podman.settings).map(([key, setting]) => [
-      key,
-      'default' in setting ? setting.default : undefined,
-    ]),
-  ),
-  ...settings,
-});
+export function podmanTable(settings: Readonly<Record<string, unknown>> = {}) {
+  return {
+    ...Object.fromEntries(
+      Object.entries(podman.settings).map(([key, setting]) => [
+        key,
+        'default' in setting ? setting.default : undefined,
+      ]),
+    ),
+    ...settings,
+  };
+}
 
-export const podmanDriver = (
+export function podmanDriver(
   endpoint: string,
   gatewayId: string,
   settings: Readonly<Record<string, unknown>> = {},
-) =>
-  createDriver({
+) {
+  return createDriver({
     gatewayId,
     secret: 'ab'.repeat(32),
     version: '0.0.0-test',
@@ -35,9 +37,10 @@ export const podmanDriver = (
     endpoint,
     log: silentLogger,
   });
+}
 
 /** Podman as test/engines/podman/up brings it up. */
-export const podmanBed = async (kind: PodmanKind): Promise<Bed> => {
+export async function podmanBed(kind: PodmanKind): Promise<Bed> {
   const socket = podmanSocket(kind);
   const api = (method: string, path: string, body?: object) => podmanApi(socket, method, path, body);
   const filtered = async (path: string, filters: object) => {
@@ -77,7 +80,9 @@ export const podmanBed = async (kind: PodmanKind): Promise<Bed> => {
     name: kind === 'rootful' ? 'podman' : 'podman-rootless',
     async unavailable() {
       const answer = await api('GET', '/info').catch((error: Error) => error);
-      if (!(answer instanceof Error) && answer.status === 200) return undefined;
+      if (!(answer instanceof Error) && answer.status === 200) {
+        return undefined;
+      }
       return `no Podman at ${socket}: run test/engines/podman/up ${kind}`;
     },
     createDriver: (gatewayId, settings) => podmanDriver(socket, gatewayId, settings),
@@ -108,23 +113,28 @@ export const podmanBed = async (kind: PodmanKind): Promise<Bed> => {
       await eventually(`nothing of gateway ${gatewayId} is left on Podman`, async () => {
         const left = await objects(gatewayId);
         // In the order of the list: a container holds on to its volume and its network.
-        for (const { remove } of left) await api('DELETE', remove);
+        for (const { remove } of left) {
+          await api('DELETE', remove);
+        }
         return left.length === 0;
       });
     },
   };
-};
+}
 
 /** What cgroups v1 keep this engine from. */
-const lackingOf = async (
+async function lackingOf(
   kind: PodmanKind,
   api: (method: string, path: string) => Promise<{ body: { host: { cgroupVersion: string } } }>,
-): Promise<Partial<Record<Capability, string>>> => {
+): Promise<Partial<Record<Capability, string>>> {
   const diskLimit = 'the storage driver of the test engine has no quotas';
   const info = await api('GET', '/info').catch(() => undefined);
-  if (info?.body.host.cgroupVersion !== 'v1') return { diskLimit };
-  if (kind === 'rootful')
+  if (info?.body.host.cgroupVersion !== 'v1') {
+    return { diskLimit };
+  }
+  if (kind === 'rootful') {
     return { diskLimit, oom: 'conmon does not notice it on cgroups v1: exit code 137 is all there is' };
+  }
   const why = 'rootless Podman cannot limit resources on cgroups v1';
   return { diskLimit, cpuLimit: why, memoryLimit: why, oom: why, pidsLimit: why };
-};
+}

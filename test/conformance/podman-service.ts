@@ -15,7 +15,7 @@ export interface PodmanService {
   end(): Promise<void>;
 }
 
-export const podmanService = (kind: PodmanKind, name: string): PodmanService => {
+export function podmanService(kind: PodmanKind, name: string): PodmanService {
   const socket = join(dirname(podmanSocket(kind)), `${name}-${process.pid}.sock`);
   let child: ChildProcess | undefined;
   return {
@@ -39,4 +39,4 @@ export const podmanService = (kind: PodmanKind, name: string): PodmanService => 
       await rm(socket, { force: true });
     },
   };
-};
+}

@@ -31,17 +31,19 @@ export interface RegistryOptions {
 
 const TOKEN = 'a-token-of-the-test-registry';
 
-const digestOf = (data: Buffer) => `sha256:${createHash('sha256').update(data).digest('hex')}`;
+function digestOf(data: Buffer) {
+  return `sha256:${createHash('sha256').update(data).digest('hex')}`;
+}
 
 /**
  * A registry on loopback that serves one image, `openshell/pulled:1`: `base` (a layer, uncompressed) with a variable
  * PUBLISHED of its own. Port 0: any.
  */
-export const startRegistry = async (
+export async function startRegistry(
   base: Buffer,
   port = 0,
   options: RegistryOptions = {},
-): Promise<Registry> => {
+): Promise<Registry> {
   const blobs = new Map<string, Buffer>();
   let manifest: Buffer = Buffer.alloc(0);
   let asked = 0;
@@ -75,26 +77,41 @@ export const startRegistry = async (
   };
   /** True when the request was answered with a token, or turned away for want of one. */
   const guarded = (request: IncomingMessage, reply: ServerResponse): boolean => {
-    if (options.login === undefined) return false;
+    if (options.login === undefined) {
+      return false;
+    }
     const { username, password } = options.login;
     if (request.url?.startsWith('/token')) {
       const basic = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
-      if (request.headers.authorization === basic) reply.end(JSON.stringify({ token: TOKEN }));
-      else reply.writeHead(401).end('{}');
+      if (request.headers.authorization === basic) {
+        reply.end(JSON.stringify({ token: TOKEN }));
+      } else {
+        reply.writeHead(401).end('{}');
+      }
       return true;
     }
-    if (request.headers.authorization === `Bearer ${TOKEN}`) return false;
+    if (request.headers.authorization === `Bearer ${TOKEN}`) {
+      return false;
+    }
     const realm = `Bearer realm="http://${request.headers.host}/token",service="test",scope="repository:any:pull"`;
     reply.writeHead(401, { 'www-authenticate': realm }).end('{}');
     return true;
   };
   const answer = (request: IncomingMessage, reply: ServerResponse) => {
-    if (options.intercept?.(request, reply) || guarded(request, reply)) return;
+    if (options.intercept?.(request, reply) || guarded(request, reply)) {
+      return;
+    }
     const [, kind, reference = ''] = /\/(manifests|blobs)\/([^/?]+)$/.exec(request.url ?? '') ?? [];
-    if (kind === 'manifests' && reference === '1') asked += 1;
+    if (kind === 'manifests' && reference === '1') {
+      asked += 1;
+    }
     const data = kind === 'manifests' && reference === '1' ? manifest : blobs.get(reference);
-    if (request.url === '/v2/') return reply.end('{}');
-    if (data === undefined) return reply.writeHead(404).end('{}');
+    if (request.url === '/v2/') {
+      return reply.end('{}');
+    }
+    if (data === undefined) {
+      return reply.writeHead(404).end('{}');
+    }
     const type =
       kind === 'manifests' ? 'application/vnd.oci.image.manifest.v1+json' : 'application/octet-stream';
     reply.writeHead(200, {
@@ -124,10 +141,10 @@ export const startRegistry = async (
         server.close(() => resolve());
       }),
   };
-};
+}
 
 /** A layer with a static busybox in it, from this machine; another one each time, so that no engine has it already. */
-export const busyboxLayer = (): Buffer => {
+export function busyboxLayer(): Buffer {
   const busybox = execFileSync('sh', ['-c', 'command -v busybox']).toString().trim();
   const made = `--mtime=@${randomInt(2 ** 31)}`;
   return execFileSync(
@@ -137,4 +154,4 @@ export const busyboxLayer = (): Buffer => {
       maxBuffer: 64 * 1024 * 1024,
     },
   );
-};
+}

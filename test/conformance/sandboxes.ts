@@ -4,7 +4,7 @@ import type { DriverSandbox, SandboxSpec, SandboxTemplate } from '../../dist/com
 export type SpecChange = Partial<Omit<SandboxSpec, 'template'>> & { template?: Partial<SandboxTemplate> };
 
 /** A sandbox to create, with an id and a name that nothing else has. */
-export const aSandbox = (image: string, change: SpecChange = {}): DriverSandbox => {
+export function aSandbox(image: string, change: SpecChange = {}): DriverSandbox {
   const id = randomUUID();
   return {
     id,
@@ -29,12 +29,14 @@ export const aSandbox = (image: string, change: SpecChange = {}): DriverSandbox 
       },
     },
   };
-};
+}
 
 /** The resources of a template with only these asked for. */
-export const limits = (cpuLimit: string, memoryLimit: string) => ({
-  cpuRequest: '',
-  cpuLimit,
-  memoryRequest: '',
-  memoryLimit,
-});
+export function limits(cpuLimit: string, memoryLimit: string) {
+  return {
+    cpuRequest: '',
+    cpuLimit,
+    memoryRequest: '',
+    memoryLimit,
+  };
+}

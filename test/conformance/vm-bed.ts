@@ -14,25 +14,27 @@ export const VM_STATE = join(VM_HOME, 'state');
 
 const OVERLAY_DISK_MIB = 128;
 
-export const vmTable = (settings: Readonly<Record<string, unknown>> = {}): Record<string, unknown> => ({
-  ...Object.fromEntries(
-    Object.entries(vm.settings).map(([key, setting]) => [
-      key,
-      'default' in setting ? setting.default : undefined,
-    ]),
-  ),
-  allow_emulation: true,
-  vcpus: 1,
-  mem_mib: 192,
-  overlay_disk_mib: OVERLAY_DISK_MIB,
-  boot_timeout_secs: 90,
-  guest_dir: join(VM_HOME, 'guest'),
-  image_dir: join(VM_HOME, 'images'),
-  ...settings,
-});
+export function vmTable(settings: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+  return {
+    ...Object.fromEntries(
+      Object.entries(vm.settings).map(([key, setting]) => [
+        key,
+        'default' in setting ? setting.default : undefined,
+      ]),
+    ),
+    allow_emulation: true,
+    vcpus: 1,
+    mem_mib: 192,
+    overlay_disk_mib: OVERLAY_DISK_MIB,
+    boot_timeout_secs: 90,
+    guest_dir: join(VM_HOME, 'guest'),
+    image_dir: join(VM_HOME, 'images'),
+    ...settings,
+  };
+}
 
-const vmDriver = (gatewayId: string, settings: Readonly<Record<string, unknown>>): Promise<ComputeDriver> =>
-  createDriver({
+function vmDriver(gatewayId: string, settings: Readonly<Record<string, unknown>>): Promise<ComputeDriver> {
+  return createDriver({
     gatewayId,
     secret: 'ab'.repeat(32),
     version: '0.0.0-test',
@@ -43,6 +45,7 @@ const vmDriver = (gatewayId: string, settings: Readonly<Record<string, unknown>>
     endpoint: '',
     log: silentLogger,
   });
+}
 
 interface Shared {
   readonly driver: Promise<ComputeDriver>;
@@ -54,7 +57,7 @@ interface StoredRecord {
   readonly run?: { readonly pid?: number };
 }
 
-const recordsIn = async (folder: string): Promise<(StoredRecord & { name: string })[]> => {
+async function recordsIn(folder: string): Promise<(StoredRecord & { name: string })[]> {
   const names = await readdir(folder).catch(() => []);
   const records = await Promise.all(
     names.map(async (name) => {
@@ -63,13 +66,14 @@ const recordsIn = async (folder: string): Promise<(StoredRecord & { name: string
     }),
   );
   return records;
-};
+}
 
-const isMachine = async (pid: number, id: string): Promise<boolean> =>
-  (await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '')).includes(`openshell-${id}`);
+async function isMachine(pid: number, id: string): Promise<boolean> {
+  return (await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '')).includes(`openshell-${id}`);
+}
 
 /** The driver processes that this process has started. */
-const driverProcesses = async (): Promise<number[]> => {
+async function driverProcesses(): Promise<number[]> {
   const numbers = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const ours = await Promise.all(
     numbers.map(async (pid) => {
@@ -79,13 +83,13 @@ const driverProcesses = async (): Promise<number[]> => {
     }),
   );
   return numbers.filter((_, i) => ours[i]).map(Number);
-};
+}
 
 /**
  * QEMU behind the driver process that the driver starts for itself. One process serves one gateway id. A gateway in
  * a process of its own keeps its machines in a state directory of its own: `stateDirs` says where to look for them.
  */
-export const vmBed = (stateDirs: readonly string[] = [VM_STATE]): Bed => {
+export function vmBed(stateDirs: readonly string[] = [VM_STATE]): Bed {
   const recordsOf = async (gatewayId: string) =>
     (await Promise.all(stateDirs.map((dir) => recordsIn(join(dir, gatewayId, 'sandboxes'))))).flat();
   const shared = new Map<string, Shared>();
@@ -98,7 +102,9 @@ export const vmBed = (stateDirs: readonly string[] = [VM_STATE]): Bed => {
         env: process.env,
         signal: AbortSignal.timeout(5_000),
       });
-      if (probe.state === 'unavailable') return probe.reason;
+      if (probe.state === 'unavailable') {
+        return probe.reason;
+      }
       const ready = await stat(join(VM_HOME, 'images', 'complete')).catch(() => undefined);
       return ready === undefined ? 'no guest and no test images: run test/engines/vm/up' : undefined;
     },
@@ -110,7 +116,9 @@ export const vmBed = (stateDirs: readonly string[] = [VM_STATE]): Bed => {
       return {
         ...driver,
         async close() {
-          if (--entry.users > 0) return;
+          if (--entry.users > 0) {
+            return;
+          }
           shared.delete(gatewayId);
           await driver.close();
         },
@@ -129,10 +137,14 @@ export const vmBed = (stateDirs: readonly string[] = [VM_STATE]): Bed => {
     objects: async (gatewayId): Promise<EngineObject[]> => recordsOf(gatewayId),
     async cleanup(gatewayId) {
       for (const { name, run } of await recordsOf(gatewayId)) {
-        if (run?.pid !== undefined && (await isMachine(run.pid, name))) process.kill(run.pid, 'SIGKILL');
+        if (run?.pid !== undefined && (await isMachine(run.pid, name))) {
+          process.kill(run.pid, 'SIGKILL');
+        }
       }
-      for (const dir of stateDirs) await rm(join(dir, gatewayId), { recursive: true, force: true });
+      for (const dir of stateDirs) {
+        await rm(join(dir, gatewayId), { recursive: true, force: true });
+      }
       await removeControlGroups(gatewayId);
     },
   };
-};
+}

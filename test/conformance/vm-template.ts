@@ -12,14 +12,15 @@ import { VM_STATE } from './vm-bed.js';
 const TIMEOUT_MS = 120_000;
 
 /** Names of the templates that are whole. */
-const templates = async (): Promise<string[]> =>
-  (await readdir(join(VM_STATE, 'templates')).catch(() => [])).filter((name) => !name.startsWith('.'));
+async function templates(): Promise<string[]> {
+  return (await readdir(join(VM_STATE, 'templates')).catch(() => [])).filter((name) => !name.startsWith('.'));
+}
 
 /**
  * Declares a test that leaves a template for what follows: the suite's own driver processes live too short for one to
  * be made beside their tests.
  */
-export const templateTest = (bed: Bed): void => {
+export function templateTest(bed: Bed): void {
   test('vm: machines are restored from a template', { timeout: 3 * TIMEOUT_MS }, async (t) => {
     const signal = AbortSignal.timeout(3 * TIMEOUT_MS);
     const gatewayId = randomUUID();
@@ -46,9 +47,11 @@ export const templateTest = (bed: Bed): void => {
       return line.includes('-incoming');
     };
     const before = await templates();
-    if (await isRestored()) return;
+    if (await isRestored()) {
+      return;
+    }
     const isNew = async () => (await templates()).some((name) => !before.includes(name));
     await eventually('a template is made', isNew, TIMEOUT_MS);
     assert.ok(await isRestored());
   });
-};
+}

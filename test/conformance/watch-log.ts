@@ -17,12 +17,14 @@ export interface WatchLog {
   stop(): Promise<void>;
 }
 
-export const watchLog = (driver: ComputeDriver, patienceMs = 30_000): WatchLog => {
+export function watchLog(driver: ComputeDriver, patienceMs = 30_000): WatchLog {
   const events: DriverEvent[] = [];
   const stopping = new AbortController();
   const ended = (async () => {
     try {
-      for await (const event of driver.watch({ signal: stopping.signal })) events.push(event);
+      for await (const event of driver.watch({ signal: stopping.signal })) {
+        events.push(event);
+      }
       return undefined;
     } catch (error) {
       return error ?? new Error('the watch threw nothing');
@@ -58,7 +60,9 @@ export const watchLog = (driver: ComputeDriver, patienceMs = 30_000): WatchLog =
     async stop() {
       stopping.abort();
       const error = await ended;
-      if (error !== undefined) throw error;
+      if (error !== undefined) {
+        throw error;
+      }
     },
   };
-};
+}

@@ -36,7 +36,7 @@ export interface CheckOptions {
   readonly settings?: Readonly<Record<string, unknown>>;
 }
 
-export const createWorkbench = (bed: Bed): Workbench => {
+export function createWorkbench(bed: Bed): Workbench {
   const patienceMs = bed.patienceMs ?? 30_000;
   const gatewayIds: string[] = [];
   const newGatewayId = () => {
@@ -46,7 +46,9 @@ export const createWorkbench = (bed: Bed): Workbench => {
   };
   // A last sweep, for what a test's own cleanup could not remove.
   after(async () => {
-    for (const id of gatewayIds) await bed.cleanup(id);
+    for (const id of gatewayIds) {
+      await bed.cleanup(id);
+    }
   });
 
   return {
@@ -91,10 +93,14 @@ export const createWorkbench = (bed: Bed): Workbench => {
           await watch.stop();
         } finally {
           await watch.stop().catch(() => {});
-          for (const one of drivers) await one.close();
-          for (const id of ids) await bed.cleanup(id);
+          for (const one of drivers) {
+            await one.close();
+          }
+          for (const id of ids) {
+            await bed.cleanup(id);
+          }
         }
       });
     },
   };
-};
+}

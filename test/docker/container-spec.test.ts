@@ -4,7 +4,9 @@ import { Code } from '../../dist/compute/errors.js';
 import { IDLE_COMMAND } from '../../dist/compute/sandbox.js';
 import { NO_RESOURCES, plan } from './sandboxes.js';
 
-const host = (...args: Parameters<typeof plan>) => plan(...args).container.HostConfig;
+function host(...args: Parameters<typeof plan>) {
+  return plan(...args).container.HostConfig;
+}
 
 test('locked down without being asked', () => {
   const config = host();

@@ -13,21 +13,25 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'openshell-discovery-'));
 });
 after(async () => {
-  for (const server of servers) server.close();
+  for (const server of servers) {
+    server.close();
+  }
   await rm(folder, { recursive: true });
 });
 
-const listening = <S extends Server | ReturnType<typeof createSocketServer>>(server: S, path: string) =>
-  new Promise<string>((resolve) => {
+function listening<S extends Server | ReturnType<typeof createSocketServer>>(server: S, path: string) {
+  return new Promise<string>((resolve) => {
     servers.push(server);
     server.listen(path, () => resolve(path));
   });
+}
 
-const engine = async (name: string, answer: RequestListener): Promise<string> => {
+async function engine(name: string, answer: RequestListener): Promise<string> {
   const path = join(folder, name);
   await mkdir(dirname(path), { recursive: true });
   return listening(createServer(answer), path);
-};
+}
+
 const asDocker: RequestListener = (_, res) => {
   res.setHeader('Api-Version', '1.41').setHeader('Server', 'Docker/20.10.24 (linux)').end('OK');
 };
@@ -35,25 +39,30 @@ const asPodman: RequestListener = (_, res) => {
   res.setHeader('Api-Version', '1.41').setHeader('Libpod-Api-Version', '4.3.1').end('OK');
 };
 
-const probe = (settings: Record<string, unknown>, env: Record<string, string> = {}) =>
-  docker.probe({ settings, env, signal: AbortSignal.timeout(10_000) });
+function probe(settings: Record<string, unknown>, env: Record<string, string> = {}) {
+  return docker.probe({ settings, env, signal: AbortSignal.timeout(10_000) });
+}
 
-const reasonOf = async (...args: Parameters<typeof probe>): Promise<string> => {
+async function reasonOf(...args: Parameters<typeof probe>): Promise<string> {
   const result = await probe(...args);
   assert.equal(result.state, 'unavailable');
   return result.state === 'unavailable' ? result.reason : '';
-};
+}
 
 /** Root may open everything, so it is somebody else meanwhile. */
-const withoutRights = async <T>(body: () => Promise<T>): Promise<T> => {
+async function withoutRights<T>(body: () => Promise<T>): Promise<T> {
   const isRoot = process.geteuid?.() === 0;
-  if (isRoot) process.seteuid?.(65_534);
+  if (isRoot) {
+    process.seteuid?.(65_534);
+  }
   try {
     return await body();
   } finally {
-    if (isRoot) process.seteuid?.(0);
+    if (isRoot) {
+      process.seteuid?.(0);
+    }
   }
-};
+}
 
 test('a socket that this user may not open is told with the group to join', async () => {
   await chmod(folder, 0o755);

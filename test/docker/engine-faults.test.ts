@@ -32,14 +32,14 @@ type Operation = (typeof OPERATIONS)[number];
 const LIST_OF_ALL = 'GET /containers/json';
 
 /** A call to the engine as it comes again in another run: without ids. */
-const kindOf = ({ method, url = '' }: http.IncomingMessage): string => {
+function kindOf({ method, url = '' }: http.IncomingMessage): string {
   const path = url.replace(/\?.*/, '').replace(/^\/v[\d.]+/, '');
   const ofOne = decodeURIComponent(url).includes('/sandbox-id=') ? ' of one' : '';
   return `${method} ${path.replaceAll(/[0-9a-f]{64}|openshell-default-[\w.-]+/g, ':id')}${ofOne}`;
-};
+}
 
 /** A socket before the engine's that does a fault to one call. */
-const createProxy = async (path: string) => {
+async function createProxy(path: string) {
   const calls: string[] = [];
   const agent = new http.Agent();
   let armed: { readonly call: string; skip: number; readonly fault: Fault } | undefined;
@@ -47,14 +47,22 @@ const createProxy = async (path: string) => {
     const call = kindOf(request);
     calls.push(call);
     const due = armed?.call === call && armed.skip-- === 0 ? armed.fault : undefined;
-    if (due !== undefined) armed = undefined;
-    if (due === 'hang before') return;
+    if (due !== undefined) {
+      armed = undefined;
+    }
+    if (due === 'hang before') {
+      return;
+    }
     const forward = () => {
       const far = http.request(
         { agent, socketPath: ENGINE, method: request.method, path: request.url, headers: request.headers },
         (answer) => {
-          if (due === 'hang after') return void answer.resume();
-          if (due === 'cut') return void response.destroy();
+          if (due === 'hang after') {
+            return void answer.resume();
+          }
+          if (due === 'cut') {
+            return void response.destroy();
+          }
           response.writeHead(answer.statusCode ?? 500, answer.headers);
           response.flushHeaders();
           answer.pipe(response);
@@ -65,8 +73,11 @@ const createProxy = async (path: string) => {
       response.on('close', () => call === 'GET /events' && far.destroy());
       request.pipe(far);
     };
-    if (due === 'slow') setTimeout(forward, CALL_MS / 4);
-    else forward();
+    if (due === 'slow') {
+      setTimeout(forward, CALL_MS / 4);
+    } else {
+      forward();
+    }
   });
   server.on('upgrade', (request, near, head) => {
     const far = connect(ENGINE, () => {
@@ -75,7 +86,9 @@ const createProxy = async (path: string) => {
       far.write(head);
       near.pipe(far).pipe(near);
     });
-    for (const socket of [near, far]) socket.on('error', () => near.destroy());
+    for (const socket of [near, far]) {
+      socket.on('error', () => near.destroy());
+    }
   });
   await new Promise<void>((resolve) => server.listen(path, resolve));
   return {
@@ -89,7 +102,7 @@ const createProxy = async (path: string) => {
       return new Promise((resolve) => server.close(resolve));
     },
   };
-};
+}
 
 await onDocker('docker: an engine that hangs, breaks off or is slow', ({ bed }) => {
   const start = async (gatewayId: string, name: string, folder: string) => {
@@ -170,13 +183,14 @@ await onDocker('docker: an engine that hangs, breaks off or is slow', ({ bed }) 
       await client.unary(method[operation] as typeof api.createSandbox, { name: 'box' }).catch((error) => {
         // The caller is told that the engine does not answer; a create that was not stored is asked for again.
         assert.ok([status.UNAVAILABLE, status.DEADLINE_EXCEEDED].includes(error.code), error.details);
-        if (operation === 'create')
+        if (operation === 'create') {
           return eventually('the create is taken', () =>
             client.unary(api.createSandbox, { name: 'box' }).then(
               () => true,
               (again) => again.code === status.ALREADY_EXISTS,
             ),
           );
+        }
         return undefined;
       });
       await ends[operation]();
@@ -227,7 +241,9 @@ await onDocker('docker: an engine that hangs, breaks off or is slow', ({ bed }) 
         try {
           for (let next = cases.shift(); next !== undefined; next = cases.shift()) {
             for (const operation of OPERATIONS) {
-              if (operation === next.operation) gateway.proxy.arm(next.call, next.occurrence, next.fault);
+              if (operation === next.operation) {
+                gateway.proxy.arm(next.call, next.occurrence, next.fault);
+              }
               await gateway.perform(operation).catch((cause) => {
                 cases.length = 0;
                 throw new Error(`${JSON.stringify(next)} at ${operation}: ${cause.message}`, { cause });
@@ -240,7 +256,11 @@ await onDocker('docker: an engine that hangs, breaks off or is slow', ({ bed }) 
         }
       };
       const lanes = await Promise.allSettled([1, 2, 3, 4].map((count) => lane(`lane-${count}`)));
-      for (const one of lanes) if (one.status === 'rejected') throw one.reason;
+      for (const one of lanes) {
+        if (one.status === 'rejected') {
+          throw one.reason;
+        }
+      }
       assert.deepEqual(await bed.objects(gatewayId), []);
     } finally {
       await dockerBed().cleanup(gatewayId);

@@ -16,7 +16,7 @@ import { onDocker } from './real-engine.js';
 const ENGINE = /^unix:\/\/(.+)$/.exec(process.env.DOCKER_HOST ?? '')?.[1] ?? '/var/run/docker.sock';
 
 /** A socket before the engine's that can be cut as if the engine had died. */
-const createCut = async (path: string) => {
+async function createCut(path: string) {
   const open = new Set<Socket>();
   let server: Server;
   const listen = () =>
@@ -35,11 +35,13 @@ const createCut = async (path: string) => {
   return {
     mend: listen,
     cut: () => {
-      for (const socket of open) socket.destroy();
+      for (const socket of open) {
+        socket.destroy();
+      }
       return new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };
-};
+}
 
 await onDocker('docker: the engine disappears', ({ check, bed }) => {
   let folder = '';

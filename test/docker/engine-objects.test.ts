@@ -7,7 +7,9 @@ import { run } from '../conformance/run.js';
 import { aSandbox } from '../conformance/sandboxes.js';
 import { onDocker } from './real-engine.js';
 
-const docker = (...args: string[]): string => execFileSync('docker', args, { encoding: 'utf8' }).trim();
+function docker(...args: string[]): string {
+  return execFileSync('docker', args, { encoding: 'utf8' }).trim();
+}
 
 await onDocker('docker: networks, volumes and mounts', ({ check, bed }) => {
   check('the network is made without traffic between sandboxes', async ({ running, driver }) => {

@@ -7,8 +7,9 @@ import { ceilingTests } from '../conformance/cases/ceilings.js';
 import { run } from '../conformance/run.js';
 import { onDocker } from './real-engine.js';
 
-const docker = (args: string[], input = '') =>
-  execFileSync('docker', args, { input, stdio: 'pipe' }).toString();
+function docker(args: string[], input = '') {
+  return execFileSync('docker', args, { input, stdio: 'pipe' }).toString();
+}
 
 await onDocker('docker: what a sandbox gets and may have', (workbench) => {
   const { bed, check } = workbench;
@@ -36,7 +37,9 @@ await onDocker('docker: what a sandbox gets and may have', (workbench) => {
 
   check('a limit on disk that would have no effect is refused at the start', async (_, t) => {
     const status = docker(['info', '--format', '{{.Driver}} {{.DriverStatus}}']);
-    if (/btrfs|zfs|xfs/.test(status)) return t.skip('this engine may have quotas');
+    if (/btrfs|zfs|xfs/.test(status)) {
+      return t.skip('this engine may have quotas');
+    }
     await assert.rejects(bed.createDriver(randomUUID(), { default_disk_limit: '1Gi' }), {
       code: Code.FAILED_PRECONDITION,
       reason: 'LimitNotEnforceable',

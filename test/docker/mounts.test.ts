@@ -5,12 +5,16 @@ import { Code, OpenShellError } from '../../dist/compute/errors.js';
 import type { Json } from '../../dist/compute/sandbox.js';
 import { plan } from './sandboxes.js';
 
-const mounted = (mounts: Json[], bind = false) =>
-  plan({ template: { driverConfig: { mounts } } }, { enable_bind_mounts: bind, allowed_volumes: ['data'] })
-    .container.HostConfig;
+function mounted(mounts: Json[], bind = false) {
+  return plan(
+    { template: { driverConfig: { mounts } } },
+    { enable_bind_mounts: bind, allowed_volumes: ['data'] },
+  ).container.HostConfig;
+}
 
-const refused = (mount: Json, message: RegExp, bind = true) =>
-  assert.throws(() => mounted([mount], bind), { code: Code.INVALID_ARGUMENT, message });
+function refused(mount: Json, message: RegExp, bind = true) {
+  return assert.throws(() => mounted([mount], bind), { code: Code.INVALID_ARGUMENT, message });
+}
 
 test('a volume, read-only unless said otherwise', () => {
   const volume = { type: 'volume', source: 'data', target: '/data' };

@@ -17,7 +17,11 @@ await onDocker('docker pull', ({ check }) => {
   /** Also what has lost its tag to a newer one. */
   const forget = () => {
     const ids = docker('images', '-q', '--no-trunc', `${registry.address}/openshell/pulled`).split('\n');
-    for (const id of new Set(ids)) if (id !== '') docker('rmi', '-f', id);
+    for (const id of new Set(ids)) {
+      if (id !== '') {
+        docker('rmi', '-f', id);
+      }
+    }
   };
   before(async () => {
     registry = await startRegistry(busyboxLayer());
@@ -34,7 +38,9 @@ await onDocker('docker pull', ({ check }) => {
     await watch.sees(sandbox.id, 'exited');
     const options = { follow: false, tail: undefined, sinceMs: 0, signal };
     for await (const { message } of driver.access?.logs(sandbox, options) ?? []) {
-      if (message.startsWith('PUBLISHED=')) return message.slice('PUBLISHED='.length);
+      if (message.startsWith('PUBLISHED=')) {
+        return message.slice('PUBLISHED='.length);
+      }
     }
     return '';
   };

@@ -8,32 +8,34 @@ export type Change = Partial<Omit<SandboxSpec, 'template'>> & { template?: Parti
 
 export const NO_RESOURCES = { cpuRequest: '', cpuLimit: '', memoryRequest: '', memoryLimit: '' };
 
-export const sandboxWith = (change: Change = {}): DriverSandbox => ({
-  id: '7c9e6679-7425-40de-944b-e07fc1f90ae7',
-  name: 'box',
-  workspace: 'default',
-  namespace: 'ns',
-  spec: {
-    logLevel: '',
-    environment: {},
-    gpu: undefined,
-    command: [],
-    tty: false,
-    ...change,
-    template: {
-      image: 'image:1',
-      labels: {},
+export function sandboxWith(change: Change = {}): DriverSandbox {
+  return {
+    id: '7c9e6679-7425-40de-944b-e07fc1f90ae7',
+    name: 'box',
+    workspace: 'default',
+    namespace: 'ns',
+    spec: {
+      logLevel: '',
       environment: {},
-      resources: NO_RESOURCES,
-      platformConfig: {},
-      driverConfig: {},
-      ...change.template,
+      gpu: undefined,
+      command: [],
+      tty: false,
+      ...change,
+      template: {
+        image: 'image:1',
+        labels: {},
+        environment: {},
+        resources: NO_RESOURCES,
+        platformConfig: {},
+        driverConfig: {},
+        ...change.template,
+      },
     },
-  },
-});
+  };
+}
 
 /** What the driver would make of a sandbox, with the operator's settings changed. */
-export const plan = (change: Change = {}, settings: Partial<DockerSettings> = {}) => {
+export function plan(change: Change = {}, settings: Partial<DockerSettings> = {}) {
   const defaults = Object.fromEntries(
     Object.entries(docker.settings).map(([key, setting]) => [
       key,
@@ -47,4 +49,4 @@ export const plan = (change: Change = {}, settings: Partial<DockerSettings> = {}
     ceilings: engineCeilings(all, { cpus: 16, memoryBytes: 64 * 1024 ** 3 }, 'docker'),
     diskBytes: all.default_disk_limit === '' ? undefined : 1024 ** 3,
   });
-};
+}

@@ -8,16 +8,18 @@ import { createPublished } from '../../dist/drivers/engine/published.js';
 
 const STARTED = '2026-11-23T12:00:00.5Z';
 
-const container = (state: Partial<ContainerInspectInfo['State']> & { Status: string }) =>
-  ({
+function container(state: Partial<ContainerInspectInfo['State']> & { Status: string }) {
+  return {
     Id: '0123456789abcdef',
     Name: '/openshell-default--box-1',
     Config: { Labels: { [LABEL.sandboxId]: '1', [LABEL.sandboxName]: 'box' } },
     State: { ExitCode: 0, Error: '', OOMKilled: false, StartedAt: STARTED, FinishedAt: '', ...state },
-  }) as unknown as ContainerInspectInfo;
+  } as unknown as ContainerInspectInfo;
+}
 
-const kind = (state: Parameters<typeof container>[0]) =>
-  observedState(observedSandbox(container(state)).status);
+function kind(state: Parameters<typeof container>[0]) {
+  return observedState(observedSandbox(container(state)).status);
+}
 
 test("the engine's words for a state", () => {
   assert.equal(kind({ Status: 'running' }).kind, 'running');

@@ -19,7 +19,9 @@ test('records are cut where a time was put, wherever the connection cuts', async
         }
       }
       const out: string[] = [];
-      for await (const { data } of terminalFrames(source())) out.push(data.toString());
+      for await (const { data } of terminalFrames(source())) {
+        out.push(data.toString());
+      }
       assert.deepEqual(out, records);
     }),
     { numRuns: 50 },

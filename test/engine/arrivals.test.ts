@@ -4,13 +4,17 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { arrivals } from '../../dist/drivers/engine/arrivals.js';
 
-const all = async (pieces: AsyncIterable<Buffer>): Promise<Buffer> => {
+async function all(pieces: AsyncIterable<Buffer>): Promise<Buffer> {
   const read: Buffer[] = [];
-  for await (const piece of pieces) read.push(piece);
+  for await (const piece of pieces) {
+    read.push(piece);
+  }
   return Buffer.concat(read);
-};
+}
 
-const turn = () => new Promise((resolve) => setImmediate(resolve));
+function turn() {
+  return new Promise((resolve) => setImmediate(resolve));
+}
 
 test('everything arrives in order, however source and reader take turns', async () => {
   const written = fc.array(fc.uint8Array({ minLength: 1, maxLength: 2_000 }), { maxLength: 40 });
@@ -20,7 +24,9 @@ test('everything arrives in order, however source and reader take turns', async 
       const read = all(arrivals(source));
       for (const [i, piece] of pieces.entries()) {
         source.write(piece);
-        if (waits[i]) await turn();
+        if (waits[i]) {
+          await turn();
+        }
       }
       source.end();
       assert((await read).equals(Buffer.concat(pieces)));
@@ -46,10 +52,14 @@ test('a slow reader holds an endless source back', async () => {
   });
   const pieces = arrivals(source);
   await pieces.next();
-  for (let turns = 0; turns < 200; turns++) await turn();
+  for (let turns = 0; turns < 200; turns++) {
+    await turn();
+  }
   assert(given <= 1024 * 1024, `${given} bytes wait for a reader that takes none`);
   const before = given;
-  for (let taken = 0; taken < 64; taken++) await pieces.next();
+  for (let taken = 0; taken < 64; taken++) {
+    await pieces.next();
+  }
   assert(given > before, 'it goes on with its reader');
   await pieces.return(undefined);
   assert(source.destroyed);

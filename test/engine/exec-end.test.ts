@@ -11,12 +11,12 @@ import { type ExecContainer, endProcesses } from '../../dist/drivers/engine/exec
 import { canSignal, signalFromOutside } from '../../dist/drivers/engine/host-processes.js';
 import { eventually } from '../support/wait.js';
 
-const frame = (stream: 1 | 2, text: string): Buffer => {
+function frame(stream: 1 | 2, text: string): Buffer {
   const header = Buffer.alloc(8);
   header[0] = stream;
   header.writeUInt32BE(text.length, 4);
   return Buffer.concat([header, Buffer.from(text)]);
-};
+}
 
 describe('where only the shell of the sandbox can end a command', () => {
   const end = async (answer: () => Readable) => {
@@ -60,11 +60,12 @@ describe('where only the shell of the sandbox can end a command', () => {
     });
   }
 
-  for (const word of ['', 'many', '-1', '1e9', '99999999999', '0x10'])
+  for (const word of ['', 'many', '-1', '1e9', '99999999999', '0x10']) {
     test(`one that says '${word}' is not believed`, async () => {
       const { told } = await end(() => Readable.from([frame(1, `${word}\n`)]));
       assert.match(told.join(), /does not answer as a shell does/);
     });
+  }
 
   test('one that counts none has ended it', async () => {
     assert.deepEqual((await end(() => Readable.from([frame(1, '0\n')]))).told, []);
@@ -88,7 +89,9 @@ describe('signals from outside', { skip }, () => {
   };
   const endOf = async (child: ChildProcess) => {
     child.kill('SIGKILL');
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    if (child.exitCode === null && child.signalCode === null) {
+      await once(child, 'exit');
+    }
   };
 
   test('reach what carries the mark in this container, and no stranger', async () => {

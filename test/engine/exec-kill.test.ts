@@ -21,15 +21,15 @@ const SHELLS = [['bash'], ['bash', '--posix'], ['dash'], ['busybox', 'sh']].filt
   }
 });
 
-const runWith =
-  (shell: readonly string[]) =>
-  async ([, ...rest]: string[]): Promise<string> => {
+function runWith(shell: readonly string[]) {
+  return async ([, ...rest]: string[]): Promise<string> => {
     const [program = '', ...options] = shell;
     return (await promisify(execFile)(program, [...options, ...rest])).stdout;
   };
+}
 
 /** Starts a shell script that carries the mark, and waits for its first word. */
-const marked = async (mark: string, script: string): Promise<ChildProcess> => {
+async function marked(mark: string, script: string): Promise<ChildProcess> {
   const child = spawn('sh', ['-c', script], {
     env: {
       // Before and behind the mark stand things that a line or a pattern could stumble over.
@@ -42,11 +42,13 @@ const marked = async (mark: string, script: string): Promise<ChildProcess> => {
   });
   await once(child.stdout as NodeJS.ReadableStream, 'data');
   return child;
-};
+}
 
-const ended = async (child: ChildProcess): Promise<void> => {
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-};
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) {
+    await once(child, 'exit');
+  }
+}
 
 for (const shell of SHELLS) {
   const name = shell.join(' ');

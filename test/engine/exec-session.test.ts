@@ -20,15 +20,15 @@ const WORD =
   'OCI runtime exec failed: exec failed: unable to start container process: exec: "/nope": stat /nope: no such file or directory: unknown\r\n';
 const NEVER: ExecState = { Running: false, ExitCode: 127, Pid: 0 };
 
-const frame = (text: string): Buffer => {
+function frame(text: string): Buffer {
   const header = Buffer.alloc(8);
   header[0] = 1;
   header.writeUInt32BE(Buffer.byteLength(text), 4);
   return Buffer.concat([header, Buffer.from(text)]);
-};
+}
 
 /** A session over a connection that carries what the test writes to it. */
-const session = (state: ExecState, spec: Partial<ExecSpec> = {}) => {
+function session(state: ExecState, spec: Partial<ExecSpec> = {}) {
   const connection = new PassThrough();
   const given = createExecSession({
     socket: connection as unknown as Socket,
@@ -41,13 +41,15 @@ const session = (state: ExecState, spec: Partial<ExecSpec> = {}) => {
     log: silentLogger,
   });
   return { given, connection };
-};
+}
 
-const read = async ({ output, exitCode }: ExecSession) => {
+async function read({ output, exitCode }: ExecSession) {
   const text = { stdout: '', stderr: '' };
-  for await (const { stream, data } of output) text[stream] += Buffer.from(data).toString();
+  for await (const { stream, data } of output) {
+    text[stream] += Buffer.from(data).toString();
+  }
   return { ...text, exitCode: await exitCode };
-};
+}
 
 const LINE = 'openshell: exec: /nope: no such file or directory';
 
@@ -105,7 +107,7 @@ describe('a command that prints what an engine would', () => {
     ]);
     assert.notEqual(early, 'held back');
     connection.end();
-    for (let next = await output.next(); !next.done; next = await output.next());
+    for (let next = await output.next(); !next.done; next = await output.next()) {}
     assert.equal(await given.exitCode, 0);
   });
 });

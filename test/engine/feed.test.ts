@@ -2,22 +2,31 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createFeed, type FeedItem } from '../../dist/drivers/engine/feed.js';
 
-const look = (containerId: string): FeedItem => ({ type: 'look', containerId, sandboxId: 's' });
-const news = (message: string): FeedItem => ({
-  type: 'platform',
-  sandboxId: 's',
-  event: { timestampMs: 0, source: 'test', type: 'Normal', reason: 'R', message, metadata: {} },
-});
+function look(containerId: string): FeedItem {
+  return { type: 'look', containerId, sandboxId: 's' };
+}
 
-const rest = async (feed: AsyncIterable<FeedItem>): Promise<FeedItem[]> => {
+function news(message: string): FeedItem {
+  return {
+    type: 'platform',
+    sandboxId: 's',
+    event: { timestampMs: 0, source: 'test', type: 'Normal', reason: 'R', message, metadata: {} },
+  };
+}
+
+async function rest(feed: AsyncIterable<FeedItem>): Promise<FeedItem[]> {
   const all: FeedItem[] = [];
-  for await (const item of feed) all.push(item);
+  for await (const item of feed) {
+    all.push(item);
+  }
   return all;
-};
+}
 
 test('a look that waits already is not queued twice', async () => {
   const feed = createFeed();
-  for (const id of ['a', 'b', 'a', 'a']) feed.push(look(id));
+  for (const id of ['a', 'b', 'a', 'a']) {
+    feed.push(look(id));
+  }
   feed.end();
   assert.deepEqual(await rest(feed), [look('a'), look('b')]);
 });
@@ -35,7 +44,9 @@ test('a look that was fetched may come again', async () => {
 test('the oldest news go when nobody fetches them; looks stay', async () => {
   const feed = createFeed();
   feed.push(look('a'));
-  for (let i = 0; i < 1_100; i++) feed.push(news(String(i)));
+  for (let i = 0; i < 1_100; i++) {
+    feed.push(news(String(i)));
+  }
   feed.end();
   const all = await rest(feed);
   assert.equal(all.length, 1_025);

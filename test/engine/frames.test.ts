@@ -3,31 +3,36 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { demultiplex, type Frame } from '../../dist/drivers/engine/frames.js';
 
-const frame = (stream: 1 | 2, data: Uint8Array): Buffer => {
+function frame(stream: 1 | 2, data: Uint8Array): Buffer {
   const header = Buffer.alloc(8);
   header[0] = stream;
   header.writeUInt32BE(data.length, 4);
   return Buffer.concat([header, data]);
-};
+}
 
 /** Cuts bytes at any places, as a connection may. */
 async function* cut(bytes: Buffer, places: readonly number[]): AsyncGenerator<Buffer> {
   const at = [...new Set(places.map((place) => place % (bytes.length + 1)))].sort((a, b) => a - b);
   let start = 0;
   for (const end of [...at, bytes.length]) {
-    if (end > start) yield bytes.subarray(start, end);
+    if (end > start) {
+      yield bytes.subarray(start, end);
+    }
     start = end;
   }
 }
 
-const read = async (frames: AsyncIterable<Frame>): Promise<Frame[]> => {
+async function read(frames: AsyncIterable<Frame>): Promise<Frame[]> {
   const all: Frame[] = [];
-  for await (const one of frames) all.push({ stream: one.stream, data: Buffer.from(one.data) });
+  for await (const one of frames) {
+    all.push({ stream: one.stream, data: Buffer.from(one.data) });
+  }
   return all;
-};
+}
 
-const joined = (frames: readonly Frame[], stream: Frame['stream']): string =>
-  Buffer.concat(frames.filter((one) => one.stream === stream).map((one) => one.data)).toString('hex');
+function joined(frames: readonly Frame[], stream: Frame['stream']): string {
+  return Buffer.concat(frames.filter((one) => one.stream === stream).map((one) => one.data)).toString('hex');
+}
 
 const pieces = fc.array(
   fc.record({ stream: fc.constantFrom(1 as const, 2 as const), data: fc.uint8Array({ maxLength: 40 }) }),

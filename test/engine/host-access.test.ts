@@ -9,16 +9,16 @@ import { createHostAccess } from '../../dist/drivers/engine/host-access.js';
 const JUMP = '-i lo -m comment --comment openshell-host-access -j OPENSHELL-HOST';
 
 /** Rules kept by an `iptables` that keeps what it was given in a file, and prints this list. */
-const withIptables = async (
+async function withIptables(
   t: TestContext,
   standing: string,
   options: { fails?: boolean; allowed?: boolean } = {},
-) => {
+) {
   const folder = await mkdtemp(join(tmpdir(), 'openshell-iptables-'));
   t.after(() => rm(folder, { recursive: true }));
   await writeFile(join(folder, 'standing'), standing);
   const fail = options.fails ? 'echo "you must be root" >&2; exit 4' : '';
-  for (const name of ['iptables', 'ip6tables'])
+  for (const name of ['iptables', 'ip6tables']) {
     for (const [program, body] of [
       [name, `cat ${folder}/standing`],
       [`${name}-restore`, `cat > ${folder}/given-${name}`],
@@ -26,6 +26,7 @@ const withIptables = async (
       await writeFile(join(folder, program), `#!/bin/sh\n${fail}\n${body}\n`);
       await chmod(join(folder, program), 0o755);
     }
+  }
   const lines: string[] = [];
   const access = createHostAccess({
     allowed: options.allowed ?? false,
@@ -35,9 +36,11 @@ const withIptables = async (
   });
   const given = () => readFile(join(folder, 'given-iptables'), 'utf8').catch(() => '');
   return { access, given, lines };
-};
+}
 
-const restored = (text: string) => text.split('\n').filter((line) => !/^(\*|COMMIT|$)/.test(line));
+function restored(text: string) {
+  return text.split('\n').filter((line) => !/^(\*|COMMIT|$)/.test(line));
+}
 
 test('chain and jump are put in at once, and left alone where they stand', async (t) => {
   const { access, given } = await withIptables(t, '-P PREROUTING ACCEPT\n');

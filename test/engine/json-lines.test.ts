@@ -11,11 +11,13 @@ async function* pieces(bytes: Buffer, cuts: number[]): AsyncGenerator<Uint8Array
   }
 }
 
-const read = async (bytes: Buffer, cuts: number[] = []): Promise<unknown[]> => {
+async function read(bytes: Buffer, cuts: number[] = []): Promise<unknown[]> {
   const values: unknown[] = [];
-  for await (const value of jsonLines(pieces(bytes, cuts), 'Podman')) values.push(value);
+  for await (const value of jsonLines(pieces(bytes, cuts), 'Podman')) {
+    values.push(value);
+  }
   return values;
-};
+}
 
 test('values arrive whole, wherever the stream is cut', async () => {
   await fc.assert(

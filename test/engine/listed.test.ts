@@ -8,13 +8,14 @@ interface Container {
   readonly state: string;
 }
 
-const sandboxOf = ({ Id, state }: Container): ObservedSandbox | undefined =>
-  Id === 'foreign'
+function sandboxOf({ Id, state }: Container): ObservedSandbox | undefined {
+  return Id === 'foreign'
     ? undefined
     : {
         ...{ id: Id, name: Id, workspace: 'default', namespace: '' },
         status: { resourceName: Id, instanceId: state, conditions: [], deleting: false },
       };
+}
 
 test('a container is looked at only when its listed state is not the one last seen', async () => {
   const engine = new Map<string, Container>();
@@ -34,7 +35,9 @@ test('a container is looked at only when its listed state is not the one last se
     });
     return found.map(({ status }) => `${status.resourceName} ${status.instanceId}`);
   };
-  for (let i = 0; i < 1_000; i++) set(`c-${i}`, 'running');
+  for (let i = 0; i < 1_000; i++) {
+    set(`c-${i}`, 'running');
+  }
   assert.equal((await list()).length, 1_000);
   assert.equal(looks.length, 1_000);
   await list();

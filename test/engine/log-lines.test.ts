@@ -7,14 +7,18 @@ import { linesOf } from '../../dist/drivers/engine/log-lines.js';
 
 const AT = '2026-11-23T12:00:00.123456789Z';
 
-const lines = async (frames: readonly (readonly [Frame['stream'], string])[], tty = false) => {
+async function lines(frames: readonly (readonly [Frame['stream'], string])[], tty = false) {
   async function* source(): AsyncGenerator<Frame> {
-    for (const [stream, text] of frames) yield { stream, data: Buffer.from(text) };
+    for (const [stream, text] of frames) {
+      yield { stream, data: Buffer.from(text) };
+    }
   }
   const all: LogLine[] = [];
-  for await (const line of linesOf(source(), tty)) all.push(line);
+  for await (const line of linesOf(source(), tty)) {
+    all.push(line);
+  }
   return all;
-};
+}
 
 test('a time, a space and a line', async () => {
   assert.deepEqual(await lines([['stderr', `${AT}   two  words \n`]]), [
@@ -47,7 +51,9 @@ test('no line is longer than 16 KiB, and no character is cut', async () => {
       async (text) => {
         const all = await lines([['stdout', `${AT} ${text}\n`]]);
         assert.equal(all.map((line) => line.message).join(''), text);
-        for (const { message } of all) assert.ok(Buffer.byteLength(message) <= 16 * 1024);
+        for (const { message } of all) {
+          assert.ok(Buffer.byteLength(message) <= 16 * 1024);
+        }
       },
     ),
     { numRuns: 20 },

@@ -3,20 +3,25 @@ import { test } from 'node:test';
 import { exitedConditions, runningConditions } from '../../dist/compute/conditions.js';
 import { createPublished, type Seen } from '../../dist/drivers/engine/published.js';
 
-const seen = (run: number, runs: boolean): Seen => ({
-  containerId: 'c',
-  startedAt: '2026-01-01T00:00:00Z',
-  sandbox: {
-    ...{ id: '1', name: 'a', workspace: 'default', namespace: 'default' },
-    status: {
-      resourceName: 'a',
-      instanceId: `c#${run}`,
-      conditions: runs ? runningConditions() : exitedConditions(0),
-      deleting: false,
-    },
-  } as Seen['sandbox'],
-});
-const word = (type: 'look' | 'started') => ({ type, containerId: 'c', sandboxId: '1' });
+function seen(run: number, runs: boolean): Seen {
+  return {
+    containerId: 'c',
+    startedAt: '2026-01-01T00:00:00Z',
+    sandbox: {
+      ...{ id: '1', name: 'a', workspace: 'default', namespace: 'default' },
+      status: {
+        resourceName: 'a',
+        instanceId: `c#${run}`,
+        conditions: runs ? runningConditions() : exitedConditions(0),
+        deleting: false,
+      },
+    } as Seen['sandbox'],
+  };
+}
+
+function word(type: 'look' | 'started') {
+  return { type, containerId: 'c', sandboxId: '1' };
+}
 
 test('a start is news unless the container was shown running, an end always', () => {
   const published = createPublished();

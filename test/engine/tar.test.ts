@@ -7,7 +7,9 @@ import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { directoryTar, firstTarEntry } from '../../dist/drivers/engine/tar.js';
 
-const first = (archive: Buffer, limit = 1_000) => firstTarEntry(Readable.from([archive]), limit);
+function first(archive: Buffer, limit = 1_000) {
+  return firstTarEntry(Readable.from([archive]), limit);
+}
 
 test('a directory as tar itself reads it', () => {
   const archive = directoryTar('work', { uid: 1000, gid: 2_097_152, mode: 0o750 });

@@ -17,8 +17,9 @@ after(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const holders = (driver: string): string[] =>
-  flavorNames(ROOT).filter((name) => specOf(readFlavor(ROOT, name)).drivers.includes(driver));
+function holders(driver: string): string[] {
+  return flavorNames(ROOT).filter((name) => specOf(readFlavor(ROOT, name)).drivers.includes(driver));
+}
 
 interface Row {
   readonly flavor: string;
@@ -26,11 +27,11 @@ interface Row {
   readonly through: string[];
 }
 
-const affected = async (query: string): Promise<Row[]> => {
+async function affected(query: string): Promise<Row[]> {
   const { status, stdout, stderr } = await checkout.flavor('affected', '--package', query, '--json');
   assert.equal(status, 0, stderr);
   return JSON.parse(stdout).flavors;
-};
+}
 
 test('a client is in the flavors of its driver and in no other', async () => {
   for (const [name, driver] of [
@@ -42,7 +43,9 @@ test('a client is in the flavors of its driver and in no other', async () => {
       hit.map(({ flavor }) => flavor),
       holders(driver),
     );
-    for (const { through } of hit) assert.deepEqual(through, [driver]);
+    for (const { through } of hit) {
+      assert.deepEqual(through, [driver]);
+    }
   }
 });
 
@@ -89,11 +92,11 @@ test('a package that no flavor could hold is a question, not an all-clear', asyn
   assert.match(stderr, /no package 'dockerod'.*did you mean 'dockerode'\?/);
 });
 
-const fromConfig = async (text: string) => {
+async function fromConfig(text: string) {
   const path = join(folder, 'gateway.toml');
   writeFileSync(path, text);
   return checkout.flavor('from-config', path, '--json');
-};
+}
 
 test('from-config finds the smallest flavor and says why', async () => {
   const one = JSON.parse((await fromConfig('[openshell.gateway]\ncompute_drivers = ["docker"]\n')).stdout);

@@ -45,13 +45,13 @@ const COPIED = [
 ];
 const TIMEOUT_MS = 300_000;
 
-export const execute = (
+export function execute(
   file: string,
   args: readonly string[],
   cwd: string,
   env: Readonly<Record<string, string | undefined>> = process.env,
-): Promise<Outcome> =>
-  new Promise((done, fail) => {
+): Promise<Outcome> {
+  return new Promise((done, fail) => {
     const child = spawn(file, args, {
       cwd,
       // What it runs is a copy of src/, or none of it: without this, Node hands the coverage of our own run on to it.
@@ -69,8 +69,9 @@ export const execute = (
     child.once('error', fail);
     child.once('close', (code) => done({ status: code ?? 128, stdout, stderr }));
   });
+}
 
-export const openCheckout = (): Checkout => {
+export function openCheckout(): Checkout {
   const root = mkdtempSync(join(tmpdir(), 'openshell-checkout-'));
   const configs = readdirSync(ROOT).filter((name) => /^tsconfig.*\.json$/.test(name));
   for (const path of [...COPIED, ...configs]) {
@@ -102,15 +103,17 @@ export const openCheckout = (): Checkout => {
     write: (path, text) => writeFileSync(join(root, path), text),
     remove: () => rmSync(root, { recursive: true, force: true }),
   };
-};
+}
 
 /** The text of every compiled file, by its path below dist/, without what the compiler keeps for itself. */
-export const output = (root: string): Map<string, string> => {
+export function output(root: string): Map<string, string> {
   const dist = join(root, 'dist');
-  if (!existsSync(dist)) return new Map();
+  if (!existsSync(dist)) {
+    return new Map();
+  }
   return new Map(
     (readdirSync(dist, { recursive: true }) as string[])
       .filter((path) => path.endsWith('.js'))
       .map((path) => [path, readFileSync(join(dist, path), 'utf8')]),
   );
-};
+}

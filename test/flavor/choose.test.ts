@@ -120,14 +120,14 @@ test('list shows what each flavor holds', async () => {
 });
 
 /** Changes a file, reads what lint says, and puts the file back. */
-const lintAfter = async (path: string, change: (text: string) => string): Promise<string> => {
+async function lintAfter(path: string, change: (text: string) => string): Promise<string> {
   const text = checkout.read(path);
   checkout.write(path, change(text));
   const { status, stdout } = await checkout.flavor('lint');
   checkout.write(path, text);
   assert.equal(status, 1, stdout);
   return stdout;
-};
+}
 
 test('lint finds a flavor whose two files disagree', async () => {
   const withoutReference = await lintAfter('tsconfig.docker.json', (text) =>

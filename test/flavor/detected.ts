@@ -10,19 +10,24 @@ import type { Flavor } from '../../dist/flavor/flavor.js';
 import { subsets } from './subsets.js';
 
 const dist = process.argv[2] as string;
-const load = (path: string) => import(pathToFileURL(join(dist, path)).href);
+function load(path: string) {
+  return import(pathToFileURL(join(dist, path)).href);
+}
+
 const { default: flavor } = (await load('drivers.js')) as { default: Flavor };
 const { selectDrivers } = (await load(
   'gateway/drivers/selection.js',
 )) as typeof import('../../dist/gateway/drivers/selection.js');
 
-const stubbed = (entry: DriverEntry, ready: readonly string[]): DriverEntry => ({
-  ...entry,
-  probe: async () =>
-    ready.includes(entry.name)
-      ? { state: 'ready', endpoint: 'stub', engineVersion: '1' }
-      : { state: 'unavailable', reason: 'the stub has no engine' },
-});
+function stubbed(entry: DriverEntry, ready: readonly string[]): DriverEntry {
+  return {
+    ...entry,
+    probe: async () =>
+      ready.includes(entry.name)
+        ? { state: 'ready', endpoint: 'stub', engineVersion: '1' }
+        : { state: 'unavailable', reason: 'the stub has no engine' },
+  };
+}
 
 const found: Record<string, string> = {};
 for (const ready of subsets(flavor.drivers.map(({ name }) => name))) {

@@ -21,10 +21,12 @@ const record: Recorded = {
   },
   names: ['@scope/a@1.0.0', 'b@1.0.0'],
 };
-const changed = (footprint: Partial<Recorded['footprint']>, names = record.names): Recorded => ({
-  footprint: { ...record.footprint, ...footprint },
-  names,
-});
+function changed(footprint: Partial<Recorded['footprint']>, names = record.names): Recorded {
+  return {
+    footprint: { ...record.footprint, ...footprint },
+    names,
+  };
+}
 
 test('growth up to 2 % passes, and so do shrinking and a new version', () => {
   assert.deepEqual(growth([record], [changed({ lines: 5_100, bytesInstalled: 1_020_000 })]), []);

@@ -37,7 +37,7 @@ export const backup: StoreModule['backup'] = undefined;
 `;
 
 /** A store that no table knows, put into the folder of parts as docs/store.md says. */
-const addStore = (checkout: Checkout): void => {
+function addStore(checkout: Checkout): void {
   mkdirSync(join(checkout.root, FOLDER), { recursive: true });
   const write = (name: string, text: string): void => checkout.write(`${FOLDER}/${name}`, text);
   const json = (value: unknown): string => JSON.stringify(value);
@@ -50,7 +50,7 @@ const addStore = (checkout: Checkout): void => {
   write('index.ts', INDEX);
   const store = readFileSync(join(ROOT, 'test/store/memory-store.ts'), 'utf8');
   write('memory-store.ts', store.replaceAll("'../../dist/store/", "'../../store/"));
-};
+}
 
 /** Flavors that must not compile, each with what the compiler has to say. */
 const WRONG: readonly (readonly [name: string, parts: string, says: RegExp])[] = [
@@ -102,11 +102,12 @@ before(async () => {
 });
 after(() => checkout.remove());
 
-const gateway = (...argv: string[]) =>
-  checkout.node(['--import', STUB, 'dist/main.js', '--port', '0', ...argv], {
+function gateway(...argv: string[]) {
+  return checkout.node(['--import', STUB, 'dist/main.js', '--port', '0', ...argv], {
     STUB_BUILD: join(checkout.root, 'dist/drivers.js'),
     STUB_READY: driverProjects(ROOT)[0]?.name ?? '',
   });
+}
 
 test('a build with another store has nothing of SQLite, and says what it has', async () => {
   assert.ok(existsSync(join(checkout.root, 'dist/parts/store-memory/entry.js')), 'the search finds a part');

@@ -25,20 +25,22 @@ after(() => checkout.remove());
 /** Of the table, those whose source is here: in the order of auto-detection. */
 const drivers = knownProjects(ROOT).map(({ name }) => name);
 /** Of a compiled build's drivers, those that auto-detection may choose. */
-const autoDetected = async (set: readonly string[]): Promise<string[]> => {
+async function autoDetected(set: readonly string[]): Promise<string[]> {
   const entries = await Promise.all(
     set.map(async (name) => (await import(join(checkout.root, `dist/drivers/${name}/entry.js`))).default),
   );
   return entries.filter(({ autoDetect }) => autoDetect).map(({ name }) => name);
-};
+}
 
-const stubs = (ready: readonly string[]) => ({
-  STUB_BUILD: join(checkout.root, 'dist/drivers.js'),
-  STUB_READY: ready.join(','),
-});
+function stubs(ready: readonly string[]) {
+  return {
+    STUB_BUILD: join(checkout.root, 'dist/drivers.js'),
+    STUB_READY: ready.join(','),
+  };
+}
 
 /** Starts the gateway with stubbed engines, reads which drivers it says it runs, and ends it. */
-const startedWith = async (ready: readonly string[]): Promise<string> => {
+async function startedWith(ready: readonly string[]): Promise<string> {
   const child = spawn(process.execPath, ['--import', STUB, 'dist/main.js', '--port', '0'], {
     cwd: checkout.root,
     env: { PATH: process.env.PATH, HOME: checkout.root, ...stubs(ready) },
@@ -48,16 +50,20 @@ const startedWith = async (ready: readonly string[]): Promise<string> => {
   let text = '';
   for await (const chunk of child.stderr.setEncoding('utf8')) {
     text += chunk;
-    if (!child.killed && /"listening on .*\n/.test(text)) child.kill('SIGTERM');
+    if (!child.killed && /"listening on .*\n/.test(text)) {
+      child.kill('SIGTERM');
+    }
   }
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  if (child.exitCode === null && child.signalCode === null) {
+    await once(child, 'exit');
+  }
   clearTimeout(timer);
   const started = /"drivers":"([^"]*)"/.exec(text)?.[1];
   assert.ok(started !== undefined && child.exitCode === 0, `exit code ${child.exitCode}\n${text}`);
   return started;
-};
+}
 
-const absentErrors = async (flavor: string, absent: readonly string[]): Promise<void> => {
+async function absentErrors(flavor: string, absent: readonly string[]): Promise<void> {
   const configured = await Promise.all(
     absent.map((name) => checkout.node(['dist/main.js', '--port', '0', '--drivers', name])),
   );
@@ -72,14 +78,16 @@ const absentErrors = async (flavor: string, absent: readonly string[]): Promise<
     );
     assert.ok(stderr.includes(`'${known?.command}'`), stderr);
   }
-};
+}
 
 /** Parts that a build may have or lack. It needs a store, so the only one is no choice. */
 const optional = partProjects(ROOT)
   .filter(({ kind }) => kind !== 'driver' && kind !== 'store')
   .map(({ word }) => word);
-const rowOf = (set: readonly string[]): Row =>
-  new Map(drivers.map((driver) => [driver, set.includes(driver)]));
+function rowOf(set: readonly string[]): Row {
+  return new Map(drivers.map((driver) => [driver, set.includes(driver)]));
+}
+
 const sets = subsets(drivers).filter((set) => set.length > 0);
 const rows = widened(sets.map(rowOf), optional);
 
@@ -140,8 +148,12 @@ for (const row of rows) {
       assert.equal(found.startsWith('NoDriverFound') ? undefined : found, first, `ready: ${ready}; ${found}`);
     }
     assert.equal(none.status, EXIT_NONE_FOUND, none.stderr);
-    for (const driver of absent) assert.ok(none.stderr.includes(`${driver}: not in this build`), none.stderr);
-    if (auto.length > 0) assert.equal(await startedWith(set), auto[0]);
+    for (const driver of absent) {
+      assert.ok(none.stderr.includes(`${driver}: not in this build`), none.stderr);
+    }
+    if (auto.length > 0) {
+      assert.equal(await startedWith(set), auto[0]);
+    }
   });
 }
 

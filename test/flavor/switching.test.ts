@@ -9,28 +9,32 @@ import { type Checkout, execute, openCheckout, output, ROOT } from './checkout.j
 const SEQUENCES = 4;
 const opened: Checkout[] = [];
 after(() => {
-  for (const checkout of opened) checkout.remove();
+  for (const checkout of opened) {
+    checkout.remove();
+  }
 });
-const open = (): Checkout => {
+function open(): Checkout {
   const checkout = openCheckout();
   opened.push(checkout);
   return checkout;
-};
+}
 
 const flavors = flavorNames(ROOT);
 const fresh = new Map<string, Map<string, string>>();
 
 /** What a flavor's build leaves in a folder that nothing was built in before. */
-const freshOutput = async (flavor: string): Promise<Map<string, string>> => {
+async function freshOutput(flavor: string): Promise<Map<string, string>> {
   const known = fresh.get(flavor);
-  if (known !== undefined) return known;
+  if (known !== undefined) {
+    return known;
+  }
   const checkout = open();
   const { status, stdout } = await checkout.compile(tsconfigPath(flavor));
   assert.equal(status, 0, stdout);
   const files = output(checkout.root);
   fresh.set(flavor, files);
   return files;
-};
+}
 
 test('a fresh build holds the output of its own parts and of no other', async () => {
   const all = partProjects(ROOT);

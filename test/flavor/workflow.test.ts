@@ -48,8 +48,9 @@ test('the tests run under coverage after the quickstart, and every night all of 
 
 test('no command is put together from an expression', () => {
   for (const name of readdirSync(FOLDER)) {
-    for (const [, command = ''] of readFileSync(join(FOLDER, name), 'utf8').matchAll(/\brun: *(.*)$/gm))
+    for (const [, command = ''] of readFileSync(join(FOLDER, name), 'utf8').matchAll(/\brun: *(.*)$/gm)) {
       assert.match(command, /^(?![|>'"])(?!.*\$\{\{)./, `${name}: ${command}`);
+    }
   }
 });
 
@@ -79,7 +80,7 @@ test('an engine that the tests require is one that the workflow brings up', () =
 });
 
 /** A folder of programs that is all of PATH. */
-const onlyWith = (folder: string, names: readonly string[]): string => {
+function onlyWith(folder: string, names: readonly string[]): string {
   const bin = join(folder, 'bin');
   mkdirSync(bin);
   for (const name of names) {
@@ -87,7 +88,7 @@ const onlyWith = (folder: string, names: readonly string[]): string => {
     symlinkSync(join(from, name), join(bin, name));
   }
   return bin;
-};
+}
 
 test('a check whose tool is missing passes on a desk and fails under CI', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'openshell-workflow-'));
@@ -138,7 +139,9 @@ test('what a run leaves in the checkout is found, and what a developer has there
   const write = (path: string, text: string) => writeFileSync(join(checkout, path), text);
   const leftovers = (...args: string[]) => execute(join(ROOT, 'scripts/leftovers.sh'), args, folder, env);
   await git('init', '--quiet');
-  for (const name of ['kept', 'edited']) write(name, name);
+  for (const name of ['kept', 'edited']) {
+    write(name, name);
+  }
   write('.gitignore', 'dist/\n');
   await git('add', '.');
   await git('commit', '--quiet', '-m', 'all');
@@ -164,8 +167,11 @@ test('what a run leaves in the checkout is found, and what a developer has there
     const { status, stderr } = await check();
     assert.equal(status, 1, path);
     assert.ok(stderr.includes(path), stderr);
-    if (again === undefined) rmSync(join(checkout, path));
-    else write(path, again);
+    if (again === undefined) {
+      rmSync(join(checkout, path));
+    } else {
+      write(path, again);
+    }
   }
   assert.equal((await check()).status, 0);
   rmSync(join(checkout, 'new of a developer'));

@@ -7,7 +7,7 @@ import type { SandboxRecord } from '../../dist/store/model.js';
 const HOUR = 60 * 60_000;
 const DAY = 24 * HOUR;
 
-const clocks = () => {
+function clocks() {
   const meta = new Map<string, string>();
   const store = {
     getMeta: async (key: string) => meta.get(key),
@@ -21,7 +21,7 @@ const clocks = () => {
   /** As after a start of the gateway. */
   const start = () => createTrustedClock({ store, now: () => time.wall, monotonic: () => time.monotonic });
   return { time, pass, start };
-};
+}
 
 test('a clock that jumps ahead is believed when it has stood for a day', async () => {
   const { time, pass, start } = clocks();

@@ -10,7 +10,7 @@ import {
   type HealthServerOptions,
 } from '../../dist/gateway/http-endpoints.js';
 
-const startHealth = async (t: TestContext, options: Partial<HealthServerOptions> = {}) => {
+async function startHealth(t: TestContext, options: Partial<HealthServerOptions> = {}) {
   const server = await createHealthServer({
     address: '127.0.0.1:0',
     version: '1.2.3',
@@ -21,7 +21,7 @@ const startHealth = async (t: TestContext, options: Partial<HealthServerOptions>
   });
   t.after(() => server.close());
   return (path: string, init?: RequestInit) => fetch(`http://${server.address}${path}`, init);
-};
+}
 
 test('a gateway that can work: /readyz and /health say so, with every check and driver', async (t) => {
   const get = await startHealth(t);
@@ -139,8 +139,8 @@ test('a header that is too long is refused', async (t) => {
   assert.equal((await get('/healthz', { headers: { 'x-long': 'x'.repeat(9000) } })).status, 431);
 });
 
-const statusFor = (address: string, host: string) =>
-  new Promise<number | undefined>((resolve, reject) => {
+function statusFor(address: string, host: string) {
+  return new Promise<number | undefined>((resolve, reject) => {
     const [, port] = /:(\d+)$/.exec(address) ?? [];
     const asked = request({ host: '127.0.0.1', port, path: '/strays', headers: { host } }, (response) => {
       response.resume();
@@ -148,6 +148,7 @@ const statusFor = (address: string, host: string) =>
     });
     asked.on('error', reject).end();
   });
+}
 
 for (const [address, served, refused] of [
   [
@@ -172,8 +173,12 @@ for (const [address, served, refused] of [
     const allowedHosts = ['gateway.internal'];
     const server = await createHealthServer({ address, ...options, allowedHosts });
     t.after(() => server.close());
-    for (const host of served) assert.equal(await statusFor(server.address, host), 200, host);
-    for (const host of refused) assert.equal(await statusFor(server.address, host), 421, host);
+    for (const host of served) {
+      assert.equal(await statusFor(server.address, host), 200, host);
+    }
+    for (const host of refused) {
+      assert.equal(await statusFor(server.address, host), 421, host);
+    }
     const metrics = await createMetricsServer({ address, render: async () => 'up 1\n' });
     t.after(() => metrics.close());
     assert.equal(await statusFor(metrics.address, 'attacker.example'), 421);

@@ -37,7 +37,9 @@ test('who follows the log of a stopped sandbox leaves no listener at each look',
     client.signal,
   );
   const until = performance.now() + 20_000;
-  while (looks < 5 && performance.now() < until) await sleep(20);
+  while (looks < 5 && performance.now() < until) {
+    await sleep(20);
+  }
   assert.ok(looks >= 5);
   assert.ok(getEventListeners(client.signal, 'abort').length <= 2);
   client.abort();

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { notFound } from '../../dist/compute/errors.js';
 import { createLogger, type LoggerOptions, type SandboxLine } from '../../dist/logging/logger.js';
 
-const start = (options: Partial<LoggerOptions> = {}) => {
+function start(options: Partial<LoggerOptions> = {}) {
   const lines: string[] = [];
   const log = createLogger({
     level: 'info',
@@ -15,7 +15,7 @@ const start = (options: Partial<LoggerOptions> = {}) => {
   });
   const parsed = () => lines.map((line) => JSON.parse(line));
   return { log, lines, parsed };
-};
+}
 
 test('JSON lines: time, level, message and the fields, those of a child included', () => {
   const { log, lines, parsed } = start();
@@ -49,7 +49,9 @@ test('an error that the message says already stands once in what people read', (
 test('each level writes itself and what is more important', () => {
   const written = (level: LoggerOptions['level']) => {
     const { log, parsed } = start({ level });
-    for (const one of ['error', 'warn', 'info', 'debug'] as const) log[one]('x');
+    for (const one of ['error', 'warn', 'info', 'debug'] as const) {
+      log[one]('x');
+    }
     return parsed().map((line) => line.level);
   };
   assert.deepEqual(written('error'), ['error']);
@@ -126,6 +128,10 @@ test('no value makes logging fail, and every line is one line', () => {
       ),
     );
     assert.ok(lines.every((line) => line.indexOf('\n') === line.length - 1));
-    if (!readable) for (const line of lines) JSON.parse(line);
+    if (!readable) {
+      for (const line of lines) {
+        JSON.parse(line);
+      }
+    }
   }
 });

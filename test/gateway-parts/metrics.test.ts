@@ -14,7 +14,9 @@ test('counters, gauges and histograms in the text format', async () => {
   calls.add(['get', '0']);
   calls.add(['get', '0'], 2);
   calls.add(['get', '5']);
-  for (const value of [0.05, 0.1, 0.5, 7]) took.observe(['get'], value);
+  for (const value of [0.05, 0.1, 0.5, 7]) {
+    took.observe(['get'], value);
+  }
   assert.equal(
     await registry.render(),
     `# HELP calls_total Calls.

@@ -2,31 +2,39 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createSandboxLog, levelAllows, type SandboxLogLine } from '../../dist/gateway/sandbox-log.js';
 
-const line = (sandboxId: string, message: string): SandboxLogLine => ({
-  sandboxId,
-  message,
-  timeMs: 0,
-  level: 'INFO',
-  target: 'gateway',
-  source: 'gateway',
-  fields: {},
-});
+function line(sandboxId: string, message: string): SandboxLogLine {
+  return {
+    sandboxId,
+    message,
+    timeMs: 0,
+    level: 'INFO',
+    target: 'gateway',
+    source: 'gateway',
+    fields: {},
+  };
+}
 
-const messages = (lines: SandboxLogLine[]) => lines.map(({ message }) => message);
+function messages(lines: SandboxLogLine[]) {
+  return lines.map(({ message }) => message);
+}
 
 test('the latest 2,000 lines of each sandbox are kept, oldest first', () => {
   const log = createSandboxLog();
   log.append(line('other', 'x'));
   for (let i = 0; i < 9_999; i++) {
     log.append(line('a', `${i}`));
-    if (i === 4) assert.deepEqual(messages(log.tail('a', 3)), ['2', '3', '4']);
+    if (i === 4) {
+      assert.deepEqual(messages(log.tail('a', 3)), ['2', '3', '4']);
+    }
   }
   const kept = messages(log.tail('a', 1_000_000));
   assert.equal(kept.length, 2000);
   assert.equal(kept[0], '7999');
   assert.equal(kept.at(-1), '9998');
   assert.deepEqual(messages(log.tail('a', 1)), ['9998']);
-  for (const none of [0, -1]) assert.deepEqual(log.tail('a', none), []);
+  for (const none of [0, -1]) {
+    assert.deepEqual(log.tail('a', none), []);
+  }
   assert.deepEqual(messages(log.tail('other', 10)), ['x']);
   assert.deepEqual(log.tail('nobody', 10), []);
 });
@@ -63,7 +71,9 @@ test('a subscriber that ends another one while a line is handed out disturbs not
 
 test('logs of sandboxes that nobody drops do not pile up', () => {
   const log = createSandboxLog();
-  for (let i = 0; i < 10_001; i++) log.append(line(`${i}`, 'late'));
+  for (let i = 0; i < 10_001; i++) {
+    log.append(line(`${i}`, 'late'));
+  }
   assert.equal(log.tail('0', 10).length, 0);
   assert.equal(log.tail('1', 10).length, 1);
   assert.equal(log.tail('10000', 10).length, 1);

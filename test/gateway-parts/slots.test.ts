@@ -4,10 +4,12 @@ import { createDriverCalls, DRIVER_DEADLINE_MS } from '../../dist/gateway/lifecy
 import { createSlots } from '../../dist/gateway/lifecycle/slots.js';
 
 const never = new AbortController().signal;
-const turn = () => new Promise((resolve) => setImmediate(resolve));
+function turn() {
+  return new Promise((resolve) => setImmediate(resolve));
+}
 
 /** Tasks that end when they are told to; `begun` in the order of their beginning. */
-const tasks = () => {
+function tasks() {
   const begun: string[] = [];
   const ends = new Map<string, () => void>();
   return {
@@ -18,13 +20,17 @@ const tasks = () => {
     },
     end: (name: string) => ends.get(name)?.(),
   };
-};
+}
 
 test('ordinary tasks leave the reserve free, and urgent ones go first', async () => {
   const slots = createSlots(4, 1);
   const { begun, task, end } = tasks();
-  for (const name of ['a', 'b', 'c', 'd', 'e']) void slots.run(task(name), { signal: never });
-  for (const name of ['x', 'y']) void slots.run(task(name), { signal: never, urgent: true });
+  for (const name of ['a', 'b', 'c', 'd', 'e']) {
+    void slots.run(task(name), { signal: never });
+  }
+  for (const name of ['x', 'y']) {
+    void slots.run(task(name), { signal: never, urgent: true });
+  }
   await turn();
   assert.deepEqual(begun, ['a', 'b', 'c', 'x']);
   assert.deepEqual([slots.running, slots.waiting], [4, 3]);

@@ -5,19 +5,24 @@ import { test } from 'node:test';
 const IMPORT = /^(?:import|export)\s(?:[^;]*?\sfrom\s)?'([^']+)';$/gm;
 
 /** What a file of dist/ brings in by static imports: its own files and the names of packages. */
-const staticImports = (entry: URL): Set<string> => {
+function staticImports(entry: URL): Set<string> {
   const found = new Set<string>();
   const visit = (file: URL): void => {
-    if (found.has(file.pathname)) return;
+    if (found.has(file.pathname)) {
+      return;
+    }
     found.add(file.pathname);
     for (const [, specifier = ''] of readFileSync(file, 'utf8').matchAll(IMPORT)) {
-      if (specifier.startsWith('.')) visit(new URL(specifier, file));
-      else found.add(specifier);
+      if (specifier.startsWith('.')) {
+        visit(new URL(specifier, file));
+      } else {
+        found.add(specifier);
+      }
     }
   };
   visit(entry);
   return found;
-};
+}
 
 const dist = new URL('../../dist/', import.meta.url);
 

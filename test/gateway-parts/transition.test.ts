@@ -19,30 +19,32 @@ import type { Intent, SandboxPhase, SandboxRecord } from '../../dist/store/model
 
 const NOW = 1_000_000;
 
-const row = (phase: SandboxPhase, change: Partial<SandboxRecord> = {}): SandboxRecord => ({
-  id: 'id',
-  name: 'box',
-  workspace: 'default',
-  driver: 'fake',
-  labels: {},
-  annotations: {},
-  createdAtMs: 1,
-  deletionAtMs: 0,
-  resourceVersion: 1,
-  spec: { restartPolicy: 'never' } as SandboxRecord['spec'],
-  intent: 'run',
-  phase,
-  exitCode: undefined,
-  reason: '',
-  message: '',
-  resourceName: 'box-id',
-  instanceId: 'run-1',
-  conditions: [],
-  restarts: { count: 0, delayMs: 0, nextAtMs: 0 },
-  startedAtMs: 500,
-  fromTemplate: undefined,
-  ...change,
-});
+function row(phase: SandboxPhase, change: Partial<SandboxRecord> = {}): SandboxRecord {
+  return {
+    id: 'id',
+    name: 'box',
+    workspace: 'default',
+    driver: 'fake',
+    labels: {},
+    annotations: {},
+    createdAtMs: 1,
+    deletionAtMs: 0,
+    resourceVersion: 1,
+    spec: { restartPolicy: 'never' } as SandboxRecord['spec'],
+    intent: 'run',
+    phase,
+    exitCode: undefined,
+    reason: '',
+    message: '',
+    resourceName: 'box-id',
+    instanceId: 'run-1',
+    conditions: [],
+    restarts: { count: 0, delayMs: 0, nextAtMs: 0 },
+    startedAtMs: 500,
+    fromTemplate: undefined,
+    ...change,
+  };
+}
 
 const SHOWN = {
   running: runningConditions(),
@@ -53,13 +55,15 @@ const SHOWN = {
   starting: startingConditions('Starting', 'on its way'),
 } as const satisfies Record<string, Condition[]>;
 
-const shown = (kind: keyof typeof SHOWN, instanceId = 'run-1'): ObservedSandbox => ({
-  id: 'id',
-  name: 'box',
-  workspace: 'default',
-  namespace: 'ns',
-  status: { resourceName: 'box-id', instanceId, conditions: SHOWN[kind], deleting: false },
-});
+function shown(kind: keyof typeof SHOWN, instanceId = 'run-1'): ObservedSandbox {
+  return {
+    id: 'id',
+    name: 'box',
+    workspace: 'default',
+    namespace: 'ns',
+    status: { resourceName: 'box-id', instanceId, conditions: SHOWN[kind], deleting: false },
+  };
+}
 
 /** phase, what is shown of the same run, what is shown of another run. `-` stands for no change. */
 const OBSERVED: [SandboxPhase, keyof typeof SHOWN, string, string][] = [
@@ -90,8 +94,9 @@ const OBSERVED: [SandboxPhase, keyof typeof SHOWN, string, string][] = [
   ['deleting', 'running', '-', '-'],
 ];
 
-const phases = (changes: readonly { phase?: SandboxPhase | undefined }[]): string =>
-  changes.map(({ phase }) => phase).join(' ') || '-';
+function phases(changes: readonly { phase?: SandboxPhase | undefined }[]): string {
+  return changes.map(({ phase }) => phase).join(' ') || '-';
+}
 
 test('what an observation makes of each phase', () => {
   for (const [phase, kind, same, other] of OBSERVED) {
@@ -101,8 +106,9 @@ test('what an observation makes of each phase', () => {
       other,
       `${phase} shown ${kind} anew`,
     );
-    for (const intent of ['stop', 'delete'] satisfies Intent[])
+    for (const intent of ['stop', 'delete'] satisfies Intent[]) {
       assert.deepEqual(observe(row(phase, { intent }), shown(kind, 'run-2'), NOW), [], `${phase}, ${intent}`);
+    }
   }
 });
 

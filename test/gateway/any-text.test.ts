@@ -53,18 +53,19 @@ after(async () => {
   await folder.remove();
 });
 
-const lives = async () => {
+async function lives() {
   const { version } = await gateway.client.unary(v00.health, {});
   assert.notEqual(version, '', 'the gateway does not answer');
-};
+}
 
-const ask = (method: (typeof v01)[keyof typeof v01], message: object) =>
-  make(
+function ask(method: (typeof v01)[keyof typeof v01], message: object) {
+  return make(
     client,
     { method, bytes: (method.encodeRequest as (message: object) => Buffer)(message) },
     new Metadata(),
     ANSWER_MS,
   );
+}
 
 test('a name that is cut in the middle of a character is refused, and the gateway lives', async () => {
   for (const shift of ['', 'a', 'aa']) {
@@ -124,8 +125,9 @@ test(`${CALLS.toLocaleString('en')} calls of every method with any text are answ
   );
   assert(largest <= 4096, `OPENSHELL_SEED=${seed}: a status of ${largest} bytes`);
   assert((seen.get(0) ?? 0) > CALLS / 50, 'too few calls were answered');
-  if (soak)
+  if (soak) {
     console.log(`slowest ${Math.round(slowest)} ms, largest status ${largest}`, Object.fromEntries(seen));
+  }
 });
 
 /** Methods that no generation's schemas are here for. */

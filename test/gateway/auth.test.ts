@@ -16,11 +16,14 @@ import { rpcs } from '../../dist/wire/v01/rpcs.js';
 import { caller } from '../support/caller.js';
 
 const { signal } = new AbortController();
-const evidence = (peer: Partial<Peer> = {}) => ({
-  peer: { address: 'unknown', certificateCommonNames: [], ...peer },
-  method: '/openshell.v1.OpenShell/GetSandbox',
-  header: () => undefined,
-});
+function evidence(peer: Partial<Peer> = {}) {
+  return {
+    peer: { address: 'unknown', certificateCommonNames: [], ...peer },
+    method: '/openshell.v1.OpenShell/GetSandbox',
+    header: () => undefined,
+  };
+}
+
 const sandboxPrincipal: SandboxPrincipal = {
   kind: 'sandbox',
   subject: 'sandbox-1',
@@ -94,7 +97,9 @@ describe('a chain of authenticators', () => {
   const link = (name: string, answer: 'mine' | 'not mine' | 'wrong', asked: string[]): Authenticator => ({
     async authenticate() {
       asked.push(name);
-      if (answer === 'wrong') throw new OpenShellError(Code.UNAUTHENTICATED, `${name} is wrong`);
+      if (answer === 'wrong') {
+        throw new OpenShellError(Code.UNAUTHENTICATED, `${name} is wrong`);
+      }
       return answer === 'mine' ? { ...sandboxPrincipal, subject: name } : undefined;
     },
     missing: () => new OpenShellError(Code.UNAUTHENTICATED, `${name} is missing`),
@@ -118,7 +123,9 @@ describe('a chain of authenticators', () => {
 
 describe('the table of methods', () => {
   test('has a line for each method, and no other', () => {
-    for (const { name } of rpcs) assert.ok(methodAccess(name), name);
+    for (const { name } of rpcs) {
+      assert.ok(methodAccess(name), name);
+    }
     assert.deepEqual(
       rpcs.filter(({ name }) => methodAccess(name).who === 'anyone').map(({ name }) => name),
       ['Health'],
@@ -151,8 +158,12 @@ describe('the table of methods', () => {
       /^(Create|Delete|Stop|Start|Exec|Attach|Detach|Update|Add|Remove|Import|Revoke|Expose|Forward)/;
     for (const { name } of rpcs) {
       const { who, changes } = methodAccess(name);
-      if (who !== 'sandbox' && writing.test(name)) assert.ok(changes, name);
-      if (/^(Get|List|Watch|Lint)/.test(name)) assert.ok(!changes, name);
+      if (who !== 'sandbox' && writing.test(name)) {
+        assert.ok(changes, name);
+      }
+      if (/^(Get|List|Watch|Lint)/.test(name)) {
+        assert.ok(!changes, name);
+      }
     }
   });
 });
@@ -175,13 +186,17 @@ describe('the authorizer', () => {
   test('a call that lasts ends when what was granted to it is granted no more', async () => {
     const closed = new Set<string | undefined>();
     const authorizer = createAuthorizer((_, { workspace }) => {
-      if (closed.has(workspace)) throw new OpenShellError(Code.PERMISSION_DENIED, `${workspace} is closed`);
+      if (closed.has(workspace)) {
+        throw new OpenShellError(Code.PERMISSION_DENIED, `${workspace} is closed`);
+      }
     });
     const ended: string[] = [];
     const follow = async (name: string, ...targets: Target[]) => {
       const each = caller({ subject: name });
       const release = authorizer.watch(each, ({ message }) => ended.push(`${name}: ${message}`));
-      for (const target of targets) await authorizer.require(each, target);
+      for (const target of targets) {
+        await authorizer.require(each, target);
+      }
       return { each, release };
     };
     await follow('a', { workspace: 'one' });

@@ -29,7 +29,9 @@ test('every method of both generations that is about a record asks whether its c
   const { client, close } = await startTestGateway(folder.path, [engine.entry()], {
     rule: (_, target) => {
       asked.push(target);
-      if (mayNothing) throw new OpenShellError(Code.PERMISSION_DENIED, 'not you');
+      if (mayNothing) {
+        throw new OpenShellError(Code.PERMISSION_DENIED, 'not you');
+      }
     },
   });
   t.after(async () => {
@@ -58,7 +60,8 @@ test('every method of both generations that is about a record asks whether its c
     calls.push([
       `${method.name} ${generation}`,
       async () => {
-        for await (const _ of client.serverStream(method as never, request as never));
+        for await (const _ of client.serverStream(method as never, request as never)) {
+        }
       },
     ]);
   unary('0.0', v00.createSandbox, { name: 'more' });
@@ -76,7 +79,8 @@ test('every method of both generations that is about a record asks whether its c
     async () => {
       const call = client.duplex(v00.execSandboxInteractive);
       await call.send({ payload: { case: 'start', value: { sandboxId: id, command: ['true'] } } });
-      for await (const _ of call.responses);
+      for await (const _ of call.responses) {
+      }
     },
   ]);
   unary('0.1', v01.createSandbox, { name: 'more', ...IN_DEFAULT });
@@ -104,7 +108,8 @@ test('every method of both generations that is about a record asks whether its c
     async () => {
       const call = client.duplex(v01.execSandboxInteractive);
       await call.send({ payload: { case: 'start', value: { ...OF_BOX, command: ['true'] } } });
-      for await (const _ of call.responses);
+      for await (const _ of call.responses) {
+      }
     },
   ]);
 
@@ -126,7 +131,9 @@ test('every method of both generations that is about a record asks whether its c
   // None that is served was forgotten above.
   const tried = new Set(calls.map(([what]) => what.split(' ')[0] as string));
   for (const { name } of [...rpcs, ...oldRpcs]) {
-    if (tried.has(name) || ABOUT_NONE.has(name)) continue;
+    if (tried.has(name) || ABOUT_NONE.has(name)) {
+      continue;
+    }
     const method = { ...v01.getGatewayConfig, path: `/openshell.v1.OpenShell/${name}`, name };
     const answer = await client.unary(method as typeof v01.getGatewayConfig, {}).then(
       () => -1,
@@ -168,5 +175,7 @@ test('what is changed is recorded with who did it, to what, and how it ended', a
       ['DeleteSandbox', status.OK, 'unauthenticated-local-dev', 'local_dev', target],
     ],
   );
-  for (const { request_id: id } of recorded) assert.match(String(id), /^[0-9a-f-]{36}$/);
+  for (const { request_id: id } of recorded) {
+    assert.match(String(id), /^[0-9a-f-]{36}$/);
+  }
 });

@@ -9,13 +9,15 @@ import { soak } from '../support/soak.js';
 import { eventually } from '../support/wait.js';
 
 /** An engine that carries writes out one after the other. */
-const slowEngine = (writeMs: number) => {
+function slowEngine(writeMs: number) {
   const engine = createFakeEngine();
   let lane: Promise<unknown> = Promise.resolve();
   let inFlight = 0;
   const most = { inFlight: 0 };
   engine.before = async (call, _, signal) => {
-    if (!['create', 'start', 'stop', 'delete'].includes(call)) return;
+    if (!['create', 'start', 'stop', 'delete'].includes(call)) {
+      return;
+    }
     most.inFlight = Math.max(most.inFlight, ++inFlight);
     lane = lane.then(() => sleep(writeMs));
     try {
@@ -28,7 +30,7 @@ const slowEngine = (writeMs: number) => {
     }
   };
   return { engine, most };
-};
+}
 
 test('a burst of creates succeeds one and all, and stops and deletes do not wait behind it', async (t) => {
   const count = soak ? 1_000 : 250;

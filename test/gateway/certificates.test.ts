@@ -17,9 +17,17 @@ import { make } from '../wire/hostile-calls.js';
 let folder: Awaited<ReturnType<typeof tempFolder>>;
 let running: TestGateway;
 const warnings: string[] = [];
-const file = (name: string) => join(folder.path, name);
-const pem = (name: string) => readFileSync(file(name));
-const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder.path, stdio: 'pipe' });
+function file(name: string) {
+  return join(folder.path, name);
+}
+
+function pem(name: string) {
+  return readFileSync(file(name));
+}
+
+function openssl(...args: string[]) {
+  return execFileSync('openssl', args, { cwd: folder.path, stdio: 'pipe' });
+}
 
 const CONFIG = `[ca]
 default_ca = own
@@ -43,8 +51,8 @@ subjectAltName = IP:127.0.0.1
 `;
 const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
 
-const authority = (name: string) =>
-  openssl(
+function authority(name: string) {
+  return openssl(
     'req',
     '-x509',
     ...KEY,
@@ -57,26 +65,36 @@ const authority = (name: string) =>
     '-subj',
     `/CN=${name}`,
   );
+}
 
-const issue = (
-  name: string,
-  subject: string,
-  { ca = 'ca', usage = 'client', dates = [] as string[] } = {},
-) => {
+function issue(name: string, subject: string, { ca = 'ca', usage = 'client', dates = [] as string[] } = {}) {
   openssl('req', ...KEY, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', subject);
   const authority = ['-config', 'ca.cnf', '-cert', `${ca}.crt`, '-keyfile', `${ca}.key`];
   const what = ['-preserveDN', '-extensions', usage, '-in', `${name}.csr`, '-out', `${name}.crt`];
   openssl('ca', '-batch', '-notext', ...authority, ...what, ...dates);
-};
-const revoke = (name: string) =>
-  openssl('ca', '-config', 'ca.cnf', '-cert', 'ca.crt', '-keyfile', 'ca.key', '-revoke', `${name}.crt`);
-const publishRevocations = () => {
+}
+
+function revoke(name: string) {
+  return openssl(
+    'ca',
+    '-config',
+    'ca.cnf',
+    '-cert',
+    'ca.crt',
+    '-keyfile',
+    'ca.key',
+    '-revoke',
+    `${name}.crt`,
+  );
+}
+
+function publishRevocations() {
   openssl('ca', '-config', 'ca.cnf', '-cert', 'ca.crt', '-keyfile', 'ca.key', '-gencrl', '-out', 'next.crl');
   renameSync(file('next.crl'), file('ca.crl'));
-};
+}
 
-const start = () =>
-  startTestGateway(folder.path, [createFakeEngine().entry()], {
+function start() {
+  return startTestGateway(folder.path, [createFakeEngine().entry()], {
     tls: {
       certPath: file('tls.crt'),
       keyPath: file('tls.key'),
@@ -87,13 +105,14 @@ const start = () =>
     auth: { mutualTls: true, allowUnauthenticated: false },
     log: { ...silentLogger, warn: (message) => warnings.push(message) },
   });
+}
 
-const serve = (name: string) => {
+function serve(name: string) {
   for (const kind of ['crt', 'key']) {
     copyFileSync(file(`${name}.${kind}`), file(`next.${kind}`));
     renameSync(file(`next.${kind}`), file(`tls.${kind}`));
   }
-};
+}
 
 before(async () => {
   folder = await tempFolder();
@@ -124,15 +143,18 @@ after(async () => {
   await folder.remove();
 });
 
-const identity = (name: string | undefined) =>
-  name === undefined
+function identity(name: string | undefined) {
+  return name === undefined
     ? credentials.createSsl(pem('ca.crt'))
     : credentials.createSsl(pem('ca.crt'), pem(`${name}.key`), pem(`${name}.crt`));
-const connect = (name: string | undefined) =>
-  createRpcClient(running.gateway.address, {
+}
+
+function connect(name: string | undefined) {
+  return createRpcClient(running.gateway.address, {
     tls: { ca: pem('ca.crt'), ...(name && { key: pem(`${name}.key`), cert: pem(`${name}.crt`) }) },
     ownConnection: true,
   });
+}
 
 const methods = [...new Map([...v00, ...v01].map((rpc) => [rpc.path, rpc])).values()];
 
@@ -156,8 +178,11 @@ for (const [what, name, outcome] of [
       for (const method of methods) {
         const { code } = await make(client, { method, bytes: Buffer.alloc(0) }, new Metadata(), 20_000);
         const allowed = outcome === 'in' || (outcome === 'no user' && method.name === 'Health');
-        if (allowed) assert(code !== 14 && code !== 16, `${method.path}: ${code}`);
-        else assert.equal(code, outcome === 'no user' ? 16 : 14, method.path);
+        if (allowed) {
+          assert(code !== 14 && code !== 16, `${method.path}: ${code}`);
+        } else {
+          assert.equal(code, outcome === 'no user' ? 16 : 14, method.path);
+        }
       }
     } finally {
       client.close();
@@ -165,16 +190,16 @@ for (const [what, name, outcome] of [
   });
 }
 
-const whoami = async (name: string) => {
+async function whoami(name: string) {
   const client = connect(name);
   try {
     return (await client.unary(api.getCurrentUser, {}, { timeoutMs: 10_000 })).subject;
   } finally {
     client.close();
   }
-};
+}
 
-const served = async () => {
+async function served() {
   const { connect } = await import('node:tls');
   const [, port] = /:(\d+)$/.exec(running.gateway.address) ?? [];
   const socket = connect({ host: '127.0.0.1', port: Number(port), rejectUnauthorized: false });
@@ -185,7 +210,7 @@ const served = async () => {
       socket.destroy();
     });
   });
-};
+}
 
 test('a new server certificate is served without a restart, and no call under load fails', async () => {
   let going = true;

@@ -14,14 +14,14 @@ import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { createFakeEngine } from '../support/fake-engine.js';
 import { startTestGateway, tempFolder } from '../support/gateway.js';
 
-const folderFor = async (t: TestContext): Promise<string> => {
+async function folderFor(t: TestContext): Promise<string> {
   const folder = await tempFolder();
   t.after(() => folder.remove());
   return folder.path;
-};
+}
 
 /** Starts a gateway on the database in `folder` and ends it; gives the gateway's id. */
-const startOn = async (folder: string, adoptDatabase?: string): Promise<string> => {
+async function startOn(folder: string, adoptDatabase?: string): Promise<string> {
   const path = join(folder, 'openshell.db');
   const { gateway, close } = await startTestGateway(folder, [createFakeEngine().entry()], {
     databasePlace: () => databasePlace(path, {}),
@@ -29,7 +29,7 @@ const startOn = async (folder: string, adoptDatabase?: string): Promise<string> 
   });
   await close();
   return gateway.gatewayId;
-};
+}
 
 test('a copy of a database is refused by name, and taken with the word that the refusal names', async (t) => {
   const [original, copy] = [await folderFor(t), await folderFor(t)];

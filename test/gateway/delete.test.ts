@@ -51,7 +51,9 @@ function holdRemovals(): () => void {
     release = resolve;
   });
   engine.before = (call, _, signal) => {
-    if (call !== 'delete') return;
+    if (call !== 'delete') {
+      return;
+    }
     return Promise.race([
       released,
       new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
@@ -60,7 +62,9 @@ function holdRemovals(): () => void {
   return release;
 }
 
-const removalsOf = (id: string): number => engine.calls.filter((call) => call === `delete ${id}`).length;
+function removalsOf(id: string): number {
+  return engine.calls.filter((call) => call === `delete ${id}`).length;
+}
 
 beforeEach(async () => {
   folder = await tempFolder();
@@ -75,7 +79,9 @@ afterEach(async () => {
 test('a delete answers when the sandbox is gone: its name is free at once, in both generations', async () => {
   await start(NEVER_MS);
   engine.before = async (call) => {
-    if (call === 'delete') await new Promise((resolve) => setTimeout(resolve, 50));
+    if (call === 'delete') {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
   };
   for (let round = 0; round < 5; round++) {
     await running.client.unary(v00.createSandbox, { name: 'again' });
@@ -119,7 +125,9 @@ test('deletes at the same time all answer when it is gone, and the engine is ask
   assert.equal(await phaseOf('one'), SandboxPhase.DELETING);
   assert.equal(answered, 0);
   release();
-  for (const deleted of await Promise.all(answers)) assert.equal(deleted, true);
+  for (const deleted of await Promise.all(answers)) {
+    assert.equal(deleted, true);
+  }
   assert.equal(removalsOf(id), 1);
 });
 
@@ -144,7 +152,9 @@ for (const [how, timeoutMs, code] of [
     const other = running.client.unary(v01.deleteSandbox, request).finally(() => {
       isAnswered = true;
     });
-    if (code === status.CANCELLED) leaving.abort();
+    if (code === status.CANCELLED) {
+      leaving.abort();
+    }
     await left;
     // An answer that came with the cancel would be here before this one.
     assert.equal(await phaseOf('kept'), SandboxPhase.DELETING);
@@ -176,7 +186,9 @@ test('nothing is left of a wait, however it ended', async (t) => {
   const { controller, listeners } = await controllerOver(t, 50);
   const release = holdRemovals();
   const [gone = '', late = '', cut = ''] = ids;
-  for (const id of ids) await controller.delete(id);
+  for (const id of ids) {
+    await controller.delete(id);
+  }
   const forever = new AbortController().signal;
   const cutting = new AbortController();
   const waits = [
@@ -188,7 +200,9 @@ test('nothing is left of a wait, however it ended', async (t) => {
   assert.deepEqual(await Promise.all(waits), [false, false, false]);
   assert.equal(listeners(), 0);
   release();
-  for (const id of ids) await eventually('it is gone', () => controller.gone(id, forever));
+  for (const id of ids) {
+    await eventually('it is gone', () => controller.gone(id, forever));
+  }
   assert.equal(await controller.gone(gone, forever), true, 'also when it was before');
   assert.equal(listeners(), 0);
 });

@@ -8,7 +8,7 @@ import type { SelectedDriver } from '../../dist/gateway/drivers/selection.js';
 import { createKeys } from '../../dist/gateway/keys/keys.js';
 
 /** The secrets that drivers of these names are given by a gateway with this key. */
-const secretsOf = async (key: Uint8Array, ...names: string[]): Promise<string[]> => {
+async function secretsOf(key: Uint8Array, ...names: string[]): Promise<string[]> {
   const given: string[] = [];
   const selected = names.map((name) => ({
     name,
@@ -35,9 +35,11 @@ const secretsOf = async (key: Uint8Array, ...names: string[]): Promise<string[]>
     connectExternal: undefined,
     signal: new AbortController().signal,
   });
-  for (const name of names) await drivers.get(name)?.driver();
+  for (const name of names) {
+    await drivers.get(name)?.driver();
+  }
   return given;
-};
+}
 
 test('each driver has a secret that no other has, the same after every restart', async () => {
   const key = randomBytes(32);

@@ -11,7 +11,7 @@ const config = {
   drivers: new Map([['acme', { settings: {}, socketPath: '/run/acme.sock' }]]),
 } as unknown as GatewayConfig;
 
-const acme = async (connectExternal: ProcessOptions['connectExternal']) => {
+async function acme(connectExternal: ProcessOptions['connectExternal']) {
   const options: ProcessOptions = {
     flavor: { name: 'edge', drivers: [], stores: [], telemetry: undefined },
     build: 'test',
@@ -22,7 +22,7 @@ const acme = async (connectExternal: ProcessOptions['connectExternal']) => {
   };
   const { drivers } = JSON.parse(await printDrivers(options, config, true));
   return drivers.find(({ name }: { name: string }) => name === 'acme');
-};
+}
 
 test('drivers: one in another process is ready when it answers, with its version', async () => {
   let closed = 0;

@@ -25,31 +25,40 @@ const lifecycle = {
   },
   reconcileEveryMs: 200,
 };
-const start = async () => {
+async function start() {
   running = await startTestGateway(folder.path, [withFaults(engine.entry(), faults)], { lifecycle });
-};
-const get = async (name: string) => (await running.client.unary(api.getSandbox, { name })).sandbox;
-const create = async (name: string) => {
+}
+
+async function get(name: string) {
+  return (await running.client.unary(api.getSandbox, { name })).sandbox;
+}
+
+async function create(name: string) {
   const { sandbox } = await running.client.unary(api.createSandbox, { name, spec: { command: [] } });
   return sandbox?.metadata?.id ?? '';
-};
-const inPhase = (name: string, phase: SandboxPhase) =>
-  eventually(`${name} in ${SandboxPhase[phase]}`, async () => {
+}
+
+function inPhase(name: string, phase: SandboxPhase) {
+  return eventually(`${name} in ${SandboxPhase[phase]}`, async () => {
     const sandbox = await get(name);
     return sandbox?.status?.phase === phase ? sandbox : undefined;
   });
-const isGone = (name: string) =>
-  get(name).then(
+}
+
+function isGone(name: string) {
+  return get(name).then(
     () => false,
     (error) => error.code === status.NOT_FOUND,
   );
+}
+
 /** Two lists that the gateway has asked for since. */
-const twoReconciles = async () => {
+async function twoReconciles() {
   const lists = () => engine.calls.filter((call) => call.startsWith('list')).length;
   const before = lists();
   // The third begins when the second has been gone through.
   await eventually('two reconciles', () => lists() >= before + 3);
-};
+}
 
 beforeEach(async () => {
   folder = await tempFolder();
@@ -90,18 +99,25 @@ test('whatever happens to a call of an operation, it ends as it was asked for an
           call === 'get' ? [{ call: operation as FaultyCall, fault: 'cut' as const, left: 1 }] : [];
         faults.set(name, [...first, { call, fault, left: 2 }]);
       };
-      if (operation === 'create') arm();
+      if (operation === 'create') {
+        arm();
+      }
       const id = await create(name);
       const seen = new Set<SandboxPhase>();
       phases.set(name, seen);
       const watching = (async () => {
         const stream = running.client.serverStream(api.watchSandbox, { id, followStatus: true });
-        for await (const { payload } of stream)
-          if (payload.case === 'sandbox') seen.add(payload.value.status?.phase ?? 0);
+        for await (const { payload } of stream) {
+          if (payload.case === 'sandbox') {
+            seen.add(payload.value.status?.phase ?? 0);
+          }
+        }
       })().catch(() => {});
       if (operation !== 'create') {
         await inPhase(name, SandboxPhase.READY);
-        if (operation === 'start') await running.client.unary(api.stopSandbox, { name });
+        if (operation === 'start') {
+          await running.client.unary(api.stopSandbox, { name });
+        }
         arm();
         const method = { stop: api.stopSandbox, start: api.startSandbox, delete: api.deleteSandbox }[
           operation
@@ -111,15 +127,22 @@ test('whatever happens to a call of an operation, it ends as it was asked for an
           assert.equal(error.code, status.UNAVAILABLE, `${name}: ${error.details}`);
         });
       }
-      if (ends === undefined) await eventually(`${name} gone`, () => isGone(name));
-      else await inPhase(name, ends);
-      if (ends === undefined) await watching;
+      if (ends === undefined) {
+        await eventually(`${name} gone`, () => isGone(name));
+      } else {
+        await inPhase(name, ends);
+      }
+      if (ends === undefined) {
+        await watching;
+      }
     }),
   );
   await twoReconciles();
   for (const { name, ends } of cases) {
     assert.ok(!phases.get(name)?.has(SandboxPhase.ERROR), `${name} was in ERROR`);
-    if (ends !== undefined) assert.equal((await get(name))?.status?.phase, ends, name);
+    if (ends !== undefined) {
+      assert.equal((await get(name))?.status?.phase, ends, name);
+    }
   }
   assert.equal(engine.resources.size, cases.filter(({ ends }) => ends !== undefined).length);
 });
@@ -140,8 +163,12 @@ test('while the engine does not answer, the condition says so; the delete gets t
 test('a create that failed for good is undone by the reconciler, if not before', async () => {
   let deletable = false;
   engine.before = (call) => {
-    if (call === 'create') throw new Error('crash');
-    if (call === 'delete' && !deletable) throw unavailable('busy');
+    if (call === 'create') {
+      throw new Error('crash');
+    }
+    if (call === 'delete' && !deletable) {
+      throw unavailable('busy');
+    }
   };
   const id = await create('left');
   const failed = await inPhase('left', SandboxPhase.ERROR);
@@ -164,8 +191,12 @@ test('a create that failed for good is undone by the reconciler, if not before',
 test('an undo that failed is tried again also where the engine lists nothing', async () => {
   let deletable = false;
   engine.before = (call) => {
-    if (call === 'create') throw failedPrecondition('no');
-    if (call === 'delete' && !deletable) throw unavailable('busy');
+    if (call === 'create') {
+      throw failedPrecondition('no');
+    }
+    if (call === 'delete' && !deletable) {
+      throw unavailable('busy');
+    }
   };
   const id = await create('volume');
   const failed = await inPhase('volume', SandboxPhase.ERROR);
@@ -176,15 +207,18 @@ test('an undo that failed is tried again also where the engine lists nothing', a
 });
 
 /** The row as an older gateway left it. */
-const rewrite = async (id: string, change: SandboxChange) => {
+async function rewrite(id: string, change: SandboxChange) {
   await running.close();
   const store = await openStore({ path: `${folder.path}/openshell.db` });
   const row = await store.getSandbox(id);
   await store.updateSandbox(id, row?.resourceVersion ?? 0, change);
   await store.close();
   await start();
-};
-const lateFailure = (reason: string) => toFailed(reason, 'the operation took too long', Date.now());
+}
+
+function lateFailure(reason: string) {
+  return toFailed(reason, 'the operation took too long', Date.now());
+}
 
 test('a row that an older gateway failed at a deadline follows what the engine shows', async () => {
   const id = await create('one');
@@ -208,7 +242,9 @@ test('a failed sandbox that once ran keeps its files, and may be stopped and sta
   await inPhase('kept', SandboxPhase.READY);
   await running.client.unary(api.stopSandbox, { name: 'kept' });
   engine.before = (call) => {
-    if (call === 'start') throw failedPrecondition('the volume is locked', { reason: 'VolumeLocked' });
+    if (call === 'start') {
+      throw failedPrecondition('the volume is locked', { reason: 'VolumeLocked' });
+    }
   };
   const { sandbox } = await running.client.unary(api.startSandbox, { name: 'kept' });
   assert.equal(sandbox?.status?.conditions[0]?.reason, 'VolumeLocked');
@@ -218,7 +254,9 @@ test('a failed sandbox that once ran keeps its files, and may be stopped and sta
     SandboxPhase.READY,
   );
   engine.before = (call) => {
-    if (call === 'stop') throw failedPrecondition('not now', { reason: 'NotNow' });
+    if (call === 'stop') {
+      throw failedPrecondition('not now', { reason: 'NotNow' });
+    }
   };
   await running.client.unary(api.stopSandbox, { name: 'kept' });
   engine.before = () => {};
@@ -233,7 +271,9 @@ test('a resource under a failed row that never ran is removed', async () => {
   const resource = engine.resources.get(id);
   assert.ok(resource);
   engine.before = (call) => {
-    if (call === 'create') throw failedPrecondition('no');
+    if (call === 'create') {
+      throw failedPrecondition('no');
+    }
   };
   const failed = await create('never');
   await inPhase('never', SandboxPhase.ERROR);

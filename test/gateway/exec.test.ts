@@ -26,21 +26,25 @@ afterEach(async () => {
   await folder.remove();
 });
 
-const ready = async () =>
-  (await running.client.unary(api.getSandbox, { name: 'box' })).sandbox?.status?.phase === 2;
+async function ready() {
+  return (await running.client.unary(api.getSandbox, { name: 'box' })).sandbox?.status?.phase === 2;
+}
 
-const collect = async (stream: AsyncIterable<{ payload: { case?: string; value?: unknown } }>) => {
+async function collect(stream: AsyncIterable<{ payload: { case?: string; value?: unknown } }>) {
   const seen = { stdout: '', stderr: '', exitCode: undefined as number | undefined };
   for await (const { payload } of stream) {
-    if (payload.case === 'exit') seen.exitCode = (payload.value as { exitCode: number }).exitCode;
-    else if (payload.case === 'stdout' || payload.case === 'stderr') {
+    if (payload.case === 'exit') {
+      seen.exitCode = (payload.value as { exitCode: number }).exitCode;
+    } else if (payload.case === 'stdout' || payload.case === 'stderr') {
       seen[payload.case] += Buffer.from((payload.value as { data: Uint8Array }).data).toString();
     }
   }
   return seen;
-};
+}
 
-const bytes = (text: string) => Buffer.from(text);
+function bytes(text: string) {
+  return Buffer.from(text);
+}
 
 test('output comes apart by stream and the exit code last', async () => {
   engine.exec = () =>
@@ -66,7 +70,9 @@ test('much output arrives byte for byte and in order', async () => {
     sandboxId,
     command: ['x'],
   })) {
-    if (payload.case === 'stdout' || payload.case === 'stderr') got[payload.case].push(payload.value.data);
+    if (payload.case === 'stdout' || payload.case === 'stderr') {
+      got[payload.case].push(payload.value.data);
+    }
   }
   for (const stream of ['stdout', 'stderr'] as const) {
     const sent = pieces.filter((piece) => piece.stream === stream).map((piece) => piece.data);
@@ -101,19 +107,21 @@ test('the spec reaches the driver as the client gave it', async () => {
   });
 });
 
-const echoing = (sizes: unknown[]): ExecSession => {
+function echoing(sizes: unknown[]): ExecSession {
   const stdin = new PassThrough();
   return {
     stdin,
     output: (async function* (): AsyncGenerator<ExecChunk> {
-      for await (const data of stdin) yield { stream: 'stdout', data };
+      for await (const data of stdin) {
+        yield { stream: 'stdout', data };
+      }
     })(),
     resize: async (size) => {
       sizes.push(size);
     },
     exitCode: new Promise((resolve) => stdin.on('end', () => resolve(0))),
   };
-};
+}
 
 test('interactive: stdin streams in, its end is the end of file, resizes arrive', async () => {
   const sizes: unknown[] = [];
@@ -154,7 +162,9 @@ test('a client that goes away aborts the exec', async () => {
     { signal: leaving.signal },
   );
   await assert.rejects(async () => {
-    for await (const _ of stream) leaving.abort();
+    for await (const _ of stream) {
+      leaving.abort();
+    }
   });
   await eventually('the driver was told', () => aborted);
 });
@@ -181,7 +191,9 @@ test('a gateway that ends waits until the commands that it cuts off are ended, a
   let closing: Promise<void> | undefined;
   const stream = running.client.serverStream(api.execSandbox, { sandboxId, command: ['sleep'] });
   const reading = async () => {
-    for await (const _ of stream) closing = running.gateway.close(0);
+    for await (const _ of stream) {
+      closing = running.gateway.close(0);
+    }
   };
   await assert.rejects(reading(), { code: status.UNAVAILABLE, details: 'the gateway is shutting down' });
   await closing;
@@ -191,7 +203,9 @@ test('a gateway that ends waits until the commands that it cuts off are ended, a
 test('a gateway that ends tells those who watch', async () => {
   const stream = running.client.serverStream(api.watchSandbox, { id: sandboxId, followStatus: true });
   const reading = async () => {
-    for await (const _ of stream) void running.gateway.close(0);
+    for await (const _ of stream) {
+      void running.gateway.close(0);
+    }
   };
   await assert.rejects(reading(), { code: status.UNAVAILABLE, details: 'the gateway is shutting down' });
 });
@@ -214,7 +228,9 @@ test('a large output goes through a slow reader whole', async () => {
   engine.exec = () => ({
     ...printing([], 0),
     output: (async function* (): AsyncGenerator<ExecChunk> {
-      for (; produced < 256; produced++) yield { stream: 'stdout', data: chunk };
+      for (; produced < 256; produced++) {
+        yield { stream: 'stdout', data: chunk };
+      }
     })(),
   });
   let received = 0;
@@ -223,7 +239,9 @@ test('a large output goes through a slow reader whole', async () => {
     sandboxId,
     command: ['x'],
   })) {
-    if (payload.case !== 'stdout') continue;
+    if (payload.case !== 'stdout') {
+      continue;
+    }
     if (received === 0) {
       await new Promise((resolve) => setTimeout(resolve, 200));
       ahead = produced;

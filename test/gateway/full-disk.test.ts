@@ -10,7 +10,7 @@ import { startTestGateway } from '../support/gateway.js';
 import { mountSmallDisk } from '../support/small-disk.js';
 import { eventually } from '../support/wait.js';
 
-const createUntilRefused = async (client: RpcClient): Promise<CallFailure> => {
+async function createUntilRefused(client: RpcClient): Promise<CallFailure> {
   for (let i = 0; i < 500; i++) {
     try {
       await client.unary(api.createSandbox, { name: `late-${i}` });
@@ -19,11 +19,13 @@ const createUntilRefused = async (client: RpcClient): Promise<CallFailure> => {
     }
   }
   throw new Error('the disk is not full');
-};
+}
 
 test('on a full disk creates are refused, and stops and deletes come to their end', async (t) => {
   const disk = mountSmallDisk(16);
-  if (typeof disk === 'string') return t.skip(disk);
+  if (typeof disk === 'string') {
+    return t.skip(disk);
+  }
   t.after(() => disk.unmount());
   const engine = createFakeEngine();
   const { client, close } = await startTestGateway(disk.folder, [engine.entry()]);
@@ -31,7 +33,9 @@ test('on a full disk creates are refused, and stops and deletes come to their en
   const phaseOf = async (name: string) =>
     (await client.unary(api.getSandbox, { name })).sandbox?.status?.phase;
   const names = ['one', 'two', 'three', 'four'];
-  for (const name of names) await client.unary(api.createSandbox, { name });
+  for (const name of names) {
+    await client.unary(api.createSandbox, { name });
+  }
   for (const name of names) {
     await eventually(`${name} ready`, async () => (await phaseOf(name)) === SandboxPhase.READY);
   }
@@ -43,7 +47,9 @@ test('on a full disk creates are refused, and stops and deletes come to their en
 
   const stopped = await client.unary(api.stopSandbox, { name: 'one' });
   assert.equal(stopped.sandbox?.status?.phase, SandboxPhase.STOPPED);
-  for (const name of names) await client.unary(api.deleteSandbox, { name });
+  for (const name of names) {
+    await client.unary(api.deleteSandbox, { name });
+  }
   for (const name of names) {
     await eventually(`${name} gone`, () =>
       phaseOf(name).then(

@@ -4,4 +4,5 @@ import { methods as api } from '../../dist/wire/v00/index.js';
 
 const [address = '', sandboxId = ''] = process.argv.slice(2);
 const client = createRpcClient(address);
-for await (const _ of client.serverStream(api.execSandbox, { sandboxId, command: ['sleep', '1000'] }));
+for await (const _ of client.serverStream(api.execSandbox, { sandboxId, command: ['sleep', '1000'] })) {
+}

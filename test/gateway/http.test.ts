@@ -24,7 +24,9 @@ afterEach(async () => {
   await folder.remove();
 });
 
-const get = (path: string) => fetch(`http://${running.gateway.healthAddress}${path}`);
+function get(path: string) {
+  return fetch(`http://${running.gateway.healthAddress}${path}`);
+}
 
 test('/healthz lives; /readyz knows the four states of drivers and turns 503 with the last ready one', async () => {
   assert.equal((await get('/healthz')).status, 200);
@@ -36,7 +38,9 @@ test('/healthz lives; /readyz knows the four states of drivers and turns 503 wit
   assert.equal(body.drivers.second?.state, 'unavailable');
   assert.equal(body.drivers.kubernetes?.state, 'absent');
   engine.before = (call) => {
-    if (call === 'watch') throw new Error('the engine is away');
+    if (call === 'watch') {
+      throw new Error('the engine is away');
+    }
   };
   engine.breakWatches();
   await eventually('not ready', async () => (await get('/readyz')).status === 503);

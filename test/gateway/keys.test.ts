@@ -9,17 +9,18 @@ import { createKeys, openKeys } from '../../dist/gateway/keys/keys.js';
 import type { Store } from '../../dist/store/store.js';
 import { tempFolder } from '../support/gateway.js';
 
-const emptyStore = (): Store & { readonly meta: Map<string, string> } => {
+function emptyStore(): Store & { readonly meta: Map<string, string> } {
   const meta = new Map<string, string>();
   return {
     meta,
     getMeta: async (key: string) => meta.get(key),
     setMeta: async (key: string, value: string) => void meta.set(key, value),
   } as unknown as Store & { readonly meta: Map<string, string> };
-};
+}
 
-const refused = (reason: string) => (error: unknown) =>
-  error instanceof OpenShellError && error.reason === reason;
+function refused(reason: string) {
+  return (error: unknown) => error instanceof OpenShellError && error.reason === reason;
+}
 
 describe('the key file', () => {
   test('is made at the first start, the user’s alone, and found again', async () => {
@@ -35,8 +36,9 @@ describe('the key file', () => {
       assert.deepEqual(again.derive('a'), keys.derive('a'));
       assert.equal(again.open(keys.seal(Buffer.from('x'), 'u'), 'u').toString(), 'x');
       const written = await readFile(path, 'utf8');
-      for (const value of store.meta.values())
+      for (const value of store.meta.values()) {
         assert.ok(!written.includes(value), 'the store has its id only');
+      }
     } finally {
       await folder.remove();
     }
@@ -120,7 +122,9 @@ describe('what is sealed', () => {
         const sealed = keys.seal(plain, use);
         assert.deepEqual(new Uint8Array(keys.open(sealed, use)), plain);
         assert.notEqual(keys.seal(plain, use), sealed, 'no two are alike');
-        if (other !== use) assert.throws(() => keys.open(sealed, other), refused('SealBroken'));
+        if (other !== use) {
+          assert.throws(() => keys.open(sealed, other), refused('SealBroken'));
+        }
       }),
     );
     const master = randomBytes(32);
@@ -134,14 +138,17 @@ describe('what is sealed', () => {
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_:=';
     for (let at = 0; at < sealed.length; at++) {
       for (const character of alphabet) {
-        if (sealed[at] === character) continue;
+        if (sealed[at] === character) {
+          continue;
+        }
         const changed = sealed.slice(0, at) + character + sealed.slice(at + 1);
         assert.throws(() => keys.open(changed, 'u'), OpenShellError, `${at}: ${character}`);
       }
       assert.throws(() => keys.open(sealed.slice(0, at), 'u'), OpenShellError);
     }
-    for (const more of ['A', '=', '\n', ' '])
+    for (const more of ['A', '=', '\n', ' ']) {
       assert.throws(() => keys.open(sealed + more, 'u'), OpenShellError);
+    }
   });
 
   test('each purpose has bytes of its own', () => {

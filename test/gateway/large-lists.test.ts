@@ -26,11 +26,12 @@ interface Measured {
   readonly peak: number;
 }
 
-const words = (count: number, size: number): Record<string, string> =>
-  Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, 'v'.repeat(size)]));
+function words(count: number, size: number): Record<string, string> {
+  return Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, 'v'.repeat(size)]));
+}
 
 /** 256 KiB in all: of each kind a part. */
-const largest = (i: number) => {
+function largest(i: number) {
   const { spec } = sandbox('x');
   return sandbox(`s${i}`, {
     driver: 'fake',
@@ -44,18 +45,18 @@ const largest = (i: number) => {
       template: { ...spec.template, resources: undefined },
     },
   });
-};
+}
 
 let folder: Awaited<ReturnType<typeof tempFolder>>;
 let gateway: ReturnType<typeof fork>;
 let client: RpcClient;
 let address = '';
 
-const measure = async (): Promise<Measured> => {
+async function measure(): Promise<Measured> {
   gateway.send('measure');
   const [measured] = await once(gateway, 'message');
   return measured as Measured;
-};
+}
 
 before(async () => {
   folder = await tempFolder();
@@ -87,7 +88,9 @@ test('sandboxes of the largest size are listed in pages of 4 MiB, without a stan
     const page = await client.unary(v01.listSandboxes, { pageSize: 1000, pageToken, ...scope });
     names.push(...page.sandboxes.map(({ metadata }) => metadata?.name ?? ''));
     assert.ok(v01.listSandboxes.encodeResponse(page).length <= PAGE_BYTES);
-    for (const { spec } of page.sandboxes) assert.deepEqual(spec?.environment, {});
+    for (const { spec } of page.sandboxes) {
+      assert.deepEqual(spec?.environment, {});
+    }
     pageToken = page.nextPageToken;
   } while (pageToken !== '');
   assert.equal(new Set(names).size, ROWS);
@@ -103,7 +106,9 @@ test('a client of generation 0.0 gets fewer rows than it asks for, and goes on b
   const names: string[] = [];
   for (;;) {
     const { sandboxes } = await client.unary(v00.listSandboxes, { limit: 1000, offset: names.length });
-    if (sandboxes.length === 0) break;
+    if (sandboxes.length === 0) {
+      break;
+    }
     assert.ok(sandboxes.length < ROWS);
     names.push(...sandboxes.map(({ metadata }) => metadata?.name ?? ''));
   }
@@ -182,7 +187,9 @@ test('the reconciler goes through large rows a few at a time, and reads no secre
     await other.remove();
   });
   await store.insertWorkspace(workspace('default'));
-  for (let i = 0; i < 45; i++) await store.insertSandbox(largest(i));
+  for (let i = 0; i < 45; i++) {
+    await store.insertSandbox(largest(i));
+  }
   const reads: string[] = [];
   const spied: Pick<Store, 'listSandboxes'> = {
     async listSandboxes(query) {
@@ -192,10 +199,14 @@ test('the reconciler goes through large rows a few at a time, and reads no secre
     },
   };
   const ids: string[] = [];
-  for await (const row of rowsOf(spied as Store, 'fake')) ids.push(row.id);
+  for await (const row of rowsOf(spied as Store, 'fake')) {
+    ids.push(row.id);
+  }
   assert.deepEqual(
     ids,
     Array.from({ length: 45 }, (_, i) => `s${i}`),
   );
-  for (const read of reads) assert.ok(read.length < MIB && !read.includes('"k11":"v'));
+  for (const read of reads) {
+    assert.ok(read.length < MIB && !read.includes('"k11":"v'));
+  }
 });

@@ -12,31 +12,40 @@ let folder: Awaited<ReturnType<typeof tempFolder>>;
 let engine: FakeEngine;
 let running: TestGateway;
 
-const start = async (lifecycle: LifecycleTuning = {}) => {
+async function start(lifecycle: LifecycleTuning = {}) {
   running = await startTestGateway(folder.path, [engine.entry()], { lifecycle });
-};
-const restart = async (lifecycle: LifecycleTuning = {}) => {
+}
+
+async function restart(lifecycle: LifecycleTuning = {}) {
   await running.close();
   await start(lifecycle);
-};
-const get = async (name: string) => (await running.client.unary(api.getSandbox, { name })).sandbox;
-const create = async (name: string, command: string[] = []) => {
+}
+
+async function get(name: string) {
+  return (await running.client.unary(api.getSandbox, { name })).sandbox;
+}
+
+async function create(name: string, command: string[] = []) {
   const { sandbox } = await running.client.unary(api.createSandbox, { name, spec: { command } });
   assert.ok(sandbox?.metadata);
   return sandbox.metadata.id;
-};
-const inPhase = (name: string, phase: SandboxPhase) =>
-  eventually(`${name} in ${SandboxPhase[phase]}`, async () => {
+}
+
+function inPhase(name: string, phase: SandboxPhase) {
+  return eventually(`${name} in ${SandboxPhase[phase]}`, async () => {
     const sandbox = await get(name);
     return sandbox?.status?.phase === phase ? sandbox : undefined;
   });
-const gone = (name: string) =>
-  eventually(`${name} gone`, () =>
+}
+
+function gone(name: string) {
+  return eventually(`${name} gone`, () =>
     get(name).then(
       () => false,
       (error) => error.code === status.NOT_FOUND,
     ),
   );
+}
 
 beforeEach(async () => {
   folder = await tempFolder();
@@ -49,7 +58,7 @@ afterEach(async () => {
 });
 
 /** Timers that were started since, and neither fired nor were cleared. */
-const watchTimers = (t: TestContext): Set<unknown> => {
+function watchTimers(t: TestContext): Set<unknown> {
   const { setTimeout: set, clearTimeout: clear } = globalThis;
   const pending = new Set<unknown>();
   globalThis.setTimeout = ((fire: (...args: unknown[]) => void, ms?: number, ...args: unknown[]) => {
@@ -66,7 +75,7 @@ const watchTimers = (t: TestContext): Set<unknown> => {
   }) as typeof clear;
   t.after(() => Object.assign(globalThis, { setTimeout: set, clearTimeout: clear }));
   return pending;
-};
+}
 
 test('a sandbox that came and went leaves no timer behind', async (t) => {
   const live = async (name: string) => {
@@ -82,7 +91,9 @@ test('a sandbox that came and went leaves no timer behind', async (t) => {
   };
   await live('first');
   const pending = watchTimers(t);
-  for (let i = 0; i < 5; i++) await live(`s-${i}`);
+  for (let i = 0; i < 5; i++) {
+    await live(`s-${i}`);
+  }
   await eventually('no timer is left of them', () => pending.size < 5);
 });
 
@@ -112,7 +123,9 @@ test('every start is published as READY before its exit, also for a process that
   const stream = running.client.serverStream(api.watchSandbox, { id, followStatus: true });
   for await (const { payload } of stream) {
     go();
-    if (payload.case !== 'sandbox') continue;
+    if (payload.case !== 'sandbox') {
+      continue;
+    }
     phases.push(payload.value.status?.phase ?? 0);
     if (payload.value.status?.phase === SandboxPhase.ERROR) {
       assert.equal(payload.value.status.exitCode, 7);
@@ -154,8 +167,9 @@ test('stop and start answer when the driver is done; a stop that is not allowed 
 
 test('a failed create keeps the row in ERROR with the reason of the engine and leaves no resource', async () => {
   engine.before = (call) => {
-    if (call === 'create')
+    if (call === 'create') {
       throw failedPrecondition('no space left', { reason: 'ImagePullFailed', hint: 'make room' });
+    }
   };
   await create('bad');
   const failed = await inPhase('bad', SandboxPhase.ERROR);
@@ -176,7 +190,9 @@ test('a delete cuts a create short, and is tried until the engine confirms', asy
   let refusals = 2;
   const before = engine.before;
   engine.before = (call, ...rest) => {
-    if (call === 'delete' && refusals-- > 0) throw unavailable('the engine is busy');
+    if (call === 'delete' && refusals-- > 0) {
+      throw unavailable('the engine is busy');
+    }
     return before(call, ...rest);
   };
   const { deleted } = await running.client.unary(api.deleteSandbox, { name: 'slow' });
@@ -223,7 +239,9 @@ test('a restart takes unfinished operations up', async () => {
 
 test('a create that failed for good leaves nothing, also where its driver did not undo it', async () => {
   engine.before = (call) => {
-    if (call === 'create') throw new Error('crash');
+    if (call === 'create') {
+      throw new Error('crash');
+    }
   };
   await create('half');
   await inPhase('half', SandboxPhase.ERROR);
@@ -237,9 +255,12 @@ for (const absent of ['create', 'get']) {
     let absences = 2;
     engine.before = (call) => {
       // What a driver process that was killed made before its end is there.
-      if (call === 'create' && absent === 'get' && absences === 2)
+      if (call === 'create' && absent === 'get' && absences === 2) {
         throw new OpenShellError(Code.ALREADY_EXISTS, 'crash');
-      if (call === absent && absences-- > 0) throw unavailable('connection refused');
+      }
+      if (call === absent && absences-- > 0) {
+        throw unavailable('connection refused');
+      }
     };
     const id = await create('patient');
     await inPhase('patient', SandboxPhase.READY);
@@ -250,7 +271,9 @@ for (const absent of ['create', 'get']) {
 test('a create that its engine, which answers, calls unavailable for too long fails with the reason', async () => {
   await restart({ deadlines: { absence: 500 } });
   engine.before = (call) => {
-    if (call === 'create') throw unavailable('no node is free', { reason: 'NodesBusy' });
+    if (call === 'create') {
+      throw unavailable('no node is free', { reason: 'NodesBusy' });
+    }
   };
   const id = await create('in-vain');
   const failed = await inPhase('in-vain', SandboxPhase.ERROR);
@@ -261,8 +284,9 @@ test('a create that its engine, which answers, calls unavailable for too long fa
 test("a create that meets a killed gateway's call, which the engine still carries out, is tried until that is over", async () => {
   let meetings = 3;
   engine.before = (call) => {
-    if (call === 'create' && meetings-- > 0)
+    if (call === 'create' && meetings-- > 0) {
       throw new OpenShellError(Code.ALREADY_EXISTS, 'the name is taken');
+    }
   };
   const id = await create('again');
   await inPhase('again', SandboxPhase.READY);
@@ -272,7 +296,9 @@ test("a create that meets a killed gateway's call, which the engine still carrie
 test("a create that meets what a killed gateway's call is just removing makes it anew", async () => {
   let meetings = 1;
   engine.before = (call, id) => {
-    if (call !== 'create' || meetings-- === 0) return;
+    if (call !== 'create' || meetings-- === 0) {
+      return;
+    }
     const half = engine.resources.get(id);
     assert.ok(half);
     half.deleting = true;
@@ -286,8 +312,12 @@ test("a create that meets what a killed gateway's call is just removing makes it
 test('what stays in the way of a create, and is not shown, is removed', async () => {
   let inTheWay = true;
   engine.before = (call) => {
-    if (call === 'delete') inTheWay = false;
-    if (call === 'create' && inTheWay) throw new OpenShellError(Code.ALREADY_EXISTS, 'the name is taken');
+    if (call === 'delete') {
+      inTheWay = false;
+    }
+    if (call === 'create' && inTheWay) {
+      throw new OpenShellError(Code.ALREADY_EXISTS, 'the name is taken');
+    }
   };
   await create('blocked');
   await inPhase('blocked', SandboxPhase.READY);
@@ -297,10 +327,14 @@ test('after a restart of the host idle sandboxes run again and others keep their
   const idle = await create('idle');
   const work = await create('work', ['work']);
   const stopped = await create('stopped');
-  for (const name of ['idle', 'work', 'stopped']) await inPhase(name, SandboxPhase.READY);
+  for (const name of ['idle', 'work', 'stopped']) {
+    await inPhase(name, SandboxPhase.READY);
+  }
   await running.client.unary(api.stopSandbox, { name: 'stopped' });
   await running.close();
-  for (const id of [idle, work]) engine.exit(id, 137);
+  for (const id of [idle, work]) {
+    engine.exit(id, 137);
+  }
   await start();
   const again = await eventually('idle runs again', async () =>
     engine.resources.get(idle)?.runs === 2 ? inPhase('idle', SandboxPhase.READY) : undefined,
@@ -331,7 +365,9 @@ test('a broken watch makes the driver failed, then ready, and what was missed is
   const id = await create('one', ['work']);
   await inPhase('one', SandboxPhase.READY);
   engine.before = (call) => {
-    if (call === 'watch') throw new OpenShellError(Code.UNAVAILABLE, 'the engine is away');
+    if (call === 'watch') {
+      throw new OpenShellError(Code.UNAVAILABLE, 'the engine is away');
+    }
   };
   engine.breakWatches();
   await eventually('driver failed', async () => {
@@ -368,7 +404,8 @@ test('a driver is told id, name and workspace of a sandbox, and nothing else tha
   engine.exec = () => printing([], 0);
   const id = await create('box');
   await inPhase('box', SandboxPhase.READY);
-  for await (const _ of running.client.serverStream(api.execSandbox, { sandboxId: id, command: ['x'] }));
+  for await (const _ of running.client.serverStream(api.execSandbox, { sandboxId: id, command: ['x'] })) {
+  }
   await running.client.unary(api.getSandboxLogs, { sandboxId: id });
   const watch = new AbortController();
   const following = running.client.serverStream(
@@ -391,7 +428,9 @@ test('a driver is told id, name and workspace of a sandbox, and nothing else tha
   await running.client.unary(api.deleteSandbox, { name: 'box' });
   // A create that fails is undone.
   engine.before = (call) => {
-    if (call === 'create') throw failedPrecondition('no');
+    if (call === 'create') {
+      throw failedPrecondition('no');
+    }
   };
   await create('undone');
   await inPhase('undone', SandboxPhase.ERROR);

@@ -20,11 +20,11 @@ import { startTestGateway, tempFolder } from '../support/gateway.js';
 import { times } from '../support/soak.js';
 import { eventually } from '../support/wait.js';
 
-const start = async (
+async function start(
   t: TestContext,
   limits: NonNullable<GatewayOptions['limits']>,
   change: (driver: ComputeDriver) => ComputeDriver = (driver) => driver,
-) => {
+) {
   const folder = await tempFolder();
   const engine = createFakeEngine();
   const running = new Set<AbortSignal>();
@@ -38,8 +38,9 @@ const start = async (
     });
     aborted.catch(() => {});
     const output = async function* () {
-      for (; printed.length > 0 && !signal.aborted; await turn())
+      for (; printed.length > 0 && !signal.aborted; await turn()) {
         yield { stream: 'stdout' as const, data: printed };
+      }
       await aborted;
     };
     return { output: output(), stdin: undefined, resize: async () => {}, exitCode: aborted };
@@ -67,14 +68,18 @@ const start = async (
     printed = Buffer.alloc(bytes, 'x');
   };
   return { gateway, client, id, running, print };
-};
+}
 
-const reasonOf = (error: CallFailure) => detailsOf(error)?.reason;
+function reasonOf(error: CallFailure) {
+  return detailsOf(error)?.reason;
+}
 
 test('a connection is asked every 30 s whether it lives, and has 20 s to answer; so is every limit set', () => {
   assert.equal(RPC_LIMITS.keepaliveMs, 30_000);
   assert.equal(RPC_LIMITS.keepaliveTimeoutMs, 20_000);
-  for (const [limit, value] of Object.entries(RPC_LIMITS)) assert(value > 0 && value < 2 ** 31, limit);
+  for (const [limit, value] of Object.entries(RPC_LIMITS)) {
+    assert(value > 0 && value < 2 ** 31, limit);
+  }
 });
 
 test('a client that is told how many calls a connection may carry', async (t) => {
@@ -127,16 +132,18 @@ test('a user has so many streams and is refused more by name, until one ends', a
   await client.unary(api.getSandbox, { name: 'box' });
   streams.pop()?.abort();
   streams.push(await eventually('another one', () => open().catch(() => undefined)));
-  for (const leave of streams) leave.abort();
+  for (const leave of streams) {
+    leave.abort();
+  }
 });
 
-const dial = async (address: string): Promise<Socket> => {
+async function dial(address: string): Promise<Socket> {
   const [, host = '', port] = /^(.*):(\d+)$/.exec(address) ?? [];
   const socket = connect(Number(port), host);
   socket.on('error', () => {});
   await once(socket, 'connect');
   return socket;
-};
+}
 
 for (const [what, limits] of [
   ['in all', { connections: 3 }],
@@ -148,7 +155,9 @@ for (const [what, limits] of [
     const sockets = [await dial(gateway.address), await dial(gateway.address)];
     const over = await dial(gateway.address);
     await eventually('it is refused', () => over.destroyed);
-    for (const socket of sockets) assert.equal(socket.destroyed, false);
+    for (const socket of sockets) {
+      assert.equal(socket.destroyed, false);
+    }
     sockets.pop()?.destroy();
     const next = await eventually('room', async () => {
       const socket = await dial(gateway.address);
@@ -156,7 +165,9 @@ for (const [what, limits] of [
       return socket.destroyed || socket.readyState !== 'open' ? undefined : socket;
     });
     next.destroy();
-    for (const socket of sockets) socket.destroy();
+    for (const socket of sockets) {
+      socket.destroy();
+    }
   });
 }
 
@@ -173,7 +184,7 @@ test('a stream whose client reads nothing is ended by name, and its command with
   await eventually('the command is ended', () => running.size === 0);
   await assert.rejects(
     async () => {
-      while ((await messages.next()).done !== true);
+      while ((await messages.next()).done !== true) {}
     },
     (error: never) => {
       assert.equal((error as { code: number }).code, status.RESOURCE_EXHAUSTED);

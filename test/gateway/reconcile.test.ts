@@ -68,7 +68,7 @@ test('a list that has aged until it is gone through changes nothing', async (t) 
 });
 
 /** A gateway over a fake engine, and the lines that it logs at `warn`. */
-const gatewayWith = async (t: TestContext, lifecycle: LifecycleTuning = {}) => {
+async function gatewayWith(t: TestContext, lifecycle: LifecycleTuning = {}) {
   const folder = await tempFolder();
   t.after(folder.remove);
   const engine = createFakeEngine();
@@ -91,7 +91,7 @@ const gatewayWith = async (t: TestContext, lifecycle: LifecycleTuning = {}) => {
     (await running.client.unary(api.getSandbox, { name })).sandbox?.status?.phase;
   const lists = () => engine.calls.filter((call) => call.startsWith('list')).length;
   return { folder, engine, running, warnings, metrics, create, phaseOf, lists };
-};
+}
 
 test('reconciles of a driver never overlap, and one that fails is a warning and a metric', async (t) => {
   const { engine, warnings, metrics, lists } = await gatewayWith(t, { deadlines: { query: 300 } });
@@ -99,7 +99,9 @@ test('reconciles of a driver never overlap, and one that fails is a warning and 
   let inFlight = 0;
   let most = 0;
   engine.before = async (call, _, signal) => {
-    if (call !== 'list') return;
+    if (call !== 'list') {
+      return;
+    }
     most = Math.max(most, ++inFlight);
     // It hangs: six periods are over before it is cut.
     await new Promise((resolve) => signal.addEventListener('abort', resolve));
@@ -160,10 +162,14 @@ test('the removal of what a tombstone names holds no watch up', async (t) => {
 test('nothing that an operation in flight shows is taken over by a list', async (t) => {
   const { engine, running, phaseOf, lists } = await gatewayWith(t, { deadlines: { create: 800 } });
   engine.before = async (call, ref, signal) => {
-    if (call !== 'create') return;
+    if (call !== 'create') {
+      return;
+    }
     // It runs already, and the call that made it does not come to its end.
     const resource = engine.resources.get(ref);
-    if (resource !== undefined) resource.conditions = runningConditions();
+    if (resource !== undefined) {
+      resource.conditions = runningConditions();
+    }
     await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
   };
   await running.client.unary(api.createSandbox, { name: 'one' });
@@ -249,7 +255,9 @@ test('a platform event of a sandbox that is gone leaves nothing in the hub', asy
   await eventually('all were taken', () => taken === 100);
   assert.ok(!Array.from({ length: 100 }, (_, i) => hub.hasEvents(`gone-${i}`)).includes(true));
   // Whatever else publishes: the hub itself has a bound.
-  for (let i = 0; i < 10_001; i++) hub.publish(`late-${i}`, { type: 'event', event });
+  for (let i = 0; i < 10_001; i++) {
+    hub.publish(`late-${i}`, { type: 'event', event });
+  }
   assert.equal(hub.hasEvents('late-0'), false);
   assert.equal(hub.hasEvents('late-10000'), true);
 });
@@ -272,10 +280,14 @@ for (const jumpMs of [-60 * 60_000, 8 * 24 * 60 * 60_000]) {
     const id = await create('steady');
     let failures = 2;
     engine.before = (call) => {
-      if (!['create', 'stop', 'start', 'delete'].includes(call)) return;
+      if (!['create', 'stop', 'start', 'delete'].includes(call)) {
+        return;
+      }
       aheadMs = aheadMs === 0 ? jumpMs : 0;
       // What is tried again is so by the time that passed, not by what the clock shows.
-      if (failures-- > 0) throw unavailable('the engine is busy');
+      if (failures-- > 0) {
+        throw unavailable('the engine is busy');
+      }
       failures = 2;
     };
     await create('made');

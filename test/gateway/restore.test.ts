@@ -39,7 +39,9 @@ test("yesterday's database, row by row as docs/backup.md says", async (t) => {
   };
 
   let gateway = await start();
-  for (const name of ['stays', 'stopped', 'deleted']) await made(gateway, name);
+  for (const name of ['stays', 'stopped', 'deleted']) {
+    await made(gateway, name);
+  }
   await backupDatabase(path, `${path}-yesterday`);
   await gateway.client.unary(v00.stopSandbox, { name: 'stopped' });
   await gateway.client.unary(v00.deleteSandbox, { name: 'deleted' });

@@ -28,7 +28,7 @@ const spec = {
   },
 };
 
-const started = async (t: { after(end: () => Promise<void>): void }) => {
+async function started(t: { after(end: () => Promise<void>): void }) {
   const folder = await tempFolder();
   const lines: string[] = [];
   const log = createLogger({ level: 'trace', readable: false, write: (text) => void lines.push(text) });
@@ -46,12 +46,13 @@ const started = async (t: { after(end: () => Promise<void>): void }) => {
     return SECRETS.filter((secret) => all.includes(secret));
   };
   return { client: gateway.client, found, lines };
-};
+}
 
-const shows = (answer: unknown): string[] => {
+function shows(answer: unknown): string[] {
   const text = JSON.stringify(answer, (_, value) => (typeof value === 'bigint' ? String(value) : value));
   return SECRETS.filter((secret) => text.includes(secret));
-};
+}
+
 const ENVIRONMENT = SECRETS.slice(0, 2);
 
 test("get and create show the environment, lists and watches leave it out, and nothing shows a driver's secret", async (t) => {

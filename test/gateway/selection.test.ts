@@ -8,37 +8,41 @@ import { exitCodeOf } from '../../dist/gateway/process/exit-codes.js';
 const ready: ProbeResult = { state: 'ready', endpoint: 'here', engineVersion: '1' };
 const away: ProbeResult = { state: 'unavailable', reason: 'no socket', tried: ['/run/x.sock: not there'] };
 
-const entry = (
+function entry(
   name: string,
   probe: ProbeResult | (() => Promise<ProbeResult>),
   autoDetect = name !== 'vm',
-): DriverEntry => ({
-  name,
-  kind: 'driver',
-  marker: name,
-  autoDetect,
-  settings: {},
-  probe: async () => (typeof probe === 'function' ? probe() : probe),
-  load: () => Promise.reject(new Error('not loaded in this test')),
-});
+): DriverEntry {
+  return {
+    name,
+    kind: 'driver',
+    marker: name,
+    autoDetect,
+    settings: {},
+    probe: async () => (typeof probe === 'function' ? probe() : probe),
+    load: () => Promise.reject(new Error('not loaded in this test')),
+  };
+}
 
-const options = (drivers: DriverEntry[], configured: string[] = []) => ({
-  flavor: { name: 'edge', drivers, stores: [], telemetry: undefined },
-  configured,
-  settings: () => ({}),
-  external: new Map<string, string>(),
-  env: {},
-  signal: new AbortController().signal,
-});
+function options(drivers: DriverEntry[], configured: string[] = []) {
+  return {
+    flavor: { name: 'edge', drivers, stores: [], telemetry: undefined },
+    configured,
+    settings: () => ({}),
+    external: new Map<string, string>(),
+    env: {},
+    signal: new AbortController().signal,
+  };
+}
 
-const failure = async (drivers: DriverEntry[], configured: string[]) => {
+async function failure(drivers: DriverEntry[], configured: string[]) {
   const error = await selectDrivers(options(drivers, configured)).then(
     () => assert.fail('it was selected'),
     (thrown) => thrown,
   );
   assert.ok(error instanceof OpenShellError);
   return { error, exitCode: exitCodeOf(error) };
-};
+}
 
 test('a configured driver that is not in the build names driver, flavor, drivers and command; no fallback', async () => {
   const { error, exitCode } = await failure([entry('docker', ready)], ['podman']);

@@ -15,12 +15,19 @@ import { startTestGateway, type TestGateway, tempFolder } from '../support/gatew
 
 let folder: Awaited<ReturnType<typeof tempFolder>>;
 let running: TestGateway;
-const file = (name: string) => join(folder.path, name);
-const pem = (name: string) => readFileSync(file(name));
+function file(name: string) {
+  return join(folder.path, name);
+}
 
-const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder.path, stdio: 'pipe' });
+function pem(name: string) {
+  return readFileSync(file(name));
+}
 
-const issue = (name: string, subject: string, ca: string, extra: string[] = []) => {
+function openssl(...args: string[]) {
+  return execFileSync('openssl', args, { cwd: folder.path, stdio: 'pipe' });
+}
+
+function issue(name: string, subject: string, ca: string, extra: string[] = []) {
   openssl(
     'req',
     '-newkey',
@@ -49,9 +56,10 @@ const issue = (name: string, subject: string, ca: string, extra: string[] = []) 
     '2',
     ...extra,
   );
-};
-const authority = (name: string) =>
-  openssl(
+}
+
+function authority(name: string) {
+  return openssl(
     'req',
     '-x509',
     '-newkey',
@@ -66,6 +74,7 @@ const authority = (name: string) =>
     '-subj',
     `/CN=${name}`,
   );
+}
 
 before(async () => {
   folder = await tempFolder();
@@ -85,10 +94,11 @@ after(async () => {
   await folder.remove();
 });
 
-const connect = (name?: string) =>
-  createRpcClient(running.gateway.address, {
+function connect(name?: string) {
+  return createRpcClient(running.gateway.address, {
     tls: { ca: pem('ca.crt'), ...(name && { key: pem(`${name}.key`), cert: pem(`${name}.crt`) }) },
   });
+}
 
 test('with a client CA the common name of the certificate is the user', async () => {
   const client = connect('client');

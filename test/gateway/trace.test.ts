@@ -13,9 +13,13 @@ import { startTestGateway, tempFolder } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
 
 const signal = AbortSignal.timeout(60_000);
-const traceparentOf = (n: number) => `00-${String(n).padStart(32, '0')}-${String(n).padStart(16, '0')}-01`;
+function traceparentOf(n: number) {
+  return `00-${String(n).padStart(32, '0')}-${String(n).padStart(16, '0')}-01`;
+}
 
-const headersOf = (headers: Readonly<Record<string, string>>) => (name: string) => headers[name];
+function headersOf(headers: Readonly<Record<string, string>>) {
+  return (name: string) => headers[name];
+}
 
 test("a client's trace reaches a driver in another process, each call's own, and also what goes on behind it", async (t) => {
   const engine = createFakeEngine();
@@ -59,7 +63,9 @@ test("a client's trace reaches a driver in another process, each call's own, and
     assert.deepEqual(seen.get(`validate ${id}`), traced[n]);
     assert.deepEqual(seen.get(`create ${id}`), traced[n]);
   }
-  for (const id of [untraced, odd]) assert.equal(seen.get(`create ${id}`), undefined);
+  for (const id of [untraced, odd]) {
+    assert.equal(seen.get(`create ${id}`), undefined);
+  }
 });
 
 test('what cannot be a trace is none', () => {

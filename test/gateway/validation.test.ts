@@ -21,15 +21,16 @@ after(async () => {
   await folder.remove();
 });
 
-const refused = (
+function refused(
   what: string,
   request: MessageInitShape<typeof CreateSandboxRequestSchema>,
   code: number,
   details: RegExp,
-) =>
-  test(`create refuses ${what}`, async () => {
+) {
+  return test(`create refuses ${what}`, async () => {
     await assert.rejects(running.client.unary(api.createSandbox, request), { code, details });
   });
+}
 
 const { INVALID_ARGUMENT, FAILED_PRECONDITION, NOT_FOUND } = status;
 refused('a name of 20 characters', { name: 'a'.repeat(20) }, INVALID_ARGUMENT, /longer than 19/);
@@ -165,7 +166,9 @@ test('every method that is not served is UNIMPLEMENTED by name, and what sandbox
   const asIs = (bytes: Buffer) => bytes;
   try {
     for (const { name, path, requestStream, responseStream } of rpcs) {
-      if (served.has(path) || requestStream || responseStream) continue;
+      if (served.has(path) || requestStream || responseStream) {
+        continue;
+      }
       const error = await new Promise<{ code: number; details: string } | null>((resolve) => {
         client.makeUnaryRequest(path, asIs, asIs, Buffer.alloc(0), resolve);
       });

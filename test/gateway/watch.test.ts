@@ -35,8 +35,8 @@ afterEach(async () => {
   await folder.remove();
 });
 
-const line = (message: string, level = 'INFO', timeMs = Date.now()) =>
-  sandboxLog.append({
+function line(message: string, level = 'INFO', timeMs = Date.now()) {
+  return sandboxLog.append({
     sandboxId: id,
     timeMs,
     level,
@@ -45,11 +45,13 @@ const line = (message: string, level = 'INFO', timeMs = Date.now()) =>
     source: 'gateway',
     fields: {},
   });
+}
 
 test('a watch that follows nothing is the snapshot alone', async () => {
   const seen = [];
-  for await (const { payload } of running.client.serverStream(api.watchSandbox, { id }))
+  for await (const { payload } of running.client.serverStream(api.watchSandbox, { id })) {
     seen.push(payload.case);
+  }
   assert.deepEqual(seen, ['sandbox']);
 });
 
@@ -60,14 +62,17 @@ test('stop_on_terminal ends at READY', async () => {
     followStatus: true,
     stopOnTerminal: true,
   });
-  for await (const { payload } of stream) seen.push(payload.case);
+  for await (const { payload } of stream) {
+    seen.push(payload.case);
+  }
   assert.deepEqual(seen, ['sandbox']);
 });
 
 test('an id that is not there is NOT_FOUND, an empty one INVALID_ARGUMENT', async () => {
   const read = async (watched: string) => {
-    for await (const _ of running.client.serverStream(api.watchSandbox, { id: watched }))
+    for await (const _ of running.client.serverStream(api.watchSandbox, { id: watched })) {
       assert.fail('it was shown');
+    }
   };
   await assert.rejects(read('nope'), { code: status.NOT_FOUND, details: 'sandbox not found' });
   await assert.rejects(read(''), { code: status.INVALID_ARGUMENT });
@@ -80,7 +85,9 @@ test('a follower sees each change in order and CANCELLED when the sandbox is gon
       id,
       followStatus: true,
     })) {
-      if (payload.case === 'sandbox') phases.push(String(SandboxPhase[payload.value.status?.phase ?? 0]));
+      if (payload.case === 'sandbox') {
+        phases.push(String(SandboxPhase[payload.value.status?.phase ?? 0]));
+      }
     }
   })();
   const ended = assert.rejects(watching, { code: status.CANCELLED });
@@ -125,10 +132,15 @@ test('a follower of logs gets the tail first and then what comes', async () => {
   );
   await assert.rejects(async () => {
     for await (const { payload } of stream) {
-      if (payload.case !== 'log') continue;
+      if (payload.case !== 'log') {
+        continue;
+      }
       messages.push(payload.value.message);
-      if (messages.length === 1) line('after');
-      else leaving.abort();
+      if (messages.length === 1) {
+        line('after');
+      } else {
+        leaving.abort();
+      }
     }
   });
   assert.deepEqual(messages, ['before', 'after']);
@@ -157,8 +169,12 @@ test('a reader that lags is told how many messages were dropped', async () => {
     { ...input, logTail: 0, eventTail: 0, stopOnTerminal: false, logs: {} as LogFilter },
     async (item) => {
       // While the reader is busy with the first.
-      if (seen.push(item) > 1) return;
-      for (let i = 0; i < 300; i++) hub.publish(id, { type: 'event', event });
+      if (seen.push(item) > 1) {
+        return;
+      }
+      for (let i = 0; i < 300; i++) {
+        hub.publish(id, { type: 'event', event });
+      }
     },
   );
   await assert.rejects(watching, { code: 8, message: 'watch stream lagged; dropped 44 messages' });

@@ -26,29 +26,31 @@ afterEach(async () => {
   await folder.remove();
 });
 
-const phase = async (name = 'team') =>
-  (await running.client.unary(api.getWorkspace, { name })).workspace?.status?.phase;
+async function phase(name = 'team') {
+  return (await running.client.unary(api.getWorkspace, { name })).workspace?.status?.phase;
+}
 
-const gone = () =>
-  eventually('the workspace is gone', () =>
+function gone() {
+  return eventually('the workspace is gone', () =>
     phase().then(
       () => false,
       (error) => error.code === NOT_FOUND,
     ),
   );
+}
 
-const box = async () => {
+async function box() {
   await running.client.unary(api.createSandbox, { name: 'box', workspace: 'team' });
   await eventually('the box runs', () => [...engine.resources.values()][0]?.runs === 1);
-};
+}
 
-const emptied = async () => {
+async function emptied() {
   await running.client.unary(api.deleteSandbox, { name: 'box', workspace: 'team' });
   await eventually('the box is gone', async () => {
     const { sandboxes } = await running.client.unary(api.listSandboxes, { workspace: 'team' });
     return sandboxes.length === 0;
   });
-};
+}
 
 test('a driver prepares a workspace before the first sandbox, and takes all of it away with the workspace', async () => {
   await box();
@@ -67,8 +69,12 @@ test('while a workspace ends nothing is made in it; what fails is tried again', 
   let refusals = 2;
   let hold = true;
   engine.before = (call) => {
-    if (call !== 'deleteWorkspace') return;
-    if (hold || refusals-- > 0) throw unavailable('the namespace is stuck');
+    if (call !== 'deleteWorkspace') {
+      return;
+    }
+    if (hold || refusals-- > 0) {
+      throw unavailable('the namespace is stuck');
+    }
   };
   assert.equal((await running.client.unary(api.deleteWorkspace, { name: 'team' })).deleted, true);
   assert.equal((await running.client.unary(api.deleteWorkspace, { name: 'team' })).deleted, true);
@@ -84,7 +90,9 @@ test('while a workspace ends nothing is made in it; what fails is tried again', 
 
 test('the next gateway takes a removal up that was cut off', async () => {
   engine.before = (call) => {
-    if (call === 'deleteWorkspace') throw unavailable('the engine is away');
+    if (call === 'deleteWorkspace') {
+      throw unavailable('the engine is away');
+    }
   };
   engine.workspaces?.add('team');
   await running.client.unary(api.deleteWorkspace, { name: 'team' });

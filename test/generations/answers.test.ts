@@ -15,9 +15,11 @@ import { here, inPhase, inWorkspace, serveEachTest } from './served.js';
 
 const served = serveEachTest({ metricsBindAddress: '127.0.0.1:0' });
 const call: typeof served.gateway.client.unary = (...args) => served.gateway.client.unary(...args);
-const create = (name: string, spec = {}) => call(v01.createSandbox, { name, spec, ...here });
+function create(name: string, spec = {}) {
+  return call(v01.createSandbox, { name, spec, ...here });
+}
 
-const detailsOf = async (answer: Promise<unknown>) => {
+async function detailsOf(answer: Promise<unknown>) {
   const error = await answer.then(
     () => assert.fail('the call went through'),
     (thrown) => thrown,
@@ -25,7 +27,7 @@ const detailsOf = async (answer: Promise<unknown>) => {
   const details = decodeStatusDetails(error.trailer);
   assert.deepEqual([details?.code, details?.message], [error.code, error.details]);
   return details;
-};
+}
 
 test('a process that ended with 0 is COMPLETED in 0.1 and ERROR with its code in 0.0; with 1 it is ERROR in both', async () => {
   for (const code of [0, 1]) {
@@ -91,7 +93,9 @@ test('exec goes by name and selector, or by id, and its timeout is a duration', 
   };
   const run = async (events: AsyncIterable<{ payload: { case?: string | undefined; value?: unknown } }>) => {
     const cases: unknown[] = [];
-    for await (const { payload } of events) cases.push(payload.case);
+    for await (const { payload } of events) {
+      cases.push(payload.case);
+    }
     return cases;
   };
   const { client } = served.gateway;
@@ -120,7 +124,9 @@ test('an interactive exec is told by its first message', async () => {
   await stream.send({ payload: { case: 'start', value: { sandbox: 'a', command: ['x'], ...here } } });
   stream.end();
   const cases: unknown[] = [];
-  for await (const { payload } of stream.responses) cases.push(payload.case);
+  for await (const { payload } of stream.responses) {
+    cases.push(payload.case);
+  }
   assert.deepEqual(cases, ['stdout', 'exit']);
 });
 
@@ -134,10 +140,16 @@ test('a watch by name shows COMPLETED', async () => {
     ...here,
   });
   for await (const { payload } of events) {
-    if (payload.case !== 'sandbox') continue;
+    if (payload.case !== 'sandbox') {
+      continue;
+    }
     phases.push(payload.value.status?.phase ?? 0);
-    if (phases.length === 1) served.engine.exit(metadata?.id ?? '', 0);
-    if (phases.at(-1) === SandboxPhase.COMPLETED) break;
+    if (phases.length === 1) {
+      served.engine.exit(metadata?.id ?? '', 0);
+    }
+    if (phases.at(-1) === SandboxPhase.COMPLETED) {
+      break;
+    }
   }
   assert.deepEqual(phases, [SandboxPhase.READY, SandboxPhase.COMPLETED]);
 });
@@ -163,8 +175,9 @@ test('what cannot be honoured is refused by its name', async () => {
   );
 });
 
-const aborted = (signal: AbortSignal) =>
-  new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+function aborted(signal: AbortSignal) {
+  return new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+}
 
 test('errors carry reason, field, hint and when to try again', async () => {
   const bad = await detailsOf(call(v01.createSandbox, { name: 'No Name', ...here }));

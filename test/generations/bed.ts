@@ -23,7 +23,7 @@ export interface ClientBed {
 }
 
 /** In this process, on an engine in memory that runs its execs on the host. */
-export const memoryBed = async (): Promise<ClientBed> => {
+export async function memoryBed(): Promise<ClientBed> {
   const folder = await tempFolder();
   const engine = createFakeEngine();
   engine.exec = (_, spec) => hostExec(spec);
@@ -37,10 +37,10 @@ export const memoryBed = async (): Promise<ClientBed> => {
       await folder.remove();
     },
   };
-};
+}
 
 /** The built gateway as a process of its own, on Docker. */
-export const dockerBed = async (): Promise<ClientBed> => {
+export async function dockerBed(): Promise<ClientBed> {
   const folder = await tempFolder();
   const gateway = spawn(
     process.execPath,
@@ -66,7 +66,9 @@ export const dockerBed = async (): Promise<ClientBed> => {
     createInterface(gateway.stderr).on('line', (line) => {
       lines.push(line);
       const address = /"address":"([^"]+)"/.exec(line)?.[1];
-      if (address === undefined) return;
+      if (address === undefined) {
+        return;
+      }
       clearTimeout(timer);
       gateway.off('exit', failed);
       resolve(address);
@@ -83,26 +85,28 @@ export const dockerBed = async (): Promise<ClientBed> => {
       await folder.remove();
     },
   };
-};
+}
 
 /** Why there is no Docker to test on; undefined when there is. Throws instead when the tests are told that it is. */
-export const dockerMissing = async (): Promise<string | undefined> => {
+export async function dockerMissing(): Promise<string | undefined> {
   try {
     await execute('docker', ['image', 'inspect', 'openshell-test:1'], { timeout: 20_000 });
     return undefined;
   } catch {
     const reason = 'no Docker with the test images: run test/engines/docker/up and test/engines/docker/image';
-    if ((process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes('docker')) throw new Error(reason);
+    if ((process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes('docker')) {
+      throw new Error(reason);
+    }
     return reason;
   }
-};
+}
 
 /** A client's configuration that names this gateway, as variables of its environment. */
-export const activeGateway = async (folder: string, address: string): Promise<Record<string, string>> => {
+export async function activeGateway(folder: string, address: string): Promise<Record<string, string>> {
   const openshell = join(folder, 'client', 'openshell');
   await mkdir(join(openshell, 'gateways', 'test'), { recursive: true });
   await writeFile(join(openshell, 'active_gateway'), 'test');
   const metadata = { name: 'test', gateway_endpoint: `http://${address}`, auth_mode: 'plaintext' };
   await writeFile(join(openshell, 'gateways', 'test', 'metadata.json'), JSON.stringify(metadata));
   return { XDG_CONFIG_HOME: join(folder, 'client') };
-};
+}

@@ -10,11 +10,13 @@ import { clientMissing, runClient } from './python-client.js';
 const V00 = '0.0.116';
 const V01 = '0.1.5';
 
-const on =
-  (bed: () => Promise<ClientBed>, run: (bed: ClientBed) => Promise<unknown>) => async (t: TestContext) => {
+function on(bed: () => Promise<ClientBed>, run: (bed: ClientBed) => Promise<unknown>) {
+  return async (t: TestContext) => {
     for (const version of [V00, V01]) {
       const missing = await clientMissing(version);
-      if (missing !== undefined) return t.skip(missing);
+      if (missing !== undefined) {
+        return t.skip(missing);
+      }
     }
     const opened = await bed();
     try {
@@ -23,14 +25,15 @@ const on =
       await opened.close();
     }
   };
+}
 
 /** Each lives its whole life at the same time as the other. */
-const both = async ({ endpoint, image, env }: ClientBed) => {
+async function both({ endpoint, image, env }: ClientBed) {
   await Promise.all([
     runClient(V00, 'v00.py', [endpoint, image, 'old'], env),
     runClient(V01, 'v01.py', [endpoint, image, 'new'], env),
   ]);
-};
+}
 
 const docker = await dockerMissing();
 const onDocker = { skip: docker ?? false };
@@ -67,5 +70,10 @@ test(
   }),
 );
 
-const phase = (sandbox: { phase: number }) => sandbox.phase;
-const id = (sandbox: { id: string }) => sandbox.id;
+function phase(sandbox: { phase: number }) {
+  return sandbox.phase;
+}
+
+function id(sandbox: { id: string }) {
+  return sandbox.id;
+}

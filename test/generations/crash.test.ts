@@ -13,12 +13,12 @@ import { here } from './served.js';
 const REQUEST = { name: 'one', requestId: 'r-1', ...here };
 
 /** Runs `use` against a gateway process on `folder`; it may end by itself meanwhile. */
-const withGateway = async <T>(
+async function withGateway<T>(
   folder: string,
   moment: 'before' | 'after' | 'never',
   method: string,
   use: (client: RpcClient) => Promise<T>,
-): Promise<T> => {
+): Promise<T> {
   const args = [join(import.meta.dirname, 'crashing-gateway.js'), folder, moment, method];
   const gateway = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = once(gateway, 'exit');
@@ -34,7 +34,7 @@ const withGateway = async <T>(
     gateway.kill('SIGKILL');
     await ended;
   }
-};
+}
 
 const isCut = { code: status.UNAVAILABLE };
 

@@ -8,23 +8,28 @@ import { startTestGateway } from '../support/gateway.js';
 
 const [folder = '', moment, method] = process.argv.slice(2);
 
-const die = (): Promise<never> => {
+function die(): Promise<never> {
   process.kill(process.pid, 'SIGKILL');
   return new Promise(() => {});
-};
+}
 
-const crashing = (store: Store): Store =>
-  new Proxy(store, {
+function crashing(store: Store): Store {
+  return new Proxy(store, {
     get(target, name) {
       const call = Reflect.get(target, name) as (...args: unknown[]) => Promise<unknown>;
-      if (name !== method || moment === 'never') return call;
+      if (name !== method || moment === 'never') {
+        return call;
+      }
       return async (...args: unknown[]) => {
-        if (moment === 'before') return die();
+        if (moment === 'before') {
+          return die();
+        }
         await call(...args);
         return die();
       };
     },
   });
+}
 
 const { gateway } = await startTestGateway(folder, [createFakeEngine().entry()], {
   openStore: async () => crashing(await openStore({ path: `${folder}/openshell.db` })),

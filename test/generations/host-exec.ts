@@ -5,7 +5,7 @@ import type { ExecChunk, ExecSession, ExecSpec } from '../../dist/compute/driver
 const TIMED_OUT = 124;
 
 /** An exec that runs the command on this host, so that an engine in memory can serve a real client. */
-export const hostExec = (spec: ExecSpec): ExecSession => {
+export function hostExec(spec: ExecSpec): ExecSession {
   const [program = '', ...args] = spec.command;
   const child = spawn(program, args, { env: { PATH: process.env.PATH, ...spec.environment } });
   let timedOut = false;
@@ -16,7 +16,9 @@ export const hostExec = (spec: ExecSpec): ExecSession => {
           child.kill('SIGKILL');
         }, spec.timeoutMs)
       : undefined;
-  if (!spec.stdin) child.stdin.end();
+  if (!spec.stdin) {
+    child.stdin.end();
+  }
   return {
     output: output(child.stdout, child.stderr),
     stdin: spec.stdin ? child.stdin : undefined,
@@ -29,9 +31,13 @@ export const hostExec = (spec: ExecSpec): ExecSession => {
       });
     }),
   };
-};
+}
 
 async function* output(stdout: Readable, stderr: Readable): AsyncGenerator<ExecChunk> {
-  for await (const data of stdout) yield { stream: 'stdout', data };
-  for await (const data of stderr) yield { stream: 'stderr', data };
+  for await (const data of stdout) {
+    yield { stream: 'stdout', data };
+  }
+  for await (const data of stderr) {
+    yield { stream: 'stderr', data };
+  }
 }

@@ -20,11 +20,13 @@ const served = openShellMethods(stubServices, (_, generation) => {
   seen = generation;
 }).filter(({ handler }) => handler.kind !== 'unimplemented');
 
-const byPath = (table: Record<string, WireMethod>) =>
-  new Map(Object.values(table).map((method) => [method.path, method]));
+function byPath(table: Record<string, WireMethod>) {
+  return new Map(Object.values(table).map((method) => [method.path, method]));
+}
+
 const wire = { '0.0': byPath(v00), '0.1': byPath(v01) };
 
-const answers = async ({ handler }: Method, bytes: Buffer): Promise<Uint8Array[]> => {
+async function answers({ handler }: Method, bytes: Buffer): Promise<Uint8Array[]> {
   const sent: Uint8Array[] = [];
   const send = (message: Encoded) => {
     const bytes = Buffer.alloc(message.byteLength);
@@ -32,18 +34,22 @@ const answers = async ({ handler }: Method, bytes: Buffer): Promise<Uint8Array[]
     sent.push(bytes);
     return undefined;
   };
-  if (handler.kind === 'unary') sent.push(await handler.handle(bytes, me));
-  else if (handler.kind === 'server-stream') await handler.handle(bytes, me, send);
-  else if (handler.kind === 'bidi') await handler.handle(once(bytes), me, send);
+  if (handler.kind === 'unary') {
+    sent.push(await handler.handle(bytes, me));
+  } else if (handler.kind === 'server-stream') {
+    await handler.handle(bytes, me, send);
+  } else if (handler.kind === 'bidi') {
+    await handler.handle(once(bytes), me, send);
+  }
   return sent;
-};
+}
 
 async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
   yield bytes;
 }
 
 /** INVALID_ARGUMENT, a refusal by name, or an answer that the client of that generation can read. */
-const check = async (method: Method, bytes: Buffer): Promise<'answered' | 'refused'> => {
+async function check(method: Method, bytes: Buffer): Promise<'answered' | 'refused'> {
   let sent: Uint8Array[];
   try {
     sent = await answers(method, bytes);
@@ -55,10 +61,12 @@ const check = async (method: Method, bytes: Buffer): Promise<'answered' | 'refus
   }
   const readers = seen === 'either' ? [wire['0.0'], wire['0.1']] : [wire[seen as '0.0' | '0.1']];
   for (const reader of readers) {
-    for (const message of sent) reader.get(method.path)?.decodeResponse(message);
+    for (const message of sent) {
+      reader.get(method.path)?.decodeResponse(message);
+    }
   }
   return 'answered';
-};
+}
 
 test('random bytes are refused or answered', async () => {
   await fc.assert(
@@ -82,7 +90,9 @@ test('whole messages of both generations are answered or refused; changed ones t
     await fc.assert(
       fc.asyncProperty(changed, async ([message, seed, value, removed]) => {
         const bytes = shape.encodeRequest(message);
-        if ((await check(method, bytes)) === 'answered') answered++;
+        if ((await check(method, bytes)) === 'answered') {
+          answered++;
+        }
         const at = bytes.length === 0 ? 0 : seed % bytes.length;
         const rest = bytes.subarray(at + removed);
         await check(method, Buffer.concat([bytes.subarray(0, at), Buffer.from([value]), rest]));

@@ -14,7 +14,9 @@ for (const [version, script, prefix] of [
 ] as const) {
   test(`SDK ${version} against a gateway in a cluster, through its Service`, { skip }, async (t) => {
     const missing = await clientMissing(version);
-    if (missing !== undefined) return t.skip(missing);
+    if (missing !== undefined) {
+      return t.skip(missing);
+    }
     const folder = await tempFolder();
     t.after(() => folder.remove());
     const env = await activeGateway(folder.path, address ?? '');

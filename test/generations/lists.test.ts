@@ -7,12 +7,15 @@ import { everywhere, here, inWorkspace, serveEachTest } from './served.js';
 
 const served = serveEachTest();
 const call: typeof served.gateway.client.unary = (...args) => served.gateway.client.unary(...args);
-const create = (name: string, scope = here, labels = {}) =>
-  call(v01.createSandbox, { name, labels, ...scope });
-const page = async (more: object) => {
+function create(name: string, scope = here, labels = {}) {
+  return call(v01.createSandbox, { name, labels, ...scope });
+}
+
+async function page(more: object) {
   const { sandboxes, nextPageToken } = await call(v01.listSandboxes, { pageSize: 2, ...more });
   return { names: sandboxes.map(({ metadata }) => metadata?.name), nextPageToken };
-};
+}
+
 const badToken = { code: status.INVALID_ARGUMENT, details: /page_token/ };
 
 test('a selector names one workspace or all of them', async () => {
@@ -40,7 +43,9 @@ test('a selector that selects nothing, or too much, is refused by its field', as
 });
 
 test('pages go on where the last one ended while sandboxes come and go', async () => {
-  for (const name of ['a', 'b', 'c', 'd', 'e']) await create(name);
+  for (const name of ['a', 'b', 'c', 'd', 'e']) {
+    await create(name);
+  }
   const first = await page(here);
   assert.deepEqual(first.names, ['a', 'b']);
   await call(v01.deleteSandbox, { name: 'b', ...here });
@@ -54,14 +59,18 @@ test('pages go on where the last one ended while sandboxes come and go', async (
 });
 
 test('a token outlives a restart, and another page size', async () => {
-  for (const name of ['a', 'b', 'c']) await create(name);
+  for (const name of ['a', 'b', 'c']) {
+    await create(name);
+  }
   const { nextPageToken } = await page(here);
   await served.restart();
   assert.deepEqual((await page({ ...here, pageSize: 9, pageToken: nextPageToken })).names, ['c']);
 });
 
 test('a token that is altered, or of another query, is refused', async () => {
-  for (const name of ['a', 'b', 'c']) await create(name, here, { of: 'x' });
+  for (const name of ['a', 'b', 'c']) {
+    await create(name, here, { of: 'x' });
+  }
   const { nextPageToken } = await page(here);
   for (const at of [0, 10, 30, nextPageToken.length - 1]) {
     const letter = nextPageToken[at] === 'A' ? 'B' : 'A';
@@ -86,7 +95,9 @@ test('a page size of 0 is the default, and a negative one is refused', async () 
 });
 
 test('workspaces are listed in pages, also when the first request does not tell its generation', async () => {
-  for (const name of ['x', 'y', 'z']) await call(v01.createWorkspace, { name });
+  for (const name of ['x', 'y', 'z']) {
+    await call(v01.createWorkspace, { name });
+  }
   const names: (string | undefined)[] = [];
   let pageToken = '';
   do {

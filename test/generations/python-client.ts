@@ -15,10 +15,12 @@ const cache = process.env.OPENSHELL_CACHE || join(homedir(), '.cache', 'openshel
  * The Python of a virtual environment that holds openshell==`version`, made once and kept in the cache folder.
  * Rejects when it cannot be made.
  */
-export const pythonWith = async (version: string): Promise<string> => {
+export async function pythonWith(version: string): Promise<string> {
   const folder = join(cache, `py-${version}`);
   const python = join(folder, 'bin', 'python');
-  if (existsSync(python) && (await installed(python)) === version) return python;
+  if (existsSync(python) && (await installed(python)) === version) {
+    return python;
+  }
   // Made beside its place, so that an install that was cut off is never taken for a whole one. A moved environment
   // keeps working as long as its programs are called through its python.
   const fresh = `${folder}.${process.pid}`;
@@ -29,32 +31,34 @@ export const pythonWith = async (version: string): Promise<string> => {
   await rm(folder, { recursive: true, force: true });
   await rename(fresh, folder);
   return python;
-};
+}
 
-const installed = async (python: string): Promise<string> => {
+async function installed(python: string): Promise<string> {
   const show = 'import importlib.metadata as m; print(m.version("openshell"))';
   return (await run(python, ['-c', show]).catch(() => ({ stdout: '' }))).stdout.trim();
-};
+}
 
 /** Why a test with this client must be skipped; undefined when it can run, and also when `.ci/run` insists on it. */
-export const clientMissing = async (version: string): Promise<string | undefined> => {
+export async function clientMissing(version: string): Promise<string | undefined> {
   try {
     await pythonWith(version);
     return undefined;
   } catch (error) {
     const reason = `openshell==${version} cannot be installed: ${(error as Error).message.split('\n')[0]}`;
-    if (process.env.OPENSHELL_REQUIRE_ENGINES !== undefined) throw new Error(reason);
+    if (process.env.OPENSHELL_REQUIRE_ENGINES !== undefined) {
+      throw new Error(reason);
+    }
     return reason;
   }
-};
+}
 
 /** Runs test/generations/clients/`script` and gives what it printed. Rejects, with its traceback, when it fails. */
-export const runClient = async (
+export async function runClient(
   version: string,
   script: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-): Promise<string> => {
+): Promise<string> {
   const file = join(sources, 'clients', script);
   try {
     const { stdout } = await run(await pythonWith(version), [file, ...args], {
@@ -68,7 +72,7 @@ export const runClient = async (
       cause: error,
     });
   }
-};
+}
 
 /** The folder of the sources: Python files are not compiled along. */
 const sources = join(dirname(dirname(import.meta.dirname)), 'test', 'generations');

@@ -12,9 +12,13 @@ import { here, inPhase, serveEachTest } from './served.js';
 
 const served = serveEachTest();
 const call: typeof served.gateway.client.unary = (...args) => served.gateway.client.unary(...args);
-const create = (requestId: string, more: object = {}) =>
-  call(v01.createSandbox, { requestId, labels: { a: '1', b: '2' }, ...here, ...more });
-const count = async () => (await call(v01.listSandboxes, here)).sandboxes.length;
+function create(requestId: string, more: object = {}) {
+  return call(v01.createSandbox, { requestId, labels: { a: '1', b: '2' }, ...here, ...more });
+}
+
+async function count() {
+  return (await call(v01.listSandboxes, here)).sandboxes.length;
+}
 
 test('a create that is repeated gives the first answer again, also after a restart, and makes one sandbox', async () => {
   const first = await create('r-1');

@@ -11,12 +11,18 @@ const served = serveEachTest();
 const call: typeof served.gateway.client.unary = (...args) => served.gateway.client.unary(...args);
 const { ALWAYS, ON_FAILURE } = SandboxRestartPolicy;
 
-const create = async (name: string, restartPolicy: SandboxRestartPolicy, command = ['work']) => {
+async function create(name: string, restartPolicy: SandboxRestartPolicy, command = ['work']) {
   const { sandbox } = await call(v01.createSandbox, { name, spec: { command, restartPolicy }, ...here });
   return sandbox?.metadata?.id ?? '';
-};
-const get = async (name: string) => (await call(v01.getSandbox, { name, ...here })).sandbox?.status;
-const runs = (id: string) => served.engine.resources.get(id)?.runs ?? 0;
+}
+
+async function get(name: string) {
+  return (await call(v01.getSandbox, { name, ...here })).sandbox?.status;
+}
+
+function runs(id: string) {
+  return served.engine.resources.get(id)?.runs ?? 0;
+}
 
 test('delays double from one second to five minutes, and begin anew after ten sound minutes', () => {
   const spec = { restartPolicy: 'always' } as Parameters<typeof afterExit>[0]['spec'];
@@ -64,7 +70,9 @@ test('an ended process is started again after its delay, with a count and the ti
 test('on failure: code 0 completes, another code restarts', async () => {
   const sound = await create('sound', ON_FAILURE);
   const broken = await create('broken', ON_FAILURE);
-  for (const name of ['sound', 'broken']) await inPhase(served, name, SandboxPhase.READY);
+  for (const name of ['sound', 'broken']) {
+    await inPhase(served, name, SandboxPhase.READY);
+  }
   served.engine.exit(sound, 0);
   served.engine.exit(broken, 3);
   await inPhase(served, 'sound', SandboxPhase.COMPLETED);
@@ -101,10 +109,14 @@ test('a start by the user comes before the restart and begins a new count', asyn
 test('a pending restart outlives the gateway, and a deleted sandbox is not started again', async () => {
   const id = await create('a', ALWAYS);
   const gone = await create('gone', ALWAYS);
-  for (const name of ['a', 'gone']) await inPhase(served, name, SandboxPhase.READY);
+  for (const name of ['a', 'gone']) {
+    await inPhase(served, name, SandboxPhase.READY);
+  }
   served.engine.exit(id, 1);
   served.engine.exit(gone, 1);
-  for (const name of ['a', 'gone']) await inPhase(served, name, SandboxPhase.STARTING);
+  for (const name of ['a', 'gone']) {
+    await inPhase(served, name, SandboxPhase.STARTING);
+  }
   await call(v01.deleteSandbox, { name: 'gone', ...here });
   await served.restart();
   await eventually('runs again', () => runs(id) === 2);

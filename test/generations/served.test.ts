@@ -13,20 +13,23 @@ const me = caller();
 
 const seen: string[] = [];
 const api = createApi(stubServices, (method, generation) => seen.push(`${method} ${generation}`));
-const handlerOf = async (name: string): Promise<Handler> => {
+async function handlerOf(name: string): Promise<Handler> {
   const method = api.methods.find(({ path }) => path.endsWith(`OpenShell/${name}`));
   assert(method !== undefined);
   return method.handler();
-};
-const ask = async (name: string, bytes: Buffer): Promise<Uint8Array> => {
+}
+
+async function ask(name: string, bytes: Buffer): Promise<Uint8Array> {
   const handler = await handlerOf(name);
   assert(handler.kind === 'unary');
   return handler.handle(bytes, me);
-};
+}
 
 test('every method of the service is known before anything is loaded', () => {
   const paths = new Set(api.methods.map(({ path }) => path));
-  for (const { path } of rpcs) assert(paths.has(path), path);
+  for (const { path } of rpcs) {
+    assert(paths.has(path), path);
+  }
 });
 
 test('Health is answered and counted at once', async () => {

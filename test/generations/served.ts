@@ -12,7 +12,7 @@ export interface Served {
   restart(): Promise<void>;
 }
 
-export const serveEachTest = (options: Parameters<typeof startTestGateway>[2] = {}): Served => {
+export function serveEachTest(options: Parameters<typeof startTestGateway>[2] = {}): Served {
   let folder: Awaited<ReturnType<typeof tempFolder>>;
   let engine: FakeEngine;
   let gateway: TestGateway;
@@ -40,21 +40,25 @@ export const serveEachTest = (options: Parameters<typeof startTestGateway>[2] = 
       await start();
     },
   };
-};
+}
 
 type Selection = WorkspaceSelector['selection'];
 
-export const inWorkspace = (value: string) => ({
-  workspaceScope: { selection: { case: 'workspace', value } as const satisfies Selection },
-});
+export function inWorkspace(value: string) {
+  return {
+    workspaceScope: { selection: { case: 'workspace', value } as const satisfies Selection },
+  };
+}
+
 export const here = inWorkspace('default');
 export const everywhere = {
   workspaceScope: { selection: { case: 'allWorkspaces' as const, value: {} } },
 };
 
 /** Waits until the sandbox of that name is in `phase`, as generation 0.1 shows it. */
-export const inPhase = (served: Served, name: string, phase: SandboxPhase) =>
-  eventually(`${name} in ${SandboxPhase[phase]}`, async () => {
+export function inPhase(served: Served, name: string, phase: SandboxPhase) {
+  return eventually(`${name} in ${SandboxPhase[phase]}`, async () => {
     const { sandbox } = await served.gateway.client.unary(v01.getSandbox, { name, ...here });
     return sandbox?.status?.phase === phase ? sandbox : undefined;
   });
+}

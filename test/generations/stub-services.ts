@@ -64,7 +64,9 @@ async function* rows<T>(item: T) {
   yield item;
   yield item;
 }
-const page = <T>(item: T) => ({ rows: rows(item), limit: 1, tokenAfter: () => 'next' });
+function page<T>(item: T) {
+  return { rows: rows(item), limit: 1, tokenAfter: () => 'next' };
+}
 
 /** Services to which every request is good: what remains is how requests are told, read and answered. */
 export const stubServices: Services = {

@@ -8,16 +8,18 @@ import { everywhere, here, inPhase, inWorkspace, serveEachTest } from './served.
 const served = serveEachTest();
 const call: typeof served.gateway.client.unary = (...args) => served.gateway.client.unary(...args);
 
-const template = (name: string, workload: object = {}, more: object = {}) => ({
-  template: {
-    metadata: { name, labels: { of: 'test' } },
-    spec: {
-      workload: { image: 'kept:1', environment: { A: 'template', B: 'template' }, ...workload },
-      ...more,
+function template(name: string, workload: object = {}, more: object = {}) {
+  return {
+    template: {
+      metadata: { name, labels: { of: 'test' } },
+      spec: {
+        workload: { image: 'kept:1', environment: { A: 'template', B: 'template' }, ...workload },
+        ...more,
+      },
     },
-  },
-  ...here,
-});
+    ...here,
+  };
+}
 
 test('a template comes back as it was made, also after a restart, in its workspace only', async () => {
   const resources = { cpu: '500m', memory: '64Mi', gpu: { count: 2 } };
@@ -36,7 +38,9 @@ test('a template comes back as it was made, also after a restart, in its workspa
 });
 
 test('templates are listed in pages, by label, of one workspace or all', async () => {
-  for (const name of ['a', 'b', 'c']) await call(v01.createSandboxTemplate, template(name));
+  for (const name of ['a', 'b', 'c']) {
+    await call(v01.createSandboxTemplate, template(name));
+  }
   const list = async (more: object) => {
     const { templates, nextPageToken } = await call(v01.listSandboxTemplates, { pageSize: 2, ...more });
     return { names: templates.map(({ metadata }) => metadata?.name), nextPageToken };

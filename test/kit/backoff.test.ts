@@ -16,5 +16,7 @@ test('chance takes away up to half of a wait', () => {
   assert.equal(createBackoff(100, 500, () => 1).next(), 50);
   const waits = new Set(Array.from({ length: 100 }, () => createBackoff(10_000, 10_000).next()));
   assert.ok(waits.size > 50);
-  for (const wait of waits) assert.ok(wait >= 5_000 && wait <= 10_000);
+  for (const wait of waits) {
+    assert.ok(wait >= 5_000 && wait <= 10_000);
+  }
 });

@@ -45,7 +45,9 @@ test('withDeadline ends a body that heeds nothing', async () => {
 
 test('withDeadline leaves no listener on the signal', async () => {
   const { signal } = new AbortController();
-  for (let i = 0; i < 20; i++) await withDeadline(60_000, signal, async () => {});
+  for (let i = 0; i < 20; i++) {
+    await withDeadline(60_000, signal, async () => {});
+  }
   assert.deepEqual(getEventListeners(signal, 'abort'), []);
 });
 
@@ -70,6 +72,8 @@ test('heedDeadline tells the body to end, and waits until it has', async () => {
 
 test('heedDeadline leaves no listener on the signal', async () => {
   const { signal } = new AbortController();
-  for (let i = 0; i < 20; i++) await heedDeadline(60_000, signal, async () => {});
+  for (let i = 0; i < 20; i++) {
+    await heedDeadline(60_000, signal, async () => {});
+  }
   assert.deepEqual(getEventListeners(signal, 'abort'), []);
 });

@@ -3,11 +3,13 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { readLines, wholeLines } from '../../dist/kit/lines.js';
 
-const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
-  for await (const item of items) all.push(item);
+  for await (const item of items) {
+    all.push(item);
+  }
   return all;
-};
+}
 
 test('lines are the same however their bytes come', async () => {
   await fc.assert(
@@ -29,10 +31,12 @@ test('lines are the same however their bytes come', async () => {
           parts.map(({ text, ends }) => text + (ends ? '\n' : '')).join(''),
           withLastNewline(bytes),
         );
-        for (const { text } of parts)
+        for (const { text } of parts) {
           assert.ok(Buffer.byteLength(text) <= longest && !text.includes('\ufffd'));
-        for (const [i, { begins }] of parts.entries())
+        }
+        for (const [i, { begins }] of parts.entries()) {
           assert.equal(begins, i === 0 || parts[i - 1]?.ends === true);
+        }
       },
     ),
   );
@@ -50,7 +54,7 @@ async function* toAsync<T>(items: Iterable<T>): AsyncGenerator<T> {
   yield* items;
 }
 
-const withLastNewline = (bytes: Buffer): string => {
+function withLastNewline(bytes: Buffer): string {
   const text = bytes.toString();
   return text === '' || text.endsWith('\n') ? text : `${text}\n`;
-};
+}

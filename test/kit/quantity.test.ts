@@ -22,5 +22,7 @@ test('a quantity is a number, or nothing', () => {
     ['1ki', undefined],
     ['Infinity', undefined],
   ];
-  for (const [text, value] of cases) assert.equal(parseQuantity(text), value, text);
+  for (const [text, value] of cases) {
+    assert.equal(parseQuantity(text), value, text);
+  }
 });

@@ -3,29 +3,35 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { createQueue, type Queue, type QueueOptions } from '../../dist/kit/queue.js';
 
-const turn = () => new Promise((resolve) => setImmediate(resolve));
+function turn() {
+  return new Promise((resolve) => setImmediate(resolve));
+}
 
 /** Everything up to the end, and the error that it came with. */
-const rest = async <T>(queue: AsyncIterable<T>): Promise<{ items: T[]; error?: unknown }> => {
+async function rest<T>(queue: AsyncIterable<T>): Promise<{ items: T[]; error?: unknown }> {
   const items: T[] = [];
   try {
-    for await (const item of queue) items.push(item);
+    for await (const item of queue) {
+      items.push(item);
+    }
   } catch (error) {
     return { items, error };
   }
   return { items };
-};
+}
 
-const two = (options: Partial<QueueOptions<string>> = {}) => createQueue<string>({ capacity: 2, ...options });
+function two(options: Partial<QueueOptions<string>> = {}) {
+  return createQueue<string>({ capacity: 2, ...options });
+}
 
-const isSettled = async (promise: Promise<unknown>): Promise<boolean> => {
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;
   promise.then(() => {
     settled = true;
   });
   await turn();
   return settled;
-};
+}
 
 describe('a full queue', () => {
   test('refuses what is offered', async () => {
@@ -56,7 +62,9 @@ describe('a full queue', () => {
 
   test('loses the oldest that costs anything to what displaces it', async () => {
     const queue = two({ cost: (item) => (item.startsWith('free') ? 0 : 1) });
-    for (const item of ['free 1', 'a', 'b', 'free 2', 'c']) queue.displace(item);
+    for (const item of ['free 1', 'a', 'b', 'free 2', 'c']) {
+      queue.displace(item);
+    }
     queue.end();
     assert.deepEqual((await rest(queue)).items, ['free 1', 'b', 'free 2', 'c']);
   });
@@ -66,14 +74,18 @@ describe('a full queue', () => {
     const source = { pause: () => calls.push('pause'), resume: () => calls.push('resume') };
     const queue = createQueue<string>({ capacity: 3, source, resumeBelow: 2, cost: ({ length }) => length });
     const items = queue[Symbol.asyncIterator]();
-    for (const item of ['aa', 'bb', 'c']) queue.accept(item);
+    for (const item of ['aa', 'bb', 'c']) {
+      queue.accept(item);
+    }
     assert.deepEqual(calls, ['pause']);
     await items.next();
     assert.deepEqual(calls, ['pause']);
     await items.next();
     assert.deepEqual(calls, ['pause', 'resume']);
     queue.release();
-    for (const item of ['dd', 'ee']) queue.accept(item);
+    for (const item of ['dd', 'ee']) {
+      queue.accept(item);
+    }
     assert.deepEqual(calls, ['pause', 'resume']);
   });
 
@@ -90,7 +102,9 @@ describe('a full queue', () => {
         paused = to;
       };
       const queue = two({ source: { pause: set(true), resume: set(false) } });
-      for (const item of ['a', 'b', 'c']) queue.accept(item);
+      for (const item of ['a', 'b', 'c']) {
+        queue.accept(item);
+      }
       assert.ok(paused);
       ending(queue);
       assert.ok(!paused, String(ending));
@@ -148,7 +162,9 @@ describe('the end of a queue', () => {
   test('is there when the reader leaves', async () => {
     const queue = two();
     const puts = ['a', 'b', 'c', 'd'].map(queue.put);
-    for await (const _ of queue) break;
+    for await (const _ of queue) {
+      break;
+    }
     await Promise.all(puts);
     await queue.put('e');
     assert.equal(queue.offer('f'), true);
@@ -173,15 +189,16 @@ test('a queue has one reader, who reads one at a time', async () => {
 });
 
 /** What a queue of numbers must do, written down as slowly and plainly as can be. */
-const createModel = (capacity: number, putCapacity: number) => {
+function createModel(capacity: number, putCapacity: number) {
   const waiting: number[] = [];
   const writers: number[] = [];
   const read: number[] = [];
   let wanted = 0;
   let over: { failed: boolean } | undefined;
   const settle = () => {
-    while (writers.length > 0 && (over !== undefined || waiting.length < putCapacity))
+    while (writers.length > 0 && (over !== undefined || waiting.length < putCapacity)) {
       waiting.push(writers.shift() as number);
+    }
     while (wanted > 0 && waiting.length > 0) {
       wanted -= 1;
       read.push(waiting.shift() as number);
@@ -196,19 +213,29 @@ const createModel = (capacity: number, putCapacity: number) => {
       return over;
     },
     offer: (item: number) => {
-      if (over !== undefined) return true;
-      if (waiting.length >= capacity) return false;
+      if (over !== undefined) {
+        return true;
+      }
+      if (waiting.length >= capacity) {
+        return false;
+      }
       waiting.push(item);
       settle();
       return true;
     },
     put: (item: number) => {
-      if (over === undefined) writers.push(item);
+      if (over === undefined) {
+        writers.push(item);
+      }
       settle();
     },
     displace: (item: number) => {
-      if (over !== undefined) return;
-      while (waiting.length >= capacity) waiting.shift();
+      if (over !== undefined) {
+        return;
+      }
+      while (waiting.length >= capacity) {
+        waiting.shift();
+      }
       waiting.push(item);
       settle();
     },
@@ -226,7 +253,7 @@ const createModel = (capacity: number, putCapacity: number) => {
       over = { failed };
     },
   };
-};
+}
 
 type Step = 'offer' | 'put' | 'displace' | 'read' | 'end' | 'fail' | 'close' | 'abort' | 'turn';
 
@@ -254,8 +281,11 @@ test('nothing is lost, reordered or left hanging, whatever writers, reader and e
       const next = () => {
         const taken = items.next().then(
           ({ done, value }) => {
-            if (done) ended ??= { failed: false };
-            else read.push(value);
+            if (done) {
+              ended ??= { failed: false };
+            } else {
+              read.push(value);
+            }
           },
           () => {
             ended ??= { failed: true };
@@ -266,8 +296,9 @@ test('nothing is lost, reordered or left hanging, whatever writers, reader and e
         });
       };
       for (const [item, step] of plan.entries()) {
-        if (step === 'offer') assert.equal(queue.offer(item), model.offer(item));
-        else if (step === 'displace') {
+        if (step === 'offer') {
+          assert.equal(queue.offer(item), model.offer(item));
+        } else if (step === 'displace') {
           queue.displace(item);
           model.displace(item);
         } else if (step === 'put') {
@@ -278,7 +309,9 @@ test('nothing is lost, reordered or left hanging, whatever writers, reader and e
           model.put(item);
         } else if (step === 'read' && asked === undefined) {
           next();
-          if (ended === undefined) model.want();
+          if (ended === undefined) {
+            model.want();
+          }
         } else if (step === 'end' || step === 'fail') {
           queue.end(step === 'fail' ? new Error('failed') : undefined);
           model.end(step === 'fail');
@@ -289,7 +322,9 @@ test('nothing is lost, reordered or left hanging, whatever writers, reader and e
         await turn();
         assert.deepEqual(read, model.read);
         assert.equal(hanging, model.writers.length, 'writers that wait');
-        if (model.over === undefined) assert.ok(model.waiting.length <= capacity, 'the bound');
+        if (model.over === undefined) {
+          assert.ok(model.waiting.length <= capacity, 'the bound');
+        }
       }
       queue.end();
       model.end(false);

@@ -18,35 +18,41 @@ import { readTar, readTarBuffer, type TarLimits } from '../../dist/kit/tar/read.
 import { type TarFile, type TarStream, writeTar, writeTarBuffer } from '../../dist/kit/tar/write.js';
 
 const named = { mode: 0o640, uid: 1000, gid: 1000, mtimeSeconds: 1_700_000_000 };
-const file = (path: string, content = ''): TarFile & { type: 'file' } => ({
-  ...named,
-  type: 'file',
-  path,
-  bytes: Buffer.from(content),
-});
-
-async function* pieces(bytes: Uint8Array, length: number): AsyncGenerator<Buffer> {
-  for (let at = 0; at < bytes.length; at += length) yield Buffer.from(bytes.subarray(at, at + length));
+function file(path: string, content = ''): TarFile & { type: 'file' } {
+  return {
+    ...named,
+    type: 'file',
+    path,
+    bytes: Buffer.from(content),
+  };
 }
 
-const readAll = async (archive: Uint8Array, length = 64 * 1024, limits: TarLimits = {}) => {
+async function* pieces(bytes: Uint8Array, length: number): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += length) {
+    yield Buffer.from(bytes.subarray(at, at + length));
+  }
+}
+
+async function readAll(archive: Uint8Array, length = 64 * 1024, limits: TarLimits = {}) {
   const entries = [];
   for await (const { content, ...info } of readTar(pieces(archive, length), limits)) {
     const parts: Buffer[] = [];
-    for await (const part of content) parts.push(part);
+    for await (const part of content) {
+      parts.push(part);
+    }
     entries.push({ ...info, bytes: Buffer.concat(parts) });
   }
   return entries;
-};
+}
 
-const inFolder = (body: (folder: string) => void) => {
+function inFolder(body: (folder: string) => void) {
   const folder = mkdtempSync(join(tmpdir(), 'openshell-tar-'));
   try {
     body(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-};
+}
 
 test('what is written is what is read, in pieces of any length, from memory and from a stream', async () => {
   const word = fc.stringMatching(/^[a-zäß€]{1,12}$/);
@@ -93,7 +99,9 @@ test('what is written is what is read, in pieces of any length, from memory and 
           (one): TarStream =>
             one.type === 'file' ? { ...one, sizeBytes: one.bytes.length, content: [one.bytes] } : one,
         );
-        for await (const part of writeTar(streams)) streamed.push(part);
+        for await (const part of writeTar(streams)) {
+          streamed.push(part);
+        }
         assert.ok(Buffer.concat(streamed).equals(archive));
       },
     ),
@@ -122,7 +130,9 @@ test('what tar itself writes is read, in each of its formats', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'openshell-tar-'));
     try {
       const name = format === 'v7' ? 'name' : `${'p'.repeat(90)}/${'n'.repeat(90)}`;
-      if (format !== 'v7') mkdirSync(join(folder, 'p'.repeat(90)));
+      if (format !== 'v7') {
+        mkdirSync(join(folder, 'p'.repeat(90)));
+      }
       writeFileSync(join(folder, name), 'content', { mode: 0o600 });
       const archive = execFileSync('tar', [`--format=${format}`, '-C', folder, '-cf', '-', name]);
       const [entry] = await readAll(archive, 100);
@@ -170,7 +180,8 @@ test('a file that is not as long as it said is an error of who wrote it', async 
   for (const content of ['', 'abc']) {
     const entry = { ...file('a'), sizeBytes: 2, content: [Buffer.from(content)] };
     await assert.rejects(async () => {
-      for await (const _ of writeTar([entry]));
+      for await (const _ of writeTar([entry])) {
+      }
     }, /'a' has (more|fewer) than 2 bytes/);
   }
 });

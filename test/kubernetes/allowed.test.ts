@@ -7,24 +7,34 @@ import { planSandbox } from '../../dist/drivers/kubernetes/pod.js';
 import type { KubernetesSettings } from '../../dist/drivers/kubernetes/settings.js';
 import { defaults, sandbox } from './fixtures.js';
 
-const plan = (
+function plan(
   template: Partial<SandboxTemplate>,
   given: Partial<KubernetesSettings> = {},
   spec: Partial<SandboxSpec> = {},
-) =>
-  planSandbox(
+) {
+  return planSandbox(
     sandbox(spec, template),
     { namespace: 'openshell', name: 'team--box' },
     { gatewayId: 'g', version: '0' },
     defaults(given),
   );
-const podConfig = (pod: JsonObject): Partial<SandboxTemplate> => ({ driverConfig: { pod } });
-const raw = (limits: JsonObject): Partial<SandboxTemplate> => ({
-  platformConfig: { resources_raw: { limits } },
-});
-const cpu = (cpuLimit: string, cpuRequest = ''): Partial<SandboxTemplate> => ({
-  resources: { cpuLimit, cpuRequest, memoryLimit: '', memoryRequest: '' },
-});
+}
+
+function podConfig(pod: JsonObject): Partial<SandboxTemplate> {
+  return { driverConfig: { pod } };
+}
+
+function raw(limits: JsonObject): Partial<SandboxTemplate> {
+  return {
+    platformConfig: { resources_raw: { limits } },
+  };
+}
+
+function cpu(cpuLimit: string, cpuRequest = ''): Partial<SandboxTemplate> {
+  return {
+    resources: { cpuLimit, cpuRequest, memoryLimit: '', memoryRequest: '' },
+  };
+}
 
 /** What a caller asks for, the key by which the operator allows it, and what allows something else. */
 const gated: [what: string, template: Partial<SandboxTemplate>, key: string, is: unknown, not: unknown][] = [
@@ -120,10 +130,11 @@ describe('what a caller asks for and the operator did not allow', () => {
     for (const template of [
       { labels: { 'openshell.ai/gateway-id': 'x' } },
       { platformConfig: { annotations: { 'openshell.ai/pod': 'x' } } },
-    ])
+    ]) {
       assert.throws(() => plan(template, { allowed_labels: ['*'], allowed_annotations: ['*'] }), {
         code: Code.INVALID_ARGUMENT,
       });
+    }
   });
 
   test("the operator's own runtime and storage class are everybody's, and nobody leaves them", () => {
@@ -132,8 +143,9 @@ describe('what a caller asks for and the operator did not allow', () => {
     assert.equal(pod.spec.runtimeClassName, 'gvisor');
     assert.equal(workspace?.storageClass, 'slow');
     plan(podConfig({ runtime_class_name: 'gvisor' }), given);
-    for (const name of ['runc', 'gvisor2'])
+    for (const name of ['runc', 'gvisor2']) {
       assert.throws(() => plan(podConfig({ runtime_class_name: name }), given), { reason: 'NotAllowed' });
+    }
   });
 });
 
@@ -152,8 +164,9 @@ describe('what a sandbox may use', () => {
       { driverConfig: { workspace: { storage_size: '500Ti' } } },
       { driverConfig: { volumes: [{ name: 'a', empty_dir: { size_limit: '101Gi' } }] } },
       { driverConfig: { volumes: [{ name: 'a', empty_dir: { medium: 'Memory', size_limit: '65Gi' } }] } },
-    ] as Partial<SandboxTemplate>[])
+    ] as Partial<SandboxTemplate>[]) {
       assert.throws(() => plan(template), tooHigh);
+    }
     assert.throws(() => plan({}, {}, { gpu: { count: 9 } }), tooHigh);
   });
 
@@ -171,8 +184,9 @@ describe('what a sandbox may use', () => {
       { resources: { cpuLimit: '', cpuRequest: '', memoryLimit: '0', memoryRequest: '' } },
       raw({ 'ephemeral-storage': '0' }),
       { driverConfig: { volumes: [{ name: 'a', empty_dir: { size_limit: '0' } }] } },
-    ] as Partial<SandboxTemplate>[])
+    ] as Partial<SandboxTemplate>[]) {
       assert.throws(() => plan(template), { code: Code.INVALID_ARGUMENT, message: /is no limit/ });
+    }
   });
 
   test('counts a request above the default limit as its limit', () => {
@@ -216,10 +230,11 @@ describe('what a sandbox may use', () => {
       { workspace_default_storage_size: '1Ti' },
       { default_cpu_limit: '17' },
       { max_storage_size: 'much' },
-    ])
+    ]) {
       assert.throws(
         () => checkLimits(defaults(given)),
         (error: OpenShellError) => error.field?.startsWith('openshell.drivers.kubernetes.') === true,
       );
+    }
   });
 });

@@ -25,15 +25,18 @@ interface Rule {
 }
 type Labels = Readonly<Record<string, string>>;
 
-const matches = (selector: Selector, labels: Labels): boolean =>
-  Object.entries(selector.matchLabels ?? {}).every(([key, value]) => labels[key] === value) &&
-  (selector.matchExpressions ?? []).every(({ key, operator }) => {
-    assert.equal(operator, 'DoesNotExist');
-    return labels[key] === undefined;
-  });
+function matches(selector: Selector, labels: Labels): boolean {
+  return (
+    Object.entries(selector.matchLabels ?? {}).every(([key, value]) => labels[key] === value) &&
+    (selector.matchExpressions ?? []).every(({ key, operator }) => {
+      assert.equal(operator, 'DoesNotExist');
+      return labels[key] === undefined;
+    })
+  );
+}
 
 /** Whether the gateway's policy admits a Pod to a port; `namespace` undefined: one of the release's own. */
-const admits = (manifests: readonly Manifest[], port: string, pod: Labels, namespace?: Labels): boolean => {
+function admits(manifests: readonly Manifest[], port: string, pod: Labels, namespace?: Labels): boolean {
   const { spec } = theOne(manifests, 'NetworkPolicy') as unknown as { spec: { ingress: Rule[] } };
   return spec.ingress
     .filter(({ ports }) => ports.some((one) => one.port === port))
@@ -49,25 +52,26 @@ const admits = (manifests: readonly Manifest[], port: string, pod: Labels, names
               : matches(peer.namespaceSelector, namespace ?? {})),
         ),
     );
-};
+}
 
 const SANDBOX = { 'openshell.ai/gateway-id': 'x', 'openshell.ai/managed-by': 'openshell', team: 'a' };
 const PORTS = ['grpc', 'health', 'metrics'];
 
-const refuses = (manifests: readonly Manifest[]): void => {
+function refuses(manifests: readonly Manifest[]): void {
   for (const port of PORTS) {
     assert.equal(admits(manifests, port, SANDBOX), false, `${port}, in the release's namespace`);
     assert.equal(admits(manifests, port, SANDBOX, { team: 'a' }), false, `${port}, in any namespace`);
     const inSandboxes = { 'openshell.ai/managed-by': 'openshell', team: 'a' };
     assert.equal(admits(manifests, port, { team: 'a' }, inSandboxes), false, `${port}, without its labels`);
   }
-};
+}
 
-const fails = (set: readonly string[], why: RegExp, kubeVersion = '1.34.0') =>
-  assert.rejects(render({ set, kubeVersion }), why);
+function fails(set: readonly string[], why: RegExp, kubeVersion = '1.34.0') {
+  return assert.rejects(render({ set, kubeVersion }), why);
+}
 
 describe('the chart as it comes', { skip }, () => {
-  for (const mode of ['shared', 'managed'])
+  for (const mode of ['shared', 'managed']) {
     test(`asks callers for a certificate (${mode})`, async () => {
       const manifests = await render({ set: [`sandboxes.workspaceMode=${mode}`] });
       const toml = gatewayToml(manifests);
@@ -76,6 +80,7 @@ describe('the chart as it comes', { skip }, () => {
       assert.match(JSON.stringify(theOne(manifests, 'Service')), /"appProtocol":"https"/);
       refuses(manifests);
     });
+  }
 
   test('makes a CA, the certificate of the Service and one of a client', async () => {
     const manifests = await render({
@@ -103,9 +108,12 @@ describe('the chart as it comes', { skip }, () => {
       'gw.tools',
       'localhost',
       'gw.example.org',
-    ])
+    ]) {
       assert.equal(own.checkHost(name), name);
-    for (const address of ['127.0.0.1', '192.0.2.1']) assert.equal(own.checkIP(address), address);
+    }
+    for (const address of ['127.0.0.1', '192.0.2.1']) {
+      assert.equal(own.checkIP(address), address);
+    }
     assert.equal(new X509Certificate(pem(client, 'tls.crt')).subject, 'CN=admin');
     assert.equal(
       new X509Certificate(pem(client, 'tls.crt')).checkHost('admin', { subject: 'never' }),
@@ -160,12 +168,14 @@ describe('the chart', { skip }, () => {
   });
 
   test('renders without authentication only when auth.allowUnauthenticated says so', async () => {
-    for (const key of ['tls.enabled', 'tls.clientCertificates'])
-      for (const more of [[], ['tls.secretName=mine']])
+    for (const key of ['tls.enabled', 'tls.clientCertificates']) {
+      for (const more of [[], ['tls.secretName=mine']]) {
         await fails(
           [`${key}=false`, ...more],
           new RegExp(`${key}=false lets everyone.*set auth.allowUnauthenticated`),
         );
+      }
+    }
     await fails(['auth.allowUnauthenticated=true'], /does nothing while callers need a certificate/);
 
     const open = 'auth.allowUnauthenticated=true';

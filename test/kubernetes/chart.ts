@@ -21,7 +21,7 @@ export interface Manifest {
 }
 
 /** Runs helm with a kubeconfig; rejects with what it wrote to stderr. */
-export const helm = async (args: readonly string[], kubeconfig = '/nowhere'): Promise<string> => {
+export async function helm(args: readonly string[], kubeconfig = '/nowhere'): Promise<string> {
   try {
     const env = { ...process.env, KUBECONFIG: kubeconfig, OPENSHELL_BUILD_TOOLS: 'no' };
     const done = await promisify(execFile)(HELM, args, { env, timeout: 60_000, maxBuffer: 16 * 1024 * 1024 });
@@ -29,19 +29,21 @@ export const helm = async (args: readonly string[], kubeconfig = '/nowhere'): Pr
   } catch (error) {
     throw new Error((error as { stderr?: string }).stderr || String(error));
   }
-};
+}
 
 /** Undefined, or why tests of the chart are skipped. With the cluster's own tests required it is an error. */
-export const helmMissing = async (): Promise<string | undefined> => {
+export async function helmMissing(): Promise<string | undefined> {
   try {
     await helm(['version']);
     return undefined;
   } catch (error) {
     const required = (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes('kubernetes');
-    if (required) throw error;
+    if (required) {
+      throw error;
+    }
     return (error as Error).message.trim();
   }
-};
+}
 
 export interface Release {
   readonly name?: string;
@@ -51,47 +53,48 @@ export interface Release {
   readonly kubeVersion?: string;
 }
 
-const releaseArgs = ({ name = 'openshell', namespace = 'openshell', set = [] }: Release): string[] => [
-  name,
-  CHART,
-  '--namespace',
-  namespace,
-  ...set.flatMap((one) => ['--set', one]),
-];
+function releaseArgs({ name = 'openshell', namespace = 'openshell', set = [] }: Release): string[] {
+  return [name, CHART, '--namespace', namespace, ...set.flatMap((one) => ['--set', one])];
+}
 
 /** What `helm template` makes of the chart: no cluster is asked. */
-export const render = async (release: Release = {}): Promise<Manifest[]> => {
+export async function render(release: Release = {}): Promise<Manifest[]> {
   const version = ['--kube-version', release.kubeVersion ?? '1.34.0'];
   return loadAll(await helm(['template', ...releaseArgs(release), ...version])) as Manifest[];
-};
+}
 
 /** `helm upgrade --install`; gives its notes. */
-export const install = (release: Release, kubeconfig: string, ...more: string[]): Promise<string> =>
-  helm(['upgrade', '--install', ...releaseArgs(release), ...more], kubeconfig);
+export function install(release: Release, kubeconfig: string, ...more: string[]): Promise<string> {
+  return helm(['upgrade', '--install', ...releaseArgs(release), ...more], kubeconfig);
+}
 
-export const ofKind = (manifests: readonly Manifest[], kind: string, name?: string): Manifest[] =>
-  manifests.filter((one) => one.kind === kind && (name === undefined || one.metadata.name === name));
+export function ofKind(manifests: readonly Manifest[], kind: string, name?: string): Manifest[] {
+  return manifests.filter((one) => one.kind === kind && (name === undefined || one.metadata.name === name));
+}
 
-export const theOne = (manifests: readonly Manifest[], kind: string, name?: string): Manifest => {
+export function theOne(manifests: readonly Manifest[], kind: string, name?: string): Manifest {
   const [found, ...more] = ofKind(manifests, kind, name);
-  if (found === undefined || more.length > 0)
+  if (found === undefined || more.length > 0) {
     throw new Error(`${more.length + (found ? 1 : 0)} of ${kind} ${name}`);
+  }
   return found;
-};
+}
 
-export const gatewayToml = (manifests: readonly Manifest[]): string =>
-  theOne(manifests, 'ConfigMap').data?.['gateway.toml'] ?? '';
+export function gatewayToml(manifests: readonly Manifest[]): string {
+  return theOne(manifests, 'ConfigMap').data?.['gateway.toml'] ?? '';
+}
 
 /** A file of a Secret. */
-export const pem = (secret: Manifest, file: string): string =>
-  Buffer.from(secret.data?.[file] ?? '', 'base64').toString();
+export function pem(secret: Manifest, file: string): string {
+  return Buffer.from(secret.data?.[file] ?? '', 'base64').toString();
+}
 
 /** Runs a script of bash with the cluster's kubectl, as its administrator. */
-export const bash = async (script: string, env: Readonly<Record<string, string>> = {}): Promise<string> => {
+export async function bash(script: string, env: Readonly<Record<string, string>> = {}): Promise<string> {
   const lines = `set -euo pipefail; . '${ROOT}test/engines/kubernetes/lib.sh'\n${script}`;
   const done = await promisify(execFile)('bash', ['-c', lines], {
     env: { ...process.env, ...env },
     timeout: 60_000,
   });
   return done.stdout;
-};
+}

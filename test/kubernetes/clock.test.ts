@@ -10,7 +10,7 @@ import { defaults, GATEWAY, podWith } from './fixtures.js';
 const TIMEOUT_S = 300;
 
 /** The state of a Pod of this age that no node takes, when the server's clock is this much ahead of ours. */
-const stateOf = async (t: TestContext, skewS: number, ageS: number) => {
+async function stateOf(t: TestContext, skewS: number, ageS: number) {
   const serverNow = () => Date.now() + skewS * 1000;
   const pod = {
     ...podWith(
@@ -55,7 +55,7 @@ const stateOf = async (t: TestContext, skewS: number, ageS: number) => {
   const [seen] = await driver.list({ signal: t.signal });
   assert.ok(seen);
   return observedState(seen.status).kind;
-};
+}
 
 describe("a Pod that waits for a node, by the API server's clock", () => {
   for (const skewS of [-86_400, -TIMEOUT_S - 10, 0, TIMEOUT_S + 10, 86_400]) {

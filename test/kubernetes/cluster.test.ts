@@ -29,7 +29,7 @@ interface Desk {
   state<K extends ObservedState['kind']>(box: DriverSandbox, kind: K): Promise<ObservedState & { kind: K }>;
 }
 
-const desk = async (t: TestContext, settings: Record<string, unknown> = {}, from = bed): Promise<Desk> => {
+async function desk(t: TestContext, settings: Record<string, unknown> = {}, from = bed): Promise<Desk> {
   const gatewayId = randomUUID();
   const driver = await from.createDriver(gatewayId, settings);
   const { signal } = t;
@@ -56,10 +56,11 @@ const desk = async (t: TestContext, settings: Record<string, unknown> = {}, from
         return state?.kind === kind && (state as ObservedState & { kind: typeof kind });
       }),
   };
-};
+}
 
-const check = (title: string, body: (t: TestContext) => Promise<void>) =>
-  test(title, { timeout: 120_000 }, body);
+function check(title: string, body: (t: TestContext) => Promise<void>) {
+  return test(title, { timeout: 120_000 }, body);
+}
 
 describe('on the cluster', { skip: cluster.skip ?? false, concurrency: false }, () => {
   check('why a sandbox does not run', async (t) => {

@@ -18,7 +18,7 @@ export interface TestCluster {
   restart(...components: string[]): Promise<void>;
 }
 
-export const testCluster = async (namespace: string): Promise<TestCluster> => {
+export async function testCluster(namespace: string): Promise<TestCluster> {
   const config = () => {
     const loaded = new KubeConfig();
     loaded.loadFromFile(testKubeconfig());
@@ -34,8 +34,9 @@ export const testCluster = async (namespace: string): Promise<TestCluster> => {
   // Before the cluster is looked for: another file's test may have ended its API server for a moment.
   await claimCluster();
   const skip = await bed.unavailable();
-  if (skip !== undefined && (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes('kubernetes'))
+  if (skip !== undefined && (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes('kubernetes')) {
     throw new Error(skip);
+  }
   return {
     bed,
     namespace,
@@ -47,4 +48,4 @@ export const testCluster = async (namespace: string): Promise<TestCluster> => {
       await promisify(execFile)(script, components, { timeout: 120_000 });
     },
   };
-};
+}

@@ -5,15 +5,20 @@ import { test } from 'node:test';
 const IMPORT = /^(?:import\s*|(?:import|export)\b[^;'"]*\bfrom\s*)['"]([^'"]+)['"]/gm;
 
 /** Every module that importing this one brings in at once; packages by their names. */
-const importedBy = (file: URL, seen = new Set<string>()): Set<string> => {
-  if (seen.has(file.href)) return seen;
+function importedBy(file: URL, seen = new Set<string>()): Set<string> {
+  if (seen.has(file.href)) {
+    return seen;
+  }
   seen.add(file.href);
   for (const [, name = ''] of readFileSync(file, 'utf8').matchAll(IMPORT)) {
-    if (name.startsWith('.')) importedBy(new URL(name, file), seen);
-    else seen.add(name);
+    if (name.startsWith('.')) {
+      importedBy(new URL(name, file), seen);
+    } else {
+      seen.add(name);
+    }
   }
   return seen;
-};
+}
 
 const folder = new URL('../../dist/drivers/kubernetes/', import.meta.url);
 

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { createGreetingReader, execCommand } from '../../dist/drivers/kubernetes/exec-command.js';
 
 const execId = 'e1';
-const run = (command: string[], environment: Record<string, string> = {}, workdir = '/') => {
+function run(command: string[], environment: Record<string, string> = {}, workdir = '/') {
   const [program = '', ...argv] = execCommand({ execId, workdir, environment, command });
   try {
     return {
@@ -15,7 +15,7 @@ const run = (command: string[], environment: Record<string, string> = {}, workdi
   } catch (error) {
     return { stdout: '', stderr: String((error as { stderr: Buffer }).stderr) };
   }
-};
+}
 
 describe('the shell before a command', () => {
   test('leaves every argument and variable as it was given', () => {
@@ -37,11 +37,15 @@ describe('the shell before a command', () => {
   });
 
   test('says which of directory and program cannot be used', () => {
-    for (const place of ['/nope', '/dev/null']) assert.match(run(['true'], {}, place).stderr, /e1:workdir/);
-    for (const name of ['nope-nope', '/nope', './nope', '/dev/null/x', ''])
+    for (const place of ['/nope', '/dev/null']) {
+      assert.match(run(['true'], {}, place).stderr, /e1:workdir/);
+    }
+    for (const name of ['nope-nope', '/nope', './nope', '/dev/null/x', '']) {
       assert.match(run([name]).stderr, /e1:program/, name);
-    for (const name of ['/dev/null', '/', '/etc/passwd', 'etc/passwd'])
+    }
+    for (const name of ['/dev/null', '/', '/etc/passwd', 'etc/passwd']) {
       assert.match(run([name]).stderr, /e1:permission/, name);
+    }
   });
 });
 
@@ -56,8 +60,9 @@ describe('the greeting', () => {
         const rest: Uint8Array[] = [];
         for (let i = 1; i < at.length; i++) {
           const piece = whole.subarray(at[i - 1], at[i]);
-          if (greeting !== undefined) rest.push(piece);
-          else {
+          if (greeting !== undefined) {
+            rest.push(piece);
+          } else {
             const taken = reader.take(piece);
             greeting = taken.greeting;
             rest.push(taken.rest);

@@ -10,39 +10,47 @@ import { type AskedExec, CHANNEL, fakeExec } from './fake-exec.js';
 
 const spec = anExec(['flood']);
 const chunk = Buffer.alloc(32_768, 'x');
-const exitCode = (code: number) => ({
-  status: 'Failure',
-  reason: 'NonZeroExitCode',
-  details: { causes: [{ reason: 'ExitCode', message: String(code) }] },
-});
+function exitCode(code: number) {
+  return {
+    status: 'Failure',
+    reason: 'NonZeroExitCode',
+    details: { causes: [{ reason: 'ExitCode', message: String(code) }] },
+  };
+}
+
 /** How long something floods, and how much the gateway may grow by it, which a second of it would exceed many times. */
 const FLOOD_MS = 1_500;
 const MOST_GROWTH_MIB = 64;
-const growthIn = (t: TestContext): Growth => {
+function growthIn(t: TestContext): Growth {
   const growth = followGrowth([process.pid]);
   t.after(growth.stop);
   return growth;
-};
-const assertGrowth = (growth: Growth) => {
+}
+
+function assertGrowth(growth: Growth) {
   const mib = growth.mostMib();
   assert.ok(mib < MOST_GROWTH_MIB, `grew by ${Math.round(mib)} MiB`);
-};
+}
 
-const check = (title: string, body: (t: TestContext) => Promise<void>) =>
-  test(title, { timeout: 60_000 }, body);
+function check(title: string, body: (t: TestContext) => Promise<void>) {
+  return test(title, { timeout: 60_000 }, body);
+}
 
 describe('a command of a sandbox', { concurrency: false }, () => {
   check("output that overtakes the shell's word does not hold it up", async (t) => {
     const flood = Buffer.alloc(2 * 1024 * 1024, 'x');
     const { exec } = await fakeExec(t, (asked) => {
-      for (let at = 0; at < flood.length; at += 32_768)
+      for (let at = 0; at < flood.length; at += 32_768) {
         asked.send(CHANNEL.stdout, flood.subarray(at, at + 32_768));
+      }
       asked.begin();
       asked.end();
     });
     const session = await exec(spec);
     const read = { stdout: 0, stderr: 0 };
-    for await (const { stream, data } of session.output) read[stream] += data.length;
+    for await (const { stream, data } of session.output) {
+      read[stream] += data.length;
+    }
     assert.deepEqual(read, { stdout: flood.length, stderr: 0 });
     assert.equal(await session.exitCode, 0);
   });
@@ -54,7 +62,9 @@ describe('a command of a sandbox', { concurrency: false }, () => {
       const session = await exec(spec);
       await sleep(FLOOD_MS);
       assertGrowth(growth);
-      for await (const _ of session.output) break;
+      for await (const _ of session.output) {
+        break;
+      }
       await eventually('the connection takes no more than it must', () => asked.length === 1);
     });
   }
@@ -68,7 +78,9 @@ describe('a command of a sandbox', { concurrency: false }, () => {
       resume() {},
     });
     let chunks = 0;
-    for (; !isPaused && chunks < 100_000; chunks++) output.push({ stream: 'stdout', data: Buffer.from('x') });
+    for (; !isPaused && chunks < 100_000; chunks++) {
+      output.push({ stream: 'stdout', data: Buffer.from('x') });
+    }
     assert.ok(chunks < 2_000, `${chunks} chunks`);
   });
 
@@ -79,7 +91,9 @@ describe('a command of a sandbox', { concurrency: false }, () => {
       one.flood(CHANNEL.stdout, chunk);
     });
     const session = await exec(spec);
-    for await (const _ of session.output) break;
+    for await (const _ of session.output) {
+      break;
+    }
     await sleep(FLOOD_MS);
     assertGrowth(growth);
   });
@@ -106,7 +120,9 @@ describe('a command whose sandbox', { concurrency: true }, () => {
     check(`${what} comes to its end, is counted, and leaves no connection`, async (t) => {
       const growth = growthIn(t);
       const { exec, asked } = await fakeExec(t, (one) => {
-        if (one.isHelper) return helper(one);
+        if (one.isHelper) {
+          return helper(one);
+        }
         one.begin();
         one.flood(CHANNEL.stdout, chunk);
       });
@@ -118,7 +134,9 @@ describe('a command whose sandbox', { concurrency: true }, () => {
       const began = performance.now();
       // A slow reader: what comes while the command is being ended must not wait for it.
       const reading = (async () => {
-        for await (const _ of session.output) await sleep(20);
+        for await (const _ of session.output) {
+          await sleep(20);
+        }
       })();
       const code = session.exitCode;
       await eventually('the connections are closed', () => asked.every((one) => !one.open), 20_000);
@@ -133,7 +151,9 @@ describe('a command whose sandbox', { concurrency: true }, () => {
 
   check('says not even that it begins is given up, and its connection closed', async (t) => {
     const { exec, asked } = await fakeExec(t, (one) => {
-      if (one.isHelper) one.end(exitCode(1));
+      if (one.isHelper) {
+        one.end(exitCode(1));
+      }
     });
     let left = 0;
     const leftBehind = () => {
@@ -149,12 +169,17 @@ describe('a command whose sandbox', { concurrency: true }, () => {
 
   check('says that it cannot begin, and stays, ends as in a shell and is let go', async (t) => {
     const { exec, asked } = await fakeExec(t, (one) => {
-      if (one.isHelper) one.end(exitCode(1));
-      else one.send(CHANNEL.stderr, `\x1e${one.execId}:workdir\x1e`);
+      if (one.isHelper) {
+        one.end(exitCode(1));
+      } else {
+        one.send(CHANNEL.stderr, `\x1e${one.execId}:workdir\x1e`);
+      }
     });
     const session = await exec(spec);
     let text = '';
-    for await (const { data } of session.output) text += Buffer.from(data).toString();
+    for await (const { data } of session.output) {
+      text += Buffer.from(data).toString();
+    }
     assert.equal(text, 'openshell: exec: /sandbox: cannot be the working directory\n');
     assert.equal(await session.exitCode, 126);
     await eventually('nothing stays open', () => asked.every((one) => !one.open));

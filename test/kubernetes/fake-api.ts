@@ -14,7 +14,7 @@ export interface FakeApi {
 }
 
 /** An API server that answers what the test says. */
-export const fakeApi = async (handler: Handler, timeoutMs = 5_000): Promise<FakeApi> => {
+export async function fakeApi(handler: Handler, timeoutMs = 5_000): Promise<FakeApi> {
   const requests: URL[] = [];
   const server = http.createServer((request, response) => {
     const target = new URL(request.url ?? '', 'http://fake');
@@ -50,22 +50,24 @@ export const fakeApi = async (handler: Handler, timeoutMs = 5_000): Promise<Fake
       await new Promise((resolve) => server.close(resolve));
     },
   };
-};
+}
 
-export const answer = (
+export function answer(
   response: http.ServerResponse,
   status: number,
   body: unknown,
   headers: http.OutgoingHttpHeaders = {},
-): void => {
+): void {
   response.writeHead(status, { 'Content-Type': 'application/json', ...headers });
   response.end(JSON.stringify(body));
-};
+}
 
-export const refusal = (code: number, reason: string, message = reason) => ({
-  kind: 'Status',
-  status: 'Failure',
-  code,
-  reason,
-  message,
-});
+export function refusal(code: number, reason: string, message = reason) {
+  return {
+    kind: 'Status',
+    status: 'Failure',
+    code,
+    reason,
+    message,
+  };
+}

@@ -37,7 +37,7 @@ const AHEAD_BYTES = 1024 * 1024;
 const AT_ONCE = 256;
 
 /** An API server whose sandbox runs what the test says. */
-export const fakeExec = async (t: TestContext, run: (asked: AskedExec) => void): Promise<FakeExec> => {
+export async function fakeExec(t: TestContext, run: (asked: AskedExec) => void): Promise<FakeExec> {
   const server = http.createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   const sockets = new WebSocketServer({ server, handleProtocols: () => 'v5.channel.k8s.io' });
@@ -49,7 +49,9 @@ export const fakeExec = async (t: TestContext, run: (asked: AskedExec) => void):
     run(one);
   });
   t.after(() => {
-    for (const socket of sockets.clients) socket.terminate();
+    for (const socket of sockets.clients) {
+      socket.terminate();
+    }
     sockets.close();
     server.closeAllConnections();
     server.close();
@@ -77,9 +79,9 @@ export const fakeExec = async (t: TestContext, run: (asked: AskedExec) => void):
         ...more,
       }),
   };
-};
+}
 
-const askedOf = (socket: WebSocket, argv: string[]): AskedExec => {
+function askedOf(socket: WebSocket, argv: string[]): AskedExec {
   const isHelper = argv[3] === 'openshell-exec-kill';
   const execId = isHelper ? (argv[4] ?? '').replace(/^.*=/, '') : (argv[4] ?? '');
   const frame = (channel: number, data: string | Uint8Array) =>
@@ -96,8 +98,12 @@ const askedOf = (socket: WebSocket, argv: string[]): AskedExec => {
     flood(channel, chunk) {
       const message = frame(channel, chunk);
       const more = () => {
-        if (socket.readyState !== socket.OPEN) return;
-        for (let i = 0; i < AT_ONCE && socket.bufferedAmount < AHEAD_BYTES; i++) socket.send(message);
+        if (socket.readyState !== socket.OPEN) {
+          return;
+        }
+        for (let i = 0; i < AT_ONCE && socket.bufferedAmount < AHEAD_BYTES; i++) {
+          socket.send(message);
+        }
         setTimeout(more, 1);
       };
       more();
@@ -107,4 +113,4 @@ const askedOf = (socket: WebSocket, argv: string[]): AskedExec => {
       socket.send(frame(CHANNEL.status, JSON.stringify(status)), () => socket.close());
     },
   };
-};
+}

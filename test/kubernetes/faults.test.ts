@@ -14,7 +14,7 @@ const cluster = await testCluster('openshell-faults');
 const { bed, namespace } = cluster;
 const state = process.env.OPENSHELL_TEST_STATE ?? '/tmp/openshell-test';
 
-const desk = async (t: TestContext, settings: Record<string, unknown> = {}) => {
+async function desk(t: TestContext, settings: Record<string, unknown> = {}) {
   const gatewayId = randomUUID();
   const driver = await bed.createDriver(gatewayId, settings);
   const watch: WatchLog = watchLog(driver, 60_000);
@@ -25,10 +25,11 @@ const desk = async (t: TestContext, settings: Record<string, unknown> = {}) => {
   });
   await watch.synced();
   return { gatewayId, driver, watch, signal: t.signal };
-};
+}
 
-const check = (title: string, body: (t: TestContext) => Promise<void>) =>
-  test(title, { timeout: 240_000 }, body);
+function check(title: string, body: (t: TestContext) => Promise<void>) {
+  return test(title, { timeout: 240_000 }, body);
+}
 
 /** A new API server makes the others wait long before they ask again, so they are new as well. */
 const CONTROL_PLANE = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet'];
@@ -102,8 +103,9 @@ describe('faults', { skip: cluster.skip ?? false, concurrency: false }, () => {
       .stream({ path: '/api/v1/pods', query: { watch: true, resourceVersion: '1' }, what: 'watch', signal })
       .then(
         async (response) => {
-          for await (const { text } of readLines(response, 65_536))
+          for await (const { text } of readLines(response, 65_536)) {
             return JSON.parse(text).object.code === 410;
+          }
           return false;
         },
         (error) => isExpired(error),
@@ -121,8 +123,9 @@ describe('faults', { skip: cluster.skip ?? false, concurrency: false }, () => {
     const boxes = Array.from({ length: total }, () =>
       aSandbox(bed.images.shell, { template: { driverConfig: nowhere } }),
     );
-    for (let i = 0; i < total; i += 50)
+    for (let i = 0; i < total; i += 50) {
       await Promise.all(boxes.slice(i, i + 50).map((box) => driver.create(box, { signal })));
+    }
     const ids = (await driver.list({ signal })).map(({ id }) => id);
     assert.deepEqual(ids.sort(), boxes.map(({ id }) => id).sort());
     await eventually('the watch has seen all', () => boxes.every(({ id }) => watch.statesOf(id).length > 0));

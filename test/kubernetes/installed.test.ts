@@ -23,34 +23,37 @@ const admin = testKubeconfig();
 const PARTS = ['ca', 'tls', 'client'] as const;
 
 /** A name and a namespace that no other run has; what is installed there goes with the test. */
-const aRelease = async (t: TestContext): Promise<Required<Pick<Release, 'name' | 'namespace'>>> => {
+async function aRelease(t: TestContext): Promise<Required<Pick<Release, 'name' | 'namespace'>>> {
   const name = `gw-${randomUUID().slice(0, 8)}`;
   const namespace = `openshell-installed-${name}`;
   await cluster.core().createNamespace({ body: { metadata: { name: namespace } } });
   t.after(async () => {
     await helm(['uninstall', name, '--namespace', namespace, '--ignore-not-found'], admin);
-    for (const gone of [namespace, `${name}-sandboxes`])
+    for (const gone of [namespace, `${name}-sandboxes`]) {
       await cluster
         .core()
         .deleteNamespace({ name: gone })
         .catch(() => {});
+    }
   });
   return { name, namespace };
-};
+}
 
 type Data = Readonly<Record<string, string>>;
 
-const secrets = async (namespace: string, name: string): Promise<Record<(typeof PARTS)[number], Data>> => {
+async function secrets(namespace: string, name: string): Promise<Record<(typeof PARTS)[number], Data>> {
   const read = async (part: string) =>
     (await cluster.core().readNamespacedSecret({ namespace, name: `${name}-${part}` })).data ?? {};
   const [ca, server, client] = await Promise.all(PARTS.map(read));
   return { ca: ca ?? {}, tls: server ?? {}, client: client ?? {} };
-};
+}
 
-const decode = (data: Data, file: string): string => Buffer.from(data[file] ?? '', 'base64').toString();
+function decode(data: Data, file: string): string {
+  return Buffer.from(data[file] ?? '', 'base64').toString();
+}
 
 /** A connection between the two as gateway and client would have it; gives the client's user. */
-const handshake = async (server: Data, client: Data, servername: string): Promise<string> => {
+async function handshake(server: Data, client: Data, servername: string): Promise<string> {
   const files = (data: Data) => ({
     ca: decode(data, 'ca.crt'),
     cert: decode(data, 'tls.crt'),
@@ -66,7 +69,9 @@ const handshake = async (server: Data, client: Data, servername: string): Promis
     const socket = tls.connect({ host: '127.0.0.1', port, servername, ...files(client) });
     socket.on('error', () => {});
     const failed = once(socket, 'error').then(([error]) => Promise.reject(error));
-    for (const promise of [refused, failed, accepted]) promise.catch(() => {});
+    for (const promise of [refused, failed, accepted]) {
+      promise.catch(() => {});
+    }
     const [peer] = await Promise.race([accepted, refused, failed]);
     const user = peer.getPeerCertificate().subject.CN;
     peer.destroy();
@@ -75,10 +80,11 @@ const handshake = async (server: Data, client: Data, servername: string): Promis
   } finally {
     listener.close();
   }
-};
+}
 
-const check = (title: string, body: (t: TestContext) => Promise<void>) =>
-  test(title, { timeout: 120_000 }, body);
+function check(title: string, body: (t: TestContext) => Promise<void>) {
+  return test(title, { timeout: 120_000 }, body);
+}
 
 describe('an installed chart', { skip, concurrency: false }, () => {
   check(
@@ -170,8 +176,9 @@ describe('an installed chart', { skip, concurrency: false }, () => {
       bash(`'${ROOT}deploy/kubernetes/make-certs.sh' ${args.join(' ')}`, env);
     await make();
     const first = await secrets(namespace, name);
-    for (const host of [`${name}.${namespace}.svc`, 'gw.example.org'])
+    for (const host of [`${name}.${namespace}.svc`, 'gw.example.org']) {
       assert.equal(await handshake(first.tls, first.client, host), 'admin');
+    }
     await make();
     assert.deepEqual(await secrets(namespace, name), first);
     await make('client', 'alice');
@@ -251,8 +258,9 @@ describe('an installed chart with workspaceMode managed', { skip, concurrency: f
         core.createNamespace({ body: { metadata: { name: `openshell-${gatewayId}-x` } }, dryRun: 'All' }),
     };
     // An API server reads a new policy a moment after it stands.
-    for (const [what, attempt] of Object.entries(attempts))
+    for (const [what, attempt] of Object.entries(attempts)) {
       await eventually(`refused: ${what}`, async () => refusedByPolicy(await outcome(attempt)), 20_000);
+    }
 
     // And it does all that the driver asks of it.
     const bed = createKubernetesBed({
@@ -266,11 +274,12 @@ describe('an installed chart with workspaceMode managed', { skip, concurrency: f
     const { signal } = t;
     t.after(async () => {
       await driver.close();
-      for (const name of [`openshell-${gatewayId}-default`, cluster.namespace])
+      for (const name of [`openshell-${gatewayId}-default`, cluster.namespace]) {
         await cluster
           .core()
           .deleteNamespace({ name })
           .catch(() => {});
+      }
     });
     await driver.ensureWorkspace?.('default', { signal });
     const box = aSandbox(bed.images.shell);
@@ -315,10 +324,13 @@ const aPodSpec = {
   ],
 };
 
-const outcome = (attempt: () => Promise<unknown>): Promise<string> =>
-  attempt().then(
+function outcome(attempt: () => Promise<unknown>): Promise<string> {
+  return attempt().then(
     () => 'done',
     (error) => String((error as { body?: unknown }).body ?? error),
   );
+}
 
-const refusedByPolicy = (text: string): boolean => /ValidatingAdmissionPolicy|denied request/.test(text);
+function refusedByPolicy(text: string): boolean {
+  return /ValidatingAdmissionPolicy|denied request/.test(text);
+}

@@ -9,7 +9,7 @@ import { fakeApi, type Handler } from './fake-api.js';
 const LONGEST = 16 * 1024;
 const TIME = '2026-01-02T03:04:05.000000000Z';
 
-const logOf = async (t: TestContext, handler: Handler) => {
+async function logOf(t: TestContext, handler: Handler) {
   const { rest, close } = await fakeApi(handler);
   t.after(close);
   return readLogs(
@@ -17,13 +17,15 @@ const logOf = async (t: TestContext, handler: Handler) => {
     { namespace: 'n', name: 'p' },
     { follow: true, tail: undefined, sinceMs: 0, signal: t.signal },
   );
-};
+}
 
-const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
-  for await (const item of items) all.push(item);
+  for await (const item of items) {
+    all.push(item);
+  }
   return all;
-};
+}
 
 describe('the log of a Pod', () => {
   const mib = times(300, 3_000);
@@ -31,8 +33,11 @@ describe('the log of a Pod', () => {
     const piece = Buffer.alloc(1024 * 1024, 'x');
     const lines = await logOf(t, async (_url, response) => {
       response.write(`${TIME} `);
-      for (let i = 0; i < mib && !response.destroyed; i++)
-        if (!response.write(piece)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+      for (let i = 0; i < mib && !response.destroyed; i++) {
+        if (!response.write(piece)) {
+          await Promise.race([once(response, 'drain'), once(response, 'close')]);
+        }
+      }
       response.end('\n');
     });
     const growth = followGrowth([process.pid]);

@@ -13,10 +13,10 @@ const { signal } = new AbortController();
 
 const NAMES = createNames({ gatewayId: GATEWAY, mode: 'shared', namespace: 'boxes' });
 
-const open = async (
+async function open(
   t: TestContext,
   handler: Handler,
-): Promise<{ namespaces: Namespaces; prepared(): number }> => {
+): Promise<{ namespaces: Namespaces; prepared(): number }> {
   const { rest, requests, close } = await fakeApi(handler);
   t.after(close);
   const policies = createNetworkPolicies({
@@ -31,7 +31,7 @@ const open = async (
     // Each time the policies are listed once, and then made.
     prepared: () => requests.filter(({ search }) => search !== '').length,
   };
-};
+}
 
 const made: Handler = (url, response) =>
   answer(response, 200, url.search === '' ? {} : { metadata: {}, items: [] });
@@ -48,7 +48,9 @@ describe('the namespace of sandboxes', () => {
     const { namespaces, prepared } = await open(t, made);
     let attempts = 0;
     const result = await namespaces.within('team', signal, async () => {
-      if (attempts++ === 0) throw missing;
+      if (attempts++ === 0) {
+        throw missing;
+      }
       return 'made';
     });
     assert.deepEqual([result, attempts, prepared()], ['made', 2, 2]);
@@ -79,7 +81,9 @@ describe('the namespace of sandboxes', () => {
   test('is prepared for all who wait, also when the first of them gives up', async (t) => {
     let release = () => {};
     const { namespaces, prepared } = await open(t, (url, response, method) => {
-      if (method === 'POST') return made(url, response, method);
+      if (method === 'POST') {
+        return made(url, response, method);
+      }
       release = () => made(url, response, method);
     });
     const giving = new AbortController();
@@ -87,7 +91,9 @@ describe('the namespace of sandboxes', () => {
     const second = namespaces.ensure('team', signal);
     giving.abort(new Error('the user deleted it'));
     await assert.rejects(first, /the user deleted it/);
-    while (prepared() === 0) await new Promise((resolve) => setImmediate(resolve));
+    while (prepared() === 0) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
     release();
     await second;
     assert.equal(prepared(), 1);

@@ -23,13 +23,15 @@ interface EgressRule {
 }
 
 /** A cluster that keeps NetworkPolicies and, with workspace_mode managed, two namespaces. */
-const open = async (t: TestContext, given: { mode?: WorkspaceMode; except?: readonly string[] } = {}) => {
+async function open(t: TestContext, given: { mode?: WorkspaceMode; except?: readonly string[] } = {}) {
   const mode = given.mode ?? 'shared';
   const names = createNames({ gatewayId: GATEWAY, mode, namespace: 'boxes' });
   const kept = new Map<string, Policy>();
   const take = async (request: IncomingMessage) => {
     let text = '';
-    for await (const chunk of request) text += chunk;
+    for await (const chunk of request) {
+      text += chunk;
+    }
     return JSON.parse(text) as Policy;
   };
   const api = await fakeApi((url, response, method) => {
@@ -54,8 +56,9 @@ const open = async (t: TestContext, given: { mode?: WorkspaceMode; except?: read
       const { namespace, name } = policy.metadata;
       const target = `${BASE}/namespaces/${namespace}/networkpolicies`;
       assert.equal(url.pathname, method === 'PUT' ? `${target}/${name}` : target);
-      if (method === 'POST' && kept.has(`${namespace}/${name}`))
+      if (method === 'POST' && kept.has(`${namespace}/${name}`)) {
         return answer(response, 409, refusal(409, 'AlreadyExists'));
+      }
       kept.set(`${namespace}/${name}`, policy);
       answer(response, 200, policy);
     });
@@ -72,10 +75,11 @@ const open = async (t: TestContext, given: { mode?: WorkspaceMode; except?: read
   });
   const namespaces = createNamespaces({ rest: api.rest, names, gatewayId: GATEWAY, policies });
   return { kept, warnings, namespaces, requests: api.requests };
-};
+}
 
-const egressOf = (kept: ReadonlyMap<string, Policy>): EgressRule[] =>
-  [...kept.values()].find(({ spec }) => spec.policyTypes.includes('Egress'))?.spec.egress ?? [];
+function egressOf(kept: ReadonlyMap<string, Policy>): EgressRule[] {
+  return [...kept.values()].find(({ spec }) => spec.policyTypes.includes('Egress'))?.spec.egress ?? [];
+}
 
 describe('the NetworkPolicies of sandboxes', () => {
   test('admit nobody, and let out to DNS and the internet alone', async (t) => {
@@ -84,8 +88,9 @@ describe('the NetworkPolicies of sandboxes', () => {
     const [ingress, egress] = [...kept.values()];
     assert.deepEqual([ingress?.spec.policyTypes, ingress?.spec.ingress], [['Ingress'], undefined]);
     assert.deepEqual(egress?.spec.policyTypes, ['Egress']);
-    for (const policy of [ingress, egress])
+    for (const policy of [ingress, egress]) {
       assert.deepEqual(policy?.spec.podSelector, { matchLabels: { 'openshell.ai/gateway-id': GATEWAY } });
+    }
     const [dns, internet, ...more] = egressOf(kept);
     assert.deepEqual(more, []);
     assert.deepEqual(dns?.ports, [
@@ -105,19 +110,24 @@ describe('the NetworkPolicies of sandboxes', () => {
     const { kept, namespaces } = await open(t);
     await namespaces.ensure('team', signal);
     const shut = new BlockList();
-    for (const { ipBlock } of egressOf(kept)[1]?.to ?? [])
+    for (const { ipBlock } of egressOf(kept)[1]?.to ?? []) {
       for (const range of ipBlock?.except ?? []) {
         const [address = '', bits] = range.split('/');
         const family = address.includes(':') ? 'ipv6' : 'ipv4';
         assert.equal(ipBlock?.cidr, family === 'ipv6' ? '::/0' : '0.0.0.0/0');
         shut.addSubnet(address, Number(bits), family);
       }
+    }
     const inside = ['10.96.0.1', '172.20.0.1', '192.168.1.1', '100.100.100.200', '169.254.169.254'];
-    for (const address of [...inside, '169.254.170.2', '168.63.129.16', '192.0.0.192', '240.1.2.3'])
+    for (const address of [...inside, '169.254.170.2', '168.63.129.16', '192.0.0.192', '240.1.2.3']) {
       assert.ok(shut.check(address, 'ipv4'), address);
-    for (const address of ['fd00:ec2::254', 'fe80::1', '64:ff9b::a9fe:a9fe'])
+    }
+    for (const address of ['fd00:ec2::254', 'fe80::1', '64:ff9b::a9fe:a9fe']) {
       assert.ok(shut.check(address, 'ipv6'), address);
-    for (const address of ['1.1.1.1', '140.82.112.3']) assert.ok(!shut.check(address, 'ipv4'), address);
+    }
+    for (const address of ['1.1.1.1', '140.82.112.3']) {
+      assert.ok(!shut.check(address, 'ipv4'), address);
+    }
     assert.ok(!shut.check('2606:4700::1111', 'ipv6'));
   });
 
@@ -183,10 +193,11 @@ describe('the NetworkPolicies of sandboxes', () => {
   });
 
   test('are refused when an exception is no IP range', async (t) => {
-    for (const range of ['10.0.0.0', '10.0.0.0/33', 'cluster/8', '10.0.0.0/0', 'fc00::/129'])
+    for (const range of ['10.0.0.0', '10.0.0.0/33', 'cluster/8', '10.0.0.0/0', 'fc00::/129']) {
       await assert.rejects(open(t, { except: [range] }), {
         code: Code.INVALID_ARGUMENT,
         message: `sandbox_egress_except: '${range}' is no IP range`,
       });
+    }
   });
 });

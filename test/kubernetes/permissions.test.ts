@@ -17,10 +17,13 @@ import { defaults } from './fixtures.js';
 const cluster = await testCluster('openshell-permissions');
 const { namespace } = cluster;
 
-const probe = (settings: Record<string, unknown>, env = {}): Promise<ProbeResult> =>
-  entry.probe({ settings: kubernetesSettings(settings), env, signal: AbortSignal.timeout(20_000) });
+function probe(settings: Record<string, unknown>, env = {}): Promise<ProbeResult> {
+  return entry.probe({ settings: kubernetesSettings(settings), env, signal: AbortSignal.timeout(20_000) });
+}
 
-const text = (result: ProbeResult) => JSON.stringify(result);
+function text(result: ProbeResult) {
+  return JSON.stringify(result);
+}
 
 describe('the probe', () => {
   test('looks nowhere without a kubeconfig and outside a cluster', async () => {
@@ -56,8 +59,9 @@ describe('the probe', () => {
   });
 });
 
-const kubeconfigPath = () =>
-  `${process.env.OPENSHELL_TEST_STATE ?? '/tmp/openshell-test'}/kubernetes/pki/admin.conf`;
+function kubeconfigPath() {
+  return `${process.env.OPENSHELL_TEST_STATE ?? '/tmp/openshell-test'}/kubernetes/pki/admin.conf`;
+}
 
 const deadKubeconfig = JSON.stringify({
   apiVersion: 'v1',
@@ -119,8 +123,10 @@ describe('permissions', { skip: cluster.skip ?? false }, () => {
   }
 });
 
-const toRule = ({ group, resource, subresource, verb }: Permission): V1PolicyRule => ({
-  apiGroups: [group],
-  resources: [[resource, subresource].filter(Boolean).join('/')],
-  verbs: [verb],
-});
+function toRule({ group, resource, subresource, verb }: Permission): V1PolicyRule {
+  return {
+    apiGroups: [group],
+    resources: [[resource, subresource].filter(Boolean).join('/')],
+    verbs: [verb],
+  };
+}

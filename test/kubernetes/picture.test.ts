@@ -10,15 +10,20 @@ import { GATEWAY, podWith } from './fixtures.js';
 
 const ID = 'id-1';
 const labels = { 'openshell.ai/gateway-id': GATEWAY, 'openshell.ai/sandbox-id': ID };
-const pod = (state: ContainerState, uid = 'u1'): Pod =>
-  podWith({ phase: 'Running', containerStatuses: [{ name: 'agent', state }] }, { labels, uid });
-const keeper = (state: string) => ({
-  metadata: { name: 'team--box', labels, annotations: { 'openshell.ai/state': state } },
-  spec: {},
-});
+function pod(state: ContainerState, uid = 'u1'): Pod {
+  return podWith({ phase: 'Running', containerStatuses: [{ name: 'agent', state }] }, { labels, uid });
+}
+
+function keeper(state: string) {
+  return {
+    metadata: { name: 'team--box', labels, annotations: { 'openshell.ai/state': state } },
+    spec: {},
+  };
+}
+
 const exited: ContainerState = { terminated: { exitCode: 3 } };
 
-const open = async (confirm: () => Objects = () => ({ pod: undefined, keeper: undefined })) => {
+async function open(confirm: () => Objects = () => ({ pod: undefined, keeper: undefined })) {
   const said: string[] = [];
   const tell = (event: DriverEvent): string =>
     event.type === 'sandbox' ? observedState(event.sandbox.status).kind : event.type;
@@ -28,15 +33,15 @@ const open = async (confirm: () => Objects = () => ({ pod: undefined, keeper: un
     emit: async (event) => void said.push(tell(event)),
   });
   return { picture, said };
-};
+}
 
-const synced = async (confirm?: () => Objects) => {
+async function synced(confirm?: () => Objects) {
   const opened = await open(confirm);
   await opened.picture.pods({ type: 'list', items: [] });
   await opened.picture.keepers({ type: 'list', items: [] });
   opened.said.length = 0;
   return opened;
-};
+}
 
 describe('the picture of two watches', () => {
   test('is whole when both have listed', async () => {

@@ -7,14 +7,21 @@ import { createPodSeal, type PodSealOptions } from '../../dist/drivers/kubernete
 import { defaults, GATEWAY, sandbox } from './fixtures.js';
 
 const place = { namespace: 'openshell', name: 'team--box' };
-const planned = (box = sandbox()) =>
-  planSandbox(box, place, { gatewayId: GATEWAY, version: '0' }, defaults()).pod;
-const sealOf = (more: Partial<PodSealOptions> = {}) =>
-  createPodSeal({ gatewayId: GATEWAY, secret: 'ab'.repeat(32), trustUnsigned: false, ...more });
-const claimWith = (annotations: Record<string, string>, more: Partial<Keeper['metadata']> = {}): Keeper => ({
-  metadata: { ...place, ...more, annotations },
-  spec: {},
-});
+function planned(box = sandbox()) {
+  return planSandbox(box, place, { gatewayId: GATEWAY, version: '0' }, defaults()).pod;
+}
+
+function sealOf(more: Partial<PodSealOptions> = {}) {
+  return createPodSeal({ gatewayId: GATEWAY, secret: 'ab'.repeat(32), trustUnsigned: false, ...more });
+}
+
+function claimWith(annotations: Record<string, string>, more: Partial<Keeper['metadata']> = {}): Keeper {
+  return {
+    metadata: { ...place, ...more, annotations },
+    spec: {},
+  };
+}
+
 const SIGNATURE = 'openshell.ai/pod-signature';
 const POD = 'openshell.ai/pod';
 

@@ -7,20 +7,28 @@ import { podWith } from './fixtures.js';
 
 const CREATED_MS = Date.parse('2026-01-01T00:00:00Z');
 
-const stateOf = (objects: Parameters<typeof conditionsOf>[0], ageMs = 0) =>
-  observedState({
+function stateOf(objects: Parameters<typeof conditionsOf>[0], ageMs = 0) {
+  return observedState({
     conditions: conditionsOf(objects, { nowMs: CREATED_MS + ageMs, scheduleTimeoutMs: 60_000 }),
     deleting: isDeleting(objects),
   });
+}
 
-const container = (state: ContainerState, phase = 'Running', more: object = {}) =>
-  podWith({ phase, containerStatuses: [{ name: 'agent', ready: true, state }], ...more });
-const ofPod = (pod: ReturnType<typeof podWith>, ageMs?: number) => stateOf({ pod, keeper: undefined }, ageMs);
-const condition = (type: string, status: string, more: Partial<PodCondition> = {}): PodCondition => ({
-  type,
-  status,
-  ...more,
-});
+function container(state: ContainerState, phase = 'Running', more: object = {}) {
+  return podWith({ phase, containerStatuses: [{ name: 'agent', ready: true, state }], ...more });
+}
+
+function ofPod(pod: ReturnType<typeof podWith>, ageMs?: number) {
+  return stateOf({ pod, keeper: undefined }, ageMs);
+}
+
+function condition(type: string, status: string, more: Partial<PodCondition> = {}): PodCondition {
+  return {
+    type,
+    status,
+    ...more,
+  };
+}
 
 describe('what a Pod says of its sandbox', () => {
   test('running', () => {

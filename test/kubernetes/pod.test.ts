@@ -9,9 +9,17 @@ import { defaults, GATEWAY, sandbox } from './fixtures.js';
 
 const place = { namespace: 'openshell', name: 'team--box' };
 const owner = { gatewayId: GATEWAY, version: '0.1.0+dirty' };
-const plan = (box = sandbox(), settings = defaults()) => planSandbox(box, place, owner, settings);
-const container = (box = sandbox(), settings = defaults()) => plan(box, settings).pod.spec.containers[0];
-const withConfig = (driverConfig: JsonObject) => sandbox({}, { driverConfig });
+function plan(box = sandbox(), settings = defaults()) {
+  return planSandbox(box, place, owner, settings);
+}
+
+function container(box = sandbox(), settings = defaults()) {
+  return plan(box, settings).pod.spec.containers[0];
+}
+
+function withConfig(driverConfig: JsonObject) {
+  return sandbox({}, { driverConfig });
+}
 
 describe('the Pod of a sandbox', () => {
   test('is restricted unless told otherwise', () => {
@@ -32,8 +40,9 @@ describe('the Pod of a sandbox', () => {
   test('has labels that are valid, whatever the version', () => {
     const { labels } = plan();
     assert.equal(labels[LABEL.gatewayId], GATEWAY);
-    for (const value of Object.values(labels))
+    for (const value of Object.values(labels)) {
       assert.match(value, /^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/);
+    }
   });
 
   test('idles without a command', () => {

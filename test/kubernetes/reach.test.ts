@@ -68,9 +68,11 @@ describe('a sandbox', { skip, concurrency: false }, () => {
         ['tls', theOne(manifests, 'Secret', 'openshell-tls')],
         ['client', theOne(manifests, 'Secret', 'openshell-client')],
         ['stranger', stranger],
-      ] as const)
-        for (const part of ['ca.crt', 'tls.crt', 'tls.key'])
+      ] as const) {
+        for (const part of ['ca.crt', 'tls.crt', 'tls.key']) {
           await writeFile(join(folder, `${name}-${part}`), pem(secret, part), { mode: 0o600 });
+        }
+      }
 
       const kubeconfig = await createAccount({
         config: cluster.config(),
@@ -106,8 +108,12 @@ describe('a sandbox', { skip, concurrency: false }, () => {
   );
 
   after(async () => {
-    for (const socket of sockets) socket.destroy();
-    for (const tunnel of tunnels) tunnel.close();
+    for (const socket of sockets) {
+      socket.destroy();
+    }
+    for (const tunnel of tunnels) {
+      tunnel.close();
+    }
     client?.close();
     await gateway?.stop();
     await cluster
@@ -163,15 +169,22 @@ describe('a sandbox', { skip, concurrency: false }, () => {
     const body = { metadata: { name: 'prober' }, spec };
     await networking().createNamespacedNetworkPolicy({ namespace, body });
     const until = performance.now() + ENFORCED_WITHIN_MS;
-    while (performance.now() < until) if (!(await podConnects('prober', node, API_SERVER_PORT))) return true;
+    while (performance.now() < until) {
+      if (!(await podConnects('prober', node, API_SERVER_PORT))) {
+        return true;
+      }
+    }
     return false;
   };
 
   /** Whether the sandbox may open a connection. */
   const connects = async (host: string, port: number): Promise<boolean> => {
     const command = ['nc', '-w', '2', host, `${port}`, '-e', 'true'];
-    for await (const { payload } of client.serverStream(v01.execSandbox, { ...BOX, command }))
-      if (payload.case === 'exit') return payload.value.exitCode === 0;
+    for await (const { payload } of client.serverStream(v01.execSandbox, { ...BOX, command })) {
+      if (payload.case === 'exit') {
+        return payload.value.exitCode === 0;
+      }
+    }
     throw new Error('no exit');
   };
 
@@ -185,11 +198,16 @@ describe('a sandbox', { skip, concurrency: false }, () => {
       const outwards = async () => {
         const command = ['nc', node, `${portOf(gateway.address)}`];
         await call.send({ payload: { case: 'start', value: { ...BOX, command } } });
-        for await (const value of socket) await call.send({ payload: { case: 'stdin', value } });
+        for await (const value of socket) {
+          await call.send({ payload: { case: 'stdin', value } });
+        }
       };
       const inwards = async () => {
-        for await (const { payload } of call.responses)
-          if (payload.case === 'stdout') socket.write(payload.value.data);
+        for await (const { payload } of call.responses) {
+          if (payload.case === 'stdout') {
+            socket.write(payload.value.data);
+          }
+        }
       };
       const end = () => {
         call.cancel();
@@ -230,14 +248,17 @@ describe('a sandbox', { skip, concurrency: false }, () => {
   const NOT_ENFORCED = 'this network enforces no NetworkPolicy: a Pod that none lets out gets out';
 
   test('is let out to DNS, and nowhere else in the cluster', async (t) => {
-    if (!enforced) return t.skip(NOT_ENFORCED);
+    if (!enforced) {
+      return t.skip(NOT_ENFORCED);
+    }
     for (const [host, port] of [
       [node, portOf(gateway.address)],
       [node, API_SERVER_PORT],
       [node, KUBELET_PORT],
       ['10.96.0.1', 443],
-    ] as const)
+    ] as const) {
       assert.equal(await connects(host, port), false, `${host}:${port}`);
+    }
     const name = namespace;
     const script = 'nc -ll -p 54 -e true & exec nc -ll -p 53 -e true';
     t.after(() =>
@@ -249,7 +270,9 @@ describe('a sandbox', { skip, concurrency: false }, () => {
   });
 
   test('is let in nowhere at the gateway, where others are', async (t) => {
-    if (!enforced) return t.skip(NOT_ENFORCED);
+    if (!enforced) {
+      return t.skip(NOT_ENFORCED);
+    }
     const ports = { grpc: 1, health: 2, metrics: 3 };
     const policy = theOne(await render({ namespace }), 'NetworkPolicy');
     // Not by the client library, which calls a rule's `from` by another name.
@@ -272,7 +295,9 @@ describe('a sandbox', { skip, concurrency: false }, () => {
   });
 
   test('that reaches the API is refused every method of both generations', async (t) => {
-    if (enforced) return t.skip('it does not get there');
+    if (enforced) {
+      return t.skip('it does not get there');
+    }
     assert.ok(await connects(node, portOf(gateway.address)));
     assert.ok(oldRpcs.every((old) => rpcs.some(({ path }) => path === old.path)));
     for (const [who, as] of [
@@ -288,7 +313,9 @@ describe('a sandbox', { skip, concurrency: false }, () => {
   });
 
   test("that has the client's certificate is let in: what stands in between is the certificate alone", async (t) => {
-    if (enforced) return t.skip('it does not get there');
+    if (enforced) {
+      return t.skip('it does not get there');
+    }
     const inside = createRpcClient(await openTunnel(), { tls: await certified('client') });
     t.after(() => inside.close());
     const { sandboxes } = await inside.unary(v01.listSandboxes, IN_DEFAULT);

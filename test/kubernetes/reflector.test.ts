@@ -6,14 +6,22 @@ import type { KubeObject } from '../../dist/drivers/kubernetes/objects.js';
 import { type Change, reflect } from '../../dist/drivers/kubernetes/reflector.js';
 import { answer, fakeApi, refusal } from './fake-api.js';
 
-const object = (name: string, version: number): KubeObject => ({
-  metadata: { name, resourceVersion: String(version) },
-});
-const line = (type: string, value: object) => `${JSON.stringify({ type, object: value })}\n`;
-const list = (version: number, ...names: string[]) => ({
-  metadata: { resourceVersion: String(version) },
-  items: names.map((name) => object(name, version)),
-});
+function object(name: string, version: number): KubeObject {
+  return {
+    metadata: { name, resourceVersion: String(version) },
+  };
+}
+
+function line(type: string, value: object) {
+  return `${JSON.stringify({ type, object: value })}\n`;
+}
+
+function list(version: number, ...names: string[]) {
+  return {
+    metadata: { resourceVersion: String(version) },
+    items: names.map((name) => object(name, version)),
+  };
+}
 
 interface Script {
   /** Answers to lists, in turn; the last one is used again. */
@@ -22,7 +30,7 @@ interface Script {
   readonly watches: ((response: ServerResponse) => void)[];
 }
 
-const run = async (t: TestContext, { lists, watches }: Script, until: number, idleTimeoutMs?: number) => {
+async function run(t: TestContext, { lists, watches }: Script, until: number, idleTimeoutMs?: number) {
   let listed = 0;
   let watched = 0;
   const fake = await fakeApi((url, response) => {
@@ -47,19 +55,22 @@ const run = async (t: TestContext, { lists, watches }: Script, until: number, id
   });
   for await (const change of changes) {
     said.push(tell(change));
-    if (said.length === until) break;
+    if (said.length === until) {
+      break;
+    }
   }
   stop.abort();
   const versions = fake.requests
     .filter((url) => url.searchParams.has('watch'))
     .map((url) => url.searchParams.get('resourceVersion'));
   return { said, versions };
-};
+}
 
-const tell = (change: Change<KubeObject>): string =>
-  change.type === 'list'
+function tell(change: Change<KubeObject>): string {
+  return change.type === 'list'
     ? `list ${change.items.map(({ metadata }) => metadata.name)}`
     : `${change.type} ${change.object.metadata.name}`;
+}
 
 describe('a watch', () => {
   test('lists, then goes on from there', async (t) => {

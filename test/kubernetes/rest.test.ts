@@ -9,26 +9,30 @@ import { followGrowth } from '../conformance/growth.js';
 import { answer, fakeApi, type Handler, refusal } from './fake-api.js';
 
 const signal = new AbortController().signal;
-const api = async (t: TestContext, handler: Handler, timeoutMs?: number) => {
+async function api(t: TestContext, handler: Handler, timeoutMs?: number) {
   const fake = await fakeApi(handler, timeoutMs);
   t.after(() => fake.close());
   return fake;
-};
+}
+
 const request = { path: '/api/v1/pods', what: 'list pods', signal };
 
 /** Answers with each of these in turn, then with 200. */
-const inTurn = (...answers: Handler[]): Handler => {
+function inTurn(...answers: Handler[]): Handler {
   let next = 0;
   return (url, response, method) => {
     const one = answers[next++];
-    if (one === undefined) answer(response, 200, { ok: true });
-    else one(url, response, method);
+    if (one === undefined) {
+      answer(response, 200, { ok: true });
+    } else {
+      one(url, response, method);
+    }
   };
-};
-const status =
-  (code: number, reason: string, headers = {}): Handler =>
-  (_url, response) =>
-    answer(response, code, refusal(code, reason), headers);
+}
+
+function status(code: number, reason: string, headers = {}): Handler {
+  return (_url, response) => answer(response, code, refusal(code, reason), headers);
+}
 
 describe('calls of the API server', () => {
   for (const [what, first] of [
@@ -127,11 +131,14 @@ describe('a server that has just come back', () => {
 });
 
 /** Sends these bytes again and again until nobody takes them. */
-const flood = async (response: ServerResponse, bytes: Buffer, times = Number.POSITIVE_INFINITY) => {
-  for (let i = 0; i < times && !response.destroyed; i++)
-    if (!response.write(bytes)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+async function flood(response: ServerResponse, bytes: Buffer, times = Number.POSITIVE_INFINITY) {
+  for (let i = 0; i < times && !response.destroyed; i++) {
+    if (!response.write(bytes)) {
+      await Promise.race([once(response, 'drain'), once(response, 'close')]);
+    }
+  }
   response.end();
-};
+}
 
 test('a refusal without end is not read to it', async (t) => {
   const { rest } = await api(t, async (_url, response) => {
@@ -166,7 +173,9 @@ describe('lists', () => {
 
   test('are asked for in smaller pages when one is too large', async (t) => {
     const { rest, requests } = await api(t, (url, response) => {
-      if (url.searchParams.get('limit') !== '500') return answer(response, 200, page(['a']));
+      if (url.searchParams.get('limit') !== '500') {
+        return answer(response, 200, page(['a']));
+      }
       flood(response, Buffer.alloc(1024 * 1024, ' '), 70);
     });
     assert.equal((await rest.list(request)).items.length, 1);
@@ -179,8 +188,12 @@ describe('lists', () => {
   test('begin again when the server has forgotten a page', async (t) => {
     let lost = false;
     const { rest } = await api(t, (url, response) => {
-      if (!url.searchParams.get('continue')) return answer(response, 200, page(['a'], 'more'));
-      if (lost) return answer(response, 200, page(['b']));
+      if (!url.searchParams.get('continue')) {
+        return answer(response, 200, page(['a'], 'more'));
+      }
+      if (lost) {
+        return answer(response, 200, page(['b']));
+      }
       lost = true;
       answer(response, 410, refusal(410, 'Expired'));
     });
@@ -207,10 +220,14 @@ describe('the throttle', () => {
       cut.abort();
       await taken;
     };
-    for (let i = 0; i < 4; i++) await take();
+    for (let i = 0; i < 4; i++) {
+      await take();
+    }
     assert.deepEqual(waits, [0, 0, 0, 1]);
     nowMs = 10_000;
-    for (let i = 0; i < 4; i++) await take();
+    for (let i = 0; i < 4; i++) {
+      await take();
+    }
     assert.deepEqual(waits.slice(4), [0, 0, 0, 1]);
   });
 });

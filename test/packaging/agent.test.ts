@@ -90,7 +90,9 @@ test('without a compiler packaging says what to install', async () => {
   const asked = { node: 22, kinds: ['folder'], agent: true, env: process.env, progress: () => {} } as const;
   const tools = yard.folder();
   const git = path?.split(':').find((folder) => existsSync(join(folder, 'git')));
-  if (git !== undefined) symlinkSync(join(git, 'git'), join(tools, 'git'));
+  if (git !== undefined) {
+    symlinkSync(join(git, 'git'), join(tools, 'git'));
+  }
   process.env.PATH = tools;
   try {
     await assert.rejects(packageFlavor({ root: checkout.root, spec, out: yard.folder(), ...asked }), {

@@ -24,19 +24,23 @@ before(async () => {
 });
 after(() => yard.close());
 
-const tag = (): string => `openshell-gateway:docker-${made.manifest.version}`;
+function tag(): string {
+  return `openshell-gateway:docker-${made.manifest.version}`;
+}
 
 /** Whether the engine is there; skips, or fails when it has to be there. */
-const engine = async (t: TestContext, name: string, probe: readonly string[]): Promise<boolean> => {
+async function engine(t: TestContext, name: string, probe: readonly string[]): Promise<boolean> {
   const there = await execute(name, probe, yard.folder()).then(
     ({ status }) => status === 0,
     () => false,
   );
-  if (there) return true;
+  if (there) {
+    return true;
+  }
   assert.ok(!required.includes(name), `${name} is required, and ${NO_ENGINE}`);
   t.skip(`${name}: ${NO_ENGINE}`);
   return false;
-};
+}
 
 test('the image holds the executable, its libraries, certificates and a user, and nothing else', () => {
   const paths = openArtifact(made.path('image')).files.map(({ path }) => path);
@@ -49,11 +53,11 @@ test('the image holds the executable, its libraries, certificates and a user, an
 });
 
 /** Loads and runs the image by an engine that has docker's command line. */
-const runs = async (
+async function runs(
   command: string,
   options: readonly string[],
   env: Readonly<Record<string, string>> = {},
-): Promise<void> => {
+): Promise<void> {
   const folder = yard.folder();
   const call = (...args: string[]) =>
     execute(command, [...options, ...args], folder, { ...process.env, ...env });
@@ -70,14 +74,18 @@ const runs = async (
   assert.notEqual(shell.status, 0);
   const user = await call('image', 'inspect', '--format', '{{.Config.User}}', image);
   assert.equal(user.stdout.trim(), '65532:65532');
-};
+}
 
 test('docker loads it and runs it, without a shell or root', async (t) => {
-  if (await engine(t, 'docker', ['info'])) await runs('docker', []);
+  if (await engine(t, 'docker', ['info'])) {
+    await runs('docker', []);
+  }
 });
 
 test('podman loads it and runs it, without a shell or root', async (t) => {
-  if (!(await engine(t, 'podman', ['--version']))) return;
+  if (!(await engine(t, 'podman', ['--version']))) {
+    return;
+  }
   const folder = yard.folder();
   const store = ['--root', join(folder, 'root'), '--runroot', join(folder, 'run'), '--storage-driver', 'vfs'];
   const conf = join(folder, 'containers.conf');

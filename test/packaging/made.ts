@@ -27,8 +27,9 @@ export interface MakeOptions {
   readonly kinds?: readonly ArtifactKind[];
 }
 
-const requires = (engine: string): boolean =>
-  (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes(engine);
+function requires(engine: string): boolean {
+  return (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes(engine);
+}
 
 /** Whether guest agents are compiled: without musl-gcc only where no virtual machines are required. */
 export const withAgent: boolean =
@@ -36,15 +37,17 @@ export const withAgent: boolean =
   (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, 'musl-gcc')));
 
 const EPOCH_SECONDS = '1700000000';
-const progress = (line: string): void => void process.stderr.write(`# ${line}\n`);
+function progress(line: string): void {
+  process.stderr.write(`# ${line}\n`);
+}
 
-export const make = async ({
+export async function make({
   flavor,
   checkout,
   out,
   node = 22,
   kinds = ARTIFACT_KINDS,
-}: MakeOptions): Promise<Made> => {
+}: MakeOptions): Promise<Made> {
   const spec = specOf(readFlavor(checkout.root, flavor));
   const env = { ...process.env, SOURCE_DATE_EPOCH: EPOCH_SECONDS };
   const options = { root: checkout.root, spec, out, node, kinds, agent: withAgent, env, progress };
@@ -52,7 +55,7 @@ export const make = async ({
   const platform = `${process.platform}-${process.arch}`;
   const base = baseName(spec, manifest.version);
   return { out, manifest, path: (kind) => join(out, artifactName(kind, base, platform)) };
-};
+}
 
 /** Folders for artifacts and copies of the checkout, all gone at `close`. */
 export interface Yard {
@@ -61,7 +64,7 @@ export interface Yard {
   close(): void;
 }
 
-export const openYard = (): Yard => {
+export function openYard(): Yard {
   const closers: (() => void)[] = [];
   return {
     folder() {
@@ -75,7 +78,9 @@ export const openYard = (): Yard => {
       return checkout;
     },
     close: () => {
-      for (const close of closers) close();
+      for (const close of closers) {
+        close();
+      }
     },
   };
-};
+}

@@ -63,7 +63,9 @@ export class Bench {
   }
 
   restore(): void {
-    for (const undo of this.#undo.splice(0).reverse()) undo();
+    for (const undo of this.#undo.splice(0).reverse()) {
+      undo();
+    }
   }
 
   /** Regular files of the folder, by their path in it. */
@@ -76,7 +78,9 @@ export class Bench {
 
   /** One file of the folder, or the file that an artifact is. */
   some(kind: ArtifactKind): string {
-    if (kind !== 'folder') return this.made.path(kind);
+    if (kind !== 'folder') {
+      return this.made.path(kind);
+    }
     return join(this.made.path('folder'), this.random.pick(this.files()));
   }
 
@@ -152,30 +156,32 @@ export interface Mutant {
 /** The code of a driver that the artifact must not hold. */
 const DRIVER = join(ROOT, 'dist', 'drivers', 'podman');
 let code: Buffer | undefined;
-const hidden = (): Buffer => {
+function hidden(): Buffer {
   code ??= Buffer.concat(
     readdirSync(DRIVER)
       .filter((name) => name.endsWith('.js'))
       .map((name) => readFileSync(join(DRIVER, name))),
   );
   return code;
-};
+}
 
 /** The driver, packed so that no string of it can be found, in code that would unpack it. */
-const packed = (random: Random): string => {
+function packed(random: Random): string {
   const bytes = random.pick([
     gzipSync(hidden()),
     Buffer.from(hidden().toString('base64').split('').reverse().join('')),
   ]);
   const encoding = random.pick(['base64', 'hex', 'base64url'] as const);
   return `\n;globalThis.p = ['${encoding}', '${bytes.toString(encoding)}'];\n`;
-};
+}
 
 type Change = (bench: Bench, kind: ArtifactKind) => string | undefined;
 
-const flipBit = (bench: Bench, path: string): string | undefined => {
+function flipBit(bench: Bench, path: string): string | undefined {
   const { size } = lstatSync(path);
-  if (size === 0) return undefined;
+  if (size === 0) {
+    return undefined;
+  }
   const at = bench.random.below(size);
   const file = openSync(path, 'r');
   const byte = Buffer.alloc(1);
@@ -183,7 +189,7 @@ const flipBit = (bench: Bench, path: string): string | undefined => {
   closeSync(file);
   bench.patch(path, at, Buffer.from([(byte[0] as number) ^ (1 << bench.random.below(8))]));
   return `one bit at ${at} of ${path}`;
-};
+}
 
 /** Changes to any artifact. */
 const ANY: readonly Change[] = [
@@ -206,7 +212,9 @@ const ANY: readonly Change[] = [
   (bench, kind) => {
     const path = bench.some(kind);
     const { size } = lstatSync(path);
-    if (size === 0) return undefined;
+    if (size === 0) {
+      return undefined;
+    }
     const left = size - Math.min(size, bench.random.pick([1, 2, 512, 4096]));
     bench.truncate(path, left);
     return `${path} cut to ${left}`;
@@ -215,7 +223,9 @@ const ANY: readonly Change[] = [
     const path = bench.some(kind);
     const before = lstatSync(path).mode & 0o7777;
     const mode = bench.random.pick([0o600, 0o640, 0o644, 0o666, 0o755, 0o777, 0o4755, 0o2755, 0o1644]);
-    if (mode === before) return undefined;
+    if (mode === before) {
+      return undefined;
+    }
     bench.chmod(path, mode);
     return `mode ${mode.toString(8)} of ${path}`;
   },
@@ -229,15 +239,18 @@ const ANY: readonly Change[] = [
     const path = `${bench.made.path(kind)}.cdx.json`;
     const text = readFileSync(path, 'utf8');
     const change = bench.random.below(3);
-    if (change === 0) bench.remove(path);
-    else bench.write(path, change === 1 ? `${text} ` : text.replace(/"version": "/, '"version": "9'));
+    if (change === 0) {
+      bench.remove(path);
+    } else {
+      bench.write(path, change === 1 ? `${text} ` : text.replace(/"version": "/, '"version": "9'));
+    }
     return `SBOM ${path} changed (${change})`;
   },
 ];
 
 /** A path that is not there, of a kind that a careless comparison might pass over. */
-const newPath = ({ random }: Bench): string =>
-  random.pick([
+function newPath({ random }: Bench): string {
+  return random.pick([
     'hidden.js',
     'dist/drivers/podman/entry.js',
     'node_modules/.package-lock.json',
@@ -253,21 +266,24 @@ const newPath = ({ random }: Bench): string =>
     'Package.json',
     '\u00e9/\u0065\u0301.js',
   ]);
+}
 
 /** A package's folder, from the artifact's root. */
-const somePackage = (bench: Bench): string => {
+function somePackage(bench: Bench): string {
   const places = bench
     .files()
     .filter((path) => /(^|\/)node_modules\/(@[^/]+\/)?[^/]+\/package\.json$/.test(path));
   return dirname(bench.random.pick(places));
-};
+}
 
 const FOLDER: readonly Change[] = [
   (bench) => {
     const pieces = packed(bench.random).match(/[\s\S]{1,4096}/g) ?? [];
     const files = bench.files().filter((path) => path.endsWith('.js'));
     const taken = new Set(pieces.map(() => bench.random.pick(files)));
-    for (const path of taken) bench.append(join(bench.made.path('folder'), path), pieces.pop() ?? '//');
+    for (const path of taken) {
+      bench.append(join(bench.made.path('folder'), path), pieces.pop() ?? '//');
+    }
     return `packed driver split over ${taken.size} files`;
   },
   (bench) => {
@@ -305,7 +321,9 @@ const FOLDER: readonly Change[] = [
     const path = join(bench.made.path('folder'), place);
     const name = basename(place);
     const other = bench.random.pick([`${name}2`, name.toUpperCase(), `.${name}`, `${name}-fork`]);
-    if (other === name) return undefined;
+    if (other === name) {
+      return undefined;
+    }
     bench.rename(path, join(dirname(path), other));
     return `package ${place} renamed to ${other}`;
   },
@@ -320,14 +338,18 @@ const FOLDER: readonly Change[] = [
     const path = bench.some('folder');
     const name = basename(path);
     const other = name === name.toUpperCase() ? name.toLowerCase() : name.toUpperCase();
-    if (other === name) return undefined;
+    if (other === name) {
+      return undefined;
+    }
     bench.rename(path, join(dirname(path), other));
     return `${path} in the other case`;
   },
   (bench) => {
     const [a, b] = [bench.some('folder'), bench.some('folder')];
     const [first, second] = [readFileSync(a), readFileSync(b)];
-    if (first.equals(second)) return undefined;
+    if (first.equals(second)) {
+      return undefined;
+    }
     bench.write(a, second);
     bench.write(b, first);
     return `${a} and ${b} swapped`;
@@ -349,7 +371,9 @@ const FOLDER: readonly Change[] = [
     const path = bench.some('folder');
     const bytes = readFileSync(path);
     const at = bytes.findIndex((byte) => byte >= 0x61 && byte <= 0x7a);
-    if (at === -1) return undefined;
+    if (at === -1) {
+      return undefined;
+    }
     bench.patch(path, at, Buffer.from([(bytes[at] as number) - 0x20]));
     return `a capital letter in ${path}`;
   },
@@ -393,8 +417,9 @@ const ARCHIVE: readonly Change[] = [
   },
 ];
 
-const manifestPath = ({ made }: Bench): string =>
-  join(made.out, `openshell-gateway-${made.manifest.flavor}-${made.manifest.version}.manifest.json`);
+function manifestPath({ made }: Bench): string {
+  return join(made.out, `openshell-gateway-${made.manifest.flavor}-${made.manifest.version}.manifest.json`);
+}
 
 /** Changes to what the manifest says of an artifact that stays as it was. */
 const MANIFEST: readonly Change[] = [
@@ -432,38 +457,44 @@ const MANIFEST: readonly Change[] = [
 
 const KINDS: readonly ArtifactKind[] = ['folder', 'folder', 'folder', 'tgz', 'bundle', 'executable', 'image'];
 
-const changesOf = (kind: ArtifactKind): readonly Change[] => {
-  if (kind === 'folder') return [...ANY, ...FOLDER, ...MANIFEST];
+function changesOf(kind: ArtifactKind): readonly Change[] {
+  if (kind === 'folder') {
+    return [...ANY, ...FOLDER, ...MANIFEST];
+  }
   const archive = kind === 'tgz' || kind === 'image';
   return [...ANY, ...FILE, ...(archive ? ARCHIVE : []), ...MANIFEST];
-};
+}
 
 /** Every change of every kind at least once before any comes twice, then at random. */
-export const changes = (count: number, random: Random): { kind: ArtifactKind; change: Change }[] => {
+export function changes(count: number, random: Random): { kind: ArtifactKind; change: Change }[] {
   const all = [...new Set(KINDS)].flatMap((kind) => changesOf(kind).map((change) => ({ kind, change })));
   for (let at = all.length - 1; at > 0; at--) {
     const other = random.below(at + 1);
     [all[at], all[other]] = [all[other] as (typeof all)[0], all[at] as (typeof all)[0]];
   }
   return Array.from({ length: count }, (_, index) => {
-    if (index < all.length) return all[index] as (typeof all)[0];
+    if (index < all.length) {
+      return all[index] as (typeof all)[0];
+    }
     const kind = random.pick(KINDS);
     return { kind, change: random.pick(changesOf(kind)) };
   });
-};
+}
 
 /** Makes one mutant; a change that happened to change nothing is tried again. */
-export const mutate = (bench: Bench, { kind, change }: { kind: ArtifactKind; change: Change }): Mutant => {
+export function mutate(bench: Bench, { kind, change }: { kind: ArtifactKind; change: Change }): Mutant {
   for (let tries = 0; tries < 100; tries++) {
     const what = change(bench, kind);
-    if (what !== undefined) return { what: `${kind}: ${what}`, path: bench.made.path(kind) };
+    if (what !== undefined) {
+      return { what: `${kind}: ${what}`, path: bench.made.path(kind) };
+    }
     bench.restore();
   }
   throw new Error(`no mutant of ${kind} came out of ${change}`);
-};
+}
 
 /** Makes the manifest say that the artifact is as it is now: what an attacker does who has no key. */
-export const agree = (bench: Bench, kind: ArtifactKind): void => {
+export function agree(bench: Bench, kind: ArtifactKind): void {
   const manifest: Manifest = JSON.parse(readFileSync(manifestPath(bench), 'utf8'));
   const artifact = manifest.artifacts.find((each) => each.kind === kind);
   const root = bench.made.path(kind);
@@ -477,7 +508,7 @@ export const agree = (bench: Bench, kind: ArtifactKind): void => {
       : [describe(basename(root), root)];
   Object.assign(artifact ?? {}, { files });
   bench.write(manifestPath(bench), `${JSON.stringify(manifest, null, 2)}\n`);
-};
+}
 
 /** Changes after which `agree` gives an artifact that is in order but for who signed it. */
 export const CONSISTENT: readonly Change[] = [ANY[0] as Change, ANY[2] as Change, ANY[3] as Change];

@@ -27,12 +27,13 @@ before(async () => {
 });
 after(() => yard.close());
 
-const contents = (folder: string): Map<string, Buffer> =>
-  new Map(
+function contents(folder: string): Map<string, Buffer> {
+  return new Map(
     readFolder(folder).flatMap((entry) =>
       entry.type === 'file' ? [[entry.path, Buffer.from(entry.bytes)]] : [],
     ),
   );
+}
 
 test('a second packaging in another folder gives the same bytes, file by file', async () => {
   const again = await make({ flavor: FLAVOR, checkout: yard.checkout(), out: yard.folder() });

@@ -64,8 +64,9 @@ test('the quickstart says what it installs and starts, a line each, before it do
     const asked = /install -y --no-install-recommends (.*)$/.exec(lines[at(/^RAN apt-get install/)] ?? '');
     const packages = asked?.[1]?.split(' ') ?? [];
     assert.ok(packages.includes('docker.io'), all);
-    for (const name of packages)
+    for (const name of packages) {
       assert.ok(at(new RegExp(`^installing the Debian package ${name} `)) < apt, all);
+    }
     assert.ok(at(/^starting dockerd/) < at(/^RAN .*dockerd/), all);
   } finally {
     await rm(folder, { recursive: true, force: true });

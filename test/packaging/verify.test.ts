@@ -22,8 +22,10 @@ const SEED = Number(process.env.OPENSHELL_MUTANTS_SEED ?? 1);
 
 const yard = openYard();
 const keys = generateKeyPairSync('ed25519');
-const pem = (key: KeyObject): string =>
-  String(key.export({ type: key.type === 'private' ? 'pkcs8' : 'spki', format: 'pem' }));
+function pem(key: KeyObject): string {
+  return String(key.export({ type: key.type === 'private' ? 'pkcs8' : 'spki', format: 'pem' }));
+}
+
 let checkout: Checkout;
 let made: Made;
 let publicKey: string;
@@ -56,7 +58,7 @@ before(async () => {
 });
 after(() => yard.close());
 
-const flavor = async (...argv: string[]) => {
+async function flavor(...argv: string[]) {
   const lines = { stdout: [] as string[], stderr: [] as string[] };
   const status = await run({
     root: ROOT,
@@ -66,15 +68,21 @@ const flavor = async (...argv: string[]) => {
     progress: (line) => lines.stderr.push(line),
   });
   return { status, stdout: lines.stdout.join('\n'), stderr: lines.stderr.join('\n') };
-};
-const verify = (...argv: string[]) => flavor('verify', '--present', FLAVOR, ...argv);
-const all = () => ARTIFACT_KINDS.map((kind) => made.path(kind));
+}
+
+function verify(...argv: string[]) {
+  return flavor('verify', '--present', FLAVOR, ...argv);
+}
+
+function all() {
+  return ARTIFACT_KINDS.map((kind) => made.path(kind));
+}
 
 /** The control: what nobody changed is accepted, with the key. */
-const acceptsAll = async (): Promise<void> => {
+async function acceptsAll(): Promise<void> {
   const { status, stdout } = await verify(...all(), '--key', publicKey);
   assert.equal(status, 0, stdout);
-};
+}
 
 test('every artifact is its manifest, whose key is named', async () => {
   const { status, stdout, stderr } = await verify(...all());
@@ -110,7 +118,9 @@ test('the signature is what other tools take for one', async (t) => {
     ],
     folder,
   ).catch(() => ({ status: -1, stdout: '', stderr: '' }));
-  if (status === -1 && process.env.CI !== 'true') return t.skip('openssl is not here');
+  if (status === -1 && process.env.CI !== 'true') {
+    return t.skip('openssl is not here');
+  }
   assert.equal(status, 0, stdout + stderr);
 });
 
@@ -122,11 +132,15 @@ test('a mutant of an artifact is refused, whatever was changed', async (t) => {
     try {
       const { what, path } = mutate(bench, change);
       const { status, stdout } = await verify(path);
-      if (status !== 1) survivors.push(`${what}: ${status}\n${stdout}`);
+      if (status !== 1) {
+        survivors.push(`${what}: ${status}\n${stdout}`);
+      }
     } finally {
       bench.restore();
     }
-    if (index % 100 === 99) await acceptsAll();
+    if (index % 100 === 99) {
+      await acceptsAll();
+    }
   }
   await acceptsAll();
   t.diagnostic(`${count - survivors.length} of ${count} refused, seed ${SEED}`);
@@ -149,8 +163,9 @@ test('a mutant whose manifest agrees is refused with the key, and with nothing b
       const unsigned = await verify(path);
       assert.match(unsigned.stdout, /files +present +holds/, `${what}: the manifest agrees`);
       const { status, stdout } = await verify(path, '--key', publicKey);
-      if (status !== 1 || !/signature +present +violated/.test(stdout))
+      if (status !== 1 || !/signature +present +violated/.test(stdout)) {
         survivors.push(`${what}: ${status}\n${stdout}`);
+      }
     } finally {
       bench.restore();
     }
@@ -278,7 +293,9 @@ test('a rebuild gives the same bytes, and finds what a manifest without a signat
   const { status, stdout, stderr } = await again(path('folder'), path('tgz'), path('bundle'));
   assert.equal(status, 1, stdout + stderr);
   const [folder = '', tgz = '', bundle = ''] = stdout.split(/^(?=\S)/m);
-  for (const one of [folder, tgz, bundle]) assert.match(one, /files +present +holds/);
+  for (const one of [folder, tgz, bundle]) {
+    assert.match(one, /files +present +holds/);
+  }
   assert.match(folder, /rebuild +present +violated/);
   assert.match(folder, /dist\/main\.js has \d+ bytes instead of \d+/);
   assert.match(tgz, /rebuild +present +violated/);
@@ -293,7 +310,9 @@ test('a rebuild gives the same bytes, and finds what a manifest without a signat
   assert.match(unproven.stdout, /built from f{40}, and .* is at unknown/);
   bench.restore();
 
-  if (!soak) return;
+  if (!soak) {
+    return;
+  }
   checkout.write(
     'src/compute/version.ts',
     `${checkout.read('src/compute/version.ts')}export const added = 1;\n`,

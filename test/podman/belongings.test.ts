@@ -10,15 +10,20 @@ const plan = { network: 'a-net', labels: {} } as unknown as Plan;
 const signal = AbortSignal.timeout(60_000);
 
 /** Fails with each of these in turn, then succeeds; tells how often it was asked. */
-const failing = (...failures: OpenShellError[]) => {
+function failing(...failures: OpenShellError[]) {
   let asked = 0;
   const createNetwork = async () => {
     const failure = failures[asked++];
-    if (failure !== undefined) throw failure;
+    if (failure !== undefined) {
+      throw failure;
+    }
   };
   return { client: { createNetwork } as unknown as PodmanClient, asked: () => asked };
-};
-const interfaceGone = () => engineError(500, '{"message":"route ip+net: no such network interface"}');
+}
+
+function interfaceGone() {
+  return engineError(500, '{"message":"route ip+net: no such network interface"}');
+}
 
 test('a network is made again when an interface of another one goes meanwhile', async () => {
   const { client, asked } = failing(interfaceGone(), interfaceGone());

@@ -23,7 +23,9 @@ const FILE = `${FOLDER}/openshell-test.json`;
 await onBothKinds('podman devices', ({ bed, check }) => {
   const settings = { allowed_devices: ['openshell.test/device=one'] };
   check('a CDI device named by the sandbox', { settings }, async ({ driver, running }, t) => {
-    if (process.getuid?.() !== 0) return t.skip('only root may describe a device in /etc/cdi');
+    if (process.getuid?.() !== 0) {
+      return t.skip('only root may describe a device in /etc/cdi');
+    }
     await mkdir(FOLDER, { recursive: true });
     await writeFile(FILE, JSON.stringify(SPEC));
     try {
@@ -41,7 +43,9 @@ await onBothKinds('podman devices', ({ bed, check }) => {
   });
 
   check('a GPU that the host has not', async ({ driver, signal, gatewayId }, t) => {
-    if (existsSync('/dev/nvidiactl')) return t.skip('this host has one');
+    if (existsSync('/dev/nvidiactl')) {
+      return t.skip('this host has one');
+    }
     const sandbox = aSandbox(bed.images.shell, { gpu: { count: undefined } });
     await assert.rejects(driver.create(sandbox, { signal }), {
       code: Code.FAILED_PRECONDITION,

@@ -16,7 +16,9 @@ describe('where Podman is looked for', () => {
     folder = await mkdtemp(join(tmpdir(), 'openshell-discover-'));
   });
   after(async () => {
-    for (const server of servers) server.close();
+    for (const server of servers) {
+      server.close();
+    }
     await rm(folder, { recursive: true });
   });
 

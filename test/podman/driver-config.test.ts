@@ -4,11 +4,21 @@ import { Code } from '../../dist/compute/errors.js';
 import type { Json, JsonObject } from '../../dist/compute/sandbox.js';
 import { plan } from './plan.js';
 
-const withConfig = (driverConfig: JsonObject, settings = {}) =>
-  plan({ template: { driverConfig } }, { settings });
-const withMount = (mount: Json, settings = {}) => withConfig({ mounts: [mount] }, settings);
-const refused = (config: JsonObject, message: RegExp) =>
-  assert.throws(() => withConfig(config), { code: Code.INVALID_ARGUMENT, message }, JSON.stringify(config));
+function withConfig(driverConfig: JsonObject, settings = {}) {
+  return plan({ template: { driverConfig } }, { settings });
+}
+
+function withMount(mount: Json, settings = {}) {
+  return withConfig({ mounts: [mount] }, settings);
+}
+
+function refused(config: JsonObject, message: RegExp) {
+  return assert.throws(
+    () => withConfig(config),
+    { code: Code.INVALID_ARGUMENT, message },
+    JSON.stringify(config),
+  );
+}
 
 test('keys that do not exist, and values of the wrong type', () => {
   refused({ mount: [] }, /\.mount: there is no such key/);

@@ -23,7 +23,7 @@ export interface FakeEngine {
 
 const YEAR_ONE = '0001-01-01T00:00:00Z';
 
-export const fakeEngine = (): FakeEngine => {
+export function fakeEngine(): FakeEngine {
   const containers = new Map<string, Container>();
   let queue: (EngineEvent | 'broken')[] = [];
   let wake = () => {};
@@ -37,7 +37,9 @@ export const fakeEngine = (): FakeEngine => {
   async function* stream(signal: AbortSignal): AsyncGenerator<EngineEvent> {
     for (;;) {
       const item = queue.shift();
-      if (item === 'broken') throw new Error('ECONNRESET');
+      if (item === 'broken') {
+        throw new Error('ECONNRESET');
+      }
       if (item !== undefined) {
         yield item;
         continue;
@@ -103,4 +105,4 @@ export const fakeEngine = (): FakeEngine => {
     failStream: () => push({}),
     breakConnection: () => push('broken'),
   };
-};
+}

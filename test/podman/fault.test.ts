@@ -3,8 +3,9 @@ import { test } from 'node:test';
 import { Code } from '../../dist/compute/errors.js';
 import { engineError } from '../../dist/drivers/podman/api/fault.js';
 
-const fault = (status: number, message: string) =>
-  engineError(status, JSON.stringify({ cause: 'why', message, response: status }));
+function fault(status: number, message: string) {
+  return engineError(status, JSON.stringify({ cause: 'why', message, response: status }));
+}
 
 test("Podman's sentences mean more than their status", () => {
   const told: readonly (readonly [number, string, Code])[] = [

@@ -9,7 +9,7 @@ import { createIsolationRule } from '../../dist/drivers/podman/isolation.js';
 const RULE = '-m comment --comment openshell-isolation -j NETAVARK_ISOLATION_1';
 
 /** A rule kept by an `iptables` that writes its arguments down and then does what the script says. */
-const withIptables = async (t: TestContext, script: string, trustedMs?: number) => {
+async function withIptables(t: TestContext, script: string, trustedMs?: number) {
   const folder = await mkdtemp(join(tmpdir(), 'openshell-iptables-'));
   t.after(() => rm(folder, { recursive: true }));
   await writeFile(join(folder, 'iptables'), `#!/bin/sh\necho "$@" >> ${folder}/calls\n${script}\n`);
@@ -23,7 +23,7 @@ const withIptables = async (t: TestContext, script: string, trustedMs?: number) 
   const rule = createIsolationRule({ env, log, ...(trustedMs !== undefined && { trustedMs }) });
   const calls = async () => (await readFile(join(folder, 'calls'), 'utf8')).trim().split('\n');
   return { rule, calls, lines };
-};
+}
 
 test('the rule is put at the head where it is missing', async (t) => {
   const { rule, calls } = await withIptables(t, 'echo "-A NETAVARK_FORWARD -s 10.89.0.0/24 -j ACCEPT"');

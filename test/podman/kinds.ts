@@ -12,7 +12,7 @@ export interface Engine extends Workbench {
 }
 
 /** Declares tests for the rootful and for the rootless service; skipped, or failed when required, where there is none. */
-export const onBothKinds = async (title: string, declare: (engine: Engine) => void): Promise<void> => {
+export async function onBothKinds(title: string, declare: (engine: Engine) => void): Promise<void> {
   for (const kind of ['rootful', 'rootless'] as const) {
     const bed: Bed = await podmanBed(kind);
     const why = await bed.unavailable();
@@ -28,4 +28,4 @@ export const onBothKinds = async (title: string, declare: (engine: Engine) => vo
       });
     });
   }
-};
+}

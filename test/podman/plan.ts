@@ -10,21 +10,23 @@ import { aSandbox, type SpecChange } from '../conformance/sandboxes.js';
 export const GATEWAY_ID = 'b7f1c1a0-0000-4000-8000-000000000001';
 
 /** Podman's description of a host on which all works, with `change` in it. */
-export const info = (change: Partial<Info['host']> = {}): Info => ({
-  host: {
-    cpus: 16,
-    memTotal: 64 * 1024 ** 3,
-    cgroupVersion: 'v2',
-    cgroupControllers: ['cpu', 'memory', 'pids'],
-    eventLogger: 'journald',
-    networkBackend: 'netavark',
-    slirp4netns: { executable: '' },
-    security: { rootless: false, seccompEnabled: true },
-    ...change,
-  },
-  store: { graphDriverName: 'overlay', graphRoot: '/nowhere', graphStatus: null },
-  version: { Version: '5.2.0', APIVersion: '5.2.0' },
-});
+export function info(change: Partial<Info['host']> = {}): Info {
+  return {
+    host: {
+      cpus: 16,
+      memTotal: 64 * 1024 ** 3,
+      cgroupVersion: 'v2',
+      cgroupControllers: ['cpu', 'memory', 'pids'],
+      eventLogger: 'journald',
+      networkBackend: 'netavark',
+      slirp4netns: { executable: '' },
+      security: { rootless: false, seccompEnabled: true },
+      ...change,
+    },
+    store: { graphDriverName: 'overlay', graphRoot: '/nowhere', graphStatus: null },
+    version: { Version: '5.2.0', APIVersion: '5.2.0' },
+  };
+}
 
 export interface PlanOptions {
   readonly settings?: Readonly<Record<string, unknown>>;
@@ -33,7 +35,7 @@ export interface PlanOptions {
 }
 
 /** The plan for a sandbox on a host on which all works. */
-export const plan = (change: SpecChange = {}, options: PlanOptions = {}): Plan => {
+export function plan(change: SpecChange = {}, options: PlanOptions = {}): Plan {
   const settings = podmanTable(options.settings) as unknown as PodmanSettings;
   const host = options.host ?? readHost(info());
   return planSandbox(aSandbox('image:1', change), {
@@ -44,4 +46,4 @@ export const plan = (change: SpecChange = {}, options: PlanOptions = {}): Plan =
     ceilings: engineCeilings(settings, host.size, 'podman'),
     diskBytes: settings.default_disk_limit === '' ? undefined : 1024 ** 3,
   });
-};
+}

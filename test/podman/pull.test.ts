@@ -35,7 +35,9 @@ await onBothKinds('podman pull', ({ check, api }) => {
       sinceMs: 0,
       signal,
     }) ?? []) {
-      if (message.startsWith('PUBLISHED=')) return message.slice('PUBLISHED='.length);
+      if (message.startsWith('PUBLISHED=')) {
+        return message.slice('PUBLISHED='.length);
+      }
     }
     return '';
   };

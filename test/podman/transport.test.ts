@@ -20,8 +20,12 @@ describe('calls to the service', () => {
     const socketPath = join(folder, 'podman.sock');
     server = http.createServer((request, reply) => {
       seen.push(`${request.method} ${request.url}`);
-      if (request.url?.endsWith('/hang')) return;
-      if (request.url?.endsWith('/drop')) return void request.socket.destroy();
+      if (request.url?.endsWith('/hang')) {
+        return;
+      }
+      if (request.url?.endsWith('/drop')) {
+        return void request.socket.destroy();
+      }
       if (request.url?.endsWith('/lines')) {
         reply.writeHead(200).write('{"a":1}\n');
         return;
@@ -35,7 +39,9 @@ describe('calls to the service', () => {
   });
   after(async () => {
     transport.close();
-    for (const socket of connections) socket.destroy();
+    for (const socket of connections) {
+      socket.destroy();
+    }
     server.close();
     await rm(folder, { recursive: true });
   });

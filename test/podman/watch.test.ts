@@ -10,13 +10,15 @@ import { fakeEngine } from './fake-client.js';
 import { GATEWAY_ID } from './plan.js';
 
 const START = '2026-11-23T12:00:00.000000001Z';
-const word = (event: DriverEvent): string => {
-  if (event.type === 'sandbox') return `${event.sandbox.id} ${observedState(event.sandbox.status).kind}`;
+function word(event: DriverEvent): string {
+  if (event.type === 'sandbox') {
+    return `${event.sandbox.id} ${observedState(event.sandbox.status).kind}`;
+  }
   return event.type === 'deleted' ? `${event.id} deleted` : event.type;
-};
+}
 
 /** A watch of the engine in memory; `said` is what it has said so far. */
-const watching = (engine = fakeEngine()) => {
+function watching(engine = fakeEngine()) {
   const stop = new AbortController();
   const busy = new Set<string>();
   const said: string[] = [];
@@ -27,14 +29,15 @@ const watching = (engine = fakeEngine()) => {
       return () => {};
     };
     const options = { client: engine.client, gatewayId: GATEWAY_ID, signal: stop.signal, join };
-    for await (const event of watchSandboxes({ ...options, busy: (id) => busy.has(id) }))
+    for await (const event of watchSandboxes({ ...options, busy: (id) => busy.has(id) })) {
       said.push(word(event));
+    }
   })();
   ended.catch(() => {});
   const says = (...words: string[]) =>
     eventually(`the watch says ${words}; it said ${said}`, () => said.join() === words.join(), 5_000);
   return { engine, busy, said, says, ended, stop, feed: () => feed as Feed };
-};
+}
 
 test('a snapshot, synced, then changes, none twice', async () => {
   const { engine, says, stop, ended } = watching(

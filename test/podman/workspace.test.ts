@@ -63,8 +63,11 @@ await onBothKinds('podman workspace', ({ bed, check, kind }) => {
       const { stdout } = await run(driver, sandbox, ['sh', '-c', 'cat /proc/self/uid_map; stat -c %u .']);
       const lines = stdout.trim().split('\n');
       assert.equal(lines.pop(), '1000');
-      if (kind === 'rootful') assert.match(lines.join(), /^\s*0\s+200000\s+20000$/);
-      else assert.equal(lines.length, 3, 'the user’s own id stands between the others');
+      if (kind === 'rootful') {
+        assert.match(lines.join(), /^\s*0\s+200000\s+20000$/);
+      } else {
+        assert.equal(lines.length, 3, 'the user’s own id stands between the others');
+      }
     },
   );
 

@@ -50,7 +50,9 @@ after(async () => {
   await folder.remove();
 });
 
-const connect = () => connectDriver({ name: 'fake', socketPath, signal: AbortSignal.timeout(20_000) });
+function connect() {
+  return connectDriver({ name: 'fake', socketPath, signal: AbortSignal.timeout(20_000) });
+}
 
 test('an error whose text is cut in the middle of a character reaches the gateway, with all it says', async () => {
   const driver = await connect();

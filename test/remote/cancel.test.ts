@@ -25,8 +25,11 @@ test('a call that is cancelled as soon as it is made is cancelled for the driver
           underWay.delete(signal);
           reject(signal.reason);
         };
-        if (signal.aborted) end();
-        else signal.addEventListener('abort', end);
+        if (signal.aborted) {
+          end();
+        } else {
+          signal.addEventListener('abort', end);
+        }
       }),
     get: async () => undefined,
     close: async () => {},

@@ -25,8 +25,8 @@ const connecting: SandboxAccess['connect'] = async (_ref, port, { signal }) => {
   return { output: socket, input: socket };
 };
 
-const hosting = (connect: SandboxAccess['connect']) =>
-  ({
+function hosting(connect: SandboxAccess['connect']) {
+  return {
     name: 'connecting',
     access: {
       capabilities: { tty: true, logs: true },
@@ -34,9 +34,10 @@ const hosting = (connect: SandboxAccess['connect']) =>
     },
     capabilities: async () => ({ driverName: 'connecting', driverVersion: '2', defaultImage: 'a:1' }),
     close: async () => {},
-  }) as unknown as ComputeDriver;
+  } as unknown as ComputeDriver;
+}
 
-const withDriver = async (hosted: ComputeDriver, body: (driver: ComputeDriver) => Promise<void>) => {
+async function withDriver(hosted: ComputeDriver, body: (driver: ComputeDriver) => Promise<void>) {
   const folder = await mkdtemp(join(tmpdir(), 'openshell-remote-'));
   const socketPath = join(folder, 'run', 'driver.sock');
   const served = await serveDriver({ driver: hosted, socketPath, log: silentLogger });
@@ -48,21 +49,23 @@ const withDriver = async (hosted: ComputeDriver, body: (driver: ComputeDriver) =
     await served.close();
     await rm(folder, { recursive: true });
   }
-};
+}
 
-const connected = async (driver: ComputeDriver, port: number, signal = AbortSignal.timeout(20_000)) => {
+async function connected(driver: ComputeDriver, port: number, signal = AbortSignal.timeout(20_000)) {
   const connection = await driver.access?.connect?.(REF, port, { signal });
   assert.ok(connection !== undefined);
   return connection;
-};
+}
 
-const readAll = async ({ output }: PortConnection): Promise<Buffer> => {
+async function readAll({ output }: PortConnection): Promise<Buffer> {
   const all: Uint8Array[] = [];
-  for await (const data of output) all.push(data);
+  for await (const data of output) {
+    all.push(data);
+  }
   return Buffer.concat(all);
-};
+}
 
-const echoing = async (body: (port: number, open: () => Promise<number>) => Promise<void>) => {
+async function echoing(body: (port: number, open: () => Promise<number>) => Promise<void>) {
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', () => {});
     socket.pipe(socket);
@@ -74,7 +77,7 @@ const echoing = async (body: (port: number, open: () => Promise<number>) => Prom
   } finally {
     server.close();
   }
-};
+}
 
 test('a connection carries every byte both ways, and ends when both sides have', () =>
   echoing((port) =>
@@ -91,7 +94,9 @@ test('leaving the output or aborting ends the connection at the other side', () 
     withDriver(hosting(connecting), async (driver) => {
       const left = await connected(driver, port);
       left.input.write('x');
-      for await (const _ of left.output) break;
+      for await (const _ of left.output) {
+        break;
+      }
       await eventually('it is closed', async () => (await open()) === 0, 5_000);
       const cut = new AbortController();
       const aborted = await connected(driver, port, cut.signal);

@@ -14,18 +14,20 @@ const REF = { id: 'a', name: 'a', workspace: 'default' };
 const SPEC = anExec(['x']);
 
 /** A driver whose commands are lost as soon as they have begun. */
-const losing = (parts: number): ComputeDriver => {
+function losing(parts: number): ComputeDriver {
   const session = (): ExecSession => {
     const exitCode = Promise.reject(unavailable('lost'));
     exitCode.catch(() => {});
     const output = (async function* () {
-      for (let i = 0; i < parts; i++) yield { stream: 'stdout' as const, data: Buffer.alloc(32_768) };
+      for (let i = 0; i < parts; i++) {
+        yield { stream: 'stdout' as const, data: Buffer.alloc(32_768) };
+      }
     })();
     return { output, stdin: undefined, resize: async () => {}, exitCode };
   };
   const access = { capabilities: { tty: true, logs: true }, exec: async () => session() };
   return { name: 'losing', access, capabilities: async () => ({}), close: async () => {} } as never;
-};
+}
 
 for (const parts of [0, 1, 40]) {
   test(`a command that is lost after ${parts} parts of output ends with its error for the caller`, async () => {
@@ -37,7 +39,8 @@ for (const parts of [0, 1, 40]) {
     try {
       const session = await driver.access?.exec(REF, SPEC, { signal });
       const read = async () => {
-        for await (const _ of session?.output ?? []);
+        for await (const _ of session?.output ?? []) {
+        }
       };
       await assert.rejects(read(), { code: Code.UNAVAILABLE, message: /lost/ });
       await assert.rejects(session?.exitCode ?? Promise.resolve(), { code: Code.UNAVAILABLE });

@@ -10,6 +10,8 @@ engine.logs = [{ timeMs: 1, stream: 'stdout', message: 'line' }];
 engine.workspaces = new Set();
 // All but the first: else each list would tell all that was ever created.
 engine.before = () => {
-  for (const id of [...engine.resources.keys()].slice(1)) engine.resources.delete(id);
+  for (const id of [...engine.resources.keys()].slice(1)) {
+    engine.resources.delete(id);
+  }
 };
 process.exitCode = await runHost({ entry: engine.entry(), argv: process.argv.slice(2), env: process.env });

@@ -20,11 +20,11 @@ afterEach(async () => {
   await folder.remove();
 });
 
-const listen = async (mode = 0o600) => {
+async function listen(mode = 0o600) {
   server = createServer();
   await new Promise<void>((resolve) => server?.listen(socket, resolve));
   await chmod(socket, mode);
-};
+}
 
 test('a socket of our own in a folder of our own is safe', async () => {
   await listen();

@@ -25,7 +25,7 @@ const PATIENCE_MS = 120_000;
  * Ends a real engine under a running gateway and starts it again. It disturbs every other user of the engine, so it
  * runs only where OPENSHELL_RESTART_ENGINES says that there is none.
  */
-export const restartSuite = async (options: RestartBed): Promise<void> => {
+export async function restartSuite(options: RestartBed): Promise<void> {
   const { bed, driver } = options;
   const why =
     process.env.OPENSHELL_RESTART_ENGINES === '1'
@@ -93,4 +93,4 @@ ${options.table}
       await eventually('gone', async () => (await bed.objects(gatewayId)).length === 0, PATIENCE_MS);
     });
   });
-};
+}

@@ -16,8 +16,10 @@ import { rawServiceDefinition } from '../../dist/rpc/server/definition.js';
 import { methods } from '../../dist/wire/v00/index.js';
 
 const FRAMES = 200;
-const output = (data: Uint8Array) =>
-  methods.execSandbox.encodeResponse({ payload: { case: 'stdout', value: { data } } });
+function output(data: Uint8Array) {
+  return methods.execSandbox.encodeResponse({ payload: { case: 'stdout', value: { data } } });
+}
+
 let server: Server;
 let client: RpcClient;
 let cancelled: Promise<void>;
@@ -39,8 +41,11 @@ before(async () => {
     {
       GetSandbox(call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>) {
         const { name } = methods.getSandbox.decodeRequest(call.request);
-        if (name === '') answer({ code: status.NOT_FOUND, details: 'no such sandbox' });
-        else answer(null, methods.getSandbox.encodeResponse({ sandbox: { metadata: { name } } }));
+        if (name === '') {
+          answer({ code: status.NOT_FOUND, details: 'no such sandbox' });
+        } else {
+          answer(null, methods.getSandbox.encodeResponse({ sandbox: { metadata: { name } } }));
+        }
       },
       Health() {},
       ExecSandbox(call: ServerWritableStream<Buffer, Buffer>) {
@@ -57,7 +62,9 @@ before(async () => {
       ExecSandboxInteractive(call: ServerDuplexStream<Buffer, Buffer>) {
         call.on('data', (bytes: Buffer) => {
           const { payload } = methods.execSandboxInteractive.decodeRequest(bytes);
-          if (payload.case === 'stdin') call.write(output(payload.value));
+          if (payload.case === 'stdin') {
+            call.write(output(payload.value));
+          }
         });
         call.on('end', () => call.end());
       },
@@ -102,8 +109,11 @@ test('a server stream gives every message in order', async () => {
   let frames = 0;
   let exitCode: number | undefined;
   for await (const { payload } of client.serverStream(methods.execSandbox, {})) {
-    if (payload.case === 'stdout') assert.equal(payload.value.data[0], frames++ % 256);
-    else if (payload.case === 'exit') exitCode = payload.value.exitCode;
+    if (payload.case === 'stdout') {
+      assert.equal(payload.value.data[0], frames++ % 256);
+    } else if (payload.case === 'exit') {
+      exitCode = payload.value.exitCode;
+    }
   }
   assert.equal(frames, FRAMES);
   assert.equal(exitCode, 7);
@@ -119,7 +129,8 @@ test('leaving a server stream early cancels the call', async () => {
 
 test('a stream fails with its status when it is aborted or late', async () => {
   const read = async (options: { signal?: AbortSignal; timeoutMs?: number }) => {
-    for await (const _ of client.serverStream(methods.watchSandbox, {}, options));
+    for await (const _ of client.serverStream(methods.watchSandbox, {}, options)) {
+    }
   };
   await assert.rejects(read({ signal: AbortSignal.timeout(20) }), failsWith(status.CANCELLED));
   await assert.rejects(read({ timeoutMs: 20 }), failsWith(status.DEADLINE_EXCEEDED));
@@ -147,7 +158,8 @@ test('sending on a call that is over does not hang', async () => {
   const call = client.duplex(methods.execSandboxInteractive);
   call.cancel();
   await assert.rejects(async () => {
-    for await (const _ of call.responses);
+    for await (const _ of call.responses) {
+    }
   }, failsWith(status.CANCELLED));
   for (let index = 0; index < 100; index++) {
     await call.send({ payload: { case: 'stdin', value: Buffer.alloc(100_000) } });

@@ -20,17 +20,18 @@ import { methods as wire } from '../../dist/wire/v00/index.js';
 
 const { unary, serverStream, bidi, unimplemented } = methodKinds<IncomingCall>();
 type Options = RpcServerOptions<IncomingCall, ServedMethod<IncomingCall>>;
-const quiet = () => {};
+function quiet() {}
+
 const log = { debug: quiet, info: quiet, warn: quiet, error: quiet } as unknown as Logger;
 const LIMIT = { timeout: 60_000 };
 
-const deferred = <T = void>() => {
+function deferred<T = void>() {
   let resolve: (value: T) => void = () => {};
   const promise = new Promise<T>((settle) => {
     resolve = settle;
   });
   return { promise, resolve };
-};
+}
 
 interface Served {
   readonly server: RpcServer;
@@ -38,12 +39,12 @@ interface Served {
   readonly address: string;
 }
 
-const serve = async (
+async function serve(
   t: TestContext,
   methods: readonly Method<IncomingCall>[],
   options: Partial<Options> = {},
   clientOptions: RpcClientOptions = {},
-): Promise<Served> => {
+): Promise<Served> {
   const server = createRpcServer({
     what: 'gateway',
     methods: methods.map((method) => ({ ...method, handler: () => method.handler })),
@@ -61,40 +62,47 @@ const serve = async (
     server.end();
   });
   return { server, client, address };
-};
+}
 
 /** Serves `method` with a handler that tells of its signal, and waits for it to abort. */
-const waiting =
-  (began: (context: IncomingCall) => void) =>
-  async (context: IncomingCall): Promise<never> => {
+function waiting(began: (context: IncomingCall) => void) {
+  return async (context: IncomingCall): Promise<never> => {
     began(context);
     return new Promise((_, reject) => {
       const { signal } = context;
-      if (signal.aborted) reject(signal.reason);
+      if (signal.aborted) {
+        reject(signal.reason);
+      }
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     });
   };
+}
 
-const aborted = (signal: AbortSignal): Promise<OpenShellError> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve(signal.reason);
+function aborted(signal: AbortSignal): Promise<OpenShellError> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve(signal.reason);
+    }
     signal.addEventListener('abort', () => resolve(signal.reason), { once: true });
   });
+}
 
-const failureOf = async (call: Promise<unknown>): Promise<CallFailure> => {
+async function failureOf(call: Promise<unknown>): Promise<CallFailure> {
   const thrown = await call.then(
     () => assert.fail('the call went through'),
     (error: unknown) => error,
   );
   assert(thrown instanceof CallFailure, String(thrown));
   return thrown;
-};
+}
 
-const readAll = async (messages: AsyncIterable<unknown>): Promise<number> => {
+async function readAll(messages: AsyncIterable<unknown>): Promise<number> {
   let count = 0;
-  for await (const _ of messages) count++;
+  for await (const _ of messages) {
+    count++;
+  }
   return count;
-};
+}
 
 test('a handler sees user, peer, method, trace and headers by name', LIMIT, async (t) => {
   const seen: unknown[] = [];
@@ -143,8 +151,9 @@ test('an authenticator may take its time, sees the evidence, and refuses', LIMIT
         asked.push(given.method);
         await new Promise(setImmediate);
         const subject = given.header('authorization');
-        if (subject === undefined)
+        if (subject === undefined) {
           throw new OpenShellError(Code.UNAUTHENTICATED, 'missing', { reason: 'NoToken' });
+        }
         return { caller: given, subject, ended: (code) => ended.push([code, subject]) };
       },
     },
@@ -226,30 +235,40 @@ test('what cannot be read, is too large or not served is refused by name', LIMIT
 test('streams go both ways and end by half-close', LIMIT, async (t) => {
   const { client } = await serve(t, [
     serverStream(wire.execSandbox, async ({ command }, _, send) => {
-      for (const word of command) await send(encodeExecOutput('stdout', Buffer.from(word)));
+      for (const word of command) {
+        await send(encodeExecOutput('stdout', Buffer.from(word)));
+      }
     }),
     bidi(wire.execSandboxInteractive, async (requests, _, send) => {
       for await (const { payload } of requests) {
-        if (payload.case === 'stdin') await send(encodeExecOutput('stdout', payload.value));
+        if (payload.case === 'stdin') {
+          await send(encodeExecOutput('stdout', payload.value));
+        }
       }
     }),
   ]);
   const command = Array.from({ length: 300 }, (_, n) => String(n));
   const words: string[] = [];
   for await (const { payload } of client.serverStream(wire.execSandbox, { command })) {
-    if (payload.case === 'stdout') words.push(Buffer.from(payload.value.data).toString());
+    if (payload.case === 'stdout') {
+      words.push(Buffer.from(payload.value.data).toString());
+    }
   }
   assert.deepEqual(words, command);
 
   const call = client.duplex(wire.execSandboxInteractive);
   const sending = (async () => {
-    for (let n = 0; n < 200; n++)
+    for (let n = 0; n < 200; n++) {
       await call.send({ payload: { case: 'stdin', value: Buffer.alloc(50_000, n) } });
+    }
     call.end();
   })();
   let bytes = 0;
-  for await (const { payload } of call.responses)
-    if (payload.case === 'stdout') bytes += payload.value.data.length;
+  for await (const { payload } of call.responses) {
+    if (payload.case === 'stdout') {
+      bytes += payload.value.data.length;
+    }
+  }
   await sending;
   assert.equal(bytes, 200 * 50_000);
 });
@@ -266,7 +285,9 @@ test('a sender waits for a client that reads slowly, and hears that it left', LI
           for (;;) {
             const room = send(encodeExecOutput('stdout', Buffer.alloc(16_384)));
             sent++;
-            if (room !== undefined && sent > 4) full.resolve();
+            if (room !== undefined && sent > 4) {
+              full.resolve();
+            }
             await room;
           }
         } catch (error) {
@@ -296,7 +317,9 @@ test('a client that reads nothing is given up in time', LIMIT, async (t) => {
     [
       serverStream(wire.execSandbox, async (_, __, send) => {
         try {
-          for (;;) await send(encodeExecOutput('stdout', Buffer.alloc(16_384)));
+          for (;;) {
+            await send(encodeExecOutput('stdout', Buffer.alloc(16_384)));
+          }
         } catch (error) {
           over.resolve(error);
           throw error;
@@ -342,7 +365,9 @@ test('a client that cancels or is late aborts the signal of every kind of call',
     const late = failureOf(call({ timeoutMs: 1_000 }));
     const first = await Promise.race([began.promise, late]);
     assert.equal((await late).code, Code.DEADLINE_EXCEEDED);
-    if (first instanceof AbortSignal) assert.equal((await aborted(first)).code, Code.CANCELLED);
+    if (first instanceof AbortSignal) {
+      assert.equal((await aborted(first)).code, Code.CANCELLED);
+    }
   }
 });
 
@@ -359,7 +384,8 @@ test(
         bidi(wire.execSandboxInteractive, async (requests, { signal }) => {
           began.resolve();
           await aborted(signal);
-          for await (const _ of requests);
+          for await (const _ of requests) {
+          }
         }),
       ],
       {

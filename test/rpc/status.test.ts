@@ -7,16 +7,23 @@ import { toStatus } from '../../dist/rpc/status.js';
 import { decodeStatusDetails } from '../../dist/wire/errors/index.js';
 
 /** Every UTF-16 unit, so that halves of pairs stand alone. */
-const anyUnits = (maxLength: number) =>
-  fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength }).map((units) => String.fromCharCode(...units));
+function anyUnits(maxLength: number) {
+  return fc
+    .array(fc.integer({ min: 0, max: 0xffff }), { maxLength })
+    .map((units) => String.fromCharCode(...units));
+}
+
 const repeated = fc
   .tuple(fc.nat(3), fc.constantFrom('x', '😀', '\u0001', '\ud800', 'é', '%'), fc.nat(200_000))
   .map(([shift, unit, count]) => 'a'.repeat(shift) + unit.repeat(count));
 const text = fc.oneof(anyUnits(3000), repeated);
-const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
+function maybe<T>(value: fc.Arbitrary<T>) {
+  return fc.option(value, { nil: undefined });
+}
 
-const given = (options: Record<string, unknown>) =>
-  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+function given(options: Record<string, unknown>) {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
 
 test('whatever an error says, its status can be written and takes at most 4 KiB of the trailers', async () => {
   const anyError = fc.record({
@@ -36,7 +43,9 @@ test('whatever an error says, its status can be written and takes at most 4 KiB 
       assert(encodeURI(details).length + Math.ceil(trailer.length / 3) * 4 <= 4096);
       const decoded = decodeStatusDetails(trailer);
       assert(decoded !== undefined, 'the details cannot be read');
-      if (options.retryAfterMs !== undefined) assert.equal(decoded.retryAfterMs, options.retryAfterMs);
+      if (options.retryAfterMs !== undefined) {
+        assert.equal(decoded.retryAfterMs, options.retryAfterMs);
+      }
     }),
     { numRuns: 500 },
   );

@@ -13,14 +13,16 @@ import { times } from '../support/soak.js';
 import { eventually } from '../support/wait.js';
 import { databasePath, sandbox, workspace } from './records.js';
 
-const all = async (store: Store) => store.listSandboxes({});
+async function all(store: Store) {
+  return store.listSandboxes({});
+}
 
-const serving = async (t: { after(end: () => Promise<void>): void }, path: string): Promise<Store> => {
+async function serving(t: { after(end: () => Promise<void>): void }, path: string): Promise<Store> {
   const store = await openStore({ path, backups: true });
   t.after(() => store.close());
   await store.insertWorkspace(workspace('default'));
   return store;
-};
+}
 
 test('a backup of a store that is written to is one moment of it, whole', async (t) => {
   const path = databasePath(t);
@@ -33,7 +35,9 @@ test('a backup of a store that is written to is one moment of it, whole', async 
       made++;
       await store.insertSandbox(sandbox(`s${made}`, { createdAtMs: made }));
       version = (await store.updateSandbox('first', version, { message: `after ${made}` })).resourceVersion;
-      if (made > 5) await store.removeSandbox(`s${made - 5}`, 1);
+      if (made > 5) {
+        await store.removeSandbox(`s${made - 5}`, 1);
+      }
     }
   })();
   for (let round = 0; round < times(5, 100); round++) {
@@ -75,7 +79,9 @@ test('while a copy is made the file stands still, whatever is written, and goes 
   const write = async (from: number) => {
     for (let i = from; i < from + 300; i++) {
       await store.insertSandbox(sandbox(`s${i}`, { message: 'm'.repeat(5000) }));
-      if (i % 10 === 9) await store.removeSandbox(`s${i}`, 1);
+      if (i % 10 === 9) {
+        await store.removeSandbox(`s${i}`, 1);
+      }
     }
   };
   await write(0);
@@ -91,7 +97,9 @@ test('while a copy is made the file stands still, whatever is written, and goes 
 test('a backup equals a store that nobody writes to, with a gateway and without one', async (t) => {
   const path = databasePath(t);
   const store = await serving(t, path);
-  for (const id of ['a', 'b', 'c']) await store.insertSandbox(sandbox(id));
+  for (const id of ['a', 'b', 'c']) {
+    await store.insertSandbox(sandbox(id));
+  }
   const rows = await all(store);
   await backupDatabase(path, `${path}-online`);
   await store.close();
@@ -140,7 +148,9 @@ test("a gateway that gives no backups is named, and the socket is its user's alo
 test('a large file is checked after it was opened, and what is damaged is told by log and ping', async (t) => {
   const path = databasePath(t);
   const store = await serving(t, path);
-  for (let i = 0; i < 300; i++) await store.insertSandbox(sandbox(`s${i}`, { message: 'm'.repeat(500) }));
+  for (let i = 0; i < 300; i++) {
+    await store.insertSandbox(sandbox(`s${i}`, { message: 'm'.repeat(500) }));
+  }
   await store.close();
   const lines: string[] = [];
   const log = createLogger({ level: 'info', readable: false, write: (text) => void lines.push(text) });
@@ -151,7 +161,9 @@ test('a large file is checked after it was opened, and what is damaged is told b
   await sound.close();
 
   const bytes = readFileSync(path);
-  for (let page = 30; page < bytes.length / 4096; page++) bytes.fill(0xff, page * 4096, page * 4096 + 200);
+  for (let page = 30; page < bytes.length / 4096; page++) {
+    bytes.fill(0xff, page * 4096, page * 4096 + 200);
+  }
   writeFileSync(path, bytes);
   const damaged = await open();
   t.after(() => damaged.close());

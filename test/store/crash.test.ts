@@ -11,7 +11,7 @@ const ROUNDS = Number(process.env.OPENSHELL_CRASH_ROUNDS ?? 5);
 const WRITER = fileURLToPath(new URL('./crash-writer.js', import.meta.url));
 
 /** Lets a writer run until it was promised `count` writes, kills it, and gives all that it was promised. */
-const writeAndKill = async (path: string, round: number, count: number): Promise<string[]> => {
+async function writeAndKill(path: string, round: number, count: number): Promise<string[]> {
   const child = spawn(process.execPath, [WRITER, path, String(round)], {
     stdio: ['ignore', 'pipe', 'inherit'],
     timeout: 60_000,
@@ -21,12 +21,14 @@ const writeAndKill = async (path: string, round: number, count: number): Promise
   const promised: string[] = [];
   for await (const line of createInterface({ input: child.stdout })) {
     promised.push(line);
-    if (promised.length === count) child.kill('SIGKILL');
+    if (promised.length === count) {
+      child.kill('SIGKILL');
+    }
   }
   assert.deepEqual(await exited, [null, 'SIGKILL']);
   assert.ok(promised.length >= count, `the writer of round ${round} ended early`);
   return promised;
-};
+}
 
 test(`kill -9 while writing loses nothing that was promised (${ROUNDS} rounds)`, async (t) => {
   const path = databasePath(t);
@@ -39,8 +41,12 @@ test(`kill -9 while writing loses nothing that was promised (${ROUNDS} rounds)`,
       const row = await store.getSandbox(id);
       const grave = await store.getTombstone(id);
       assert.equal(row === undefined, grave !== undefined, `${line}: a row or a tombstone, not both or none`);
-      if (what === 'remove') assert.notEqual(grave, undefined, line);
-      if (what === 'update') assert.ok(row === undefined || row.phase === 'running', line);
+      if (what === 'remove') {
+        assert.notEqual(grave, undefined, line);
+      }
+      if (what === 'update') {
+        assert.ok(row === undefined || row.phase === 'running', line);
+      }
     }
     const rows = await store.listSandboxes({});
     const labelled = await store.listSandboxes({ selector: new Map([['round', String(round)]]) });

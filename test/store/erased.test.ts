@@ -9,12 +9,13 @@ import { eventually } from '../support/wait.js';
 import { databasePath, sandbox, storeWithDefault, template } from './records.js';
 
 /** All bytes beside and in the database. */
-const bytesIn = (path: string): string =>
-  readdirSync(dirname(path))
+function bytesIn(path: string): string {
+  return readdirSync(dirname(path))
     .map((name) => readFileSync(join(dirname(path), name), 'latin1'))
     .join('\n');
+}
 
-const withSecrets = (id: string, sizes: readonly number[]): SandboxRecord['spec'] => {
+function withSecrets(id: string, sizes: readonly number[]): SandboxRecord['spec'] {
   const { spec } = sandbox(id);
   const [own = 0, template = 0, driver = 0] = sizes;
   const secret = (part: string, size: number) => `SEKRET-${part}-${id}-`.padEnd(size, 'x');
@@ -27,12 +28,14 @@ const withSecrets = (id: string, sizes: readonly number[]): SandboxRecord['spec'
       driverConfig: { podman: { secrets: [{ path: '/run/s', value: secret('driver', driver) }] } },
     },
   };
-};
+}
 
-const random = (most: number): number => Math.floor(Math.random() * most);
+function random(most: number): number {
+  return Math.floor(Math.random() * most);
+}
 
 /** Rows come, change and go in an order by chance; gives the ids that went. */
-const churn = async (store: Store, round: number): Promise<string[]> => {
+async function churn(store: Store, round: number): Promise<string[]> {
   const rows = await Promise.all(
     Array.from({ length: 60 }, (_, i) => {
       const id = `r${round}-${i}-${random(1e9)}`;
@@ -50,13 +53,15 @@ const churn = async (store: Store, round: number): Promise<string[]> => {
   const gone = rows.filter(() => random(10) < 7).map((row) => row.id);
   await Promise.all(gone.map((id) => store.removeSandbox(id, 1)));
   return gone;
-};
+}
 
 test('what is deleted leaves no byte of its secrets in any file, however rows come and go', async (t) => {
   const path = databasePath(t);
   const store = await storeWithDefault(t, path);
   const gone: string[] = [];
-  for (let round = 0; round < times(6, 200); round++) gone.push(...(await churn(store, round)));
+  for (let round = 0; round < times(6, 200); round++) {
+    gone.push(...(await churn(store, round)));
+  }
   await store.insertTemplate(template('t', { environment: { TOKEN: 'SEKRET-of-a-template' } }));
   const kept = (await store.listSandboxes({ withoutSecrets: true })).map((row) => row.id);
   assert.ok(gone.length > 100 && kept.length > 20);
@@ -76,7 +81,9 @@ test('what is deleted leaves no byte of its secrets in any file, however rows co
     ['env', 'template', 'driver'].some((part) => after.includes(`SEKRET-${part}-${id}-`)),
   );
   assert.deepEqual(left, []);
-  for (const id of kept) assert.ok(after.includes(`SEKRET-env-${id}-`));
+  for (const id of kept) {
+    assert.ok(after.includes(`SEKRET-env-${id}-`));
+  }
 });
 
 test('no page of a tree has any part of a secret, whatever its size: SQLite copies rows between those', async (t) => {
@@ -94,5 +101,7 @@ test('no page of a tree has any part of a secret, whatever its size: SQLite copi
   // Overflow pages begin with the number of the next one, whose first byte is 0 in a file of this size.
   const ofTrees = pages.slice(1).filter((page) => [2, 5, 10, 13].includes(page[0] ?? 0));
   assert.ok(ofTrees.length > 10 && pages.some((page) => page.includes('SEKRET-env')));
-  for (const page of ofTrees) assert.ok(!page.includes('SEKRET') && !page.includes('xxxxxxxx'));
+  for (const page of ofTrees) {
+    assert.ok(!page.includes('SEKRET') && !page.includes('xxxxxxxx'));
+  }
 });

@@ -10,30 +10,34 @@ import { mountSmallDisk, type SmallDisk } from '../support/small-disk.js';
 import { sandbox, workspace } from './records.js';
 
 /** A small disk that goes with the test; undefined, with the test skipped, where there can be none. */
-const smallDisk = (t: TestContext): (SmallDisk & { readonly path: string }) | undefined => {
+function smallDisk(t: TestContext): (SmallDisk & { readonly path: string }) | undefined {
   const disk = mountSmallDisk(16);
-  if (typeof disk === 'string') return void t.skip(disk);
+  if (typeof disk === 'string') {
+    return void t.skip(disk);
+  }
   t.after(() => disk.unmount());
   return { ...disk, path: join(disk.folder, 'openshell.db') };
-};
+}
 
-const openHere = async (t: TestContext, path: string): Promise<Store> => {
+async function openHere(t: TestContext, path: string): Promise<Store> {
   const store = await openStore({ path });
   t.after(() => store.close());
   return store;
-};
+}
 
-const big = (id: string) => sandbox(id, { message: 'm'.repeat(8000), labels: { app: 'web', id } });
+function big(id: string) {
+  return sandbox(id, { message: 'm'.repeat(8000), labels: { app: 'web', id } });
+}
 
-const insertMany = async (store: Store, name: string, count: number): Promise<SandboxRecord[]> => {
+async function insertMany(store: Store, name: string, count: number): Promise<SandboxRecord[]> {
   const rows: SandboxRecord[] = [];
-  for (let i = 0; i < count; i++) rows.push(await store.insertSandbox(big(`${name}-${i}`)));
+  for (let i = 0; i < count; i++) {
+    rows.push(await store.insertSandbox(big(`${name}-${i}`)));
+  }
   return rows;
-};
+}
 
-const insertUntilFull = async (
-  store: Store,
-): Promise<{ stored: SandboxRecord[]; failure: OpenShellError }> => {
+async function insertUntilFull(store: Store): Promise<{ stored: SandboxRecord[]; failure: OpenShellError }> {
   const stored: SandboxRecord[] = [];
   for (let i = 0; i < 1_000; i++) {
     try {
@@ -43,13 +47,17 @@ const insertUntilFull = async (
     }
   }
   throw new Error('the disk is not full');
-};
+}
 
-const ids = (rows: readonly SandboxRecord[]): string[] => rows.map((row) => row.id).sort();
+function ids(rows: readonly SandboxRecord[]): string[] {
+  return rows.map((row) => row.id).sort();
+}
 
 test('a full disk refuses creates, keeps what was stored, and nothing is half-written', async (t) => {
   const disk = smallDisk(t);
-  if (disk === undefined) return;
+  if (disk === undefined) {
+    return;
+  }
   const ballast = disk.fill();
   await assert.rejects(openStore({ path: disk.path }), {
     code: Code.RESOURCE_EXHAUSTED,
@@ -81,7 +89,9 @@ const moments = [0, 1, 5, 20, 45].flatMap((count) => [0, 3, 12].map((pages) => (
 for (const { count, pages } of moments) {
   test(`on a full disk what exists is changed and removed (${count} rows before, ${pages} pages left)`, async (t) => {
     const disk = smallDisk(t);
-    if (disk === undefined) return;
+    if (disk === undefined) {
+      return;
+    }
     const store = await openHere(t, disk.path);
     await store.insertWorkspace(workspace('default'));
     const before = await insertMany(store, 'early', count);
@@ -101,7 +111,9 @@ for (const { count, pages } of moments) {
       });
       await store.updateSandbox(row.id, resourceVersion, { phase: 'deleting', message });
     }
-    for (const { id } of rows) assert.equal(await store.removeSandbox(id, 1), true);
+    for (const { id } of rows) {
+      assert.equal(await store.removeSandbox(id, 1), true);
+    }
     assert.deepEqual(await store.listSandboxes({}), []);
 
     rmSync(ballast);
@@ -112,7 +124,9 @@ for (const { count, pages } of moments) {
 
 test('a store that is opened on a full disk removes what exists and refuses what is new', async (t) => {
   const disk = smallDisk(t);
-  if (disk === undefined) return;
+  if (disk === undefined) {
+    return;
+  }
   const first = await openStore({ path: disk.path });
   await first.insertWorkspace(workspace('default'));
   const rows = await insertMany(first, 'early', 3);
@@ -120,31 +134,37 @@ test('a store that is opened on a full disk removes what exists and refuses what
   const ballast = disk.fill();
 
   const store = await openHere(t, disk.path);
-  for (const { id } of rows) assert.equal(await store.removeSandbox(id, 1), true);
+  for (const { id } of rows) {
+    assert.equal(await store.removeSandbox(id, 1), true);
+  }
   await assert.rejects(store.insertSandbox(big('new')), { reason: 'StoreFull' });
   rmSync(ballast);
   await store.insertSandbox(big('new'));
 });
 
-const largest = (i: number) => {
+function largest(i: number) {
   const { spec } = sandbox('x');
   const labels = Object.fromEntries(
     Array.from({ length: 128 }, (_, k) => [`${k}`.padEnd(250, 'k'), 'v'.repeat(63)]),
   );
   const environment = { TOKEN: 'x'.repeat(i % 2 ? 1000 : 100_000) };
   return sandbox(`s${i}`, { labels, spec: { ...spec, environment, command: ['x'.repeat(100_000)] } });
-};
+}
 
 /** What is left when the log can still grow, and the database cannot. */
 for (const spareKib of [0, 700, 2500, 24_000]) {
   test(`on a full disk the largest rows are changed and removed (${spareKib} KiB left)`, async (t) => {
     const disk = mountSmallDisk(64);
-    if (typeof disk === 'string') return void t.skip(disk);
+    if (typeof disk === 'string') {
+      return void t.skip(disk);
+    }
     t.after(() => disk.unmount());
     const store = await openHere(t, join(disk.folder, 'openshell.db'));
     await store.insertWorkspace(workspace('default'));
     const rows: SandboxRecord[] = [];
-    for (let i = 0; i < 6; i++) rows.push(await store.insertSandbox(largest(i)));
+    for (let i = 0; i < 6; i++) {
+      rows.push(await store.insertSandbox(largest(i)));
+    }
     const spare = join(disk.folder, 'spare');
     writeFileSync(spare, Buffer.alloc(spareKib * 1024, 1));
     const ballast = disk.fill();
@@ -154,14 +174,19 @@ for (const spareKib of [0, 700, 2500, 24_000]) {
       Array.from({ length: 64 }, (_, i) => store.insertSandbox(largest(100 + i))),
     );
     for (const one of late) {
-      if (one.status === 'fulfilled') rows.push(one.value);
-      else assert.equal(OpenShellError.from(one.reason).reason, 'StoreFull');
+      if (one.status === 'fulfilled') {
+        rows.push(one.value);
+      } else {
+        assert.equal(OpenShellError.from(one.reason).reason, 'StoreFull');
+      }
     }
     const message = 'm'.repeat(1500);
     const changed = await Promise.all(
       rows.map((row) => store.updateSandbox(row.id, row.resourceVersion, { phase: 'deleting', message })),
     );
-    for (const { id } of changed) assert.equal(await store.removeSandbox(id, 1), true);
+    for (const { id } of changed) {
+      assert.equal(await store.removeSandbox(id, 1), true);
+    }
     assert.deepEqual(await store.listSandboxes({}), []);
     rmSync(ballast);
     await store.insertSandbox(largest(1));
@@ -170,14 +195,18 @@ for (const spareKib of [0, 700, 2500, 24_000]) {
 
 test('on a full disk rows go that are larger than any may be made today', async (t) => {
   const disk = mountSmallDisk(64);
-  if (typeof disk === 'string') return void t.skip(disk);
+  if (typeof disk === 'string') {
+    return void t.skip(disk);
+  }
   t.after(() => disk.unmount());
   const path = join(disk.folder, 'openshell.db');
   const { spec } = sandbox('x');
   const huge = (id: string) => sandbox(id, { spec: { ...spec, command: ['x'.repeat(1024 * 1024)] } });
   const first = await openStore({ path });
   await first.insertWorkspace(workspace('default'));
-  for (const id of ['a', 'b', 'c']) await first.insertSandbox(huge(id));
+  for (const id of ['a', 'b', 'c']) {
+    await first.insertSandbox(huge(id));
+  }
   await first.close();
   const store = await openHere(t, path);
   disk.fill();

@@ -17,22 +17,26 @@ import {
 import { specWithoutSecrets, withoutSecrets } from '../../dist/store/secrets.js';
 import type { LabelSelector, Page, Remember, Store } from '../../dist/store/store.js';
 
-const byAge = (a: { createdAtMs: number; name: string; id: string }, b: typeof a): number =>
-  a.createdAtMs - b.createdAtMs || (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id < b.id ? -1 : 1);
+function byAge(a: { createdAtMs: number; name: string; id: string }, b: typeof a): number {
+  return a.createdAtMs - b.createdAtMs || (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id < b.id ? -1 : 1);
+}
 
-const matches = (labels: Readonly<Record<string, string>>, selector: LabelSelector | undefined): boolean =>
-  [...(selector ?? [])].every(([key, value]) => labels[key] === value);
+function matches(labels: Readonly<Record<string, string>>, selector: LabelSelector | undefined): boolean {
+  return [...(selector ?? [])].every(([key, value]) => labels[key] === value);
+}
 
-const cut = <T extends Parameters<typeof byAge>[0]>(rows: T[], page: Page | undefined): T[] => {
-  if (page === undefined) return rows;
+function cut<T extends Parameters<typeof byAge>[0]>(rows: T[], page: Page | undefined): T[] {
+  if (page === undefined) {
+    return rows;
+  }
   const { after, offset, limit, bytes } = page;
   const behind = after === undefined ? rows : rows.filter((row) => byAge(row, after) > 0);
   // Nearly every row is larger than a few bytes: then one is all.
   return behind.slice(offset, offset + Math.min(limit, bytes === undefined ? limit : 1));
-};
+}
 
 /** The store as one would explain it: what a real one is compared with, over the same rules of the domain. */
-export const createMemoryStore = (): Store => {
+export function createMemoryStore(): Store {
   const sandboxes = new Map<string, SandboxRecord>();
   const workspaces = new Map<string, WorkspaceRecord>();
   const tombstones = new Map<string, Tombstone>();
@@ -42,7 +46,9 @@ export const createMemoryStore = (): Store => {
   const putRequest = (request: StoredRequest) =>
     requests.set(`${request.subject} ${request.requestId}`, request);
   const and = <T>(remember: Remember<T> | undefined, answer: T): T => {
-    if (remember !== undefined) putRequest(remember(answer));
+    if (remember !== undefined) {
+      putRequest(remember(answer));
+    }
     return answer;
   };
   const inWorkspace = (name: string) => [...sandboxes.values()].filter((row) => row.workspace === name);
@@ -90,7 +96,9 @@ export const createMemoryStore = (): Store => {
     },
     async removeSandbox(id, deletedAtMs) {
       const row = sandboxes.get(id);
-      if (row === undefined) return false;
+      if (row === undefined) {
+        return false;
+      }
       sandboxes.delete(id);
       tombstones.set(id, { sandboxId: id, driver: row.driver, deletedAtMs });
       return true;
@@ -117,7 +125,11 @@ export const createMemoryStore = (): Store => {
     },
     async removeWorkspace(name, remember) {
       requireEmpty(name, firstIn(name));
-      for (const [key, row] of templates) if (row.workspace === name) templates.delete(key);
+      for (const [key, row] of templates) {
+        if (row.workspace === name) {
+          templates.delete(key);
+        }
+      }
       return and(remember, workspaces.delete(name));
     },
     async insertTemplate(given, remember) {
@@ -147,13 +159,17 @@ export const createMemoryStore = (): Store => {
     },
     async pruneRequests(createdBeforeMs) {
       const old = [...requests].filter(([, request]) => request.createdAtMs < createdBeforeMs);
-      for (const [key] of old) requests.delete(key);
+      for (const [key] of old) {
+        requests.delete(key);
+      }
       return old.length;
     },
     getTombstone: async (sandboxId) => tombstones.get(sandboxId),
     async pruneTombstones(deletedBeforeMs) {
       const old = [...tombstones.values()].filter((stone) => stone.deletedAtMs < deletedBeforeMs);
-      for (const stone of old) tombstones.delete(stone.sandboxId);
+      for (const stone of old) {
+        tombstones.delete(stone.sandboxId);
+      }
       return old.length;
     },
     getMeta: async (key) => meta.get(key),
@@ -163,4 +179,4 @@ export const createMemoryStore = (): Store => {
     async ping() {},
     async close() {},
   };
-};
+}

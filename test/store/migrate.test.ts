@@ -52,7 +52,7 @@ test('a step that fails takes the steps before it back', async (t) => {
 });
 
 /** A database as the gateway of schema 2 left it: secrets in payloads, whole answers of requests, a deleted row. */
-const ofSchemaTwo = async (t: TestContext): Promise<string> => {
+async function ofSchemaTwo(t: TestContext): Promise<string> {
   const path = databasePath(t);
   await (await openStore({ path })).close();
   rmSync(path);
@@ -94,7 +94,7 @@ const ofSchemaTwo = async (t: TestContext): Promise<string> => {
   old.exec("INSERT INTO request VALUES ('me', 'd', 'f', '\"completed\"', 6)");
   closeDatabase(old);
   return path;
-};
+}
 
 const DRIVER_CONFIG = { podman: { secrets: [{ path: '/s', value: 'SEKRET-driver' }] } };
 
@@ -124,7 +124,9 @@ test('schema 2: every row is there afterwards, and what was deleted is in no byt
 
 test('before an upgrade the file is copied, for its owner alone; the latest two copies are kept', async (t) => {
   const path = await ofSchemaTwo(t);
-  for (const old of [0, 1]) writeFileSync(`${path}-schema${old}`, 'older');
+  for (const old of [0, 1]) {
+    writeFileSync(`${path}-schema${old}`, 'older');
+  }
   writeFileSync(`${path}-schemas-of-mine`, 'mine');
   await (await openStore({ path })).close();
   const copies = readdirSync(dirname(path))
@@ -150,7 +152,9 @@ test('before an upgrade the file is copied, for its owner alone; the latest two 
 
 test('without room for the copy there is no upgrade', async (t) => {
   const disk = mountSmallDisk(16);
-  if (typeof disk === 'string') return t.skip(disk);
+  if (typeof disk === 'string') {
+    return t.skip(disk);
+  }
   t.after(() => disk.unmount());
   const path = join(disk.folder, 'openshell.db');
   copyFileSync(await ofSchemaTwo(t), path);

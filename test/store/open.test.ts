@@ -9,19 +9,21 @@ import { loadSqlite } from '../../dist/parts/store-sqlite/engine.js';
 import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { databasePath, sandbox, storeWithDefault } from './records.js';
 
-const mode = (path: string): string => (statSync(path).mode & 0o777).toString(8);
+function mode(path: string): string {
+  return (statSync(path).mode & 0o777).toString(8);
+}
 
 /** Runs statements on a database that no store has open. */
-const execSql = async (path: string, sql: string): Promise<void> => {
+async function execSql(path: string, sql: string): Promise<void> {
   const { DatabaseSync } = await loadSqlite();
   mkdirSync(dirname(path), { recursive: true });
   const database = new DatabaseSync(path);
   database.exec(sql);
   database.close();
-};
+}
 
 /** Opens the store at `path` in another process and gives what that wrote to stdout and stderr. */
-const openElsewhere = (path: string): Promise<{ stdout: string; stderr: string }> => {
+function openElsewhere(path: string): Promise<{ stdout: string; stderr: string }> {
   const module = new URL('../../dist/parts/store-sqlite/open-store.js', import.meta.url).href;
   const script = `
     const { openStore } = await import(${JSON.stringify(module)});
@@ -29,7 +31,7 @@ const openElsewhere = (path: string): Promise<{ stdout: string; stderr: string }
       (store) => store.close().then(() => console.log('opened')),
       (error) => console.log(error.text));`;
   return promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
-};
+}
 
 test('file and folder are made for their owner alone, and an open file is closed to others', async (t) => {
   const path = databasePath(t);
@@ -88,7 +90,9 @@ test('a file that is no database, or a damaged one, is refused with what to do',
 
   const damaged = databasePath(t);
   const store = await storeWithDefault(t, damaged);
-  for (let i = 0; i < 50; i++) await store.insertSandbox(sandbox(`${i}`));
+  for (let i = 0; i < 50; i++) {
+    await store.insertSandbox(sandbox(`${i}`));
+  }
   await store.close();
   const bytes = readFileSync(damaged);
   bytes.fill(0xff, 4096, bytes.length - 4096);

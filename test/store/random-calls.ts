@@ -10,11 +10,13 @@ export interface Call {
   toString(): string;
 }
 
-const call = (name: string, run: Call['run'], ...args: unknown[]): Call => ({
-  name,
-  run,
-  toString: () => `${name}(${args.map((arg) => JSON.stringify(arg)).join(', ')})`,
-});
+function call(name: string, run: Call['run'], ...args: unknown[]): Call {
+  return {
+    name,
+    run,
+    toString: () => `${name}(${args.map((arg) => JSON.stringify(arg)).join(', ')})`,
+  };
+}
 
 /** Few enough values that calls meet each other's objects. */
 const id = fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f');
@@ -42,14 +44,17 @@ const page = fc.option(
 
 /** The id under which a write is remembered, if it is. */
 const requestId = fc.option(fc.constantFrom('r', 's'), { nil: undefined });
-const remember = (given: string | undefined) =>
-  given === undefined ? undefined : (answer: unknown) => request(given, { answer: JSON.stringify(answer) });
+function remember(given: string | undefined) {
+  return given === undefined
+    ? undefined
+    : (answer: unknown) => request(given, { answer: JSON.stringify(answer) });
+}
 
-const withDriverConfig = (driverConfig: SandboxRecord['spec']['template']['driverConfig']) => {
+function withDriverConfig(driverConfig: SandboxRecord['spec']['template']['driverConfig']) {
   const { spec } = sandbox('a');
   const environment = driverConfig === undefined ? {} : spec.environment;
   return { ...spec, environment, template: { ...spec.template, driverConfig } };
-};
+}
 
 /** None, some, and of a size at every edge of how a row is laid out. */
 const secret = fc.constantFrom(

@@ -12,106 +12,116 @@ import type {
 import type { Store } from '../../dist/store/store.js';
 
 /** A path for a database in a folder that goes with the test. */
-export const databasePath = (t: TestContext): string => {
+export function databasePath(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'openshell-store-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   return join(folder, 'state', 'openshell.db');
-};
+}
 
 /** An open store with the workspace `default`; closed with the test. */
-export const storeWithDefault = async (t: TestContext, path = databasePath(t)): Promise<Store> => {
+export async function storeWithDefault(t: TestContext, path = databasePath(t)): Promise<Store> {
   const store = await openStore({ path });
   t.after(() => store.close());
   await store.insertWorkspace(workspace('default'));
   return store;
-};
+}
 
-export const workspace = (
+export function workspace(
   name: string,
   more: Partial<WorkspaceRecord> = {},
-): Omit<WorkspaceRecord, 'resourceVersion'> => ({
-  id: `workspace-${name}`,
-  name,
-  labels: {},
-  annotations: {},
-  createdAtMs: 1,
-  deletionAtMs: 0,
-  phase: 'active',
-  ...more,
-});
+): Omit<WorkspaceRecord, 'resourceVersion'> {
+  return {
+    id: `workspace-${name}`,
+    name,
+    labels: {},
+    annotations: {},
+    createdAtMs: 1,
+    deletionAtMs: 0,
+    phase: 'active',
+    ...more,
+  };
+}
 
-export const sandbox = (
+export function sandbox(
   id: string,
   more: Partial<SandboxRecord> = {},
-): Omit<SandboxRecord, 'resourceVersion'> => ({
-  id,
-  name: `name-${id}`,
-  workspace: 'default',
-  driver: 'docker',
-  labels: {},
-  annotations: {},
-  createdAtMs: 1,
-  deletionAtMs: 0,
-  spec: {
-    logLevel: '',
-    environment: { GREETING: 'grüße\n"quoted"' },
-    template: {
-      image: 'busybox:1',
-      runtimeClassName: '',
-      labels: {},
-      annotations: {},
-      environment: {},
-      resources: { limits: { cpu: '500m' } },
-      userNamespaces: undefined,
-      driverConfig: undefined,
+): Omit<SandboxRecord, 'resourceVersion'> {
+  return {
+    id,
+    name: `name-${id}`,
+    workspace: 'default',
+    driver: 'docker',
+    labels: {},
+    annotations: {},
+    createdAtMs: 1,
+    deletionAtMs: 0,
+    spec: {
+      logLevel: '',
+      environment: { GREETING: 'grüße\n"quoted"' },
+      template: {
+        image: 'busybox:1',
+        runtimeClassName: '',
+        labels: {},
+        annotations: {},
+        environment: {},
+        resources: { limits: { cpu: '500m' } },
+        userNamespaces: undefined,
+        driverConfig: undefined,
+      },
+      gpu: undefined,
+      command: ['sleep', '1'],
+      tty: false,
+      restartPolicy: 'never',
     },
-    gpu: undefined,
-    command: ['sleep', '1'],
-    tty: false,
-    restartPolicy: 'never',
-  },
-  intent: 'run',
-  phase: 'provisioning',
-  exitCode: undefined,
-  reason: '',
-  message: '',
-  resourceName: '',
-  instanceId: '',
-  conditions: [],
-  restarts: { count: 0, delayMs: 0, nextAtMs: 0 },
-  startedAtMs: 0,
-  fromTemplate: undefined,
-  ...more,
-});
+    intent: 'run',
+    phase: 'provisioning',
+    exitCode: undefined,
+    reason: '',
+    message: '',
+    resourceName: '',
+    instanceId: '',
+    conditions: [],
+    restarts: { count: 0, delayMs: 0, nextAtMs: 0 },
+    startedAtMs: 0,
+    fromTemplate: undefined,
+    ...more,
+  };
+}
 
-export const template = (
+export function template(
   id: string,
   more: Partial<TemplateRecord> = {},
-): Omit<TemplateRecord, 'resourceVersion'> => ({
-  id: `template-${id}`,
-  name: `name-${id}`,
-  workspace: 'default',
-  labels: {},
-  annotations: {},
-  createdAtMs: 1,
-  deletionAtMs: 0,
-  image: 'busybox:1',
-  environment: { A: 'b' },
-  cpu: '500m',
-  memory: '',
-  gpu: undefined,
-  driverConfig: { docker: { network: 'none' } },
-  ...more,
-});
+): Omit<TemplateRecord, 'resourceVersion'> {
+  return {
+    id: `template-${id}`,
+    name: `name-${id}`,
+    workspace: 'default',
+    labels: {},
+    annotations: {},
+    createdAtMs: 1,
+    deletionAtMs: 0,
+    image: 'busybox:1',
+    environment: { A: 'b' },
+    cpu: '500m',
+    memory: '',
+    gpu: undefined,
+    driverConfig: { docker: { network: 'none' } },
+    ...more,
+  };
+}
 
-export const request = (requestId: string, more: Partial<StoredRequest> = {}): StoredRequest => ({
-  subject: 'me',
-  requestId,
-  fingerprint: 'f',
-  answer: '{}',
-  createdAtMs: 1,
-  ...more,
-});
+export function request(requestId: string, more: Partial<StoredRequest> = {}): StoredRequest {
+  return {
+    subject: 'me',
+    requestId,
+    fingerprint: 'f',
+    answer: '{}',
+    createdAtMs: 1,
+    ...more,
+  };
+}
 
 /** A value as the store gives it back: a field that is undefined may be missing. */
-export const plain = <T>(value: T): T => (value === undefined ? value : JSON.parse(JSON.stringify(value)));
+export function plain<T>(value: T): T {
+  return value === undefined ? value : JSON.parse(JSON.stringify(value));
+}

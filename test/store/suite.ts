@@ -14,17 +14,18 @@ export interface Place {
   open(): Promise<Store>;
 }
 
-const codeName = (code: number): string | undefined =>
-  Object.entries(Code).find(([, value]) => value === code)?.[0];
+function codeName(code: number): string | undefined {
+  return Object.entries(Code).find(([, value]) => value === code)?.[0];
+}
 
-const outcome = async (call: Call, store: Store): Promise<unknown> => {
+async function outcome(call: Call, store: Store): Promise<unknown> {
   try {
     return plain(await call.run(store));
   } catch (error) {
     const { code, message } = OpenShellError.from(error);
     return `${codeName(code)}: ${message}`;
   }
-};
+}
 
 /**
  * The suite of the store's contract, for every store: declares its tests under the store's name.
@@ -46,7 +47,9 @@ export function storeSuite(name: string, given: (t: TestContext) => Promise<Plac
       const real = await place.open();
       const model = createMemoryStore();
       try {
-        for (const store of [real, model]) await store.insertWorkspace(workspace('default'));
+        for (const store of [real, model]) {
+          await store.insertWorkspace(workspace('default'));
+        }
         await compare(calls, real, model);
         const all = async (store: Store) => plain(await store.listSandboxes({}));
         assert.deepEqual(await all(real), await all(model));
@@ -156,7 +159,9 @@ export function storeSuite(name: string, given: (t: TestContext) => Promise<Plac
       sandbox('4', { name: 'a', createdAtMs: 3, labels: { app: 'web', tier: '1' }, workspace: 'other' }),
       sandbox('5', { name: 'd', createdAtMs: 4, labels: { app: 'web', tier: '1' }, driver: 'vm' }),
     ];
-    for (const row of rows) await store.insertSandbox(row);
+    for (const row of rows) {
+      await store.insertSandbox(row);
+    }
     const ids = async (query: Parameters<typeof store.listSandboxes>[0]) =>
       (await store.listSandboxes(query)).map((row) => row.id).join('');
 
@@ -196,7 +201,9 @@ export function storeSuite(name: string, given: (t: TestContext) => Promise<Plac
 
   test(`${name}: sandboxes are counted by driver and phase`, async (t) => {
     const store = await withDefault(t);
-    for (const id of ['a', 'b', 'c']) await store.insertSandbox(sandbox(id));
+    for (const id of ['a', 'b', 'c']) {
+      await store.insertSandbox(sandbox(id));
+    }
     await store.insertSandbox(sandbox('d', { driver: 'vm', phase: 'running' }));
     await store.updateSandbox('c', 1, { phase: 'running' });
     assert.deepEqual(await store.countSandboxes(), [
@@ -237,7 +244,9 @@ export function storeSuite(name: string, given: (t: TestContext) => Promise<Plac
 
   test(`${name}: a workspace with sandboxes stays, and the refusal names at most ten of them`, async (t) => {
     const store = await withDefault(t);
-    for (let i = 0; i < 10; i++) await store.insertSandbox(sandbox(`${i}`, { name: `box-${i}` }));
+    for (let i = 0; i < 10; i++) {
+      await store.insertSandbox(sandbox(`${i}`, { name: `box-${i}` }));
+    }
     const ten = Array.from({ length: 10 }, (_, i) => `box-${i}`).join(', ');
     await assert.rejects(store.removeWorkspace('default'), {
       code: Code.FAILED_PRECONDITION,

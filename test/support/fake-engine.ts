@@ -53,7 +53,7 @@ export interface FakeEngine {
   entry(name?: string, autoDetect?: boolean): DriverEntry;
 }
 
-export const createFakeEngine = (): FakeEngine => {
+export function createFakeEngine(): FakeEngine {
   const watchers = new Set<{ push(event: DriverEvent): void; fail(error: Error): void }>();
 
   const shown = (resource: Resource): ObservedSandbox => ({
@@ -67,7 +67,9 @@ export const createFakeEngine = (): FakeEngine => {
   });
 
   const emit = (event: DriverEvent) => {
-    for (const watcher of watchers) watcher.push(event);
+    for (const watcher of watchers) {
+      watcher.push(event);
+    }
   };
 
   const set = (resource: Resource, conditions: Condition[]) => {
@@ -79,8 +81,12 @@ export const createFakeEngine = (): FakeEngine => {
     resource.runs++;
     set(resource, runningConditions());
     const [program, code] = resource.sandbox.spec.command;
-    if (program === 'true') set(resource, exitedConditions(0));
-    if (program === 'exit') set(resource, exitedConditions(Number(code)));
+    if (program === 'true') {
+      set(resource, exitedConditions(0));
+    }
+    if (program === 'exit') {
+      set(resource, exitedConditions(Number(code)));
+    }
   };
 
   const engine: FakeEngine = {
@@ -98,7 +104,9 @@ export const createFakeEngine = (): FakeEngine => {
     },
     tell: (id, event) => emit({ type: 'platform', id, event }),
     breakWatches() {
-      for (const watcher of watchers) watcher.fail(unavailable('the fake engine went away'));
+      for (const watcher of watchers) {
+        watcher.fail(unavailable('the fake engine went away'));
+      }
     },
     exec: () => {
       throw new OpenShellError(Code.UNIMPLEMENTED, 'this test set no exec');
@@ -117,7 +125,9 @@ export const createFakeEngine = (): FakeEngine => {
 
   const mustGet = (id: string): Resource => {
     const resource = engine.resources.get(id);
-    if (resource === undefined) throw notFound(`no resource of sandbox ${id}`);
+    if (resource === undefined) {
+      throw notFound(`no resource of sandbox ${id}`);
+    }
     return resource;
   };
 
@@ -144,7 +154,9 @@ export const createFakeEngine = (): FakeEngine => {
         await callFor('logs', ref, signal);
         mustGet(ref.id);
         yield* tail === undefined ? engine.logs : engine.logs.slice(-tail);
-        if (follow) await sleep(3_600_000, undefined, { signal, ref: false }).catch(() => {});
+        if (follow) {
+          await sleep(3_600_000, undefined, { signal, ref: false }).catch(() => {});
+        }
       },
     },
     capabilities: async () => ({
@@ -168,7 +180,9 @@ export const createFakeEngine = (): FakeEngine => {
       try {
         await call('create', sandbox.id, signal);
       } catch (error) {
-        if (!(error instanceof Error && error.message === 'crash')) engine.resources.delete(sandbox.id);
+        if (!(error instanceof Error && error.message === 'crash')) {
+          engine.resources.delete(sandbox.id);
+        }
         throw error;
       }
       run(resource);
@@ -193,14 +207,18 @@ export const createFakeEngine = (): FakeEngine => {
     async delete(ref, { signal }) {
       await callFor('delete', ref, signal);
       const existed = engine.resources.delete(ref.id);
-      if (existed) emit({ type: 'deleted', id: ref.id });
+      if (existed) {
+        emit({ type: 'deleted', id: ref.id });
+      }
       return existed;
     },
     async *watch({ signal }) {
       const queue = createQueue<DriverEvent>({ capacity: 100_000 });
       const watcher = {
         push(event: DriverEvent) {
-          if (!queue.offer(event)) queue.close(new Error('nobody reads this watch of the fake engine'));
+          if (!queue.offer(event)) {
+            queue.close(new Error('nobody reads this watch of the fake engine'));
+          }
         },
         fail: (error: Error) => queue.end(error),
       };
@@ -208,9 +226,13 @@ export const createFakeEngine = (): FakeEngine => {
       watchers.add(watcher);
       const onAbort = () => queue.close();
       signal.addEventListener('abort', onAbort);
-      if (signal.aborted) onAbort();
+      if (signal.aborted) {
+        onAbort();
+      }
       try {
-        for (const resource of engine.resources.values()) yield { type: 'sandbox', sandbox: shown(resource) };
+        for (const resource of engine.resources.values()) {
+          yield { type: 'sandbox', sandbox: shown(resource) };
+        }
         yield { type: 'synced' };
         yield* queue;
       } finally {
@@ -232,14 +254,16 @@ export const createFakeEngine = (): FakeEngine => {
   });
 
   return engine;
-};
+}
 
 /** An exec that prints what it is given and ends with `code`. */
-export const printing = (chunks: readonly ExecChunk[], code: number): ExecSession => ({
-  output: (async function* () {
-    yield* chunks;
-  })(),
-  stdin: undefined,
-  resize: async () => {},
-  exitCode: Promise.resolve(code),
-});
+export function printing(chunks: readonly ExecChunk[], code: number): ExecSession {
+  return {
+    output: (async function* () {
+      yield* chunks;
+    })(),
+    stdin: undefined,
+    resize: async () => {},
+    exitCode: Promise.resolve(code),
+  };
+}

@@ -10,52 +10,57 @@ export type FaultyCall = 'create' | 'get' | 'stop' | 'start' | 'delete';
 /** Faults to come, by the name of the sandbox that they hit. */
 export type Faults = Map<string, { readonly call: FaultyCall; readonly fault: Fault; left: number }[]>;
 
-const until = (signal: AbortSignal): Promise<never> =>
-  new Promise((_, reject) => {
+function until(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
     signal.throwIfAborted();
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });
+}
 
 /** A driver whose engine does not answer as it should, where `faults` says so. */
-export const withFaults = (entry: DriverEntry, faults: Faults): DriverEntry => ({
-  ...entry,
-  load: async () => {
-    const module = await entry.load();
-    return {
-      createDriver: async (context) => {
-        const driver = await module.createDriver(context);
-        const faulty = <T>(
-          call: FaultyCall,
-          ref: { name: string },
-          signal: AbortSignal,
-          run: () => Promise<T>,
-        ): Promise<T> => {
-          const due = faults.get(ref.name)?.find((one) => one.call === call && one.left > 0);
-          if (due === undefined) return run();
-          due.left--;
-          switch (due.fault) {
-            case 'hang before':
-              return until(signal);
-            case 'hang after':
-              return run().then(() => until(signal));
-            case 'cut':
-              return run().then(() => {
-                throw unavailable('socket hang up', { reason: 'EngineUnavailable' });
-              });
-            case 'slow':
-              return sleep(100).then(run);
-          }
-        };
-        const made: ComputeDriver = {
-          ...driver,
-          create: (sandbox, o) => faulty('create', sandbox, o.signal, () => driver.create(sandbox, o)),
-          get: (ref, o) => faulty('get', ref, o.signal, () => driver.get(ref, o)),
-          stop: (ref, o) => faulty('stop', ref, o.signal, () => driver.stop(ref, o)),
-          start: (ref, o) => faulty('start', ref, o.signal, () => driver.start(ref, o)),
-          delete: (ref, o) => faulty('delete', ref, o.signal, () => driver.delete(ref, o)),
-        };
-        return made;
-      },
-    };
-  },
-});
+export function withFaults(entry: DriverEntry, faults: Faults): DriverEntry {
+  return {
+    ...entry,
+    load: async () => {
+      const module = await entry.load();
+      return {
+        createDriver: async (context) => {
+          const driver = await module.createDriver(context);
+          const faulty = <T>(
+            call: FaultyCall,
+            ref: { name: string },
+            signal: AbortSignal,
+            run: () => Promise<T>,
+          ): Promise<T> => {
+            const due = faults.get(ref.name)?.find((one) => one.call === call && one.left > 0);
+            if (due === undefined) {
+              return run();
+            }
+            due.left--;
+            switch (due.fault) {
+              case 'hang before':
+                return until(signal);
+              case 'hang after':
+                return run().then(() => until(signal));
+              case 'cut':
+                return run().then(() => {
+                  throw unavailable('socket hang up', { reason: 'EngineUnavailable' });
+                });
+              case 'slow':
+                return sleep(100).then(run);
+            }
+          };
+          const made: ComputeDriver = {
+            ...driver,
+            create: (sandbox, o) => faulty('create', sandbox, o.signal, () => driver.create(sandbox, o)),
+            get: (ref, o) => faulty('get', ref, o.signal, () => driver.get(ref, o)),
+            stop: (ref, o) => faulty('stop', ref, o.signal, () => driver.stop(ref, o)),
+            start: (ref, o) => faulty('start', ref, o.signal, () => driver.start(ref, o)),
+            delete: (ref, o) => faulty('delete', ref, o.signal, () => driver.delete(ref, o)),
+          };
+          return made;
+        },
+      };
+    },
+  };
+}

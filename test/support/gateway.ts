@@ -16,17 +16,17 @@ export interface TestGateway {
   close(): Promise<void>;
 }
 
-export const tempFolder = async (): Promise<{ path: string; remove(): Promise<void> }> => {
+export async function tempFolder(): Promise<{ path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'openshell-test-'));
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
-};
+}
 
 /** A gateway in this process, on a free port, with its store in `folder`. */
-export const startTestGateway = async (
+export async function startTestGateway(
   folder: string,
   drivers: readonly DriverEntry[],
   { computeDrivers = [], ...options }: Partial<GatewayOptions> & { computeDrivers?: readonly string[] } = {},
-): Promise<TestGateway> => {
+): Promise<TestGateway> {
   const flavor = { name: 'test', drivers, stores: [], telemetry: undefined };
   const gateway = await startGateway({
     version: '0.0.0-test',
@@ -68,4 +68,4 @@ export const startTestGateway = async (
       await gateway.close(0);
     },
   };
-};
+}

@@ -11,7 +11,7 @@ export interface SmallDisk {
 }
 
 /** A file system of `mib` MiB; why not, where none can be mounted. */
-export const mountSmallDisk = (mib = 8): SmallDisk | string => {
+export function mountSmallDisk(mib = 8): SmallDisk | string {
   const folder = mkdtempSync(join(tmpdir(), 'openshell-full-'));
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mib}m`, 'tmpfs', folder], { stdio: 'pipe' });
@@ -24,7 +24,9 @@ export const mountSmallDisk = (mib = 8): SmallDisk | string => {
     fill() {
       const ballast = join(folder, 'ballast');
       const file = openSync(ballast, 'a');
-      for (let size = 64 * 1024; size > 0; ) size = written(file, size) ? size : Math.floor(size / 16);
+      for (let size = 64 * 1024; size > 0; ) {
+        size = written(file, size) ? size : Math.floor(size / 16);
+      }
       closeSync(file);
       return ballast;
     },
@@ -34,13 +36,15 @@ export const mountSmallDisk = (mib = 8): SmallDisk | string => {
       rmdirSync(folder);
     },
   };
-};
+}
 
-const written = (file: number, size: number): boolean => {
+function written(file: number, size: number): boolean {
   try {
     return writeSync(file, Buffer.alloc(size, 1)) === size;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') return false;
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') {
+      return false;
+    }
     throw error;
   }
-};
+}

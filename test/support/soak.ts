@@ -2,5 +2,6 @@
 export const soak = process.env.OPENSHELL_SOAK === '1';
 
 /** How often to do something: `few` in `.ci/run`, `many` in a soak; OPENSHELL_SOAK_COUNT overrides the latter. */
-export const times = (few: number, many: number): number =>
-  soak ? Number(process.env.OPENSHELL_SOAK_COUNT ?? many) : few;
+export function times(few: number, many: number): number {
+  return soak ? Number(process.env.OPENSHELL_SOAK_COUNT ?? many) : few;
+}

@@ -1,16 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Asks until the answer is not undefined or false; throws with `what` after `timeoutMs`. */
-export const eventually = async <T>(
+export async function eventually<T>(
   what: string,
   ask: () => Promise<T | undefined | false> | T | undefined | false,
   timeoutMs = 20_000,
-): Promise<T> => {
+): Promise<T> {
   const until = performance.now() + timeoutMs;
   for (;;) {
     const answer = await ask();
-    if (answer !== undefined && answer !== false) return answer;
-    if (performance.now() > until) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    if (answer !== undefined && answer !== false) {
+      return answer;
+    }
+    if (performance.now() > until) {
+      throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    }
     await sleep(10);
   }
-};
+}

@@ -57,7 +57,9 @@ engine_socket = "${podmanSocket('rootful')}"
     assert.deepEqual(await names('podman'), ['on-podman']);
   } finally {
     await gateway.stop();
-    for (const bed of Object.values(beds)) await bed.cleanup(gatewayId);
+    for (const bed of Object.values(beds)) {
+      await bed.cleanup(gatewayId);
+    }
     await folder.remove();
   }
 });

@@ -6,8 +6,9 @@ import type { GatewayProcess } from './process.js';
 /** The last lines of the gateways' logs in a failure's message. */
 const LOG_LINES = 200;
 
-export const described = ({ metadata, status }: Sandbox): string =>
-  `${metadata?.name} (${metadata?.id}) is ${SandboxPhase[status?.phase ?? 0]}: ${JSON.stringify(status?.conditions)}`;
+export function described({ metadata, status }: Sandbox): string {
+  return `${metadata?.name} (${metadata?.id}) is ${SandboxPhase[status?.phase ?? 0]}: ${JSON.stringify(status?.conditions)}`;
+}
 
 /** What a failure of the crash rounds tells beside itself. */
 export interface CrashReport {
@@ -17,12 +18,14 @@ export interface CrashReport {
   explain(error: unknown): Promise<unknown>;
 }
 
-export const createCrashReport = (onEngine: CrashOptions['onEngine']): CrashReport => {
+export function createCrashReport(onEngine: CrashOptions['onEngine']): CrashReport {
   const logs: string[] = [];
   return {
     keep: (gateway, title) => void logs.push(title, ...gateway.log().split('\n').filter(Boolean)),
     async explain(error) {
-      if (!(error instanceof Error)) return error;
+      if (!(error instanceof Error)) {
+        return error;
+      }
       const ids: readonly string[] =
         error.message.match(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g) ?? [];
       const about = (line: string) => !line.includes('sandbox_id') || ids.some((id) => line.includes(id));
@@ -35,4 +38,4 @@ export const createCrashReport = (onEngine: CrashOptions['onEngine']): CrashRepo
       return new Error(told.join('\n'), { cause: error });
     },
   };
-};
+}

@@ -60,12 +60,14 @@ interface Rounds extends CrashOptions {
  * were written, what it was asked to delete goes, and the engine has nothing that the store does not know. At the
  * end everything is deleted and the engine must be empty. What is done and killed comes from OPENSHELL_CRASH_SEED.
  */
-export const crashRounds = async (options: CrashOptions): Promise<void> => {
+export async function crashRounds(options: CrashOptions): Promise<void> {
   const seed = Number(process.env.OPENSHELL_CRASH_SEED ?? randomInt(MAX_SEED));
   console.log(`crash rounds: OPENSHELL_CRASH_SEED=${seed}`);
   const report = createCrashReport(options.onEngine);
   const rounds: Rounds = { ...options, asked: new Map(), random: createRandom(seed), report };
-  for (let round = 0; round < options.rounds; round++) await crashRound(rounds, round);
+  for (let round = 0; round < options.rounds; round++) {
+    await crashRound(rounds, round);
+  }
   const last = await options.start();
   try {
     await checkAllFiles(last, rounds);
@@ -76,9 +78,9 @@ export const crashRounds = async (options: CrashOptions): Promise<void> => {
   } finally {
     await last.stop();
   }
-};
+}
 
-const crashRound = async (rounds: Rounds, round: number): Promise<void> => {
+async function crashRound(rounds: Rounds, round: number): Promise<void> {
   const { asked, random, report, start, creates = 3, patienceMs } = rounds;
   const gateway = await start();
   let answered = false;
@@ -92,13 +94,17 @@ const crashRound = async (rounds: Rounds, round: number): Promise<void> => {
   const victims = [{ pid: gateway.pid, what: 'the gateway' }, ...((await rounds.victims?.()) ?? [])];
   const victim = victims[random(victims.length)] as Victim;
   const where = `round ${round}, kill -9 of ${victim.what}`;
-  if (rounds.victims !== undefined) console.log(where);
+  if (rounds.victims !== undefined) {
+    console.log(where);
+  }
   const isGateway = victim.pid === gateway.pid;
   if (isGateway) {
     await gateway.kill();
     await work;
     report.keep(gateway, `-- round ${round}, killed`);
-  } else process.kill(victim.pid, 'SIGKILL');
+  } else {
+    process.kill(victim.pid, 'SIGKILL');
+  }
   const survivor = isGateway ? await start() : gateway;
   try {
     await eventually(`${where}: every request is answered`, () => answered, patienceMs);
@@ -110,41 +116,47 @@ const crashRound = async (rounds: Rounds, round: number): Promise<void> => {
     await survivor.stop();
   }
   report.keep(survivor, `-- ${where}, afterwards`);
-};
+}
 
-const list = async (gateway: GatewayProcess): Promise<Sandbox[]> =>
-  (await gateway.client.unary(api.listSandboxes, { limit: 1000 })).sandboxes;
+async function list(gateway: GatewayProcess): Promise<Sandbox[]> {
+  return (await gateway.client.unary(api.listSandboxes, { limit: 1000 })).sandboxes;
+}
 
-const execIn = async (gateway: GatewayProcess, id: string, script: string): Promise<string> => {
+async function execIn(gateway: GatewayProcess, id: string, script: string): Promise<string> {
   const command = ['sh', '-c', script];
   let text = '';
   let exitCode: number | undefined;
   for await (const { payload } of gateway.client.serverStream(api.execSandbox, { sandboxId: id, command })) {
-    if (payload.case === 'stdout') text += Buffer.from(payload.value.data).toString();
-    if (payload.case === 'exit') exitCode = payload.value.exitCode;
+    if (payload.case === 'stdout') {
+      text += Buffer.from(payload.value.data).toString();
+    }
+    if (payload.case === 'exit') {
+      exitCode = payload.value.exitCode;
+    }
   }
   assert.equal(exitCode, 0, `'${script}' in ${id}`);
   return text;
-};
+}
 
-const create = async (gateway: GatewayProcess, name: string, asked: Map<string, Asked>): Promise<void> => {
+async function create(gateway: GatewayProcess, name: string, asked: Map<string, Asked>): Promise<void> {
   const entry = { id: '', written: false, deleteAsked: false, deleteAcknowledged: false };
   asked.set(name, entry);
   const { sandbox } = await gateway.client.unary(api.createSandbox, { name });
   const id = sandbox?.metadata?.id ?? '';
   entry.id = id;
   const ready = { id, followStatus: true, stopOnTerminal: true };
-  for await (const _ of gateway.client.serverStream(api.watchSandbox, ready));
+  for await (const _ of gateway.client.serverStream(api.watchSandbox, ready)) {
+  }
   await execIn(gateway, id, `echo ${name} | dd of=mark conv=fsync 2>/dev/null`);
   entry.written = true;
   await execIn(gateway, id, 'sleep 2');
-};
+}
 
-const disturb = async (
+async function disturb(
   gateway: GatewayProcess,
   name: string,
   { asked, random, most = Number.POSITIVE_INFINITY }: Rounds,
-): Promise<void> => {
+): Promise<void> {
   const entry = asked.get(name) as Asked;
   const isCrowded = [...asked.values()].filter((one) => one.id !== '' && !one.deleteAsked).length >= most;
   switch (isCrowded ? 0 : random(3)) {
@@ -159,19 +171,23 @@ const disturb = async (
     default:
       await gateway.client.unary(api.startSandbox, { name });
   }
-};
+}
 
-const pick = ({ asked, random }: Rounds, count: number): string[] => {
+function pick({ asked, random }: Rounds, count: number): string[] {
   const names = [...asked].filter(([, entry]) => entry.id !== '' && !entry.deleteAsked).map(([name]) => name);
   const picked: string[] = [];
-  while (picked.length < count && names.length > 0) picked.push(...names.splice(random(names.length), 1));
+  while (picked.length < count && names.length > 0) {
+    picked.push(...names.splice(random(names.length), 1));
+  }
   return picked;
-};
+}
 
 /** What was written is there, unless the sandbox turns out not to run: the end of a killed one is seen late. */
-const checkFile = async (gateway: GatewayProcess, row: Sandbox, rounds: Rounds, where: string) => {
+async function checkFile(gateway: GatewayProcess, row: Sandbox, rounds: Rounds, where: string) {
   const { name = '', id = '' } = row.metadata ?? {};
-  if (rounds.asked.get(name)?.written !== true) return;
+  if (rounds.asked.get(name)?.written !== true) {
+    return;
+  }
   const text = await eventually(
     `${where}: the file of ${name} (${id}) can be read`,
     async () => {
@@ -182,21 +198,23 @@ const checkFile = async (gateway: GatewayProcess, row: Sandbox, rounds: Rounds, 
     rounds.patienceMs,
   );
   assert.equal(text, `${name}\n`, `${where}: the file of ${name} (${id})`);
-};
+}
 
 /** Those that stand stopped are started, so that no file goes unread. */
-const checkAllFiles = async (gateway: GatewayProcess, rounds: Rounds): Promise<void> => {
+async function checkAllFiles(gateway: GatewayProcess, rounds: Rounds): Promise<void> {
   for (const row of await list(gateway)) {
     const name = row.metadata?.name ?? '';
-    if (row.status?.phase === SandboxPhase.STOPPED) await gateway.client.unary(api.startSandbox, { name });
+    if (row.status?.phase === SandboxPhase.STOPPED) {
+      await gateway.client.unary(api.startSandbox, { name });
+    }
     const isReady = async () =>
       (await gateway.client.unary(api.getSandbox, { name })).sandbox?.status?.phase === SandboxPhase.READY;
     await eventually(`${name} runs at the end`, isReady, rounds.patienceMs);
     await checkFile(gateway, row, rounds, 'at the end');
   }
-};
+}
 
-const settled = async (gateway: GatewayProcess, rounds: Rounds, where: string): Promise<void> => {
+async function settled(gateway: GatewayProcess, rounds: Rounds, where: string): Promise<void> {
   const { asked, onEngine, patienceMs } = rounds;
   let rows: Sandbox[] = [];
   const underWay = () => rows.filter(({ status }) => PASSING.has(status?.phase ?? 0));
@@ -211,17 +229,22 @@ const settled = async (gateway: GatewayProcess, rounds: Rounds, where: string): 
   const byName = new Map(rows.map((row) => [row.metadata?.name ?? '', row]));
   for (const [name, entry] of asked) {
     const row = byName.get(name);
-    if (entry.deleteAcknowledged)
+    if (entry.deleteAcknowledged) {
       assert.equal(row, undefined, `${where}: deleted, and back: ${row && described(row)}`);
-    else if (entry.id !== '' && !entry.deleteAsked)
+    } else if (entry.id !== '' && !entry.deleteAsked) {
       assert.ok(row, `${where}: ${name} (${entry.id}) was acknowledged and is lost`);
-    if (row === undefined) continue;
+    }
+    if (row === undefined) {
+      continue;
+    }
     // One whose creation was not acknowledged is there all the same, and has to stay from now on.
     entry.id = row.metadata?.id ?? '';
     const phase = row.status?.phase;
     const well = phase === SandboxPhase.READY || phase === SandboxPhase.STOPPED;
     assert.ok(well, `${where}: ${described(row)}, asked was ${JSON.stringify(entry)}`);
-    if (phase === SandboxPhase.READY) await checkFile(gateway, row, rounds, where);
+    if (phase === SandboxPhase.READY) {
+      await checkFile(gateway, row, rounds, where);
+    }
   }
   const known = new Set(rows.map((row) => row.metadata?.id));
   await eventually(
@@ -229,4 +252,4 @@ const settled = async (gateway: GatewayProcess, rounds: Rounds, where: string): 
     async () => [...(await onEngine()).keys()].every((id) => known.has(id)),
     patienceMs,
   );
-};
+}

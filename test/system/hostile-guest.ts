@@ -12,7 +12,7 @@ const FLAGS = ['-static', '-Os', '-s', '-std=gnu11', '-Wl,--wrap=spawn_process,-
  * Makes an initramfs in `folder` whose agent turns hostile on a word, see hostile-agent.c; gives its path. `initramfs`
  * is the real one: of two archives one after the other the kernel keeps the later /init.
  */
-export const makeHostileGuest = async (folder: string, initramfs: string): Promise<string> => {
+export async function makeHostileGuest(folder: string, initramfs: string): Promise<string> {
   const agent = join(folder, 'hostile-agent');
   const sources = (await readdir(AGENT)).filter((name) => name.endsWith('.c'));
   await promisify(execFile)(
@@ -24,4 +24,4 @@ export const makeHostileGuest = async (folder: string, initramfs: string): Promi
   const path = join(folder, 'hostile-initramfs');
   await writeFile(path, Buffer.concat([await readFile(initramfs), init]));
   return path;
-};
+}

@@ -16,7 +16,9 @@ const bed = createKubernetesBed({
 });
 await claimCluster();
 // Makes the namespace, which the driver expects to find.
-if ((await bed.unavailable()) === undefined) await (await bed.createDriver('none')).close();
+if ((await bed.unavailable()) === undefined) {
+  await (await bed.createDriver('none')).close();
+}
 
 await systemSuite({
   bed,

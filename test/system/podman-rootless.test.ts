@@ -5,7 +5,9 @@ import { systemSuite } from './system-suite.js';
 
 const bed = await podmanBed('rootless');
 const service = podmanService('rootless', 'system');
-if ((await bed.unavailable()) === undefined) await service.start();
+if ((await bed.unavailable()) === undefined) {
+  await service.start();
+}
 after(() => service.end());
 
 await systemSuite({

@@ -7,7 +7,7 @@ import { eventually } from '../support/wait.js';
 import type { SystemTools } from './system-suite.js';
 
 /** Secrets go through the gateway's files and Podman's store: neither keeps anything of a sandbox that is gone. */
-export const podmanSecrets = ({ folder, gateway, openshell, ready, gone }: SystemTools): void => {
+export function podmanSecrets({ folder, gateway, openshell, ready, gone }: SystemTools): void {
   test('secrets reach the sandbox, are shown to nobody, and are in no file and no log after its end', async () => {
     const name = 'with-secrets';
     const [variable, secret] = ['env', 'file'].map((kind) => `SEKRET-${kind}-${process.pid}`) as [
@@ -53,4 +53,4 @@ export const podmanSecrets = ({ folder, gateway, openshell, ready, gone }: Syste
     await gone(name);
     await eventually('nothing is left', () => found().length === 0);
   });
-};
+}

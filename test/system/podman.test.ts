@@ -6,7 +6,9 @@ import { systemSuite } from './system-suite.js';
 
 const bed = await podmanBed('rootful');
 const service = podmanService('rootful', 'system');
-if ((await bed.unavailable()) === undefined) await service.start();
+if ((await bed.unavailable()) === undefined) {
+  await service.start();
+}
 after(() => service.end());
 
 await systemSuite({

@@ -31,7 +31,7 @@ export interface GatewayProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-const environment = (folder: string, env: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv => {
+function environment(folder: string, env: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(
     ([key]) => !key.startsWith('OPENSHELL_') || key.startsWith('OPENSHELL_TEST'),
   );
@@ -41,14 +41,16 @@ const environment = (folder: string, env: Readonly<Record<string, string>> = {})
     XDG_CONFIG_HOME: join(folder, 'config'),
     ...env,
   };
-};
+}
 
-const ended = async (child: ChildProcess): Promise<void> => {
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-};
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) {
+    await once(child, 'exit');
+  }
+}
 
 /** `openshell-gateway` as a user starts it, on a free port. */
-export const startGatewayProcess = async (options: GatewayProcessOptions): Promise<GatewayProcess> => {
+export async function startGatewayProcess(options: GatewayProcessOptions): Promise<GatewayProcess> {
   await mkdir(options.folder, { recursive: true });
   const configFile = join(options.folder, 'gateway.toml');
   await writeFile(configFile, options.config);
@@ -63,7 +65,9 @@ export const startGatewayProcess = async (options: GatewayProcessOptions): Promi
   const address = await eventually(
     'gateway listening',
     () => {
-      if (child.exitCode !== null) throw new Error(`the gateway ended with ${child.exitCode}:\n${text}`);
+      if (child.exitCode !== null) {
+        throw new Error(`the gateway ended with ${child.exitCode}:\n${text}`);
+      }
       return /"address":"([^"]+)"/.exec(text)?.[1];
     },
     START_TIMEOUT_MS,
@@ -87,7 +91,7 @@ export const startGatewayProcess = async (options: GatewayProcessOptions): Promi
     kill: async () => void (await end('SIGKILL')),
     stop: () => end('SIGTERM'),
   };
-};
+}
 
 export interface CliResult {
   readonly exitCode: number | null;
@@ -96,12 +100,12 @@ export interface CliResult {
 }
 
 /** `openshell` as a user types it, against this gateway. `input` goes to its stdin. */
-export const cli = async (
+export async function cli(
   gateway: GatewayProcess,
   folder: string,
   args: readonly string[],
   input = '',
-): Promise<CliResult> => {
+): Promise<CliResult> {
   const child = spawn(process.execPath, [CLI, ...args], {
     env: environment(folder, { OPENSHELL_GATEWAY_ENDPOINT: `http://${gateway.address}` }),
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -118,4 +122,4 @@ export const cli = async (
     stdout: Buffer.concat(stdout).toString(),
     stderr: Buffer.concat(stderr).toString(),
   };
-};
+}

@@ -47,11 +47,13 @@ const MANY = Number(process.env.OPENSHELL_MANY_CREATES ?? 12);
 const MANY_AT_ONCE = 8;
 
 /** The whole gateway as a process, driven by its CLI and by raw gRPC, on the bed's real engine. */
-export const systemSuite = async (system: SystemBed): Promise<void> => {
+export async function systemSuite(system: SystemBed): Promise<void> {
   const { bed, driver } = system;
   const why = await bed.unavailable();
   const required = (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes(bed.name);
-  if (why !== undefined && required) throw new Error(`OPENSHELL_REQUIRE_ENGINES names ${bed.name}: ${why}`);
+  if (why !== undefined && required) {
+    throw new Error(`OPENSHELL_REQUIRE_ENGINES names ${bed.name}: ${why}`);
+  }
 
   describe(`gateway on ${bed.name}`, { skip: why ?? false }, () => {
     const gatewayId = randomUUID();
@@ -60,7 +62,9 @@ export const systemSuite = async (system: SystemBed): Promise<void> => {
     let gateway: GatewayProcess;
 
     const home = async () => {
-      if (system.home === undefined) return tempFolder();
+      if (system.home === undefined) {
+        return tempFolder();
+      }
       const path = system.home;
       await mkdir(path, { recursive: true });
       return { path, remove: () => rm(path, { recursive: true, force: true }) };
@@ -103,7 +107,9 @@ ${system.table}
       const found = new Map<string, string[]>();
       for (const { name, labels } of await bed.objects(id)) {
         const sandboxId = labels['openshell.ai/sandbox-id'];
-        if (sandboxId !== undefined) found.set(sandboxId, [...(found.get(sandboxId) ?? []), name]);
+        if (sandboxId !== undefined) {
+          found.set(sandboxId, [...(found.get(sandboxId) ?? []), name]);
+        }
       }
       return found;
     };
@@ -114,7 +120,9 @@ ${system.table}
     });
     after(async () => {
       await gateway?.stop();
-      for (const id of [gatewayId, ...others]) await bed.cleanup(id);
+      for (const id of [gatewayId, ...others]) {
+        await bed.cleanup(id);
+      }
       await folder.remove();
     });
 
@@ -201,9 +209,13 @@ ${system.table}
         { timeoutMs: bed.patienceMs ?? 60_000 },
       );
       for await (const { payload } of stream) {
-        if (payload.case !== 'sandbox' || payload.value.status?.phase === phases.at(-1)) continue;
+        if (payload.case !== 'sandbox' || payload.value.status?.phase === phases.at(-1)) {
+          continue;
+        }
         phases.push(payload.value.status?.phase);
-        if (payload.value.status?.phase !== SandboxPhase.ERROR) continue;
+        if (payload.value.status?.phase !== SandboxPhase.ERROR) {
+          continue;
+        }
         assert.equal(payload.value.status.exitCode, 0);
         break;
       }
@@ -315,4 +327,4 @@ ${system.table}
 
     system.more?.({ gatewayId, folder: () => folder.path, gateway: () => gateway, openshell, ready, gone });
   });
-};
+}

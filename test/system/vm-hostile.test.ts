@@ -22,8 +22,9 @@ const stateHome = join(home, 'state');
 const stateDir = join(stateHome, 'openshell/drivers/vm');
 const bed = vmBed([stateDir]);
 const why = await bed.unavailable();
-if (why !== undefined && (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes('vm'))
+if (why !== undefined && (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes('vm')) {
   throw new Error(`OPENSHELL_REQUIRE_ENGINES names vm: ${why}`);
+}
 
 /** What a hostile agent can do, whether the caller hears anything, and whether it is a breach that ends the machine. */
 const ATTACKS = [
@@ -108,7 +109,9 @@ image_dir = "${join(VM_HOME, 'images')}"
         );
         await neighbourAsItWas(instance);
         assert.equal(await answered, heard);
-        if (ends) await inPhase(word, SandboxPhase.STOPPED);
+        if (ends) {
+          await inPhase(word, SandboxPhase.STOPPED);
+        }
         await neighbourAsItWas(instance);
         await answers.return?.(undefined);
       });

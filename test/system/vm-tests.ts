@@ -15,7 +15,7 @@ export interface VmTools extends SystemTools {
 const AT_ONCE = 8;
 
 /** What only machines have: limits and files of their own, and processes that could be left behind. */
-export const vmTests = ({ gatewayId, gateway, openshell, ready, gone, stateHome }: VmTools): void => {
+export function vmTests({ gatewayId, gateway, openshell, ready, gone, stateHome }: VmTools): void {
   test(`${AT_ONCE} machines at once, each with its own limits and its own files`, async () => {
     const names = Array.from({ length: AT_ONCE }, (_, i) => `at-once-${i}`);
     const resources = { limits: { cpu: '500m', memory: '48Mi' } };
@@ -56,4 +56,4 @@ export const vmTests = ({ gatewayId, gateway, openshell, ready, gone, stateHome 
     const unfinished = files.filter((file) => file.isFile() && /^\.|\.new$/.test(file.name));
     assert.deepEqual(unfinished, []);
   });
-};
+}

@@ -9,7 +9,9 @@ const home = join(VM_HOME, `system-${process.pid}`);
 const stateDirs = [home, join(home, 'other')].map((path) => join(path, 'state/openshell/drivers/vm'));
 
 /** A tool at work on a disk is none: its end is a failure of that work and told as one. */
-const victims = async () => (await vmProcesses(join(home, 'state'))).filter(({ kind }) => kind !== 'other');
+async function victims() {
+  return (await vmProcesses(join(home, 'state'))).filter(({ kind }) => kind !== 'other');
+}
 
 await systemSuite({
   bed: vmBed(stateDirs),

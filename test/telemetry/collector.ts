@@ -17,14 +17,16 @@ export interface Collector {
 }
 
 /** An HTTP server that keeps what it is sent and answers as `answer` says; it ends with the test. */
-export const startCollector = async (
+export async function startCollector(
   t: TestContext,
   answer: (response: ServerResponse) => void = (response) => response.writeHead(204).end(),
-): Promise<Collector> => {
+): Promise<Collector> {
   const received: Received[] = [];
   const server = createServer(async (request, response) => {
     let body = '';
-    for await (const chunk of request.setEncoding('utf8')) body += chunk;
+    for await (const chunk of request.setEncoding('utf8')) {
+      body += chunk;
+    }
     received.push({
       method: request.method,
       url: request.url,
@@ -40,12 +42,12 @@ export const startCollector = async (
   });
   const { port } = server.address() as AddressInfo;
   return { endpoint: `http://127.0.0.1:${port}/v1/events?k=1`, received };
-};
+}
 
 /** A sink as the gateway makes it, and what it logged. */
-export const startSink = async (
+export async function startSink(
   endpoint: string,
-): Promise<{ sink: TelemetrySink; logged: { message: string; fields: unknown }[] }> => {
+): Promise<{ sink: TelemetrySink; logged: { message: string; fields: unknown }[] }> {
   const logged: { message: string; fields: unknown }[] = [];
   const refuse = (message: string) => {
     throw new Error(`logged above debug level: ${message}`);
@@ -60,4 +62,4 @@ export const startSink = async (
   };
   const { createTelemetry } = await telemetry.load();
   return { sink: createTelemetry({ endpoint, version: '1.2.3', log }), logged };
-};
+}

@@ -19,7 +19,9 @@ const stopped: GatewayEvent = { kind: 'sandbox-lifecycle', operation: 'stop', ou
 test('each event is one POST to the endpoint, in order, with nothing in it but the event', async (t) => {
   const { endpoint, received } = await startCollector(t);
   const { sink } = await startSink(endpoint);
-  for (const event of [created, stopped]) sink.record(event);
+  for (const event of [created, stopped]) {
+    sink.record(event);
+  }
   await sink.close(5_000);
   assert.deepEqual(
     received.map(({ method, url, contentType }) => ({ method, url, contentType })),
@@ -70,7 +72,9 @@ test('what fails is not tried again, is logged at debug level, and does not stop
     response.writeHead(statuses.shift() as number, { location: '/elsewhere' }).end('x'.repeat(1000)),
   );
   const { sink, logged } = await startSink(endpoint);
-  for (let i = 0; i < 3; i++) sink.record(stopped);
+  for (let i = 0; i < 3; i++) {
+    sink.record(stopped);
+  }
   await sink.close(5_000);
   assert.deepEqual(
     received.map(({ url }) => url),
@@ -85,11 +89,15 @@ test('what fails is not tried again, is logged at debug level, and does not stop
 test('an answer that does not come is given up after 5 s, and the next event has its turn', async (t) => {
   let isFirst = true;
   const { endpoint, received } = await startCollector(t, (response) => {
-    if (!isFirst) response.writeHead(204).end();
+    if (!isFirst) {
+      response.writeHead(204).end();
+    }
     isFirst = false;
   });
   const { sink } = await startSink(endpoint);
-  for (let i = 0; i < 2; i++) sink.record(stopped);
+  for (let i = 0; i < 2; i++) {
+    sink.record(stopped);
+  }
   await sink.close(30_000);
   assert.equal(received.length, 2);
 });
@@ -104,7 +112,9 @@ test('nobody at the endpoint: nothing is thrown and close ends', async () => {
 test('the queue holds 1024 events and drops what comes then; close gives up after its time', async (t) => {
   const { endpoint, received } = await startCollector(t, () => {});
   const { sink, logged } = await startSink(endpoint);
-  for (let i = 0; i < 1100; i++) sink.record(stopped);
+  for (let i = 0; i < 1100; i++) {
+    sink.record(stopped);
+  }
   const startedAt = performance.now();
   await sink.close(50);
   assert.ok(performance.now() - startedAt < 4_000, 'close waited for its own time, not for the answer');
@@ -128,7 +138,9 @@ test('an event under way does not keep the process alive', async (t) => {
   const sockets: { destroy(): void }[] = [];
   silent.on('connection', (socket) => sockets.push(socket.on('error', () => {})));
   t.after(() => {
-    for (const socket of sockets) socket.destroy();
+    for (const socket of sockets) {
+      socket.destroy();
+    }
     silent.close();
   });
   const { port } = silent.address() as { port: number };

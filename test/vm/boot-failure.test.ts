@@ -22,10 +22,10 @@ const options = { skip: (await unavailable()) ?? false, timeout: 600_000 };
 const signal = AbortSignal.timeout(600_000);
 const guest = join(VM_HOME, 'guest');
 
-const inState = async (
+async function inState(
   settings: (stateDir: string) => Promise<Record<string, unknown>>,
   body: (running: RunningDriver) => Promise<void>,
-) => {
+) {
   const stateDir = await mkdtemp(join(VM_HOME, 'boot-'));
   const running = await makeDriver(stateDir, randomUUID(), await settings(stateDir));
   try {
@@ -34,14 +34,14 @@ const inState = async (
     await running.destroy();
     await rm(stateDir, { recursive: true, force: true });
   }
-};
+}
 
 /** The process of the sandbox's machine, once it is none of `before`. */
-const newMachine = async (
+async function newMachine(
   { folder }: RunningDriver,
   sandbox: DriverSandbox,
   before: ReadonlySet<number>,
-): Promise<number> => {
+): Promise<number> {
   let pid = 0;
   await eventually('a machine starts', async () => {
     const record = await readFile(join(folder, 'sandboxes', sandbox.id, 'sandbox.json'), 'utf8');
@@ -49,18 +49,20 @@ const newMachine = async (
     return pid > 0 && !before.has(pid);
   });
   return pid;
-};
+}
 
-const consoleOf = ({ folder }: RunningDriver, { id }: DriverSandbox): Promise<string> =>
-  readFile(join(folder, 'sandboxes', id, 'console.log'), 'utf8');
+function consoleOf({ folder }: RunningDriver, { id }: DriverSandbox): Promise<string> {
+  return readFile(join(folder, 'sandboxes', id, 'console.log'), 'utf8');
+}
 
 /** A guest with nothing but these files. */
-const guestOf =
-  (boot_timeout_secs: number, entries: () => Promise<CpioEntry[]>) => async (stateDir: string) => {
+function guestOf(boot_timeout_secs: number, entries: () => Promise<CpioEntry[]>) {
+  return async (stateDir: string) => {
     const initramfs = join(stateDir, 'initramfs');
     await writeFile(initramfs, writeCpio(await entries()));
     return { kernel: join(guest, 'vmlinux'), initramfs, boot_timeout_secs };
   };
+}
 
 const nothing = guestOf(600, async () => [{ path: 'nothing', mode: 0o040755 }]);
 
@@ -70,7 +72,7 @@ const noAgent = guestOf(10, async () => [
   { path: 'init', mode: 0o100755, data: await readFile('/bin/busybox') },
 ]);
 
-const failsToBoot = async (running: RunningDriver, message: RegExp): Promise<DriverSandbox> => {
+async function failsToBoot(running: RunningDriver, message: RegExp): Promise<DriverSandbox> {
   const sandbox = sandboxOf();
   await running.driver.create(sandbox, { signal });
   await becomes(running.driver, sandbox, 'failed');
@@ -80,7 +82,7 @@ const failsToBoot = async (running: RunningDriver, message: RegExp): Promise<Dri
   assert.match(state.message, message);
   assert.equal(await findMachine(`openshell-${sandbox.id}`), undefined);
   return sandbox;
-};
+}
 
 test('a guest whose agent never answers fails at its deadline', options, () =>
   inState(noAgent, async (running) => {

@@ -14,21 +14,23 @@ const signal = AbortSignal.timeout(300_000);
 const MIB = 1024 * 1024;
 const shape: MachineShape = { name: 'openshell-a', accelerator: 'tcg', vcpus: 2, memoryMib: 512 };
 
-const inFolder = async (body: (folder: string) => Promise<void>) => {
+async function inFolder(body: (folder: string) => Promise<void>) {
   const folder = await mkdtemp(join(tmpdir(), 'confinement-'));
   try {
     await body(folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-};
+}
 
-const warningsInto = (said: string[]): Logger => ({
-  ...silentLogger,
-  warn: (message) => {
-    said.push(message);
-  },
-});
+function warningsInto(said: string[]): Logger {
+  return {
+    ...silentLogger,
+    warn: (message) => {
+      said.push(message);
+    },
+  };
+}
 
 test('two gateways of a host never have a user id in common, and each keeps its own', () =>
   inFolder(async (folder) => {
@@ -90,8 +92,9 @@ test('a machine gets a control group of either version, and what a host has not 
     assert.equal(await read('memory.max'), String((512 + 384) * MIB));
     assert.equal(await read('cpu.max'), '300000 100000');
     assert.equal(await read('pids.max'), '130');
-    for (const level of [two, join(two, 'openshell-vm'), join(two, 'openshell-vm', 'g_1')])
+    for (const level of [two, join(two, 'openshell-vm'), join(two, 'openshell-vm', 'g_1')]) {
       assert.ok((await stat(join(level, 'cgroup.subtree_control'))).isFile());
+    }
     assert.deepEqual(said, []);
 
     const one = join(folder, 'one');
@@ -107,7 +110,9 @@ test('a machine gets a control group of either version, and what a host has not 
     assert.deepEqual(said, []);
 
     const none = await open(join(folder, 'none'));
-    for (let i = 0; i < 3; i++) assert.deepEqual(await none.make(shape), []);
+    for (let i = 0; i < 3; i++) {
+      assert.deepEqual(await none.make(shape), []);
+    }
     assert.deepEqual(
       said.map((text) => /on (\w+): no such control group$/.exec(text)?.[1]),
       ['memory', 'cpu', 'pids'],
@@ -130,23 +135,26 @@ test('QEMU has a user, namespaces and control groups of its own, no capability, 
       const text = await readFile(join(running.folder, 'sandboxes', sandbox.id, 'sandbox.json'), 'utf8');
       const { run, uid } = JSON.parse(text) as { run: { pid: number }; uid: number };
       const of = (pid: number | 'self', file: string) => `/proc/${pid}/${file}`;
-      for (const name of ['mnt', 'net', 'ipc', 'uts'])
+      for (const name of ['mnt', 'net', 'ipc', 'uts']) {
         assert.notEqual(
           await readlink(of(run.pid, `ns/${name}`)),
           await readlink(of('self', `ns/${name}`)),
           name,
         );
+      }
       const status = await readFile(of(run.pid, 'status'), 'utf8');
       const field = (name: string) => new RegExp(`^${name}:[\\t ]*(.*?)[\\t ]*$`, 'm').exec(status)?.[1];
       assert.equal(field('Uid'), Array(4).fill(uid).join('\t'));
       uids.add(field('Uid') ?? '');
       assert.equal(field('Groups'), '');
-      for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb'])
+      for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
         assert.equal(BigInt(`0x${field(set)}`), 0n, set);
+      }
       assert.equal(field('NoNewPrivs'), '1');
       assert.equal(field('Seccomp'), '2');
-      for (const path of ['proc', 'home', 'root', 'run', 'tmp', 'var'])
+      for (const path of ['proc', 'home', 'root', 'run', 'tmp', 'var']) {
         assert.deepEqual(await readdir(of(run.pid, `root/${path}`)), [], path);
+      }
       await assert.rejects(writeFile(of(run.pid, 'root/tmp/file'), ''), { code: 'EROFS' });
       const groups = (await readFile(of(run.pid, 'cgroup'), 'utf8')).split('\n');
       const ours = groups.filter((line) =>
@@ -164,7 +172,9 @@ test('QEMU has a user, namespaces and control groups of its own, no capability, 
       assert.equal(await execIn(running.driver, sandbox, 'echo well'), 'well\n');
     }
     assert.equal(uids.size, sandboxes.length);
-    for (const sandbox of sandboxes) assert.equal(await running.driver.delete(sandbox, { signal }), true);
+    for (const sandbox of sandboxes) {
+      assert.equal(await running.driver.delete(sandbox, { signal }), true);
+    }
     const own = await readFile('/proc/self/cgroup', 'utf8');
     const memory = /memory:(.*)$/m.exec(own)?.[1] ?? '';
     const folder = join('/sys/fs/cgroup/memory', memory, 'openshell-vm', gatewayId);

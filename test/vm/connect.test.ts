@@ -36,7 +36,9 @@ test('a port inside a guest, through the driver process', options, async () => {
     const sent = randomBytes(300_000);
     input.end(sent);
     const got: Uint8Array[] = [];
-    for await (const data of output) got.push(data);
+    for await (const data of output) {
+      got.push(data);
+    }
     assert.ok(sent.equals(Buffer.concat(got)));
     await assert.rejects(connect(PORT + 1), { code: Code.UNAVAILABLE });
     await driver.stop(sandbox, { signal });

@@ -32,8 +32,12 @@ test('a start in which the driver process ends three times is given up, and one 
   const next = () => makeDriver(stateDir, gatewayId, { templates: false });
   let running = await next();
   try {
-    for (const sandbox of [culprit, neighbour]) await running.driver.create(sandbox, { signal });
-    for (const { id } of [culprit, neighbour]) await eventually('it starts', () => started(id, 1));
+    for (const sandbox of [culprit, neighbour]) {
+      await running.driver.create(sandbox, { signal });
+    }
+    for (const { id } of [culprit, neighbour]) {
+      await eventually('it starts', () => started(id, 1));
+    }
     for (const count of [2, 3]) {
       await running.kill();
       running = await next();
@@ -49,8 +53,9 @@ test('a start in which the driver process ends three times is given up, and one 
     await becomes(running.driver, neighbour, 'running');
     await eventually('its start is a finished one', () => started(neighbour.id, 0));
     assert.equal(await execIn(running.driver, neighbour, 'echo well'), 'well\n');
-    for (const sandbox of [culprit, neighbour])
+    for (const sandbox of [culprit, neighbour]) {
       assert.equal(await running.driver.delete(sandbox, { signal }), true);
+    }
   } finally {
     await running.destroy();
     await rm(stateDir, { recursive: true, force: true });

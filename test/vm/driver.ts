@@ -34,7 +34,7 @@ export const vmSettings = {
 };
 
 /** Why real machines cannot be tested here; undefined when they can. Throws when they are required. */
-export const unavailable = async (): Promise<string | undefined> => {
+export async function unavailable(): Promise<string | undefined> {
   const probe = await vm.probe({
     settings: vmSettings,
     env: process.env,
@@ -47,38 +47,41 @@ export const unavailable = async (): Promise<string | undefined> => {
     throw new Error(`vm is required: ${why}`);
   }
   return why;
-};
+}
 
-export const eventually = async (
+export async function eventually(
   what: string,
   ask: () => Promise<boolean>,
   timeoutMs = 120_000,
-): Promise<void> => {
+): Promise<void> {
   const until = performance.now() + timeoutMs;
   while (!(await ask())) {
-    if (performance.now() > until) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    if (performance.now() > until) {
+      throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    }
     await sleep(50);
   }
-};
+}
 
 /** What the driver says of a sandbox; undefined when it has none. */
-export const stateOf = async (
+export async function stateOf(
   driver: ComputeDriver,
   sandbox: DriverSandbox,
-): Promise<ObservedState | undefined> => {
+): Promise<ObservedState | undefined> {
   const observed = await driver.get(sandbox, { signal: AbortSignal.timeout(60_000) });
   return observed === undefined ? undefined : observedState(observed.status);
-};
+}
 
-export const becomes = (
+export function becomes(
   driver: ComputeDriver,
   sandbox: DriverSandbox,
   kind: ObservedState['kind'],
-): Promise<void> =>
-  eventually(
+): Promise<void> {
+  return eventually(
     `sandbox '${sandbox.name}' is ${kind}`,
     async () => (await stateOf(driver, sandbox))?.kind === kind,
   );
+}
 
 export interface RunningDriver {
   readonly driver: ComputeDriver;
@@ -90,25 +93,29 @@ export interface RunningDriver {
   destroy(): Promise<void>;
 }
 
-const pidOf = async (lock: string): Promise<number> => Number((await readlink(lock)).split(' ')[0]);
+async function pidOf(lock: string): Promise<number> {
+  return Number((await readlink(lock)).split(' ')[0]);
+}
 
-const machines = async (folder: string): Promise<number[]> => {
+async function machines(folder: string): Promise<number[]> {
   const pids: number[] = [];
   for (const id of await readdir(join(folder, 'sandboxes')).catch(() => [])) {
     const text = await readFile(join(folder, 'sandboxes', id, 'sandbox.json'), 'utf8').catch(() => '{}');
     const { run } = JSON.parse(text) as { run?: { pid?: number } };
     const line = await readFile(`/proc/${run?.pid}/cmdline`, 'latin1').catch(() => '');
-    if (run?.pid !== undefined && line.includes(`openshell-${id}`)) pids.push(run.pid);
+    if (run?.pid !== undefined && line.includes(`openshell-${id}`)) {
+      pids.push(run.pid);
+    }
   }
   return pids;
-};
+}
 
 /** A driver process of its own and a client to it. */
-export const makeDriver = async (
+export async function makeDriver(
   stateDir: string,
   gatewayId: string,
   own: Readonly<Record<string, unknown>> = {},
-): Promise<RunningDriver> => {
+): Promise<RunningDriver> {
   const folder = join(stateDir, gatewayId);
   const token = randomUUID();
   const socketPath = join(stateDir, 'run', `${randomUUID().slice(0, 8)}.sock`);
@@ -141,13 +148,15 @@ export const makeDriver = async (
     },
     async destroy() {
       await end();
-      for (const pid of await machines(folder)) process.kill(pid, 'SIGKILL');
+      for (const pid of await machines(folder)) {
+        process.kill(pid, 'SIGKILL');
+      }
       await removeControlGroups(gatewayId);
     },
   };
-};
+}
 
-export const sandboxOf = (command: readonly string[] = [], image = 'openshell-test:1'): DriverSandbox => {
+export function sandboxOf(command: readonly string[] = [], image = 'openshell-test:1'): DriverSandbox {
   const id = randomUUID();
   return {
     id,
@@ -170,15 +179,15 @@ export const sandboxOf = (command: readonly string[] = [], image = 'openshell-te
       },
     },
   };
-};
+}
 
 /** Runs a shell script in the sandbox and gives its stdout. */
-export const execIn = async (
+export async function execIn(
   driver: ComputeDriver,
   sandbox: DriverSandbox,
   script: string,
   shell: readonly string[] = ['/bin/sh'],
-): Promise<string> => {
+): Promise<string> {
   const { stdout } = await run(driver, sandbox, [...shell, '-c', script]);
   return stdout;
-};
+}

@@ -13,41 +13,49 @@ const signal = AbortSignal.timeout(600_000);
 const DISK_MIB = 256;
 const WRITTEN_MIB = 8;
 
-const drive = async (t: TestContext, stateDir: string, gatewayId: string) => {
+async function drive(t: TestContext, stateDir: string, gatewayId: string) {
   const running = await makeDriver(stateDir, gatewayId, { templates: false });
   t.after(() => running.destroy());
   return running;
-};
+}
 
-const smallDisk = (t: TestContext): SmallDisk | undefined => {
+function smallDisk(t: TestContext): SmallDisk | undefined {
   const disk = mountSmallDisk(DISK_MIB);
-  if (typeof disk === 'string') return void t.skip(disk);
+  if (typeof disk === 'string') {
+    return void t.skip(disk);
+  }
   t.after(() => disk.unmount());
   return disk;
-};
+}
 
 /** What the driver says of its own accord, from now on. */
-const listen = (driver: ComputeDriver, t: TestContext): DriverEvent[] => {
+function listen(driver: ComputeDriver, t: TestContext): DriverEvent[] {
   const heard: DriverEvent[] = [];
   const ended = new AbortController();
   t.after(() => ended.abort());
   void (async () => {
-    for await (const event of driver.watch({ signal: ended.signal })) heard.push(event);
+    for await (const event of driver.watch({ signal: ended.signal })) {
+      heard.push(event);
+    }
   })().catch(() => {});
   return heard;
-};
+}
 
-const hears = (heard: readonly DriverEvent[], id: string, reason: string): Promise<void> =>
-  eventually(`${reason} is told`, async () =>
+function hears(heard: readonly DriverEvent[], id: string, reason: string): Promise<void> {
+  return eventually(`${reason} is told`, async () =>
     heard.some((event) => event.type === 'platform' && event.id === id && event.event.reason === reason),
   );
+}
 
-const write = (file: string) =>
-  `dd if=/dev/zero of=${file} bs=1M count=${WRITTEN_MIB} conv=fsync 2>/dev/null`;
+function write(file: string) {
+  return `dd if=/dev/zero of=${file} bs=1M count=${WRITTEN_MIB} conv=fsync 2>/dev/null`;
+}
 
 test('a full disk of the host: machines wait, and nothing of them is lost', options, async (t) => {
   const disk = smallDisk(t);
-  if (disk === undefined) return;
+  if (disk === undefined) {
+    return;
+  }
   const gatewayId = randomUUID();
   const first = await drive(t, disk.folder, gatewayId);
   const heard = listen(first.driver, t);
@@ -85,5 +93,7 @@ test('a full disk of the host: machines wait, and nothing of them is lost', opti
   const size = 'wc -c < /sandbox/two';
   await eventually('all is written', async () => (await execIn(second.driver, writer, size)) === '8388608\n');
   assert.equal((await stateOf(second.driver, writer))?.kind, 'running');
-  for (const one of [writer, printer]) assert.equal(await second.driver.delete(one, { signal }), true);
+  for (const one of [writer, printer]) {
+    assert.equal(await second.driver.delete(one, { signal }), true);
+  }
 });

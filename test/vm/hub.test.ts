@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Code } from '../../dist/compute/errors.js';
 import { createHub } from '../../dist/drivers/vm/process/sandboxes/hub.js';
 
-const watching = (hub = createHub('test')) => {
+function watching(hub = createHub('test')) {
   const stop = new AbortController();
   const events = hub.watch(() => [], stop.signal);
   const next = async () => {
@@ -11,7 +11,7 @@ const watching = (hub = createHub('test')) => {
     return done ? 'end' : value.type === 'platform' ? value.event.message : value.type;
   };
   return { hub, stop, next };
-};
+}
 
 test('a watcher gets what happens in order, and ends quietly', async () => {
   const { hub, stop, next } = watching();

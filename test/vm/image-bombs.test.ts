@@ -21,24 +21,28 @@ const LIMITS = { maxBytes: 64 * MIB, maxEntries: times(20_000, 800_000), maxTree
 /** The tree's own limit, and what V8 has not collected yet. */
 const MOST_GROWTH_BYTES = times(32, 256) * MIB;
 
-const pax = (records: Readonly<Record<string, string>>): TarFile => {
+function pax(records: Readonly<Record<string, string>>): TarFile {
   const record = (text: string): string => {
     for (let length = Buffer.byteLength(text) + 2; ; length++) {
       const whole = `${length} ${text}`;
-      if (Buffer.byteLength(whole) === length) return whole;
+      if (Buffer.byteLength(whole) === length) {
+        return whole;
+      }
     }
   };
   const content = Object.entries(records).map(([key, value]) => record(`${key}=${value}\n`));
   return { path: 'pax', type: 'x', content: content.join('') };
-};
+}
 
 /** An archive of entries without end, as long as its limits let it go on. */
 async function* archive(entry: (i: number) => TarFile[]): AsyncGenerator<Buffer> {
-  for (let i = 0; i < 2_000_000; i++) yield writeTar(entry(i)).subarray(0, -1024);
+  for (let i = 0; i < 2_000_000; i++) {
+    yield writeTar(entry(i)).subarray(0, -1024);
+  }
 }
 
 /** Unpacks in a folder that is gone afterwards. Returns the error and the largest growth of the heap meanwhile. */
-const unpack = async (...layers: AsyncIterable<Buffer>[]) => {
+async function unpack(...layers: AsyncIterable<Buffer>[]) {
   const folder = await mkdtemp(join(tmpdir(), 'bomb-'));
   gc();
   const before = process.memoryUsage().heapUsed;
@@ -61,7 +65,7 @@ const unpack = async (...layers: AsyncIterable<Buffer>[]) => {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-};
+}
 
 const LONG = 'x'.repeat(4000);
 const DEEP = 'd/'.repeat(100);
@@ -101,9 +105,12 @@ test('links that lead on and on are refused before they cost hours', async () =>
   const around = 'a/../'.repeat(60);
   const { error } = await unpack(
     archive((i) => {
-      if (i < 30)
+      if (i < 30) {
         return [{ path: `l${i}`, type: '2', target: i === 0 ? 'a' : `${around.slice(0, 90)}l${i - 1}` }];
-      if (i === 30) return [{ path: 'a/', type: '5' }];
+      }
+      if (i === 30) {
+        return [{ path: 'a/', type: '5' }];
+      }
       return [{ path: 'l29/f' }];
     }),
   );
@@ -115,7 +122,9 @@ test('a whiteout that is written again and again is carried out once a layer', {
   const tree = createTree({ maxEntries: 1_000_000, maxBytes: 256 * MIB });
   const file = { mode: 0o644, uid: 0, gid: 0, mtimeMs: 0, layer: 1 };
   tree.add('d/old', treeNode('file', file));
-  for (let i = 0; i < 100_000; i++) tree.add(`d/f${i}`, treeNode('file', { ...file, layer: 2 }));
+  for (let i = 0; i < 100_000; i++) {
+    tree.add(`d/f${i}`, treeNode('file', { ...file, layer: 2 }));
+  }
   // A walk through the files for each of them would be 20,000 million steps, and take minutes.
   for (let i = 0; i < 100_000; i++) {
     assert.ok(tree.whiteout('d/.wh..wh..opq', 2));
@@ -169,7 +178,9 @@ test('any entries in any layers are a tree or an OpenShellError, and nothing lan
             { maxBytes: MIB, maxEntries: 100 },
             signal,
           );
-          for (const { path: owned } of ownership) assert.ok(owned.startsWith('/'));
+          for (const { path: owned } of ownership) {
+            assert.ok(owned.startsWith('/'));
+          }
         } catch (error) {
           assert.ok(error instanceof OpenShellError, String(error));
         } finally {

@@ -35,22 +35,23 @@ async function* one(bytes: Uint8Array): AsyncGenerator<Buffer> {
   yield Buffer.from(bytes);
 }
 
-const withFolder = async (body: (folder: string) => Promise<void>) => {
+async function withFolder(body: (folder: string) => Promise<void>) {
   const folder = await mkdtemp(join(tmpdir(), 'images-'));
   try {
     await body(folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-};
+}
 
-const unpack = (folder: string, ...layers: TarFile[][]) =>
-  unpackLayers(
+function unpack(folder: string, ...layers: TarFile[][]) {
+  return unpackLayers(
     layers.map((files) => one(writeTar(files))),
     folder,
     LIMITS,
     signal,
   );
+}
 
 test('later layers replace, whiteouts hide what is below them and nothing of their own layer', () =>
   withFolder(async (folder) => {
@@ -177,7 +178,9 @@ test('an archive of headers without end is refused, and one that is not wanted a
   const cancelled = async function* () {
     yield block;
     cancel.abort();
-    for (;;) yield block;
+    for (;;) {
+      yield block;
+    }
   };
   await withFolder((folder) =>
     assert.rejects(unpackLayers([cancelled()], folder, { ...LIMITS, maxBytes: 1e12 }, cancel.signal), {
@@ -194,9 +197,14 @@ test('any bytes at all are an archive or an OpenShellError', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255))), async (changes) => {
       const bytes = Buffer.from(whole);
-      for (const [at, value] of changes) bytes[at] = value;
+      for (const [at, value] of changes) {
+        bytes[at] = value;
+      }
       try {
-        for await (const entry of imageEntries(one(bytes))) for await (const _ of entry.content);
+        for await (const entry of imageEntries(one(bytes))) {
+          for await (const _ of entry.content) {
+          }
+        }
       } catch (error) {
         assert.ok(error instanceof OpenShellError);
       }
@@ -207,8 +215,8 @@ test('any bytes at all are an archive or an OpenShellError', async () => {
 const hasTools = existsSync('/usr/sbin/mke2fs') || existsSync('/sbin/mke2fs');
 const disks = { skip: hasTools ? false : 'mke2fs is not here' };
 
-const libraryIn = (folder: string, cacheMib = 512) =>
-  createLibrary({
+function libraryIn(folder: string, cacheMib = 512) {
+  return createLibrary({
     imageDir: join(folder, 'images'),
     cacheDir: join(folder, 'cache'),
     cacheMib,
@@ -216,6 +224,7 @@ const libraryIn = (folder: string, cacheMib = 512) =>
     pullPolicy: 'never',
     registry: { resolve: () => Promise.reject(new Error('never asked')) },
   });
+}
 
 test('a directory, an archive and an OCI layout become disks, made once', disks, () =>
   withFolder(async (folder) => {
@@ -245,7 +254,9 @@ test('a directory, an archive and an OCI layout become disks, made once', disks,
         library.rootDisk(name, () => {}, signal),
       ]);
       assert.deepEqual([(await stat(again.path)).ino, more.path], [ino, first.path], name);
-      if (name === 'layout') assert.deepEqual(first.config, { user: '7', environment: { A: 'b=c' } });
+      if (name === 'layout') {
+        assert.deepEqual(first.config, { user: '7', environment: { A: 'b=c' } });
+      }
     }
     assert.equal((await readdir(join(folder, 'cache'))).filter((file) => file.endsWith('.ext4')).length, 3);
 
@@ -291,7 +302,7 @@ test('the disk that was not used for longest goes when there is no room', disks,
 );
 
 /** Asks for a disk in a process of its own, as after a restart of the driver. */
-const diskInNewProcess = (folder: string, name: string): { path: string; ino: number } => {
+function diskInNewProcess(folder: string, name: string): { path: string; ino: number } {
   const script = `
     import { statSync } from 'node:fs';
     import { createLibrary } from ${JSON.stringify(import.meta.resolve('../../dist/drivers/vm/process/images/library.js'))};
@@ -304,7 +315,7 @@ const diskInNewProcess = (folder: string, name: string): { path: string; ino: nu
   return JSON.parse(
     execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' }),
   );
-};
+}
 
 test('a disk that was damaged while no driver ran is made anew, a whole one is not', disks, () =>
   withFolder(async (folder) => {

@@ -16,10 +16,10 @@ const USERS = [
   { who: "the image's user", image: 'openshell-test:nonroot' },
 ] as const;
 
-const inSandbox = async (
+async function inSandbox(
   image: string,
   body: (sandbox: DriverSandbox, driver: ComputeDriver) => Promise<void>,
-) => {
+) {
   const stateDir = await mkdtemp(join(VM_HOME, 'isolation-'));
   const running = await makeDriver(stateDir, randomUUID());
   try {
@@ -32,7 +32,7 @@ const inSandbox = async (
     await running.destroy();
     await rm(stateDir, { recursive: true, force: true });
   }
-};
+}
 
 /** Files outside of the processes' own folders that somebody could write, and really opens; /sys is one mount. */
 const WRITABLE = `
@@ -115,8 +115,12 @@ for (const { who, image } of USERS) {
       // The processes' own folders are below this one; the rest of it is covered.
       assert.equal(answers.writable, '/proc\n');
       assert.equal(answers.hidden, '');
-      for (const script of ESCAPES) assert.equal(answers[script], '', script);
-      for (const [key, value] of Object.entries(VALUES)) assert.equal(answers[key], `${value}\n`, key);
+      for (const script of ESCAPES) {
+        assert.equal(answers[script], '', script);
+      }
+      for (const [key, value] of Object.entries(VALUES)) {
+        assert.equal(answers[key], `${value}\n`, key);
+      }
     }),
   );
 }

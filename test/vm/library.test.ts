@@ -28,11 +28,13 @@ interface Shelf {
   readonly news: ImageNews[];
 }
 
-const withShelf = async (body: (shelf: Shelf) => Promise<void>) => {
+async function withShelf(body: (shelf: Shelf) => Promise<void>) {
   let blobs = 0;
   const registry = await startRegistry(LAYER, 0, {
     intercept: (request) => {
-      if (request.url?.includes('/blobs/')) blobs++;
+      if (request.url?.includes('/blobs/')) {
+        blobs++;
+      }
       return false;
     },
   });
@@ -63,7 +65,7 @@ const withShelf = async (body: (shelf: Shelf) => Promise<void>) => {
     await registry.close();
     await rm(folder, { recursive: true, force: true });
   }
-};
+}
 
 test('missing asks once; always asks each time, and downloads what changed; never asks nobody', disks, () =>
   withShelf(async ({ registry, published, blobs, news }) => {

@@ -19,14 +19,16 @@ import {
 } from './driver.js';
 
 const signal = AbortSignal.timeout(300_000);
-const settingsOf = (own: Partial<VmSettings> = {}) => ({ ...vmSettings, ...own }) as unknown as VmSettings;
+function settingsOf(own: Partial<VmSettings> = {}) {
+  return { ...vmSettings, ...own } as unknown as VmSettings;
+}
 
-const asking = (cpuLimit: string, memoryLimit: string) => {
+function asking(cpuLimit: string, memoryLimit: string) {
   const sandbox = sandboxOf();
   const { template } = sandbox.spec;
   const resources = { ...template.resources, cpuLimit, memoryLimit };
   return { ...sandbox, spec: { ...sandbox.spec, template: { ...template, resources } } };
-};
+}
 
 test('nobody gets a larger machine than the operator allows, or than the host is', () => {
   const limited = settingsOf({ max_cpu_limit: '1500m', max_memory_limit: '1Gi' });
@@ -34,8 +36,9 @@ test('nobody gets a larger machine than the operator allows, or than the host is
   for (const [sandbox, field] of [
     [asking('1600m', ''), 'spec.template.resources.limits.cpu'],
     [asking('', '1025Mi'), 'spec.template.resources.limits.memory'],
-  ] as const)
+  ] as const) {
     assert.throws(() => planMachine(sandbox, limited), { reason: 'LimitTooHigh', field });
+  }
   const open = settingsOf();
   assert.throws(() => planMachine(asking('100000', ''), open), { reason: 'LimitTooHigh' });
   assert.throws(() => planMachine(asking('', `${totalmem() * 2}`), open), { reason: 'LimitTooHigh' });
@@ -54,8 +57,9 @@ test("the operator's own sizes are below the ceilings", () => {
     [{ mem_mib: 2048, max_memory_limit: '1Gi' }, /mem_mib: 2048 is more than max_memory_limit/],
     [{ overlay_disk_mib: 2048, max_disk_limit: '1Gi' }, /overlay_disk_mib: 2048 is more than max_disk_limit/],
     [{ max_memory_limit: 'much' }, /max_memory_limit: 'much' is not a quantity/],
-  ] as const)
+  ] as const) {
     assert.throws(() => checkSizes(settingsOf(own)), { code: Code.INVALID_ARGUMENT, message });
+  }
 });
 
 test('limits on processes and open files are in force inside, and an image beyond the largest disk is refused', {

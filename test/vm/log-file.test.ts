@@ -15,25 +15,34 @@ const MOST_GROWTH_MIB = 64;
 const signal = AbortSignal.timeout(120_000);
 const follow = { follow: true, tail: 0, sinceMs: 0, signal };
 const all = { follow: false, tail: undefined, sinceMs: 0, signal };
-const live = () => true;
+function live() {
+  return true;
+}
 
-const inFolder = async (body: (log: LogFile, folder: string) => Promise<void>) => {
+async function inFolder(body: (log: LogFile, folder: string) => Promise<void>) {
   const folder = await mkdtemp(join(tmpdir(), 'log-file-'));
   try {
     await body(createLogFile(folder, silentLogger), folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-};
+}
 
-const messages = async (lines: AsyncIterable<LogLine>): Promise<string[]> => {
+async function messages(lines: AsyncIterable<LogLine>): Promise<string[]> {
   const found: string[] = [];
-  for await (const { message } of lines) found.push(message);
+  for await (const { message } of lines) {
+    found.push(message);
+  }
   return found;
-};
+}
 
-const print = (log: LogFile, text: string) => log.write('stdout', Buffer.from(text));
-const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `line ${from + i}`);
+function print(log: LogFile, text: string) {
+  return log.write('stdout', Buffer.from(text));
+}
+
+function numbers(from: number, to: number) {
+  return Array.from({ length: to - from }, (_, i) => `line ${from + i}`);
+}
 
 test('the last lines, those since a time, and all of them', () =>
   inFolder(async (log) => {
@@ -43,11 +52,12 @@ test('the last lines, those since a time, and all of them', () =>
     await print(log, `${numbers(5_000, 10_000).join('\n')}\nno end yet`);
     const lines = numbers(0, 10_000);
     assert.deepEqual(await messages(log.read(all, live)), lines);
-    for (const tail of [0, 1, 2, 7_000, 9_999, 10_000, 20_000])
+    for (const tail of [0, 1, 2, 7_000, 9_999, 10_000, 20_000]) {
       assert.deepEqual(
         await messages(log.read({ ...all, tail }, live)),
         tail === 0 ? [] : lines.slice(-tail),
       );
+    }
     assert.deepEqual(await messages(log.read({ ...all, sinceMs }, live)), lines.slice(5_000));
     assert.deepEqual(await messages(log.read({ ...all, sinceMs, tail: 3 }, live)), lines.slice(-3));
     await log.flush();
@@ -62,9 +72,13 @@ test('who follows hears each line once, in order, until the end', () =>
       messages(log.read({ ...follow, tail: undefined }, live)),
     ];
     await log.flush();
-    for (let at = 0; at < 2_000; at += 10) await print(log, `${numbers(at, at + 10).join('\n')}\n`);
+    for (let at = 0; at < 2_000; at += 10) {
+      await print(log, `${numbers(at, at + 10).join('\n')}\n`);
+    }
     log.ended();
-    for (const lines of heard) assert.deepEqual(await lines, numbers(0, 2_000));
+    for (const lines of heard) {
+      assert.deepEqual(await lines, numbers(0, 2_000));
+    }
   }));
 
 test('what a slow reader misses is told in its place, and all the rest comes', () =>
@@ -75,7 +89,9 @@ test('what a slow reader misses is told in its place, and all the rest comes', (
     assert.equal((await first).value?.message, 'first');
     const line = 'x'.repeat(10_000);
     let written = 0;
-    for (; written < 6_000; written += 100) await print(log, `${line}\n`.repeat(100));
+    for (; written < 6_000; written += 100) {
+      await print(log, `${line}\n`.repeat(100));
+    }
     log.ended();
     const rest = await messages(reader);
     const marks = rest.filter((text) => text !== line);
@@ -83,7 +99,9 @@ test('what a slow reader misses is told in its place, and all the rest comes', (
     const lost = Number(/^\[openshell: (\d+) bytes of this log are lost here/.exec(marks[0] ?? '')?.[1]);
     const row = `${Date.now()} o ${line}\n`.length;
     assert.equal(lost / row + rest.length - 1, written);
-    for (const name of await readdir(folder)) assert.ok((await stat(join(folder, name))).size < 12 * MIB);
+    for (const name of await readdir(folder)) {
+      assert.ok((await stat(join(folder, name))).size < 12 * MIB);
+    }
   }));
 
 test('lines that no disk takes reach who follows, as many as fit', () =>
@@ -93,7 +111,9 @@ test('lines that no disk takes reach who follows, as many as fit', () =>
     await print(log, 'first\n');
     await first;
     await rm(folder, { recursive: true });
-    for (let at = 0; at < 10_000; at += 100) await print(log, `${numbers(at, at + 100).join('\n')}\n`);
+    for (let at = 0; at < 10_000; at += 100) {
+      await print(log, `${numbers(at, at + 100).join('\n')}\n`);
+    }
     log.ended();
     const rest = await messages(reader);
     const heard = rest.slice(0, -1);
@@ -106,12 +126,16 @@ test('a storm of newlines costs no memory, however slowly somebody follows', () 
   inFolder(async (log) => {
     const leave = new AbortController();
     const slow = async () => {
-      for await (const _ of log.read({ ...follow, signal: leave.signal }, live)) await sleep(5);
+      for await (const _ of log.read({ ...follow, signal: leave.signal }, live)) {
+        await sleep(5);
+      }
     };
     const followers = Array.from({ length: 3 }, slow);
     const storm = Buffer.alloc(32 * 1024, '\n');
     const [growth] = await growthDuring([process.pid], async () => {
-      for (let i = 0; i < times(128, 4_096); i++) await log.write('stdout', storm);
+      for (let i = 0; i < times(128, 4_096); i++) {
+        await log.write('stdout', storm);
+      }
       await messages(log.read({ ...all, tail: 100_000 }, live));
     });
     leave.abort();

@@ -12,7 +12,7 @@ import { eventually, unavailable, VM_HOME, vmSettings } from './driver.js';
 const MAIN = resolve(import.meta.dirname, '../../dist/drivers/vm/process/main.js');
 
 /** What a driver process writes to stderr from its start to its end. */
-const logged = async (stateDir: string, logLevel: LogLevel): Promise<string> => {
+async function logged(stateDir: string, logLevel: LogLevel): Promise<string> {
   const options: LaunchOptions = {
     gatewayId: randomUUID(),
     version: '0.0.0-test',
@@ -39,7 +39,7 @@ const logged = async (stateDir: string, logLevel: LogLevel): Promise<string> => 
   child.stdin.end();
   await closed;
   return text;
-};
+}
 
 test("a driver process keeps to the gateway's log level", {
   skip: (await unavailable()) ?? false,

@@ -26,11 +26,13 @@ import {
   VM_HOME,
 } from './driver.js';
 
-const settingsOf = (taps: string[], gateway = '', dns: string[] = []) => ({
-  network_taps: taps,
-  network_gateway: gateway,
-  network_dns: dns,
-});
+function settingsOf(taps: string[], gateway = '', dns: string[] = []) {
+  return {
+    network_taps: taps,
+    network_gateway: gateway,
+    network_dns: dns,
+  };
+}
 
 test('the keys of the network fit together, or say what does not', async () => {
   assert.equal(readNetwork(settingsOf([])), undefined);
@@ -118,7 +120,9 @@ test('a device that is not there, is none, is down or another’s is refused wit
   const sysfs = await mkdtemp(join(tmpdir(), 'sysfs-'));
   const device = async (name: string, files: Record<string, string>) => {
     await mkdir(join(sysfs, name));
-    for (const [file, text] of Object.entries(files)) await writeFile(join(sysfs, name, file), `${text}\n`);
+    for (const [file, text] of Object.entries(files)) {
+      await writeFile(join(sysfs, name, file), `${text}\n`);
+    }
   };
   const user = { uid: 4242, gid: 4243 };
   const refused = (tap: string, message: RegExp, hint: RegExp) =>
@@ -142,10 +146,12 @@ const canMakeTaps = process.getuid?.() === 0 && existsSync('/dev/net/tun') && ex
 const noTap = canMakeTaps ? undefined : 'making a tap device needs root, /dev/net/tun and ip';
 const guests = { skip: (await unavailable()) ?? noTap ?? false, timeout: 300_000 };
 const signal = AbortSignal.timeout(300_000);
-const ip = (...args: string[]) => execFileSync('/usr/sbin/ip', args, { stdio: 'pipe' });
+function ip(...args: string[]) {
+  return execFileSync('/usr/sbin/ip', args, { stdio: 'pipe' });
+}
 
 /** Says its name to whoever connects, and remembers from where that was. */
-const listenOn = async (address: string, peers: string[]): Promise<Server> => {
+async function listenOn(address: string, peers: string[]): Promise<Server> {
   const server = createServer((socket) => {
     peers.push(socket.remoteAddress ?? '');
     socket.end('this is the host\n');
@@ -153,7 +159,7 @@ const listenOn = async (address: string, peers: string[]): Promise<Server> => {
   server.listen(0, address);
   await once(server, 'listening');
   return server;
-};
+}
 
 test(
   'a guest with a card reaches the network behind its device, which is its own, also for the next driver process',

@@ -10,16 +10,18 @@ import { becomes, execIn, makeDriver, sandboxOf, stateOf, unavailable, VM_HOME }
 const options = { skip: (await unavailable()) ?? false, timeout: 300_000 };
 const signal = AbortSignal.timeout(300_000);
 
-const listen = (driver: ComputeDriver, until: AbortSignal): PlatformEvent[] => {
+function listen(driver: ComputeDriver, until: AbortSignal): PlatformEvent[] {
   const events: PlatformEvent[] = [];
   const follow = async () => {
     for await (const event of driver.watch({ signal: until })) {
-      if (event.type === 'platform') events.push(event.event);
+      if (event.type === 'platform') {
+        events.push(event.event);
+      }
     }
   };
   follow().catch(() => {});
   return events;
-};
+}
 
 test('a guest runs from an image that a registry gave', options, async () => {
   const registry = await startRegistry(busyboxLayer());
@@ -33,8 +35,9 @@ test('a guest runs from an image that a registry gave', options, async () => {
     await becomes(home.driver, sandbox, 'running');
     assert.equal(await execIn(home.driver, sandbox, 'echo "$PUBLISHED"', ['/bin/busybox', 'sh']), 'first\n');
     const reasons = [...new Set(events.map(({ reason }) => reason))];
-    for (const reason of ['Pulling', 'PullingLayer', 'ImagePresent'])
+    for (const reason of ['Pulling', 'PullingLayer', 'ImagePresent']) {
       assert.ok(reasons.includes(reason), reason);
+    }
 
     const absent = sandboxOf([], `${registry.address}/openshell/nothing:9`);
     await home.driver.create(absent, { signal });
@@ -42,7 +45,9 @@ test('a guest runs from an image that a registry gave', options, async () => {
     const failed = await stateOf(home.driver, absent);
     assert.ok(failed?.kind === 'failed');
     assert.deepEqual([failed.reason, /has no/.test(failed.message)], ['ImagePullFailed', true]);
-    for (const one of [sandbox, absent]) await home.driver.delete(one, { signal });
+    for (const one of [sandbox, absent]) {
+      await home.driver.delete(one, { signal });
+    }
     const left = (await readdir(join(stateDir, 'disks'))).filter((name) => name.startsWith('.'));
     assert.deepEqual(left, []);
   } finally {

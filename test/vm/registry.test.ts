@@ -36,7 +36,7 @@ interface PullOptions {
   readonly signal?: AbortSignal;
 }
 
-const withRegistry = async (options: RegistryOptions, body: (bench: Bench) => Promise<void>) => {
+async function withRegistry(options: RegistryOptions, body: (bench: Bench) => Promise<void>) {
   const registry = await startRegistry(LAYER, 0, options);
   const folder = await mkdtemp(join(tmpdir(), 'registry-'));
   const pull: Bench['pull'] = async ({
@@ -69,22 +69,26 @@ const withRegistry = async (options: RegistryOptions, body: (bench: Bench) => Pr
     await registry.close();
     await rm(folder, { recursive: true, force: true });
   }
-};
+}
 
 /** Answers the first `times` requests for a blob or manifest by itself. */
-const first = (times: number, answer: (request: IncomingMessage, reply: ServerResponse) => void) => {
+function first(times: number, answer: (request: IncomingMessage, reply: ServerResponse) => void) {
   let left = times;
   return (request: IncomingMessage, reply: ServerResponse): boolean => {
-    if (left-- <= 0) return false;
+    if (left-- <= 0) {
+      return false;
+    }
     answer(request, reply);
     return true;
   };
-};
+}
 
-const isBlob = (request: IncomingMessage): boolean => request.url?.includes('/blobs/') === true;
+function isBlob(request: IncomingMessage): boolean {
+  return request.url?.includes('/blobs/') === true;
+}
 
-const refused = (pull: Promise<unknown>, message: RegExp) =>
-  assert.rejects(pull, (error: unknown) => {
+function refused(pull: Promise<unknown>, message: RegExp) {
+  return assert.rejects(pull, (error: unknown) => {
     assert.ok(error instanceof OpenShellError);
     assert.equal(error.reason, 'ImagePullFailed');
     assert.equal(error.code, Code.FAILED_PRECONDITION);
@@ -92,6 +96,7 @@ const refused = (pull: Promise<unknown>, message: RegExp) =>
     assert.match(error.message, message);
     return true;
   });
+}
 
 test('names mean what they mean to docker pull', () => {
   const of = (name: string) => parseReference(name);
@@ -120,7 +125,9 @@ test('names mean what they mean to docker pull', () => {
     'http://a/b',
     'a/b?c',
   ];
-  for (const name of wrong) assert.throws(() => of(name), { code: Code.INVALID_ARGUMENT }, name);
+  for (const name of wrong) {
+    assert.throws(() => of(name), { code: Code.INVALID_ARGUMENT }, name);
+  }
 });
 
 test('any text at all is a name or refused, and no name leads out of its repository', () => {
@@ -220,7 +227,9 @@ test('a token is got with the password of the auth file', () =>
 test('a plain password is sent where the registry asks for one', () => {
   const expected = `Basic ${Buffer.from(`${LOGIN.username}:${LOGIN.password}`).toString('base64')}`;
   const intercept = (request: IncomingMessage, reply: ServerResponse): boolean => {
-    if (request.headers.authorization === expected) return false;
+    if (request.headers.authorization === expected) {
+      return false;
+    }
     reply.writeHead(401, { 'www-authenticate': 'Basic realm="test"' }).end();
     return true;
   };
@@ -261,11 +270,13 @@ test('tokens that cannot be one, and places that are none', async () => {
   ];
   for (const answer of answers) {
     const intercept = (request: IncomingMessage, reply: ServerResponse): boolean => {
-      if (request.url?.startsWith('/token')) reply.end(answer);
-      else
+      if (request.url?.startsWith('/token')) {
+        reply.end(answer);
+      } else {
         reply
           .writeHead(401, { 'www-authenticate': `Bearer realm="http://${request.headers.host}/token"` })
           .end();
+      }
       return true;
     };
     await withRegistry({ intercept }, ({ pull }) => refused(pull(), /no token|longer than/));
@@ -283,15 +294,21 @@ test('a redirect to another host is followed without the Authorization header, a
   const seen: (string | undefined)[] = [];
   let turnAway = false;
   const store = (request: IncomingMessage, reply: ServerResponse): boolean => {
-    if (!isBlob(request)) return false;
+    if (!isBlob(request)) {
+      return false;
+    }
     seen.push(request.headers.authorization);
-    if (!turnAway) return false;
+    if (!turnAway) {
+      return false;
+    }
     reply.writeHead(401, { 'www-authenticate': `Bearer realm="http://${request.headers.host}/token"` }).end();
     return true;
   };
   await withRegistry({ intercept: store }, async ({ registry: blobs }) => {
     const intercept = (request: IncomingMessage, reply: ServerResponse): boolean => {
-      if (!isBlob(request) || request.headers.authorization === undefined) return false;
+      if (!isBlob(request) || request.headers.authorization === undefined) {
+        return false;
+      }
       reply.writeHead(307, { location: `http://${blobs.address}${request.url}` }).end();
       return true;
     };
@@ -320,7 +337,9 @@ test('redirects that go in a circle, nowhere, or off the network are not followe
 
 test('bytes that are not those of the digest are refused', async () => {
   const other = (request: IncomingMessage, reply: ServerResponse): boolean => {
-    if (!request.url?.endsWith(layerDigest)) return false;
+    if (!request.url?.endsWith(layerDigest)) {
+      return false;
+    }
     reply.end(Buffer.alloc(LAYER.length, 'x'));
     return true;
   };
@@ -333,7 +352,9 @@ test('bytes that are not those of the digest are refused', async () => {
     assert.ok(work, 'the folder is the caller’s to remove');
   });
   const claims = (request: IncomingMessage, reply: ServerResponse): boolean => {
-    if (isBlob(request)) return false;
+    if (isBlob(request)) {
+      return false;
+    }
     reply.writeHead(200, { 'docker-content-digest': `sha256:${'1'.repeat(64)}` }).end('{}');
     return true;
   };
@@ -343,11 +364,15 @@ test('bytes that are not those of the digest are refused', async () => {
 test('a body without an end is cut off at the size that the manifest says', async () => {
   let sent = 0;
   const endless = (request: IncomingMessage, reply: ServerResponse): boolean => {
-    if (!isBlob(request)) return false;
+    if (!isBlob(request)) {
+      return false;
+    }
     const chunk = Buffer.alloc(64 * 1024);
     const more = () => {
       sent += chunk.length;
-      if (!reply.destroyed) reply.write(chunk, () => setImmediate(more));
+      if (!reply.destroyed) {
+        reply.write(chunk, () => setImmediate(more));
+      }
     };
     more();
     return true;
@@ -357,7 +382,9 @@ test('a body without an end is cut off at the size that the manifest says', asyn
     assert.ok(sent < 8 * 1024 * 1024, `${sent} bytes were sent`);
   });
   const manifest = (request: IncomingMessage, reply: ServerResponse): boolean => {
-    if (isBlob(request)) return false;
+    if (isBlob(request)) {
+      return false;
+    }
     reply.end(Buffer.alloc(5 * 1024 * 1024, ' '));
     return true;
   };
@@ -367,7 +394,9 @@ test('a body without an end is cut off at the size that the manifest says', asyn
 test('manifests that claim too much, or are garbage, are refused before anything is downloaded', () => {
   let blobs = 0;
   const intercept = (request: IncomingMessage): boolean => {
-    if (isBlob(request)) blobs++;
+    if (isBlob(request)) {
+      blobs++;
+    }
     return false;
   };
   return withRegistry({ intercept }, async ({ pull, registry }) => {
@@ -403,8 +432,9 @@ test('manifests that claim too much, or are garbage, are refused before anything
     }
     // An index cannot hold its own digest, but a chain of them can be long.
     let last = registry.digests().manifest;
-    for (let depth = 0; depth < 6; depth++)
+    for (let depth = 0; depth < 6; depth++) {
       last = registry.publishManifest({ manifests: [{ digest: last, size: 1 }] });
+    }
     await refused(pull(), /go too deep/);
     assert.equal(blobs, 0);
   });
@@ -417,8 +447,11 @@ test('layers of zstd are read where Node.js can, and else refused before they ar
     const config = { mediaType: `${OCI}.config.v1+json`, ...registry.put(Buffer.from('{}')) };
     const layer = { mediaType: `${OCI}.layer.v1.tar+zstd`, ...registry.put(packed) };
     registry.publishManifest({ config, layers: [layer] });
-    if (zstdCompressSync === undefined) await refused(pull(), /zstd, which this Node.js cannot read/);
-    else assert.deepEqual((await pull()).layers, [packed]);
+    if (zstdCompressSync === undefined) {
+      await refused(pull(), /zstd, which this Node.js cannot read/);
+    } else {
+      assert.deepEqual((await pull()).layers, [packed]);
+    }
   });
 });
 
@@ -449,18 +482,24 @@ test('failures that pass are outlasted, also in the middle of a layer, which is 
   const ranges: (string | undefined)[] = [];
   const breaksOff = (request: IncomingMessage, reply: ServerResponse): boolean => {
     requests++;
-    if (requests === 1) reply.writeHead(503, { 'retry-after': '0' }).end();
-    else if (requests === 2) request.socket.destroy();
-    else if (request.url?.endsWith(layerDigest)) {
+    if (requests === 1) {
+      reply.writeHead(503, { 'retry-after': '0' }).end();
+    } else if (requests === 2) {
+      request.socket.destroy();
+    } else if (request.url?.endsWith(layerDigest)) {
       ranges.push(request.headers.range);
       const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
       const to = ranges.length < 3 ? from + 30_000 : LAYER.length;
-      if (from > 0) reply.setHeader('content-range', `bytes ${from}-${LAYER.length - 1}/${LAYER.length}`);
+      if (from > 0) {
+        reply.setHeader('content-range', `bytes ${from}-${LAYER.length - 1}/${LAYER.length}`);
+      }
       reply.writeHead(from > 0 ? 206 : 200, { 'content-length': LAYER.length - from });
       reply.write(LAYER.subarray(from, to), () =>
         to === LAYER.length ? reply.end() : request.socket.destroySoon(),
       );
-    } else return false;
+    } else {
+      return false;
+    }
     return true;
   };
   let layerDigest = 'none';
@@ -474,7 +513,9 @@ test('failures that pass are outlasted, also in the middle of a layer, which is 
 test('a registry that answers a range with the whole is taken at its word', async () => {
   let broken = false;
   const intercept = (request: IncomingMessage, reply: ServerResponse): boolean => {
-    if (broken || !request.url?.endsWith(layerDigest)) return false;
+    if (broken || !request.url?.endsWith(layerDigest)) {
+      return false;
+    }
     broken = true;
     reply.writeHead(200, { 'content-length': LAYER.length });
     reply.write(LAYER.subarray(0, 10_000), () => request.socket.destroySoon());
@@ -509,7 +550,9 @@ test('a failure that lasts is told after four attempts, one that cannot pass aft
 
 test('silence ends in an error, and a cancelled pull ends at once', async () => {
   const silent = (request: IncomingMessage, reply: ServerResponse): boolean => {
-    if (!isBlob(request)) return false;
+    if (!isBlob(request)) {
+      return false;
+    }
     reply.writeHead(200, { 'content-length': 1000 });
     reply.write('x');
     return true;
@@ -548,7 +591,9 @@ test('this machine is asked only when it is listed, and without TLS only what is
     const tls = { reason: 'ImagePullFailed', hint: /insecure_registries/ };
     await assert.rejects(resolve('127.0.0.1', [], ['127.0.0.1']), tls);
     assert.equal(asked, 0);
-    for (const listed of ['127.1', `127.0.0.1:${port}`]) await resolve('127.1', [listed], [listed]);
+    for (const listed of ['127.1', `127.0.0.1:${port}`]) {
+      await resolve('127.1', [listed], [listed]);
+    }
     await resolve('localhost', ['localhost'], ['localhost']);
     assert.equal(asked, 3);
   });
@@ -584,7 +629,9 @@ test('a password goes to no host outside the domain of its registry, unless it i
   });
   const other = elsewhere.address.replace('127.0.0.1', 'localhost');
   const challenge = (request: IncomingMessage, reply: ServerResponse): boolean => {
-    if (request.headers.authorization === 'Bearer a-token') return false;
+    if (request.headers.authorization === 'Bearer a-token') {
+      return false;
+    }
     reply.writeHead(401, { 'www-authenticate': `Bearer realm="http://${other}/token"` }).end();
     return true;
   };
@@ -609,7 +656,7 @@ test('a password goes to no host outside the domain of its registry, unless it i
 });
 
 /** A key and a certificate for an address that is this machine's, and that does not say so. */
-const makeTls = async (folder: string) => {
+async function makeTls(folder: string) {
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
   const subject = ['-subj', '/CN=test', '-addext', 'subjectAltName=IP:0.0.0.0'];
   execFileSync(
@@ -631,7 +678,7 @@ const makeTls = async (folder: string) => {
     { stdio: 'ignore' },
   );
   return { key: await readFile(key, 'utf8'), cert: await readFile(cert, 'utf8') };
-};
+}
 
 const openssl = spawnSync('openssl', ['version']).status === 0 ? false : 'openssl is not here';
 
@@ -643,10 +690,13 @@ test('with TLS the certificate has to be trusted, and nothing leads back to plai
   let plain = '';
   let asked = 0;
   const reject = (request: IncomingMessage, reply: ServerResponse): boolean => {
-    if (plain === 'redirect') reply.writeHead(302, { location: `http://127.0.0.1:1${request.url}` }).end();
-    else if (plain === 'token') {
+    if (plain === 'redirect') {
+      reply.writeHead(302, { location: `http://127.0.0.1:1${request.url}` }).end();
+    } else if (plain === 'token') {
       reply.writeHead(401, { 'www-authenticate': 'Bearer realm="http://127.0.0.1:1/token"' }).end();
-    } else return false;
+    } else {
+      return false;
+    }
     return true;
   };
   const registry = await startRegistry(LAYER, 0, {

@@ -25,34 +25,37 @@ const options = { skip: (await unavailable()) ?? false, timeout: 600_000 };
 const signal = AbortSignal.timeout(600_000);
 const run = promisify(execFile);
 
-const running = async (driver: ComputeDriver, command: readonly string[] = []): Promise<DriverSandbox> => {
+async function running(driver: ComputeDriver, command: readonly string[] = []): Promise<DriverSandbox> {
   const sandbox = sandboxOf(command);
   await driver.create(sandbox, { signal });
   await becomes(driver, sandbox, 'running');
   return sandbox;
-};
+}
 
-const recordOf = async (home: RunningDriver, sandbox: DriverSandbox) =>
-  JSON.parse(await readFile(join(home.folder, 'sandboxes', sandbox.id, 'sandbox.json'), 'utf8')) as {
+async function recordOf(home: RunningDriver, sandbox: DriverSandbox) {
+  return JSON.parse(await readFile(join(home.folder, 'sandboxes', sandbox.id, 'sandbox.json'), 'utf8')) as {
     run: { pid: number; instanceId: string };
   };
+}
 
 const made: RunningDriver[] = [];
-const drive = async (stateDir: string, gatewayId: string, own = {}): Promise<RunningDriver> => {
+async function drive(stateDir: string, gatewayId: string, own = {}): Promise<RunningDriver> {
   const driver = await makeDriver(stateDir, gatewayId, own);
   made.push(driver);
   return driver;
-};
+}
 
-const inState = async (body: (stateDir: string, gatewayId: string) => Promise<void>) => {
+async function inState(body: (stateDir: string, gatewayId: string) => Promise<void>) {
   const stateDir = await mkdtemp(join(VM_HOME, 'restart-'));
   try {
     await body(stateDir, randomUUID());
   } finally {
-    for (const one of made.splice(0)) await one.destroy();
+    for (const one of made.splice(0)) {
+      await one.destroy();
+    }
     await rm(stateDir, { recursive: true, force: true });
   }
-};
+}
 
 test('a driver process that was killed finds its machines again, with all that runs in them', options, () =>
   inState(async (stateDir, gatewayId) => {
@@ -81,13 +84,15 @@ test('a driver process that was killed finds its machines again, with all that r
     }
     await second.driver.stop(busy, { signal });
     assert.equal((await stateOf(second.driver, busy))?.kind, 'exited');
-    for (const one of [idle, busy, waiting]) assert.equal(await second.driver.delete(one, { signal }), true);
+    for (const one of [idle, busy, waiting]) {
+      assert.equal(await second.driver.delete(one, { signal }), true);
+    }
     assert.deepEqual(await readdir(join(second.folder, 'sandboxes')), []);
   }),
 );
 
 /** As when a driver process is killed while it switches a machine off. */
-const switchOff = async (machine: string) => {
+async function switchOff(machine: string) {
   const folder = await open(machine, 'r');
   const qmp = await connectQmp(`/proc/self/fd/${folder.fd}/${VM_FILES.control}`, signal);
   try {
@@ -101,7 +106,7 @@ const switchOff = async (machine: string) => {
     qmp.close();
     await folder.close();
   }
-};
+}
 
 test(
   'a machine that was switched off while no driver process was there is waited for by nobody',
@@ -133,7 +138,7 @@ test('a sandbox takes commands from the moment at which it is shown as running',
     for (let i = 0; i < 4; i++) {
       await driver.stop(sandbox, { signal });
       await driver.start(sandbox, { signal });
-      while ((await stateOf(driver, sandbox))?.kind !== 'running');
+      while ((await stateOf(driver, sandbox))?.kind !== 'running') {}
       assert.equal(await execIn(driver, sandbox, 'echo well'), 'well\n');
     }
     assert.equal(await driver.delete(sandbox, { signal }), true);

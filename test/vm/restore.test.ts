@@ -35,7 +35,7 @@ interface Home {
   commandLine(sandbox: DriverSandbox): Promise<string>;
 }
 
-const loggerInto = (said: string[]): Logger => {
+function loggerInto(said: string[]): Logger {
   const logger: Logger = {
     ...silentLogger,
     info: (message) => said.unshift(message),
@@ -43,14 +43,14 @@ const loggerInto = (said: string[]): Logger => {
     child: () => logger,
   };
   return logger;
-};
+}
 
-const withDriver = async (
+async function withDriver(
   stateDir: string,
   gatewayId: string,
   settings: Readonly<Record<string, unknown>>,
   body: (home: Home) => Promise<void>,
-) => {
+) {
   const said: string[] = [];
   const driver = await createDriver({
     gatewayId,
@@ -86,35 +86,39 @@ const withDriver = async (
   } finally {
     await driver.close();
   }
-};
+}
 
 const processes: RunningDriver[] = [];
-const drive = async (stateDir: string, gatewayId: string): Promise<RunningDriver> => {
+async function drive(stateDir: string, gatewayId: string): Promise<RunningDriver> {
   const driver = await makeDriver(stateDir, gatewayId);
   processes.push(driver);
   return driver;
-};
+}
 
-const inState = async (body: (stateDir: string, gatewayId: string) => Promise<void>) => {
+async function inState(body: (stateDir: string, gatewayId: string) => Promise<void>) {
   const stateDir = await mkdtemp(join(VM_HOME, 'restore-'));
   const gatewayId = randomUUID();
   try {
     await body(stateDir, gatewayId);
   } finally {
     // One more, for it ends what a failed test left running.
-    if (processes.length === 0) await drive(stateDir, gatewayId);
-    for (const driver of processes.splice(0)) await driver.destroy();
+    if (processes.length === 0) {
+      await drive(stateDir, gatewayId);
+    }
+    for (const driver of processes.splice(0)) {
+      await driver.destroy();
+    }
     await rm(stateDir, { recursive: true, force: true });
   }
-};
+}
 
-const madeOnce = async ({ run, driver, templates, said }: Home) => {
+async function madeOnce({ run, driver, templates, said }: Home) {
   const first = await run();
   assert.match(said.join('\n'), /boots cold: the template of 1 CPU, 192 MiB: there is none yet/);
   assert.equal(await driver.delete(first, { signal }), true);
   await eventually('a template is made', async () => (await templates()).length === 1);
   return (await templates())[0] as string;
-};
+}
 
 test(
   'sandboxes are restored from one template, each with its own disk, clock and random numbers',
@@ -132,7 +136,9 @@ test(
 
         const one = await run();
         const two = await run();
-        for (const sandbox of [one, two]) assert.match(await commandLine(sandbox), /-incoming fd:3/);
+        for (const sandbox of [one, two]) {
+          assert.match(await commandLine(sandbox), /-incoming fd:3/);
+        }
         await execIn(driver, one, 'echo mine > /sandbox/file; echo mine > /dev/shm/memory');
         assert.equal(await execIn(driver, two, 'ls /sandbox /dev/shm'), '/dev/shm:\n\n/sandbox:\n');
         await driver.stop(one, { signal });
@@ -146,7 +152,9 @@ test(
         const script =
           'cat /proc/sys/kernel/random/boot_id; head -c 16 /dev/urandom | od -An -tx1; hostname; date +%s';
         const tellers = [sandboxOf(['/bin/sh', '-c', script]), sandboxOf(['/bin/sh', '-c', script])];
-        for (const teller of tellers) await driver.create(teller, { signal });
+        for (const teller of tellers) {
+          await driver.create(teller, { signal });
+        }
         const words: string[][] = [];
         for (const teller of tellers) {
           await becomes(driver, teller, 'exited');
@@ -157,14 +165,17 @@ test(
             sinceMs: 0,
             signal,
           }) ?? []) {
-            if (lines.length === 3)
+            if (lines.length === 3) {
               assert.ok(Math.abs(Number(message) - timeMs / 1000) < 4, `${message} at ${timeMs}`);
+            }
             lines.push(message);
           }
           assert.equal(lines[2], teller.name);
           words.push(lines);
         }
-        for (const at of [0, 1, 2]) assert.notEqual(words[0]?.[at], words[1]?.[at]);
+        for (const at of [0, 1, 2]) {
+          assert.notEqual(words[0]?.[at], words[1]?.[at]);
+        }
         assert.deepEqual(said, [], 'none booted cold');
         assert.ok(before.equals(await readFile(join(template, 'state'))), 'no sandbox changes the template');
         assert.equal(await driver.delete(two, { signal }), true);

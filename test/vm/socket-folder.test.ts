@@ -38,8 +38,11 @@ test(
         [],
       );
     } finally {
-      if (before === undefined) delete process.env.TMPDIR;
-      else process.env.TMPDIR = before;
+      if (before === undefined) {
+        delete process.env.TMPDIR;
+      } else {
+        process.env.TMPDIR = before;
+      }
       await rm(home, { recursive: true, force: true });
     }
   },

@@ -17,7 +17,7 @@ const isRoot = process.getuid?.() === 0;
 const QEMU_USER = 1_999_999_999;
 
 /** A socket of somebody else's; counts who comes. */
-const startDecoy = async (path: string) => {
+async function startDecoy(path: string) {
   let visitors = 0;
   const server = createServer((socket) => {
     visitors++;
@@ -25,7 +25,7 @@ const startDecoy = async (path: string) => {
   }).listen(path);
   await once(server, 'listening');
   return { visitors: () => visitors, close: () => server.close() };
-};
+}
 
 for (const name of ['qmp.sock', 'agent.sock']) {
   test(`a link in the place of ${name} leads the driver nowhere`, async () => {
@@ -39,7 +39,9 @@ for (const name of ['qmp.sock', 'agent.sock']) {
       const other = ['qmp.sock', 'agent.sock'].find((one) => one !== name) as string;
       await symlink('../real.sock', join(vm, other));
       // As a folder is that an earlier version gave to QEMU's user.
-      if (isRoot) await chown(vm, QEMU_USER, QEMU_USER);
+      if (isRoot) {
+        await chown(vm, QEMU_USER, QEMU_USER);
+      }
       await assert.rejects(
         connectMachine({
           pid: 0,
@@ -67,11 +69,15 @@ for (const name of ['qmp.sock', 'agent.sock']) {
 test('a socket that listens for QEMU takes the place of anything that was there', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'sockets-'));
   try {
-    for (const name of ['qmp.sock', 'agent.sock.new']) await symlink('/nowhere', join(folder, name));
+    for (const name of ['qmp.sock', 'agent.sock.new']) {
+      await symlink('/nowhere', join(folder, name));
+    }
     const sockets = await listenForQemu(folder);
     sockets.close();
     assert.deepEqual((await readdir(folder)).sort(), ['agent.sock', 'qmp.sock']);
-    for (const name of await readdir(folder)) assert.ok((await lstat(join(folder, name))).isSocket());
+    for (const name of await readdir(folder)) {
+      assert.ok((await lstat(join(folder, name))).isSocket());
+    }
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -11,8 +11,8 @@ export interface TarFile {
   readonly gid?: number;
 }
 
-const header = ({ path, type = '0', content = '', target = '', mode = 0o644, uid = 0, gid = 0 }: TarFile) =>
-  encodeTarHeader({
+function header({ path, type = '0', content = '', target = '', mode = 0o644, uid = 0, gid = 0 }: TarFile) {
+  return encodeTarHeader({
     name: path,
     prefix: '',
     mode,
@@ -23,13 +23,15 @@ const header = ({ path, type = '0', content = '', target = '', mode = 0o644, uid
     type,
     target,
   });
+}
 
 /** An archive as a hand would write it, with nothing checked. */
-export const writeTar = (files: readonly TarFile[]): Buffer =>
-  Buffer.concat([
+export function writeTar(files: readonly TarFile[]): Buffer {
+  return Buffer.concat([
     ...files.flatMap((file) => {
       const content = Buffer.from(file.content ?? '');
       return [header(file), content, Buffer.alloc((512 - (content.length % 512)) % 512)];
     }),
     Buffer.alloc(1024),
   ]);
+}

@@ -28,37 +28,39 @@ const signal = new AbortController().signal;
 const shape: MachineShape = { name: 'openshell-a', accelerator: 'tcg', vcpus: 1, memoryMib: 192 };
 const kind: TemplateKind = { shape, guestDigest: 'g1', qemuBuild: 'QEMU 7.2', hostCpu: '' };
 
-const inFolder = async (body: (folder: string) => Promise<void>) => {
+async function inFolder(body: (folder: string) => Promise<void>) {
   const folder = await mkdtemp(join(tmpdir(), 'templates-'));
   try {
     await body(folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-};
+}
 
-const keep = async (store: TemplateStore, folder: string, key: string, state: Buffer) => {
+async function keep(store: TemplateStore, folder: string, key: string, state: Buffer) {
   const made = join(folder, `.work-${key}`);
   await mkdir(made);
   await writeFile(join(made, 'state'), state);
   const sha256 = createHash('sha256').update(state).digest('hex');
   await store.keep(key, made, { bytes: state.length, sha256 });
-};
+}
 
-const contentOf = async (file: FileHandle | string): Promise<string> => {
-  if (typeof file === 'string') return `none: ${file}`;
+async function contentOf(file: FileHandle | string): Promise<string> {
+  if (typeof file === 'string') {
+    return `none: ${file}`;
+  }
   try {
     return (await file.readFile()).toString();
   } finally {
     await file.close();
   }
-};
+}
 
 const guest = { kernel: '/none', initramfs: '/none', digest: 'g1' };
 
 /** Templates of a QEMU that is nowhere. */
-const templatesIn = (folder: string, own: Pick<TemplatesOptions, 'asUser' | 'log'>) =>
-  createTemplates({
+function templatesIn(folder: string, own: Pick<TemplatesOptions, 'asUser' | 'log'>) {
+  return createTemplates({
     directory: folder,
     cacheMib: 64,
     qemu: '/none',
@@ -69,6 +71,7 @@ const templatesIn = (folder: string, own: Pick<TemplatesOptions, 'asUser' | 'log
     confinement: unconfined,
     ...own,
   });
+}
 
 test('a template is for one kernel, size, QEMU and host, and for sandboxes of any name', () => {
   const key = templateKey(kind);
@@ -140,7 +143,9 @@ test('the longest unused templates go when there is no room, and one that is too
     await keep(store, folder, 'a', state);
     await keep(store, folder, 'b', state);
     const old = new Date(Date.now() - 60_000);
-    for (const key of ['a', 'b']) await utimes(join(folder, key, 'manifest.json'), old, old);
+    for (const key of ['a', 'b']) {
+      await utimes(join(folder, key, 'manifest.json'), old, old);
+    }
     await contentOf(await store.open('a', signal));
     await keep(store, folder, 'c', state);
     assert.deepEqual((await readdir(folder)).sort(), ['a', 'c']);
@@ -154,7 +159,9 @@ test('what a process that is gone was making is removed, what a living one makes
   inFolder(async (folder) => {
     const mine = `.make-${(await identityOf(process.pid))?.replace(' ', '-')}-abcdef`;
     const gone = `.make-${process.pid}-1-abcdef`;
-    for (const name of [mine, gone, 'a-template']) await mkdir(join(folder, name));
+    for (const name of [mine, gone, 'a-template']) {
+      await mkdir(join(folder, name));
+    }
     await clearUnmade(folder);
     assert.deepEqual((await readdir(folder)).sort(), [mine, 'a-template'].sort());
   }));

@@ -8,15 +8,21 @@ export function arbitraryMessage<D extends DescMessage>(
 ): fc.Arbitrary<MessageInitShape<D>> {
   const parts: Record<string, fc.Arbitrary<unknown>> = {};
   for (const field of schema.fields) {
-    if (field.oneof !== undefined) continue;
-    if (depth === 0 && field.message !== undefined) continue;
+    if (field.oneof !== undefined) {
+      continue;
+    }
+    if (depth === 0 && field.message !== undefined) {
+      continue;
+    }
     parts[field.localName] = arbitraryField(field, depth);
   }
   for (const oneof of schema.oneofs) {
     const members = oneof.fields
       .filter((field) => depth > 0 || field.message === undefined)
       .map((field) => fc.record({ case: fc.constant(field.localName), value: arbitraryField(field, depth) }));
-    if (members.length > 0) parts[oneof.localName] = fc.oneof(...members);
+    if (members.length > 0) {
+      parts[oneof.localName] = fc.oneof(...members);
+    }
   }
   return fc.record(parts, { requiredKeys: [] }) as fc.Arbitrary<MessageInitShape<D>>;
 }
@@ -37,12 +43,16 @@ function arbitraryField(field: DescField, depth: number): fc.Arbitrary<unknown> 
 }
 
 function element(field: DescField & { fieldKind: 'list' | 'map' }, depth: number): fc.Arbitrary<unknown> {
-  if (field.message !== undefined) return message(field.message, depth);
+  if (field.message !== undefined) {
+    return message(field.message, depth);
+  }
   return field.scalar === undefined ? fc.integer({ min: 0, max: 9 }) : scalar(field.scalar);
 }
 
 function message(schema: DescMessage, depth: number): fc.Arbitrary<unknown> {
-  if (schema.typeName === 'google.protobuf.Struct') return struct;
+  if (schema.typeName === 'google.protobuf.Struct') {
+    return struct;
+  }
   return arbitraryMessage(schema, depth - 1);
 }
 
@@ -67,6 +77,8 @@ function scalar(type: number): fc.Arbitrary<unknown> {
     13: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
   };
   const found = known[type];
-  if (found === undefined) throw new Error(`no random values for scalar type ${type}`);
+  if (found === undefined) {
+    throw new Error(`no random values for scalar type ${type}`);
+  }
   return found;
 }

@@ -13,13 +13,13 @@ const data = fc.oneof(
 const stream = fc.constantFrom('stdout' as const, 'stderr' as const);
 
 /** In the middle of a larger frame, whose other bytes stay as they are. */
-const written = (message: Encoded): Buffer => {
+function written(message: Encoded): Buffer {
   const frame = Buffer.alloc(message.byteLength + 6, 0xaa);
   message.copy(frame, 5);
   assert(frame.subarray(0, 5).equals(Buffer.alloc(5, 0xaa)));
   assert.equal(frame.at(-1), 0xaa);
   return frame.subarray(5, -1);
-};
+}
 
 test('exec output is encoded as the general encoder does it', () => {
   fc.assert(

@@ -28,8 +28,9 @@ const requests = common.map((key) => {
   return { name: old.name, old, young, oldTells: within(old.input), youngTells: within(young.input) };
 });
 
-const kind = (field: DescField): string =>
-  [field.fieldKind, field.message?.typeName ?? field.scalar ?? field.enum?.typeName].join(' ');
+function kind(field: DescField): string {
+  return [field.fieldKind, field.message?.typeName ?? field.scalar ?? field.enum?.typeName].join(' ');
+}
 
 test('all methods of 0.0 are in 0.1, and the list of 0.1 is that of its .proto files', () => {
   assert.equal(common.length, 67);
@@ -52,9 +53,13 @@ test('every field by which the generations differ is marked, and no other', () =
     for (const number of [...new Set(numbers)].sort((a, b) => a - b)) {
       const old = oldTells.fields.find((field) => field.number === number);
       const young = youngTells.fields.find((field) => field.number === number);
-      if (old === undefined) expected.push(`${number}n`);
-      else if (young === undefined) expected.push(`${number}o`);
-      else if (kind(old) !== kind(young)) expected.push(`${number}${letter(old, young)}`);
+      if (old === undefined) {
+        expected.push(`${number}n`);
+      } else if (young === undefined) {
+        expected.push(`${number}o`);
+      } else if (kind(old) !== kind(young)) {
+        expected.push(`${number}${letter(old, young)}`);
+      }
     }
     // Not a mark: both generations write the same bytes for 0 to 2^31-1.
     const marks = expected.filter((mark) => !mark.endsWith('-')).join(' ');
@@ -62,7 +67,7 @@ test('every field by which the generations differ is marked, and no other', () =
   }
 });
 
-const letter = (old: DescField, young: DescField): string => {
+function letter(old: DescField, young: DescField): string {
   const UINT32 = 13;
   const [before, after] = [old, young].map((field) => (field.message ? 'message' : scalar(field)));
   switch (`${before} ${after}`) {
@@ -78,47 +83,58 @@ const letter = (old: DescField, young: DescField): string => {
       assert.equal(old.scalar, UINT32);
       return '-';
   }
-};
+}
 
-const scalar = (field: DescField): string => (field.scalar === 9 ? 'text' : 'number');
+function scalar(field: DescField): string {
+  return field.scalar === 9 ? 'text' : 'number';
+}
 
 /** Whether the encoding holds a marked field at its top level, by protobuf-es's own reader. */
-const isMarked = (bytes: Uint8Array, name: string): boolean => {
+function isMarked(bytes: Uint8Array, name: string): boolean {
   let reader = new BinaryReader(bytes);
   const inner = FIRST_MESSAGE_MARKS[name];
   const marks = inner ?? REQUEST_MARKS[name] ?? '';
   if (inner !== undefined) {
-    if (reader.len === 0) return false;
+    if (reader.len === 0) {
+      return false;
+    }
     const [field, type] = reader.tag();
-    if (field !== 1 || type !== 2) return false;
+    if (field !== 1 || type !== 2) {
+      return false;
+    }
     reader = new BinaryReader(reader.bytes());
   }
   const numbers = marks.split(' ').map((mark) => Number.parseInt(mark, 10));
   while (reader.pos < reader.len) {
     const [field, type] = reader.tag();
-    if (numbers.includes(field)) return true;
+    if (numbers.includes(field)) {
+      return true;
+    }
     reader.skip(type);
   }
   return false;
-};
+}
 
 const legalName = fc.stringMatching(/^[a-z0-9][a-z0-9-]{0,17}[a-z0-9]$/);
 
 /** In 0.0 a workspace is a legal name; that is what tells it from a selector. */
-const request = (method: Method, names: fc.Arbitrary<string>) =>
-  fc.tuple(arbitraryMessage(method.input), names).map(([message, name]): Uint8Array => {
+function request(method: Method, names: fc.Arbitrary<string>) {
+  return fc.tuple(arbitraryMessage(method.input), names).map(([message, name]): Uint8Array => {
     const given = message as { workspace?: unknown };
     return method.encodeRequest(
       typeof given.workspace === 'string' ? { ...given, workspace: name } : message,
     );
   });
+}
 
 /** One chunk without a token and without a workspace: part 4.5 of the wire facts, the one message that is open. */
-const isOpenCase = ({ input }: Method, bytes: Uint8Array): boolean => {
-  if (input !== ApproveAllDraftChunksRequestSchema) return false;
+function isOpenCase({ input }: Method, bytes: Uint8Array): boolean {
+  if (input !== ApproveAllDraftChunksRequestSchema) {
+    return false;
+  }
   const { workspace, approvals } = fromBinary(ApproveAllDraftChunksRequestSchema, bytes);
   return workspace === '' && approvals.length === 1 && approvals[0]?.reviewToken === '';
-};
+}
 
 test('random messages of every method are told rightly whenever they carry a mark', () => {
   let marked = 0;
@@ -132,9 +148,13 @@ test('random messages of every method are told rightly whenever they carry a mar
         fc.property(request(method, legalName), (bytes) => {
           if (isMarked(bytes, name)) {
             marked++;
-            if (isOpenCase(method, bytes)) return;
+            if (isOpenCase(method, bytes)) {
+              return;
+            }
             assert.equal(tell(bytes), generation);
-          } else assert.equal(tell(bytes), 'unmarked');
+          } else {
+            assert.equal(tell(bytes), 'unmarked');
+          }
         }),
         { numRuns: Math.ceil(fuzzRuns / 134) },
       );

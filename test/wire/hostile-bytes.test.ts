@@ -88,6 +88,8 @@ function field(tag: number, content: Buffer): Buffer {
 function header(tag: number, length: number): Buffer {
   const bytes = [tag];
   let rest = length;
-  for (; rest > 0x7f; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80);
+  for (; rest > 0x7f; rest >>>= 7) {
+    bytes.push((rest & 0x7f) | 0x80);
+  }
   return Buffer.from([...bytes, rest]);
 }

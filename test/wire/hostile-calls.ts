@@ -24,7 +24,7 @@ type Below = (below: number) => number;
 const LONGEST = 1_000_000;
 
 /** Text that is awkward to cut, to encode, to log or to keep. */
-const hostileText = (below: Below, known: readonly string[]): string => {
+function hostileText(below: Below, known: readonly string[]): string {
   const shift = 'a'.repeat(below(4));
   const length = below(40) === 0 ? LONGEST : below(400);
   switch (below(9)) {
@@ -48,19 +48,25 @@ const hostileText = (below: Below, known: readonly string[]): string => {
     default:
       return known[below(known.length)] ?? '';
   }
-};
+}
 
-const withHostileText = (value: unknown, below: Below, known: readonly string[]): unknown => {
-  if (typeof value === 'string') return below(4) === 0 ? value : hostileText(below, known);
-  if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value)) return value;
-  if (Array.isArray(value)) return value.map((item) => withHostileText(item, below, known));
+function withHostileText(value: unknown, below: Below, known: readonly string[]): unknown {
+  if (typeof value === 'string') {
+    return below(4) === 0 ? value : hostileText(below, known);
+  }
+  if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value)) {
+    return value;
+  }
+  if (Array.isArray(value)) {
+    return value.map((item) => withHostileText(item, below, known));
+  }
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) =>
       // Which member a oneof has is no text of the caller.
       key === 'case' ? [key, item] : [key, withHostileText(item, below, known)],
     ),
   );
-};
+}
 
 const SAMPLES = 60;
 /** Less the frame, and more than any message that grpc-js lets pass. */
@@ -70,16 +76,17 @@ const MOST = 1024 * 1024 + 64;
  * Calls of every method with a message that is generated, full of hostile text and now and then damaged. Methods
  * without a schema get random bytes. `known` are names that exist.
  */
-export const hostileCalls = (
+export function hostileCalls(
   methods: readonly (MethodShape & Partial<Method>)[],
   known: readonly string[],
   below: Below,
-): (() => HostileCall) => {
+): () => HostileCall {
   const samples = new Map<object, unknown[]>();
   const messageOf = (schema: DescMessage): object => {
     const left = samples.get(schema) ?? [];
-    if (left.length === 0)
+    if (left.length === 0) {
       left.push(...fc.sample(arbitraryMessage(schema), { numRuns: SAMPLES, seed: below(2 ** 31) }));
+    }
     samples.set(schema, left);
     return left.pop() as object;
   };
@@ -97,21 +104,25 @@ export const hostileCalls = (
   return () => {
     const method = methods[below(methods.length)] as MethodShape & Partial<Method>;
     const bytes = encode(method).subarray(0, MOST);
-    if (bytes.length > 0 && below(8) === 0) bytes[below(bytes.length)] = below(256);
+    if (bytes.length > 0 && below(8) === 0) {
+      bytes[below(bytes.length)] = below(256);
+    }
     return { method, bytes };
   };
-};
+}
 
-const asIs = (bytes: Buffer): Buffer => bytes;
+function asIs(bytes: Buffer): Buffer {
+  return bytes;
+}
 
 /** Makes one call; a stream is left after its first message. Rejects when nothing comes within `timeoutMs`. */
-export const make = (
+export function make(
   client: Client,
   { method, bytes }: HostileCall,
   metadata: Metadata,
   timeoutMs: number,
-): Promise<Outcome> =>
-  new Promise((resolve, reject) => {
+): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
     const startedAt = performance.now();
     const late = setTimeout(() => {
       reject(new Error(`${method.path} was not answered: ${bytes.subarray(0, 200).toString('base64')}`));
@@ -134,9 +145,12 @@ export const make = (
       return stream;
     };
     const start = () => {
-      if (!method.requestStream && !method.responseStream)
+      if (!method.requestStream && !method.responseStream) {
         return client.makeUnaryRequest(...args, bytes, metadata, callback);
-      if (!method.requestStream) return read(client.makeServerStreamRequest(...args, bytes, metadata));
+      }
+      if (!method.requestStream) {
+        return read(client.makeServerStreamRequest(...args, bytes, metadata));
+      }
       const stream = method.responseStream
         ? read(client.makeBidiStreamRequest(...args, metadata))
         : client.makeClientStreamRequest(...args, metadata, callback);
@@ -146,21 +160,25 @@ export const make = (
     };
     const call = start();
   });
+}
 
-const statusBytes = ({ details, metadata }: ServiceError): number =>
-  encodeURI(details).length +
-  Math.ceil(
-    (metadata?.get('grpc-status-details-bin') ?? []).reduce((sum, value) => sum + value.length, 0) / 3,
-  ) *
-    4;
+function statusBytes({ details, metadata }: ServiceError): number {
+  return (
+    encodeURI(details).length +
+    Math.ceil(
+      (metadata?.get('grpc-status-details-bin') ?? []).reduce((sum, value) => sum + value.length, 0) / 3,
+    ) *
+      4
+  );
+}
 
 /** Makes `count` calls, `atOnce` at a time, and gives each outcome to `check`. */
-export const makeAll = async (
+export async function makeAll(
   count: number,
   atOnce: number,
   makeOne: () => Promise<Outcome>,
   check: (outcome: Outcome) => void,
-): Promise<void> => {
+): Promise<void> {
   let left = count;
   const worker = async () => {
     while (left-- > 0) {
@@ -173,4 +191,4 @@ export const makeAll = async (
     }
   };
   await Promise.all(Array.from({ length: atOnce }, worker));
-};
+}

@@ -4,7 +4,10 @@ import fc from 'fast-check';
 import { decodeStatusDetails, encodeStatusDetails } from '../../dist/wire/errors/index.js';
 
 const text = fc.string({ unit: 'grapheme', maxLength: 40 });
-const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
+function maybe<T>(value: fc.Arbitrary<T>) {
+  return fc.option(value, { nil: undefined });
+}
+
 const anyDetails = fc.record({
   code: fc.integer({ min: 1, max: 16 }),
   message: text,

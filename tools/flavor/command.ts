@@ -25,11 +25,12 @@ export interface Command {
 }
 
 /** A text option, undefined when it is not given. */
-export const textOption = ({ options }: CommandContext, name: string): string | undefined => {
+export function textOption({ options }: CommandContext, name: string): string | undefined {
   const value = options[name];
   return typeof value === 'string' ? value : undefined;
-};
+}
 
 /** A comma list; empty when it is not given. */
-export const listOption = (context: CommandContext, name: string): string[] =>
-  (textOption(context, name) ?? '').split(',').filter((value) => value !== '');
+export function listOption(context: CommandContext, name: string): string[] {
+  return (textOption(context, name) ?? '').split(',').filter((value) => value !== '');
+}

@@ -19,62 +19,74 @@ export interface LockPackage {
 }
 
 /** package-lock.json's packages, by their place, e.g. `node_modules/a/node_modules/b`. */
-export const readLock = (root: string): ReadonlyMap<string, LockPackage> => {
+export function readLock(root: string): ReadonlyMap<string, LockPackage> {
   const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, LockPackage>;
   };
   return new Map(Object.entries(packages));
-};
+}
 
 /** The package's name by its place, unless it is an alias. */
-export const packageName = (place: string, entry: LockPackage): string =>
-  entry.name ?? place.slice(place.lastIndexOf('node_modules/') + 'node_modules/'.length);
+export function packageName(place: string, entry: LockPackage): string {
+  return entry.name ?? place.slice(place.lastIndexOf('node_modules/') + 'node_modules/'.length);
+}
 
 /** Where a package that stands at `from` finds `name`, as Node looks for it. */
-const lookUp = (lock: ReadonlyMap<string, LockPackage>, from: string, name: string): string | undefined => {
+function lookUp(lock: ReadonlyMap<string, LockPackage>, from: string, name: string): string | undefined {
   for (let folder = from; ; ) {
     const place = `${folder === '' ? '' : `${folder}/`}node_modules/${name}`;
-    if (lock.has(place)) return place;
-    if (folder === '') return undefined;
+    if (lock.has(place)) {
+      return place;
+    }
+    if (folder === '') {
+      return undefined;
+    }
     const parent = folder.lastIndexOf('/node_modules/');
     folder = parent === -1 ? '' : folder.slice(0, parent);
   }
-};
+}
 
 /**
  * The places of every package that the projects at `roots` need at run time; '' is the repository itself.
  *
  * @param options.optional which optional dependencies count: all, or those of the roots themselves. Default: none
  */
-export const closure = (
+export function closure(
   lock: ReadonlyMap<string, LockPackage>,
   roots: readonly string[],
   options: { readonly optional?: 'all' | 'own' } = {},
-): Set<string> => {
+): Set<string> {
   const found = new Set<string>();
-  const visit = (from: string): void => {
+  function visit(from: string): void {
     const entry = lock.get(from);
     const optional = entry?.optionalDependencies ?? {};
     const counts = options.optional === 'all' || (options.optional === 'own' && roots.includes(from));
     for (const name of Object.keys({ ...entry?.dependencies, ...optional })) {
-      if (name in optional && !counts) continue;
+      if (name in optional && !counts) {
+        continue;
+      }
       const place = lookUp(lock, from, name);
-      if (place === undefined || found.has(place) || lock.get(place)?.link === true) continue;
+      if (place === undefined || found.has(place) || lock.get(place)?.link === true) {
+        continue;
+      }
       found.add(place);
       visit(place);
     }
-  };
-  for (const root of roots) visit(root);
+  }
+
+  for (const root of roots) {
+    visit(root);
+  }
   return found;
-};
+}
 
 /**
  * The places of packages that a part's packages use when they find them and otherwise do without, e.g. the CPU probe of
  * an SSH client, compiled at install time. No artifact ships them; optional dependencies of the parts themselves are
  * chosen and do not count.
  */
-export const dispensable = (lock: ReadonlyMap<string, LockPackage>, parts: readonly string[]): string[] => {
+export function dispensable(lock: ReadonlyMap<string, LockPackage>, parts: readonly string[]): string[] {
   const roots = ['', ...parts];
   const needed = closure(lock, roots, { optional: 'own' });
   return [...closure(lock, roots, { optional: 'all' })].filter((place) => !needed.has(place));
-};
+}

@@ -19,12 +19,12 @@ const TIMEOUT_MS = 600_000;
 const TAIL_LINES = 30;
 
 /** Runs a program to its end and gives what it wrote, whatever its exit code; UNAVAILABLE when it cannot start. */
-export const outcome = (
+export function outcome(
   file: string,
   args: readonly string[],
   options: ProgramOptions,
-): Promise<ProgramResult> =>
-  new Promise((resolve, reject) => {
+): Promise<ProgramResult> {
+  return new Promise((resolve, reject) => {
     const child = spawn(file, args, {
       cwd: options.cwd,
       env: { ...(options.env ?? process.env) },
@@ -45,15 +45,18 @@ export const outcome = (
       }),
     );
   });
+}
 
 /** As `outcome`, and FAILED_PRECONDITION with the end of its output when it fails; gives stdout. */
-export const program = async (
+export async function program(
   file: string,
   args: readonly string[],
   options: ProgramOptions,
-): Promise<string> => {
+): Promise<string> {
   const { status, stdout, stderr } = await outcome(file, args, options);
-  if (status === 0) return stdout;
+  if (status === 0) {
+    return stdout;
+  }
   const tail = `${stdout}\n${stderr}`.trim().split('\n').slice(-TAIL_LINES).join('\n');
   throw failedPrecondition(`${[file, ...args].join(' ')} ended with ${status}:\n${tail}`);
-};
+}

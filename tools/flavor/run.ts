@@ -18,28 +18,31 @@ export interface RunOptions {
 /** The command that a first word without a command's name means: `openshell-flavor docker vm`. */
 const GENERATE = 'generate';
 
-const help = (): string => {
+function help(): string {
   const width = Math.max(...COMMANDS.map(({ name, usage }) => `${name} ${usage}`.length));
   const lines = COMMANDS.map(({ name, usage, doc }) => `  ${`${name} ${usage}`.padEnd(width)}  ${doc}`);
   return ['usage: openshell-flavor [COMMAND] ...', '', ...lines, '', "'generate' may be left out."].join(
     '\n',
   );
-};
+}
 
-const choose = (root: string, argv: readonly string[]): { command: Command; rest: readonly string[] } => {
+function choose(root: string, argv: readonly string[]): { command: Command; rest: readonly string[] } {
   const [first = '', ...rest] = argv;
   const named = COMMANDS.find(({ name }) => name === first);
-  if (named !== undefined) return { command: named, rest };
+  if (named !== undefined) {
+    return { command: named, rest };
+  }
   const names = COMMANDS.map(({ name }) => name);
   const isDriver = driverProjects(root).some(({ name }) => name === first);
   const meant = isDriver || first.startsWith('-') ? undefined : nearest(first, names);
-  if (meant !== undefined)
+  if (meant !== undefined) {
     throw invalidArgument(`there is no command '${first}'`, { hint: `did you mean '${meant}'?` });
+  }
   return { command: COMMANDS.find(({ name }) => name === GENERATE) as Command, rest: argv };
-};
+}
 
 /** Runs `openshell-flavor`: 0 for yes, 1 for no, 2 for a command line that makes no sense, 3 for a failure. */
-export const run = async (options: RunOptions): Promise<number> => {
+export async function run(options: RunOptions): Promise<number> {
   const print = options.print ?? ((line: string) => void process.stdout.write(`${line}\n`));
   const progress = options.progress ?? ((line: string) => void process.stderr.write(`${line}\n`));
   if (options.argv.length === 0 || ['--help', '-h', 'help'].includes(options.argv[0] as string)) {
@@ -58,9 +61,9 @@ export const run = async (options: RunOptions): Promise<number> => {
     }
     return error.code === Code.INVALID_ARGUMENT ? 2 : 3;
   }
-};
+}
 
-const parse = (command: Command, args: readonly string[]) => {
+function parse(command: Command, args: readonly string[]) {
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
@@ -75,4 +78,4 @@ const parse = (command: Command, args: readonly string[]) => {
       cause,
     });
   }
-};
+}

@@ -10,30 +10,36 @@ import { readFileSync, statSync } from 'node:fs';
 import { failedPrecondition, invalidArgument } from '../../dist/compute/errors.js';
 
 /** The file beside a manifest: 64 bytes of Ed25519 (RFC 8032) over the manifest's bytes, in base64, and a newline. */
-export const signatureName = (manifest: string): string => `${manifest}.sig`;
+export function signatureName(manifest: string): string {
+  return `${manifest}.sig`;
+}
 
 const MAX_KEY_BYTES = 16_384;
 
 /** A PEM file's text. What is wrong with it is said by its name, never by its content. */
-const readPem = (path: string): { readonly text: string; readonly mode: number } => {
+function readPem(path: string): { readonly text: string; readonly mode: number } {
   try {
     const { size, mode } = statSync(path);
-    if (size > MAX_KEY_BYTES) throw new Error(`it has ${size} bytes`);
+    if (size > MAX_KEY_BYTES) {
+      throw new Error(`it has ${size} bytes`);
+    }
     return { text: readFileSync(path, 'utf8'), mode };
   } catch (cause) {
     throw invalidArgument(`the key ${path} cannot be read: ${(cause as Error).message}`);
   }
-};
+}
 
-const requireEd25519 = (key: KeyObject, path: string): KeyObject => {
-  if (key.asymmetricKeyType === 'ed25519') return key;
+function requireEd25519(key: KeyObject, path: string): KeyObject {
+  if (key.asymmetricKeyType === 'ed25519') {
+    return key;
+  }
   throw invalidArgument(`the key ${path} is ${key.asymmetricKeyType}, and signatures here are Ed25519`, {
     hint: 'make one with: openssl genpkey -algorithm ed25519',
   });
-};
+}
 
 /** The private key in a PEM file that nobody but its owner can read. */
-export const readSigningKey = (path: string): KeyObject => {
+export function readSigningKey(path: string): KeyObject {
   const { text, mode } = readPem(path);
   if ((mode & 0o077) !== 0) {
     throw failedPrecondition(`the private key ${path} is open to others than its owner`, {
@@ -50,10 +56,10 @@ export const readSigningKey = (path: string): KeyObject => {
     throw invalidArgument(`${path} holds no private key in PEM`);
   }
   return requireEd25519(key, path);
-};
+}
 
 /** The public key in a PEM file. A private one is refused: who verifies should not have it. */
-export const readPublicKey = (path: string): KeyObject => {
+export function readPublicKey(path: string): KeyObject {
   const { text } = readPem(path);
   if (/PRIVATE KEY/.test(text)) {
     throw invalidArgument(`${path} is a private key, and verifying takes the public one`, {
@@ -67,21 +73,22 @@ export const readPublicKey = (path: string): KeyObject => {
     throw invalidArgument(`${path} holds no public key in PEM`);
   }
   return requireEd25519(key, path);
-};
+}
 
 /** Names a key: SHA-256 of its public half in DER. */
-export const fingerprint = (key: KeyObject): string => {
+export function fingerprint(key: KeyObject): string {
   const half = key.type === 'private' ? createPublicKey(key) : key;
   const der = half.export({ type: 'spki', format: 'der' });
   return `ed25519 sha256:${createHash('sha256').update(der).digest('hex')}`;
-};
+}
 
 /** The text of a signature file. */
-export const sign = (bytes: Uint8Array, key: KeyObject): string =>
-  `${signBytes(null, bytes, key).toString('base64')}\n`;
+export function sign(bytes: Uint8Array, key: KeyObject): string {
+  return `${signBytes(null, bytes, key).toString('base64')}\n`;
+}
 
 /** Whether a signature file's text, exactly as `sign` writes it, is of these bytes by this key. */
-export const isSigned = (bytes: Uint8Array, text: string, key: KeyObject): boolean => {
+export function isSigned(bytes: Uint8Array, text: string, key: KeyObject): boolean {
   const signature = Buffer.from(text, 'base64');
   return `${signature.toString('base64')}\n` === text && verifyBytes(null, bytes, key, signature);
-};
+}

@@ -10,7 +10,9 @@ import { COMMANDS } from './tree.js';
 
 /** The help of a command, of a group, or (undefined) of `openshell` itself. Ends with a newline. */
 export function helpText(path: readonly string[], of: CommandSpec | CommandGroup | undefined): string {
-  if (of !== undefined && !isGroup(of)) return commandHelp(path, of);
+  if (of !== undefined && !isGroup(of)) {
+    return commandHelp(path, of);
+  }
   const name = ['openshell', ...path].join(' ');
   const nodes = of === undefined ? COMMANDS : of.commands;
   const rows = nodes.map((node): [string, string] => [
@@ -46,7 +48,9 @@ function usage(path: readonly string[], command: CommandSpec): string {
     const name = positional.choices?.join('|') ?? `${positional.name}${positional.repeated ? '...' : ''}`;
     words.push(positional.required ? name : `[${name}]`);
   }
-  if (trailing !== undefined) words.push(trailing.required ? `-- ${trailing.name}` : `[-- ${trailing.name}]`);
+  if (trailing !== undefined) {
+    words.push(trailing.required ? `-- ${trailing.name}` : `[-- ${trailing.name}]`);
+  }
   return words.join(' ');
 }
 

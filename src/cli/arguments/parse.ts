@@ -24,17 +24,27 @@ export function parseArguments(argv: readonly string[]): Invocation {
 
   for (let at = 0; at < argv.length; at++) {
     const word = argv[at] as string;
-    if (word === '--version' || word === '-V') return { kind: 'version' };
+    if (word === '--version' || word === '-V') {
+      return { kind: 'version' };
+    }
     if (word.startsWith('-')) {
-      if (word === '--help' || word === '-h') return { kind: 'help', path, of: group };
+      if (word === '--help' || word === '-h') {
+        return { kind: 'help', path, of: group };
+      }
       seen.push(word);
-      if (takesNextWord(word)) seen.push(...argv.slice(++at, at + 1));
+      if (takesNextWord(word)) {
+        seen.push(...argv.slice(++at, at + 1));
+      }
       continue;
     }
-    if (word === 'help') return helpFor(argv.slice(at + 1).filter((w) => !w.startsWith('-')));
+    if (word === 'help') {
+      return helpFor(argv.slice(at + 1).filter((w) => !w.startsWith('-')));
+    }
     const node = find(level, word, path);
     path.push(node.name);
-    if (!isGroup(node)) return readCommand(node, path, [...seen, ...argv.slice(at + 1)]);
+    if (!isGroup(node)) {
+      return readCommand(node, path, [...seen, ...argv.slice(at + 1)]);
+    }
     group = node;
     level = node.commands;
   }
@@ -48,7 +58,9 @@ function readCommand(command: CommandSpec, path: readonly string[], words: reado
     { ...GLOBAL_OPTIONS, ...command.options },
     path,
   );
-  if (values.has('help')) return { kind: 'help', path, of: command };
+  if (values.has('help')) {
+    return { kind: 'help', path, of: command };
+  }
   const args =
     command.trailing === undefined
       ? createArguments(values, checkPositionals(command, path, [...positionals, ...trailing]), [])
@@ -64,14 +76,20 @@ function checkPositionals(
   const spec = command.positional;
   const name = `openshell ${path.join(' ')}`;
   const excess = spec === undefined ? given[0] : spec.repeated ? undefined : given[1];
-  if (excess !== undefined) throw usageError(`${name} does not take '${excess}'`, `see ${name} --help`);
-  if (spec?.required && given.length === 0)
+  if (excess !== undefined) {
+    throw usageError(`${name} does not take '${excess}'`, `see ${name} --help`);
+  }
+  if (spec?.required && given.length === 0) {
     throw usageError(`${name} needs a ${spec.name}`, `see ${name} --help`);
+  }
   const choices = spec?.choices;
   const wrong = choices && given.find((value) => !choices.includes(value));
-  if (wrong !== undefined)
+  if (wrong !== undefined) {
     throw usageError(`${spec?.name} is '${wrong}'`, `one of: ${choices?.join(', ') ?? ''}`);
-  if (given.includes('')) throw usageError(`${spec?.name ?? 'an argument'} is empty`);
+  }
+  if (given.includes('')) {
+    throw usageError(`${spec?.name ?? 'an argument'} is empty`);
+  }
   return given;
 }
 
@@ -79,7 +97,9 @@ function helpFor(words: readonly string[]): Invocation {
   const path: string[] = [];
   let of: CommandNode | undefined;
   for (const word of words) {
-    if (of !== undefined && !isGroup(of)) break;
+    if (of !== undefined && !isGroup(of)) {
+      break;
+    }
     of = find(of === undefined ? COMMANDS : of.commands, word, path);
     path.push(of.name);
   }
@@ -91,7 +111,9 @@ function find(level: readonly CommandNode[], word: string, path: readonly string
     level.flatMap((node) => [node.name, ...(isGroup(node) ? node.aliases : [])].map((n) => [n, node])),
   );
   const node = names.get(word);
-  if (node !== undefined) return node;
+  if (node !== undefined) {
+    return node;
+  }
   const meant = nearest(word, names.keys());
   const help = ['openshell', ...path, '--help'].join(' ');
   throw usageError(
@@ -102,7 +124,9 @@ function find(level: readonly CommandNode[], word: string, path: readonly string
 
 /** Before the command is known only the common options can be read: does this one take the word after it? */
 function takesNextWord(word: string): boolean {
-  if (word.includes('=')) return false;
+  if (word.includes('=')) {
+    return false;
+  }
   const specs: OptionSpecs = GLOBAL_OPTIONS;
   const given = Object.entries(specs).find(
     ([name, { short }]) => word === `--${name}` || word === `-${short}`,

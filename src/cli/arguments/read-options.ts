@@ -30,9 +30,11 @@ export function readOptions(
   const trailing: string[] = [];
   let terminated = false;
   for (const token of tokens) {
-    if (token.kind === 'option-terminator') terminated = true;
-    else if (token.kind === 'positional') (terminated ? trailing : positionals).push(token.value);
-    else {
+    if (token.kind === 'option-terminator') {
+      terminated = true;
+    } else if (token.kind === 'positional') {
+      (terminated ? trailing : positionals).push(token.value);
+    } else {
       const value = checkOption(token, specs, path);
       values.set(token.name, [...(values.get(token.name) ?? []), value]);
     }
@@ -50,12 +52,18 @@ interface OptionToken {
 function checkOption(token: OptionToken, specs: OptionSpecs, path: readonly string[]): string {
   const { rawName, value, inlineValue } = token;
   const spec = Object.hasOwn(specs, token.name) ? specs[token.name] : undefined;
-  if (spec === undefined) throw unknownOption(rawName, specs, path);
+  if (spec === undefined) {
+    throw unknownOption(rawName, specs, path);
+  }
   if (spec.kind === 'flag') {
-    if (value !== undefined) throw usageError(`${rawName} takes no value`);
+    if (value !== undefined) {
+      throw usageError(`${rawName} takes no value`);
+    }
     return '';
   }
-  if (value === undefined) throw usageError(`${rawName} needs a value`, `${rawName} ${spec.placeholder}`);
+  if (value === undefined) {
+    throw usageError(`${rawName} needs a value`, `${rawName} ${spec.placeholder}`);
+  }
   if (inlineValue === false && value.startsWith('-') && value.length > 1) {
     throw usageError(
       `${rawName} needs a value`,

@@ -24,8 +24,9 @@ export function readEnvironment(
 ): Record<string, string> {
   return readEntries(option, pairs, (key) => {
     const value = env[key];
-    if (value === undefined)
+    if (value === undefined) {
       throw usageError(`${option} ${key}: it is not set here`, `write ${option} ${key}=VALUE`);
+    }
     return value;
   });
 }
@@ -37,7 +38,9 @@ function readEntries(
 ): Record<string, string> {
   const entries = pairs.map((pair): [string, string] => {
     const at = pair.indexOf('=');
-    if (at === 0 || pair === '') throw usageError(`${option} '${pair}' has no key`);
+    if (at === 0 || pair === '') {
+      throw usageError(`${option} '${pair}' has no key`);
+    }
     return at === -1 ? [pair, withoutValue(pair)] : [pair.slice(0, at), pair.slice(at + 1)];
   });
   return Object.fromEntries(entries);
@@ -49,7 +52,9 @@ export function readCount(
   text: string | undefined,
   range: { readonly min: number; readonly max: number },
 ): number | undefined {
-  if (text === undefined) return undefined;
+  if (text === undefined) {
+    return undefined;
+  }
   const count = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
   if (!(count >= range.min && count <= range.max)) {
     throw usageError(`${option} is '${text}'`, `a whole number from ${range.min} to ${range.max}`);
@@ -83,7 +88,9 @@ export function readJsonObject(option: string, text: string): Record<string, unk
 
 /** `--x` and `--no-x` given together contradict each other. */
 export function readSwitch(name: string, on: boolean, off: boolean): boolean {
-  if (on && off) throw usageError(`--${name} and --no-${name} contradict each other`);
+  if (on && off) {
+    throw usageError(`--${name} and --no-${name} contradict each other`);
+  }
   return on;
 }
 

@@ -12,6 +12,8 @@ const SCRIPTS: Readonly<Record<string, () => string>> = {
 
 export async function run({ args, out }: Context): Promise<number> {
   const script = SCRIPTS[args.positionals[0] ?? ''];
-  if (script !== undefined) await out.write(script());
+  if (script !== undefined) {
+    await out.write(script());
+  }
   return EXIT.ok;
 }

@@ -38,8 +38,11 @@ export async function run(context: Context): Promise<number> {
     logMinLevel: minLevel,
   };
   for await (const { payload } of watchSandbox(gateway, request, signal)) {
-    if (payload.case === 'log') await out.write(shown(payload.value));
-    else if (payload.case === 'warning') await context.note(`warning: ${payload.value.message}`);
+    if (payload.case === 'log') {
+      await out.write(shown(payload.value));
+    } else if (payload.case === 'warning') {
+      await context.note(`warning: ${payload.value.message}`);
+    }
   }
   return EXIT.ok;
 }

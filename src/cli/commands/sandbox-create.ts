@@ -18,8 +18,9 @@ export async function run(context: Context): Promise<number> {
   const after = whatFollows(context);
   const gateway = await context.connect();
   const sandbox = await createSandbox(context, gateway, request);
-  if (!args.flag('no-keep'))
+  if (!args.flag('no-keep')) {
     return after === 'shell' ? enterAndKeep(context, gateway, sandbox) : report(context, sandbox);
+  }
   try {
     return after === 'shell'
       ? await enter(context, gateway, sandbox)
@@ -40,12 +41,15 @@ function whatFollows({ args, stdin, out }: Context): 'shell' | 'command' | 'repo
   if (args.flag('detach') || args.text('output') !== undefined) {
     throw usageError('--no-keep waits for the end, --detach and --output do not');
   }
-  if (hasCommand) return 'command';
-  if (!onTerminal)
+  if (hasCommand) {
+    return 'command';
+  }
+  if (!onTerminal) {
     throw usageError(
       '--no-keep needs a command or a terminal',
       'openshell sandbox create --no-keep -- COMMAND',
     );
+  }
   return 'shell';
 }
 

@@ -23,9 +23,11 @@ export async function run(context: Context): Promise<number> {
   const timeoutMs = timeoutFrom(env, 'OPENSHELL_LIFECYCLE_TIMEOUT');
   const gateway = await context.connect();
   const pending = all ? await allNames(gateway, context) : [...new Set(args.positionals)];
-  if (pending.length === 0) await context.note(`there are no sandboxes in workspace '${workspace}'`);
+  if (pending.length === 0) {
+    await context.note(`there are no sandboxes in workspace '${workspace}'`);
+  }
   let exitCode: number = EXIT.ok;
-  const worker = async () => {
+  async function worker() {
     for (let name = pending.shift(); name !== undefined; name = pending.shift()) {
       try {
         await deleteSandbox(gateway, { name, workspace, timeoutMs, signal });
@@ -37,7 +39,8 @@ export async function run(context: Context): Promise<number> {
         exitCode = exitCodeOf(failure);
       }
     }
-  };
+  }
+
   await Promise.all(Array.from({ length: CONCURRENCY }, worker));
   return exitCode;
 }
@@ -49,6 +52,8 @@ async function allNames(gateway: Gateway, { workspace, signal }: Context): Promi
     const { sandboxes } = await gateway.call(methods.listSandboxes, request, { signal });
     names.push(...sandboxes.map(nameOf));
     // A page may have fewer rows than asked for: large ones end it early.
-    if (sandboxes.length === 0) return names;
+    if (sandboxes.length === 0) {
+      return names;
+    }
   }
 }

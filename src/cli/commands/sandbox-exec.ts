@@ -12,7 +12,9 @@ const MAX_TIMEOUT_S = 2 ** 31 - 1;
 export async function run(context: Context): Promise<number> {
   const { args, env, stdin } = context;
   const name = args.text('name');
-  if (!name) throw usageError('sandbox exec needs the sandbox', 'openshell sandbox exec -n NAME -- COMMAND');
+  if (!name) {
+    throw usageError('sandbox exec needs the sandbox', 'openshell sandbox exec -n NAME -- COMMAND');
+  }
   if (args.trailing.length === 0) {
     throw usageError('sandbox exec needs a command', `openshell sandbox exec -n ${name} -- COMMAND`);
   }
@@ -30,7 +32,9 @@ export async function run(context: Context): Promise<number> {
   requireReady(sandbox);
   const command = { ...request, sandboxId: idOf(sandbox) };
   const input = inputKind(stdin);
-  if (tty && input === 'terminal') return runOnTerminal(context, gateway, command);
+  if (tty && input === 'terminal') {
+    return runOnTerminal(context, gateway, command);
+  }
   return input === 'stream'
     ? runWithInput(context, gateway, command)
     : runWithoutInput(context, gateway, command);

@@ -13,7 +13,9 @@ export async function run(context: Context): Promise<number> {
   if (allWorkspaces && args.text('workspace') !== undefined) {
     throw usageError('--all-workspaces and --workspace contradict each other');
   }
-  if (args.flag('ids') && args.flag('names')) throw usageError('--ids and --names contradict each other');
+  if (args.flag('ids') && args.flag('names')) {
+    throw usageError('--ids and --names contradict each other');
+  }
   const request = {
     ...readPage(args),
     labelSelector: args.text('selector') ?? '',
@@ -23,7 +25,10 @@ export async function run(context: Context): Promise<number> {
   const gateway = await context.connect();
   const { sandboxes } = await gateway.call(methods.listSandboxes, request, { signal });
   const only = args.flag('ids') ? idOf : args.flag('names') ? nameOf : undefined;
-  if (only === undefined) await show(context, sandboxListView(sandboxes, allWorkspaces));
-  else await context.out.write(sandboxes.map((sandbox) => `${printable(only(sandbox))}\n`).join(''));
+  if (only === undefined) {
+    await show(context, sandboxListView(sandboxes, allWorkspaces));
+  } else {
+    await context.out.write(sandboxes.map((sandbox) => `${printable(only(sandbox))}\n`).join(''));
+  }
   return EXIT.ok;
 }

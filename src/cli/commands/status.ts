@@ -49,10 +49,18 @@ async function askInfo(
       info: await gateway.call(plainMethods.getGatewayInfo, undefined, { signal }),
     };
   } catch (error) {
-    if (!(error instanceof OpenShellError)) throw error;
-    if (error.code === Code.UNIMPLEMENTED) return { authentication: 'Unverified' };
-    if (error.code === Code.UNAUTHENTICATED) return { authentication: 'Missing' };
-    if (error.code === Code.PERMISSION_DENIED) return { authentication: 'Denied' };
+    if (!(error instanceof OpenShellError)) {
+      throw error;
+    }
+    if (error.code === Code.UNIMPLEMENTED) {
+      return { authentication: 'Unverified' };
+    }
+    if (error.code === Code.UNAUTHENTICATED) {
+      return { authentication: 'Missing' };
+    }
+    if (error.code === Code.PERMISSION_DENIED) {
+      return { authentication: 'Denied' };
+    }
     throw error;
   }
 }

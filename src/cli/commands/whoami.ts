@@ -21,7 +21,9 @@ export async function run(context: Context): Promise<number> {
       value: () => user,
     });
   } catch (error) {
-    if (!(error instanceof OpenShellError) || error.code !== Code.UNIMPLEMENTED) throw error;
+    if (!(error instanceof OpenShellError) || error.code !== Code.UNIMPLEMENTED) {
+      throw error;
+    }
     await show(context, {
       table: () => 'The gateway does not tell its clients who they are.\n',
       value: () => ({}),

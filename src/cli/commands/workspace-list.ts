@@ -11,7 +11,10 @@ export async function run(context: Context): Promise<number> {
   const request = { ...readPage(args), labelSelector: args.text('selector') ?? '' };
   const gateway = await context.connect();
   const { workspaces } = await gateway.call(methods.listWorkspaces, request, { signal });
-  if (!args.flag('names')) await show(context, workspaceListView(workspaces));
-  else await out.write(workspaces.map(({ metadata }) => `${printable(metadata?.name ?? '')}\n`).join(''));
+  if (!args.flag('names')) {
+    await show(context, workspaceListView(workspaces));
+  } else {
+    await out.write(workspaces.map(({ metadata }) => `${printable(metadata?.name ?? '')}\n`).join(''));
+  }
   return EXIT.ok;
 }

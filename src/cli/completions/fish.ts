@@ -50,19 +50,26 @@ function placeLines(place: CompletedPlace): string[] {
   const words = place.words.map(
     ({ word, help }) => `complete -c openshell -n ${at} -a ${word}${help ? ` -d ${quoted(help)}` : ''}`,
   );
-  if (place.completes !== 'none')
+  if (place.completes !== 'none') {
     words.push(`complete -c openshell -n ${at} -a '(__openshell_names ${place.completes})'`);
+  }
   return [...words, ...place.options.map((option) => optionLine(at, option))];
 }
 
 function optionLine(at: string, { flags, takesWord, choices, completes, help }: CompletedOption): string {
   const [long, short] = flags.map((flag) => flag.replace(/^-+/, ''));
   const parts = [`complete -c openshell -n ${at} -l ${long}`];
-  if (short !== undefined) parts.push(`-s ${short}`);
-  if (takesWord) parts.push(completes === 'file' ? '-r -F' : '-x');
-  if (choices.length > 0) parts.push(`-a ${quoted(choices.join(' '))}`);
-  else if (completes === 'sandbox' || completes === 'workspace')
+  if (short !== undefined) {
+    parts.push(`-s ${short}`);
+  }
+  if (takesWord) {
+    parts.push(completes === 'file' ? '-r -F' : '-x');
+  }
+  if (choices.length > 0) {
+    parts.push(`-a ${quoted(choices.join(' '))}`);
+  } else if (completes === 'sandbox' || completes === 'workspace') {
     parts.push(`-a '(__openshell_names ${completes})'`);
+  }
   return `${parts.join(' ')} -d ${quoted(help)}`;
 }
 

@@ -42,13 +42,19 @@ export function placeBranches(): string[] {
 }
 
 function placeOffer({ words, completes }: CompletedPlace): string {
-  if (words.length > 0) return offer(words.map(({ word }) => word));
+  if (words.length > 0) {
+    return offer(words.map(({ word }) => word));
+  }
   return completes === 'none' ? ':' : `_openshell_names ${completes}`;
 }
 
 function valueOffer({ choices, completes }: CompletedOption): string {
-  if (choices.length > 0) return offer(choices);
-  if (completes === 'file') return '_openshell_files';
+  if (choices.length > 0) {
+    return offer(choices);
+  }
+  if (completes === 'file') {
+    return '_openshell_files';
+  }
   return completes === 'none' ? ':' : `_openshell_names ${completes}`;
 }
 

@@ -30,10 +30,14 @@ export async function deleteAndWait({ timeoutMs, ...deletion }: Deletion): Promi
   const options = { timeoutMs, signal };
   try {
     await deletion.remove(options);
-    while (await exists(deletion.get(options))) await delay(ASK_AGAIN_MS, signal);
+    while (await exists(deletion.get(options))) {
+      await delay(ASK_AGAIN_MS, signal);
+    }
   } catch (error) {
     deletion.signal?.throwIfAborted();
-    if (!signal.aborted) throw error;
+    if (!signal.aborted) {
+      throw error;
+    }
     throw timeoutError(
       `${deletion.what} was not gone after ${timeoutMs / 1000} s`,
       `the gateway goes on deleting it: see ${deletion.see}`,
@@ -46,7 +50,9 @@ async function exists(answer: Promise<unknown>): Promise<boolean> {
     await answer;
     return true;
   } catch (error) {
-    if (error instanceof OpenShellError && error.code === Code.NOT_FOUND) return false;
+    if (error instanceof OpenShellError && error.code === Code.NOT_FOUND) {
+      return false;
+    }
     throw error;
   }
 }

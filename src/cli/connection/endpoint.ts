@@ -34,9 +34,13 @@ export interface Endpoint {
 export async function resolveEndpoint(args: Arguments, env: NodeJS.ProcessEnv): Promise<Endpoint> {
   const { url, registered } = await chooseGateway(args, env);
   const { protocol, target } = readUrl(url);
-  if (protocol === 'http:') return { url, target, tls: undefined };
-  const file = (option: string, variable: string, name: string) =>
-    args.text(option) ?? (env[variable] || existing(registered, name));
+  if (protocol === 'http:') {
+    return { url, target, tls: undefined };
+  }
+  function file(option: string, variable: string, name: string) {
+    return args.text(option) ?? (env[variable] || existing(registered, name));
+  }
+
   const tls: TlsFiles = {
     ca: file('gateway-ca', 'OPENSHELL_GATEWAY_CA', 'ca.crt'),
     cert: file('gateway-cert', 'OPENSHELL_GATEWAY_CERT', 'tls.crt'),
@@ -55,11 +59,19 @@ async function chooseGateway(
 ): Promise<{ url: string; registered?: RegisteredGateway }> {
   const url = args.text('gateway-endpoint');
   const name = args.text('gateway');
-  if (url !== undefined && name !== undefined) return { url, registered: await registeredGateway(name, env) };
-  if (url !== undefined) return { url };
-  if (name === undefined && env.OPENSHELL_GATEWAY_ENDPOINT) return { url: env.OPENSHELL_GATEWAY_ENDPOINT };
+  if (url !== undefined && name !== undefined) {
+    return { url, registered: await registeredGateway(name, env) };
+  }
+  if (url !== undefined) {
+    return { url };
+  }
+  if (name === undefined && env.OPENSHELL_GATEWAY_ENDPOINT) {
+    return { url: env.OPENSHELL_GATEWAY_ENDPOINT };
+  }
   const chosen = name ?? (env.OPENSHELL_GATEWAY || (await activeGateway(env)));
-  if (chosen === undefined) return { url: DEFAULT_URL };
+  if (chosen === undefined) {
+    return { url: DEFAULT_URL };
+  }
   const registered = await registeredGateway(chosen, env);
   return { url: registered.url, registered };
 }
@@ -82,7 +94,9 @@ function readUrl(text: string): { protocol: string; target: string } {
 }
 
 function existing(registered: RegisteredGateway | undefined, name: string): string | undefined {
-  if (registered === undefined) return undefined;
+  if (registered === undefined) {
+    return undefined;
+  }
   const path = join(registered.mtlsFolder, name);
   return existsSync(path) ? path : undefined;
 }

@@ -50,12 +50,13 @@ export async function openGateway(endpoint: Endpoint, env: NodeJS.ProcessEnv): P
     maxAnswerBytes: MAX_ANSWER_BYTES,
   };
   let opened: Promise<RpcClient> | undefined;
-  const full = (): Promise<RpcClient> => {
+  function full(): Promise<RpcClient> {
     opened ??= import('../../rpc/client/client.js').then(({ createRpcClient }) =>
       createRpcClient(target, options),
     );
     return opened;
-  };
+  }
+
   const unary =
     fullClientReason(target, tls, env) === undefined
       ? await createUnaryClient(target, options)
@@ -97,13 +98,17 @@ async function shown(error: unknown, endpoint: Endpoint): Promise<Error> {
 }
 
 async function readTls(tls: TlsFiles | undefined): Promise<ClientTls | undefined> {
-  if (tls === undefined) return undefined;
+  if (tls === undefined) {
+    return undefined;
+  }
   const [ca, key, cert] = await Promise.all([tls.ca, tls.key, tls.cert].map(readPem));
   return { ca, key, cert, verify: tls.verify };
 }
 
 async function readPem(path: string | undefined): Promise<Buffer | undefined> {
-  if (path === undefined) return undefined;
+  if (path === undefined) {
+    return undefined;
+  }
   try {
     return await readFile(path);
   } catch (error) {

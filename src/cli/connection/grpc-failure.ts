@@ -12,14 +12,18 @@ const TLS_HINT = 'check --gateway-ca, --gateway-cert, --gateway-key, and that th
  * the gateway's own messages carry theirs.
  */
 export function fromGrpc(thrown: unknown, endpoint: Endpoint): OpenShellError {
-  if (!(thrown instanceof CallFailure)) return OpenShellError.from(thrown);
+  if (!(thrown instanceof CallFailure)) {
+    return OpenShellError.from(thrown);
+  }
   const { code, details } = thrown;
   const known = codeOf(code);
   const told = detailsOf(thrown);
   if (told !== undefined && (told.hint !== undefined || code !== Code.UNAUTHENTICATED)) {
     return new OpenShellError(known, details, told);
   }
-  if (code === Code.UNAVAILABLE) return unreachable(details, endpoint, thrown);
+  if (code === Code.UNAVAILABLE) {
+    return unreachable(details, endpoint, thrown);
+  }
   if (code === Code.UNAUTHENTICATED) {
     return new OpenShellError(Code.UNAUTHENTICATED, details || 'the gateway does not know you', {
       hint: 'give a client certificate with --gateway-cert and --gateway-key',
@@ -37,10 +41,14 @@ export function fromGrpc(thrown: unknown, endpoint: Endpoint): OpenShellError {
 /** grpc-js words a connection that never came about in its own way; the gateway's own UNAVAILABLE passes through. */
 function unreachable(details: string, endpoint: Endpoint, cause: unknown): OpenShellError {
   const { url } = endpoint;
-  const because = (message: string, hint?: string) =>
-    new OpenShellError(Code.UNAVAILABLE, message, hint === undefined ? { cause } : { cause, hint });
+  function because(message: string, hint?: string) {
+    return new OpenShellError(Code.UNAVAILABLE, message, hint === undefined ? { cause } : { cause, hint });
+  }
+
   const why = reasonIn(details);
-  if (/ECONNREFUSED/.test(details)) return because(`no gateway answers at ${url}`, START_HINT);
+  if (/ECONNREFUSED/.test(details)) {
+    return because(`no gateway answers at ${url}`, START_HINT);
+  }
   if (/ENOTFOUND|EAI_AGAIN|Name resolution failed/.test(details)) {
     return because(`the host of ${url} has no address`, 'check its name');
   }
@@ -48,7 +56,9 @@ function unreachable(details: string, endpoint: Endpoint, cause: unknown): OpenS
     return because(`no TLS connection to ${url}: ${why}`, TLS_HINT);
   }
   // What a plaintext client sees of a listener with TLS; grpc-js adds only a time.
-  if (/Failed to connect/.test(details)) return because(`the connection to ${url} failed`, HTTPS_HINT);
+  if (/Failed to connect/.test(details)) {
+    return because(`the connection to ${url} failed`, HTTPS_HINT);
+  }
   if (/No connection established|Connection dropped|ECONNRESET|socket|Last error|keepalive/i.test(details)) {
     return because(`the connection to ${url} failed: ${why}`);
   }

@@ -19,7 +19,9 @@ export interface RegisteredGateway {
 export async function activeGateway(env: NodeJS.ProcessEnv): Promise<string | undefined> {
   for (const folder of folders(env)) {
     const name = (await readOptional(join(folder, 'active_gateway')))?.trim();
-    if (name) return name;
+    if (name) {
+      return name;
+    }
   }
   return undefined;
 }
@@ -30,7 +32,9 @@ export async function registeredGateway(name: string, env: NodeJS.ProcessEnv): P
     for (const folder of folders(env)) {
       const entry = join(folder, 'gateways', name);
       const text = await readOptional(join(entry, 'metadata.json'));
-      if (text !== undefined) return { name, url: readEntry(name, text), mtlsFolder: join(entry, 'mtls') };
+      if (text !== undefined) {
+        return { name, url: readEntry(name, text), mtlsFolder: join(entry, 'mtls') };
+      }
     }
   }
   throw notFound(`no gateway '${name}' is registered`, {
@@ -44,8 +48,9 @@ function folders(env: NodeJS.ProcessEnv): string[] {
 
 function readEntry(name: string, text: string): string {
   const { gateway_endpoint: url, auth_mode: auth } = parseObject(name, text);
-  if (typeof url !== 'string')
+  if (typeof url !== 'string') {
     throw failedPrecondition(`the entry of gateway '${name}' has no gateway_endpoint`);
+  }
   if (auth !== undefined && auth !== null && auth !== 'mtls' && auth !== 'plaintext') {
     throw failedPrecondition(`gateway '${name}' wants a login of the kind '${String(auth)}'`, {
       hint: 'this client offers mtls and plaintext',
@@ -57,7 +62,9 @@ function readEntry(name: string, text: string): string {
 function parseObject(name: string, text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+    if (typeof value === 'object' && value !== null) {
+      return value as Record<string, unknown>;
+    }
   } catch {
     // said below
   }
@@ -70,7 +77,9 @@ async function readOptional(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) {
+      return undefined;
+    }
     throw failedPrecondition(`cannot read ${path}: ${readFailure(error)}`);
   }
 }

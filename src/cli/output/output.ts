@@ -20,11 +20,17 @@ export function createOutput(stream: Writable & { isTTY?: boolean }): Output {
     isTerminal: stream.isTTY === true,
     closed: closed.signal,
     async write(data) {
-      if (closed.signal.aborted) throw closed.signal.reason as OpenShellError;
-      if (!stream.write(data)) await drained(stream, closed.signal);
+      if (closed.signal.aborted) {
+        throw closed.signal.reason as OpenShellError;
+      }
+      if (!stream.write(data)) {
+        await drained(stream, closed.signal);
+      }
     },
     async flush() {
-      if (closed.signal.aborted || stream.writableLength === 0) return;
+      if (closed.signal.aborted || stream.writableLength === 0) {
+        return;
+      }
       await new Promise<void>((resolve) => stream.write('', () => resolve()));
     },
   };
@@ -32,14 +38,16 @@ export function createOutput(stream: Writable & { isTTY?: boolean }): Output {
 
 function drained(stream: Writable, closed: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const onDrain = () => {
+    function onDrain() {
       closed.removeEventListener('abort', onClose);
       resolve();
-    };
-    const onClose = () => {
+    }
+
+    function onClose() {
       stream.off('drain', onDrain);
       reject(closed.reason);
-    };
+    }
+
     stream.once('drain', onDrain);
     closed.addEventListener('abort', onClose, { once: true });
   });

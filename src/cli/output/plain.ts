@@ -24,8 +24,12 @@ function fieldValue(field: DescField, message: Record<string, unknown>): unknown
     const chosen = message[field.oneof.localName] as { case?: string; value?: unknown };
     return chosen.case === field.localName ? single(field, chosen.value) : undefined;
   }
-  if (value === undefined) return undefined;
-  if (field.fieldKind === 'list') return (value as unknown[]).map((item) => single(field, item));
+  if (value === undefined) {
+    return undefined;
+  }
+  if (field.fieldKind === 'list') {
+    return (value as unknown[]).map((item) => single(field, item));
+  }
   if (field.fieldKind === 'map') {
     const entries = Object.entries(value as Record<string, unknown>);
     return Object.fromEntries(entries.map(([key, item]) => [key, single(field, item)]));
@@ -36,11 +40,17 @@ function fieldValue(field: DescField, message: Record<string, unknown>): unknown
 function single(field: DescField, value: unknown): unknown {
   if (field.message !== undefined) {
     // Structs are held as the JSON that they stand for.
-    if (field.message.typeName === 'google.protobuf.Struct') return value;
+    if (field.message.typeName === 'google.protobuf.Struct') {
+      return value;
+    }
     return plain(field.message, value as MessageShape<DescMessage>);
   }
-  if (field.enum !== undefined) return enumWord(field.enum, value as number);
-  if (typeof value === 'bigint') return integer(value);
+  if (field.enum !== undefined) {
+    return enumWord(field.enum, value as number);
+  }
+  if (typeof value === 'bigint') {
+    return integer(value);
+  }
   return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value;
 }
 

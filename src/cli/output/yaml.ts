@@ -14,7 +14,9 @@ function block(value: unknown): string[] {
   if (Array.isArray(value) && value.length > 0) {
     return value.flatMap((item) => block(item).map((line, at) => `${at === 0 ? '- ' : '  '}${line}`));
   }
-  if (!isFilledObject(value)) return [scalar(value)];
+  if (!isFilledObject(value)) {
+    return [scalar(value)];
+  }
   return Object.entries(value).flatMap(([key, item]) => {
     const name = text(key);
     return isNested(item)
@@ -38,7 +40,9 @@ function scalar(value: unknown): string {
 }
 
 function text(value: string): string {
-  if (PLAIN.test(value) && !RESERVED.has(value.toLowerCase())) return value;
+  if (PLAIN.test(value) && !RESERVED.has(value.toLowerCase())) {
+    return value;
+  }
   return JSON.stringify(value).replace(
     UNPRINTABLE,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -28,9 +28,13 @@ const VARINT_BYTES = 10;
 export function readFields({ fields }: Fields, bytes: Uint8Array): Record<string, unknown> {
   const message: Record<string, unknown> = {};
   for (const { name, type, repeated } of fields) {
-    if (repeated) message[name] = [];
-    else if (type === 'text') message[name] = '';
-    else if (isEnum(type)) message[name] = type[0];
+    if (repeated) {
+      message[name] = [];
+    } else if (type === 'text') {
+      message[name] = '';
+    } else if (isEnum(type)) {
+      message[name] = type[0];
+    }
   }
   readInto(message, fields, createReader(bytes));
   return message;
@@ -41,7 +45,9 @@ function readInto(message: Record<string, unknown>, fields: readonly Field[], re
     const tag = reader.varint();
     const wireType = tag & 7;
     const number = tag >>> 3;
-    if (number === 0) throw new Error('a field has the number 0');
+    if (number === 0) {
+      throw new Error('a field has the number 0');
+    }
     const field = fields[number - 1];
     if (field === undefined) {
       reader.skip(wireType);
@@ -52,8 +58,11 @@ function readInto(message: Record<string, unknown>, fields: readonly Field[], re
       throw new Error(`field ${name} has wire type ${wireType}`);
     }
     const value = isEnum(type) ? wordOf(type, reader.varint()) : decodedAs(type, reader.bytes());
-    if (repeated) (message[name] as unknown[]).push(value);
-    else message[name] = value;
+    if (repeated) {
+      (message[name] as unknown[]).push(value);
+    } else {
+      message[name] = value;
+    }
   }
 }
 
@@ -79,30 +88,43 @@ interface Reader {
 
 function createReader(bytes: Uint8Array): Reader {
   let at = 0;
-  const take = (length: number): Uint8Array => {
-    if (length > bytes.length - at) throw new Error('the bytes end in the middle of a field');
+  function take(length: number): Uint8Array {
+    if (length > bytes.length - at) {
+      throw new Error('the bytes end in the middle of a field');
+    }
     at += length;
     return bytes.subarray(at - length, at);
-  };
-  const varint = (): number => {
+  }
+
+  function varint(): number {
     let value = 0;
     for (let index = 0; index < VARINT_BYTES; index++) {
       const [byte = 0] = take(1);
-      if (index < 5) value |= (byte & 0x7f) << (7 * index);
-      if (byte < 0x80) return value >>> 0;
+      if (index < 5) {
+        value |= (byte & 0x7f) << (7 * index);
+      }
+      if (byte < 0x80) {
+        return value >>> 0;
+      }
     }
     throw new Error('a number has no end');
-  };
+  }
+
   return {
     isAtEnd: () => at === bytes.length,
     varint,
     bytes: () => take(varint()),
     skip(wireType) {
       const fixed = FIXED_BYTES[wireType];
-      if (wireType === VARINT) varint();
-      else if (wireType === LENGTH_DELIMITED) take(varint());
-      else if (fixed !== undefined) take(fixed);
-      else throw new Error(`a field has the wire type ${wireType}`);
+      if (wireType === VARINT) {
+        varint();
+      } else if (wireType === LENGTH_DELIMITED) {
+        take(varint());
+      } else if (fixed !== undefined) {
+        take(fixed);
+      } else {
+        throw new Error(`a field has the wire type ${wireType}`);
+      }
     },
   };
 }

@@ -40,7 +40,9 @@ export function createRequest(
 function annotations(args: Arguments): Record<string, string> {
   const given = readPairs('--annotation', args.list('annotation'));
   const driver = args.text('driver');
-  if (driver === undefined) return given;
+  if (driver === undefined) {
+    return given;
+  }
   if (given[DRIVER_ANNOTATION] !== undefined && given[DRIVER_ANNOTATION] !== driver) {
     throw usageError(`--driver and --annotation ${DRIVER_ANNOTATION} contradict each other`);
   }
@@ -51,7 +53,9 @@ function annotations(args: Arguments): Record<string, string> {
 function limits(args: Arguments): JsonObject | undefined {
   const cpu = args.text('cpu');
   const memory = args.text('memory');
-  if (cpu === undefined && memory === undefined) return undefined;
+  if (cpu === undefined && memory === undefined) {
+    return undefined;
+  }
   return { limits: { ...(cpu !== undefined && { cpu }), ...(memory !== undefined && { memory }) } };
 }
 

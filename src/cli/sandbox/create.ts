@@ -73,11 +73,15 @@ export async function createSandbox(
 /** Aborts a while after the other signal does, and tells at once when that happens. */
 function abortedLater(signal: AbortSignal, ms: number, onAbort: () => void) {
   const controller = new AbortController();
-  const arm = () => {
+  function arm() {
     onAbort();
     setTimeout(() => controller.abort(signal.reason), ms).unref();
-  };
-  if (signal.aborted) arm();
-  else signal.addEventListener('abort', arm, { once: true });
+  }
+
+  if (signal.aborted) {
+    arm();
+  } else {
+    signal.addEventListener('abort', arm, { once: true });
+  }
   return { signal: controller.signal, release: () => signal.removeEventListener('abort', arm) };
 }

@@ -10,7 +10,9 @@ const STDIN_FD = 0;
 export type InputKind = 'terminal' | 'stream' | 'none';
 
 export function inputKind(stdin: ReadStream): InputKind {
-  if (stdin.isTTY) return 'terminal';
+  if (stdin.isTTY) {
+    return 'terminal';
+  }
   try {
     const stat = fstatSync(STDIN_FD);
     return stat.isFIFO() || stat.isFile() || stat.isSocket() ? 'stream' : 'none';

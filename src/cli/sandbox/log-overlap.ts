@@ -10,7 +10,9 @@ export function unseenLines(
 ): readonly SandboxLogLine[] {
   for (let overlap = Math.min(shown.length, latest.length); overlap > 0; overlap--) {
     const end = shown.slice(-overlap);
-    if (end.every((line, at) => isSame(line, latest[at]))) return latest.slice(overlap);
+    if (end.every((line, at) => isSame(line, latest[at]))) {
+      return latest.slice(overlap);
+    }
   }
   return latest;
 }

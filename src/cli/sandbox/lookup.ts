@@ -22,7 +22,9 @@ export async function sayMissing<T>(
   try {
     return await answer;
   } catch (error) {
-    if (!(error instanceof OpenShellError) || error.code !== Code.NOT_FOUND) throw error;
+    if (!(error instanceof OpenShellError) || error.code !== Code.NOT_FOUND) {
+      throw error;
+    }
     throw new OpenShellError(Code.NOT_FOUND, `there is no sandbox '${name}' in workspace '${workspace}'`, {
       hint: 'see openshell sandbox list',
       cause: error,

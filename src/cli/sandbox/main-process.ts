@@ -27,7 +27,9 @@ export async function followMainProcess(
   const code = exitCodeOfMain(sandbox) ?? (await followUntilExit(context, gateway, id, shown));
   const request = { sandboxId: id, lines: LOG_LINES, sources: SOURCES, workspace };
   const { logs } = await gateway.call(methods.getSandboxLogs, request, { signal });
-  for (const line of unseenLines(shown, logs)) await passLine(context, line);
+  for (const line of unseenLines(shown, logs)) {
+    await passLine(context, line);
+  }
   if (code === undefined) {
     await context.note(`sandbox '${nameOf(sandbox)}' was stopped or deleted before its command had ended`);
   }
@@ -52,12 +54,18 @@ async function followUntilExit(
     if (payload.case === 'log') {
       await passLine(context, payload.value);
       shown.push(payload.value);
-      if (shown.length > LOG_LINES) shown.shift();
+      if (shown.length > LOG_LINES) {
+        shown.shift();
+      }
     } else if (payload.case === 'sandbox') {
       const code = exitCodeOfMain(payload.value);
-      if (code !== undefined) return code;
+      if (code !== undefined) {
+        return code;
+      }
       const phase = phaseOf(payload.value);
-      if (phase === SandboxPhase.STOPPED || phase === SandboxPhase.DELETING) return undefined;
+      if (phase === SandboxPhase.STOPPED || phase === SandboxPhase.DELETING) {
+        return undefined;
+      }
     }
   }
   return undefined;

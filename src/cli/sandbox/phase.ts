@@ -22,7 +22,9 @@ export function failureOf(sandbox: Sandbox): string {
   const condition = sandbox.status?.conditions.find(
     ({ type, status }) => type === 'Ready' && status === 'False',
   );
-  if (condition === undefined) return '';
+  if (condition === undefined) {
+    return '';
+  }
   const { reason, message } = condition;
   return reason && message ? `${reason}: ${message}` : message || reason;
 }
@@ -30,7 +32,9 @@ export function failureOf(sandbox: Sandbox): string {
 /** FAILED_PRECONDITION, with what to do about it, for a sandbox in which nothing can be run now. */
 export function requireReady(sandbox: Sandbox): void {
   const phase = phaseOf(sandbox);
-  if (phase === SandboxPhase.READY) return;
+  if (phase === SandboxPhase.READY) {
+    return;
+  }
   const name = sandbox.metadata?.name ?? '';
   const canStart = phase === SandboxPhase.STOPPED || exitCodeOfMain(sandbox) !== undefined;
   throw failedPrecondition(`sandbox '${name}' is not ready; its phase is ${phaseWord(sandbox)}`, {

@@ -19,15 +19,23 @@ export function createEventDisplay(progress: Progress): (event: PlatformEvent) =
   const seen = new Set<string>();
   return (event) => {
     const key = `${event.timestampMs} ${event.reason} ${event.message}`;
-    if (seen.has(key)) return;
+    if (seen.has(key)) {
+      return;
+    }
     seen.add(key);
     const { metadata } = event;
     const done = metadata[PROGRESS.completeLabel] || label(metadata[PROGRESS.completeStep]);
-    if (done) progress.done(done);
+    if (done) {
+      progress.done(done);
+    }
     const step = label(metadata[PROGRESS.activeStep]);
     const detail = metadata[PROGRESS.activeDetail] ?? '';
-    if (step || detail) progress.active(step, detail);
-    if (event.type === 'Warning') progress.warning(event.message || event.reason);
+    if (step || detail) {
+      progress.active(step, detail);
+    }
+    if (event.type === 'Warning') {
+      progress.warning(event.message || event.reason);
+    }
   };
 }
 

@@ -43,7 +43,10 @@ export async function runOnTerminal(
   const { stdin, out, err, signal } = context;
   const call = await gateway.duplex(methods.execSandboxInteractive, { signal });
   const start = create(ExecSandboxRequestSchema, { ...command, tty: true, ...windowSize() });
-  const resize = () => void call.send({ payload: { case: 'resize', value: windowSize() } });
+  function resize() {
+    return void call.send({ payload: { case: 'resize', value: windowSize() } });
+  }
+
   const restore = enterRawMode(stdin);
   try {
     await call.send({ payload: { case: 'start', value: start } });
@@ -72,9 +75,13 @@ async function passOutput(
   { out, err }: Pick<Context, 'out' | 'err'>,
 ): Promise<number> {
   for await (const { payload } of events) {
-    if (payload.case === 'stdout') await out.write(payload.value.data);
-    else if (payload.case === 'stderr') await err.write(payload.value.data);
-    else if (payload.case === 'exit') return payload.value.exitCode;
+    if (payload.case === 'stdout') {
+      await out.write(payload.value.data);
+    } else if (payload.case === 'stderr') {
+      await err.write(payload.value.data);
+    } else if (payload.case === 'exit') {
+      return payload.value.exitCode;
+    }
   }
   throw new OpenShellError(Code.UNAVAILABLE, 'the gateway ended the stream before the command had ended');
 }

@@ -20,7 +20,9 @@ export function feedInput(stdin: ReadStream, call: ExecCall): RemoteInput {
   let stopped = false;
   const failed = new Promise<never>((_, reject) => {
     sendAll(stdin, call).catch((error: NodeJS.ErrnoException) => {
-      if (!stopped) reject(failedPrecondition(`cannot read stdin: ${error.code ?? error.message}`));
+      if (!stopped) {
+        reject(failedPrecondition(`cannot read stdin: ${error.code ?? error.message}`));
+      }
     });
   });
   return {

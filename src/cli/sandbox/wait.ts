@@ -34,7 +34,9 @@ export interface WaitOptions {
 export async function waitForPhase(options: WaitOptions): Promise<Sandbox> {
   const { gateway, sandbox, until, timeoutMs, extendedByProgress, progress } = options;
   const settled = settle(sandbox, until);
-  if (settled !== undefined) return settled;
+  if (settled !== undefined) {
+    return settled;
+  }
   const idle = createIdleDeadline(timeoutMs, () => tookTooLong(options));
   const signal = AbortSignal.any([options.signal, idle.signal]);
   const eventTail = extendedByProgress ? EVENT_TAIL : 0;
@@ -45,12 +47,17 @@ export async function waitForPhase(options: WaitOptions): Promise<Sandbox> {
     for await (const { payload } of watchSandbox(gateway, request, signal)) {
       if (payload.case === 'event') {
         showEvent(payload.value);
-        if (extendedByProgress && isProgress(payload.value)) idle.extend();
+        if (extendedByProgress && isProgress(payload.value)) {
+          idle.extend();
+        }
       } else if (payload.case === 'sandbox') {
         const result = settle(payload.value, until);
-        if (result !== undefined) return result;
-        if (phaseOf(payload.value) !== phase)
+        if (result !== undefined) {
+          return result;
+        }
+        if (phaseOf(payload.value) !== phase) {
           progress.phase(enumWord(SandboxPhaseSchema, phaseOf(payload.value)));
+        }
         phase = phaseOf(payload.value);
       }
     }
@@ -64,12 +71,18 @@ export async function waitForPhase(options: WaitOptions): Promise<Sandbox> {
 
 function settle(sandbox: Sandbox, until: SandboxPhase): Sandbox | undefined {
   const phase = phaseOf(sandbox);
-  if (phase === until) return sandbox;
+  if (phase === until) {
+    return sandbox;
+  }
   if (phase === SandboxPhase.DELETING) {
     throw failedPrecondition(`sandbox '${nameOf(sandbox)}' is being deleted`);
   }
-  if (phase !== SandboxPhase.ERROR) return undefined;
-  if (until === SandboxPhase.READY && exitCodeOfMain(sandbox) !== undefined) return sandbox;
+  if (phase !== SandboxPhase.ERROR) {
+    return undefined;
+  }
+  if (until === SandboxPhase.READY && exitCodeOfMain(sandbox) !== undefined) {
+    return sandbox;
+  }
   const why = failureOf(sandbox) || 'the gateway does not say why';
   throw failedPrecondition(`sandbox '${nameOf(sandbox)}' failed: ${why}`, {
     hint: `look at it with openshell logs ${nameOf(sandbox)}, remove it with openshell sandbox delete ${nameOf(sandbox)}`,

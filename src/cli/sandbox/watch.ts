@@ -27,8 +27,9 @@ export async function* watchSandbox(
       }
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof OpenShellError) || !PASSING.includes(error.code) || failures >= MAX_FAILURES)
+      if (!(error instanceof OpenShellError) || !PASSING.includes(error.code) || failures >= MAX_FAILURES) {
         throw error;
+      }
     }
     await delay(FIRST_PAUSE_MS * 2 ** Math.min(failures, 3), signal);
   }

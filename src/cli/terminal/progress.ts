@@ -36,23 +36,31 @@ export interface ProgressOptions {
 
 /** Progress on a terminal: one line a finished step, and below them one that moves. */
 export function createProgress({ terminal, env, verbose, first }: ProgressOptions): Progress {
-  if (terminal.isTTY !== true) return verbose ? plainLines(terminal) : silent;
-  if (env.TERM === 'dumb') return plainLines(terminal);
-  const paint = (color: 'green' | 'yellow' | 'dim', text: string) =>
-    env.NO_COLOR ? text : styleText(color, text);
+  if (terminal.isTTY !== true) {
+    return verbose ? plainLines(terminal) : silent;
+  }
+  if (env.TERM === 'dumb') {
+    return plainLines(terminal);
+  }
+  function paint(color: 'green' | 'yellow' | 'dim', text: string) {
+    return env.NO_COLOR ? text : styleText(color, text);
+  }
+
   const begun = Date.now();
   let step = first;
   let detail = '';
   let frame = 0;
-  const draw = () => {
+  function draw() {
     const seconds = Math.floor((Date.now() - begun) / 1000);
     const text = printable(`${step}${detail && `  ${detail}`}`).slice(0, (terminal.columns ?? 80) - 12);
     terminal.write(`${CLEAR_LINE}${FRAMES[frame++ % FRAMES.length]} ${text} ${paint('dim', `${seconds}s`)}`);
-  };
-  const line = (mark: string, text: string) => {
+  }
+
+  function line(mark: string, text: string) {
     terminal.write(`${CLEAR_LINE}${mark} ${printable(text)}\n`);
     draw();
-  };
+  }
+
   const timer = setInterval(draw, FRAME_MS);
   draw();
   return {

@@ -5,10 +5,11 @@ import type { ReadStream } from 'node:tty';
  * process, however it comes, does so too.
  */
 export function enterRawMode(stdin: ReadStream): () => void {
-  const restore = () => {
+  function restore() {
     process.off('exit', restore);
     stdin.setRawMode(false);
-  };
+  }
+
   process.once('exit', restore);
   stdin.setRawMode(true);
   return restore;

@@ -18,7 +18,10 @@ export function sandboxListView(sandboxes: readonly Sandbox[], withWorkspace: bo
 }
 
 function sandboxTable(sandboxes: readonly Sandbox[], withWorkspace: boolean): string {
-  const workspaceColumn = (text: string) => (withWorkspace ? [text] : []);
+  function workspaceColumn(text: string) {
+    return withWorkspace ? [text] : [];
+  }
+
   return table(
     ['NAME', ...workspaceColumn('WORKSPACE'), 'PHASE', 'IMAGE', 'AGE'],
     sandboxes.map((sandbox) => [

@@ -45,7 +45,8 @@ function phaseWord({ status }: Workspace): string {
 
 /** The workspace of an answer, which the wire allows to be missing. */
 export function presentWorkspace(workspace: Workspace | undefined): Workspace {
-  if (workspace === undefined)
+  if (workspace === undefined) {
     throw new OpenShellError(Code.INTERNAL, 'the gateway answered without a workspace');
+  }
   return workspace;
 }

@@ -13,8 +13,10 @@ const FIRST_LOOK_MS = 100;
  * variable of its own, and this looks for it in every /proc/<pid>/environ. It uses what a bare /bin/sh has built in.
  * Prints the number of processes that it signalled. Signal 0 only counts them.
  */
-export const execKillCommand = (execId: string, signal: 'TERM' | 'KILL' | '0'): string[] => {
-  if (!/^[A-Za-z0-9-]{1,64}$/.test(execId)) throw new RangeError(`'${execId}' is no exec id`);
+export function execKillCommand(execId: string, signal: 'TERM' | 'KILL' | '0'): string[] {
+  if (!/^[A-Za-z0-9-]{1,64}$/.test(execId)) {
+    throw new RangeError(`'${execId}' is no exec id`);
+  }
   const mark = `${EXEC_MARK_VARIABLE}=${execId}`;
   // A read drops the NUL bytes that part the variables, so the mark stands inside a longer line.
   const script = [
@@ -27,7 +29,7 @@ export const execKillCommand = (execId: string, signal: 'TERM' | 'KILL' | '0'): 
     'echo "$n"',
   ].join('\n');
   return ['/bin/sh', '-c', script, 'openshell-exec-kill', mark];
-};
+}
 
 /** A signal to all processes of an exec; resolves with how many are there. Signal 0 only counts them. */
 export type SignalExec = (signal: 'TERM' | 'KILL' | '0') => Promise<number>;
@@ -36,7 +38,7 @@ export type SignalExec = (signal: 'TERM' | 'KILL' | '0') => Promise<number>;
  * Ends all processes of an exec: TERM, then KILL for those that are there after the grace. Resolves when none is left;
  * rejects when `signal` does, or with an Error when some remain.
  */
-export const endExec = async (signal: SignalExec): Promise<void> => {
+export async function endExec(signal: SignalExec): Promise<void> {
   let left = await signal('TERM');
   const until = performance.now() + EXEC_KILL_GRACE_MS;
   for (let waitMs = FIRST_LOOK_MS; left > 0 && performance.now() < until; waitMs *= 2) {
@@ -47,15 +49,19 @@ export const endExec = async (signal: SignalExec): Promise<void> => {
     await signal('KILL');
     left = await signal('0');
   }
-  if (left > 0) throw new Error(`${left} processes of the exec could not be ended`);
-};
+  if (left > 0) {
+    throw new Error(`${left} processes of the exec could not be ended`);
+  }
+}
 
 /** The signal by a shell of the sandbox: `run` runs an argv in it and gives the first of its stdout. */
-export const signalByShell =
-  (run: (argv: string[]) => Promise<string>, execId: string): SignalExec =>
-  async (signal) => {
+export function signalByShell(run: (argv: string[]) => Promise<string>, execId: string): SignalExec {
+  return async (signal) => {
     const answer = (await run(execKillCommand(execId, signal))).trim();
     // What a sandbox made of its shell may say anything.
-    if (!/^\d{1,9}$/.test(answer)) throw new Error("the sandbox's /bin/sh does not answer as a shell does");
+    if (!/^\d{1,9}$/.test(answer)) {
+      throw new Error("the sandbox's /bin/sh does not answer as a shell does");
+    }
     return Number(answer);
   };
+}

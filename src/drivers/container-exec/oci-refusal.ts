@@ -26,11 +26,17 @@ const WORKDIR = [
  * command's fault, or in words that are not known.
  */
 export function ociRefusal(said: string): ExecRefusal | undefined {
-  if (WORKDIR.some((pattern) => pattern.test(said))) return 'cannot be the working directory';
-  if (NOT_FOUND.some((pattern) => pattern.test(said))) return 'no such file or directory';
+  if (WORKDIR.some((pattern) => pattern.test(said))) {
+    return 'cannot be the working directory';
+  }
+  if (NOT_FOUND.some((pattern) => pattern.test(said))) {
+    return 'no such file or directory';
+  }
   for (const pattern of PROGRAM) {
     const reason = pattern.exec(said)?.groups?.reason;
-    if (reason !== undefined) return refusalOf(reason);
+    if (reason !== undefined) {
+      return refusalOf(reason);
+    }
   }
   return undefined;
 }

@@ -14,24 +14,28 @@ const NO_SIGNAL = { signal: new AbortController().signal };
 const MAX_SHELLS_KNOWN = 10_000;
 
 /** Exec and logs through the engine's own API. */
-export const createAccess = (options: {
+export function createAccess(options: {
   readonly engine: Engine;
   readonly containers: Containers;
   readonly leftBehind: (ref: SandboxRef, why: string) => void;
   readonly log: Logger;
-}): SandboxAccess => {
+}): SandboxAccess {
   const { engine, containers, leftBehind, log } = options;
   const shells = new Map<string, Promise<boolean>>();
 
-  const hasShell = (containerId: string): Promise<boolean> => {
+  function hasShell(containerId: string): Promise<boolean> {
     const known = shells.get(containerId);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      return known;
+    }
     const asked = pathExists(engine, containerId, '/bin/sh');
-    if (shells.size >= MAX_SHELLS_KNOWN) shells.clear();
+    if (shells.size >= MAX_SHELLS_KNOWN) {
+      shells.clear();
+    }
     shells.set(containerId, asked);
     asked.catch(() => shells.delete(containerId));
     return asked;
-  };
+  }
 
   return {
     capabilities: { tty: true, logs: true },
@@ -62,8 +66,10 @@ export const createAccess = (options: {
 
     async *logs(ref, logOptions) {
       const info = await containers.lookUp(ref, logOptions);
-      if (info === undefined) throw notFound(`Docker has no sandbox '${ref.name}'`);
+      if (info === undefined) {
+        throw notFound(`Docker has no sandbox '${ref.name}'`);
+      }
       yield* containerLogs(engine, info.Id, info.Config.Tty, logOptions);
     },
   };
-};
+}

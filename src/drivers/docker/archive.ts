@@ -7,21 +7,18 @@ import { engineStatus } from './engine-errors.js';
 const MAX_FILE_BYTES = 1024 * 1024;
 
 /** Whether a path exists in a container, running or not. A symbolic link counts, whatever it points at. */
-export const pathExists = (engine: Engine, containerId: string, path: string): Promise<boolean> =>
-  engine.call(`look for ${path}`, (abortSignal) =>
+export function pathExists(engine: Engine, containerId: string, path: string): Promise<boolean> {
+  return engine.call(`look for ${path}`, (abortSignal) =>
     unlessMissing(async () => {
       await engine.docker.getContainer(containerId).infoArchive({ path, abortSignal });
       return true;
     }, false),
   );
+}
 
 /** Owner, mode and content of a file, or of a directory itself; undefined when it does not exist. */
-export const readPath = (
-  engine: Engine,
-  containerId: string,
-  path: string,
-): Promise<FirstEntry | undefined> =>
-  engine.call(`read of ${path}`, (abortSignal) =>
+export function readPath(engine: Engine, containerId: string, path: string): Promise<FirstEntry | undefined> {
+  return engine.call(`read of ${path}`, (abortSignal) =>
     unlessMissing(async () => {
       const stream = (await engine.docker
         .getContainer(containerId)
@@ -33,23 +30,27 @@ export const readPath = (
       }
     }, undefined),
   );
+}
 
 /** Unpacks an archive below `path`. */
-export const writeArchive = (
+export function writeArchive(
   engine: Engine,
   containerId: string,
   path: string,
   archive: Buffer,
-): Promise<void> =>
-  engine.call(`write below ${path}`, async (abortSignal) => {
+): Promise<void> {
+  return engine.call(`write below ${path}`, async (abortSignal) => {
     await engine.docker.getContainer(containerId).putArchive(archive, { path, abortSignal });
   });
+}
 
-const unlessMissing = async <T>(body: () => Promise<T>, missing: T): Promise<T> => {
+async function unlessMissing<T>(body: () => Promise<T>, missing: T): Promise<T> {
   try {
     return await body();
   } catch (error) {
-    if (engineStatus(error) === 404) return missing;
+    if (engineStatus(error) === 404) {
+      return missing;
+    }
     throw error;
   }
-};
+}

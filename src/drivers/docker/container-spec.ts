@@ -32,7 +32,7 @@ export interface Plan {
 }
 
 /** Works out what `create` will make, and throws what speaks against it. Asks no engine. */
-export const planSandbox = (sandbox: DriverSandbox, workshop: Workshop): Plan => {
+export function planSandbox(sandbox: DriverSandbox, workshop: Workshop): Plan {
   const { owner, settings, ceilings, diskBytes } = workshop;
   const { spec } = sandbox;
   const { template } = spec;
@@ -121,25 +121,29 @@ export const planSandbox = (sandbox: DriverSandbox, workshop: Workshop): Plan =>
       },
     },
   };
-};
+}
 
 /** Docker has no use for any of it; what says no more than the default may stay. */
-const refusePlatformConfig = (platform: JsonObject): void => {
+function refusePlatformConfig(platform: JsonObject): void {
   for (const [key, value] of Object.entries(platform)) {
     const empty = typeof value === 'object' && value !== null && Object.keys(value).length === 0;
-    if (empty || (key === 'host_users' && value === true)) continue;
+    if (empty || (key === 'host_users' && value === true)) {
+      continue;
+    }
     throw invalidArgument(`platform_config.${key}: the docker driver has no such setting`, {
       field: `spec.template.platform_config.${key}`,
       hint: 'leave it out, or choose a driver that has it',
     });
   }
-};
+}
 
-const refuseReservedLabels = (labels: Readonly<Record<string, string>>): void => {
+function refuseReservedLabels(labels: Readonly<Record<string, string>>): void {
   for (const key of Object.keys(labels)) {
-    if (!key.startsWith(RESERVED_LABEL_PREFIX)) continue;
+    if (!key.startsWith(RESERVED_LABEL_PREFIX)) {
+      continue;
+    }
     throw invalidArgument(`spec.template.labels: '${key}' is the gateway's own`, {
       field: 'spec.template.labels',
     });
   }
-};
+}

@@ -39,26 +39,31 @@ export interface Containers {
   remove(sandboxId: string, options: CallOptions): Promise<boolean>;
 }
 
-export const createContainers = (engine: Engine, gatewayId: string): Containers => {
+export function createContainers(engine: Engine, gatewayId: string): Containers {
   const known = new Map<string, Holding>();
 
-  const filters = (sandboxId: string | undefined) => ({
-    label: [
-      `${LABEL.gatewayId}=${gatewayId}`,
-      ...(sandboxId === undefined ? [] : [`${LABEL.sandboxId}=${sandboxId}`]),
-    ],
-  });
+  function filters(sandboxId: string | undefined) {
+    return {
+      label: [
+        `${LABEL.gatewayId}=${gatewayId}`,
+        ...(sandboxId === undefined ? [] : [`${LABEL.sandboxId}=${sandboxId}`]),
+      ],
+    };
+  }
 
   const listed = createListed({ limit: CALLS_AT_ONCE, listedState, seenState, observe: observedSandbox });
 
-  const list = (sandboxId: string | undefined, { signal }: CallOptions): Promise<ContainerInfo[]> =>
-    engine.call(
+  function list(sandboxId: string | undefined, { signal }: CallOptions): Promise<ContainerInfo[]> {
+    return engine.call(
       'list of the sandboxes',
       (abortSignal) => engine.docker.listContainers({ all: true, filters: filters(sandboxId), abortSignal }),
       { signal },
     );
+  }
 
-  const sandboxesOnly = (found: ContainerInfo[]) => found.filter((c) => c.Labels[HELPER_LABEL] !== 'true');
+  function sandboxesOnly(found: ContainerInfo[]) {
+    return found.filter((c) => c.Labels[HELPER_LABEL] !== 'true');
+  }
 
   const all: Containers['all'] = async (options, sandboxId) => {
     const found = sandboxesOnly(await list(sandboxId, options));
@@ -83,7 +88,9 @@ export const createContainers = (engine: Engine, gatewayId: string): Containers 
           listed.see(info);
           return info;
         } catch (error) {
-          if (engineStatus(error) === 404) return undefined;
+          if (engineStatus(error) === 404) {
+            return undefined;
+          }
           throw error;
         }
       },
@@ -91,7 +98,7 @@ export const createContainers = (engine: Engine, gatewayId: string): Containers 
     );
 
   /** Everything with the sandbox's labels, also what a create that was cut off has left. */
-  const removeLabelled = async (sandboxId: string, options: CallOptions): Promise<boolean> => {
+  async function removeLabelled(sandboxId: string, options: CallOptions): Promise<boolean> {
     const containers = await list(sandboxId, options);
     const removed = await mapLimited(containers, CALLS_AT_ONCE, (c) => removeContainer(engine, c.Id));
     const { Volumes } = await engine.call(
@@ -101,7 +108,7 @@ export const createContainers = (engine: Engine, gatewayId: string): Containers 
     );
     const volumes = await mapLimited(Volumes ?? [], CALLS_AT_ONCE, (v) => removeVolume(engine, v.Name));
     return [...removed, ...volumes].some(Boolean);
-  };
+  }
 
   return {
     find,
@@ -117,7 +124,9 @@ export const createContainers = (engine: Engine, gatewayId: string): Containers 
     async lookUp(ref, options) {
       const remembered = known.get(ref.id)?.containerId;
       const info = remembered === undefined ? undefined : await inspect(remembered, options);
-      if (info !== undefined) return info;
+      if (info !== undefined) {
+        return info;
+      }
       const [found] = await all(options, ref.id);
       return found === undefined ? undefined : inspect(found.containerId, options);
     },
@@ -126,13 +135,19 @@ export const createContainers = (engine: Engine, gatewayId: string): Containers 
       for (let attempt = 0; attempt < 2; attempt++) {
         const remembered = known.has(ref.id);
         const id = await find(ref, options);
-        if (id === undefined) break;
+        if (id === undefined) {
+          break;
+        }
         try {
           return await work(id);
         } catch (error) {
-          if (OpenShellError.from(error).code !== Code.NOT_FOUND) throw error;
+          if (OpenShellError.from(error).code !== Code.NOT_FOUND) {
+            throw error;
+          }
           known.delete(ref.id);
-          if (!remembered) break;
+          if (!remembered) {
+            break;
+          }
         }
       }
       throw notFound(`Docker has no sandbox '${ref.name}'`);
@@ -143,9 +158,11 @@ export const createContainers = (engine: Engine, gatewayId: string): Containers 
         known.delete(sandboxId);
         return removeLabelled(sandboxId, options);
       }
-      if (holding.volume !== undefined) await removeVolume(engine, holding.volume);
+      if (holding.volume !== undefined) {
+        await removeVolume(engine, holding.volume);
+      }
       known.delete(sandboxId);
       return true;
     },
   };
-};
+}

@@ -28,12 +28,12 @@ export interface CreateParts {
 }
 
 /** Makes and starts a sandbox's container, and gives its id. A failure leaves nothing behind. */
-export const createSandbox = async (
+export async function createSandbox(
   parts: CreateParts,
   sandbox: DriverSandbox,
   report: Report,
   call: CallOptions,
-): Promise<string> => {
+): Promise<string> {
   const { engine, containers, network, workspaces, workshop, log } = parts;
   const plan = planSandbox(sandbox, workshop);
   report(
@@ -45,7 +45,9 @@ export const createSandbox = async (
     network.ensure(),
     checkEngineCan(engine, plan, workshop.settings, call),
   ]);
-  if (existing.length > 0) throw alreadyExists(sandbox);
+  if (existing.length > 0) {
+    throw alreadyExists(sandbox);
+  }
   refuseReservedImageLabels(plan.image, image.Config.Labels);
   call.signal.throwIfAborted();
   // From here on no call is cut short: a container that nobody knows of would stay.
@@ -71,21 +73,28 @@ export const createSandbox = async (
     progress('Started', 'the main process has been started', 'starting_sandbox', { done: 'Sandbox started' }),
   );
   return containerId;
-};
+}
 
-export const alreadyExists = ({ id, name }: SandboxRef): OpenShellError =>
-  new OpenShellError(Code.ALREADY_EXISTS, `Docker has a sandbox with the id ${id} already ('${name}')`);
+export function alreadyExists({ id, name }: SandboxRef): OpenShellError {
+  return new OpenShellError(
+    Code.ALREADY_EXISTS,
+    `Docker has a sandbox with the id ${id} already ('${name}')`,
+  );
+}
 
-const createContainer = (engine: Engine, plan: Plan, sandbox: DriverSandbox): Promise<string> =>
-  engine.call(
+function createContainer(engine: Engine, plan: Plan, sandbox: DriverSandbox): Promise<string> {
+  return engine.call(
     `create of sandbox '${sandbox.name}'`,
     async (abortSignal) => {
       try {
         return (await engine.docker.createContainer({ ...plan.container, abortSignal })).id;
       } catch (error) {
-        if (engineStatus(error) === 409) throw alreadyExists(sandbox);
+        if (engineStatus(error) === 409) {
+          throw alreadyExists(sandbox);
+        }
         throw error;
       }
     },
     { reason: 'ContainerCreateFailed' },
   );
+}

@@ -15,7 +15,7 @@ type Strategies =
   | { readonly ok: true; readonly list: readonly Strategy[] }
   | { readonly ok: false; readonly reason: string };
 
-const strategies = (context: Pick<ProbeContext, 'settings' | 'env'>): Strategies => {
+function strategies(context: Pick<ProbeContext, 'settings' | 'env'>): Strategies {
   const { settings, env } = context;
   if (typeof settings.engine_socket === 'string' && settings.engine_socket !== '') {
     return {
@@ -42,7 +42,7 @@ const strategies = (context: Pick<ProbeContext, 'settings' | 'env'>): Strategies
     });
   }
   return { ok: true, list };
-};
+}
 
 const JOIN_GROUP = "add the user to the socket's group ('usermod -aG docker USER') and log in again";
 
@@ -50,9 +50,11 @@ const JOIN_GROUP = "add the user to the socket's group ('usermod -aG docker USER
  * Looks for a Docker engine: `engine_socket`, else DOCKER_HOST, else the usual places, the first that answers. A
  * socket that was named and does not answer as Docker is an error: nothing else is taken for it.
  */
-export const discoverDocker = async (context: ProbeContext): Promise<ProbeResult> => {
+export async function discoverDocker(context: ProbeContext): Promise<ProbeResult> {
   const places = strategies(context);
-  if (!places.ok) return { state: 'unavailable', reason: places.reason };
+  if (!places.ok) {
+    return { state: 'unavailable', reason: places.reason };
+  }
   const tried: string[] = [];
   let closed: string | undefined;
   for (const { source, path, binding } of places.list) {
@@ -67,7 +69,9 @@ export const discoverDocker = async (context: ProbeContext): Promise<ProbeResult
       const what = `${source} names ${path}, which ${outcome}`;
       return { state: 'unavailable', reason: denied ? `${what}; ${JOIN_GROUP}` : what, tried };
     }
-    if (denied) closed ??= path;
+    if (denied) {
+      closed ??= path;
+    }
   }
   if (closed !== undefined) {
     return {
@@ -81,4 +85,4 @@ export const discoverDocker = async (context: ProbeContext): Promise<ProbeResult
     reason: 'no Docker engine answers; start Docker, or set engine_socket or DOCKER_HOST',
     tried,
   };
-};
+}

@@ -13,11 +13,11 @@ export interface DockerConfig {
 }
 
 /** Reads `driver_config.docker`; INVALID_ARGUMENT names the key at fault. */
-export const parseDriverConfig = (config: JsonObject): DockerConfig => {
+export function parseDriverConfig(config: JsonObject): DockerConfig {
   const read = readObject(config, 'driver_config.docker', ['mounts', 'cdi_devices', 'read_only_root']);
   return {
     mounts: read.list('mounts').map((value, i) => parseMount(value, `${read.field}.mounts[${i}]`)),
     cdiDevices: cdiDevices(read),
     readOnlyRoot: read.boolean('read_only_root') ?? false,
   };
-};
+}

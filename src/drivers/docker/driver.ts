@@ -27,7 +27,7 @@ export interface DockerDriverOptions {
   readonly log: Logger;
 }
 
-export const createDockerDriver = (options: DockerDriverOptions): ComputeDriver => {
+export function createDockerDriver(options: DockerDriverOptions): ComputeDriver {
   const { engine, engineVersion, workshop, log } = options;
   const { settings, owner } = workshop;
   const feeds = new Set<Feed>();
@@ -42,28 +42,34 @@ export const createDockerDriver = (options: DockerDriverOptions): ComputeDriver 
   });
   const workspaces = createWorkspaces(engine, settings.workspace_path);
 
-  const tell = (item: Parameters<Feed['push']>[0]) => {
-    for (const feed of feeds) feed.push(item);
-  };
-  const look = (containerId: string, sandboxId: string) => tell({ type: 'look', containerId, sandboxId });
-  const reporter =
-    (sandboxId: string): Report =>
-    (event) =>
+  function tell(item: Parameters<Feed['push']>[0]) {
+    for (const feed of feeds) {
+      feed.push(item);
+    }
+  }
+
+  function look(containerId: string, sandboxId: string) {
+    return tell({ type: 'look', containerId, sandboxId });
+  }
+
+  function reporter(sandboxId: string): Report {
+    return (event) =>
       tell({
         type: 'platform',
         sandboxId,
         event: { timestampMs: Date.now(), source: 'docker', ...event },
       });
+  }
 
   /** Keeps watches from telling half of what is being done; they hear of the outcome at the end. */
-  const quietly = async <T>(sandboxId: string, work: () => Promise<T>): Promise<T> => {
+  async function quietly<T>(sandboxId: string, work: () => Promise<T>): Promise<T> {
     busy.add(sandboxId);
     try {
       return await work();
     } finally {
       busy.delete(sandboxId);
     }
-  };
+  }
 
   return {
     name: 'docker',
@@ -90,7 +96,9 @@ export const createDockerDriver = (options: DockerDriverOptions): ComputeDriver 
     },
 
     async create(sandbox, call) {
-      if (busy.has(sandbox.id)) throw alreadyExists(sandbox);
+      if (busy.has(sandbox.id)) {
+        throw alreadyExists(sandbox);
+      }
       const parts = { engine, containers, network, workspaces, workshop, log };
       const containerId = await quietly(sandbox.id, () =>
         createSandbox(parts, sandbox, reporter(sandbox.id), call),
@@ -128,10 +136,14 @@ export const createDockerDriver = (options: DockerDriverOptions): ComputeDriver 
       const removed = await quietly(ref.id, () => containers.remove(ref.id, call)).catch(async (error) => {
         // It may be half done: what is left is news.
         const id = await containers.find(ref, call).catch(() => undefined);
-        if (id !== undefined) look(id, ref.id);
+        if (id !== undefined) {
+          look(id, ref.id);
+        }
         throw error;
       });
-      if (removed) tell({ type: 'gone', sandboxId: ref.id });
+      if (removed) {
+        tell({ type: 'gone', sandboxId: ref.id });
+      }
       return removed;
     },
 
@@ -149,8 +161,10 @@ export const createDockerDriver = (options: DockerDriverOptions): ComputeDriver 
       }),
 
     async close() {
-      for (const feed of feeds) feed.end();
+      for (const feed of feeds) {
+        feed.end();
+      }
       engine.close();
     },
   };
-};
+}

@@ -9,19 +9,21 @@ interface EngineFailure {
 const NETWORK_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE', 'EACCES', 'ETIMEDOUT']);
 
 /** The HTTP status of an engine's refusal, if the thrown value is one. */
-export const engineStatus = (thrown: unknown): number | undefined => {
+export function engineStatus(thrown: unknown): number | undefined {
   const status = (thrown as Partial<EngineFailure> | undefined)?.statusCode;
   return typeof status === 'number' ? status : undefined;
-};
+}
 
 /** What the engine said, without dockerode's wrapping. */
-export const engineMessage = (thrown: unknown): string => {
+export function engineMessage(thrown: unknown): string {
   const json = (thrown as { json?: { message?: unknown } } | undefined)?.json;
-  if (typeof json?.message === 'string') return json.message.trim();
+  if (typeof json?.message === 'string') {
+    return json.message.trim();
+  }
   return (thrown instanceof Error ? thrown.message : String(thrown))
     .replace(/^\(HTTP code \d+\) /, '')
     .trim();
-};
+}
 
 const CODE_OF_STATUS: Readonly<Record<number, Code>> = {
   400: Code.INVALID_ARGUMENT,
@@ -33,12 +35,14 @@ const CODE_OF_STATUS: Readonly<Record<number, Code>> = {
 };
 
 /** Anything that a call to the engine threw as our error; `what` is what was being done, e.g. `start of sandbox x`. */
-export const engineError = (
+export function engineError(
   thrown: unknown,
   what: string,
   options: OpenShellErrorOptions = {},
-): OpenShellError => {
-  if (thrown instanceof OpenShellError) return thrown;
+): OpenShellError {
+  if (thrown instanceof OpenShellError) {
+    return thrown;
+  }
   const status = engineStatus(thrown);
   if (status !== undefined) {
     return new OpenShellError(CODE_OF_STATUS[status] ?? Code.INTERNAL, `${what}: ${engineMessage(thrown)}`, {
@@ -55,13 +59,15 @@ export const engineError = (
     });
   }
   return OpenShellError.from(thrown);
-};
+}
 
 /** A call whose answer `status` means that the thing was so already. */
-export const orAlready = async (status: number, call: Promise<unknown>): Promise<void> => {
+export async function orAlready(status: number, call: Promise<unknown>): Promise<void> {
   try {
     await call;
   } catch (error) {
-    if (engineStatus(error) !== status) throw error;
+    if (engineStatus(error) !== status) {
+      throw error;
+    }
   }
-};
+}

@@ -40,7 +40,7 @@ class BriefAgent extends Agent {
   }
 }
 
-export const createEngine = (socketPath: string, callTimeoutMs = CALL_TIMEOUT_MS): Engine => {
+export function createEngine(socketPath: string, callTimeoutMs = CALL_TIMEOUT_MS): Engine {
   const agent = new BriefAgent({ keepAlive: true, maxFreeSockets: 16 });
   // `host` empty, or docker-modem takes DOCKER_HOST from the environment before the path given here.
   const docker = new Docker({ socketPath, host: '', agent } as Docker.DockerOptions);
@@ -55,4 +55,4 @@ export const createEngine = (socketPath: string, callTimeoutMs = CALL_TIMEOUT_MS
     },
     close: () => agent.destroy(),
   };
-};
+}

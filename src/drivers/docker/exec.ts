@@ -23,11 +23,11 @@ export interface ExecTarget extends ExecContainer {
  * Runs a command as SandboxAccess.exec describes it. The engine says only at the end that a program or working directory
  * does not exist: then it is `exitCode` that rejects with INVALID_ARGUMENT. Codes 126 and 127 are the command's own.
  */
-export const startExec = async (
+export async function startExec(
   target: ExecTarget,
   spec: ExecSpec,
   { signal }: CallOptions,
-): Promise<ExecSession> => {
+): Promise<ExecSession> {
   const { engine, containerId, log } = target;
   const mark = randomUUID();
   // An exec that is made and never started costs the engine nothing.
@@ -37,11 +37,15 @@ export const startExec = async (
   ]);
   signal.throwIfAborted();
   const socket = await startAttached(engine, exec, spec.tty, spec.stdin);
-  const inspect = () => engine.call('look at an exec', (abortSignal) => exec.inspect({ abortSignal }));
-  const pid = async () => {
+  function inspect() {
+    return engine.call('look at an exec', (abortSignal) => exec.inspect({ abortSignal }));
+  }
+
+  async function pid() {
     const { Running, Pid } = await inspect();
     return Running ? Pid : 0;
-  };
+  }
+
   const session = createExecSession({
     socket,
     spec,
@@ -52,17 +56,19 @@ export const startExec = async (
     resize: (size) => resize(engine, exec, size),
     log: log.child({ container: containerId.slice(0, 12), exec: exec.id.slice(0, 12) }),
   });
-  if (spec.tty && spec.size !== undefined) await firstSize(engine, exec, spec.size);
+  if (spec.tty && spec.size !== undefined) {
+    await firstSize(engine, exec, spec.size);
+  }
   return session;
-};
+}
 
-const createExec = (
+function createExec(
   { engine, containerId }: ExecTarget,
   spec: ExecSpec,
   mark: string,
   signal: AbortSignal,
-): Promise<Docker.Exec> =>
-  engine.call(
+): Promise<Docker.Exec> {
+  return engine.call(
     'exec',
     (abortSignal) =>
       engine.docker.getContainer(containerId).exec({
@@ -82,19 +88,20 @@ const createExec = (
       }),
     { signal },
   );
+}
 
 /** The connection that carries the command's streams. Not cut short: what has started is ended by its mark. */
-const startAttached = (engine: Engine, exec: Docker.Exec, tty: boolean, stdin: boolean): Promise<Socket> =>
-  engine.call('start of an exec', async () => {
+function startAttached(engine: Engine, exec: Docker.Exec, tty: boolean, stdin: boolean): Promise<Socket> {
+  return engine.call('start of an exec', async () => {
     const socket = (await exec.start({ hijack: true, stdin, Tty: tty })) as unknown as Socket;
     // Whoever reads the connection sees its end; an error event without a listener would end the process.
     socket.on('error', () => {});
     return socket;
   });
+}
 
-const startAside =
-  ({ engine, containerId }: ExecTarget): StartAside =>
-  async (argv, signal) => {
+function startAside({ engine, containerId }: ExecTarget): StartAside {
+  return async (argv, signal) => {
     const exec = await engine.call(
       'exec',
       (abortSignal) =>
@@ -105,19 +112,22 @@ const startAside =
     );
     return startAttached(engine, exec, false, false);
   };
+}
 
-const resize = async (engine: Engine, exec: Docker.Exec, { cols, rows }: TerminalSize): Promise<void> => {
+async function resize(engine: Engine, exec: Docker.Exec, { cols, rows }: TerminalSize): Promise<void> {
   try {
     await engine.call('resize of a terminal', (abortSignal) =>
       exec.resize({ w: cols, h: rows, abortSignal }),
     );
   } catch (error) {
     // A command that has ended by now has no terminal to resize.
-    if (OpenShellError.from(error).code === Code.UNAVAILABLE) throw error;
+    if (OpenShellError.from(error).code === Code.UNAVAILABLE) {
+      throw error;
+    }
   }
-};
+}
 
-const firstSize = async (engine: Engine, exec: Docker.Exec, { cols, rows }: TerminalSize): Promise<void> => {
+async function firstSize(engine: Engine, exec: Docker.Exec, { cols, rows }: TerminalSize): Promise<void> {
   for (let attempt = 0; attempt < FIRST_SIZE_ATTEMPTS; attempt++) {
     const done = await engine
       .call('size of a terminal', () => exec.resize({ w: cols, h: rows }))
@@ -125,12 +135,14 @@ const firstSize = async (engine: Engine, exec: Docker.Exec, { cols, rows }: Term
         () => true,
         () => false,
       );
-    if (done || !(await mayStillStart(engine, exec))) return;
+    if (done || !(await mayStillStart(engine, exec))) {
+      return;
+    }
     await delay(FIRST_SIZE_EVERY_MS);
   }
-};
+}
 
-const mayStillStart = async (engine: Engine, exec: Docker.Exec): Promise<boolean> => {
+async function mayStillStart(engine: Engine, exec: Docker.Exec): Promise<boolean> {
   const { Running, ExitCode } = await engine.call('look at an exec', () => exec.inspect());
   return Running || ExitCode === null;
-};
+}

@@ -12,23 +12,28 @@ export interface HostInfo {
   readonly DockerRootDir?: string;
 }
 
-export const hostSize = ({ NCPU, MemTotal }: HostInfo): HostSize => ({ cpus: NCPU, memoryBytes: MemTotal });
+export function hostSize({ NCPU, MemTotal }: HostInfo): HostSize {
+  return { cpus: NCPU, memoryBytes: MemTotal };
+}
 
-export const storageOf = (info: HostInfo): EngineStorage => ({
-  driver: info.Driver ?? '',
-  backing: info.DriverStatus?.find(([key]) => key === 'Backing Filesystem')?.[1] ?? '',
-  folder: info.DockerRootDir ?? '',
-});
+export function storageOf(info: HostInfo): EngineStorage {
+  return {
+    driver: info.Driver ?? '',
+    backing: info.DriverStatus?.find(([key]) => key === 'Backing Filesystem')?.[1] ?? '',
+    folder: info.DockerRootDir ?? '',
+  };
+}
 
 /** The limits of this host that have no effect, in words; the engine drops them without an error. */
-export const limitWarnings = (info: HostInfo): string[] => {
+export function limitWarnings(info: HostInfo): string[] {
   const missing = Object.entries({ memory: info.MemoryLimit, cpu: info.CpuCfsQuota, pids: info.PidsLimit })
     .filter(([, works]) => works === false)
     .map(([limit]) => limit);
   return missing.length === 0 ? [] : [`the Docker engine cannot limit ${missing.join(', ')} on this host`];
-};
+}
 
-export const diskNote = (info: HostInfo): string =>
-  canLimitDisk(storageOf(info))
+export function diskNote(info: HostInfo): string {
+  return canLimitDisk(storageOf(info))
     ? 'no limit on what a sandbox writes to its root: default_disk_limit is not set'
     : `no limit on what a sandbox writes to its root: the storage driver ${info.Driver} has no quotas here`;
+}

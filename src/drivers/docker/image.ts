@@ -15,13 +15,13 @@ const PULL_TIMEOUT_MS = 30 * 60_000;
 const REPORT_EVERY_MS = 500;
 
 /** The image, pulled as the policy says, with progress on the way. Failures carry the reason `ImagePullFailed`. */
-export const ensureImage = async (
+export async function ensureImage(
   engine: Engine,
   reference: string,
   policy: PullPolicy,
   report: Report,
   { signal }: CallOptions,
-): Promise<ImageInspectInfo> => {
+): Promise<ImageInspectInfo> {
   const present = policy === 'always' ? undefined : await inspectImage(engine, reference, signal);
   if (present !== undefined) {
     report(imagePresent(reference));
@@ -37,32 +37,38 @@ export const ensureImage = async (
   report(progress('Pulling', `pulling the image ${reference}`, 'pulling_image', { detail: reference }));
   await pull(engine, reference, report, signal);
   const pulled = await inspectImage(engine, reference, signal);
-  if (pulled === undefined) throw pullFailed(reference, 'the engine says it did, and has no such image');
+  if (pulled === undefined) {
+    throw pullFailed(reference, 'the engine says it did, and has no such image');
+  }
   report(imagePresent(reference));
   return pulled;
-};
+}
 
-const imagePresent = (reference: string) =>
-  progress('ImagePresent', `the image ${reference} is there`, 'pulling_image', {
+function imagePresent(reference: string) {
+  return progress('ImagePresent', `the image ${reference} is there`, 'pulling_image', {
     done: `Image ${reference}`,
   });
+}
 
-const inspectImage = (engine: Engine, reference: string, signal: AbortSignal) =>
-  engine.call(
+function inspectImage(engine: Engine, reference: string, signal: AbortSignal) {
+  return engine.call(
     `image '${reference}'`,
     async () => {
       try {
         return await engine.docker.getImage(reference).inspect();
       } catch (error) {
-        if (engineStatus(error) === 404) return undefined;
+        if (engineStatus(error) === 404) {
+          return undefined;
+        }
         throw error;
       }
     },
     { signal, field: 'spec.template.image' },
   );
+}
 
-const pull = (engine: Engine, reference: string, report: Report, signal: AbortSignal): Promise<void> =>
-  engine.call(
+function pull(engine: Engine, reference: string, report: Report, signal: AbortSignal): Promise<void> {
+  return engine.call(
     `pull of image '${reference}'`,
     async (abortSignal) => {
       try {
@@ -81,27 +87,34 @@ const pull = (engine: Engine, reference: string, report: Report, signal: AbortSi
     },
     { signal, timeoutMs: PULL_TIMEOUT_MS },
   );
+}
 
-const followPull = async (stream: Readable, reference: string, report: Report) => {
+async function followPull(stream: Readable, reference: string, report: Report) {
   const sums = createPullProgress();
   let reportedAt = Number.NEGATIVE_INFINITY;
   for await (const line of jsonLines<PullLine>(stream, 'Docker')) {
-    if (line.error !== undefined) throw pullFailed(reference, line.error);
+    if (line.error !== undefined) {
+      throw pullFailed(reference, line.error);
+    }
     const detail = sums.add(line);
-    if (detail === undefined || performance.now() - reportedAt < REPORT_EVERY_MS) continue;
+    if (detail === undefined || performance.now() - reportedAt < REPORT_EVERY_MS) {
+      continue;
+    }
     reportedAt = performance.now();
     report(progress('PullingLayer', detail, 'pulling_image', { detail }));
   }
-};
+}
 
 /** The engine takes a name without a tag for a wish to have all of them. */
-const withTag = (reference: string): string =>
-  /[:@][^/]*$/.test(reference) ? reference : `${reference}:latest`;
+function withTag(reference: string): string {
+  return /[:@][^/]*$/.test(reference) ? reference : `${reference}:latest`;
+}
 
-const pullFailed = (reference: string, why: string, cause?: unknown): OpenShellError =>
-  failedPrecondition(`the image '${reference}' cannot be pulled: ${why}`, {
+function pullFailed(reference: string, why: string, cause?: unknown): OpenShellError {
+  return failedPrecondition(`the image '${reference}' cannot be pulled: ${why}`, {
     reason: 'ImagePullFailed',
     field: 'spec.template.image',
     hint: 'check the name and the registry, or load the image on the host with docker pull',
     cause,
   });
+}

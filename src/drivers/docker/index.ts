@@ -19,12 +19,18 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
     ]);
     const ceilings = engineCeilings(settings, hostSize(info), TABLE);
     const diskBytes = diskLimit(settings.default_disk_limit, storageOf(info), TABLE);
-    for (const warning of limitWarnings(info)) context.log.warn(warning);
-    if (diskBytes === undefined) context.log.info(diskNote(info));
+    for (const warning of limitWarnings(info)) {
+      context.log.warn(warning);
+    }
+    if (diskBytes === undefined) {
+      context.log.info(diskNote(info));
+    }
     const { host_access: allowed, network_name: network } = settings;
     const hostAccess = createHostAccess({ allowed, env: context.env, log: context.log });
     // What is in the way is said at the start, not with the first sandbox, which waits for the rules; the start does not.
-    if (network !== 'none') void hostAccess.keep(undefined);
+    if (network !== 'none') {
+      void hostAccess.keep(undefined);
+    }
     return createDockerDriver({
       hostAccess,
       engine,

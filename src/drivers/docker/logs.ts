@@ -15,14 +15,23 @@ export async function* containerLogs(
 ): AsyncGenerator<LogLine> {
   const { signal, sinceMs } = options;
   let stream: Readable | undefined;
-  const onAbort = () => stream?.destroy();
+  function onAbort() {
+    return stream?.destroy();
+  }
+
   try {
     stream = await openLogs(engine, containerId, options);
     signal.addEventListener('abort', onAbort, { once: true });
     const frames: AsyncIterable<Frame> = tty ? terminalFrames(stream) : demultiplex(stream, { whole: true });
-    for await (const line of linesOf(frames, tty)) if (line.timeMs >= sinceMs) yield line;
+    for await (const line of linesOf(frames, tty)) {
+      if (line.timeMs >= sinceMs) {
+        yield line;
+      }
+    }
   } catch (error) {
-    if (!signal.aborted) throw engineError(error, 'read of the log');
+    if (!signal.aborted) {
+      throw engineError(error, 'read of the log');
+    }
   } finally {
     signal.removeEventListener('abort', onAbort);
     stream?.destroy();
@@ -30,7 +39,7 @@ export async function* containerLogs(
 }
 
 /** Always as a stream: the client's own call collects a log that is not followed in memory. */
-const openLogs = (engine: Engine, containerId: string, options: LogOptions): Promise<Readable> => {
+function openLogs(engine: Engine, containerId: string, options: LogOptions): Promise<Readable> {
   const { follow, tail, sinceMs, signal } = options;
   const query = new URLSearchParams({
     stdout: 'true',
@@ -59,4 +68,4 @@ const openLogs = (engine: Engine, containerId: string, options: LogOptions): Pro
       }),
     { signal },
   );
-};
+}

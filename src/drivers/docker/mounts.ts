@@ -46,7 +46,7 @@ const TYPES = Object.keys(KEYS) as MountType[];
 const TMPFS_OPTIONS = ['exec', 'noexec', 'nosuid', 'nodev', 'noatime', 'relatime', 'nodiratime'];
 
 /** INVALID_ARGUMENT with the dotted field at fault. */
-export const parseMount = (value: Json, field: string): Mount => {
+export function parseMount(value: Json, field: string): Mount {
   const word = readObject(value, field, [...new Set(Object.values(KEYS).flat())]).string('type');
   const type = TYPES.find((known) => known === word);
   if (type === undefined) {
@@ -79,32 +79,36 @@ export const parseMount = (value: Json, field: string): Mount => {
         mode: tmpfsMode(read),
       };
   }
-};
+}
 
 /** The mounts in the engine's words. */
-export const mountConfig = (
+export function mountConfig(
   mounts: readonly Mount[],
-): Required<Pick<HostConfig, 'Binds' | 'Mounts' | 'Tmpfs'>> => ({
-  // Labels for SELinux exist only in this older form.
-  Binds: mounts.flatMap((m) =>
-    m.type === 'bind' && m.selinuxLabel !== undefined
-      ? [`${m.source}:${m.target}:${m.readOnly ? 'ro' : 'rw'},${m.selinuxLabel === 'shared' ? 'z' : 'Z'}`]
-      : [],
-  ),
-  Mounts: mounts.flatMap((m): MountSettings[] => {
-    if (m.type === 'tmpfs' || (m.type === 'bind' && m.selinuxLabel !== undefined)) return [];
-    const place = { Type: m.type, Source: m.source, Target: m.target, ReadOnly: m.readOnly };
-    return m.type === 'volume' && m.subpath !== undefined
-      ? [{ ...place, VolumeOptions: { Subpath: m.subpath } } as unknown as MountSettings]
-      : [place];
-  }),
-  Tmpfs: Object.fromEntries(
-    mounts.flatMap((m) => (m.type === 'tmpfs' ? [[m.target, tmpfsOptions(m)] as const] : [])),
-  ),
-});
+): Required<Pick<HostConfig, 'Binds' | 'Mounts' | 'Tmpfs'>> {
+  return {
+    // Labels for SELinux exist only in this older form.
+    Binds: mounts.flatMap((m) =>
+      m.type === 'bind' && m.selinuxLabel !== undefined
+        ? [`${m.source}:${m.target}:${m.readOnly ? 'ro' : 'rw'},${m.selinuxLabel === 'shared' ? 'z' : 'Z'}`]
+        : [],
+    ),
+    Mounts: mounts.flatMap((m): MountSettings[] => {
+      if (m.type === 'tmpfs' || (m.type === 'bind' && m.selinuxLabel !== undefined)) {
+        return [];
+      }
+      const place = { Type: m.type, Source: m.source, Target: m.target, ReadOnly: m.readOnly };
+      return m.type === 'volume' && m.subpath !== undefined
+        ? [{ ...place, VolumeOptions: { Subpath: m.subpath } } as unknown as MountSettings]
+        : [place];
+    }),
+    Tmpfs: Object.fromEntries(
+      mounts.flatMap((m) => (m.type === 'tmpfs' ? [[m.target, tmpfsOptions(m)] as const] : [])),
+    ),
+  };
+}
 
-const tmpfsOptions = (mount: Mount & { type: 'tmpfs' }): string =>
-  [
+function tmpfsOptions(mount: Mount & { type: 'tmpfs' }): string {
+  return [
     mount.readOnly ? 'ro' : 'rw',
     'nosuid',
     'nodev',
@@ -112,16 +116,21 @@ const tmpfsOptions = (mount: Mount & { type: 'tmpfs' }): string =>
     `size=${mount.sizeBytes ?? DEFAULT_TMPFS_BYTES}`,
     `mode=${mount.mode.toString(8)}`,
   ].join(',');
+}
 
-const subpath = (given: string | undefined, field: string): string | undefined => {
+function subpath(given: string | undefined, field: string): string | undefined {
   const plain = given === undefined || given.split('/').every((part) => !['', '.', '..'].includes(part));
-  if (plain) return given;
+  if (plain) {
+    return given;
+  }
   throw invalidArgument(`${field}: a relative path without . and .. is needed`, { field });
-};
+}
 
-const tmpfsOption = (given: Json, field: string): string => {
-  if (typeof given === 'string' && TMPFS_OPTIONS.includes(given)) return given;
+function tmpfsOption(given: Json, field: string): string {
+  if (typeof given === 'string' && TMPFS_OPTIONS.includes(given)) {
+    return given;
+  }
   throw invalidArgument(`${field}: ${JSON.stringify(given)} is none of ${TMPFS_OPTIONS.join(', ')}`, {
     field,
   });
-};
+}

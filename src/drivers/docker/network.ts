@@ -30,7 +30,7 @@ export interface NetworkOptions {
 }
 
 /** FAILED_PRECONDITION for `host`, on which a sandbox would reach everything that listens on this machine. */
-export const createNetwork = (options: NetworkOptions): SandboxNetwork => {
+export function createNetwork(options: NetworkOptions): SandboxNetwork {
   const { engine, name, hostAccess, hostAllowed, log } = options;
   if (name === 'host') {
     throw failedPrecondition("network_name = 'host' would open this machine's own network to every sandbox", {
@@ -39,16 +39,18 @@ export const createNetwork = (options: NetworkOptions): SandboxNetwork => {
   }
   let ensured: Promise<string | undefined> | undefined;
 
-  const inspect = async (): Promise<NetworkInspectInfo | undefined> => {
+  async function inspect(): Promise<NetworkInspectInfo | undefined> {
     try {
       return (await engine.docker.getNetwork(name).inspect()) as NetworkInspectInfo;
     } catch (error) {
-      if (engineStatus(error) === 404) return undefined;
+      if (engineStatus(error) === 404) {
+        return undefined;
+      }
       throw error;
     }
-  };
+  }
 
-  const make = async (abortSignal: AbortSignal): Promise<void> => {
+  async function make(abortSignal: AbortSignal): Promise<void> {
     try {
       await engine.docker.createNetwork({
         Name: name,
@@ -62,13 +64,15 @@ export const createNetwork = (options: NetworkOptions): SandboxNetwork => {
       });
     } catch (error) {
       // Another gateway was faster.
-      if (engineStatus(error) !== 409) throw error;
+      if (engineStatus(error) !== 409) {
+        throw error;
+      }
     }
-  };
+  }
 
   /** The bridge of a network that is ours alone; others may use any other, so that no rules are set for it. */
-  const ensure = () =>
-    engine.call(`network '${name}'`, async (abortSignal) => {
+  function ensure() {
+    return engine.call(`network '${name}'`, async (abortSignal) => {
       let found = await inspect();
       if (found === undefined) {
         await make(abortSignal);
@@ -78,7 +82,9 @@ export const createNetwork = (options: NetworkOptions): SandboxNetwork => {
           hint: `leave network_name out, or make it with the option ${BETWEEN_CONTAINERS}=false`,
         });
       }
-      if (found === undefined || found.Driver === 'null') return undefined;
+      if (found === undefined || found.Driver === 'null') {
+        return undefined;
+      }
       if (found.Labels?.[LABEL.managedBy] === 'openshell') {
         return found.Options?.[BRIDGE_NAME] ?? `br-${found.Id.slice(0, 12)}`;
       }
@@ -92,13 +98,16 @@ export const createNetwork = (options: NetworkOptions): SandboxNetwork => {
       }
       return undefined;
     });
+  }
 
   return {
     async ensure() {
       ensured ??= ensure();
       try {
         const bridge = await ensured;
-        if (bridge === undefined) return;
+        if (bridge === undefined) {
+          return;
+        }
         await hostAccess.keep(bridge);
         hostAccess.confirm(bridge);
       } catch (error) {
@@ -110,4 +119,4 @@ export const createNetwork = (options: NetworkOptions): SandboxNetwork => {
       ensured = undefined;
     },
   };
-};
+}

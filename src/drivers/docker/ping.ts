@@ -10,12 +10,16 @@ export type PingResult =
   /** `denied`: something is there that this user may not open. */
   | { readonly kind: 'none'; readonly denied: boolean; readonly reason: string };
 
-const none = (reason: string, denied = false): PingResult => ({ kind: 'none', denied, reason });
+function none(reason: string, denied = false): PingResult {
+  return { kind: 'none', denied, reason };
+}
 
 /** Asks a Unix socket for /_ping and tells Docker and Podman apart by their headers. Never rejects. */
-export const ping = async (socketPath: string, signal: AbortSignal): Promise<PingResult> => {
+export async function ping(socketPath: string, signal: AbortSignal): Promise<PingResult> {
   try {
-    if (!(await stat(socketPath)).isSocket()) return none('is no socket');
+    if (!(await stat(socketPath)).isSocket()) {
+      return none('is no socket');
+    }
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     return code === 'ENOENT' || code === 'ENOTDIR'
@@ -26,11 +30,15 @@ export const ping = async (socketPath: string, signal: AbortSignal): Promise<Pin
     const req = request({ socketPath, path: '/_ping', host: 'localhost', agent: false, signal }, (res) => {
       res.resume();
       const { 'libpod-api-version': podman, 'api-version': docker, server } = res.headers;
-      if (res.statusCode !== 200) resolve(none(`answers a ping with HTTP ${res.statusCode}`));
-      else if (podman !== undefined) resolve({ kind: 'podman' });
-      else if (docker === undefined) resolve(none('answers, but not as a Docker engine does'));
-      else
+      if (res.statusCode !== 200) {
+        resolve(none(`answers a ping with HTTP ${res.statusCode}`));
+      } else if (podman !== undefined) {
+        resolve({ kind: 'podman' });
+      } else if (docker === undefined) {
+        resolve(none('answers, but not as a Docker engine does'));
+      } else {
         resolve({ kind: 'docker', version: /^Docker\/(\S+)/.exec(String(server))?.[1] ?? `API ${docker}` });
+      }
     });
     req.setTimeout(PING_TIMEOUT_MS, () =>
       req.destroy(new Error(`does not answer a ping within ${PING_TIMEOUT_MS} ms`)),
@@ -40,9 +48,9 @@ export const ping = async (socketPath: string, signal: AbortSignal): Promise<Pin
     );
     req.end();
   });
-};
+}
 
-const pingFailure = (error: NodeJS.ErrnoException): string => {
+function pingFailure(error: NodeJS.ErrnoException): string {
   switch (error.code) {
     case 'ECONNREFUSED':
       return 'exists, but nothing listens on it';
@@ -53,4 +61,4 @@ const pingFailure = (error: NodeJS.ErrnoException): string => {
     default:
       return error.message;
   }
-};
+}

@@ -16,12 +16,12 @@ interface EngineInfo {
 const SUBPATH_API = { major: 1, minor: 45 };
 
 /** Volumes must exist, folders of the host be allowed, and devices need an engine that can hand them out. Asks only when the plan wants either. */
-export const checkEngineCan = async (
+export async function checkEngineCan(
   engine: Engine,
   { config, container }: Plan,
   settings: DockerSettings,
   call: CallOptions,
-): Promise<void> => {
+): Promise<void> {
   await checkHostPaths(settings, 'docker', config.mounts, (volume, i) =>
     volumeOptions(engine, volume, config.mounts[i]?.target ?? '', call),
   );
@@ -29,22 +29,26 @@ export const checkEngineCan = async (
     await requireSubpaths(engine, call);
   }
   const devices = container.HostConfig?.DeviceRequests ?? [];
-  if (devices.length > 0) await requireDevices(engine, config.cdiDevices.length > 0, call);
-};
+  if (devices.length > 0) {
+    await requireDevices(engine, config.cdiDevices.length > 0, call);
+  }
+}
 
-const volumeOptions = (
+function volumeOptions(
   engine: Engine,
   name: string,
   target: string,
   { signal }: CallOptions,
-): Promise<VolumeOptions> =>
-  engine.call(
+): Promise<VolumeOptions> {
+  return engine.call(
     `volume '${name}'`,
     async (abortSignal) => {
       try {
         return (await engine.docker.getVolume(name).inspect({ abortSignal })).Options;
       } catch (error) {
-        if (engineStatus(error) !== 404) throw error;
+        if (engineStatus(error) !== 404) {
+          throw error;
+        }
         // The engine would make an empty one without a word.
         throw failedPrecondition(`Docker has no volume '${name}' to mount at ${target}`, {
           field: 'driver_config.docker.mounts',
@@ -54,30 +58,35 @@ const volumeOptions = (
     },
     { signal },
   );
+}
 
 /** An older engine would mount the whole volume without a word. */
-const requireSubpaths = async (engine: Engine, { signal }: CallOptions): Promise<void> => {
+async function requireSubpaths(engine: Engine, { signal }: CallOptions): Promise<void> {
   const { ApiVersion, Version } = await engine.call(
     'version of the Docker engine',
     () => engine.docker.version(),
     { signal },
   );
   const [major = 0, minor = 0] = ApiVersion.split('.').map(Number);
-  if (major > SUBPATH_API.major || (major === SUBPATH_API.major && minor >= SUBPATH_API.minor)) return;
+  if (major > SUBPATH_API.major || (major === SUBPATH_API.major && minor >= SUBPATH_API.minor)) {
+    return;
+  }
   throw failedPrecondition(`Docker ${Version} mounts volumes only as a whole`, {
     field: 'driver_config.docker.mounts',
     hint: 'leave subpath out, or use Docker 26 or later',
   });
-};
+}
 
-const requireDevices = async (engine: Engine, cdi: boolean, { signal }: CallOptions): Promise<void> => {
+async function requireDevices(engine: Engine, cdi: boolean, { signal }: CallOptions): Promise<void> {
   const info = (await engine.call('capabilities of the engine', () => engine.docker.info(), {
     signal,
   })) as EngineInfo;
   const can = cdi
     ? (info.CDISpecDirs ?? []).length > 0
     : info.Runtimes?.nvidia !== undefined || (info.CDISpecDirs ?? []).length > 0;
-  if (can) return;
+  if (can) {
+    return;
+  }
   throw failedPrecondition(
     cdi ? 'this Docker engine has CDI switched off' : 'this Docker engine has no runtime for GPUs',
     {
@@ -88,4 +97,4 @@ const requireDevices = async (engine: Engine, cdi: boolean, { signal }: CallOpti
         : 'install the container toolkit of the GPU vendor on the host, and restart Docker',
     },
   );
-};
+}

@@ -6,17 +6,19 @@ export type Report = (event: Omit<PlatformEvent, 'timestampMs' | 'source'>) => v
 type Step = 'requesting_sandbox' | 'pulling_image' | 'starting_sandbox';
 
 /** An event that changes no state: a step that is being worked on, or with `done` one that is finished. */
-export const progress = (
+export function progress(
   reason: string,
   message: string,
   step: Step,
   { done, detail = '' }: { done?: string; detail?: string } = {},
-): Parameters<Report>[0] => ({
-  type: 'Normal',
-  reason,
-  message,
-  metadata:
-    done === undefined
-      ? { [PROGRESS.activeStep]: step, [PROGRESS.activeDetail]: detail }
-      : { [PROGRESS.completeStep]: step, [PROGRESS.completeLabel]: done },
-});
+): Parameters<Report>[0] {
+  return {
+    type: 'Normal',
+    reason,
+    message,
+    metadata:
+      done === undefined
+        ? { [PROGRESS.activeStep]: step, [PROGRESS.activeDetail]: detail }
+        : { [PROGRESS.completeStep]: step, [PROGRESS.completeLabel]: done },
+  };
+}

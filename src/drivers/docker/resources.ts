@@ -9,14 +9,16 @@ const MIN_MEMORY_BYTES = 6 * 1024 * 1024;
 const FIELD = 'spec.template.resources';
 
 /** CPU and memory limits. Requests have no meaning to Docker: INVALID_ARGUMENT. */
-export const resourceLimits = (
+export function resourceLimits(
   resources: SandboxResources,
-): Pick<HostConfig, 'NanoCpus' | 'Memory' | 'MemorySwap'> => {
+): Pick<HostConfig, 'NanoCpus' | 'Memory' | 'MemorySwap'> {
   for (const [key, value] of [
     ['requests.cpu', resources.cpuRequest],
     ['requests.memory', resources.memoryRequest],
   ] as const) {
-    if (value === '') continue;
+    if (value === '') {
+      continue;
+    }
     throw invalidArgument(`${FIELD}.${key}: Docker has no requests, only limits`, {
       field: `${FIELD}.${key}`,
       hint: 'give limits instead',
@@ -26,26 +28,31 @@ export const resourceLimits = (
   const memory = resources.memoryLimit;
   const nanos = cpu === '' ? undefined : parseCpuNanos(cpu, `${FIELD}.limits.cpu`);
   const bytes = memory === '' ? undefined : parseMemoryBytes(memory, `${FIELD}.limits.memory`);
-  if (nanos !== undefined && nanos < MIN_CPU_NANOS) throw tooSmall('cpu', cpu, '10m');
-  if (bytes !== undefined && bytes < MIN_MEMORY_BYTES) throw tooSmall('memory', memory, '6Mi');
+  if (nanos !== undefined && nanos < MIN_CPU_NANOS) {
+    throw tooSmall('cpu', cpu, '10m');
+  }
+  if (bytes !== undefined && bytes < MIN_MEMORY_BYTES) {
+    throw tooSmall('memory', memory, '6Mi');
+  }
   return {
     ...(nanos !== undefined && { NanoCpus: nanos }),
     // Swap counts into the same sum, or it would be a way around the limit.
     ...(bytes !== undefined && { Memory: bytes, MemorySwap: bytes }),
   };
-};
+}
 
-const tooSmall = (what: string, limit: string, least: string) =>
-  invalidArgument(`${FIELD}.limits.${what}: '${limit}' is too little to run in`, {
+function tooSmall(what: string, limit: string, least: string) {
+  return invalidArgument(`${FIELD}.limits.${what}: '${limit}' is too little to run in`, {
     field: `${FIELD}.limits.${what}`,
     hint: `ask for at least ${least}`,
   });
+}
 
 /** A GPU by count (one when none is given), or the CDI devices that the driver's own configuration names. */
-export const deviceRequests = (
+export function deviceRequests(
   gpu: GpuRequirements | undefined,
   cdiDevices: readonly string[],
-): DeviceRequest[] => {
+): DeviceRequest[] {
   if (cdiDevices.length > 0) {
     if (gpu?.count !== undefined && gpu.count !== cdiDevices.length) {
       throw invalidArgument(
@@ -56,4 +63,4 @@ export const deviceRequests = (
     return [{ Driver: 'cdi', DeviceIDs: [...cdiDevices] }];
   }
   return gpu === undefined ? [] : [{ Count: gpu.count ?? 1, Capabilities: [['gpu']] }];
-};
+}

@@ -64,7 +64,7 @@ export type DockerSettings = Settings<typeof dockerSettings>;
 export type PullPolicy = 'missing' | 'always' | 'never';
 
 /** The setting's words and OpenShell's own spellings, as one of three. */
-export const pullPolicy = (settings: DockerSettings): PullPolicy => {
+export function pullPolicy(settings: DockerSettings): PullPolicy {
   const word = settings.image_pull_policy.toLowerCase();
   return word === 'always' || word === 'never' ? word : 'missing';
-};
+}

@@ -5,19 +5,21 @@ import { orAlready } from './engine-errors.js';
 import type { SandboxNetwork } from './network.js';
 
 /** Starts a container; one that runs is left as it is. A network that somebody removed is made again, once. */
-export const startContainer = async (
+export async function startContainer(
   engine: Engine,
   network: SandboxNetwork,
   containerId: string,
   ref: SandboxRef,
-): Promise<void> => {
+): Promise<void> {
   await network.ensure();
-  const start = () =>
-    engine.call(
+  function start() {
+    return engine.call(
       `start of sandbox '${ref.name}'`,
       (abortSignal) => orAlready(304, engine.docker.getContainer(containerId).start({ abortSignal })),
       { reason: 'ContainerStartFailed' },
     );
+  }
+
   try {
     await start();
   } catch (error) {
@@ -37,4 +39,4 @@ export const startContainer = async (
     }
     throw error;
   }
-};
+}

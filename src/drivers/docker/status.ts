@@ -13,7 +13,7 @@ import type { ObservedSandbox } from '../../compute/sandbox.js';
 /** The time of something that has not happened. */
 const NEVER = '0001-01-01T00:00:00Z';
 
-const conditionsOf = (state: ContainerInspectInfo['State']): Condition[] => {
+function conditionsOf(state: ContainerInspectInfo['State']): Condition[] {
   switch (state.Status) {
     case 'created':
       return startingConditions(REASON_CREATED, 'the container exists and was never started');
@@ -32,10 +32,10 @@ const conditionsOf = (state: ContainerInspectInfo['State']): Condition[] => {
     default:
       return failedConditions('ContainerDead', `the engine calls the container '${state.Status}'`);
   }
-};
+}
 
 /** A container as the gateway sees it. */
-export const observedSandbox = (info: ContainerInspectInfo): ObservedSandbox => {
+export function observedSandbox(info: ContainerInspectInfo): ObservedSandbox {
   const labels = info.Config.Labels ?? {};
   const started = info.State.StartedAt;
   return {
@@ -50,13 +50,14 @@ export const observedSandbox = (info: ContainerInspectInfo): ObservedSandbox => 
       deleting: (info.State.Status as string) === 'removing',
     },
   };
-};
+}
 
 /** A list has no more than this: `running`, `exited 137`. A run that began and ended unseen comes as an event. */
-export const listedState = ({ State, Status }: ContainerInfo): string => {
+export function listedState({ State, Status }: ContainerInfo): string {
   const exitCode = /^Exited \((-?\d+)\)/.exec(Status)?.[1];
   return exitCode === undefined ? State : `${State} ${exitCode}`;
-};
+}
 
-export const seenState = ({ State }: ContainerInspectInfo): string =>
-  State.Status === 'exited' ? `exited ${State.ExitCode}` : State.Status;
+export function seenState({ State }: ContainerInspectInfo): string {
+  return State.Status === 'exited' ? `exited ${State.ExitCode}` : State.Status;
+}

@@ -12,14 +12,20 @@ export async function* terminalFrames(source: AsyncIterable<Buffer>): AsyncGener
     buffer = Buffer.concat([buffer, chunk]);
     for (;;) {
       const start = buffer.indexOf(SPACE) + 1;
-      if (start === 0) break;
+      if (start === 0) {
+        break;
+      }
       const newline = buffer.indexOf(NEWLINE, start);
       const ends = newline >= 0 && newline < start + RECORD_BYTES;
-      if (!ends && buffer.length < start + RECORD_BYTES) break;
+      if (!ends && buffer.length < start + RECORD_BYTES) {
+        break;
+      }
       const end = ends ? newline + 1 : start + RECORD_BYTES;
       yield { stream: 'stdout', data: buffer.subarray(0, end) };
       buffer = buffer.subarray(end);
     }
   }
-  if (buffer.length > 0) yield { stream: 'stdout', data: buffer };
+  if (buffer.length > 0) {
+    yield { stream: 'stdout', data: buffer };
+  }
 }

@@ -36,14 +36,19 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
   const signal = AbortSignal.any([options.signal, abort.signal]);
   const feed = createFeed();
   const leave = join(feed);
-  const onAbort = () => feed.end();
+  function onAbort() {
+    return feed.end();
+  }
+
   signal.addEventListener('abort', onAbort, { once: true });
   const published = createPublished();
   try {
     // Events first, then the list: what happens in between stands in both.
     const stream = await openEvents(engine, gatewayId, signal);
     void readEvents(stream, feed, signal);
-    for (const info of await containers.inspectAll({ signal })) yield* published.snapshot(seen(info));
+    for (const info of await containers.inspectAll({ signal })) {
+      yield* published.snapshot(seen(info));
+    }
     yield { type: 'synced' };
 
     for await (const item of feed) {
@@ -53,20 +58,25 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
         yield* published.removeSandbox(item.sandboxId);
       } else if (!busy(item.sandboxId) && published.isNews(item)) {
         const info = await containers.inspect(item.containerId, { signal });
-        if (info !== undefined) yield* published.update(seen(info));
-        else yield* published.removeContainer(item.containerId);
+        if (info !== undefined) {
+          yield* published.update(seen(info));
+        } else {
+          yield* published.removeContainer(item.containerId);
+        }
       }
     }
   } catch (error) {
-    if (!options.signal.aborted) throw OpenShellError.from(error);
+    if (!options.signal.aborted) {
+      throw OpenShellError.from(error);
+    }
   } finally {
     leave();
     abort.abort();
   }
 }
 
-const openEvents = (engine: Engine, gatewayId: string, signal: AbortSignal): Promise<Readable> =>
-  engine.call(
+function openEvents(engine: Engine, gatewayId: string, signal: AbortSignal): Promise<Readable> {
+  return engine.call(
     'watch of the engine',
     async () =>
       (await engine.docker.getEvents({
@@ -76,6 +86,7 @@ const openEvents = (engine: Engine, gatewayId: string, signal: AbortSignal): Pro
       })) as Readable,
     { signal },
   );
+}
 
 /** One line of the engine's stream, as far as it is of interest. */
 interface EngineEvent {
@@ -83,10 +94,15 @@ interface EngineEvent {
   readonly Actor: { readonly ID: string; readonly Attributes?: Readonly<Record<string, string>> };
 }
 
-const readEvents = async (stream: Readable, feed: Feed, signal: AbortSignal): Promise<void> => {
-  const onAbort = () => stream.destroy();
+async function readEvents(stream: Readable, feed: Feed, signal: AbortSignal): Promise<void> {
+  function onAbort() {
+    return stream.destroy();
+  }
+
   signal.addEventListener('abort', onAbort, { once: true });
-  if (signal.aborted) onAbort();
+  if (signal.aborted) {
+    onAbort();
+  }
   let cause: unknown;
   // A broken connection is an error of the stream, which may come after the last line was read.
   stream.on('error', (error) => {
@@ -95,7 +111,9 @@ const readEvents = async (stream: Readable, feed: Feed, signal: AbortSignal): Pr
   try {
     for await (const { Action, Actor } of jsonLines<EngineEvent>(stream, 'Docker')) {
       const { ID: containerId, Attributes = {} } = Actor;
-      if (Attributes[HELPER_LABEL] === 'true') continue;
+      if (Attributes[HELPER_LABEL] === 'true') {
+        continue;
+      }
       const type = Action === 'start' ? 'started' : 'look';
       feed.push({ type, containerId, sandboxId: Attributes[LABEL.sandboxId] ?? '' });
     }
@@ -111,10 +129,12 @@ const readEvents = async (stream: Readable, feed: Feed, signal: AbortSignal): Pr
           cause,
         }),
   );
-};
+}
 
-const seen = (info: ContainerInspectInfo): Seen => ({
-  containerId: info.Id,
-  sandbox: observedSandbox(info),
-  startedAt: info.State.StartedAt,
-});
+function seen(info: ContainerInspectInfo): Seen {
+  return {
+    containerId: info.Id,
+    sandbox: observedSandbox(info),
+    startedAt: info.State.StartedAt,
+  };
+}

@@ -29,28 +29,34 @@ export interface Workspaces {
   prepare(containerId: string, image: ImageInspectInfo, plan: Plan): Promise<void>;
 }
 
-export const createWorkspaces = (engine: Engine, path: string): Workspaces => {
+export function createWorkspaces(engine: Engine, path: string): Workspaces {
   const known = new Map<string, ImageFacts>();
 
-  const userOf = async (containerId: string, user: string): Promise<NumericUser> => {
+  async function userOf(containerId: string, user: string): Promise<NumericUser> {
     const plain = userFromNumbers(user);
-    if (plain !== undefined) return plain;
+    if (plain !== undefined) {
+      return plain;
+    }
     const [passwd, group] = await Promise.all(
       ['/etc/passwd', '/etc/group'].map(async (file) =>
         (await readPath(engine, containerId, file))?.content.toString('utf8'),
       ),
     );
     const found = userFromFiles(user, passwd ?? '', group ?? '');
-    if (found !== undefined) return found;
+    if (found !== undefined) {
+      return found;
+    }
     throw failedPrecondition(`the image's user '${user}' is not in its /etc/passwd or /etc/group`, {
       reason: 'UnknownImageUser',
       field: 'spec.template.image',
     });
-  };
+  }
 
-  const look = async (containerId: string, image: ImageInspectInfo): Promise<ImageFacts> => {
+  async function look(containerId: string, image: ImageInspectInfo): Promise<ImageFacts> {
     const found = known.get(image.Id);
-    if (found !== undefined) return found;
+    if (found !== undefined) {
+      return found;
+    }
     const [shell, user, workspace] = await Promise.all([
       pathExists(engine, containerId, '/bin/sh'),
       userOf(containerId, image.Config.User),
@@ -64,13 +70,15 @@ export const createWorkspaces = (engine: Engine, path: string): Workspaces => {
         owned: workspace?.uid === user.uid && workspace.gid === user.gid,
       },
     };
-    if (known.size >= MAX_IMAGES_KNOWN) known.clear();
+    if (known.size >= MAX_IMAGES_KNOWN) {
+      known.clear();
+    }
     known.set(image.Id, facts);
     return facts;
-  };
+  }
 
   /** The engine writes only where the root can be written: a second container lends its root to the volume. */
-  const giveVolume = async (image: ImageInspectInfo, plan: Plan, archive: Buffer): Promise<void> => {
+  async function giveVolume(image: ImageInspectInfo, plan: Plan, archive: Buffer): Promise<void> {
     const helper = await engine.call('helper for the workspace', (abortSignal) =>
       engine.docker.createContainer({
         name: `${plan.container.name}-helper`,
@@ -86,7 +94,7 @@ export const createWorkspaces = (engine: Engine, path: string): Workspaces => {
     } finally {
       await removeContainer(engine, helper.id);
     }
-  };
+  }
 
   return {
     async prepare(containerId, image, plan) {
@@ -98,10 +106,15 @@ export const createWorkspaces = (engine: Engine, path: string): Workspaces => {
           hint: 'give the sandbox a command of its own',
         });
       }
-      if (workspace.owned) return;
+      if (workspace.owned) {
+        return;
+      }
       const archive = directoryTar(posix.basename(path), { ...user, mode: workspace.mode });
-      if (plan.workspaceVolume !== undefined) await giveVolume(image, plan, archive);
-      else await writeArchive(engine, containerId, posix.dirname(path), archive);
+      if (plan.workspaceVolume !== undefined) {
+        await giveVolume(image, plan, archive);
+      } else {
+        await writeArchive(engine, containerId, posix.dirname(path), archive);
+      }
     },
   };
-};
+}

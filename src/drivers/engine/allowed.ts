@@ -29,20 +29,24 @@ export interface AllowedSettings {
 }
 
 /** Refuses CDI devices and volumes that the operator does not list. */
-export const checkNames = (
+export function checkNames(
   settings: AllowedSettings,
   driver: string,
   asked: {
     readonly devices: readonly string[];
     readonly mounts: readonly { readonly type: string; readonly source?: string }[];
   },
-): void => {
+): void {
   asked.devices.forEach((name, i) => {
-    if (isListed(name, settings.allowed_devices)) return;
+    if (isListed(name, settings.allowed_devices)) {
+      return;
+    }
     throw notAllowed(`driver_config.${driver}.cdi_devices[${i}]`, `'${name}'`, 'allowed_devices', driver);
   });
   asked.mounts.forEach(({ type, source = '' }, i) => {
-    if (type !== 'volume' || isListed(source, settings.allowed_volumes)) return;
+    if (type !== 'volume' || isListed(source, settings.allowed_volumes)) {
+      return;
+    }
     throw notAllowed(
       `driver_config.${driver}.mounts[${i}].source`,
       `the volume '${source}'`,
@@ -50,32 +54,36 @@ export const checkNames = (
       driver,
     );
   });
-};
+}
 
 /** What an engine says of a volume of its driver `local`. */
 export type VolumeOptions = Readonly<Record<string, string>> | null | undefined;
 
 /** The folder or device of the host that a volume stands for; undefined when it is the engine's own. */
-const hostPathOf = (options: VolumeOptions): string | undefined => {
+function hostPathOf(options: VolumeOptions): string | undefined {
   const device = options?.device ?? '';
   return device.startsWith('/') ? device : undefined;
-};
+}
 
-const isWithin = (path: string, folder: string): boolean => {
+function isWithin(path: string, folder: string): boolean {
   const plain = folder.replace(/(?<=.)\/+$/, '');
   return path === plain || path.startsWith(plain === '/' ? '/' : `${plain}/`);
-};
+}
 
 /** Refuses what of the host is not within `allowed_bind_paths`, symbolic links on the way included. */
-const checkHostPath = async (
+async function checkHostPath(
   settings: AllowedSettings,
   driver: string,
   field: string,
   path: string,
-): Promise<void> => {
+): Promise<void> {
   const { enable_bind_mounts: enabled, allowed_bind_paths: allowed } = settings;
-  if (!enabled) throw notAllowed(field, "the host's folder", 'enable_bind_mounts', driver);
-  if (allowed.length === 0) return;
+  if (!enabled) {
+    throw notAllowed(field, "the host's folder", 'enable_bind_mounts', driver);
+  }
+  if (allowed.length === 0) {
+    return;
+  }
   const real = await realpath(path).catch(() => undefined);
   if (real === undefined) {
     throw failedPrecondition(`${field}: '${path}' cannot be looked at from here`, {
@@ -86,21 +94,24 @@ const checkHostPath = async (
   }
   // A link inside an allowed folder may have been made by a sandbox.
   const inside = real === path && allowed.some((folder) => isWithin(real, folder));
-  if (!inside)
+  if (!inside) {
     throw notAllowed(field, `'${path}', or where its symbolic links lead,`, 'allowed_bind_paths', driver);
-};
+  }
+}
 
 /** Refuses folders of the host that the operator does not allow, those behind volumes included. */
-export const checkHostPaths = async (
+export async function checkHostPaths(
   settings: AllowedSettings,
   driver: string,
   mounts: readonly { readonly type: string; readonly source?: string }[],
   optionsOf: (volume: string, mount: number) => Promise<VolumeOptions>,
-): Promise<void> => {
+): Promise<void> {
   for (const [i, { type, source = '' }] of mounts.entries()) {
     const field = `driver_config.${driver}.mounts[${i}].source`;
     const path =
       type === 'bind' ? source : type === 'volume' ? hostPathOf(await optionsOf(source, i)) : undefined;
-    if (path !== undefined) await checkHostPath(settings, driver, field, path);
+    if (path !== undefined) {
+      await checkHostPath(settings, driver, field, path);
+    }
   }
-};
+}

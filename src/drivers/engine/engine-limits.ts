@@ -54,7 +54,7 @@ export interface HostSize {
 }
 
 /** The operator's defaults and ceilings, none above the host's size. INVALID_ARGUMENT names a key of `table`. */
-export const engineCeilings = (settings: LimitSettings, host: HostSize, table: string): Ceilings => {
+export function engineCeilings(settings: LimitSettings, host: HostSize, table: string): Ceilings {
   const ceilings: Ceilings = {
     defaultCpu: settings.default_cpu_limit,
     defaultMemory: settings.default_memory_limit,
@@ -73,12 +73,14 @@ export const engineCeilings = (settings: LimitSettings, host: HostSize, table: s
     defaultMemory:
       ceilings.defaultMemory && least(ceilings.defaultMemory, host.memoryBytes, parseMemoryBytes),
   };
-};
+}
 
-const least = (quantity: string, host: number | undefined, parse: (text: string) => number): string => {
-  if (!host) return quantity;
+function least(quantity: string, host: number | undefined, parse: (text: string) => number): string {
+  if (!host) {
+    return quantity;
+  }
   return quantity === '' || parse(quantity) > parse(`${host}`) ? `${host}` : quantity;
-};
+}
 
 /** The storage of an engine, as far as quotas depend on it. */
 export interface EngineStorage {
@@ -91,16 +93,23 @@ export interface EngineStorage {
 }
 
 /** Whether a limit on the root of one container takes effect. */
-export const canLimitDisk = ({ driver, backing, folder }: EngineStorage): boolean =>
-  ['btrfs', 'zfs'].includes(driver) ||
-  (['overlay', 'overlay2'].includes(driver) && backing === 'xfs' && hasProjectQuota(folder) !== false);
+export function canLimitDisk({ driver, backing, folder }: EngineStorage): boolean {
+  return (
+    ['btrfs', 'zfs'].includes(driver) ||
+    (['overlay', 'overlay2'].includes(driver) && backing === 'xfs' && hasProjectQuota(folder) !== false)
+  );
+}
 
 /** The limit in bytes, undefined for none. FAILED_PRECONDITION where it would have no effect. */
-export const diskLimit = (quantity: string, storage: EngineStorage, table: string): number | undefined => {
-  if (quantity === '') return undefined;
+export function diskLimit(quantity: string, storage: EngineStorage, table: string): number | undefined {
+  if (quantity === '') {
+    return undefined;
+  }
   const field = `${table}.default_disk_limit`;
   const bytes = parseMemoryBytes(quantity, field);
-  if (canLimitDisk(storage)) return bytes;
+  if (canLimitDisk(storage)) {
+    return bytes;
+  }
   throw failedPrecondition(
     `${field}: a limit on disk would have no effect on the storage driver ${storage.driver} over ${storage.backing || 'its file system'}`,
     {
@@ -109,10 +118,10 @@ export const diskLimit = (quantity: string, storage: EngineStorage, table: strin
       hint: 'leave it out, or keep the engine on xfs mounted with pquota, on btrfs or on zfs',
     },
   );
-};
+}
 
 /** Undefined when the folder cannot be seen from here. */
-const hasProjectQuota = (folder: string): boolean | undefined => {
+function hasProjectQuota(folder: string): boolean | undefined {
   try {
     const path = realpathSync(folder);
     const mounts = readFileSync('/proc/self/mountinfo', 'utf8').trim().split('\n');
@@ -124,4 +133,4 @@ const hasProjectQuota = (folder: string): boolean | undefined => {
   } catch {
     return undefined;
   }
-};
+}

@@ -29,13 +29,15 @@ const END_TIMEOUT_MS = 12_000;
 const MOST_ANSWER_BYTES = 64;
 
 /** FAILED_PRECONDITION when a command in this container could not be ended at its timeout. */
-export const requireEnd = async ({ containerId, hasShell, firstPid }: ExecContainer): Promise<void> => {
-  if ((await hasShell()) || canSignal({ containerId, firstPid: await firstPid() })) return;
+export async function requireEnd({ containerId, hasShell, firstPid }: ExecContainer): Promise<void> {
+  if ((await hasShell()) || canSignal({ containerId, firstPid: await firstPid() })) {
+    return;
+  }
   throw failedPrecondition('a timeout needs a /bin/sh in the image, and this one has none', {
     field: 'timeout_seconds',
     hint: 'run the command without a timeout, use an image with a shell, or run the gateway as root on the engine’s host',
   });
-};
+}
 
 export interface ExecToEnd {
   readonly mark: string;
@@ -48,16 +50,19 @@ export interface ExecToEnd {
  * Ends the processes of an exec, from outside where they can be seen, else by a shell inside. Never rejects: what could
  * not be ended is told.
  */
-export const endProcesses = async (
+export async function endProcesses(
   container: ExecContainer,
   startAside: StartAside,
   { mark, pid, why }: ExecToEnd,
-): Promise<void> => {
+): Promise<void> {
   const { containerId, hasShell, firstPid, log } = container;
-  const byShell = async () => {
-    if (!(await hasShell())) throw new Error('the image has no /bin/sh to end it with');
+  async function byShell() {
+    if (!(await hasShell())) {
+      throw new Error('the image has no /bin/sh to end it with');
+    }
     await endExec(signalByShell((argv) => answerOf(startAside, argv), mark));
-  };
+  }
+
   try {
     const [first, own] = await Promise.all([firstPid(), pid()]);
     const outside = signalFromOutside({ containerId, firstPid: first }, own, mark);
@@ -66,25 +71,36 @@ export const endProcesses = async (
   } catch (error) {
     const known = OpenShellError.from(error);
     // Nothing runs in a container that is stopped or gone.
-    if (known.code === Code.NOT_FOUND || known.code === Code.FAILED_PRECONDITION) return;
+    if (known.code === Code.NOT_FOUND || known.code === Code.FAILED_PRECONDITION) {
+      return;
+    }
     log.warn('an exec was left behind', { container: containerId, why, error: known.message });
     container.leftBehind(`a command goes on although ${why}: ${known.message}`);
   }
-};
+}
 
-const answerOf = (startAside: StartAside, argv: readonly string[]): Promise<string> =>
-  heedDeadline(ROUND_TIMEOUT_MS, undefined, async (signal) => {
+function answerOf(startAside: StartAside, argv: readonly string[]): Promise<string> {
+  return heedDeadline(ROUND_TIMEOUT_MS, undefined, async (signal) => {
     const connection = await startAside(argv, signal);
-    const cut = () => connection.destroy(signal.reason);
-    if (signal.aborted) cut();
+    function cut() {
+      return connection.destroy(signal.reason);
+    }
+
+    if (signal.aborted) {
+      cut();
+    }
     signal.addEventListener('abort', cut, { once: true });
     let answer = '';
     let bytes = 0;
     try {
       for await (const { stream, data } of demultiplex(connection)) {
         bytes += data.length;
-        if (bytes > MOST_ANSWER_BYTES) throw new Error("the sandbox's /bin/sh prints what no shell would");
-        if (stream === 'stdout') answer += data.toString('latin1');
+        if (bytes > MOST_ANSWER_BYTES) {
+          throw new Error("the sandbox's /bin/sh prints what no shell would");
+        }
+        if (stream === 'stdout') {
+          answer += data.toString('latin1');
+        }
       }
       return answer;
     } finally {
@@ -92,3 +108,4 @@ const answerOf = (startAside: StartAside, argv: readonly string[]): Promise<stri
       connection.destroy();
     }
   });
+}

@@ -10,12 +10,14 @@ export const LONGEST_REFUSAL_BYTES = 32 * 1024;
 const LONGEST_REASON_BYTES = 1024;
 
 /** Whether output may be the engine's word and not the command's. A command may print the same. */
-export const isRefusal = (data: Uint8Array): boolean =>
-  data.length <= LONGEST_REFUSAL_BYTES && REFUSAL.test(Buffer.from(data).toString('utf8'));
+export function isRefusal(data: Uint8Array): boolean {
+  return data.length <= LONGEST_REFUSAL_BYTES && REFUSAL.test(Buffer.from(data).toString('utf8'));
+}
 
 /** INVALID_ARGUMENT for a command that never ran, for a reason that no shell has a code for: `said` by the engine. */
-export const notStarted = ({ command }: ExecSpec, said: string): OpenShellError =>
-  invalidArgument(
+export function notStarted({ command }: ExecSpec, said: string): OpenShellError {
+  return invalidArgument(
     `the command '${command[0]}' cannot be started: ${cutText(said, LONGEST_REASON_BYTES) || 'the engine does not say why'}`,
     { field: 'command', cause: new Error(said) },
   );
+}

@@ -42,49 +42,65 @@ export interface ExecSessionOptions {
 }
 
 /** A command that was just started on `socket`. */
-export const createExecSession = (options: ExecSessionOptions): ExecSession => {
+export function createExecSession(options: ExecSessionOptions): ExecSession {
   const { socket, spec, signal, inspect, log } = options;
   const exit = createDeferred<number>();
   /** Set when the command is being ended before its time. */
   let ended: 'timeout' | 'cancelled' | undefined;
   const ending = new AbortController();
 
-  const endEarly = async (how: NonNullable<typeof ended>): Promise<void> => {
-    if (ended !== undefined) return;
+  async function endEarly(how: NonNullable<typeof ended>): Promise<void> {
+    if (ended !== undefined) {
+      return;
+    }
     ended = how;
     ending.abort();
     log.debug('ending an exec', { why: how });
     await options.end(how === 'timeout' ? 'it took too long' : 'its client went away');
-    if (how === 'timeout') exit.resolve(TIMEOUT_EXIT_CODE);
-    else exit.reject(OpenShellError.from(signal.reason));
+    if (how === 'timeout') {
+      exit.resolve(TIMEOUT_EXIT_CODE);
+    } else {
+      exit.reject(OpenShellError.from(signal.reason));
+    }
     socket.destroy();
-  };
-  const onAbort = () => void endEarly('cancelled');
+  }
+
+  function onAbort() {
+    return void endEarly('cancelled');
+  }
+
   const timer = spec.timeoutMs > 0 ? setTimeout(() => void endEarly('timeout'), spec.timeoutMs) : undefined;
   signal.addEventListener('abort', onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  const leave = () => {
+  if (signal.aborted) {
+    onAbort();
+  }
+  function leave() {
     clearTimeout(timer);
     signal.removeEventListener('abort', onAbort);
-  };
+  }
+
   exit.promise.then(leave, leave);
 
   /** The engine's last word; whoever ends the command early speaks for it instead. */
-  const finalState = async (): Promise<ExecState | undefined> => {
+  async function finalState(): Promise<ExecState | undefined> {
     const backoff = createBackoff(FIRST_POLL_MS, LAST_POLL_MS);
     while (ended === undefined) {
       const state = await inspect();
-      if (!state.Running) return state;
+      if (!state.Running) {
+        return state;
+      }
       await delay(backoff.next(), ending.signal).catch(() => {});
     }
     return undefined;
-  };
+  }
 
   /** Settles the exit code, and gives what is still to be read in the place of what was held back. */
-  const finish = async (held: readonly ExecChunk[]): Promise<readonly ExecChunk[]> => {
+  async function finish(held: readonly ExecChunk[]): Promise<readonly ExecChunk[]> {
     try {
       const state = await finalState();
-      if (state === undefined) return await exit.promise.then(() => held);
+      if (state === undefined) {
+        return await exit.promise.then(() => held);
+      }
       if (!options.neverRan(state, held.length > 0)) {
         exit.resolve(state.ExitCode ?? 0);
         return held;
@@ -93,7 +109,9 @@ export const createExecSession = (options: ExecSessionOptions): ExecSession => {
         .toString()
         .trim();
       const refusal = ociRefusal(said);
-      if (refusal === undefined) throw notStarted(spec, said);
+      if (refusal === undefined) {
+        throw notStarted(spec, said);
+      }
       const { chunk, exitCode } = refusedExec(refusal, spec);
       exit.resolve(exitCode);
       return [chunk];
@@ -101,7 +119,7 @@ export const createExecSession = (options: ExecSessionOptions): ExecSession => {
       exit.reject(lost(error));
       return [];
     }
-  };
+  }
 
   async function* output(): AsyncGenerator<ExecChunk> {
     let held: readonly ExecChunk[] = [];
@@ -109,8 +127,9 @@ export const createExecSession = (options: ExecSessionOptions): ExecSession => {
     try {
       for await (const chunk of spec.tty ? terminalOutput(socket) : demultiplex(arrivals(socket))) {
         // The engine's word that it could not start the command looks like the command's own output.
-        if (!passing && mayBeRefusal(held, chunk)) held = [...held, chunk];
-        else {
+        if (!passing && mayBeRefusal(held, chunk)) {
+          held = [...held, chunk];
+        } else {
           passing = true;
           yield* held;
           held = [];
@@ -132,21 +151,26 @@ export const createExecSession = (options: ExecSessionOptions): ExecSession => {
     resize: (size) => (spec.tty ? options.resize(size) : Promise.resolve()),
     exitCode: exit.promise,
   };
-};
+}
 
 /** Whether a chunk begins the engine's word, or goes on with it. */
-const mayBeRefusal = (held: readonly ExecChunk[], { data }: ExecChunk): boolean =>
-  held.length === 0
+function mayBeRefusal(held: readonly ExecChunk[], { data }: ExecChunk): boolean {
+  return held.length === 0
     ? isRefusal(data)
     : held.length < MOST_HELD_CHUNKS && data.length <= LONGEST_REFUSAL_BYTES;
+}
 
 async function* terminalOutput(socket: Socket): AsyncGenerator<ExecChunk> {
-  for await (const data of arrivals(socket)) yield { stream: 'stdout', data };
+  for await (const data of arrivals(socket)) {
+    yield { stream: 'stdout', data };
+  }
 }
 
 /** An exec that the engine does not know any more went with its container. */
-const lost = (error: unknown): OpenShellError => {
+function lost(error: unknown): OpenShellError {
   const known = OpenShellError.from(error);
-  if (known.code !== Code.NOT_FOUND) return known;
+  if (known.code !== Code.NOT_FOUND) {
+    return known;
+  }
   return new OpenShellError(Code.ABORTED, 'the sandbox was deleted while the command ran', { cause: error });
-};
+}

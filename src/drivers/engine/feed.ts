@@ -21,7 +21,7 @@ export interface Feed extends AsyncIterable<FeedItem> {
 const MAX_PLATFORM_EVENTS = 1_024;
 
 /** A look at a container that waits already is not queued twice: it shows the newest state anyway. So with starts. */
-export const createFeed = (): Feed => {
+export function createFeed(): Feed {
   const queue = createQueue<FeedItem>({
     capacity: MAX_PLATFORM_EVENTS,
     cost: ({ type }) => (type === 'platform' ? 1 : 0),
@@ -30,20 +30,27 @@ export const createFeed = (): Feed => {
   return {
     push(item) {
       const key = keyOf(item);
-      if (key !== undefined && waiting.has(key)) return;
-      if (key !== undefined) waiting.add(key);
+      if (key !== undefined && waiting.has(key)) {
+        return;
+      }
+      if (key !== undefined) {
+        waiting.add(key);
+      }
       queue.displace(item);
     },
     end: queue.end,
     async *[Symbol.asyncIterator]() {
       for await (const item of queue) {
         const key = keyOf(item);
-        if (key !== undefined) waiting.delete(key);
+        if (key !== undefined) {
+          waiting.delete(key);
+        }
         yield item;
       }
     },
   };
-};
+}
 
-const keyOf = (item: FeedItem): string | undefined =>
-  item.type === 'look' || item.type === 'started' ? `${item.type} ${item.containerId}` : undefined;
+function keyOf(item: FeedItem): string | undefined {
+  return item.type === 'look' || item.type === 'started' ? `${item.type} ${item.containerId}` : undefined;
+}

@@ -30,33 +30,45 @@ export async function* demultiplex(
     let end = 0;
     while (position < buffer.length) {
       if (left === 0) {
-        if (buffer.length - position < HEADER_BYTES) break;
+        if (buffer.length - position < HEADER_BYTES) {
+          break;
+        }
         const header = readHeader(buffer, position);
         const isOver = whole || header.stream !== stream;
-        if (isOver && end > start) yield { stream, data: buffer.subarray(start, end) };
+        if (isOver && end > start) {
+          yield { stream, data: buffer.subarray(start, end) };
+        }
         position += HEADER_BYTES;
-        if (isOver || end === start) start = end = position;
+        if (isOver || end === start) {
+          start = end = position;
+        }
         stream = header.stream;
         left = header.length;
         continue;
       }
       const length = Math.min(left, buffer.length - position);
-      if (whole && length < left) break;
-      if (end !== position) buffer.copyWithin(end, position, position + length);
+      if (whole && length < left) {
+        break;
+      }
+      if (end !== position) {
+        buffer.copyWithin(end, position, position + length);
+      }
       end += length;
       position += length;
       left -= length;
     }
-    if (end > start) yield { stream, data: buffer.subarray(start, end) };
+    if (end > start) {
+      yield { stream, data: buffer.subarray(start, end) };
+    }
     buffer = buffer.subarray(position);
   }
 }
 
-const readHeader = (buffer: Buffer, position: number): { stream: Frame['stream']; length: number } => {
+function readHeader(buffer: Buffer, position: number): { stream: Frame['stream']; length: number } {
   const number = buffer[position] as number;
   const length = buffer.readUInt32BE(position + 4);
   if (number > 2 || length > MAX_FRAME_BYTES) {
     throw new OpenShellError(Code.INTERNAL, 'the engine sent output that cannot be told apart');
   }
   return { stream: number === 2 ? 'stderr' : 'stdout', length };
-};
+}

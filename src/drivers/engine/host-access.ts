@@ -36,20 +36,23 @@ const FORBIDDEN = {
  * As iptables prints them. Answers pass, and so does DNS, which some clouds and hosts serve at these addresses; with
  * IPv6 also what neighbours find each other by.
  */
-const rulesOf = (family: 4 | 6): string[] => [
-  '-m conntrack --ctstate RELATED,ESTABLISHED -j RETURN',
-  '-p udp -m udp --dport 53 -j RETURN',
-  '-p tcp -m tcp --dport 53 -j RETURN',
-  ...(family === 6 ? ['-p ipv6-icmp -j RETURN'] : []),
-  '-m addrtype --dst-type LOCAL -j DROP',
-  ...FORBIDDEN[family].map((range) => `-d ${range} -j DROP`),
-];
+function rulesOf(family: 4 | 6): string[] {
+  return [
+    '-m conntrack --ctstate RELATED,ESTABLISHED -j RETURN',
+    '-p udp -m udp --dport 53 -j RETURN',
+    '-p tcp -m tcp --dport 53 -j RETURN',
+    ...(family === 6 ? ['-p ipv6-icmp -j RETURN'] : []),
+    '-m addrtype --dst-type LOCAL -j DROP',
+    ...FORBIDDEN[family].map((range) => `-d ${range} -j DROP`),
+  ];
+}
 
-const jumpOf = (bridge: string): string =>
-  `-i ${bridge} -m comment --comment openshell-host-access -j ${CHAIN}`;
+function jumpOf(bridge: string): string {
+  return `-i ${bridge} -m comment --comment openshell-host-access -j ${CHAIN}`;
+}
 
 /** Whether an interface of this name, or that begins so when it ends with +, is in this process's network. */
-const isHere = (bridge: string): boolean => {
+function isHere(bridge: string): boolean {
   try {
     const names = readdirSync('/sys/class/net');
     return bridge.endsWith('+')
@@ -58,45 +61,52 @@ const isHere = (bridge: string): boolean => {
   } catch {
     return false;
   }
-};
+}
 
-const hasIpv6 = (): boolean => {
+function hasIpv6(): boolean {
   try {
     return readFileSync('/proc/net/if_inet6', 'utf8') !== '';
   } catch {
     return false;
   }
-};
+}
 
-const place = async (iptables: Iptables, family: 4 | 6, bridge: string | undefined): Promise<void> => {
+async function place(iptables: Iptables, family: 4 | 6, bridge: string | undefined): Promise<void> {
   const standing = (await iptables.run(['-t', TABLE, '-S'])).split('\n');
   const rules = rulesOf(family).map((rule) => `-A ${CHAIN} ${rule}`);
   const ours = standing.filter((line) => line.startsWith(`-A ${CHAIN} `));
   const lines = ours.join('\n') === rules.join('\n') ? [] : [`:${CHAIN} - [0:0]`, ...rules];
   for (const line of standing) {
     const other = /^-A PREROUTING -i (\S+) .*--comment openshell-host-access /.exec(line)?.[1];
-    if (other === undefined || other === bridge || other.endsWith('+') || isHere(other)) continue;
+    if (other === undefined || other === bridge || other.endsWith('+') || isHere(other)) {
+      continue;
+    }
     lines.push(line.replace('-A', '-D'));
   }
   if (bridge !== undefined && !standing.includes(`-A PREROUTING ${jumpOf(bridge)}`)) {
     lines.push(`-I PREROUTING ${jumpOf(bridge)}`);
   }
-  if (lines.length > 0) await iptables.restore(TABLE, lines);
-};
+  if (lines.length > 0) {
+    await iptables.restore(TABLE, lines);
+  }
+}
 
-const lift = async (iptables: Iptables, bridge: string): Promise<void> => {
+async function lift(iptables: Iptables, bridge: string): Promise<void> {
   const standing = (await iptables.run(['-t', TABLE, '-S', 'PREROUTING'])).split('\n');
-  if (!standing.includes(`-A PREROUTING ${jumpOf(bridge)}`)) return;
+  if (!standing.includes(`-A PREROUTING ${jumpOf(bridge)}`)) {
+    return;
+  }
   await iptables.restore(TABLE, [`-D PREROUTING ${jumpOf(bridge)}`]);
-};
+}
 
 /** The rules as commands, for an operator whose gateway cannot set them. */
-const commands = (bridge: string): string =>
-  [
+function commands(bridge: string): string {
+  return [
     `iptables -t ${TABLE} -N ${CHAIN}`,
     ...rulesOf(4).map((rule) => `iptables -t ${TABLE} -A ${CHAIN} ${rule}`),
     `iptables -t ${TABLE} -I PREROUTING ${jumpOf(bridge)}`,
   ].join(' && ');
+}
 
 export interface HostAccessOptions {
   /** From the settings: the rules are lifted. */
@@ -106,42 +116,52 @@ export interface HostAccessOptions {
   readonly trustedMs?: number;
 }
 
-export const createHostAccess = ({ allowed, env, log, trustedMs }: HostAccessOptions): HostAccess => {
+export function createHostAccess({ allowed, env, log, trustedMs }: HostAccessOptions): HostAccess {
   let told = false;
-  const warning = (bridge: string | undefined): string | undefined => {
-    if (told || allowed) return undefined;
+  function warning(bridge: string | undefined): string | undefined {
+    if (told || allowed) {
+      return undefined;
+    }
     told = true;
     return (
       "sandboxes can reach this host's own addresses and the metadata service of its cloud: the rules against it cannot be " +
       'set from here; run the gateway as root in the network of the host, run these once after each start of the host, or ' +
       `set host_access = true to say that it may be so: ${commands(bridge ?? 'BRIDGE')}`
     );
-  };
+  }
 
-  const rulesFor = (bridge: string | undefined): KeptRules =>
-    keptRules({
+  function rulesFor(bridge: string | undefined): KeptRules {
+    return keptRules({
       async place() {
         for (const family of hasIpv6() ? ([4, 6] as const) : ([4] as const)) {
           const iptables = createIptables(env, family);
-          if (!allowed) await place(iptables, family, bridge);
-          else if (bridge !== undefined) await lift(iptables, bridge);
+          if (!allowed) {
+            await place(iptables, family, bridge);
+          } else if (bridge !== undefined) {
+            await lift(iptables, bridge);
+          }
         }
       },
       warning: () => warning(bridge),
       log,
       trustedMs,
     });
+  }
+
   let kept: { readonly bridge: string | undefined; readonly rules: KeptRules } | undefined;
 
   return {
     async keep(bridge) {
-      if (kept === undefined || kept.bridge !== bridge) kept = { bridge, rules: rulesFor(bridge) };
+      if (kept === undefined || kept.bridge !== bridge) {
+        kept = { bridge, rules: rulesFor(bridge) };
+      }
       await kept.rules.keep();
     },
     confirm(bridge) {
       const text = isHere(bridge) ? undefined : warning(bridge);
-      if (text !== undefined)
+      if (text !== undefined) {
         log.warn(text, { said: `there is no bridge ${bridge} in the gateway's own network` });
+      }
     },
   };
-};
+}

@@ -21,29 +21,34 @@ const LOCK_WAIT_SECS = '5';
 const MOST_OUTPUT_BYTES = 16 * 1024 * 1024;
 
 /** `family` 4 or 6; the programs are found by the PATH of `env`, and where they usually are. */
-export const createIptables = (env: Env, family: 4 | 6 = 4): Iptables => {
+export function createIptables(env: Env, family: 4 | 6 = 4): Iptables {
   const folders = [env.PATH, '/usr/sbin', '/sbin'];
   // An empty part would stand for the working directory.
   const childEnv = { ...env, PATH: folders.filter(Boolean).join(':') };
   const name = family === 6 ? 'ip6tables' : 'iptables';
 
-  const call = async (program: string, args: readonly string[], input: string): Promise<string> => {
+  async function call(program: string, args: readonly string[], input: string): Promise<string> {
     const child = spawn(program, ['-w', LOCK_WAIT_SECS, ...args], {
       env: childEnv,
       timeout: TIMEOUT_MS,
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     const text = { stdout: '', stderr: '' };
-    for (const stream of ['stdout', 'stderr'] as const)
+    for (const stream of ['stdout', 'stderr'] as const) {
       child[stream].setEncoding('utf8').on('data', (data: string) => {
-        if (text[stream].length < MOST_OUTPUT_BYTES) text[stream] += data;
+        if (text[stream].length < MOST_OUTPUT_BYTES) {
+          text[stream] += data;
+        }
       });
+    }
     child.stdin.on('error', () => {});
     child.stdin.end(input);
     const [code] = await once(child, 'close');
-    if (code !== 0) throw new IptablesError(text.stderr.trim() || `${program} ended with ${code}`);
+    if (code !== 0) {
+      throw new IptablesError(text.stderr.trim() || `${program} ended with ${code}`);
+    }
     return text.stdout;
-  };
+  }
 
   return {
     run: (args) => call(name, args, ''),
@@ -51,7 +56,7 @@ export const createIptables = (env: Env, family: 4 | 6 = 4): Iptables => {
       await call(`${name}-restore`, ['--noflush'], `*${table}\n${lines.join('\n')}\nCOMMIT\n`);
     },
   };
-};
+}
 
 export interface KeptRules {
   /** Puts the rules where they are missing. Never rejects: what stands in the way is logged, once. */
@@ -62,34 +67,38 @@ export interface KeptRules {
 const TRUSTED_MS = 60_000;
 
 /** Looks after rules of the host, at most once in a while, however often it is asked to. */
-export const keptRules = (options: {
+export function keptRules(options: {
   readonly place: () => Promise<void>;
   /** What to tell the operator when that fails; undefined: nothing. */
   readonly warning: (said: string) => string | undefined;
   readonly log: Logger;
   /** Default: one minute. */
   readonly trustedMs?: number | undefined;
-}): KeptRules => {
+}): KeptRules {
   const { place, warning, log, trustedMs = TRUSTED_MS } = options;
   let seenAtMs = Number.NEGATIVE_INFINITY;
   let placing: Promise<void> | undefined;
   let told = false;
 
-  const attempt = async (): Promise<void> => {
+  async function attempt(): Promise<void> {
     try {
       await place();
     } catch (error) {
       const said = error instanceof Error ? error.message : String(error);
       const text = warning(said);
-      if (text === undefined || told) return;
+      if (text === undefined || told) {
+        return;
+      }
       told = true;
       log.warn(text, { said });
     }
-  };
+  }
 
   return {
     async keep() {
-      if (performance.now() - seenAtMs < trustedMs) return;
+      if (performance.now() - seenAtMs < trustedMs) {
+        return;
+      }
       placing ??= attempt().finally(() => {
         seenAtMs = performance.now();
         placing = undefined;
@@ -97,4 +106,4 @@ export const keptRules = (options: {
       await placing;
     },
   };
-};
+}

@@ -6,11 +6,15 @@ const MAX_LINE_BYTES = 4 * 1024 * 1024;
 
 /** The values of a stream of JSON lines that `engine` sends, as they come. INTERNAL when it is something else. */
 export async function* jsonLines<T>(source: AsyncIterable<Uint8Array>, engine: string): AsyncGenerator<T> {
-  const malformed = (what: string, cause?: unknown) =>
-    new OpenShellError(Code.INTERNAL, `${engine} sent ${what}`, { cause });
+  function malformed(what: string, cause?: unknown) {
+    return new OpenShellError(Code.INTERNAL, `${engine} sent ${what}`, { cause });
+  }
+
   const lines = wholeLines(source, MAX_LINE_BYTES, () => malformed('a line without end'));
   for await (const line of lines) {
-    if (line.trim() === '') continue;
+    if (line.trim() === '') {
+      continue;
+    }
     let value: T;
     try {
       value = JSON.parse(line) as T;

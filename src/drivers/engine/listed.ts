@@ -21,33 +21,39 @@ export interface ListedOptions<Summary, Container> {
   readonly observe: (container: Container) => ObservedSandbox | undefined;
 }
 
-export const createListed = <
+export function createListed<
   Summary extends { readonly Id: string },
   Container extends { readonly Id: string },
->(
-  options: ListedOptions<Summary, Container>,
-): Listed<Summary, Container> => {
+>(options: ListedOptions<Summary, Container>): Listed<Summary, Container> {
   const { limit, listedState, seenState, observe } = options;
   const last = new Map<string, { readonly state: string; readonly sandbox: ObservedSandbox }>();
 
-  const see = (container: Container): ObservedSandbox | undefined => {
+  function see(container: Container): ObservedSandbox | undefined {
     const sandbox = observe(container);
-    if (sandbox !== undefined) last.set(container.Id, { state: seenState(container), sandbox });
+    if (sandbox !== undefined) {
+      last.set(container.Id, { state: seenState(container), sandbox });
+    }
     return sandbox;
-  };
+  }
 
   return {
     see,
     async all(summaries, inspect) {
       const present = new Set(summaries.map(({ Id }) => Id));
-      for (const id of last.keys()) if (!present.has(id)) last.delete(id);
+      for (const id of last.keys()) {
+        if (!present.has(id)) {
+          last.delete(id);
+        }
+      }
       const sandboxes = await mapLimited(summaries, limit, async (summary) => {
         const known = last.get(summary.Id);
-        if (known !== undefined && known.state === listedState(summary)) return known.sandbox;
+        if (known !== undefined && known.state === listedState(summary)) {
+          return known.sandbox;
+        }
         const container = await inspect(summary.Id);
         return container && see(container);
       });
       return sandboxes.filter((sandbox) => sandbox !== undefined);
     },
   };
-};
+}

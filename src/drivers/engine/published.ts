@@ -22,23 +22,26 @@ interface Known {
 const MAX_GONE = 10_000;
 
 /** What one watch has said, so that it says nothing twice and leaves out no start. */
-export const createPublished = () => {
+export function createPublished() {
   /** By container, as a sandbox that was made anew has another one. */
   const known = new Map<string, Known>();
   /** Containers, which never come back. */
   const gone = new Set<string>();
 
-  const remember = ({ containerId, sandbox }: Seen): string => {
+  function remember({ containerId, sandbox }: Seen): string {
     const said = JSON.stringify(sandbox.status);
     const { instanceId: ran } = sandbox.status;
     known.set(containerId, { id: sandbox.id, said, ran, runs: isRunning(sandbox) });
     return said;
-  };
-  const forget = (containerId: string): void => {
+  }
+
+  function forget(containerId: string): void {
     known.delete(containerId);
-    if (gone.size >= MAX_GONE) gone.clear();
+    if (gone.size >= MAX_GONE) {
+      gone.clear();
+    }
     gone.add(containerId);
-  };
+  }
 
   return {
     /** Whether the engine's word about a container calls for a look: not when it is late, or told already. */
@@ -64,22 +67,31 @@ export const createPublished = () => {
         const status = { ...sandbox.status, conditions: runningConditions(startedAt) };
         yield { type: 'sandbox', sandbox: { ...sandbox, status } };
       }
-      if (remember(seen) !== last?.said) yield { type: 'sandbox', sandbox };
+      if (remember(seen) !== last?.said) {
+        yield { type: 'sandbox', sandbox };
+      }
     },
 
     /** A sandbox that was never shown, e.g. one whose creation failed, is not said to be deleted. */
     *removeContainer(containerId: string): Generator<DriverEvent> {
       const id = known.get(containerId)?.id;
       forget(containerId);
-      if (id !== undefined) yield { type: 'deleted', id };
+      if (id !== undefined) {
+        yield { type: 'deleted', id };
+      }
     },
 
     *removeSandbox(sandboxId: string): Generator<DriverEvent> {
-      for (const [containerId, { id }] of known) if (id === sandboxId) forget(containerId);
+      for (const [containerId, { id }] of known) {
+        if (id === sandboxId) {
+          forget(containerId);
+        }
+      }
       yield { type: 'deleted', id: sandboxId };
     },
   };
-};
+}
 
-const isRunning = ({ status }: ObservedSandbox): boolean =>
-  status.conditions.some((condition) => condition.type === 'Ready' && condition.status === 'True');
+function isRunning({ status }: ObservedSandbox): boolean {
+  return status.conditions.some((condition) => condition.type === 'Ready' && condition.status === 'True');
+}

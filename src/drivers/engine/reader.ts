@@ -17,45 +17,62 @@ export interface Reader {
 }
 
 /** Refuses a value that is no object or has a key that is not among `keys`. */
-export const readObject = (value: Json, field: string, keys: readonly string[]): Reader => {
+export function readObject(value: Json, field: string, keys: readonly string[]): Reader {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
     throw invalidArgument(`${field}: an object is needed`, { field });
   }
   const object: JsonObject = value;
   for (const key of Object.keys(object)) {
-    if (keys.includes(key)) continue;
+    if (keys.includes(key)) {
+      continue;
+    }
     const meant = nearest(key, keys);
     throw invalidArgument(`${field}.${key}: there is no such key`, {
       field: `${field}.${key}`,
       hint: meant === undefined ? `the keys are ${keys.join(', ')}` : `did you mean '${meant}'?`,
     });
   }
-  const wrong = (key: string, what: string) =>
-    invalidArgument(`${field}.${key}: ${what} is needed`, { field: `${field}.${key}` });
-  const own = (key: string): Json | undefined => (Object.hasOwn(object, key) ? object[key] : undefined);
+  function wrong(key: string, what: string) {
+    return invalidArgument(`${field}.${key}: ${what} is needed`, { field: `${field}.${key}` });
+  }
+
+  function own(key: string): Json | undefined {
+    return Object.hasOwn(object, key) ? object[key] : undefined;
+  }
+
   return {
     field,
     string(key) {
       const found = own(key);
-      if (found === undefined || typeof found === 'string') return found;
+      if (found === undefined || typeof found === 'string') {
+        return found;
+      }
       throw wrong(key, 'a string');
     },
     boolean(key) {
       const found = own(key);
-      if (found === undefined || typeof found === 'boolean') return found;
+      if (found === undefined || typeof found === 'boolean') {
+        return found;
+      }
       throw wrong(key, 'true or false');
     },
     integer(key, min) {
       const found = own(key);
-      if (found === undefined) return found;
-      if (typeof found === 'number' && Number.isSafeInteger(found) && found >= min) return found;
+      if (found === undefined) {
+        return found;
+      }
+      if (typeof found === 'number' && Number.isSafeInteger(found) && found >= min) {
+        return found;
+      }
       throw wrong(key, `a whole number of at least ${min}`);
     },
     json: own,
     list(key) {
       const found = own(key) ?? [];
-      if (Array.isArray(found)) return found;
+      if (Array.isArray(found)) {
+        return found;
+      }
       throw wrong(key, 'a list');
     },
   };
-};
+}

@@ -9,8 +9,11 @@ export interface TarOwner {
 }
 
 /** An archive that holds one directory: `path` without a leading slash. */
-export const directoryTar = (path: string, owner: TarOwner): Buffer =>
-  writeTarBuffer([{ type: 'directory', path, ...owner, mtimeSeconds: Math.floor(Date.now() / 1_000) }]);
+export function directoryTar(path: string, owner: TarOwner): Buffer {
+  return writeTarBuffer([
+    { type: 'directory', path, ...owner, mtimeSeconds: Math.floor(Date.now() / 1_000) },
+  ]);
+}
 
 export interface FirstEntry extends TarOwner {
   readonly content: Buffer;
@@ -20,10 +23,10 @@ export interface FirstEntry extends TarOwner {
  * The first entry of an archive as it arrives, with at most `maxContentBytes` of its content; the rest is not read.
  * Undefined when the archive is empty, cut off or damaged.
  */
-export const firstTarEntry = async (
+export async function firstTarEntry(
   source: AsyncIterable<Buffer>,
   maxContentBytes: number,
-): Promise<FirstEntry | undefined> => {
+): Promise<FirstEntry | undefined> {
   try {
     for await (const { uid, gid, mode, content } of readTar(source, { broken: () => new Damaged() })) {
       const parts: Buffer[] = [];
@@ -31,14 +34,18 @@ export const firstTarEntry = async (
       for await (const part of content) {
         parts.push(part.subarray(0, left));
         left -= part.length;
-        if (left <= 0) break;
+        if (left <= 0) {
+          break;
+        }
       }
       return { uid, gid, mode, content: Buffer.concat(parts) };
     }
   } catch (error) {
-    if (!(error instanceof Damaged)) throw error;
+    if (!(error instanceof Damaged)) {
+      throw error;
+    }
   }
   return undefined;
-};
+}
 
 class Damaged extends Error {}

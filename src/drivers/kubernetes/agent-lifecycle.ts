@@ -11,27 +11,31 @@ import type { Objects } from './pod-status.js';
 const CONTROLLER_TIMEOUT_MS = 60_000;
 
 /** A sandbox that is an `agents.x-k8s.io` Sandbox: its controller makes and removes Pod and claim. */
-export const createAgentLifecycle = (options: LifecycleOptions): Lifecycle => {
+export function createAgentLifecycle(options: LifecycleOptions): Lifecycle {
   const { resources, namespaces, stopTimeoutMs } = options;
 
-  const findOrThrow = async (ref: SandboxRef, signal: AbortSignal): Promise<Objects> => {
+  async function findOrThrow(ref: SandboxRef, signal: AbortSignal): Promise<Objects> {
     const objects = await resources.find(ref, signal);
-    if (objects.keeper !== undefined) return objects;
+    if (objects.keeper !== undefined) {
+      return objects;
+    }
     throw notFound(`sandbox '${ref.name || ref.id}' has no Sandbox in the cluster`);
-  };
+  }
 
-  const suspend = async (keeper: Keeper, pod: Pod | undefined, signal: AbortSignal): Promise<void> => {
+  async function suspend(keeper: Keeper, pod: Pod | undefined, signal: AbortSignal): Promise<void> {
     await resources.setState(keeper, STATE.stopped, signal);
     const until = deadline(stopTimeoutMs + CONTROLLER_TIMEOUT_MS, signal);
-    if (pod !== undefined) await resources.waitPodGone(pod, until);
-  };
+    if (pod !== undefined) {
+      await resources.waitPodGone(pod, until);
+    }
+  }
 
   /** Without a claim of its own the Sandbox would come back with an empty workspace. */
-  const requireVolume = (objects: Objects, ref: SandboxRef): Keeper => {
+  function requireVolume(objects: Objects, ref: SandboxRef): Keeper {
     const spec = objects.keeper?.spec as SandboxSpec | undefined;
     const keeps = (spec?.volumeClaimTemplates?.length ?? 0) > 0;
     return requireKeeper(keeps ? objects : { ...objects, keeper: undefined }, ref);
-  };
+  }
 
   return {
     async create(sandbox, signal) {
@@ -48,21 +52,29 @@ export const createAgentLifecycle = (options: LifecycleOptions): Lifecycle => {
       const objects = await findOrThrow(ref, signal);
       const { pod } = objects;
       const ended = pod?.status?.phase === 'Succeeded' || pod?.status?.phase === 'Failed';
-      if (pod !== undefined && !ended && pod.metadata.deletionTimestamp === undefined) return;
+      if (pod !== undefined && !ended && pod.metadata.deletionTimestamp === undefined) {
+        return;
+      }
       const keeper = requireVolume(objects, ref);
       await suspend(keeper, pod, signal);
       await resources.setState(keeper, STATE.held, signal);
     },
     async delete(ref, signal) {
       const { pod, keeper } = await resources.find(ref, signal);
-      if (pod === undefined && keeper === undefined) return false;
+      if (pod === undefined && keeper === undefined) {
+        return false;
+      }
       const until = deadline(stopTimeoutMs + CONTROLLER_TIMEOUT_MS, signal);
-      if (keeper !== undefined) await resources.removeKeeper(keeper, until);
-      if (pod !== undefined) await resources.waitPodGone(pod, until);
+      if (keeper !== undefined) {
+        await resources.removeKeeper(keeper, until);
+      }
+      if (pod !== undefined) {
+        await resources.waitPodGone(pod, until);
+      }
       return true;
     },
   };
-};
+}
 
 interface SandboxSpec {
   readonly replicas: number;
@@ -71,7 +83,7 @@ interface SandboxSpec {
 }
 
 /** The controller adds a volume for each claim template, under the template's name. */
-const sandboxOf = (plan: Plan): Keeper => {
+function sandboxOf(plan: Plan): Keeper {
   const { metadata, spec } = plan.pod;
   const volumes = (spec.volumes as { name: string }[]).filter(
     ({ name }) => plan.workspace === undefined || name !== WORKSPACE_VOLUME,
@@ -97,4 +109,4 @@ const sandboxOf = (plan: Plan): Keeper => {
     },
     spec: sandboxSpec,
   };
-};
+}

@@ -8,13 +8,15 @@ export type AllowList = Extract<keyof KubernetesSettings, `allowed_${string}`>;
  * A cluster holds other people's secrets, nodes and networks, so nothing in it is anybody's without the operator's word:
  * FAILED_PRECONDITION `NotAllowed` unless the list has `name`, or its beginning and a `*`; objects are listed one by one.
  */
-export const requireAllowed = (
+export function requireAllowed(
   name: string,
   list: AllowList,
   field: string,
   settings: KubernetesSettings,
-): void => {
+): void {
   const allowed = settings[list];
-  if (list === 'allowed_objects' ? allowed.includes(name) : isListed(name, allowed)) return;
+  if (list === 'allowed_objects' ? allowed.includes(name) : isListed(name, allowed)) {
+    return;
+  }
   throw notAllowed(field, `'${name}'`, list, 'kubernetes');
-};
+}

@@ -15,21 +15,25 @@ const PATIENCE_MS = 500;
 const MOST_MISSES = 3;
 
 /** `waitBound` resolves when the claim is bound, or rejects when its signal aborts. */
-export const createClaimBinding = (
+export function createClaimBinding(
   waitBound: (claim: Keeper, signal: AbortSignal) => Promise<void>,
   patienceMs = PATIENCE_MS,
-): ClaimBinding => {
+): ClaimBinding {
   const misses = new Map<string, number>();
   return {
     async settle(claim, storageClass, signal) {
       const missed = misses.get(storageClass) ?? 0;
-      if (missed >= MOST_MISSES) return;
+      if (missed >= MOST_MISSES) {
+        return;
+      }
       try {
         await heedDeadline(patienceMs, signal, (until) => waitBound(claim, until));
         misses.delete(storageClass);
       } catch {
-        if (!signal.aborted) misses.set(storageClass, missed + 1);
+        if (!signal.aborted) {
+          misses.set(storageClass, missed + 1);
+        }
       }
     },
   };
-};
+}

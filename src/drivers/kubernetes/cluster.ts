@@ -23,32 +23,39 @@ export interface Access {
 const ACCESS_KEPT_MS = 20_000;
 
 /** From a kubeconfig, or in-cluster when `kubeconfig` is empty. FAILED_PRECONDITION when it cannot be read. */
-export const loadCluster = (options: { kubeconfig: string; context: string }): Cluster => {
+export function loadCluster(options: { kubeconfig: string; context: string }): Cluster {
   const config = new KubeConfig();
   const source =
     options.kubeconfig === '' ? "the Pod's service account" : `kubeconfig '${options.kubeconfig}'`;
   try {
-    if (options.kubeconfig === '') config.loadFromCluster();
-    else config.loadFromFile(options.kubeconfig);
+    if (options.kubeconfig === '') {
+      config.loadFromCluster();
+    } else {
+      config.loadFromFile(options.kubeconfig);
+    }
   } catch (cause) {
     throw badConfig(`${source} cannot be read`, cause);
   }
   if (options.context !== '') {
-    if (config.getContextObject(options.context) === null)
+    if (config.getContextObject(options.context) === null) {
       throw badConfig(`${source} has no context '${options.context}'`);
+    }
     config.setCurrentContext(options.context);
   }
   const cluster = config.getCurrentCluster();
-  if (cluster === null) throw badConfig(`${source} names no cluster in its current context`);
+  if (cluster === null) {
+    throw badConfig(`${source} names no cluster in its current context`);
+  }
   return new ClusterAccess(config, new URL(cluster.server), cluster.proxyUrl !== undefined);
-};
+}
 
-const badConfig = (message: string, cause?: unknown): OpenShellError =>
-  new OpenShellError(Code.FAILED_PRECONDITION, message, {
+function badConfig(message: string, cause?: unknown): OpenShellError {
+  return new OpenShellError(Code.FAILED_PRECONDITION, message, {
     reason: 'KubeconfigInvalid',
     hint: 'check kubeconfig and context in [openshell.drivers.kubernetes]',
     cause,
   });
+}
 
 class ClusterAccess implements Cluster {
   #access: Promise<Access> | undefined;
@@ -83,8 +90,12 @@ class ClusterAccess implements Cluster {
     const options: https.RequestOptions = {};
     await this.config.applyToHTTPSOptions(options);
     const headers: Record<string, string> = {};
-    for (const [name, value] of Object.entries(options.headers ?? {})) headers[name] = String(value);
-    if (options.auth) headers.Authorization = `Basic ${Buffer.from(options.auth).toString('base64')}`;
+    for (const [name, value] of Object.entries(options.headers ?? {})) {
+      headers[name] = String(value);
+    }
+    if (options.auth) {
+      headers.Authorization = `Basic ${Buffer.from(options.auth).toString('base64')}`;
+    }
     return { agent: this.#agentFor(options), headers };
   }
 
@@ -94,11 +105,15 @@ class ClusterAccess implements Cluster {
     const agentKey = createHash('sha256')
       .update(JSON.stringify([ca, cert, key, servername, rejectUnauthorized].map((part) => String(part))))
       .digest('hex');
-    if (this.#agent !== undefined && this.#agentKey === agentKey) return this.#agent;
+    if (this.#agent !== undefined && this.#agentKey === agentKey) {
+      return this.#agent;
+    }
     this.#agentKey = agentKey;
-    if (this.proxied) this.#agent = options.agent as http.Agent;
-    else if (this.server.protocol === 'http:') this.#agent = new http.Agent({ keepAlive: true });
-    else {
+    if (this.proxied) {
+      this.#agent = options.agent as http.Agent;
+    } else if (this.server.protocol === 'http:') {
+      this.#agent = new http.Agent({ keepAlive: true });
+    } else {
       const tls = {
         ca,
         cert,

@@ -54,7 +54,7 @@ export const FIELD = 'spec.template.driver_config.kubernetes';
 const SOURCES = ['empty_dir', 'persistent_volume_claim', 'config_map', 'secret', 'host_path'] as const;
 
 /** INVALID_ARGUMENT for a key or value that is none, FAILED_PRECONDITION for what the operator does not allow. */
-export const readDriverConfig = (value: JsonObject, settings: KubernetesSettings): DriverConfig => {
+export function readDriverConfig(value: JsonObject, settings: KubernetesSettings): DriverConfig {
   const config = shape(value, FIELD);
   config.volumes?.forEach((one, i) => {
     checkVolume(one, `${FIELD}.volumes[${i}]`, settings);
@@ -65,74 +65,95 @@ export const readDriverConfig = (value: JsonObject, settings: KubernetesSettings
   }
   checkPlacement(config.pod ?? {}, settings);
   const storageClass = config.workspace?.storage_class ?? settings.workspace_storage_class;
-  if (storageClass !== settings.workspace_storage_class)
+  if (storageClass !== settings.workspace_storage_class) {
     requireAllowed(storageClass, 'allowed_storage_classes', `${FIELD}.workspace.storage_class`, settings);
+  }
   for (const key of ['run_as_user', 'run_as_group'] as const) {
-    if (config.containers?.agent?.[key] === 0)
+    if (config.containers?.agent?.[key] === 0) {
       throw invalidArgument(`${FIELD}.containers.agent.${key}: sandboxes do not run as root`, {
         field: `${FIELD}.containers.agent.${key}`,
       });
+    }
   }
   return config;
-};
+}
 
 /** Where and how a Pod runs. */
-const checkPlacement = (pod: NonNullable<DriverConfig['pod']>, settings: KubernetesSettings): void => {
-  if (pod.runtime_class_name !== undefined)
+function checkPlacement(pod: NonNullable<DriverConfig['pod']>, settings: KubernetesSettings): void {
+  if (pod.runtime_class_name !== undefined) {
     checkRuntimeClass(pod.runtime_class_name, `${FIELD}.pod.runtime_class_name`, settings);
-  if (pod.priority_class_name !== undefined)
+  }
+  if (pod.priority_class_name !== undefined) {
     requireAllowed(
       pod.priority_class_name,
       'allowed_priority_classes',
       `${FIELD}.pod.priority_class_name`,
       settings,
     );
-  for (const [key, value] of Object.entries(pod.node_selector ?? {}))
+  }
+  for (const [key, value] of Object.entries(pod.node_selector ?? {})) {
     requireAllowed(`${key}=${value}`, 'allowed_node_selectors', `${FIELD}.pod.node_selector`, settings);
+  }
   // One without a key tolerates every taint.
-  for (const { key } of pod.tolerations ?? [])
+  for (const { key } of pod.tolerations ?? []) {
     requireAllowed(key ?? '*', 'allowed_tolerations', `${FIELD}.pod.tolerations`, settings);
-  if (pod.affinity !== undefined && !settings.allow_affinity)
+  }
+  if (pod.affinity !== undefined && !settings.allow_affinity) {
     throw notAllowed(`${FIELD}.pod.affinity`, 'a choice by affinity', 'allow_affinity', 'kubernetes');
-};
+  }
+}
 
 /** The operator's own is open to everyone. */
-export const checkRuntimeClass = (name: string, field: string, settings: KubernetesSettings): void => {
-  if (name !== settings.default_runtime_class_name)
+export function checkRuntimeClass(name: string, field: string, settings: KubernetesSettings): void {
+  if (name !== settings.default_runtime_class_name) {
     requireAllowed(name, 'allowed_runtime_classes', field, settings);
-};
+  }
+}
 
-const checkVolume = (one: VolumeConfig, field: string, settings: KubernetesSettings): void => {
-  if (one.name === undefined || !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(one.name))
+function checkVolume(one: VolumeConfig, field: string, settings: KubernetesSettings): void {
+  if (one.name === undefined || !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(one.name)) {
     throw invalidArgument(`${field}.name: must be a lower-case DNS label`, { field: `${field}.name` });
+  }
   const sources = SOURCES.filter((source) => one[source] !== undefined);
-  if (sources.length !== 1)
+  if (sources.length !== 1) {
     throw invalidArgument(`${field}: needs exactly one of ${SOURCES.join(', ')}`, { field });
+  }
   const named = reference(one);
-  if (named !== undefined) requireAllowed(named, 'allowed_objects', field, settings);
-};
+  if (named !== undefined) {
+    requireAllowed(named, 'allowed_objects', field, settings);
+  }
+}
 
-const reference = (one: VolumeConfig): string | undefined => {
-  if (one.persistent_volume_claim)
+function reference(one: VolumeConfig): string | undefined {
+  if (one.persistent_volume_claim) {
     return `persistentvolumeclaim/${one.persistent_volume_claim.claim_name ?? ''}`;
-  if (one.config_map) return `configmap/${one.config_map.name ?? ''}`;
-  if (one.secret) return `secret/${one.secret.secret_name ?? ''}`;
-  if (one.host_path) return `hostpath/${one.host_path.path ?? ''}`;
+  }
+  if (one.config_map) {
+    return `configmap/${one.config_map.name ?? ''}`;
+  }
+  if (one.secret) {
+    return `secret/${one.secret.secret_name ?? ''}`;
+  }
+  if (one.host_path) {
+    return `hostpath/${one.host_path.path ?? ''}`;
+  }
   return undefined;
-};
+}
 
-const checkMounts = (config: DriverConfig, workspacePath: string): void => {
+function checkMounts(config: DriverConfig, workspacePath: string): void {
   const volumes = new Set(config.volumes?.map((one) => one.name));
   config.containers?.agent?.volume_mounts?.forEach((mount, i) => {
     const field = `${FIELD}.containers.agent.volume_mounts[${i}]`;
-    if (!volumes.has(mount.name))
+    if (!volumes.has(mount.name)) {
       throw invalidArgument(`${field}.name: names none of the volumes`, { field });
+    }
     const path = mount.mount_path ?? '';
     const inside = path === workspacePath || path.startsWith(`${workspacePath}/`);
-    if (!path.startsWith('/') || path === '/' || path.split('/').includes('..') || inside)
+    if (!path.startsWith('/') || path === '/' || path.split('/').includes('..') || inside) {
       throw invalidArgument(
         `${field}.mount_path: must be an absolute path that is neither / nor within ${workspacePath}`,
         { field },
       );
+    }
   });
-};
+}

@@ -27,7 +27,7 @@ import type { KubernetesSettings } from './settings.js';
 import { createNews, watchSandboxes } from './watch.js';
 
 /** Sandboxes as Pods of the cluster that `rest` talks to. */
-export const createKubernetesDriver = (context: DriverContext, rest: Rest): ComputeDriver => {
+export function createKubernetesDriver(context: DriverContext, rest: Rest): ComputeDriver {
   const settings = context.settings as KubernetesSettings;
   const { gatewayId, log } = context;
   const owner = { gatewayId, version: context.version };
@@ -43,8 +43,10 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
     ? createNetworkPolicies({ rest, names, gatewayId, egressExcept: settings.sandbox_egress_except, log })
     : undefined;
   const namespaces = createNamespaces({ rest, names, gatewayId, policies });
-  const plan = (sandbox: Parameters<ComputeDriver['create']>[0]) =>
-    planSandbox(sandbox, names.placeOf(sandbox), owner, settings);
+  function plan(sandbox: Parameters<ComputeDriver['create']>[0]) {
+    return planSandbox(sandbox, names.placeOf(sandbox), owner, settings);
+  }
+
   const seal = createPodSeal({
     gatewayId,
     secret: context.secret,
@@ -58,11 +60,16 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
     stopTimeoutMs: settings.stop_timeout_secs * 1000,
     log,
   });
-  const observe = (objects: Objects) =>
-    observeObjects(objects, { scheduleTimeoutMs: settings.schedule_timeout_secs * 1000, now: rest.now });
+  function observe(objects: Objects) {
+    return observeObjects(objects, {
+      scheduleTimeoutMs: settings.schedule_timeout_secs * 1000,
+      now: rest.now,
+    });
+  }
+
   const news = createNews();
-  const leftBehind = (id: string) =>
-    news.tell({
+  function leftBehind(id: string) {
+    return news.tell({
       type: 'platform',
       id,
       event: {
@@ -74,29 +81,40 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
         metadata: {},
       },
     });
+  }
 
   /** Pods and keepers are read one after the other: a sandbox without its Pod is looked at again as a whole. */
-  const observeSure = async (objects: Objects, signal: AbortSignal): Promise<ObservedSandbox | undefined> => {
+  async function observeSure(objects: Objects, signal: AbortSignal): Promise<ObservedSandbox | undefined> {
     const seen = observe(objects);
-    if (!isMissing(seen)) return seen;
+    if (!isMissing(seen)) {
+      return seen;
+    }
     const again = await resources.find(seen, signal);
     return isThere(again) ? observe(again) : undefined;
-  };
+  }
 
-  const podOf = async (ref: SandboxRef, signal: AbortSignal): Promise<Pod> => {
+  async function podOf(ref: SandboxRef, signal: AbortSignal): Promise<Pod> {
     const named = await resources.findPod(ref, signal);
-    if (named !== undefined) return named;
+    if (named !== undefined) {
+      return named;
+    }
     const { pod, keeper } = await resources.find(ref, signal);
-    if (pod !== undefined) return pod;
-    if (keeper === undefined) throw notFound(`sandbox '${ref.name || ref.id}' does not exist in the cluster`);
+    if (pod !== undefined) {
+      return pod;
+    }
+    if (keeper === undefined) {
+      throw notFound(`sandbox '${ref.name || ref.id}' does not exist in the cluster`);
+    }
     throw notRunning(ref);
-  };
+  }
 
   const access: SandboxAccess = {
     capabilities: { tty: true, logs: true },
     async exec(ref, spec, { signal }) {
       const pod = await podOf(ref, signal);
-      if (observe({ pod, keeper: undefined }).status.conditions[0]?.status !== 'True') throw notRunning(ref);
+      if (observe({ pod, keeper: undefined }).status.conditions[0]?.status !== 'True') {
+        throw notRunning(ref);
+      }
       return startExec({
         rest,
         place: placeOf(pod),
@@ -110,9 +128,11 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
     },
     async *logs(ref: SandboxRef, options: LogOptions) {
       const { pod, keeper } = await resources.find(ref, options.signal);
-      if (pod !== undefined) yield* readLogs(rest, placeOf(pod), options);
-      else if (keeper === undefined)
+      if (pod !== undefined) {
+        yield* readLogs(rest, placeOf(pod), options);
+      } else if (keeper === undefined) {
         throw notFound(`sandbox '${ref.name || ref.id}' does not exist in the cluster`);
+      }
     },
   };
 
@@ -139,7 +159,9 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
     },
     async list({ signal }) {
       const keeping = namespaces.keepPolicies(signal).catch((error) => {
-        if (!signal.aborted) log.warn('NetworkPolicies of sandboxes could not be looked after', { error });
+        if (!signal.aborted) {
+          log.warn('NetworkPolicies of sandboxes could not be looked after', { error });
+        }
       });
       const [objects] = await Promise.all([resources.listAll(signal), keeping]);
       const all = [...objects.values()];
@@ -160,14 +182,19 @@ export const createKubernetesDriver = (context: DriverContext, rest: Rest): Comp
       rest.close();
     },
   };
-};
+}
 
-const isThere = ({ pod, keeper }: Objects): boolean => pod !== undefined || keeper !== undefined;
+function isThere({ pod, keeper }: Objects): boolean {
+  return pod !== undefined || keeper !== undefined;
+}
 
-const placeOf = ({ metadata }: Pod): Place => ({ namespace: metadata.namespace ?? '', name: metadata.name });
+function placeOf({ metadata }: Pod): Place {
+  return { namespace: metadata.namespace ?? '', name: metadata.name };
+}
 
-const notRunning = (ref: SandboxRef) =>
-  failedPrecondition(`sandbox '${ref.name || ref.id}' does not run`, {
+function notRunning(ref: SandboxRef) {
+  return failedPrecondition(`sandbox '${ref.name || ref.id}' does not run`, {
     reason: 'NotRunning',
     hint: 'start it, or wait until it is ready',
   });
+}

@@ -25,18 +25,20 @@ export interface ExecCommand {
   readonly command: readonly string[];
 }
 
-export const execCommand = ({ execId, workdir, environment, command }: ExecCommand): string[] => [
-  '/bin/sh',
-  '-c',
-  SCRIPT,
-  'openshell-exec',
-  execId,
-  workdir,
-  `${EXEC_MARK_VARIABLE}=${execId}`,
-  ...Object.entries(environment).map(([key, value]) => `${key}=${value}`),
-  '--',
-  ...command,
-];
+export function execCommand({ execId, workdir, environment, command }: ExecCommand): string[] {
+  return [
+    '/bin/sh',
+    '-c',
+    SCRIPT,
+    'openshell-exec',
+    execId,
+    workdir,
+    `${EXEC_MARK_VARIABLE}=${execId}`,
+    ...Object.entries(environment).map(([key, value]) => `${key}=${value}`),
+    '--',
+    ...command,
+  ];
+}
 
 export type Greeting = 'ok' | 'workdir' | 'program' | 'permission';
 
@@ -48,7 +50,7 @@ export interface GreetingReader {
 /** What a shell may print before its word, e.g. a warning about its terminal. */
 const LONGEST_PREAMBLE = 8 * 1024;
 
-export const createGreetingReader = (execId: string): GreetingReader => {
+export function createGreetingReader(execId: string): GreetingReader {
   let seen = Buffer.alloc(0);
   const mark = Buffer.from(`\x1e${execId}:`);
   return {
@@ -60,10 +62,12 @@ export const createGreetingReader = (execId: string): GreetingReader => {
         const greeting = seen.toString('latin1', at + mark.length, end) as Greeting;
         return { greeting, rest: Buffer.concat([seen.subarray(0, at), seen.subarray(end + 1)]) };
       }
-      if (seen.length <= LONGEST_PREAMBLE) return { greeting: undefined, rest: Buffer.alloc(0) };
+      if (seen.length <= LONGEST_PREAMBLE) {
+        return { greeting: undefined, rest: Buffer.alloc(0) };
+      }
       const rest = seen;
       seen = Buffer.alloc(0);
       return { greeting: undefined, rest };
     },
   };
-};
+}

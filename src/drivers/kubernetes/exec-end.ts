@@ -32,17 +32,21 @@ const LONGEST_ANSWER_BYTES = 64;
  * missing, so what it says counts for less than the command's own connection, which the cluster ends with the command.
  * False when the command was left behind.
  */
-export const endExec = async (options: EndExecOptions): Promise<boolean> => {
+export async function endExec(options: EndExecOptions): Promise<boolean> {
   const { ended, log } = options;
   const signal = deadline(ended === undefined ? LOST_TIMEOUT_MS : TIMEOUT_MS);
   for (;;) {
     try {
       await endMarked(signalByShell((argv) => answerOf(options, argv, signal), options.execId));
-      if (ended === undefined) return true;
+      if (ended === undefined) {
+        return true;
+      }
       await Promise.race([ended, stillThere(signal)]);
       return true;
     } catch (error) {
-      if (isGone(error)) return true;
+      if (isGone(error)) {
+        return true;
+      }
       if (signal.aborted || lacksShell(error)) {
         log.warn(`a command was left behind in Pod '${options.place.name}'`, { error });
         return false;
@@ -51,20 +55,20 @@ export const endExec = async (options: EndExecOptions): Promise<boolean> => {
       await delay(RETRY_MS, signal).catch(() => {});
     }
   }
-};
+}
 
-const stillThere = async (signal: AbortSignal): Promise<never> => {
+async function stillThere(signal: AbortSignal): Promise<never> {
   await delay(FAREWELL_MS, signal);
   throw new Error("the sandbox's /bin/sh says that the command is gone, and it runs");
-};
+}
 
 /** What the sandbox's shell prints, when it runs this. Leaves no connection behind. */
-const answerOf = (
+function answerOf(
   { rest, place }: EndExecOptions,
   command: readonly string[],
   signal: AbortSignal,
-): Promise<string> =>
-  heedDeadline(CALL_TIMEOUT_MS, signal, async (until) => {
+): Promise<string> {
+  return heedDeadline(CALL_TIMEOUT_MS, signal, async (until) => {
     let socket: ExecSocket | undefined;
     let over = false;
     try {
@@ -80,21 +84,32 @@ const answerOf = (
           signal: until,
           handlers: {
             data(channel, data) {
-              if (channel !== CHANNEL.stdout) return;
+              if (channel !== CHANNEL.stdout) {
+                return;
+              }
               length += data.length;
-              if (length > LONGEST_ANSWER_BYTES) reject(new Error("the sandbox's /bin/sh floods its answer"));
-              else answer.push(data);
+              if (length > LONGEST_ANSWER_BYTES) {
+                reject(new Error("the sandbox's /bin/sh floods its answer"));
+              } else {
+                answer.push(data);
+              }
             },
             closed(status) {
               const code = exitCodeOf(status);
-              if (code instanceof OpenShellError) reject(code);
-              else if (code !== 0) reject(new Error(`the sandbox's /bin/sh ended with code ${code}`));
-              else resolve(Buffer.concat(answer).toString('latin1'));
+              if (code instanceof OpenShellError) {
+                reject(code);
+              } else if (code !== 0) {
+                reject(new Error(`the sandbox's /bin/sh ended with code ${code}`));
+              } else {
+                resolve(Buffer.concat(answer).toString('latin1'));
+              }
             },
           },
         }).then((opened) => {
           socket = opened;
-          if (over) opened.close();
+          if (over) {
+            opened.close();
+          }
         }, reject);
       });
     } finally {
@@ -102,11 +117,17 @@ const answerOf = (
       socket?.close();
     }
   });
+}
 
 /** Of what a cluster says that was asked to run the shell. */
-export const lacksShell = (error: unknown): boolean => error instanceof ExecRefused;
+export function lacksShell(error: unknown): boolean {
+  return error instanceof ExecRefused;
+}
 
 /** With its Pod or container, the command is gone too. */
-const isGone = (error: unknown): boolean =>
-  error instanceof Error &&
-  /not found|container not running|is not running|completed pod/i.test(error.message);
+function isGone(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    /not found|container not running|is not running|completed pod/i.test(error.message)
+  );
+}

@@ -17,7 +17,7 @@ const RESUME_BELOW_BYTES = 64 * 1024;
 /** What keeping a chunk costs beside its bytes: a program may print them one by one. */
 const CHUNK_COST_BYTES = 256;
 
-export const createExecOutput = (sender: { pause(): void; resume(): void }): ExecOutput => {
+export function createExecOutput(sender: { pause(): void; resume(): void }): ExecOutput {
   const drained = createDeferred();
   let released = false;
   let hasReader = false;
@@ -30,11 +30,16 @@ export const createExecOutput = (sender: { pause(): void; resume(): void }): Exe
   return {
     drained: drained.promise,
     push(chunk) {
-      if (released) queue.offer(chunk);
-      else queue.accept(chunk);
+      if (released) {
+        queue.offer(chunk);
+      } else {
+        queue.accept(chunk);
+      }
     },
     end() {
-      if (!hasReader) drained.resolve();
+      if (!hasReader) {
+        drained.resolve();
+      }
       queue.end();
     },
     release() {
@@ -50,4 +55,4 @@ export const createExecOutput = (sender: { pause(): void; resume(): void }): Exe
       }
     },
   };
-};
+}

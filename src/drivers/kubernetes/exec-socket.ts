@@ -48,8 +48,8 @@ export interface OpenExec {
 }
 
 /** Opens the connection, within `timeoutMs`. Throws what the API server says when it refuses. */
-export const openExec = ({ timeoutMs, signal, ...options }: OpenExec): Promise<ExecSocket> =>
-  heedDeadline(timeoutMs, signal, async (until) => {
+export function openExec({ timeoutMs, signal, ...options }: OpenExec): Promise<ExecSocket> {
+  return heedDeadline(timeoutMs, signal, async (until) => {
     const { rest, place, query, handlers } = options;
     const target = url(rest.server, `/api/v1/namespaces/${place.namespace}/pods/${place.name}/exec`, query);
     target.protocol = target.protocol === 'http:' ? 'ws:' : 'wss:';
@@ -61,7 +61,10 @@ export const openExec = ({ timeoutMs, signal, ...options }: OpenExec): Promise<E
       perMessageDeflate: false,
       maxPayload: LONGEST_MESSAGE_BYTES,
     });
-    const abort = () => socket.terminate();
+    function abort() {
+      return socket.terminate();
+    }
+
     until.addEventListener('abort', abort, { once: true });
     try {
       const what = `exec in pod '${place.name}' in '${place.namespace}'`;
@@ -73,14 +76,15 @@ export const openExec = ({ timeoutMs, signal, ...options }: OpenExec): Promise<E
       until.removeEventListener('abort', abort);
     }
   });
+}
 
-const opened = (
+function opened(
   socket: WebSocket,
   presence: Presence,
   what: string,
   handlers: ExecSocketHandlers,
-): Promise<ExecSocket> =>
-  new Promise((resolve, reject) => {
+): Promise<ExecSocket> {
+  return new Promise((resolve, reject) => {
     // At once: the first messages may have come with the answer to the handshake.
     socket.once('open', () => resolve(attach(socket, handlers)));
     socket.once('error', (error) => reject(presence.lost(error)));
@@ -91,40 +95,51 @@ const opened = (
         .finally(() => socket.terminate());
     });
   });
+}
 
-const wordsOf = async (response: IncomingMessage): Promise<string> => {
+async function wordsOf(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of response) {
     chunks.push(chunk);
     length += chunk.length;
-    if (length > LONGEST_WORDS_BYTES) break;
+    if (length > LONGEST_WORDS_BYTES) {
+      break;
+    }
   }
   return Buffer.concat(chunks).toString('utf8', 0, LONGEST_WORDS_BYTES);
-};
+}
 
-const attach = (socket: WebSocket, handlers: ExecSocketHandlers): ExecSocket => {
+function attach(socket: WebSocket, handlers: ExecSocketHandlers): ExecSocket {
   let status: Status | undefined;
   let alive = true;
   const pings = setInterval(() => {
     // A connection that is held back reads no pong either.
-    if (!alive && !socket.isPaused) return socket.terminate();
+    if (!alive && !socket.isPaused) {
+      return socket.terminate();
+    }
     alive = socket.isPaused;
     socket.ping();
   }, PING_EVERY_MS);
   pings.unref();
 
-  const heard = () => {
+  function heard() {
     alive = true;
-  };
+  }
+
   socket.on('pong', heard);
   socket.on('message', (message: Buffer) => {
     heard();
     const channel = message[0];
-    if (channel === undefined || channel === CHANNEL.close) return;
+    if (channel === undefined || channel === CHANNEL.close) {
+      return;
+    }
     const data = message.subarray(1);
-    if (channel === CHANNEL.status) status = parse(data.subarray(0, LONGEST_WORDS_BYTES));
-    else if (data.length > 0) handlers.data(channel, data);
+    if (channel === CHANNEL.status) {
+      status = parse(data.subarray(0, LONGEST_WORDS_BYTES));
+    } else if (data.length > 0) {
+      handlers.data(channel, data);
+    }
   });
   // An error is always followed by the close, which carries what is known.
   socket.on('error', () => {});
@@ -148,29 +163,36 @@ const attach = (socket: WebSocket, handlers: ExecSocketHandlers): ExecSocket => 
       socket.terminate();
     },
   };
-};
+}
 
-const parse = (data: Buffer): Status => {
+function parse(data: Buffer): Status {
   try {
     return JSON.parse(data.toString('utf8')) as Status;
   } catch {
     return { status: 'Failure', message: data.toString('utf8') };
   }
-};
+}
 
 /** The exit code that an exec's last frame tells, or why there is none: ExecRefused when the program did not start. */
-export const exitCodeOf = (status: Status | undefined): number | OpenShellError => {
-  if (status === undefined)
+export function exitCodeOf(status: Status | undefined): number | OpenShellError {
+  if (status === undefined) {
     return unavailable('the cluster lost the command before it told its exit code', { reason: EXEC_LOST });
-  if (status.status === 'Success') return 0;
+  }
+  if (status.status === 'Success') {
+    return 0;
+  }
   const cause = status.details?.causes?.find((one) => one.reason === 'ExitCode');
   const code = Number(cause?.message);
-  if (cause !== undefined && Number.isInteger(code)) return code;
+  if (cause !== undefined && Number.isInteger(code)) {
+    return code;
+  }
   const said = status.message ?? 'no details';
   const refusal = ociRefusal(said);
-  if (refusal !== undefined) return new ExecRefused(refusal, `the command could not be run: ${refusal}`);
+  if (refusal !== undefined) {
+    return new ExecRefused(refusal, `the command could not be run: ${refusal}`);
+  }
   // Everything else that the runtime did not say itself lies between API server and node.
   return status.reason === 'InternalError' && !said.includes('error executing command in container')
     ? unavailable(`the sandbox's node does not take commands: ${said}`, { reason: 'NodeUnreachable' })
     : new OpenShellError(Code.INTERNAL, `the command could not be run: ${said}`, { reason: 'ExecFailed' });
-};
+}

@@ -8,18 +8,26 @@ const NEWLINE = 0x0a;
 const END_OF_TRANSMISSION = 0x04;
 
 /** Writes to the command's standard input. What comes after its end is dropped: the exit code tells the story. */
-export const createExecStdin = (socket: ExecSocket, tty: boolean): Writable => {
+export function createExecStdin(socket: ExecSocket, tty: boolean): Writable {
   let atLineStart = true;
   return new Writable({
     write(chunk: Uint8Array, _encoding, done) {
-      if (chunk.length > 0) atLineStart = chunk[chunk.length - 1] === NEWLINE;
-      const sendFrom = (offset: number) => {
-        if (offset >= chunk.length) return done();
+      if (chunk.length > 0) {
+        atLineStart = chunk[chunk.length - 1] === NEWLINE;
+      }
+      function sendFrom(offset: number) {
+        if (offset >= chunk.length) {
+          return done();
+        }
         socket.send(CHANNEL.stdin, chunk.subarray(offset, offset + CHUNK_BYTES), (error) => {
-          if (error) done();
-          else sendFrom(offset + CHUNK_BYTES);
+          if (error) {
+            done();
+          } else {
+            sendFrom(offset + CHUNK_BYTES);
+          }
         });
-      };
+      }
+
       sendFrom(0);
     },
     final(done) {
@@ -40,4 +48,4 @@ export const createExecStdin = (socket: ExecSocket, tty: boolean): Writable => {
       );
     },
   });
-};
+}

@@ -32,27 +32,31 @@ const TIMED_OUT = 124;
 const FAREWELL_MS = 2_000;
 
 /** Starts a command in a Pod's container and resolves when the program runs, or cannot. */
-export const startExec = async (options: ExecOptions): Promise<ExecSession> => {
+export async function startExec(options: ExecOptions): Promise<ExecSession> {
   const { spec } = options;
   for (const key of Object.keys(spec.environment)) {
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key))
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key)) {
       throw invalidArgument(`environment: '${key}' is not the name of a variable`, { field: 'environment' });
+    }
   }
   try {
     return await begin(options, randomUUID());
   } catch (error) {
-    if (!lacksShell(error)) throw error;
-    if (spec.timeoutMs > 0 || Object.keys(spec.environment).length > 0 || spec.workdir !== '')
+    if (!lacksShell(error)) {
+      throw error;
+    }
+    if (spec.timeoutMs > 0 || Object.keys(spec.environment).length > 0 || spec.workdir !== '') {
       throw failedPrecondition(
         'the image has no /bin/sh, without which a command has no timeout, directory or variables of its own',
         { reason: 'NoShell', hint: 'leave them out, or use an image with a /bin/sh' },
       );
+    }
     return begin(options, undefined);
   }
-};
+}
 
 /** `execId` undefined: the command runs as it is, without a shell that would announce and mark it. */
-const begin = async (options: ExecOptions, execId: string | undefined): Promise<ExecSession> => {
+async function begin(options: ExecOptions, execId: string | undefined): Promise<ExecSession> {
   const { rest, place, spec, signal, log } = options;
   const reader = execId === undefined ? undefined : createGreetingReader(execId);
   // The shell speaks on stderr, which a terminal makes one with stdout.
@@ -75,7 +79,9 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
       open?.resume();
     },
   });
-  if (reader === undefined) greeted.resolve('ok');
+  if (reader === undefined) {
+    greeted.resolve('ok');
+  }
 
   const socket = await openExec({
     rest,
@@ -104,11 +110,14 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
         if (reader !== undefined && !hasWord && channel === greetingChannel) {
           const { greeting, rest: after } = reader.take(data);
           hasWord = greeting !== undefined;
-          if (greeting !== undefined) greeted.resolve(greeting);
+          if (greeting !== undefined) {
+            greeted.resolve(greeting);
+          }
           own = after;
         }
-        if (own.length > 0)
+        if (own.length > 0) {
           output.push({ stream: channel === CHANNEL.stderr ? 'stderr' : 'stdout', data: own });
+        }
       },
       closed(status) {
         const outcome = exitCodeOf(status);
@@ -116,56 +125,83 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
           const { chunk, exitCode } = refusedExec(outcome.refusal, spec);
           output.push(chunk);
           ended.resolve(exitCode);
-        } else ended.resolve(outcome);
+        } else {
+          ended.resolve(outcome);
+        }
         greeted.resolve(undefined);
         output.end();
       },
     },
   });
   open = socket;
-  if (isFull) socket.pause();
-  const resize = (size: TerminalSize) =>
-    socket.send(CHANNEL.resize, Buffer.from(JSON.stringify({ Width: size.cols, Height: size.rows })));
-  if (spec.tty && spec.size !== undefined) resize(spec.size);
+  if (isFull) {
+    socket.pause();
+  }
+  function resize(size: TerminalSize) {
+    return socket.send(CHANNEL.resize, Buffer.from(JSON.stringify({ Width: size.cols, Height: size.rows })));
+  }
+
+  if (spec.tty && spec.size !== undefined) {
+    resize(spec.size);
+  }
 
   let cut: 'aborted' | 'timed out' | 'never begun' | undefined;
-  const end = async (why: typeof cut): Promise<void> => {
-    if (ended.settled || cut !== undefined) return;
+  async function end(why: typeof cut): Promise<void> {
+    if (ended.settled || cut !== undefined) {
+      return;
+    }
     cut = why;
     output.release();
     if (execId === undefined) {
       log.warn(`a command was left behind in Pod '${place.name}': its image has no /bin/sh to end it with`);
       options.leftBehind();
-    } else if (!(await endExec({ rest, place, execId, ended: ended.promise, log }))) options.leftBehind();
+    } else if (!(await endExec({ rest, place, execId, ended: ended.promise, log }))) {
+      options.leftBehind();
+    }
     socket.close();
-  };
-  const abort = () => void end('aborted');
+  }
+
+  function abort() {
+    return void end('aborted');
+  }
+
   const timer = spec.timeoutMs > 0 ? setTimeout(() => void end('timed out'), spec.timeoutMs) : undefined;
   signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
+  if (signal.aborted) {
+    abort();
+  }
 
-  const finish = async (): Promise<number> => {
+  async function finish(): Promise<number> {
     const result = await ended.promise;
     clearTimeout(timer);
     signal.removeEventListener('abort', abort);
-    if (cut === undefined && execId !== undefined && isLost(result))
+    if (cut === undefined && execId !== undefined && isLost(result)) {
       void endExec({ rest, place, execId, ended: undefined, log }).then(
         (isEnded) => isEnded || options.leftBehind(),
       );
+    }
     await output.drained;
-    if (cut === 'timed out') return TIMED_OUT;
-    if (cut === 'aborted') throw OpenShellError.from(signal.reason);
-    if (result instanceof OpenShellError) throw result;
+    if (cut === 'timed out') {
+      return TIMED_OUT;
+    }
+    if (cut === 'aborted') {
+      throw OpenShellError.from(signal.reason);
+    }
+    if (result instanceof OpenShellError) {
+      throw result;
+    }
     return result;
-  };
+  }
+
   const exitCode = finish();
   exitCode.catch(() => {});
 
   const late = setTimeout(() => greeted.resolve('late'), options.timeoutMs);
   const greeting = await greeted.promise;
   clearTimeout(late);
-  if (greeting === undefined) await refuse(await exitCode);
-  else if (greeting === 'late') {
+  if (greeting === undefined) {
+    await refuse(await exitCode);
+  } else if (greeting === 'late') {
     void end('never begun');
     throw tooLate(options);
   } else if (greeting !== 'ok') {
@@ -178,26 +214,30 @@ const begin = async (options: ExecOptions, execId: string | undefined): Promise<
     output,
     stdin: spec.stdin ? createExecStdin(socket, spec.tty) : undefined,
     async resize(size) {
-      if (spec.tty) resize(size);
+      if (spec.tty) {
+        resize(size);
+      }
     },
     exitCode,
   };
-};
+}
 
-const refuse = async (exitCode: number): Promise<never> => {
-  if (exitCode === TIMED_OUT)
+async function refuse(exitCode: number): Promise<never> {
+  if (exitCode === TIMED_OUT) {
     throw new OpenShellError(Code.DEADLINE_EXCEEDED, 'the command did not begin within its timeout');
+  }
   throw new OpenShellError(Code.INTERNAL, `the shell that begins a command ended with code ${exitCode}`, {
     reason: 'ExecFailed',
   });
-};
+}
 
-const tooLate = ({ timeoutMs }: ExecOptions): OpenShellError =>
-  new OpenShellError(
+function tooLate({ timeoutMs }: ExecOptions): OpenShellError {
+  return new OpenShellError(
     Code.DEADLINE_EXCEEDED,
     `the sandbox's /bin/sh did not begin the command within ${timeoutMs / 1000} s`,
     { reason: 'ExecNotBegun', hint: 'look at the load of its node, and at what is /bin/sh in the sandbox' },
   );
+}
 
 const REFUSALS: Readonly<Record<Exclude<Greeting, 'ok'>, ExecRefusal>> = {
   workdir: 'cannot be the working directory',
@@ -205,4 +245,6 @@ const REFUSALS: Readonly<Record<Exclude<Greeting, 'ok'>, ExecRefusal>> = {
   permission: 'permission denied',
 };
 
-const isLost = (result: unknown): boolean => result instanceof OpenShellError && result.reason === EXEC_LOST;
+function isLost(result: unknown): boolean {
+  return result instanceof OpenShellError && result.reason === EXEC_LOST;
+}

@@ -8,8 +8,9 @@ import type { KubernetesSettings } from './settings.js';
 
 export const createDriver: DriverModule['createDriver'] = async (context) => {
   const settings = context.settings as KubernetesSettings;
-  if (settings.sandbox_api === 'agents.x-k8s.io/v1beta1')
+  if (settings.sandbox_api === 'agents.x-k8s.io/v1beta1') {
     throw failedPrecondition(UNSUPPORTED_API, { reason: 'SandboxApiUnsupported' });
+  }
   checkLimits(settings);
   return createKubernetesDriver(context, connect(settings));
 };

@@ -35,33 +35,39 @@ const DELETE_GRACE_SECONDS = 2;
 const REMOVE_TIMEOUT_MS = 60_000;
 const UNDO_TIMEOUT_MS = 10_000;
 
-export const createLifecycle = (options: LifecycleOptions): Lifecycle => {
+export function createLifecycle(options: LifecycleOptions): Lifecycle {
   const { resources, namespaces, seal, stopTimeoutMs, log } = options;
 
   const binding = createClaimBinding(resources.waitBound);
 
-  const findOrThrow = async (ref: SandboxRef, signal: AbortSignal): Promise<Objects> => {
+  async function findOrThrow(ref: SandboxRef, signal: AbortSignal): Promise<Objects> {
     const objects = await resources.find(ref, signal);
-    if (objects.pod === undefined && objects.keeper === undefined)
+    if (objects.pod === undefined && objects.keeper === undefined) {
       throw notFound(`sandbox '${ref.name || ref.id}' has no Pod and no volume in the cluster`);
+    }
     return objects;
-  };
+  }
 
-  const undo = async (plan: Plan, made: Partial<Record<'pod' | 'keeper', Pod | Keeper>>): Promise<void> => {
+  async function undo(plan: Plan, made: Partial<Record<'pod' | 'keeper', Pod | Keeper>>): Promise<void> {
     const signal = deadline(UNDO_TIMEOUT_MS);
     try {
-      if (made.pod) await resources.removePod(made.pod as Pod, 0, signal);
-      if (made.keeper) await resources.removeKeeper(made.keeper as Keeper, signal);
+      if (made.pod) {
+        await resources.removePod(made.pod as Pod, 0, signal);
+      }
+      if (made.keeper) {
+        await resources.removeKeeper(made.keeper as Keeper, signal);
+      }
     } catch (error) {
       log.warn(`what a failed create made under '${plan.place.name}' was not removed`, { error });
     }
-  };
+  }
 
   /** The state only tells a cut-off create from a Pod that someone removed, so a failure here is not the sandbox's. */
-  const markStarted = (keeper: Keeper, signal: AbortSignal, more = {}): Promise<void> =>
-    resources.setState(keeper, STATE.started, signal, more).catch((error) => {
+  function markStarted(keeper: Keeper, signal: AbortSignal, more = {}): Promise<void> {
+    return resources.setState(keeper, STATE.started, signal, more).catch((error) => {
       log.warn(`claim '${keeper.metadata.name}' could not be marked as started`, { error });
     });
+  }
 
   return {
     async create(sandbox, signal) {
@@ -88,17 +94,20 @@ export const createLifecycle = (options: LifecycleOptions): Lifecycle => {
       const objects = await findOrThrow(ref, signal);
       const keeper = requireKeeper(objects, ref);
       await resources.setState(keeper, STATE.stopped, signal);
-      if (objects.pod !== undefined)
+      if (objects.pod !== undefined) {
         await resources.removePod(
           objects.pod,
           undefined,
           deadline(stopTimeoutMs + REMOVE_TIMEOUT_MS, signal),
         );
+      }
     },
 
     async start(ref, signal) {
       const objects = await findOrThrow(ref, signal);
-      if (objects.pod !== undefined && isAlive(objects.pod)) return;
+      if (objects.pod !== undefined && isAlive(objects.pod)) {
+        return;
+      }
       const keeper = requireKeeper(objects, ref);
       const pod = seal.open(keeper, ref.id);
       if (objects.pod !== undefined) {
@@ -112,7 +121,9 @@ export const createLifecycle = (options: LifecycleOptions): Lifecycle => {
       try {
         await resources.createPod(ownedBy(keeper, pod), signal);
       } catch (error) {
-        if (!hasCode(error, Code.ALREADY_EXISTS)) throw error;
+        if (!hasCode(error, Code.ALREADY_EXISTS)) {
+          throw error;
+        }
       }
       const isSigned = keeper.metadata.annotations?.[ANNOTATION.podSignature] !== undefined;
       await markStarted(keeper, signal, isSigned ? {} : seal.seal(pod, ref.id));
@@ -120,7 +131,9 @@ export const createLifecycle = (options: LifecycleOptions): Lifecycle => {
 
     async delete(ref, signal) {
       const { pod, keeper } = await resources.find(ref, signal);
-      if (pod === undefined && keeper === undefined) return false;
+      if (pod === undefined && keeper === undefined) {
+        return false;
+      }
       const until = deadline(REMOVE_TIMEOUT_MS, signal);
       await Promise.all([
         pod && resources.removePod(pod, DELETE_GRACE_SECONDS, until),
@@ -129,60 +142,71 @@ export const createLifecycle = (options: LifecycleOptions): Lifecycle => {
       return true;
     },
   };
-};
+}
 
 /** FAILED_PRECONDITION when nothing would outlive the Pod. */
-export const requireKeeper = ({ keeper }: Objects, ref: SandboxRef): Keeper => {
-  if (keeper === undefined)
+export function requireKeeper({ keeper }: Objects, ref: SandboxRef): Keeper {
+  if (keeper === undefined) {
     throw failedPrecondition(`sandbox '${ref.name}' has no workspace volume that would outlive its Pod`, {
       reason: 'NoWorkspaceVolume',
       hint: 'set workspace_default_storage_size above 0 in [openshell.drivers.kubernetes]',
     });
-  if (keeper.metadata.deletionTimestamp !== undefined)
+  }
+  if (keeper.metadata.deletionTimestamp !== undefined) {
     throw failedPrecondition(`sandbox '${ref.name}' is being removed`, { reason: 'Deleting' });
+  }
   return keeper;
-};
+}
 
-const isAlive = (pod: Pod): boolean =>
-  pod.metadata.deletionTimestamp === undefined &&
-  pod.status?.phase !== 'Succeeded' &&
-  pod.status?.phase !== 'Failed' &&
-  pod.status?.containerStatuses?.every((one) => one.state?.terminated === undefined) !== false;
+function isAlive(pod: Pod): boolean {
+  return (
+    pod.metadata.deletionTimestamp === undefined &&
+    pod.status?.phase !== 'Succeeded' &&
+    pod.status?.phase !== 'Failed' &&
+    pod.status?.containerStatuses?.every((one) => one.state?.terminated === undefined) !== false
+  );
+}
 
-const claimOf = (
+function claimOf(
   plan: Plan,
   workspace: NonNullable<Plan['workspace']>,
   sealed: Readonly<Record<string, string>>,
-): Keeper => ({
-  apiVersion: 'v1',
-  kind: 'PersistentVolumeClaim',
-  metadata: {
-    name: plan.place.name,
-    namespace: plan.place.namespace,
-    labels: plan.labels,
-    annotations: { ...sealed, [ANNOTATION.state]: STATE.creating },
-  },
-  spec: claimSpec(workspace),
-});
+): Keeper {
+  return {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: {
+      name: plan.place.name,
+      namespace: plan.place.namespace,
+      labels: plan.labels,
+      annotations: { ...sealed, [ANNOTATION.state]: STATE.creating },
+    },
+    spec: claimSpec(workspace),
+  };
+}
 
-export const claimSpec = ({ size, storageClass }: NonNullable<Plan['workspace']>): ClaimSpec => ({
-  accessModes: ['ReadWriteOnce'],
-  resources: { requests: { storage: size } },
-  ...(storageClass && { storageClassName: storageClass }),
-});
+export function claimSpec({ size, storageClass }: NonNullable<Plan['workspace']>): ClaimSpec {
+  return {
+    accessModes: ['ReadWriteOnce'],
+    resources: { requests: { storage: size } },
+    ...(storageClass && { storageClassName: storageClass }),
+  };
+}
 
 /** Whoever removes the claim removes the Pod with it, so half of a sandbox cannot stay. */
-const ownedBy = (keeper: Keeper, pod: Pod): Pod => ({
-  ...pod,
-  metadata: {
-    ...pod.metadata,
-    ownerReferences: [
-      {
-        apiVersion: 'v1',
-        kind: 'PersistentVolumeClaim',
-        name: keeper.metadata.name,
-        uid: keeper.metadata.uid ?? '',
-      },
-    ],
-  },
-});
+function ownedBy(keeper: Keeper, pod: Pod): Pod {
+  return {
+    ...pod,
+    metadata: {
+      ...pod.metadata,
+      ownerReferences: [
+        {
+          apiVersion: 'v1',
+          kind: 'PersistentVolumeClaim',
+          name: keeper.metadata.name,
+          uid: keeper.metadata.uid ?? '',
+        },
+      ],
+    },
+  };
+}

@@ -20,11 +20,11 @@ const TABLE = 'openshell.drivers.kubernetes';
 const rawShape = objectOf({ limits: mapOf(text), requests: mapOf(text) });
 
 /** `raw` is what the template's resources say beside CPU and memory. */
-export const resourcesOf = (
+export function resourcesOf(
   { spec }: DriverSandbox,
   raw: JsonObject | undefined,
   settings: KubernetesSettings,
-): Resources => {
+): Resources {
   const asked = spec.template.resources;
   const more = raw === undefined ? {} : rawShape(raw, FIELD);
   checkRaw(more, settings);
@@ -33,10 +33,15 @@ export const resourcesOf = (
 
   const limits: Record<string, string> = { ...more.limits };
   const requests: Record<string, string> = { ...more.requests };
-  const put = (key: string, { request, limit }: Amounts) => {
-    if (request !== '') requests[key] = request;
-    if (limit !== '') limits[key] = limit;
-  };
+  function put(key: string, { request, limit }: Amounts) {
+    if (request !== '') {
+      requests[key] = request;
+    }
+    if (limit !== '') {
+      limits[key] = limit;
+    }
+  }
+
   put(
     'cpu',
     amounts(
@@ -68,82 +73,99 @@ export const resourcesOf = (
       parseMemoryBytes,
     ),
   );
-  if (gpus !== undefined) limits[GPU] = String(gpus);
+  if (gpus !== undefined) {
+    limits[GPU] = String(gpus);
+  }
   return { limits, requests };
-};
+}
 
 /** An emptyDir is never larger than what the sandbox may write, or for one in memory, hold. */
-export const emptyDirOf = (
+export function emptyDirOf(
   asked: { readonly medium?: string; readonly size_limit?: string },
   field: string,
   { limits }: Resources,
   settings: KubernetesSettings,
-): JsonObject => {
+): JsonObject {
   const inMemory = asked.medium === 'Memory';
   const most = inMemory ? settings.max_memory_limit : settings.max_disk_limit;
   const fallback = (inMemory ? limits.memory : limits[DISK]) ?? most;
   const size =
     asked.size_limit === undefined ? fallback : within(asked.size_limit, most, `${field}.size_limit`);
   return { ...(asked.medium && { medium: asked.medium }), ...(size !== '' && { sizeLimit: size }) };
-};
+}
 
 /** The size of a workspace that a sandbox asks for; 0 asks for no volume. */
-export const storageWithin = (size: string, field: string, settings: KubernetesSettings): string =>
-  parseMemoryBytes(size, field) === 0 ? size : within(size, settings.max_storage_size, field);
+export function storageWithin(size: string, field: string, settings: KubernetesSettings): string {
+  return parseMemoryBytes(size, field) === 0 ? size : within(size, settings.max_storage_size, field);
+}
 
 /** The operator's own values, when the driver starts: INVALID_ARGUMENT names the key. */
-export const checkLimits = (settings: KubernetesSettings): void => {
+export function checkLimits(settings: KubernetesSettings): void {
   checkCeilings(ceilingsOf(settings), TABLE);
   for (const [key, most] of [
     ['default_disk_limit', 'max_disk_limit'],
     ['workspace_default_storage_size', 'max_storage_size'],
   ] as const) {
     const limit = parseMemoryBytes(settings[key] || '0', `${TABLE}.${key}`);
-    if (settings[most] !== '' && limit > parseMemoryBytes(settings[most], `${TABLE}.${most}`))
+    if (settings[most] !== '' && limit > parseMemoryBytes(settings[most], `${TABLE}.${most}`)) {
       throw invalidArgument(`${TABLE}.${key}: '${settings[key]}' is more than ${most}, '${settings[most]}'`, {
         field: `${TABLE}.${key}`,
         hint: 'raise the one or lower the other',
       });
+    }
   }
-};
+}
 
-const ceilingsOf = (settings: KubernetesSettings): Ceilings => ({
-  defaultCpu: settings.default_cpu_limit,
-  defaultMemory: settings.default_memory_limit,
-  maxCpu: settings.max_cpu_limit,
-  maxMemory: settings.max_memory_limit,
-  maxGpus: settings.max_gpus,
-});
+function ceilingsOf(settings: KubernetesSettings): Ceilings {
+  return {
+    defaultCpu: settings.default_cpu_limit,
+    defaultMemory: settings.default_memory_limit,
+    maxCpu: settings.max_cpu_limit,
+    maxMemory: settings.max_memory_limit,
+    maxGpus: settings.max_gpus,
+  };
+}
 
-const defaultDisk = (settings: KubernetesSettings): string =>
-  settings.default_disk_limit || settings.max_disk_limit;
+function defaultDisk(settings: KubernetesSettings): string {
+  return settings.default_disk_limit || settings.max_disk_limit;
+}
 
-const checkRaw = (raw: ReturnType<typeof rawShape>, settings: KubernetesSettings): void => {
+function checkRaw(raw: ReturnType<typeof rawShape>, settings: KubernetesSettings): void {
   for (const kind of ['limits', 'requests'] as const) {
     for (const [name, amount] of Object.entries(raw[kind] ?? {})) {
       const field = `${FIELD}.${kind}.${name}`;
-      if (name === DISK) within(amount, settings.max_disk_limit, field, kind === 'requests');
-      else if (name === 'cpu' || name === 'memory')
+      if (name === DISK) {
+        within(amount, settings.max_disk_limit, field, kind === 'requests');
+      } else if (name === 'cpu' || name === 'memory') {
         throw invalidArgument(`${field}: must not stand in resources_raw`, { field });
-      else if (name === GPU && kind === 'limits') wholeGpus(amount);
-      else if (name !== GPU) requireAllowed(name, 'allowed_resources', field, settings);
+      } else if (name === GPU && kind === 'limits') {
+        wholeGpus(amount);
+      } else if (name !== GPU) {
+        requireAllowed(name, 'allowed_resources', field, settings);
+      }
     }
   }
-};
+}
 
-const wholeGpus = (count: string | number): number => {
-  if (/^\d{1,4}$/.test(`${count}`)) return Number(count);
+function wholeGpus(count: string | number): number {
+  if (/^\d{1,4}$/.test(`${count}`)) {
+    return Number(count);
+  }
   const field = `${FIELD}.limits.${GPU}`;
   throw invalidArgument(`${field}: must be a whole number of GPUs`, { field });
-};
+}
 
 /** The amount of bytes as it stands. Kubernetes takes a limit of 0 for none. */
-const within = (amount: string, most: string, field: string, mayBeZero = false): string => {
+function within(amount: string, most: string, field: string, mayBeZero = false): string {
   const asked = parseMemoryBytes(amount, field);
-  if (asked === 0 && !mayBeZero) throw invalidArgument(`${field}: 0 is no limit`, { field });
-  if (most !== '' && asked > parseMemoryBytes(most)) throw tooHigh(field, amount, most);
+  if (asked === 0 && !mayBeZero) {
+    throw invalidArgument(`${field}: 0 is no limit`, { field });
+  }
+  if (most !== '' && asked > parseMemoryBytes(most)) {
+    throw tooHigh(field, amount, most);
+  }
   return amount;
-};
+}
 
 interface Amounts {
   readonly request: string;
@@ -154,26 +176,32 @@ interface Amounts {
  * What was asked for wins, and a default limit that would contradict it gives way. A limit without a request is left to
  * Kubernetes, which sets all of it aside.
  */
-const amounts = (
+function amounts(
   name: string,
   asked: Amounts,
   defaults: Amounts,
   parse: (text: string, field: string) => number,
-): Amounts => {
-  const number = (text: string, kind: string) => parse(text, `${FIELD}.${kind}.${name}`);
-  const contradict = ({ request, limit }: Amounts) =>
-    request !== '' && limit !== '' && number(request, 'requests') > number(limit, 'limits');
-  if (contradict(asked))
+): Amounts {
+  function number(text: string, kind: string) {
+    return parse(text, `${FIELD}.${kind}.${name}`);
+  }
+
+  function contradict({ request, limit }: Amounts) {
+    return request !== '' && limit !== '' && number(request, 'requests') > number(limit, 'limits');
+  }
+
+  if (contradict(asked)) {
     throw invalidArgument(
       `${FIELD}: the ${name} request ${asked.request} is above the limit ${asked.limit}`,
       {
         field: `${FIELD}.requests.${name}`,
       },
     );
+  }
   if (asked.limit !== '') {
     number(asked.limit, 'limits');
     return asked;
   }
   const both = { request: asked.request || defaults.request, limit: defaults.limit };
   return contradict(both) ? { ...both, limit: both.request } : both;
-};
+}

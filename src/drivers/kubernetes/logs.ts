@@ -43,10 +43,16 @@ export async function* readLogs(
       }
       return;
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted) {
+        return;
+      }
       // 400: the container is not made yet.
-      if (!hasCode(error, Code.INVALID_ARGUMENT)) throw error;
-      if (!follow) return;
+      if (!hasCode(error, Code.INVALID_ARGUMENT)) {
+        throw error;
+      }
+      if (!follow) {
+        return;
+      }
       await delay(NOT_YET_MS, signal).catch(() => {});
     }
   }
@@ -60,8 +66,12 @@ async function* toLogLines(
   let timeMs = Number.NaN;
   for await (const { text, begins } of readLines(response, LONGEST_LOG_LINE_BYTES)) {
     const space = begins ? text.indexOf(' ') : -1;
-    if (begins) timeMs = Date.parse(text.slice(0, space === -1 ? undefined : space));
-    if (Number.isNaN(timeMs) || timeMs < sinceMs) continue;
+    if (begins) {
+      timeMs = Date.parse(text.slice(0, space === -1 ? undefined : space));
+    }
+    if (Number.isNaN(timeMs) || timeMs < sinceMs) {
+      continue;
+    }
     const message = space === -1 && begins ? '' : text.slice(space + 1);
     yield { timeMs, stream: 'stdout', message };
   }

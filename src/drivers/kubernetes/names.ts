@@ -34,7 +34,9 @@ const GROUPS: Readonly<Record<string, string>> = {
   networkpolicies: '/apis/networking.k8s.io/v1',
 };
 
-const groupOf = (resource: string): string => GROUPS[resource] ?? '/api/v1';
+function groupOf(resource: string): string {
+  return GROUPS[resource] ?? '/api/v1';
+}
 
 export type WorkspaceMode = 'shared' | 'managed';
 
@@ -59,16 +61,16 @@ export interface Names {
 
 const LONGEST_NAME = 63;
 
-export const createNames = (options: {
-  gatewayId: string;
-  mode: WorkspaceMode;
-  namespace: string;
-}): Names => {
+export function createNames(options: { gatewayId: string; mode: WorkspaceMode; namespace: string }): Names {
   const { gatewayId, mode, namespace } = options;
-  const namespaceOf = (workspace: string): string =>
-    mode === 'shared' ? namespace : shorten(`openshell-${gatewayId}-`, workspace);
-  const path = (inNamespace: string, resource: string, name?: string): string =>
-    `${groupOf(resource)}/namespaces/${inNamespace}/${resource}${name === undefined ? '' : `/${name}`}`;
+  function namespaceOf(workspace: string): string {
+    return mode === 'shared' ? namespace : shorten(`openshell-${gatewayId}-`, workspace);
+  }
+
+  function path(inNamespace: string, resource: string, name?: string): string {
+    return `${groupOf(resource)}/namespaces/${inNamespace}/${resource}${name === undefined ? '' : `/${name}`}`;
+  }
+
   return {
     mode,
     ownSelector: `${LABEL.gatewayId}=${gatewayId}`,
@@ -81,12 +83,14 @@ export const createNames = (options: {
     everywhere: (resource) =>
       mode === 'shared' ? path(namespace, resource) : `${groupOf(resource)}/${resource}`,
   };
-};
+}
 
 /** A namespace's name has 63 characters at most: a workspace that does not fit ends in a digest of its name. */
-const shorten = (prefix: string, workspace: string): string => {
+function shorten(prefix: string, workspace: string): string {
   const name = prefix + workspace;
-  if (name.length <= LONGEST_NAME) return name;
+  if (name.length <= LONGEST_NAME) {
+    return name;
+  }
   const digest = createHash('sha256').update(workspace).digest('hex').slice(0, 8);
   return `${prefix}${workspace.slice(0, LONGEST_NAME - prefix.length - 9)}-${digest}`.replace(/-+/g, '-');
-};
+}

@@ -31,11 +31,11 @@ const PREPARE_TIMEOUT_MS = 120_000;
 /** Of a namespace that is on its way out; then the user should know. */
 const TERMINATING_TIMEOUT_MS = 45_000;
 
-export const createNamespaces = (options: NamespacesOptions): Namespaces => {
+export function createNamespaces(options: NamespacesOptions): Namespaces {
   const { rest, names, gatewayId, policies } = options;
   const ensured = new Map<string, Promise<void>>();
 
-  const get = async (name: string, signal: AbortSignal): Promise<Namespace | undefined> => {
+  async function get(name: string, signal: AbortSignal): Promise<Namespace | undefined> {
     try {
       return await rest.json<Namespace>({
         path: `/api/v1/namespaces/${name}`,
@@ -43,12 +43,14 @@ export const createNamespaces = (options: NamespacesOptions): Namespaces => {
         signal,
       });
     } catch (error) {
-      if (hasCode(error, Code.NOT_FOUND)) return undefined;
+      if (hasCode(error, Code.NOT_FOUND)) {
+        return undefined;
+      }
       throw error;
     }
-  };
+  }
 
-  const waitGone = async (name: string, signal: AbortSignal): Promise<void> => {
+  async function waitGone(name: string, signal: AbortSignal): Promise<void> {
     const until = deadline(TERMINATING_TIMEOUT_MS, signal);
     const changes = reflect<Namespace>({
       rest,
@@ -59,7 +61,9 @@ export const createNamespaces = (options: NamespacesOptions): Namespaces => {
     });
     let last: Namespace | undefined;
     for await (const change of changes) {
-      if (change.type === 'gone' || (change.type === 'list' && change.items.length === 0)) return;
+      if (change.type === 'gone' || (change.type === 'list' && change.items.length === 0)) {
+        return;
+      }
       last = change.type === 'put' ? change.object : change.items[0];
     }
     signal.throwIfAborted();
@@ -69,21 +73,25 @@ export const createNamespaces = (options: NamespacesOptions): Namespaces => {
       `namespace '${name}' is still being removed${blocking ? `: ${blocking}` : ''}`,
       { reason: 'NamespaceTerminating', hint: 'look for finalizers on what is left in it' },
     );
-  };
+  }
 
-  const requireOurs = (found: Namespace): void => {
-    if (found.metadata.labels?.[LABEL.gatewayId] === gatewayId) return;
+  function requireOurs(found: Namespace): void {
+    if (found.metadata.labels?.[LABEL.gatewayId] === gatewayId) {
+      return;
+    }
     throw failedPrecondition(`namespace '${found.metadata.name}' is not this gateway's`, {
       reason: 'NamespaceNotOurs',
       hint: 'remove it, or name the workspace otherwise',
     });
-  };
+  }
 
-  const ensureNamespace = async (workspace: string, name: string, signal: AbortSignal): Promise<void> => {
+  async function ensureNamespace(workspace: string, name: string, signal: AbortSignal): Promise<void> {
     const found = await get(name, signal);
     if (found !== undefined) {
       requireOurs(found);
-      if (found.status?.phase !== 'Terminating') return;
+      if (found.status?.phase !== 'Terminating') {
+        return;
+      }
       await waitGone(name, signal);
     }
     const labels = {
@@ -101,13 +109,17 @@ export const createNamespaces = (options: NamespacesOptions): Namespaces => {
         signal,
       })
       .catch((error) => {
-        if (!hasCode(error, Code.ALREADY_EXISTS)) throw error;
+        if (!hasCode(error, Code.ALREADY_EXISTS)) {
+          throw error;
+        }
       });
-  };
+  }
 
   /** Those that stand, also from before this process. */
-  const existing = async (signal: AbortSignal): Promise<string[]> => {
-    if (names.mode === 'shared') return [names.namespaceOf('')];
+  async function existing(signal: AbortSignal): Promise<string[]> {
+    if (names.mode === 'shared') {
+      return [names.namespaceOf('')];
+    }
     const { items } = await rest.list<Namespace>({
       path: '/api/v1/namespaces',
       query: { labelSelector: names.ownSelector },
@@ -115,26 +127,31 @@ export const createNamespaces = (options: NamespacesOptions): Namespaces => {
       signal,
     });
     return items.filter(({ status }) => status?.phase !== 'Terminating').map(({ metadata }) => metadata.name);
-  };
+  }
 
-  const prepare = async (workspace: string, name: string, signal: AbortSignal): Promise<void> => {
-    if (names.mode === 'managed') await ensureNamespace(workspace, name, signal);
+  async function prepare(workspace: string, name: string, signal: AbortSignal): Promise<void> {
+    if (names.mode === 'managed') {
+      await ensureNamespace(workspace, name, signal);
+    }
     await policies?.ensure(name, signal);
-  };
+  }
 
   /** Shared by all who wait for it, so none of them cancels it. */
-  const prepared = (workspace: string): Promise<void> => {
+  function prepared(workspace: string): Promise<void> {
     const name = names.namespaceOf(workspace);
     const known = ensured.get(name);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      return known;
+    }
     const preparing = prepare(workspace, name, deadline(PREPARE_TIMEOUT_MS));
     ensured.set(name, preparing);
     preparing.catch(() => ensured.delete(name));
     return preparing;
-  };
+  }
 
-  const ensure = (workspace: string, signal: AbortSignal): Promise<void> =>
-    withDeadline(PREPARE_TIMEOUT_MS, signal, () => prepared(workspace));
+  function ensure(workspace: string, signal: AbortSignal): Promise<void> {
+    return withDeadline(PREPARE_TIMEOUT_MS, signal, () => prepared(workspace));
+  }
 
   return {
     async within(workspace, signal, make) {
@@ -142,7 +159,9 @@ export const createNamespaces = (options: NamespacesOptions): Namespaces => {
       try {
         return await make();
       } catch (error) {
-        if (!isNamespaceGone(error)) throw error;
+        if (!isNamespaceGone(error)) {
+          throw error;
+        }
         ensured.delete(names.namespaceOf(workspace));
         await ensure(workspace, signal);
         return make();
@@ -150,14 +169,20 @@ export const createNamespaces = (options: NamespacesOptions): Namespaces => {
     },
     ensure,
     async keepPolicies(signal) {
-      if (policies !== undefined) await policies.keep(await existing(signal), signal);
+      if (policies !== undefined) {
+        await policies.keep(await existing(signal), signal);
+      }
     },
     async remove(workspace, signal) {
-      if (names.mode === 'shared') return;
+      if (names.mode === 'shared') {
+        return;
+      }
       const name = names.namespaceOf(workspace);
       ensured.delete(name);
       const found = await get(name, signal);
-      if (found === undefined) return;
+      if (found === undefined) {
+        return;
+      }
       requireOurs(found);
       await rest
         .json({
@@ -167,9 +192,11 @@ export const createNamespaces = (options: NamespacesOptions): Namespaces => {
           signal,
         })
         .catch((error) => {
-          if (!hasCode(error, Code.NOT_FOUND) && !hasCode(error, Code.ABORTED)) throw error;
+          if (!hasCode(error, Code.NOT_FOUND) && !hasCode(error, Code.ABORTED)) {
+            throw error;
+          }
         });
       await waitGone(name, signal);
     },
   };
-};
+}

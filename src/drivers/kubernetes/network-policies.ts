@@ -44,13 +44,13 @@ export function createNetworkPolicies(options: NetworkPoliciesOptions): NetworkP
   /** Seen in place by this process, so that one that is missing was removed. */
   const seen = new Set<string>();
 
-  const write = async (
+  async function write(
     method: 'POST' | 'PUT',
     namespace: string,
     name: string,
     spec: unknown,
     signal: AbortSignal,
-  ) => {
+  ) {
     await rest.json({
       method,
       path: names.path(namespace, KIND, method === 'PUT' ? name : undefined),
@@ -67,9 +67,9 @@ export function createNetworkPolicies(options: NetworkPoliciesOptions): NetworkP
       what: `${method === 'POST' ? 'create' : 'update'} ${KIND} '${name}' in '${namespace}'`,
       signal,
     });
-  };
+  }
 
-  const putRight = async (namespace: string, found: readonly NetworkPolicy[], signal: AbortSignal) => {
+  async function putRight(namespace: string, found: readonly NetworkPolicy[], signal: AbortSignal) {
     for (const { name, spec } of wanted) {
       const key = `${namespace}/${name}`;
       const there = found.find(({ metadata }) => metadata.name === name);
@@ -77,25 +77,30 @@ export function createNetworkPolicies(options: NetworkPoliciesOptions): NetworkP
         seen.add(key);
         continue;
       }
-      if (there !== undefined || seen.has(key))
+      if (there !== undefined || seen.has(key)) {
         log.warn(
           `NetworkPolicy '${name}' in '${namespace}' is put back: somebody ${there ? 'changed' : 'removed'} it`,
         );
-      if (there !== undefined) await write('PUT', namespace, name, spec, signal);
-      else
+      }
+      if (there !== undefined) {
+        await write('PUT', namespace, name, spec, signal);
+      } else {
         await write('POST', namespace, name, spec, signal).catch((error) => {
           // Its labels were taken away, or somebody else was faster.
-          if (hasCode(error, Code.ALREADY_EXISTS)) return write('PUT', namespace, name, spec, signal);
+          if (hasCode(error, Code.ALREADY_EXISTS)) {
+            return write('PUT', namespace, name, spec, signal);
+          }
           throw namespaceMissing(error, namespace);
         });
+      }
       seen.add(key);
     }
-  };
+  }
 
-  const list = async (path: string, signal: AbortSignal): Promise<readonly NetworkPolicy[]> => {
+  async function list(path: string, signal: AbortSignal): Promise<readonly NetworkPolicy[]> {
     const query = { labelSelector: names.ownSelector };
     return (await rest.list<NetworkPolicy>({ path, query, what: `list ${KIND}`, signal })).items;
-  };
+  }
 
   return {
     async ensure(namespace, signal) {
@@ -106,7 +111,9 @@ export function createNetworkPolicies(options: NetworkPoliciesOptions): NetworkP
       for (const namespace of namespaces) {
         const found = all.filter(({ metadata }) => metadata.namespace === namespace);
         await putRight(namespace, found, signal).catch((error) => {
-          if (!isNamespaceGone(error)) throw error;
+          if (!isNamespaceGone(error)) {
+            throw error;
+          }
         });
       }
     },
@@ -118,16 +125,20 @@ function egressRules(except: readonly string[], apiServer: string): unknown[] {
   const ranges = [...except];
   const covered = new BlockList();
   covered.addSubnet('127.0.0.0', 8);
-  for (const range of except) covered.addSubnet(...parseRange(range));
+  for (const range of except) {
+    covered.addSubnet(...parseRange(range));
+  }
   const host = apiServer.replace(/^\[|\]$/g, '');
   const family = isIP(host) === 6 ? 'ipv6' : 'ipv4';
   // One that has a public address is no part of the internet either.
-  if (isIP(host) !== 0 && !covered.check(host, family))
+  if (isIP(host) !== 0 && !covered.check(host, family)) {
     ranges.push(`${host}/${family === 'ipv6' ? 128 : 32}`);
-  const block = (cidr: string, ofFamily: (range: string) => boolean) => {
+  }
+  function block(cidr: string, ofFamily: (range: string) => boolean) {
     const out = ranges.filter(ofFamily);
     return { ipBlock: { cidr, ...(out.length > 0 && { except: out }) } };
-  };
+  }
+
   return [
     {
       ports: ['UDP', 'TCP'].map((protocol) => ({ protocol, port: 53 })),
@@ -146,10 +157,11 @@ function parseRange(range: string): [string, number, 'ipv4' | 'ipv6'] {
   const [, address = '', bits = ''] = /^([0-9a-fA-F.:]+)\/(\d{1,3})$/.exec(range) ?? [];
   const version = isIP(address);
   const most = version === 6 ? 128 : 32;
-  if (version === 0 || Number(bits) < 1 || Number(bits) > most)
+  if (version === 0 || Number(bits) < 1 || Number(bits) > most) {
     throw invalidArgument(`sandbox_egress_except: '${range}' is no IP range`, {
       field: 'openshell.drivers.kubernetes.sandbox_egress_except',
       hint: "write an address and its prefix's length, as 10.0.0.0/8",
     });
+  }
   return [address, Number(bits), version === 6 ? 'ipv6' : 'ipv4'];
 }

@@ -8,7 +8,7 @@ export interface ObserveOptions {
 }
 
 /** A sandbox as its objects show it. One of the two must be there. */
-export const observeObjects = (objects: Objects, options: ObserveOptions): ObservedSandbox => {
+export function observeObjects(objects: Objects, options: ObserveOptions): ObservedSandbox {
   const { pod, keeper } = objects;
   const metadata = (pod ?? keeper)?.metadata;
   const labels = metadata?.labels ?? {};
@@ -27,4 +27,4 @@ export const observeObjects = (objects: Objects, options: ObserveOptions): Obser
       deleting: isDeleting(objects),
     },
   };
-};
+}

@@ -25,14 +25,16 @@ export const UNSUPPORTED_API =
   "sandbox_api 'agents.x-k8s.io/v1beta1' is not served yet: use 'pod' or 'agents.x-k8s.io/v1alpha1'";
 
 /** What the driver needs; the chart's Role grants just this. */
-export const neededPermissions = (settings: KubernetesSettings): Permission[] => {
+export function neededPermissions(settings: KubernetesSettings): Permission[] {
   const mode = settings.workspace_mode as WorkspaceMode;
   const namespace = mode === 'shared' ? settings.namespace : '';
-  const expand = (group: string, table: Readonly<Record<string, readonly string[]>>): Permission[] =>
-    Object.entries(table).flatMap(([name, verbs]) => {
+  function expand(group: string, table: Readonly<Record<string, readonly string[]>>): Permission[] {
+    return Object.entries(table).flatMap(([name, verbs]) => {
       const [resource = '', subresource = ''] = name.split('/');
       return verbs.map((verb) => ({ verb, group, resource, subresource, namespace }));
     });
+  }
+
   return [
     ...expand('', CORE),
     ...(settings.sandbox_api === 'pod'
@@ -46,23 +48,23 @@ export const neededPermissions = (settings: KubernetesSettings): Permission[] =>
       : []),
     ...(mode === 'managed' ? expand('', { namespaces: ['create', 'get', 'list', 'watch', 'delete'] }) : []),
   ];
-};
+}
 
 /** `create pods/exec in namespace 'openshell'`. */
-export const describePermission = (permission: Permission): string => {
+export function describePermission(permission: Permission): string {
   const resource = [permission.resource, permission.subresource].filter(Boolean).join('/');
   const group = permission.group === '' ? '' : `.${permission.group}`;
   const where =
     permission.namespace === '' ? 'in the whole cluster' : `in namespace '${permission.namespace}'`;
   return `${permission.verb} ${resource}${group} ${where}`;
-};
+}
 
 /** Those that the API server says the gateway lacks. */
-export const missingPermissions = async (
+export async function missingPermissions(
   rest: Rest,
   permissions: readonly Permission[],
   signal: AbortSignal,
-): Promise<Permission[]> => {
+): Promise<Permission[]> {
   const allowed = await Promise.all(
     permissions.map(async ({ verb, group, resource, subresource, namespace }) => {
       const review = await rest.json<{ status?: { allowed?: boolean } }>({
@@ -88,4 +90,4 @@ export const missingPermissions = async (
     }),
   );
   return permissions.filter((_, i) => !allowed[i]);
-};
+}

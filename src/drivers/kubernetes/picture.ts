@@ -26,7 +26,7 @@ export interface PictureOptions {
 /** Events that came before their Pod. */
 const EARLY_EVENTS = 256;
 
-export const createPicture = ({ observe, confirm, emit }: PictureOptions): Picture => {
+export function createPicture({ observe, confirm, emit }: PictureOptions): Picture {
   const pods = new Map<string, Pod>();
   const keepers = new Map<string, Keeper>();
   const shown = new Map<string, string>();
@@ -37,23 +37,33 @@ export const createPicture = ({ observe, confirm, emit }: PictureOptions): Pictu
   const listed = { pods: false, keepers: false };
   let synced = false;
 
-  const look = (id: string): Objects => ({ pod: pods.get(id), keeper: keepers.get(id) });
+  function look(id: string): Objects {
+    return { pod: pods.get(id), keeper: keepers.get(id) };
+  }
 
-  const confirmed = async (id: string): Promise<ObservedSandbox | undefined> => {
+  async function confirmed(id: string): Promise<ObservedSandbox | undefined> {
     for (;;) {
       const { pod, keeper } = look(id);
-      if (pod === undefined && keeper === undefined) return undefined;
+      if (pod === undefined && keeper === undefined) {
+        return undefined;
+      }
       const sandbox = observe({ pod, keeper });
-      if (!isMissing(sandbox)) return sandbox;
+      if (!isMissing(sandbox)) {
+        return sandbox;
+      }
       const fresh = await confirm(sandbox);
-      if (pods.get(id) !== pod || keepers.get(id) !== keeper) continue;
+      if (pods.get(id) !== pod || keepers.get(id) !== keeper) {
+        continue;
+      }
       // Nothing left: the watch will say so in its own time.
       return fresh.pod === undefined && fresh.keeper === undefined ? undefined : observe(fresh);
     }
-  };
+  }
 
-  const refresh = async (id: string): Promise<void> => {
-    if (id === '') return;
+  async function refresh(id: string): Promise<void> {
+    if (id === '') {
+      return;
+    }
     const sandbox = await confirmed(id);
     if (sandbox === undefined) {
       if (!pods.has(id) && !keepers.has(id) && shown.delete(id)) {
@@ -63,77 +73,112 @@ export const createPicture = ({ observe, confirm, emit }: PictureOptions): Pictu
       return;
     }
     const text = JSON.stringify(sandbox.status);
-    if (shown.get(id) === text) return;
+    if (shown.get(id) === text) {
+      return;
+    }
     shown.set(id, text);
     const { kind } = observedState(sandbox.status);
     const { instanceId } = sandbox.status;
     // A process may be over before the kubelet's first word about it; that it ran is told all the same.
-    if (kind === 'exited' && synced && ran.get(id) !== instanceId)
+    if (kind === 'exited' && synced && ran.get(id) !== instanceId) {
       await emit({
         type: 'sandbox',
         sandbox: { ...sandbox, status: { ...sandbox.status, conditions: runningConditions() } },
       });
-    if (kind === 'running' || kind === 'exited') ran.set(id, instanceId);
+    }
+    if (kind === 'running' || kind === 'exited') {
+      ran.set(id, instanceId);
+    }
     await emit({ type: 'sandbox', sandbox });
-  };
+  }
 
-  const publish = (id: string, event: CoreEvent) =>
-    emit({ type: 'platform', id, event: toPlatformEvent(event) });
+  function publish(id: string, event: CoreEvent) {
+    return emit({ type: 'platform', id, event: toPlatformEvent(event) });
+  }
 
-  const flushEarly = async (pod: Pod, id: string): Promise<void> => {
+  async function flushEarly(pod: Pod, id: string): Promise<void> {
     const uid = pod.metadata.uid ?? '';
     idsByPod.set(uid, id);
     for (let i = early.findIndex((one) => one.involvedObject.uid === uid); i !== -1; ) {
       await publish(id, early.splice(i, 1)[0] as CoreEvent);
       i = early.findIndex((one) => one.involvedObject.uid === uid);
     }
-  };
+  }
 
-  const apply = async <T extends Pod | Keeper>(
+  async function apply<T extends Pod | Keeper>(
     kind: 'pods' | 'keepers',
     known: Map<string, T>,
     change: Change<T>,
-  ): Promise<void> => {
+  ): Promise<void> {
     if (change.type === 'list') {
       const before = [...known.keys()];
       known.clear();
-      for (const object of change.items) known.set(idOf(object), object);
+      for (const object of change.items) {
+        known.set(idOf(object), object);
+      }
       listed[kind] = true;
-      if (!listed.pods || !listed.keepers) return;
-      for (const id of new Set([...before, ...pods.keys(), ...keepers.keys()])) await refresh(id);
-      if (!synced) await emit({ type: 'synced' });
+      if (!listed.pods || !listed.keepers) {
+        return;
+      }
+      for (const id of new Set([...before, ...pods.keys(), ...keepers.keys()])) {
+        await refresh(id);
+      }
+      if (!synced) {
+        await emit({ type: 'synced' });
+      }
       synced = true;
       return;
     }
     const id = idOf(change.object);
-    if (change.type === 'put') known.set(id, change.object);
-    else if (known.get(id)?.metadata.uid === change.object.metadata.uid) known.delete(id);
-    if (synced) await refresh(id);
-  };
+    if (change.type === 'put') {
+      known.set(id, change.object);
+    } else if (known.get(id)?.metadata.uid === change.object.metadata.uid) {
+      known.delete(id);
+    }
+    if (synced) {
+      await refresh(id);
+    }
+  }
 
   return {
     async pods(change) {
-      if (change.type === 'gone') idsByPod.delete(change.object.metadata.uid ?? '');
-      else {
-        if (change.type === 'list') idsByPod.clear();
-        for (const pod of change.type === 'list' ? change.items : [change.object])
+      if (change.type === 'gone') {
+        idsByPod.delete(change.object.metadata.uid ?? '');
+      } else {
+        if (change.type === 'list') {
+          idsByPod.clear();
+        }
+        for (const pod of change.type === 'list' ? change.items : [change.object]) {
           await flushEarly(pod, idOf(pod));
+        }
       }
       await apply('pods', pods, change);
     },
     keepers: (change) => apply('keepers', keepers, change),
     async events(change) {
       // The list is of the past: it has been told before.
-      if (change.type !== 'put') return;
+      if (change.type !== 'put') {
+        return;
+      }
       const { uid } = change.object.involvedObject;
       const id = idsByPod.get(uid ?? '');
-      if (id !== undefined) return publish(id, change.object);
+      if (id !== undefined) {
+        return publish(id, change.object);
+      }
       early.push(change.object);
-      if (early.length > EARLY_EVENTS) early.shift();
+      if (early.length > EARLY_EVENTS) {
+        early.shift();
+      }
     },
     async tick() {
-      if (!synced) return;
-      for (const [id, pod] of pods) if (pod.status?.phase === 'Pending') await refresh(id);
+      if (!synced) {
+        return;
+      }
+      for (const [id, pod] of pods) {
+        if (pod.status?.phase === 'Pending') {
+          await refresh(id);
+        }
+      }
     },
   };
-};
+}

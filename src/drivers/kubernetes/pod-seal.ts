@@ -27,11 +27,12 @@ const LONGEST_ENCODED = 240 * 1024;
 /** Of a Pod that nobody has signed. */
 const LARGEST_POD_BYTES = 16 * 1024 * 1024;
 
-export const createPodSeal = ({ gatewayId, secret, trustUnsigned }: PodSealOptions): PodSeal => {
-  const sign = (encoded: string, namespace: string | undefined, name: string, sandboxId: string): Buffer =>
-    createHmac('sha256', Buffer.from(secret, 'hex'))
+export function createPodSeal({ gatewayId, secret, trustUnsigned }: PodSealOptions): PodSeal {
+  function sign(encoded: string, namespace: string | undefined, name: string, sandboxId: string): Buffer {
+    return createHmac('sha256', Buffer.from(secret, 'hex'))
       .update(JSON.stringify([ANNOTATION.pod, gatewayId, namespace, name, sandboxId, encoded]))
       .digest();
+  }
 
   return {
     seal(pod, sandboxId) {
@@ -47,34 +48,42 @@ export const createPodSeal = ({ gatewayId, secret, trustUnsigned }: PodSealOptio
       const encoded = annotations[ANNOTATION.pod] ?? '';
       const signature = annotations[ANNOTATION.podSignature];
       const claim = `claim '${name}' in namespace '${namespace}'`;
-      if (signature === undefined && !trustUnsigned)
+      if (signature === undefined && !trustUnsigned) {
         throw failedPrecondition(`${claim} has no signature on the Pod that it keeps`, {
           reason: 'ClaimNotSigned',
           hint: 'if a gateway before 0.2 made it, the operator can set trust_unsigned_claims in [openshell.drivers.kubernetes] for its first start; else somebody changed it',
         });
+      }
       const given = Buffer.from(signature ?? '', 'base64');
       const expected = sign(encoded, namespace, name, sandboxId);
-      if (signature !== undefined && (given.length !== expected.length || !timingSafeEqual(given, expected)))
+      if (
+        signature !== undefined &&
+        (given.length !== expected.length || !timingSafeEqual(given, expected))
+      ) {
         throw failedPrecondition(`the Pod that ${claim} keeps is not the one that this gateway signed`, {
           reason: 'ClaimChanged',
           hint: "somebody changed the claim, or this gateway's database is not the one that it was made with; the workspace is in the claim's volume",
         });
+      }
       return decodePod(encoded);
     },
   };
-};
+}
 
 /** A Pod as text for an annotation, small and not to be read in passing. */
-const encodePod = (pod: Pod): string => {
+function encodePod(pod: Pod): string {
   const encoded = gzipSync(JSON.stringify(pod)).toString('base64');
-  if (encoded.length <= LONGEST_ENCODED) return encoded;
+  if (encoded.length <= LONGEST_ENCODED) {
+    return encoded;
+  }
   throw invalidArgument('spec: command and environment are more than Kubernetes can keep with a sandbox', {
     field: 'spec.environment',
     hint: 'put big values into a file of the image or of the workspace',
   });
-};
+}
 
-const decodePod = (encoded: string): Pod =>
-  JSON.parse(
+function decodePod(encoded: string): Pod {
+  return JSON.parse(
     gunzipSync(Buffer.from(encoded, 'base64'), { maxOutputLength: LARGEST_POD_BYTES }).toString('utf8'),
   ) as Pod;
+}

@@ -38,12 +38,12 @@ const platformShape = objectOf({
 });
 
 /** Changes nothing. INVALID_ARGUMENT and FAILED_PRECONDITION for what cannot be run. */
-export const planSandbox = (
+export function planSandbox(
   sandbox: DriverSandbox,
   place: Place,
   owner: Owner,
   settings: KubernetesSettings,
-): Plan => {
+): Plan {
   const { template } = sandbox.spec;
   const config = readDriverConfig(template.driverConfig, settings);
   const platform = platformShape(template.platformConfig, 'spec.template');
@@ -51,8 +51,9 @@ export const planSandbox = (
     ...allowedOnly(template.labels, 'labels', settings),
     ...ownerLabels({ ...owner, version: labelValue(owner.version) }, sandbox),
   };
-  if (platform.runtime_class_name !== undefined)
+  if (platform.runtime_class_name !== undefined) {
     checkRuntimeClass(platform.runtime_class_name, 'spec.template.runtime_class_name', settings);
+  }
   const resources = resourcesOf(sandbox, platform.resources_raw, settings);
   const size =
     config.workspace?.storage_size === undefined
@@ -143,30 +144,35 @@ export const planSandbox = (
     },
   };
   return { place, labels, pod: plain, workspace };
-};
+}
 
 /** What the operator lets a template put on its Pod; our own keys are nobody's. */
-const allowedOnly = (
+function allowedOnly(
   given: Readonly<Record<string, string>>,
   kind: 'labels' | 'annotations',
   settings: KubernetesSettings,
-): Record<string, string> => {
+): Record<string, string> {
   const field = `spec.template.${kind}`;
   for (const key of Object.keys(given)) {
-    if (key.startsWith(RESERVED_LABEL_PREFIX))
+    if (key.startsWith(RESERVED_LABEL_PREFIX)) {
       throw invalidArgument(`${field}: '${key}' is reserved`, { field });
+    }
     requireAllowed(key, `allowed_${kind}`, field, settings);
   }
   return { ...given };
-};
+}
 
 /** A version such as 1.2.3+build has characters that a label may not have. */
-const labelValue = (text: string): string => text.replace(/[^A-Za-z0-9_.-]/g, '-').slice(0, 63);
+function labelValue(text: string): string {
+  return text.replace(/[^A-Za-z0-9_.-]/g, '-').slice(0, 63);
+}
 
 /** The kubelet replaces $(NAME) in commands and values, and reads $$ as one $. */
-const literal = (value: string): string => value.replaceAll('$', '$$$$');
+function literal(value: string): string {
+  return value.replaceAll('$', '$$$$');
+}
 
-const environment = ({ id, name, spec }: DriverSandbox): { name: string; value: string }[] => {
+function environment({ id, name, spec }: DriverSandbox): { name: string; value: string }[] {
   const variables = {
     ...spec.template.environment,
     ...spec.environment,
@@ -174,34 +180,43 @@ const environment = ({ id, name, spec }: DriverSandbox): { name: string; value: 
     OPENSHELL_SANDBOX: name,
   };
   return Object.entries(variables).map(([key, value]) => ({ name: key, value: literal(value) }));
-};
+}
 
-const mounts = (config: DriverConfig, workspacePath: string, readOnlyRoot: boolean): Json[] => [
-  { name: WORKSPACE_VOLUME, mountPath: workspacePath },
-  ...(readOnlyRoot ? [{ name: 'tmp', mountPath: '/tmp' }] : []),
-  ...(config.containers?.agent?.volume_mounts ?? []).map((mount) => ({
-    name: mount.name as string,
-    mountPath: mount.mount_path as string,
-    readOnly:
-      mount.read_only ?? config.volumes?.find((one) => one.name === mount.name)?.empty_dir === undefined,
-    ...(mount.sub_path !== undefined && { subPath: mount.sub_path }),
-  })),
-];
+function mounts(config: DriverConfig, workspacePath: string, readOnlyRoot: boolean): Json[] {
+  return [
+    { name: WORKSPACE_VOLUME, mountPath: workspacePath },
+    ...(readOnlyRoot ? [{ name: 'tmp', mountPath: '/tmp' }] : []),
+    ...(config.containers?.agent?.volume_mounts ?? []).map((mount) => ({
+      name: mount.name as string,
+      mountPath: mount.mount_path as string,
+      readOnly:
+        mount.read_only ?? config.volumes?.find((one) => one.name === mount.name)?.empty_dir === undefined,
+      ...(mount.sub_path !== undefined && { subPath: mount.sub_path }),
+    })),
+  ];
+}
 
 type EmptyDir = NonNullable<VolumeConfig['empty_dir']>;
 
-const toVolume = (one: VolumeConfig, emptyDir: (asked: EmptyDir) => JsonObject): JsonObject => {
+function toVolume(one: VolumeConfig, emptyDir: (asked: EmptyDir) => JsonObject): JsonObject {
   const name = one.name as string;
   if (one.persistent_volume_claim) {
     const { claim_name, read_only } = one.persistent_volume_claim;
     return { name, persistentVolumeClaim: { claimName: claim_name as string, readOnly: read_only ?? false } };
   }
-  if (one.config_map) return { name, configMap: { name: one.config_map.name as string } };
-  if (one.secret) return { name, secret: { secretName: one.secret.secret_name as string } };
-  if (one.host_path) return { name, hostPath: { path: one.host_path.path as string } };
+  if (one.config_map) {
+    return { name, configMap: { name: one.config_map.name as string } };
+  }
+  if (one.secret) {
+    return { name, secret: { secretName: one.secret.secret_name as string } };
+  }
+  if (one.host_path) {
+    return { name, hostPath: { path: one.host_path.path as string } };
+  }
   return { name, emptyDir: emptyDir(one.empty_dir ?? {}) };
-};
+}
 
 /** Whether a Pod or claim is of this sandbox of this gateway. */
-export const isOf = (labels: Record<string, string> | undefined, gatewayId: string, id: string): boolean =>
-  labels?.[LABEL.gatewayId] === gatewayId && labels[LABEL.sandboxId] === id;
+export function isOf(labels: Record<string, string> | undefined, gatewayId: string, id: string): boolean {
+  return labels?.[LABEL.gatewayId] === gatewayId && labels[LABEL.sandboxId] === id;
+}

@@ -15,7 +15,7 @@ export interface Presence {
 /** An API server under load has its roles this long after it listens. */
 const LOADING_MS = 30_000;
 
-export const createPresence = (server: URL, loadingMs = LOADING_MS): Presence => {
+export function createPresence(server: URL, loadingMs = LOADING_MS): Presence {
   let lostAtMs = Number.NEGATIVE_INFINITY;
   return {
     lost(cause) {
@@ -27,4 +27,4 @@ export const createPresence = (server: URL, loadingMs = LOADING_MS): Presence =>
       return performance.now() - lostAtMs < loadingMs ? stillLoading(error) : error;
     },
   };
-};
+}

@@ -16,10 +16,7 @@ interface Version {
 const STDIN_CLOSE_SINCE = { major: 1, minor: 30 };
 
 /** Whether the configured cluster answers and lets the gateway do all that the driver needs. */
-export const probeCluster = async (
-  settings: KubernetesSettings,
-  signal: AbortSignal,
-): Promise<ProbeResult> => {
+export async function probeCluster(settings: KubernetesSettings, signal: AbortSignal): Promise<ProbeResult> {
   const from =
     settings.kubeconfig === '' ? 'in-cluster service account' : `kubeconfig '${settings.kubeconfig}'`;
   let rest: Rest | undefined;
@@ -27,7 +24,9 @@ export const probeCluster = async (
     rest = connect(settings);
     const version = await serverVersion(rest, signal);
     const absent = await missingSandboxApi(rest, settings, signal);
-    if (absent !== undefined) return { state: 'unavailable', reason: absent, tried: [`${from}: ${absent}`] };
+    if (absent !== undefined) {
+      return { state: 'unavailable', reason: absent, tried: [`${from}: ${absent}`] };
+    }
     const missing = await missingPermissions(rest, neededPermissions(settings), signal);
     if (missing.length > 0) {
       return {
@@ -53,29 +52,36 @@ export const probeCluster = async (
   } finally {
     rest?.close();
   }
-};
+}
 
 /** Why the configured kind of sandbox cannot be had, if so. */
-const missingSandboxApi = async (
+async function missingSandboxApi(
   rest: Rest,
   { sandbox_api: api }: KubernetesSettings,
   signal: AbortSignal,
-): Promise<string | undefined> => {
-  if (api === 'pod') return undefined;
-  if (api === 'agents.x-k8s.io/v1beta1') return UNSUPPORTED_API;
+): Promise<string | undefined> {
+  if (api === 'pod') {
+    return undefined;
+  }
+  if (api === 'agents.x-k8s.io/v1beta1') {
+    return UNSUPPORTED_API;
+  }
   try {
     await rest.json({ path: `/apis/${api}`, what: `tell of ${api}`, signal });
     return undefined;
   } catch (error) {
-    if (!hasCode(error, Code.NOT_FOUND)) throw error;
+    if (!hasCode(error, Code.NOT_FOUND)) {
+      throw error;
+    }
     return `the cluster has no '${api}': install the agent-sandbox controller, or set sandbox_api to 'pod'`;
   }
-};
+}
 
-export const serverVersion = (rest: Rest, signal: AbortSignal): Promise<Version> =>
-  rest.json<Version>({ path: '/version', what: 'tell its version', signal });
+export function serverVersion(rest: Rest, signal: AbortSignal): Promise<Version> {
+  return rest.json<Version>({ path: '/version', what: 'tell its version', signal });
+}
 
-const warningsOf = ({ major, minor, gitVersion }: Version): string[] => {
+function warningsOf({ major, minor, gitVersion }: Version): string[] {
   const number = { major: Number.parseInt(major, 10), minor: Number.parseInt(minor, 10) };
   const old =
     number.major < STDIN_CLOSE_SINCE.major ||
@@ -83,4 +89,4 @@ const warningsOf = ({ major, minor, gitVersion }: Version): string[] => {
   return old
     ? [`Kubernetes ${gitVersion} cannot close the standard input of a command; 1.30 and newer can`]
     : [];
-};
+}

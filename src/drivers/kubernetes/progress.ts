@@ -17,7 +17,7 @@ const STEPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   Started: { [PROGRESS.completeStep]: 'starting_sandbox', [PROGRESS.completeLabel]: 'Started' },
 };
 
-export const toPlatformEvent = (event: CoreEvent): PlatformEvent => {
+export function toPlatformEvent(event: CoreEvent): PlatformEvent {
   const reason = event.reason ?? '';
   const message = event.message ?? '';
   const active = STEPS[reason]?.[PROGRESS.activeStep];
@@ -29,9 +29,16 @@ export const toPlatformEvent = (event: CoreEvent): PlatformEvent => {
     message,
     metadata: { ...STEPS[reason], ...(active && { [PROGRESS.activeDetail]: message }) },
   };
-};
+}
 
-const eventTimeMs = (event: CoreEvent): number =>
-  Date.parse(
-    event.lastTimestamp ?? event.eventTime ?? event.firstTimestamp ?? event.metadata.creationTimestamp ?? '',
-  ) || 0;
+function eventTimeMs(event: CoreEvent): number {
+  return (
+    Date.parse(
+      event.lastTimestamp ??
+        event.eventTime ??
+        event.firstTimestamp ??
+        event.metadata.creationTimestamp ??
+        '',
+    ) || 0
+  );
+}

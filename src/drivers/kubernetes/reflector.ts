@@ -64,29 +64,40 @@ export async function* reflect<T extends KubeObject>(
       backoff.reset();
       for await (const line of readWatch<T>(response, rest, what)) {
         version = line.object.metadata.resourceVersion ?? version;
-        if (line.type === 'DELETED') yield { type: 'gone', object: line.object };
-        else if (line.type !== 'BOOKMARK') yield { type: 'put', object: line.object };
+        if (line.type === 'DELETED') {
+          yield { type: 'gone', object: line.object };
+        } else if (line.type !== 'BOOKMARK') {
+          yield { type: 'put', object: line.object };
+        }
       }
       // A server that ends each watch at once must not be asked in a circle.
-      if (performance.now() - begunMs < 1000) await delay(RETRY_FIRST_MS * 5, signal);
+      if (performance.now() - begunMs < 1000) {
+        await delay(RETRY_FIRST_MS * 5, signal);
+      }
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted) {
+        return;
+      }
       if (isExpired(error)) {
         version = undefined;
         continue;
       }
-      if (!(error instanceof OpenShellError)) rest.lost(error);
+      if (!(error instanceof OpenShellError)) {
+        rest.lost(error);
+      }
       failingSinceMs ??= performance.now();
-      if (!isPassing(error) || performance.now() - failingSinceMs > GIVE_UP_MS) throw error;
+      if (!isPassing(error) || performance.now() - failingSinceMs > GIVE_UP_MS) {
+        throw error;
+      }
       await delay(backoff.next(), signal).catch(() => {});
     }
   }
 }
 
-const openWatch = async (
+async function openWatch(
   { rest, path, query, what, signal, idleTimeoutMs = IDLE_TIMEOUT_MS }: ReflectOptions,
   version: string,
-): Promise<IncomingMessage> => {
+): Promise<IncomingMessage> {
   const response = await rest.stream({
     path,
     query: {
@@ -101,7 +112,7 @@ const openWatch = async (
   });
   response.setTimeout(idleTimeoutMs, () => response.destroy(new Error('the watch is silent')));
   return response;
-};
+}
 
 async function* readWatch<T extends KubeObject>(
   response: IncomingMessage,
@@ -109,9 +120,14 @@ async function* readWatch<T extends KubeObject>(
   what: string,
 ): AsyncGenerator<WatchLine<T>, void> {
   try {
-    const tooLong = () => new Error(`watch ${what}: a change of more than ${LONGEST_CHANGE_BYTES} bytes`);
+    function tooLong() {
+      return new Error(`watch ${what}: a change of more than ${LONGEST_CHANGE_BYTES} bytes`);
+    }
+
     for await (const text of wholeLines(response, LONGEST_CHANGE_BYTES, tooLong)) {
-      if (text === '') continue;
+      if (text === '') {
+        continue;
+      }
       const parsed = JSON.parse(text) as WatchLine<T>;
       if (parsed.type === 'ERROR') {
         const status = parsed.object as unknown as Status;
@@ -125,5 +141,6 @@ async function* readWatch<T extends KubeObject>(
 }
 
 /** Anything but a refusal: broken connections and torn lines are not errors of ours. */
-const isPassing = (error: unknown): boolean =>
-  !(error instanceof OpenShellError) || error.code === Code.UNAVAILABLE;
+function isPassing(error: unknown): boolean {
+  return !(error instanceof OpenShellError) || error.code === Code.UNAVAILABLE;
+}

@@ -41,15 +41,15 @@ type Kind = 'pods' | KeeperKind;
 const SERVICE_ACCOUNT_WAIT_MS = 100;
 const SERVICE_ACCOUNT_TRIES = 100;
 
-export const createResources = (options: {
+export function createResources(options: {
   rest: Rest;
   names: Names;
   gatewayId: string;
   keeperKind: KeeperKind;
-}): Resources => {
+}): Resources {
   const { rest, names, gatewayId, keeperKind } = options;
 
-  const get = async <T>(kind: Kind, place: Place, signal: AbortSignal): Promise<T | undefined> => {
+  async function get<T>(kind: Kind, place: Place, signal: AbortSignal): Promise<T | undefined> {
     const path = names.path(place.namespace, kind, place.name);
     try {
       return await rest.json<T>({
@@ -58,20 +58,23 @@ export const createResources = (options: {
         signal,
       });
     } catch (error) {
-      if (hasCode(error, Code.NOT_FOUND)) return undefined;
+      if (hasCode(error, Code.NOT_FOUND)) {
+        return undefined;
+      }
       throw error;
     }
-  };
+  }
 
-  const list = <T extends KubeObject>(kind: Kind, selector: string, signal: AbortSignal) =>
-    rest.list<T>({
+  function list<T extends KubeObject>(kind: Kind, selector: string, signal: AbortSignal) {
+    return rest.list<T>({
       path: names.everywhere(kind),
       query: { labelSelector: selector },
       what: `list ${kind}`,
       signal,
     });
+  }
 
-  const findByName = async (ref: SandboxRef, signal: AbortSignal): Promise<Objects> => {
+  async function findByName(ref: SandboxRef, signal: AbortSignal): Promise<Objects> {
     const place = names.placeOf(ref);
     const [pod, keeper] = await Promise.all([
       get<Pod>('pods', place, signal),
@@ -81,18 +84,18 @@ export const createResources = (options: {
       pod: isOf(pod?.metadata.labels, gatewayId, ref.id) ? pod : undefined,
       keeper: isOf(keeper?.metadata.labels, gatewayId, ref.id) ? keeper : undefined,
     };
-  };
+  }
 
-  const findById = async (id: string, signal: AbortSignal): Promise<Objects> => {
+  async function findById(id: string, signal: AbortSignal): Promise<Objects> {
     const selector = `${names.ownSelector},${LABEL.sandboxId}=${id}`;
     const [pods, keepers] = await Promise.all([
       list<Pod>('pods', selector, signal),
       list<Keeper>(keeperKind, selector, signal),
     ]);
     return { pod: pods.items[0], keeper: keepers.items[0] };
-  };
+  }
 
-  const create = async <T extends KubeObject>(kind: Kind, object: T, signal: AbortSignal): Promise<T> => {
+  async function create<T extends KubeObject>(kind: Kind, object: T, signal: AbortSignal): Promise<T> {
     const { namespace = '', name } = object.metadata;
     const what = `create ${kind} '${name}' in '${namespace}'`;
     try {
@@ -104,10 +107,14 @@ export const createResources = (options: {
         signal,
       });
     } catch (error) {
-      if (!hasCode(error, Code.ALREADY_EXISTS)) throw namespaceMissing(error, namespace);
+      if (!hasCode(error, Code.ALREADY_EXISTS)) {
+        throw namespaceMissing(error, namespace);
+      }
       const existing = await get<T>(kind, { namespace, name }, signal);
       const id = object.metadata.labels?.[LABEL.sandboxId] ?? '';
-      if (isOf(existing?.metadata.labels, gatewayId, id)) throw error;
+      if (isOf(existing?.metadata.labels, gatewayId, id)) {
+        throw error;
+      }
       throw failedPrecondition(
         `${kind} '${name}' in namespace '${namespace}' exists and is not this sandbox's`,
         {
@@ -117,14 +124,14 @@ export const createResources = (options: {
         },
       );
     }
-  };
+  }
 
-  const remove = async (
+  async function remove(
     kind: Kind,
     object: KubeObject,
     graceSeconds: number | undefined,
     signal: AbortSignal,
-  ): Promise<void> => {
+  ): Promise<void> {
     const { namespace = '', name, uid } = object.metadata;
     const what = `${kind} '${name}' in '${namespace}'`;
     try {
@@ -142,12 +149,14 @@ export const createResources = (options: {
       });
     } catch (error) {
       // Gone, or another object stands under this name by now.
-      if (hasCode(error, Code.NOT_FOUND) || hasCode(error, Code.ABORTED)) return;
+      if (hasCode(error, Code.NOT_FOUND) || hasCode(error, Code.ABORTED)) {
+        return;
+      }
       throw error;
     }
-  };
+  }
 
-  const follow = <T extends KubeObject>(kind: Kind, object: T, signal: AbortSignal) => {
+  function follow<T extends KubeObject>(kind: Kind, object: T, signal: AbortSignal) {
     const { namespace = '', name } = object.metadata;
     return reflect<T>({
       rest,
@@ -156,34 +165,43 @@ export const createResources = (options: {
       what: `${kind} '${name}' in '${namespace}'`,
       signal,
     });
-  };
+  }
 
-  const waitBound = async (claim: Keeper, signal: AbortSignal): Promise<void> => {
+  async function waitBound(claim: Keeper, signal: AbortSignal): Promise<void> {
     for await (const change of follow(keeperKind, claim, signal)) {
       const seen = change.type === 'list' ? change.items : [change.object];
-      if (seen.some((one) => one.metadata.uid === claim.metadata.uid && one.status?.phase === 'Bound'))
+      if (seen.some((one) => one.metadata.uid === claim.metadata.uid && one.status?.phase === 'Bound')) {
         return;
+      }
     }
     throw signal.reason;
-  };
+  }
 
-  const waitGone = async (kind: Kind, object: KubeObject, signal: AbortSignal): Promise<void> => {
+  async function waitGone(kind: Kind, object: KubeObject, signal: AbortSignal): Promise<void> {
     const { namespace = '', name, uid } = object.metadata;
     for await (const change of follow(kind, object, signal)) {
-      if (change.type === 'list' && !change.items.some((one) => one.metadata.uid === uid)) return;
-      if (change.type === 'gone' && change.object.metadata.uid === uid) return;
+      if (change.type === 'list' && !change.items.some((one) => one.metadata.uid === uid)) {
+        return;
+      }
+      if (change.type === 'gone' && change.object.metadata.uid === uid) {
+        return;
+      }
     }
-    if (signal.reason?.name !== 'TimeoutError') throw signal.reason;
+    if (signal.reason?.name !== 'TimeoutError') {
+      throw signal.reason;
+    }
     throw new OpenShellError(Code.UNAVAILABLE, `${kind} '${name}' in '${namespace}' is still being removed`, {
       reason: 'StillTerminating',
       hint: 'look at its node and its finalizers',
     });
-  };
+  }
 
   return {
     async find(ref, signal) {
       const objects = ref.name === '' ? undefined : await findByName(ref, signal);
-      if (objects?.pod !== undefined || objects?.keeper !== undefined) return objects;
+      if (objects?.pod !== undefined || objects?.keeper !== undefined) {
+        return objects;
+      }
       return findById(ref.id, signal);
     },
     async findPod(ref, signal) {
@@ -196,8 +214,12 @@ export const createResources = (options: {
         list<Keeper>(keeperKind, names.ownSelector, signal),
       ]);
       const all = new Map<string, Objects>();
-      for (const keeper of keepers.items) all.set(idOf(keeper), { pod: undefined, keeper });
-      for (const pod of pods.items) all.set(idOf(pod), { keeper: all.get(idOf(pod))?.keeper, pod });
+      for (const keeper of keepers.items) {
+        all.set(idOf(keeper), { pod: undefined, keeper });
+      }
+      for (const pod of pods.items) {
+        all.set(idOf(pod), { keeper: all.get(idOf(pod))?.keeper, pod });
+      }
       all.delete('');
       return all;
     },
@@ -208,7 +230,9 @@ export const createResources = (options: {
         } catch (error) {
           const early =
             error instanceof OpenShellError && /service ?account .*not found/i.test(error.message);
-          if (!early || attempt === SERVICE_ACCOUNT_TRIES) throw error;
+          if (!early || attempt === SERVICE_ACCOUNT_TRIES) {
+            throw error;
+          }
           await delay(SERVICE_ACCOUNT_WAIT_MS, signal);
         }
       }
@@ -237,6 +261,8 @@ export const createResources = (options: {
       await waitGone(keeperKind, keeper, signal);
     },
   };
-};
+}
 
-export const idOf = (object: KubeObject): string => object.metadata.labels?.[LABEL.sandboxId] ?? '';
+export function idOf(object: KubeObject): string {
+  return object.metadata.labels?.[LABEL.sandboxId] ?? '';
+}

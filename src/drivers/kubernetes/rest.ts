@@ -58,29 +58,30 @@ const RETRY_MOST_MS = 5_000;
 const INTERNAL_ERROR_ATTEMPTS = 4;
 const BUSY = new Set([429, 502, 503, 504]);
 
-const isPassing = (status: number, refusal: OpenShellError, attempt: number): boolean =>
-  BUSY.has(status) || (status === 500 && attempt < INTERNAL_ERROR_ATTEMPTS) || isStillLoading(refusal);
+function isPassing(status: number, refusal: OpenShellError, attempt: number): boolean {
+  return BUSY.has(status) || (status === 500 && attempt < INTERNAL_ERROR_ATTEMPTS) || isStillLoading(refusal);
+}
 
-export const createRest = ({ cluster, throttle, timeoutMs }: RestOptions): Rest => {
+export function createRest({ cluster, throttle, timeoutMs }: RestOptions): Rest {
   const presence = createPresence(cluster.server);
   const clock = createServerClock();
-  const once = async (request: ApiRequest, signal: AbortSignal): Promise<http.IncomingMessage> => {
+  async function once(request: ApiRequest, signal: AbortSignal): Promise<http.IncomingMessage> {
     await throttle.take(signal);
     const { agent, headers } = await cluster.access();
     const response = await send(cluster.server, agent, headers, request, signal);
     clock.heard(response.headers.date);
     return response;
-  };
+  }
 
-  const json = async <T>(request: ApiRequest): Promise<T> => {
+  async function json<T>(request: ApiRequest): Promise<T> {
     try {
       return await heedDeadline(timeoutMs, request.signal, (signal) => ask<T>(request, signal));
     } catch (error) {
       throw error instanceof OpenShellError ? error : givenUp(request, undefined, error);
     }
-  };
+  }
 
-  const ask = async <T>(request: ApiRequest, signal: AbortSignal): Promise<T> => {
+  async function ask<T>(request: ApiRequest, signal: AbortSignal): Promise<T> {
     let last: unknown;
     const backoff = createBackoff(RETRY_FIRST_MS, RETRY_MOST_MS);
     for (let attempt = 1; ; attempt++) {
@@ -90,23 +91,34 @@ export const createRest = ({ cluster, throttle, timeoutMs }: RestOptions): Rest 
         const status = response.statusCode ?? 0;
         const isGranted = status >= 200 && status < 300;
         const body = await readText(response, isGranted ? LARGEST_ANSWER_BYTES : LONGEST_WORDS_BYTES);
-        if (isGranted && body === undefined) throw tooLarge(request);
-        if (isGranted && body !== undefined) return JSON.parse(body) as T;
+        if (isGranted && body === undefined) {
+          throw tooLarge(request);
+        }
+        if (isGranted && body !== undefined) {
+          return JSON.parse(body) as T;
+        }
         const refusal = presence.refused(status, body ?? '', request.what);
         last = refusal;
-        if (status === 401 && attempt === 1) cluster.forget();
-        else if (!isPassing(status, refusal, attempt)) throw refusal;
+        if (status === 401 && attempt === 1) {
+          cluster.forget();
+        } else if (!isPassing(status, refusal, attempt)) {
+          throw refusal;
+        }
         waitMs = retryAfterMs(response) ?? waitMs;
       } catch (error) {
-        if (error instanceof OpenShellError) throw error;
-        if (signal.aborted) throw givenUp(request, last, error);
+        if (error instanceof OpenShellError) {
+          throw error;
+        }
+        if (signal.aborted) {
+          throw givenUp(request, last, error);
+        }
         last = presence.lost(error);
       }
       await delay(waitMs, signal).catch((error) => {
         throw givenUp(request, last, error);
       });
     }
-  };
+  }
 
   return {
     ...presence,
@@ -129,9 +141,13 @@ export const createRest = ({ cluster, throttle, timeoutMs }: RestOptions): Rest 
           return { items, resourceVersion: page.metadata.resourceVersion ?? '' };
         } catch (error) {
           const reason = error instanceof OpenShellError ? error.reason : undefined;
-          if (reason === ANSWER_TOO_LARGE && limit > 1) limit = Math.ceil(limit / SMALLER);
+          if (reason === ANSWER_TOO_LARGE && limit > 1) {
+            limit = Math.ceil(limit / SMALLER);
+          }
           // Pages that took too long are forgotten by the server: begin again.
-          else if (next === undefined || reason !== 'Expired') throw error;
+          else if (next === undefined || reason !== 'Expired') {
+            throw error;
+          }
         }
       }
     },
@@ -145,11 +161,17 @@ export const createRest = ({ cluster, throttle, timeoutMs }: RestOptions): Rest 
         const signal = AbortSignal.any([request.signal, begun.signal]);
         const response = await once(request, signal);
         const status = response.statusCode ?? 0;
-        if (status >= 200 && status < 300) return response;
-        if (status === 401) cluster.forget();
+        if (status >= 200 && status < 300) {
+          return response;
+        }
+        if (status === 401) {
+          cluster.forget();
+        }
         throw presence.refused(status, (await readText(response, LONGEST_WORDS_BYTES)) ?? '', request.what);
       } catch (error) {
-        if (error instanceof OpenShellError || request.signal.aborted) throw error;
+        if (error instanceof OpenShellError || request.signal.aborted) {
+          throw error;
+        }
         throw presence.lost(error);
       } finally {
         clearTimeout(timer);
@@ -159,16 +181,16 @@ export const createRest = ({ cluster, throttle, timeoutMs }: RestOptions): Rest 
     access: () => cluster.access(),
     close: () => cluster.close(),
   };
-};
+}
 
-const send = (
+function send(
   server: URL,
   agent: http.Agent,
   headers: Readonly<Record<string, string>>,
   request: ApiRequest,
   signal: AbortSignal,
-): Promise<http.IncomingMessage> =>
-  new Promise((resolve, reject) => {
+): Promise<http.IncomingMessage> {
+  return new Promise((resolve, reject) => {
     const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
     const type = request.method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
     const sent = (server.protocol === 'http:' ? http : https).request(
@@ -189,56 +211,68 @@ const send = (
     sent.on('error', reject);
     sent.end(body);
   });
+}
 
 /** The URL of a path below a server that may itself stand below a path. */
-export const url = (server: URL, path: string, query: Query = {}): URL => {
+export function url(server: URL, path: string, query: Query = {}): URL {
   const target = new URL(server.pathname.replace(/\/$/, '') + path, server);
   for (const [key, value] of Object.entries(query)) {
-    if (value === undefined) continue;
-    for (const one of Array.isArray(value) ? value : [value]) target.searchParams.append(key, String(one));
+    if (value === undefined) {
+      continue;
+    }
+    for (const one of Array.isArray(value) ? value : [value]) {
+      target.searchParams.append(key, String(one));
+    }
   }
   return target;
-};
+}
 
 /** Undefined when there is more than `mostBytes` of it; the connection is closed then. */
-const readText = async (response: http.IncomingMessage, mostBytes: number): Promise<string | undefined> => {
+async function readText(response: http.IncomingMessage, mostBytes: number): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of response) {
     length += (chunk as Buffer).length;
-    if (length > mostBytes) return undefined;
+    if (length > mostBytes) {
+      return undefined;
+    }
     chunks.push(chunk as Buffer);
   }
   return Buffer.concat(chunks).toString('utf8');
-};
+}
 
-const tooLarge = ({ what }: ApiRequest): OpenShellError =>
-  new OpenShellError(
+function tooLarge({ what }: ApiRequest): OpenShellError {
+  return new OpenShellError(
     Code.RESOURCE_EXHAUSTED,
     `the answer of Kubernetes, asked to ${what}, has more than ${LARGEST_ANSWER_BYTES} bytes`,
     { reason: ANSWER_TOO_LARGE },
   );
+}
 
 /** What the server's Date headers say, carried on by a clock that nobody sets. */
-const createServerClock = () => {
+function createServerClock() {
   let seen: { readonly dateMs: number; readonly atMs: number } | undefined;
   return {
     heard(date: string | undefined) {
       const dateMs = Date.parse(date ?? '');
-      if (!Number.isNaN(dateMs)) seen = { dateMs, atMs: performance.now() };
+      if (!Number.isNaN(dateMs)) {
+        seen = { dateMs, atMs: performance.now() };
+      }
     },
     now: (): number =>
       seen === undefined ? Date.now() : Math.round(seen.dateMs + performance.now() - seen.atMs),
   };
-};
+}
 
-const retryAfterMs = (response: http.IncomingMessage): number | undefined => {
+function retryAfterMs(response: http.IncomingMessage): number | undefined {
   const seconds = Number(response.headers['retry-after']);
   return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds * 1000, RETRY_MOST_MS * 6) : undefined;
-};
+}
 
 /** The caller's own abort as it is; a deadline with what stood in the way until then. */
-const givenUp = (request: ApiRequest, last: unknown, error: unknown): unknown => {
-  if (request.signal.aborted && request.signal.reason?.name !== 'TimeoutError') return request.signal.reason;
+function givenUp(request: ApiRequest, last: unknown, error: unknown): unknown {
+  if (request.signal.aborted && request.signal.reason?.name !== 'TimeoutError') {
+    return request.signal.reason;
+  }
   return last ?? OpenShellError.from(error);
-};
+}

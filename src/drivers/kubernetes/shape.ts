@@ -5,49 +5,61 @@ import { nearest } from '../../kit/nearest.js';
 /** Reads a JSON value of one form. INVALID_ARGUMENT names the field. */
 export type Shape<T> = (value: Json, field: string) => T;
 
-const wrong = (field: string, expected: string) =>
-  invalidArgument(`${field}: must be ${expected}`, { field });
+function wrong(field: string, expected: string) {
+  return invalidArgument(`${field}: must be ${expected}`, { field });
+}
 
 export const text: Shape<string> = (value, field) => {
-  if (typeof value !== 'string' || value === '') throw wrong(field, 'a text that is not empty');
+  if (typeof value !== 'string' || value === '') {
+    throw wrong(field, 'a text that is not empty');
+  }
   return value;
 };
 
 export const flag: Shape<boolean> = (value, field) => {
-  if (typeof value !== 'boolean') throw wrong(field, 'true or false');
+  if (typeof value !== 'boolean') {
+    throw wrong(field, 'true or false');
+  }
   return value;
 };
 
 export const wholeNumber: Shape<number> = (value, field) => {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
     throw wrong(field, 'a whole number that is not negative');
+  }
   return value;
 };
 
-export const oneOf =
-  <T extends string>(...words: readonly T[]): Shape<T> =>
-  (value, field) => {
-    if (!(words as readonly Json[]).includes(value)) throw wrong(field, `one of ${words.join(', ')}`);
+export function oneOf<T extends string>(...words: readonly T[]): Shape<T> {
+  return (value, field) => {
+    if (!(words as readonly Json[]).includes(value)) {
+      throw wrong(field, `one of ${words.join(', ')}`);
+    }
     return value as T;
   };
+}
 
-export const listOf =
-  <T>(item: Shape<T>): Shape<T[]> =>
-  (value, field) => {
-    if (!Array.isArray(value)) throw wrong(field, 'a list');
+export function listOf<T>(item: Shape<T>): Shape<T[]> {
+  return (value, field) => {
+    if (!Array.isArray(value)) {
+      throw wrong(field, 'a list');
+    }
     return value.map((one, i) => item(one, `${field}[${i}]`));
   };
+}
 
-export const mapOf =
-  <T>(item: Shape<T>): Shape<Record<string, T>> =>
-  (value, field) =>
+export function mapOf<T>(item: Shape<T>): Shape<Record<string, T>> {
+  return (value, field) =>
     Object.fromEntries(
       Object.entries(anyObject(value, field)).map(([key, one]) => [key, item(one, `${field}.${key}`)]),
     );
+}
 
 /** An object that Kubernetes itself checks. */
 export const anyObject: Shape<JsonObject> = (value, field) => {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(field, 'an object');
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw wrong(field, 'an object');
+  }
   return value;
 };
 
@@ -55,9 +67,8 @@ type Keys = Readonly<Record<string, Shape<unknown>>>;
 type Read<K extends Keys> = { [Key in keyof K]?: ReturnType<K[Key]> };
 
 /** An object with these keys and no other, all of them optional. */
-export const objectOf =
-  <K extends Keys>(keys: K): Shape<Read<K>> =>
-  (value, field) => {
+export function objectOf<K extends Keys>(keys: K): Shape<Read<K>> {
+  return (value, field) => {
     const read: Record<string, unknown> = {};
     for (const [key, one] of Object.entries(anyObject(value, field))) {
       const shape = Object.hasOwn(keys, key) ? keys[key] : undefined;
@@ -73,3 +84,4 @@ export const objectOf =
     }
     return read as Read<K>;
   };
+}

@@ -6,11 +6,7 @@ export interface Throttle {
   take(signal: AbortSignal): Promise<void>;
 }
 
-export const createThrottle = (options: {
-  perSecond: number;
-  burst: number;
-  now?: () => number;
-}): Throttle => {
+export function createThrottle(options: { perSecond: number; burst: number; now?: () => number }): Throttle {
   const now = options.now ?? (() => performance.now());
   const intervalMs = 1000 / options.perSecond;
   const aheadMs = intervalMs * (options.burst - 1);
@@ -21,8 +17,11 @@ export const createThrottle = (options: {
       const nowMs = now();
       const waitMs = dueMs - aheadMs - nowMs;
       dueMs = Math.max(dueMs, nowMs) + intervalMs;
-      if (waitMs > 0) await delay(waitMs, signal);
-      else signal.throwIfAborted();
+      if (waitMs > 0) {
+        await delay(waitMs, signal);
+      } else {
+        signal.throwIfAborted();
+      }
     },
   };
-};
+}

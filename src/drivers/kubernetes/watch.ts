@@ -28,18 +28,20 @@ export interface News {
   listen(listener: (event: DriverEvent) => void): () => void;
 }
 
-export const createNews = (): News => {
+export function createNews(): News {
   const listeners = new Set<(event: DriverEvent) => void>();
   return {
     tell(event) {
-      for (const listener of listeners) listener(event);
+      for (const listener of listeners) {
+        listener(event);
+      }
     },
     listen(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
   };
-};
+}
 
 /** How far the API server may run ahead of a slow reader. */
 const QUEUED = 512;
@@ -59,33 +61,39 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
     emit: queue.put,
   });
 
-  const follow = async <T extends KubeObject>(
+  async function follow<T extends KubeObject>(
     what: string,
     query: Record<string, string>,
     take: (change: Change<T>) => Promise<void>,
-  ): Promise<void> => {
-    for await (const change of reflect<T>({ rest, path: names.everywhere(what), query, what, signal }))
+  ): Promise<void> {
+    for await (const change of reflect<T>({ rest, path: names.everywhere(what), query, what, signal })) {
       await take(change);
-  };
-  const ticking = async () => {
+    }
+  }
+
+  async function ticking() {
     for (;;) {
       await delay(TICK_MS, signal);
       await picture.tick();
     }
-  };
+  }
+
   let untold = 0;
   const deaf = options.news.listen((event) => {
-    if (untold === MOST_NEWS) return;
+    if (untold === MOST_NEWS) {
+      return;
+    }
     untold += 1;
     void queue.put(event).finally(() => {
       untold -= 1;
     });
   });
-  const necessary = (work: Promise<void>) =>
-    work.then(
+  function necessary(work: Promise<void>) {
+    return work.then(
       () => queue.end(),
       (error) => queue.end(signal.aborted ? undefined : error),
     );
+  }
 
   const own = { labelSelector: names.ownSelector };
   const loops = [
@@ -95,7 +103,9 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
     // Progress only: a cluster that keeps its Events to itself still runs sandboxes.
     follow<CoreEvent>('events', { fieldSelector: 'involvedObject.kind=Pod' }, picture.events).catch(
       (error) => {
-        if (!signal.aborted) log.warn('Events cannot be watched: no progress is shown', { error });
+        if (!signal.aborted) {
+          log.warn('Events cannot be watched: no progress is shown', { error });
+        }
       },
     ),
   ];

@@ -12,27 +12,32 @@ import type { PodmanSettings } from './settings.js';
 const LOOK_TIMEOUT_MS = 10_000;
 
 /** Exec and logs through Podman's own API. */
-export const createAccess = (options: {
+export function createAccess(options: {
   readonly client: PodmanClient;
   readonly containers: Containers;
   readonly settings: PodmanSettings;
   readonly leftBehind: (ref: SandboxRef, why: string) => void;
   readonly log: Logger;
-}): SandboxAccess => {
+}): SandboxAccess {
   const { client, containers, settings, leftBehind, log } = options;
 
-  const containerOf = async (ref: SandboxRef, call: CallOptions): Promise<string> => {
+  async function containerOf(ref: SandboxRef, call: CallOptions): Promise<string> {
     const id = await containers.find(ref.id, call);
-    if (id === undefined) throw notFound(`Podman has no sandbox '${ref.name}'`);
+    if (id === undefined) {
+      throw notFound(`Podman has no sandbox '${ref.name}'`);
+    }
     return id;
-  };
+  }
 
   return {
     capabilities: { tty: true, logs: true },
 
     async exec(ref, spec, { signal }) {
       const containerId = await containerOf(ref, { signal });
-      const look = () => ({ signal: deadline(LOOK_TIMEOUT_MS) });
+      function look() {
+        return { signal: deadline(LOOK_TIMEOUT_MS) };
+      }
+
       const target = {
         client,
         containerId,
@@ -68,9 +73,10 @@ export const createAccess = (options: {
       yield* containerLogs(client, containerId, container.Config.Tty, logOptions);
     },
   };
-};
+}
 
-const isNotRunning = ({ message }: OpenShellError): boolean =>
-  /container state improper|can only create exec sessions on running containers|is not running/i.test(
+function isNotRunning({ message }: OpenShellError): boolean {
+  return /container state improper|can only create exec sessions on running containers|is not running/i.test(
     message,
   );
+}

@@ -10,34 +10,32 @@ const NETWORK_ATTEMPTS = 10;
 const NETWORK_RETRY_MS = 20;
 
 /** The sandbox's own network, when the plan has one. One that stands already is as good. */
-export const makeNetwork = async (client: PodmanClient, plan: Plan, options: CallOptions): Promise<void> => {
-  if (plan.network === undefined) return;
+export async function makeNetwork(client: PodmanClient, plan: Plan, options: CallOptions): Promise<void> {
+  if (plan.network === undefined) {
+    return;
+  }
   for (let attempt = 1; ; attempt++) {
     try {
       return await unlessThere(client.createNetwork(plan.network, plan.bridge, plan.labels, options));
     } catch (error) {
       const passes = error instanceof OpenShellError && error.code === Code.ABORTED;
-      if (!passes || attempt === NETWORK_ATTEMPTS) throw error;
+      if (!passes || attempt === NETWORK_ATTEMPTS) {
+        throw error;
+      }
       await delay(NETWORK_RETRY_MS * attempt, options.signal);
     }
   }
-};
+}
 
 /** The engine refuses while a container has it. */
-export const removeNetwork = async (
-  client: PodmanClient,
-  plan: Plan,
-  options: CallOptions,
-): Promise<void> => {
-  if (plan.network !== undefined) await client.removeNetwork(plan.network, options);
-};
+export async function removeNetwork(client: PodmanClient, plan: Plan, options: CallOptions): Promise<void> {
+  if (plan.network !== undefined) {
+    await client.removeNetwork(plan.network, options);
+  }
+}
 
 /** Volume and secrets of the plan. What stands from an attempt that was cut off is replaced. */
-export const makeBelongings = async (
-  client: PodmanClient,
-  plan: Plan,
-  options: CallOptions,
-): Promise<void> => {
+export async function makeBelongings(client: PodmanClient, plan: Plan, options: CallOptions): Promise<void> {
   if (plan.volume !== undefined) {
     await client.removeVolume(plan.volume, options);
     await client.createVolume(plan.volume, plan.labels, options);
@@ -46,31 +44,35 @@ export const makeBelongings = async (
     await client.removeSecret(name, options);
     await client.createSecret(name, value, options);
   }
-};
+}
 
 /** Secrets first, while the container still tells that there are some. False when there were none. */
-export const removeSecrets = async (
+export async function removeSecrets(
   client: PodmanClient,
   owner: { readonly gatewayId: string },
   id: string,
   options: CallOptions,
-): Promise<boolean> => {
+): Promise<boolean> {
   const names = await client.listSecrets(secretPrefix(owner.gatewayId, id), options);
-  for (const name of names) await client.removeSecret(name, options);
+  for (const name of names) {
+    await client.removeSecret(name, options);
+  }
   return names.length > 0;
-};
+}
 
 /** Volumes and networks, which a container holds on to as long as it exists. False when there were none. */
-export const removeHeld = async (
+export async function removeHeld(
   client: PodmanClient,
   owner: { readonly gatewayId: string },
   id: string,
   options: CallOptions,
-): Promise<boolean> => {
+): Promise<boolean> {
   // Filters of one key match by any of their values, so the gateway is looked at here.
   const label = [`${LABEL.sandboxId}=${id}`];
-  const ours = ({ labels }: { readonly labels: Readonly<Record<string, string>> }) =>
-    labels[LABEL.gatewayId] === owner.gatewayId && labels[LABEL.sandboxId] === id;
+  function ours({ labels }: { readonly labels: Readonly<Record<string, string>> }) {
+    return labels[LABEL.gatewayId] === owner.gatewayId && labels[LABEL.sandboxId] === id;
+  }
+
   const [volumes, networks] = await Promise.all([
     client.listVolumes({ label }, options),
     client.listNetworks({ label }, options),
@@ -81,12 +83,14 @@ export const removeHeld = async (
   ];
   await Promise.all(held);
   return held.length > 0;
-};
+}
 
-const unlessThere = async (made: Promise<void>): Promise<void> => {
+async function unlessThere(made: Promise<void>): Promise<void> {
   try {
     await made;
   } catch (error) {
-    if (!(error instanceof OpenShellError) || error.code !== Code.ALREADY_EXISTS) throw error;
+    if (!(error instanceof OpenShellError) || error.code !== Code.ALREADY_EXISTS) {
+      throw error;
+    }
   }
-};
+}

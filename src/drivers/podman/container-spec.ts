@@ -45,7 +45,7 @@ export interface Plan {
 }
 
 /** Works out what `create` will make, and throws what speaks against it. Asks no engine. */
-export const planSandbox = (sandbox: DriverSandbox, workshop: Workshop): Plan => {
+export function planSandbox(sandbox: DriverSandbox, workshop: Workshop): Plan {
   const { settings, host, owner } = workshop;
   const { spec } = sandbox;
   const { template } = spec;
@@ -58,7 +58,9 @@ export const planSandbox = (sandbox: DriverSandbox, workshop: Workshop): Plan =>
   checkNames(settings, 'podman', { devices: config.cdiDevices, mounts: config.mounts });
   const resources = withinCeilings(template.resources, spec.gpu, workshop.ceilings);
   for (const key of Object.keys(template.labels)) {
-    if (!key.startsWith(RESERVED_LABEL_PREFIX)) continue;
+    if (!key.startsWith(RESERVED_LABEL_PREFIX)) {
+      continue;
+    }
     throw invalidArgument(`spec.template.labels: '${key}' is the gateway's own`, {
       field: 'spec.template.labels',
     });
@@ -126,22 +128,25 @@ export const planSandbox = (sandbox: DriverSandbox, workshop: Workshop): Plan =>
     secrets,
     images: [template.image, ...mounts.image_volumes.map((image) => image.Source)],
   };
-};
+}
 
 /** A /tmp that can be written to, unless the sandbox mounts something there itself. */
-const scratch = (mounts: readonly Mount[]) =>
-  mounts.some(({ target }) => target === '/tmp')
+function scratch(mounts: readonly Mount[]) {
+  return mounts.some(({ target }) => target === '/tmp')
     ? []
     : mountSpec([{ type: 'tmpfs', target: '/tmp', sizeBytes: undefined, mode: 0o1777 }]).mounts;
+}
 
 /** `host_users` is the one key of platform_config that has a meaning here; any other is refused by name. */
-const hostUsers = (platform: Readonly<Record<string, Json>>): boolean | undefined => {
+function hostUsers(platform: Readonly<Record<string, Json>>): boolean | undefined {
   for (const [key, value] of Object.entries(platform)) {
-    if (key === 'host_users' && typeof value === 'boolean') continue;
+    if (key === 'host_users' && typeof value === 'boolean') {
+      continue;
+    }
     throw invalidArgument(`platform_config.${key}: the podman driver has no such setting`, {
       field: `spec.template.platform_config.${key}`,
       hint: 'leave it out, or choose a driver that has it',
     });
   }
   return platform.host_users as boolean | undefined;
-};
+}

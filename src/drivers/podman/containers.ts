@@ -16,7 +16,7 @@ export interface Containers {
 
 const MAX_KNOWN = 100_000;
 
-export const createContainers = (client: PodmanClient, gatewayId: string): Containers => {
+export function createContainers(client: PodmanClient, gatewayId: string): Containers {
   const known = new Map<string, string>();
 
   const all: Containers['all'] = async (sandboxId, options) => {
@@ -25,10 +25,12 @@ export const createContainers = (client: PodmanClient, gatewayId: string): Conta
     const summaries = await client.listContainers({ label }, options);
     return summaries.filter(({ Labels }) => Labels?.[LABEL.gatewayId] === gatewayId).map(({ Id }) => Id);
   };
-  const remember = (sandboxId: string, containerId: string) => {
-    if (known.size >= MAX_KNOWN) known.clear();
+  function remember(sandboxId: string, containerId: string) {
+    if (known.size >= MAX_KNOWN) {
+      known.clear();
+    }
     known.set(sandboxId, containerId);
-  };
+  }
 
   return {
     all,
@@ -37,10 +39,14 @@ export const createContainers = (client: PodmanClient, gatewayId: string): Conta
     forget: (sandboxId) => void known.delete(sandboxId),
     async find(sandboxId, options) {
       const found = known.get(sandboxId);
-      if (found !== undefined) return found;
+      if (found !== undefined) {
+        return found;
+      }
       const [id] = await all(sandboxId, options);
-      if (id !== undefined) remember(sandboxId, id);
+      if (id !== undefined) {
+        remember(sandboxId, id);
+      }
       return id;
     },
   };
-};
+}

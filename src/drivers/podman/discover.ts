@@ -28,7 +28,7 @@ export interface DiscoverOptions {
 }
 
 /** Finds the first socket on which Podman answers with a version that can be spoken. */
-export const discover = async (options: DiscoverOptions): Promise<Discovery> => {
+export async function discover(options: DiscoverOptions): Promise<Discovery> {
   const { env, signal } = options;
   const uid = options.uid ?? process.getuid?.() ?? 0;
   const chosen = options.configured || env.OPENSHELL_PODMAN_SOCKET;
@@ -40,25 +40,31 @@ export const discover = async (options: DiscoverOptions): Promise<Discovery> => 
     outcomes.push(outcome);
     if (outcome.kind === 'podman') {
       const apiVersion = negotiateVersion(outcome.version);
-      if (apiVersion !== undefined) return { socketPath, apiVersion, version: outcome.version };
+      if (apiVersion !== undefined) {
+        return { socketPath, apiVersion, version: outcome.version };
+      }
     }
     tried.push(`${socketPath}: ${describe(outcome)}`);
   }
   return { reason: await reasonOf(candidates, outcomes, options, uid), tried };
-};
+}
 
-const socketOf = (value: string) => value.replace(/^unix:\/\//, '');
+function socketOf(value: string) {
+  return value.replace(/^unix:\/\//, '');
+}
 
-const usualPlaces = (env: Env, uid: number, home: string): string[] => [
-  ...new Set([
-    ...(env.XDG_RUNTIME_DIR ? [join(env.XDG_RUNTIME_DIR, 'podman/podman.sock')] : []),
-    `/run/user/${uid}/podman/podman.sock`,
-    SYSTEM_SOCKET,
-    join(home, '.local/share/containers/podman/machine/podman.sock'),
-  ]),
-];
+function usualPlaces(env: Env, uid: number, home: string): string[] {
+  return [
+    ...new Set([
+      ...(env.XDG_RUNTIME_DIR ? [join(env.XDG_RUNTIME_DIR, 'podman/podman.sock')] : []),
+      `/run/user/${uid}/podman/podman.sock`,
+      SYSTEM_SOCKET,
+      join(home, '.local/share/containers/podman/machine/podman.sock'),
+    ]),
+  ];
+}
 
-const describe = (outcome: PingOutcome): string => {
+function describe(outcome: PingOutcome): string {
   switch (outcome.kind) {
     case 'podman':
       return `Podman ${outcome.version} is too old: 4.3 or later is needed`;
@@ -73,14 +79,14 @@ const describe = (outcome: PingOutcome): string => {
     case 'silent':
       return 'no answer within a second';
   }
-};
+}
 
-const reasonOf = async (
+async function reasonOf(
   candidates: readonly string[],
   outcomes: readonly PingOutcome[],
   options: DiscoverOptions,
   uid: number,
-): Promise<string> => {
+): Promise<string> {
   const telling = outcomes.findIndex((outcome) => outcome.kind !== 'absent');
   // Root's service is the system's.
   const usual = candidates.includes(SYSTEM_SOCKET) && uid === 0 ? SYSTEM_SOCKET : candidates[0];
@@ -89,21 +95,25 @@ const reasonOf = async (
   if (outcome?.kind === 'denied') {
     return `permission denied on Podman's socket ${at}: run the gateway as the socket's owner, or let its group use it`;
   }
-  if (outcome?.kind === 'podman' || outcome?.kind === 'other') return `${at}: ${describe(outcome)}`;
+  if (outcome?.kind === 'podman' || outcome?.kind === 'other') {
+    return `${at}: ${describe(outcome)}`;
+  }
   if (!(await onPath('podman', options.env))) {
     return 'no Podman API socket answers and podman is not on the PATH: install podman, or set OPENSHELL_PODMAN_SOCKET';
   }
   const scope = uid === 0 ? '' : '--user ';
   return `Podman's service is not running: start it with 'systemctl ${scope}enable --now podman.socket', or without systemd 'podman system service --time 0 unix://${at}'`;
-};
+}
 
-const onPath = async (program: string, env: Env): Promise<boolean> => {
+async function onPath(program: string, env: Env): Promise<boolean> {
   for (const folder of (env.PATH ?? '').split(delimiter).filter(Boolean)) {
     const there = await access(join(folder, program), constants.X_OK).then(
       () => true,
       () => false,
     );
-    if (there) return true;
+    if (there) {
+      return true;
+    }
   }
   return false;
-};
+}

@@ -33,7 +33,7 @@ const MAX_SECRETS = 32;
 const MAX_SECRET_BYTES = 64 * 1024;
 
 /** Reads `driver_config.podman`; INVALID_ARGUMENT names the key at fault. */
-export const parseDriverConfig = (config: JsonObject): PodmanConfig => {
+export function parseDriverConfig(config: JsonObject): PodmanConfig {
   const read = readObject(config, 'driver_config.podman', KEYS);
   return {
     mounts: read.list('mounts').map((value, i) => parseMount(value, `${read.field}.mounts[${i}]`)),
@@ -42,9 +42,9 @@ export const parseDriverConfig = (config: JsonObject): PodmanConfig => {
     workspaceVolume: read.boolean('workspace_volume'),
     readOnlyRoot: read.boolean('read_only_root') ?? false,
   };
-};
+}
 
-const secretsOf = (read: Reader): SecretConfig[] => {
+function secretsOf(read: Reader): SecretConfig[] {
   const values = read.list('secrets');
   if (values.length > MAX_SECRETS) {
     throw invalidArgument(`${read.field}.secrets: at most ${MAX_SECRETS} secrets a sandbox`, {
@@ -52,9 +52,9 @@ const secretsOf = (read: Reader): SecretConfig[] => {
     });
   }
   return values.map((value, i) => secretOf(value, `${read.field}.secrets[${i}]`));
-};
+}
 
-const secretOf = (value: Json, field: string): SecretConfig => {
+function secretOf(value: Json, field: string): SecretConfig {
   const read = readObject(value, field, SECRET_KEYS);
   const secret = read.string('value');
   const env = read.string('env');
@@ -72,4 +72,4 @@ const secretOf = (value: Json, field: string): SecretConfig => {
     throw invalidArgument(`${field}.path: '${path}' is no absolute path`, { field: `${field}.path` });
   }
   return { value: secret, env, path };
-};
+}

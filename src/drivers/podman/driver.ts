@@ -27,12 +27,12 @@ import { createWorkspaces } from './workspace.js';
 const UNDO_TIMEOUT_MS = 60_000;
 const LOOKS_AT_ONCE = 8;
 
-export const createPodmanDriver = (options: {
+export function createPodmanDriver(options: {
   readonly client: PodmanClient;
   readonly workshop: Workshop;
   readonly hostAccess: HostAccess;
   readonly context: DriverContext;
-}): ComputeDriver => {
+}): ComputeDriver {
   const { client, workshop, hostAccess, context } = options;
   const { settings, owner, host } = workshop;
   const feeds = new Set<Feed>();
@@ -44,16 +44,19 @@ export const createPodmanDriver = (options: {
   const hasOwnBridges = ownBridges(host, settings);
   const isShut = hasOwnBridges && !settings.host_access;
 
-  const reporter =
-    (sandboxId: string): Report =>
-    (event) => {
+  function reporter(sandboxId: string): Report {
+    return (event) => {
       const item = {
         type: 'platform' as const,
         sandboxId,
         event: { timestampMs: Date.now(), source: 'podman', ...event },
       };
-      for (const feed of feeds) feed.push(item);
+      for (const feed of feeds) {
+        feed.push(item);
+      }
     };
+  }
+
   const access = createAccess({
     client,
     containers,
@@ -62,27 +65,36 @@ export const createPodmanDriver = (options: {
       reporter(id)({ type: 'Warning', reason: EXEC_LEFT_BEHIND, message, metadata: {} }),
     log: context.log,
   });
-  const look = (containerId: string, sandboxId: string) => {
-    for (const feed of feeds) feed.push({ type: 'look', containerId, sandboxId });
-  };
+  function look(containerId: string, sandboxId: string) {
+    for (const feed of feeds) {
+      feed.push({ type: 'look', containerId, sandboxId });
+    }
+  }
 
   /**
    * A service that is killed while it makes a container leaves storage that it shows to nobody: only the name leads to
    * it. A container that it does show under this name is not ours.
    */
-  const hidden = async (name: string, signal: AbortSignal): Promise<string[]> =>
-    (await client.inspectContainer(name, { signal })) === undefined ? [name] : [];
+  async function hidden(name: string, signal: AbortSignal): Promise<string[]> {
+    return (await client.inspectContainer(name, { signal })) === undefined ? [name] : [];
+  }
 
   /** With its network's rules, which only a start brings about. */
-  const startContainer = async (id: string, signal: AbortSignal): Promise<void> => {
-    if (isShut) await hostAccess.keep(SHUT_BRIDGES);
+  async function startContainer(id: string, signal: AbortSignal): Promise<void> {
+    if (isShut) {
+      await hostAccess.keep(SHUT_BRIDGES);
+    }
     await client.startContainer(id, { signal });
-    if (isShut) hostAccess.confirm(SHUT_BRIDGES);
-    if (hasOwnBridges && settings.isolation_rule) await isolation.keep();
-  };
+    if (isShut) {
+      hostAccess.confirm(SHUT_BRIDGES);
+    }
+    if (hasOwnBridges && settings.isolation_rule) {
+      await isolation.keep();
+    }
+  }
 
   /** Everything of one sandbox; false when there was nothing. */
-  const remove = async (ref: SandboxRef, signal: AbortSignal): Promise<boolean> => {
+  async function remove(ref: SandboxRef, signal: AbortSignal): Promise<boolean> {
     const { id } = ref;
     const [ids, secrets] = await Promise.all([
       containers.all(id, { signal }),
@@ -95,26 +107,32 @@ export const createPodmanDriver = (options: {
     const held = await removeHeld(client, owner, id, { signal });
     containers.forget(id);
     return secrets || held || removed.some(Boolean);
-  };
+  }
 
   /** By a call of a gateway that was killed, which the engine carries out to its end: its belongings are in use. */
-  const isBeingMade = async (id: string, error: unknown, signal: AbortSignal): Promise<boolean> =>
-    !signal.aborted &&
-    (OpenShellError.from(error).code === Code.ALREADY_EXISTS ||
-      (await containers.all(id, { signal }).catch(() => [])).length > 0);
+  async function isBeingMade(id: string, error: unknown, signal: AbortSignal): Promise<boolean> {
+    return (
+      !signal.aborted &&
+      (OpenShellError.from(error).code === Code.ALREADY_EXISTS ||
+        (await containers.all(id, { signal }).catch(() => [])).length > 0)
+    );
+  }
 
   /** Volumes must exist, and what of the host is mounted must be allowed. */
-  const checkSources = ({ config }: Plan, signal: AbortSignal): Promise<void> =>
-    checkHostPaths(settings, 'podman', config.mounts, async (volume, i) => {
+  function checkSources({ config }: Plan, signal: AbortSignal): Promise<void> {
+    return checkHostPaths(settings, 'podman', config.mounts, async (volume, i) => {
       const found = await client.volumeOptions(volume, { signal });
-      if (found !== undefined) return found;
+      if (found !== undefined) {
+        return found;
+      }
       throw failedPrecondition(`Podman has no volume '${volume}' to mount at ${config.mounts[i]?.target}`, {
         field: 'driver_config.podman.mounts',
         hint: `make it with: podman volume create ${volume}`,
       });
     });
+  }
 
-  const make = async (sandbox: DriverSandbox, signal: AbortSignal): Promise<string> => {
+  async function make(sandbox: DriverSandbox, signal: AbortSignal): Promise<string> {
     const plan = planSandbox(sandbox, workshop);
     const report = reporter(sandbox.id);
     report(step('Scheduled', 'the sandbox is being made', 'requesting_sandbox', 'Sandbox requested'));
@@ -132,7 +150,9 @@ export const createPodmanDriver = (options: {
         ),
         checkSources(plan, signal),
       ]);
-      if (existing.length > 0) throw alreadyExists(sandbox);
+      if (existing.length > 0) {
+        throw alreadyExists(sandbox);
+      }
       free = true;
       refuseReservedImageLabels(plan.container.image, image?.Labels);
       await network;
@@ -153,7 +173,9 @@ export const createPodmanDriver = (options: {
       return id;
     } catch (error) {
       await networkSettled;
-      if (id === undefined && (await isBeingMade(sandbox.id, error, signal))) throw alreadyExists(sandbox);
+      if (id === undefined && (await isBeingMade(sandbox.id, error, signal))) {
+        throw alreadyExists(sandbox);
+      }
       const undone = deadline(UNDO_TIMEOUT_MS);
       await (free ? remove(sandbox, undone) : removeNetwork(client, plan, { signal: undone })).catch(
         (undo) => {
@@ -165,39 +187,46 @@ export const createPodmanDriver = (options: {
       );
       throw signal.aborted ? OpenShellError.from(signal.reason) : error;
     }
-  };
+  }
 
   /** Runs alone for its sandbox as far as the watch is concerned, which hears of the outcome at the end. */
-  const quietly = async <T>(sandboxId: string, work: () => Promise<T>): Promise<T> => {
+  async function quietly<T>(sandboxId: string, work: () => Promise<T>): Promise<T> {
     busy.add(sandboxId);
     try {
       return await work();
     } finally {
       busy.delete(sandboxId);
     }
-  };
+  }
 
   /** With the sandbox's container; one that was known and is gone is looked for once more. */
-  const within = async <T>(ref: SandboxRef, signal: AbortSignal, work: (id: string) => Promise<T>) => {
+  async function within<T>(ref: SandboxRef, signal: AbortSignal, work: (id: string) => Promise<T>) {
     for (const known of [containers.known(ref.id), undefined]) {
       const id = known ?? (await containers.find(ref.id, { signal }));
-      if (id === undefined) break;
+      if (id === undefined) {
+        break;
+      }
       try {
         return await work(id);
       } catch (error) {
-        if (OpenShellError.from(error).code !== Code.NOT_FOUND) throw error;
+        if (OpenShellError.from(error).code !== Code.NOT_FOUND) {
+          throw error;
+        }
         containers.forget(ref.id);
       }
     }
     throw notFound(`Podman has no sandbox '${ref.name}'`);
-  };
+  }
 
   return {
     name: 'podman',
     access,
 
     async capabilities() {
-      const enforced = (limit: boolean) => limit || settings.limits === 'best-effort';
+      function enforced(limit: boolean) {
+        return limit || settings.limits === 'best-effort';
+      }
+
       return {
         driverName: 'podman',
         driverVersion: host.version,
@@ -217,7 +246,9 @@ export const createPodmanDriver = (options: {
     },
 
     async create(sandbox, { signal }) {
-      if (busy.has(sandbox.id)) throw alreadyExists(sandbox);
+      if (busy.has(sandbox.id)) {
+        throw alreadyExists(sandbox);
+      }
       const id = await quietly(sandbox.id, () => make(sandbox, signal));
       containers.remember(sandbox.id, id);
       look(id, sandbox.id);
@@ -253,7 +284,11 @@ export const createPodmanDriver = (options: {
 
     async delete(ref, { signal }) {
       const removed = await quietly(ref.id, () => remove(ref, signal));
-      if (removed) for (const feed of feeds) feed.push({ type: 'gone', sandboxId: ref.id });
+      if (removed) {
+        for (const feed of feeds) {
+          feed.push({ type: 'gone', sandboxId: ref.id });
+        }
+      }
       return removed;
     },
 
@@ -270,22 +305,30 @@ export const createPodmanDriver = (options: {
       }),
 
     async close() {
-      for (const feed of feeds) feed.end();
+      for (const feed of feeds) {
+        feed.end();
+      }
       client.close();
     },
   };
-};
+}
 
-const alreadyExists = ({ id, name }: SandboxRef) =>
-  new OpenShellError(Code.ALREADY_EXISTS, `Podman has a sandbox with the id ${id} already ('${name}')`);
+function alreadyExists({ id, name }: SandboxRef) {
+  return new OpenShellError(
+    Code.ALREADY_EXISTS,
+    `Podman has a sandbox with the id ${id} already ('${name}')`,
+  );
+}
 
 /** An event of the progress that clients show; with a label the step is done. */
-const step = (reason: string, message: string, name: string, label?: string): Parameters<Report>[0] => ({
-  type: 'Normal',
-  reason,
-  message,
-  metadata:
-    label === undefined
-      ? { [PROGRESS.activeStep]: name }
-      : { [PROGRESS.completeStep]: name, [PROGRESS.completeLabel]: label },
-});
+function step(reason: string, message: string, name: string, label?: string): Parameters<Report>[0] {
+  return {
+    type: 'Normal',
+    reason,
+    message,
+    metadata:
+      label === undefined
+        ? { [PROGRESS.activeStep]: name }
+        : { [PROGRESS.completeStep]: name, [PROGRESS.completeLabel]: label },
+  };
+}

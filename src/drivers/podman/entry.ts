@@ -14,7 +14,9 @@ const podman = {
   async probe({ settings, env, signal }) {
     const configured = settings.engine_socket as string | undefined;
     const found = await discover({ configured, env, signal });
-    if ('reason' in found) return { state: 'unavailable', ...found };
+    if ('reason' in found) {
+      return { state: 'unavailable', ...found };
+    }
     const { createPodmanClient } = await import('./api/client.js');
     const { hostWarnings, readHost } = await import('./host.js');
     const client = createPodmanClient(found);

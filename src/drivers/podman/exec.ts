@@ -21,11 +21,11 @@ export interface ExecTarget extends ExecContainer {
 }
 
 /** Runs a command as SandboxAccess.exec describes it; a program that does not exist is refused by `exitCode`. */
-export const startExecSession = async (
+export async function startExecSession(
   target: ExecTarget,
   spec: ExecSpec,
   { signal }: CallOptions,
-): Promise<ExecSession> => {
+): Promise<ExecSession> {
   const { client, containerId, log } = target;
   const mark = randomUUID();
   // An exec that is made and never started costs the engine nothing.
@@ -34,11 +34,15 @@ export const startExecSession = async (
     spec.timeoutMs > 0 ? requireEnd(target) : undefined,
   ]);
   const socket = await startAttached(client, execId, spec, signal);
-  const inspect = () => client.inspectExec(execId, { signal: deadline(LOOK_TIMEOUT_MS) });
-  const pid = async () => {
+  function inspect() {
+    return client.inspectExec(execId, { signal: deadline(LOOK_TIMEOUT_MS) });
+  }
+
+  async function pid() {
     const { Running, Pid } = await inspect();
     return Running ? Pid : 0;
-  };
+  }
+
   return createExecSession({
     socket,
     spec,
@@ -50,15 +54,15 @@ export const startExecSession = async (
     resize: ({ rows, cols }) => resize(client, execId, rows, cols),
     log: log.child({ container: containerId.slice(0, 12), exec: execId.slice(0, 12) }),
   });
-};
+}
 
-const createExec = (
+function createExec(
   { client, containerId, workspacePath }: ExecTarget,
   spec: ExecSpec,
   mark: string,
   signal: AbortSignal,
-): Promise<string> =>
-  client.createExec(
+): Promise<string> {
+  return client.createExec(
     containerId,
     {
       Cmd: spec.command,
@@ -74,24 +78,26 @@ const createExec = (
     },
     { signal },
   );
+}
 
 /** The connection that carries the command's streams. */
-const startAttached = async (
+async function startAttached(
   client: PodmanClient,
   execId: string,
   { tty, size = DEFAULT_SIZE }: Pick<ExecSpec, 'tty' | 'size'>,
   signal: AbortSignal,
-): Promise<Socket> => {
+): Promise<Socket> {
   const { socket, head } = await client.startExec(execId, { tty, ...size }, { signal });
   // Whoever reads the connection sees its end; an error event without a listener would end the process.
   socket.on('error', () => {});
-  if (head.length > 0) socket.unshift(head);
+  if (head.length > 0) {
+    socket.unshift(head);
+  }
   return socket;
-};
+}
 
-const startAside =
-  ({ client, containerId }: ExecTarget): StartAside =>
-  async (argv, signal) => {
+function startAside({ client, containerId }: ExecTarget): StartAside {
+  return async (argv, signal) => {
     const asked = {
       Cmd: argv,
       Env: [],
@@ -103,12 +109,15 @@ const startAside =
     const execId = await client.createExec(containerId, { ...asked, DetachKeys: '' }, { signal });
     return startAttached(client, execId, { tty: false, size: undefined }, signal);
   };
+}
 
-const resize = async (client: PodmanClient, execId: string, rows: number, cols: number): Promise<void> => {
+async function resize(client: PodmanClient, execId: string, rows: number, cols: number): Promise<void> {
   try {
     await client.resizeExec(execId, rows, cols, { signal: deadline(LOOK_TIMEOUT_MS) });
   } catch (error) {
     // A command that has ended by now has no terminal to resize.
-    if (OpenShellError.from(error).code === Code.UNAVAILABLE) throw error;
+    if (OpenShellError.from(error).code === Code.UNAVAILABLE) {
+      throw error;
+    }
   }
-};
+}

@@ -16,7 +16,7 @@ export interface PodmanHost {
   readonly events: boolean;
 }
 
-export const readHost = (info: Info): PodmanHost => {
+export function readHost(info: Info): PodmanHost {
   const { host, version, store } = info;
   const rootless = host.security.rootless;
   const controllers = new Set(rootless && host.cgroupVersion === 'v1' ? [] : (host.cgroupControllers ?? []));
@@ -38,35 +38,48 @@ export const readHost = (info: Info): PodmanHost => {
     network: rootless ? rootlessNetwork(host) : 'bridge',
     events: host.eventLogger !== 'none',
   };
-};
+}
 
-const rootlessNetwork = (host: Info['host']): PodmanHost['network'] => {
-  const installed = (helper: { readonly executable: string } | undefined) => Boolean(helper?.executable);
+function rootlessNetwork(host: Info['host']): PodmanHost['network'] {
+  function installed(helper: { readonly executable: string } | undefined) {
+    return Boolean(helper?.executable);
+  }
+
   const { rootlessNetworkCmd: preferred } = host;
-  if (preferred === 'pasta' && installed(host.pasta)) return 'pasta';
-  if (preferred === 'slirp4netns' && installed(host.slirp4netns)) return 'slirp4netns';
-  if (installed(host.pasta)) return 'pasta';
+  if (preferred === 'pasta' && installed(host.pasta)) {
+    return 'pasta';
+  }
+  if (preferred === 'slirp4netns' && installed(host.slirp4netns)) {
+    return 'slirp4netns';
+  }
+  if (installed(host.pasta)) {
+    return 'pasta';
+  }
   return installed(host.slirp4netns) ? 'slirp4netns' : undefined;
-};
+}
 
 /** The limits of this host that have no effect, in words; empty when all work. */
-const missingLimits = (host: PodmanHost): string[] =>
-  (['cpu', 'memory', 'pids'] as const).filter((limit) => !host.limits[limit]);
+function missingLimits(host: PodmanHost): string[] {
+  return (['cpu', 'memory', 'pids'] as const).filter((limit) => !host.limits[limit]);
+}
 
 /** Why limits do not work here and what would make them work. */
-export const limitsReason = (host: PodmanHost): string =>
-  host.rootless && host.cgroups === 'v1'
+export function limitsReason(host: PodmanHost): string {
+  return host.rootless && host.cgroups === 'v1'
     ? 'rootless Podman cannot limit resources on cgroups v1'
     : `the cgroup controllers ${missingLimits(host).join(', ')} are not delegated to Podman`;
+}
 
 /** What a user should know about this host although it works. */
-export const hostWarnings = (host: PodmanHost): string[] => [
-  ...(missingLimits(host).length === 0
-    ? []
-    : [`${limitsReason(host)}: no limit on ${missingLimits(host).join(', ')} takes effect`]),
-  ...(host.network === undefined
-    ? [
-        'neither pasta nor slirp4netns is installed: only sandboxes without a network (network_name = "none") can run',
-      ]
-    : []),
-];
+export function hostWarnings(host: PodmanHost): string[] {
+  return [
+    ...(missingLimits(host).length === 0
+      ? []
+      : [`${limitsReason(host)}: no limit on ${missingLimits(host).join(', ')} takes effect`]),
+    ...(host.network === undefined
+      ? [
+          'neither pasta nor slirp4netns is installed: only sandboxes without a network (network_name = "none") can run',
+        ]
+      : []),
+  ];
+}

@@ -9,13 +9,13 @@ export type PullPolicy = NonNullable<PodmanSettings['image_pull_policy']>;
 export type Report = (event: Omit<PlatformEvent, 'timestampMs' | 'source'>) => void;
 
 /** The image, pulled as the policy says, with progress on the way. Errors carry the reason `ImagePullFailed`. */
-export const ensureImage = async (
+export async function ensureImage(
   client: PodmanClient,
   reference: string,
   policy: PullPolicy,
   report: Report,
   options: CallOptions,
-): Promise<Image> => {
+): Promise<Image> {
   const present = await client.inspectImage(reference, options);
   if (present !== undefined && (policy === 'missing' || policy === 'never')) {
     report(imagePresent(reference));
@@ -36,30 +36,38 @@ export const ensureImage = async (
   });
   await pull(client, reference, policy, report, options);
   const pulled = await client.inspectImage(reference, options);
-  if (pulled === undefined) throw pullFailed(reference, 'the engine reports success but has no such image');
+  if (pulled === undefined) {
+    throw pullFailed(reference, 'the engine reports success but has no such image');
+  }
   report(imagePresent(reference));
   return pulled;
-};
+}
 
-const imagePresent = (reference: string) => ({
-  type: 'Normal' as const,
-  reason: 'ImagePresent',
-  message: `the image ${reference} is there`,
-  metadata: { [PROGRESS.completeStep]: 'pulling_image', [PROGRESS.completeLabel]: `Image ${reference}` },
-});
+function imagePresent(reference: string) {
+  return {
+    type: 'Normal' as const,
+    reason: 'ImagePresent',
+    message: `the image ${reference} is there`,
+    metadata: { [PROGRESS.completeStep]: 'pulling_image', [PROGRESS.completeLabel]: `Image ${reference}` },
+  };
+}
 
-const pull = async (
+async function pull(
   client: PodmanClient,
   reference: string,
   policy: PullPolicy,
   report: Report,
   options: CallOptions,
-): Promise<void> => {
+): Promise<void> {
   try {
     for await (const { stream, error } of client.pullImage(reference, policy, options)) {
-      if (error !== undefined) throw pullFailed(reference, error);
+      if (error !== undefined) {
+        throw pullFailed(reference, error);
+      }
       const detail = stream?.trim();
-      if (!detail) continue;
+      if (!detail) {
+        continue;
+      }
       report({
         type: 'Normal',
         reason: 'PullingLayer',
@@ -68,18 +76,21 @@ const pull = async (
       });
     }
   } catch (error) {
-    if (options.signal.aborted) throw OpenShellError.from(options.signal.reason);
+    if (options.signal.aborted) {
+      throw OpenShellError.from(options.signal.reason);
+    }
     const fault = OpenShellError.from(error);
     throw fault.reason === 'ImagePullFailed' || fault.code === Code.UNAVAILABLE
       ? fault
       : pullFailed(reference, fault.message, error);
   }
-};
+}
 
-const pullFailed = (reference: string, why: string, cause?: unknown) =>
-  failedPrecondition(`the image '${reference}' cannot be pulled: ${why}`, {
+function pullFailed(reference: string, why: string, cause?: unknown) {
+  return failedPrecondition(`the image '${reference}' cannot be pulled: ${why}`, {
     reason: 'ImagePullFailed',
     field: 'spec.template.image',
     hint: 'check the name and the registry, or load the image on the host with podman pull',
     cause,
   });
+}

@@ -20,11 +20,15 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
   const userns = usernsChoice({ ...settings, env: context.env });
   const signal = AbortSignal.timeout(START_TIMEOUT_MS);
   const found = await discover({ configured: context.endpoint, env: context.env, signal });
-  if ('reason' in found) throw unavailable(found.reason, { reason: 'EngineUnavailable' });
+  if ('reason' in found) {
+    throw unavailable(found.reason, { reason: 'EngineUnavailable' });
+  }
   const client = createPodmanClient(found);
   try {
     const host = readHost(await client.info({ signal }));
-    for (const warning of hostWarnings(host)) context.log.warn(warning);
+    for (const warning of hostWarnings(host)) {
+      context.log.warn(warning);
+    }
     const ceilings = engineCeilings(settings, host.size, TABLE);
     const diskBytes = diskLimit(settings.default_disk_limit, host.storage, TABLE);
     if (diskBytes === undefined) {
@@ -36,13 +40,17 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
     const { gatewayId, version } = context;
     const workshop = { owner: { gatewayId, version }, settings, userns, host, ceilings, diskBytes };
     const reach = hostReach(host, settings);
-    if (reach !== undefined) context.log.warn(reach);
+    if (reach !== undefined) {
+      context.log.warn(reach);
+    }
     const hostAccess = createHostAccess({
       allowed: settings.host_access,
       env: context.env,
       log: context.log,
     });
-    if (ownBridges(host, settings) && !settings.host_access) void hostAccess.keep(SHUT_BRIDGES);
+    if (ownBridges(host, settings) && !settings.host_access) {
+      void hostAccess.keep(SHUT_BRIDGES);
+    }
     return createPodmanDriver({ client, workshop, hostAccess, context });
   } catch (error) {
     client.close();

@@ -20,12 +20,14 @@ const CHAIN_MISSING = /does not exist|No chain\/target\/match/;
  * sources do the same). A jump of our own at the head of NETAVARK_FORWARD, where everything that netavark accepts
  * comes by, is nothing that it knows of and stays.
  */
-export const createIsolationRule = ({ env, log, trustedMs }: IsolationRuleOptions): KeptRules => {
+export function createIsolationRule({ env, log, trustedMs }: IsolationRuleOptions): KeptRules {
   const iptables = createIptables(env);
   return keptRules({
     async place() {
       const rules = await iptables.run(['-S', CHAIN]);
-      if (!rules.includes(RULE.join(' '))) await iptables.run(['-I', CHAIN, ...RULE]);
+      if (!rules.includes(RULE.join(' '))) {
+        await iptables.run(['-I', CHAIN, ...RULE]);
+      }
     },
     warning: (said) =>
       CHAIN_MISSING.test(said)
@@ -35,4 +37,4 @@ export const createIsolationRule = ({ env, log, trustedMs }: IsolationRuleOption
     log,
     trustedMs,
   });
-};
+}

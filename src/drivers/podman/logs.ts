@@ -15,12 +15,19 @@ export async function* containerLogs(
   const query = { follow, tail, sinceSeconds: Math.floor(sinceMs / 1_000) };
   try {
     const frames = demultiplex(await client.logs(containerId, query, { signal }), { whole: true });
-    for await (const line of linesOf(frames, tty)) if (isSince(line.timeMs, sinceMs)) yield line;
+    for await (const line of linesOf(frames, tty)) {
+      if (isSince(line.timeMs, sinceMs)) {
+        yield line;
+      }
+    }
   } catch (error) {
-    if (!signal.aborted) throw OpenShellError.from(error);
+    if (!signal.aborted) {
+      throw OpenShellError.from(error);
+    }
   }
 }
 
 /** An engine that tells whole seconds only says of a line that it is at most a second younger. */
-const isSince = (timeMs: number, sinceMs: number): boolean =>
-  timeMs >= (timeMs % 1_000 === 0 ? Math.floor(sinceMs / 1_000) * 1_000 : sinceMs);
+function isSince(timeMs: number, sinceMs: number): boolean {
+  return timeMs >= (timeMs % 1_000 === 0 ? Math.floor(sinceMs / 1_000) * 1_000 : sinceMs);
+}

@@ -40,7 +40,7 @@ const KEYS: Readonly<Record<(typeof TYPES)[number], readonly string[]>> = {
   tmpfs: ['type', 'target', 'size_bytes', 'mode'],
 };
 
-export const parseMount = (value: Json, field: string): Mount => {
+export function parseMount(value: Json, field: string): Mount {
   const kind = readObject(value, field, [...new Set(Object.values(KEYS).flat())]).string('type');
   const type = TYPES.find((known) => known === kind);
   if (type === undefined) {
@@ -59,43 +59,49 @@ export const parseMount = (value: Json, field: string): Mount => {
     case 'image':
       return { type, target, readOnly, source: imageName(read) };
   }
-};
+}
 
-const imageName = (read: Reader): string => {
+function imageName(read: Reader): string {
   const name = read.string('source') ?? '';
-  if (name !== '') return name;
+  if (name !== '') {
+    return name;
+  }
   throw invalidArgument(`${read.field}.source: it is missing`, { field: `${read.field}.source` });
-};
+}
 
 /** The mounts in the words of Podman's container description. */
-export const mountSpec = (
+export function mountSpec(
   mounts: readonly Mount[],
-): Required<Pick<ContainerSpec, 'mounts' | 'volumes' | 'image_volumes'>> => ({
-  mounts: mounts.flatMap((mount) => {
-    if (mount.type === 'bind') {
-      const label = { shared: ['z'], private: ['Z'], none: [] }[mount.selinuxLabel ?? 'none'];
-      const options = ['rbind', mount.readOnly ? 'ro' : 'rw', 'nosuid', 'nodev', ...label];
-      return [{ type: 'bind', source: mount.source, destination: mount.target, options }];
-    }
-    if (mount.type !== 'tmpfs') return [];
-    const size = `size=${mount.sizeBytes ?? DEFAULT_TMPFS_BYTES}`;
-    const options = ['nosuid', 'nodev', `mode=${mount.mode.toString(8)}`, size];
-    return [{ type: 'tmpfs', source: 'tmpfs', destination: mount.target, options }];
-  }),
-  volumes: mounts.flatMap((mount) =>
-    mount.type === 'volume'
-      ? [
-          {
-            Name: mount.source,
-            Dest: mount.target,
-            Options: [mount.readOnly ? 'ro' : 'rw', 'nosuid', 'nodev'],
-          },
-        ]
-      : [],
-  ),
-  image_volumes: mounts.flatMap((mount) =>
-    mount.type === 'image'
-      ? [{ Source: mount.source, Destination: mount.target, ReadWrite: !mount.readOnly }]
-      : [],
-  ),
-});
+): Required<Pick<ContainerSpec, 'mounts' | 'volumes' | 'image_volumes'>> {
+  return {
+    mounts: mounts.flatMap((mount) => {
+      if (mount.type === 'bind') {
+        const label = { shared: ['z'], private: ['Z'], none: [] }[mount.selinuxLabel ?? 'none'];
+        const options = ['rbind', mount.readOnly ? 'ro' : 'rw', 'nosuid', 'nodev', ...label];
+        return [{ type: 'bind', source: mount.source, destination: mount.target, options }];
+      }
+      if (mount.type !== 'tmpfs') {
+        return [];
+      }
+      const size = `size=${mount.sizeBytes ?? DEFAULT_TMPFS_BYTES}`;
+      const options = ['nosuid', 'nodev', `mode=${mount.mode.toString(8)}`, size];
+      return [{ type: 'tmpfs', source: 'tmpfs', destination: mount.target, options }];
+    }),
+    volumes: mounts.flatMap((mount) =>
+      mount.type === 'volume'
+        ? [
+            {
+              Name: mount.source,
+              Dest: mount.target,
+              Options: [mount.readOnly ? 'ro' : 'rw', 'nosuid', 'nodev'],
+            },
+          ]
+        : [],
+    ),
+    image_volumes: mounts.flatMap((mount) =>
+      mount.type === 'image'
+        ? [{ Source: mount.source, Destination: mount.target, ReadWrite: !mount.readOnly }]
+        : [],
+    ),
+  };
+}

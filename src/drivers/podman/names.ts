@@ -7,17 +7,23 @@ export const OWN_PREFIX = 'openshell-';
 const MAX_CONTAINER_NAME = 200;
 
 /** For people who look at `podman ps`; found again it is by its labels. */
-export const containerName = (ref: SandboxRef): string => {
+export function containerName(ref: SandboxRef): string {
   const readable = `${OWN_PREFIX}${plain(ref.workspace)}--${plain(ref.name)}-${plain(ref.id)}`;
-  if (readable.length <= MAX_CONTAINER_NAME) return readable;
+  if (readable.length <= MAX_CONTAINER_NAME) {
+    return readable;
+  }
   return `${readable.slice(0, MAX_CONTAINER_NAME - 17)}-${digest(ref.id).slice(0, 16)}`;
-};
+}
 
 /** The volume of the sandbox's workspace path. */
-export const volumeName = (gatewayId: string, id: string): string => `${key(gatewayId, id)}-workspace`;
+export function volumeName(gatewayId: string, id: string): string {
+  return `${key(gatewayId, id)}-workspace`;
+}
 
 /** The network that holds this sandbox alone. */
-export const networkName = (gatewayId: string, id: string): string => `${key(gatewayId, id)}-net`;
+export function networkName(gatewayId: string, id: string): string {
+  return `${key(gatewayId, id)}-net`;
+}
 
 /** What the bridges of sandboxes begin with, on the host: by that rules tell which may reach the host. */
 const BRIDGE_PREFIX = { shut: 'osh-', open: 'osw-' } as const;
@@ -26,19 +32,33 @@ const BRIDGE_PREFIX = { shut: 'osh-', open: 'osw-' } as const;
 export const SHUT_BRIDGES = `${BRIDGE_PREFIX.shut}+`;
 
 /** The bridge of a network; the kernel allows 15 characters. */
-export const bridgeName = (network: string, hostAccess: boolean): string =>
-  `${BRIDGE_PREFIX[hostAccess ? 'open' : 'shut']}${digest(network).slice(0, 11)}`;
+export function bridgeName(network: string, hostAccess: boolean): string {
+  return `${BRIDGE_PREFIX[hostAccess ? 'open' : 'shut']}${digest(network).slice(0, 11)}`;
+}
 
 /** Secrets carry no labels in Podman 4.3: the name alone says whose one is. The engine allows 64 characters. */
-export const secretPrefix = (gatewayId: string, id: string): string => `${key(gatewayId, id)}-secret-`;
+export function secretPrefix(gatewayId: string, id: string): string {
+  return `${key(gatewayId, id)}-secret-`;
+}
 
 /** At most 63 characters that a host may be called. */
-export const hostName = (ref: SandboxRef): string =>
-  plain(ref.name)
-    .replace(/[._]/g, '-')
-    .slice(0, 63)
-    .replace(/^-+|-+$/g, '') || 'sandbox';
+export function hostName(ref: SandboxRef): string {
+  return (
+    plain(ref.name)
+      .replace(/[._]/g, '-')
+      .slice(0, 63)
+      .replace(/^-+|-+$/g, '') || 'sandbox'
+  );
+}
 
-const key = (gatewayId: string, id: string) => `${OWN_PREFIX}${digest(`${gatewayId}/${id}`).slice(0, 32)}`;
-const digest = (text: string) => createHash('sha256').update(text).digest('hex');
-const plain = (text: string) => text.replace(/[^A-Za-z0-9_.-]/g, '-');
+function key(gatewayId: string, id: string) {
+  return `${OWN_PREFIX}${digest(`${gatewayId}/${id}`).slice(0, 32)}`;
+}
+
+function digest(text: string) {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function plain(text: string) {
+  return text.replace(/[^A-Za-z0-9_.-]/g, '-');
+}

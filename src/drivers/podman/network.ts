@@ -7,29 +7,39 @@ import type { PodmanSettings } from './settings.js';
  * A sandbox reaches the world and no other sandbox: rootless by a helper process of its own, rootful by a bridge that it
  * has for itself. `own` is the network that must be made for it.
  */
-export const networkSpec = (
+export function networkSpec(
   configured: string,
   host: PodmanHost,
   ownName: string,
-): { readonly spec: Pick<ContainerSpec, 'netns' | 'networks'>; readonly own: string | undefined } => {
-  if (configured === 'none') return { spec: { netns: { nsmode: 'none' } }, own: undefined };
-  if (configured !== '') return { spec: bridge(configured), own: undefined };
-  if (host.network === 'bridge') return { spec: bridge(ownName), own: ownName };
-  if (host.network !== undefined) return { spec: { netns: { nsmode: host.network } }, own: undefined };
+): { readonly spec: Pick<ContainerSpec, 'netns' | 'networks'>; readonly own: string | undefined } {
+  if (configured === 'none') {
+    return { spec: { netns: { nsmode: 'none' } }, own: undefined };
+  }
+  if (configured !== '') {
+    return { spec: bridge(configured), own: undefined };
+  }
+  if (host.network === 'bridge') {
+    return { spec: bridge(ownName), own: ownName };
+  }
+  if (host.network !== undefined) {
+    return { spec: { netns: { nsmode: host.network } }, own: undefined };
+  }
   throw failedPrecondition('rootless Podman has no helper to connect a sandbox with', {
     reason: 'NetworkHelperMissing',
     hint: 'install passt (pasta) or slirp4netns, or set network_name = "none" in [openshell.drivers.podman]',
   });
-};
+}
 
 /** Whether each sandbox has a bridge for itself, made by the driver. */
-export const ownBridges = (host: PodmanHost, settings: PodmanSettings): boolean =>
-  host.network === 'bridge' && settings.network_name === '';
+export function ownBridges(host: PodmanHost, settings: PodmanSettings): boolean {
+  return host.network === 'bridge' && settings.network_name === '';
+}
 
 /** What a sandbox reaches of this host where the driver sets no rules against it; undefined where it does, or where it reaches nothing. */
-export const hostReach = (host: PodmanHost, settings: PodmanSettings): string | undefined => {
-  if (settings.host_access || settings.network_name === 'none' || ownBridges(host, settings))
+export function hostReach(host: PodmanHost, settings: PodmanSettings): string | undefined {
+  if (settings.host_access || settings.network_name === 'none' || ownBridges(host, settings)) {
     return undefined;
+  }
   const what =
     "sandboxes can reach this host's own addresses, but for loopback, and the metadata service of its cloud";
   const accept = 'set host_access = true to say that it may be so';
@@ -40,6 +50,8 @@ export const hostReach = (host: PodmanHost, settings: PodmanSettings): string | 
     `${what}: a rootless engine sets no rules; as root run for the user of the engine, whose own programs it hits as well: ` +
     `iptables -A OUTPUT -m owner --uid-owner USER -d 169.254.0.0/16 -j REJECT; or ${accept}`
   );
-};
+}
 
-const bridge = (name: string) => ({ netns: { nsmode: 'bridge' }, networks: { [name]: {} } });
+function bridge(name: string) {
+  return { netns: { nsmode: 'bridge' }, networks: { [name]: {} } };
+}

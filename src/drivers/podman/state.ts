@@ -11,10 +11,12 @@ import type { ObservedSandbox } from '../../compute/sandbox.js';
 import type { Container, ContainerSummary } from './api/types.js';
 
 /** The sandbox as its container shows it; undefined when the container carries no sandbox's labels. */
-export const observe = (container: Container): ObservedSandbox | undefined => {
+export function observe(container: Container): ObservedSandbox | undefined {
   const labels = container.Config.Labels ?? {};
   const id = labels[LABEL.sandboxId];
-  if (id === undefined) return undefined;
+  if (id === undefined) {
+    return undefined;
+  }
   return {
     id,
     name: labels[LABEL.sandboxName] ?? '',
@@ -27,15 +29,16 @@ export const observe = (container: Container): ObservedSandbox | undefined => {
       deleting: container.State.Status === 'removing',
     },
   };
-};
+}
 
 /** Container and moment of its start; empty before the first. */
-const instanceOf = (container: Container): string =>
-  container.State.StartedAt.startsWith('0001-')
+function instanceOf(container: Container): string {
+  return container.State.StartedAt.startsWith('0001-')
     ? ''
     : `${container.Id.slice(0, 12)}@${container.State.StartedAt}`;
+}
 
-const conditionsOf = (container: Container): Condition[] => {
+function conditionsOf(container: Container): Condition[] {
   const { State: state } = container;
   switch (state.Status) {
     // A container that is being stopped still runs until it has ended.
@@ -56,11 +59,13 @@ const conditionsOf = (container: Container): Condition[] => {
     default:
       return failedConditions('ContainerBroken', state.Error || `the container is ${state.Status}`);
   }
-};
+}
 
 /** State, exit code and the second of its start: two runs that a list does not tell apart are in one second. */
-export const listedState = ({ State, ExitCode, StartedAt }: ContainerSummary): string =>
-  `${State} ${ExitCode} ${StartedAt}`;
+export function listedState({ State, ExitCode, StartedAt }: ContainerSummary): string {
+  return `${State} ${ExitCode} ${StartedAt}`;
+}
 
-export const seenState = ({ State }: Container): string =>
-  `${State.Status} ${State.ExitCode} ${Math.floor(Date.parse(State.StartedAt) / 1_000)}`;
+export function seenState({ State }: Container): string {
+  return `${State.Status} ${State.ExitCode} ${Math.floor(Date.parse(State.StartedAt) / 1_000)}`;
+}

@@ -12,12 +12,12 @@ export interface UsernsChoice {
 }
 
 /** From the settings and OPENSHELL_PODMAN_USERNS. INVALID_ARGUMENT for a mode or mapping that cannot be. */
-export const usernsChoice = (options: {
+export function usernsChoice(options: {
   readonly userns: string | undefined;
   readonly uidmap: readonly string[];
   readonly gidmap: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
-}): UsernsChoice => {
+}): UsernsChoice {
   const word = options.userns || options.env.OPENSHELL_PODMAN_USERNS || undefined;
   const mode = USERNS_MODES.find((known) => known === word);
   if (word !== undefined && mode === undefined) {
@@ -32,24 +32,26 @@ export const usernsChoice = (options: {
     throw invalidArgument('gidmap needs a uidmap beside it', { field: 'uidmap' });
   }
   return { mode, uidMap, gidMap: gidMap.length > 0 ? gidMap : uidMap };
-};
+}
 
 /**
  * The user namespace in Podman's words. `hostUsers` is what the sandbox itself asked for: false wants a namespace apart
  * from the host's, which a rootless engine always gives.
  */
-export const usernsSpec = (
+export function usernsSpec(
   choice: UsernsChoice,
   hostUsers: boolean | undefined,
   rootless: boolean,
-): Pick<ContainerSpec, 'userns' | 'idmappings'> => {
+): Pick<ContainerSpec, 'userns' | 'idmappings'> {
   if (hostUsers === false && choice.mode === 'host' && !rootless) {
     throw failedPrecondition('a user namespace was asked for, but the operator has set userns = "host"', {
       field: 'platform_config.host_users',
     });
   }
   const mode = choice.mode ?? (hostUsers === false && !rootless ? 'auto' : undefined);
-  if (mode === undefined) return {};
+  if (mode === undefined) {
+    return {};
+  }
   if (mode === 'auto') {
     return { userns: { nsmode: 'auto' }, idmappings: { AutoUserNs: true, AutoUserNsOpts: { Size: 0 } } };
   }
@@ -60,9 +62,9 @@ export const usernsSpec = (
     };
   }
   return { userns: { nsmode: mode } };
-};
+}
 
-const parseMapping = (text: string, field: string): IdMapping => {
+function parseMapping(text: string, field: string): IdMapping {
   const match = /^(\d{1,10}):(\d{1,10}):(\d{1,10})$/.exec(text);
   if (match === null || Number(match[3]) === 0) {
     throw invalidArgument(`${field}: '${text}' is no mapping`, {
@@ -71,4 +73,4 @@ const parseMapping = (text: string, field: string): IdMapping => {
     });
   }
   return { container_id: Number(match[1]), host_id: Number(match[2]), size: Number(match[3]) };
-};
+}

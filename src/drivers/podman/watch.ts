@@ -42,7 +42,9 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
     );
     for (const container of containers) {
       const seen = container && see(container);
-      if (seen !== undefined) yield* published.snapshot(seen);
+      if (seen !== undefined) {
+        yield* published.snapshot(seen);
+      }
     }
     yield { type: 'synced' };
     void follow(events, { client, label, feed, signal, shown: published.shown });
@@ -55,12 +57,17 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
       } else if (!busy(item.sandboxId) && published.isNews(item)) {
         const container = await client.inspectContainer(item.containerId, { signal });
         const seen = container && see(container);
-        if (seen !== undefined) yield* published.update(seen);
-        else if (container === undefined) yield* published.removeContainer(item.containerId);
+        if (seen !== undefined) {
+          yield* published.update(seen);
+        } else if (container === undefined) {
+          yield* published.removeContainer(item.containerId);
+        }
       }
     }
   } catch (error) {
-    if (!options.signal.aborted) throw OpenShellError.from(error);
+    if (!options.signal.aborted) {
+      throw OpenShellError.from(error);
+    }
   } finally {
     leave();
     abort.abort();
@@ -81,39 +88,48 @@ interface FollowOptions {
  * written line in its log of events, a new stream is opened and every container is looked at; ends the feed with
  * UNAVAILABLE when the connection is lost.
  */
-const follow = async (first: AsyncIterable<EngineEvent>, options: FollowOptions): Promise<void> => {
+async function follow(first: AsyncIterable<EngineEvent>, options: FollowOptions): Promise<void> {
   const { client, label, feed, signal, shown } = options;
-  const look = (containerId: string, sandboxId = '') => feed.push({ type: 'look', containerId, sandboxId });
+  function look(containerId: string, sandboxId = '') {
+    return feed.push({ type: 'look', containerId, sandboxId });
+  }
+
   try {
     let events = first;
     for (;;) {
-      if (await readEvents(events, feed)) break;
+      if (await readEvents(events, feed)) {
+        break;
+      }
       await delay(REOPEN_DELAY_MS, signal);
       events = await client.events({ type: ['container'], event: EVENTS, label }, { signal });
       for (const { Id, Labels } of await client.listContainers({ label }, { signal })) {
         look(Id, Labels?.[LABEL.sandboxId]);
       }
-      for (const [containerId, sandboxId] of shown()) look(containerId, sandboxId);
+      for (const [containerId, sandboxId] of shown()) {
+        look(containerId, sandboxId);
+      }
     }
     feed.end(unavailable("Podman's service ended its stream of events", { reason: 'EngineUnavailable' }));
   } catch (cause) {
     const broken = "Podman's service broke off its stream of events";
     feed.end(signal.aborted ? undefined : unavailable(broken, { reason: 'EngineUnavailable', cause }));
   }
-};
+}
 
 /** False when the stream ended with the engine's own error in place of an event. */
-const readEvents = async (events: AsyncIterable<EngineEvent>, feed: Feed): Promise<boolean> => {
+async function readEvents(events: AsyncIterable<EngineEvent>, feed: Feed): Promise<boolean> {
   for await (const { Action, Actor } of events) {
-    if (Actor === undefined) return false;
+    if (Actor === undefined) {
+      return false;
+    }
     const sandboxId = Actor.Attributes?.[LABEL.sandboxId] ?? '';
     feed.push({ type: Action === 'start' ? 'started' : 'look', containerId: Actor.ID, sandboxId });
   }
   return true;
-};
+}
 
 /** Undefined for a container without a sandbox's labels. */
-const see = (container: Container): Seen | undefined => {
+function see(container: Container): Seen | undefined {
   const sandbox = observe(container);
   return sandbox && { containerId: container.Id, sandbox, startedAt: container.State.StartedAt };
-};
+}

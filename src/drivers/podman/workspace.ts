@@ -30,20 +30,24 @@ export interface Workspaces {
   ): Promise<void>;
 }
 
-export const createWorkspaces = (client: PodmanClient, path: string): Workspaces => {
+export function createWorkspaces(client: PodmanClient, path: string): Workspaces {
   const known = new Map<string, ImageFacts>();
 
-  const look = async (id: string, imageId: string, options: CallOptions): Promise<ImageFacts> => {
+  async function look(id: string, imageId: string, options: CallOptions): Promise<ImageFacts> {
     const found = known.get(imageId);
-    if (found !== undefined) return found;
+    if (found !== undefined) {
+      return found;
+    }
     const facts = {
       workspaceMode: await client.pathMode(id, path, options),
       shell: (await client.pathMode(id, SHELL, options)) !== undefined,
     };
-    if (known.size >= MAX_IMAGES_KNOWN) known.clear();
+    if (known.size >= MAX_IMAGES_KNOWN) {
+      known.clear();
+    }
     known.set(imageId, facts);
     return facts;
-  };
+  }
 
   return {
     async prepare({ id, imageId, idle, mapped }, options) {
@@ -56,10 +60,12 @@ export const createWorkspaces = (client: PodmanClient, path: string): Workspaces
         });
       }
       // In a user namespace with a map the engine makes the path with the wrong owner.
-      if (workspaceMode === undefined && !mapped) return;
+      if (workspaceMode === undefined && !mapped) {
+        return;
+      }
       // Podman gives what is unpacked to the container's user, whatever the archive says.
       const tar = directoryTar(path.slice(1), { uid: 0, gid: 0, mode: workspaceMode ?? DEFAULT_MODE });
       await client.putArchive(id, '/', tar, options);
     },
   };
-};
+}

@@ -25,36 +25,40 @@ export interface NetworkSettings {
 /** What Linux takes for a device's name, less what means something to QEMU or a shell. */
 const LINK = /^([A-Za-z0-9][A-Za-z0-9_.-]{0,14})=([0-9.]+)\/(\d{1,2})$/;
 
-const refuse = (key: keyof NetworkSettings, why: string): OpenShellError =>
-  failedPrecondition(`${key} of the vm driver: ${why}`, {
+function refuse(key: keyof NetworkSettings, why: string): OpenShellError {
+  return failedPrecondition(`${key} of the vm driver: ${why}`, {
     field: key,
     hint: 'write e.g. network_taps = ["tap0=192.0.2.2/24"], network_gateway = "192.0.2.1"',
   });
+}
 
-const toNumber = (address: string): number =>
-  address.split('.').reduce((value, byte) => value * 256 + Number(byte), 0);
+function toNumber(address: string): number {
+  return address.split('.').reduce((value, byte) => value * 256 + Number(byte), 0);
+}
 
-const contains = (link: GuestLink, address: string): boolean => {
+function contains(link: GuestLink, address: string): boolean {
   const [own = '', prefix] = link.address.split('/');
   const size = 2 ** (32 - Number(prefix));
   return Math.floor(toNumber(own) / size) === Math.floor(toNumber(address) / size);
-};
+}
 
-const readLink = (text: string): GuestLink => {
+function readLink(text: string): GuestLink {
   const [, tap = '', address = '', prefix] = LINK.exec(text) ?? [];
   if (tap === '' || !isIPv4(address) || Number(prefix) < 1 || Number(prefix) > 31) {
     throw refuse('network_taps', `'${text}' is no device with an IPv4 address`);
   }
   return { tap, address: `${address}/${prefix}` };
-};
+}
 
-const refuseTwice = (what: string, values: readonly string[]): void => {
+function refuseTwice(what: string, values: readonly string[]): void {
   const twice = values.find((value, index) => values.indexOf(value) !== index);
-  if (twice !== undefined) throw refuse('network_taps', `the ${what} ${twice} is there twice`);
-};
+  if (twice !== undefined) {
+    throw refuse('network_taps', `the ${what} ${twice} is there twice`);
+  }
+}
 
 /** Undefined when no guest has a network card. FAILED_PRECONDITION for keys that do not fit together. */
-export const readNetwork = (settings: NetworkSettings): GuestNetwork | undefined => {
+export function readNetwork(settings: NetworkSettings): GuestNetwork | undefined {
   const { network_gateway: gateway, network_dns: nameservers } = settings;
   const links = settings.network_taps.map(readLink);
   refuseTwice(
@@ -65,14 +69,22 @@ export const readNetwork = (settings: NetworkSettings): GuestNetwork | undefined
     'address',
     links.map(({ address }) => address.split('/')[0] as string),
   );
-  if (gateway !== '' && !isIPv4(gateway)) throw refuse('network_gateway', `'${gateway}' is no IPv4 address`);
+  if (gateway !== '' && !isIPv4(gateway)) {
+    throw refuse('network_gateway', `'${gateway}' is no IPv4 address`);
+  }
   const outside = links.find((link) => gateway !== '' && !contains(link, gateway));
-  if (outside !== undefined)
+  if (outside !== undefined) {
     throw refuse('network_gateway', `${gateway} is not in the network of ${outside.tap}`);
+  }
   const wrong = nameservers.find((server) => !isIPv4(server));
-  if (wrong !== undefined) throw refuse('network_dns', `'${wrong}' is no IPv4 address`);
-  if (links.length > 0) return { links, gateway, nameservers };
-  if (gateway !== '' || nameservers.length > 0)
+  if (wrong !== undefined) {
+    throw refuse('network_dns', `'${wrong}' is no IPv4 address`);
+  }
+  if (links.length > 0) {
+    return { links, gateway, nameservers };
+  }
+  if (gateway !== '' || nameservers.length > 0) {
     throw refuse('network_taps', 'there is no device for what is set beside it');
+  }
   return undefined;
-};
+}

@@ -13,7 +13,7 @@ const MAX_SOCKET_PATH = 107;
 const CONNECT_TIMEOUT_MS = 40_000;
 
 /** Gives the socket's path, and what to remove when it is no longer needed. */
-const chooseSocket = async (stateDir: string, gatewayId: string): Promise<[path: string, made: string]> => {
+async function chooseSocket(stateDir: string, gatewayId: string): Promise<[path: string, made: string]> {
   const path = join(
     stateDir,
     'run',
@@ -25,7 +25,7 @@ const chooseSocket = async (stateDir: string, gatewayId: string): Promise<[path:
   }
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   return [path, path];
-};
+}
 
 /** Starts the driver process, keeps it running, and speaks the compute protocol to it. */
 export const createDriver: DriverModule['createDriver'] = async (context) => {

@@ -6,24 +6,31 @@ import { chooseAccelerator } from './accelerator.js';
 import { readNetwork } from './guest-network.js';
 import type { VmSettings } from './settings.js';
 
-const isProgram = (path: string): Promise<boolean> =>
-  access(path, constants.X_OK).then(
+function isProgram(path: string): Promise<boolean> {
+  return access(path, constants.X_OK).then(
     () => true,
     () => false,
   );
+}
 
-const findProgram = async (name: string, path: string): Promise<string | undefined> => {
-  if (name.includes('/')) return (await isProgram(name)) ? name : undefined;
+async function findProgram(name: string, path: string): Promise<string | undefined> {
+  if (name.includes('/')) {
+    return (await isProgram(name)) ? name : undefined;
+  }
   for (const folder of path.split(delimiter)) {
-    if (folder !== '' && (await isProgram(join(folder, name)))) return join(folder, name);
+    if (folder !== '' && (await isProgram(join(folder, name)))) {
+      return join(folder, name);
+    }
   }
   return undefined;
-};
+}
 
 /** Whether this host can run guests: QEMU, the tools for disks, and something to run them on. */
-export const probeVm = async ({ settings, env }: ProbeContext): Promise<ProbeResult> => {
+export async function probeVm({ settings, env }: ProbeContext): Promise<ProbeResult> {
   const { qemu, accel, allow_emulation } = settings as VmSettings;
-  if (process.platform !== 'linux') return { state: 'unavailable', reason: 'the vm driver needs Linux' };
+  if (process.platform !== 'linux') {
+    return { state: 'unavailable', reason: 'the vm driver needs Linux' };
+  }
   const path = `${env.PATH ?? ''}:/usr/sbin:/sbin`;
   const tried: string[] = [];
   for (const name of [qemu, 'qemu-img', 'mke2fs']) {
@@ -43,7 +50,9 @@ export const probeVm = async ({ settings, env }: ProbeContext): Promise<ProbeRes
     return { state: 'unavailable', reason: OpenShellError.from(error).text, tried };
   }
   const choice = await chooseAccelerator(accel, allow_emulation);
-  if (typeof choice === 'string') return { state: 'unavailable', reason: choice, tried };
+  if (typeof choice === 'string') {
+    return { state: 'unavailable', reason: choice, tried };
+  }
   return {
     state: 'ready',
     endpoint: (await findProgram(qemu, path)) ?? qemu,
@@ -52,4 +61,4 @@ export const probeVm = async ({ settings, env }: ProbeContext): Promise<ProbeRes
       ? {}
       : { warnings: [`guests are emulated, 10 to 20 times slower: ${choice.why}`] }),
   };
-};
+}

@@ -197,7 +197,7 @@ export const vmSettings = {
 export type VmSettings = Settings<typeof vmSettings>;
 
 /** The setting's words and OpenShell's own spellings, as one of three. */
-export const pullPolicy = (settings: VmSettings): 'missing' | 'always' | 'never' => {
+export function pullPolicy(settings: VmSettings): 'missing' | 'always' | 'never' {
   const word = settings.image_pull_policy.toLowerCase();
   return word === 'always' || word === 'never' ? word : 'missing';
-};
+}

@@ -26,11 +26,11 @@ const STEADY_MS = 30_000;
 const STOP_TIMEOUT_MS = 15_000;
 
 /** Starts the driver process, and starts it again, with growing pauses, whenever it ends. */
-export const superviseProcess = ({ program, options, env, log }: SuperviseOptions): SupervisedProcess => {
+export function superviseProcess({ program, options, env, log }: SuperviseOptions): SupervisedProcess {
   const stopping = new AbortController();
   let child: ChildProcess | undefined;
 
-  const runOnce = async (): Promise<string> => {
+  async function runOnce(): Promise<string> {
     const [command, ...args] = program === '' ? ownProgram() : [program];
     child = spawn(command as string, [...args, FROM_GATEWAY], {
       stdio: ['pipe', 'ignore', 'inherit'],
@@ -41,20 +41,25 @@ export const superviseProcess = ({ program, options, env, log }: SuperviseOption
     child.stdin?.write(`${JSON.stringify(options)}\n`);
     const ended = await once(child, 'exit').catch((error: Error) => [error.message]);
     return ended.map(String).join(' ');
-  };
+  }
 
-  const loop = async () => {
+  async function loop() {
     const backoff = createBackoff(FIRST_BACK_OFF_MS, MAX_BACK_OFF_MS);
     while (!stopping.signal.aborted) {
       const began = performance.now();
       const outcome = await runOnce();
-      if (stopping.signal.aborted) return;
-      if (performance.now() - began > STEADY_MS) backoff.reset();
+      if (stopping.signal.aborted) {
+        return;
+      }
+      if (performance.now() - began > STEADY_MS) {
+        backoff.reset();
+      }
       const waitMs = backoff.next();
       log.warn(`the driver process ended (${outcome}) and is started again in ${waitMs} ms`);
       await delay(waitMs, stopping.signal).catch(() => {});
     }
-  };
+  }
+
   const looping = loop();
 
   return {
@@ -71,4 +76,4 @@ export const superviseProcess = ({ program, options, env, log }: SuperviseOption
       await forced;
     },
   };
-};
+}

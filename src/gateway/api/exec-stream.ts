@@ -14,26 +14,26 @@ interface InputMessage<Start> {
 }
 
 /** Runs a command and sends its output and exit; ExecSandboxEvent is the same in both generations. */
-export const runExec = async (
+export async function runExec(
   exec: ExecService,
   caller: Caller,
   input: ExecInput,
   send: Send,
-): Promise<void> => {
+): Promise<void> {
   const exitCode = await exec.run(caller, input, ({ stream, data }) => send(encodeExecOutput(stream, data)));
   await send(methods.execSandbox.encodeResponse({ payload: { case: 'exit', value: { exitCode } } }));
-};
+}
 
 /** The start of an interactive exec and what follows it. INVALID_ARGUMENT when it begins with anything else. */
-export const readInput = async <Start>(
+export async function readInput<Start>(
   requests: AsyncGenerator<InputMessage<Start>>,
-): Promise<{ start: Start; input: AsyncIterable<ExecInputFrame> }> => {
+): Promise<{ start: Start; input: AsyncIterable<ExecInputFrame> }> {
   const first = await requests.next();
   if (first.done === true || first.value.payload.case !== 'start') {
     throw invalidArgument('the first message must be start', { field: 'start' });
   }
   return { start: first.value.payload.value, input: frames(requests) };
-};
+}
 
 async function* frames(requests: AsyncGenerator<InputMessage<unknown>>): AsyncGenerator<ExecInputFrame> {
   for await (const { payload } of requests) {

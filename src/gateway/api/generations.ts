@@ -20,60 +20,73 @@ const UNMARKED_AS_NEW: ReadonlySet<string> = new Set(['ListWorkspaces']);
  * Every method of openshell.v1.OpenShell, once: each request is told by its bytes, then read and answered in its own
  * generation. What no mark tells is generation 0.0's, which alone has requests without one.
  */
-export const openShellMethods = (services: Services, observe: GenerationObserver): Method[] => {
+export function openShellMethods(services: Services, observe: GenerationObserver): Method[] {
   const shared = byPath(sharedMethods(services));
   const old = byPath(v00Methods(services));
   const young = byPath(v01Methods(services));
   return rpcs.map((rpc) => {
     const either = shared.get(rpc.path);
-    if (either !== undefined) return { ...either, handler: counted(either.handler, rpc, observe) };
+    if (either !== undefined) {
+      return { ...either, handler: counted(either.handler, rpc, observe) };
+    }
     const v00 = old.get(rpc.path);
     const v01 = young.get(rpc.path);
-    if (v01 === undefined) return unimplemented(rpc);
+    if (v01 === undefined) {
+      return unimplemented(rpc);
+    }
     const handlers = { v00: v00?.handler, v01: v01.handler };
     return { ...v01, handler: dispatched(handlers, rpc, observe) };
   });
-};
+}
 
-const byPath = (methods: readonly Method[]): ReadonlyMap<string, Method> =>
-  new Map(methods.map((method) => [method.path, method]));
+function byPath(methods: readonly Method[]): ReadonlyMap<string, Method> {
+  return new Map(methods.map((method) => [method.path, method]));
+}
 
-const counted = (handler: Handler, { name }: MethodShape, observe: GenerationObserver): Handler => {
+function counted(handler: Handler, { name }: MethodShape, observe: GenerationObserver): Handler {
   const tell = generationTeller(name);
   return choosing(handler.kind, (bytes) => {
     const told = tell(bytes);
     observe(name, told === 'unmarked' ? 'either' : told);
     return handler;
   });
-};
+}
 
 /** `v00` undefined: the method came with 0.1. */
-const dispatched = (
+function dispatched(
   handlers: { readonly v00: Handler | undefined; readonly v01: Handler },
   { name }: MethodShape,
   observe: GenerationObserver,
-): Handler => {
+): Handler {
   const tell = generationTeller(name);
   const { v00, v01 } = handlers;
-  const generationOf = (told: Told): RequestGeneration => {
-    if (v00 === undefined) return '0.1';
-    if (told !== 'unmarked') return told;
+  function generationOf(told: Told): RequestGeneration {
+    if (v00 === undefined) {
+      return '0.1';
+    }
+    if (told !== 'unmarked') {
+      return told;
+    }
     return UNMARKED_AS_NEW.has(name) ? 'either' : '0.0';
-  };
+  }
+
   return choosing(v01.kind, (bytes) => {
     const generation = generationOf(tell(bytes));
     observe(name, generation);
     return generation === '0.0' && v00 !== undefined ? v00 : v01;
   });
-};
+}
 
 /** A handler of that kind that leaves each call to the handler that `choose` gives for its first message. */
-const choosing = (kind: Handler['kind'], choose: (bytes: Buffer) => Handler): Handler => {
-  const as = <K extends Handler['kind']>(wanted: K, bytes: Buffer): Extract<Handler, { kind: K }> => {
+function choosing(kind: Handler['kind'], choose: (bytes: Buffer) => Handler): Handler {
+  function as<K extends Handler['kind']>(wanted: K, bytes: Buffer): Extract<Handler, { kind: K }> {
     const handler = choose(bytes);
-    if (handler.kind === wanted) return handler as Extract<Handler, { kind: K }>;
+    if (handler.kind === wanted) {
+      return handler as Extract<Handler, { kind: K }>;
+    }
     throw new Error(`a method is ${handler.kind} in one generation and ${wanted} in the other`);
-  };
+  }
+
   switch (kind) {
     case 'unary':
       return { kind, handle: (bytes, caller) => as('unary', bytes).handle(bytes, caller) };
@@ -95,12 +108,14 @@ const choosing = (kind: Handler['kind'], choose: (bytes: Buffer) => Handler): Ha
     case 'unimplemented':
       return { kind };
   }
-};
+}
 
 /** A stream whose first message was read already. */
 async function* from(first: IteratorResult<Buffer>, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
   try {
-    for (let next = first; next.done !== true; next = await rest.next()) yield next.value;
+    for (let next = first; next.done !== true; next = await rest.next()) {
+      yield next.value;
+    }
   } finally {
     await rest.return?.();
   }

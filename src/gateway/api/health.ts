@@ -7,11 +7,16 @@ import type { Method } from './method.js';
 import { serverStream, unary } from './method.js';
 
 /** grpc.health.v1: the gateway serves from its first answer to its last, as a whole and for each of `services`. */
-export const healthMethods = (services: readonly string[]): Method[] => {
-  const serves = (service: string) => service === '' || services.includes(service);
+export function healthMethods(services: readonly string[]): Method[] {
+  function serves(service: string) {
+    return service === '' || services.includes(service);
+  }
+
   return [
     unary(wire.check, ({ service }) => {
-      if (!serves(service)) throw notFound(`unknown service '${service}'`);
+      if (!serves(service)) {
+        throw notFound(`unknown service '${service}'`);
+      }
       return { status: Serving.SERVING };
     }),
     unary(wire.list, () => ({
@@ -24,9 +29,11 @@ export const healthMethods = (services: readonly string[]): Method[] => {
         wire.watch.encodeResponse({ status: serves(service) ? Serving.SERVING : Serving.SERVICE_UNKNOWN }),
       );
       await new Promise<void>((resolve) => {
-        if (signal.aborted) resolve();
+        if (signal.aborted) {
+          resolve();
+        }
         signal.addEventListener('abort', () => resolve(), { once: true });
       });
     }),
   ];
-};
+}

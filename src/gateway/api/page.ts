@@ -26,12 +26,12 @@ const TOKEN_FIELD = 2;
  * however few its items are then: 0.1 goes on by the token, 0.0 at the offset behind what it got. Items are written as
  * they are read, so that never more than the answer is kept, and nothing waits for all of it.
  */
-export const list = <I extends DescMessage, O extends DescMessage, T, E extends DescMessage>(
+export function list<I extends DescMessage, O extends DescMessage, T, E extends DescMessage>(
   method: WireMethod<I, O>,
   item: { readonly schema: E; readonly toWire: (row: T) => MessageInitShape<E> },
   ask: (request: MessageShape<I>, caller: Caller) => Promise<Listing<T>>,
-): Method =>
-  unaryBytes(method, async (request, caller) => {
+): Method {
+  return unaryBytes(method, async (request, caller) => {
     const { rows, limit, tokenAfter } = await ask(request, caller);
     const items: Uint8Array[] = [];
     let room = PAGE_BYTES - TOKEN_BYTES;
@@ -42,14 +42,18 @@ export const list = <I extends DescMessage, O extends DescMessage, T, E extends 
       const bytes =
         items.length < limit ? toBinary(item.schema, create(item.schema, item.toWire(row))) : undefined;
       isCut = bytes === undefined || (items.length > 0 && bytes.length + AROUND_ITEM_BYTES > room);
-      if (bytes === undefined || isCut) break;
+      if (bytes === undefined || isCut) {
+        break;
+      }
       room -= bytes.length + AROUND_ITEM_BYTES;
       items.push(bytes);
       last = row;
     }
     const token = isCut && last !== undefined ? tokenAfter(last) : '';
     const fields = items.map((bytes) => bytesField(ITEMS_FIELD, bytes));
-    if (token !== '') fields.push(bytesField(TOKEN_FIELD, Buffer.from(token)));
+    if (token !== '') {
+      fields.push(bytesField(TOKEN_FIELD, Buffer.from(token)));
+    }
     const answer = Buffer.allocUnsafe(fields.reduce((sum, field) => sum + field.byteLength, 0));
     let at = 0;
     for (const field of fields) {
@@ -58,3 +62,4 @@ export const list = <I extends DescMessage, O extends DescMessage, T, E extends 
     }
     return answer;
   });
+}

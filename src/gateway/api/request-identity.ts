@@ -4,22 +4,31 @@ import type { Caller } from '../auth/principal.js';
 import type { RequestIdentity } from '../services/requests.js';
 
 /** A request by its user, its id and all that it says; two encodings of one message are the same request. */
-export const identityOf = (
+export function identityOf(
   method: MethodShape,
   request: { readonly requestId: string },
   { principal }: Caller,
-): RequestIdentity => ({
-  subject: principal.subject,
-  requestId: request.requestId,
-  fingerprint: () =>
-    createHash('sha256').update(`${method.name}\0`).update(canonical(request)).digest('base64'),
-});
+): RequestIdentity {
+  return {
+    subject: principal.subject,
+    requestId: request.requestId,
+    fingerprint: () =>
+      createHash('sha256').update(`${method.name}\0`).update(canonical(request)).digest('base64'),
+  };
+}
 
 /** JSON in which neither the order of a map's entries nor the kind of a number makes a difference by chance. */
-const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_, part: unknown) => {
-    if (typeof part === 'bigint') return `${part}n`;
-    if (part instanceof Uint8Array) return Buffer.from(part).toString('base64');
-    if (part === null || typeof part !== 'object' || Array.isArray(part)) return part;
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) => {
+    if (typeof part === 'bigint') {
+      return `${part}n`;
+    }
+    if (part instanceof Uint8Array) {
+      return Buffer.from(part).toString('base64');
+    }
+    if (part === null || typeof part !== 'object' || Array.isArray(part)) {
+      return part;
+    }
     return Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)));
   });
+}

@@ -22,7 +22,7 @@ type Handlers = ReadonlyMap<string, Handler>;
  * The schemas of the messages cost a starting process as much time as all the rest of the gateway: they load with
  * the first call that needs them, or with `load`. Health is answered without them.
  */
-export const createApi = (services: Services, observe: GenerationObserver): Api => {
+export function createApi(services: Services, observe: GenerationObserver): Api {
   const openShell = once(async () => {
     const { openShellMethods } = await import('./generations.js');
     return byPath(openShellMethods(services, observe));
@@ -33,24 +33,30 @@ export const createApi = (services: Services, observe: GenerationObserver): Api 
   });
 
   const healthy = encodeHealthy(services.info.version);
-  const health = (full: ServedMethod['handler']): Handler => ({
-    kind: 'unary',
-    async handle(request, caller) {
-      if (request.length === 0) {
-        observe('Health', 'either');
-        return healthy;
-      }
-      const handler = await full();
-      if (handler.kind !== 'unary') throw new Error(`Health is ${handler.kind}`);
-      return handler.handle(request, caller);
-    },
-  });
+  function health(full: ServedMethod['handler']): Handler {
+    return {
+      kind: 'unary',
+      async handle(request, caller) {
+        if (request.length === 0) {
+          observe('Health', 'either');
+          return healthy;
+        }
+        const handler = await full();
+        if (handler.kind !== 'unary') {
+          throw new Error(`Health is ${handler.kind}`);
+        }
+        return handler.handle(request, caller);
+      },
+    };
+  }
 
   return {
     methods: [
       ...rpcs.map((rpc): ServedMethod => {
         const method = served(rpc, openShell, methodAccess(rpc.name));
-        if (rpc.name !== 'Health') return method;
+        if (rpc.name !== 'Health') {
+          return method;
+        }
         const quick = health(method.handler);
         return { ...method, handler: () => quick };
       }),
@@ -60,27 +66,30 @@ export const createApi = (services: Services, observe: GenerationObserver): Api 
       await openShell();
     },
   };
-};
+}
 
-const served = (
+function served(
   { path, requestStream, responseStream }: MethodShape,
   load: () => Promise<Handlers>,
   access: MethodAccess,
-): ServedMethod => ({
-  path,
-  requestStream,
-  responseStream,
-  access,
-  handler: async () => (await load()).get(path) ?? unserved,
-});
+): ServedMethod {
+  return {
+    path,
+    requestStream,
+    responseStream,
+    access,
+    handler: async () => (await load()).get(path) ?? unserved,
+  };
+}
 
 const unserved: Handler = { kind: 'unimplemented' };
 
-const byPath = (methods: readonly Method[]): Handlers =>
-  new Map(methods.map(({ path, handler }) => [path, handler]));
+function byPath(methods: readonly Method[]): Handlers {
+  return new Map(methods.map(({ path, handler }) => [path, handler]));
+}
 
 /** Loads at the first call, and again after a failure. */
-const once = (load: () => Promise<Handlers>): (() => Promise<Handlers>) => {
+function once(load: () => Promise<Handlers>): () => Promise<Handlers> {
   let loaded: Promise<Handlers> | undefined;
   return () => {
     loaded ??= load().catch((error: unknown) => {
@@ -93,4 +102,4 @@ const once = (load: () => Promise<Handlers>): (() => Promise<Handlers>) => {
     });
     return loaded;
   };
-};
+}

@@ -32,15 +32,20 @@ interface WireSpec {
 }
 
 /** FAILED_PRECONDITION that names what the request asks for and this gateway cannot give. */
-export const refused = (field: string, what: string, hint: string): OpenShellError =>
-  new OpenShellError(Code.FAILED_PRECONDITION, `${field} cannot be honoured by this gateway: ${what}`, {
-    field,
-    reason: 'NotSupported',
-    hint,
-  });
+export function refused(field: string, what: string, hint: string): OpenShellError {
+  return new OpenShellError(
+    Code.FAILED_PRECONDITION,
+    `${field} cannot be honoured by this gateway: ${what}`,
+    {
+      field,
+      reason: 'NotSupported',
+      hint,
+    },
+  );
+}
 
 /** A spec as it is stored. What cannot be honoured yet is refused by name, never dropped. */
-export const toStoredSpec = (spec: WireSpec | undefined, restartPolicy: RestartPolicy): StoredSandboxSpec => {
+export function toStoredSpec(spec: WireSpec | undefined, restartPolicy: RestartPolicy): StoredSandboxSpec {
   if (spec?.policy !== undefined) {
     throw refused('spec.policy', 'nothing inside the sandbox enforces it', 'leave the policy out');
   }
@@ -74,10 +79,10 @@ export const toStoredSpec = (spec: WireSpec | undefined, restartPolicy: RestartP
     tty: spec?.tty ?? false,
     restartPolicy,
   };
-};
+}
 
 /** A stored spec as both generations write it. What its driver takes as a secret is never shown. */
-export const toWireSpec = (spec: StoredSandboxSpec, environment: ShownEnvironment) => {
+export function toWireSpec(spec: StoredSandboxSpec, environment: ShownEnvironment) {
   const { template } = spec;
   return {
     logLevel: spec.logLevel,
@@ -96,24 +101,29 @@ export const toWireSpec = (spec: StoredSandboxSpec, environment: ShownEnvironmen
     command: [...spec.command],
     tty: spec.tty,
   };
-};
+}
 
 /** As it is, its names alone, or nothing of it: lists and watches, which many see, leave it out. */
 export type ShownEnvironment = 'shown' | 'hidden' | 'left-out';
 
-export const environmentFor = (caller: Caller): ShownEnvironment =>
-  maySeeSecrets(caller) ? 'shown' : 'hidden';
+export function environmentFor(caller: Caller): ShownEnvironment {
+  return maySeeSecrets(caller) ? 'shown' : 'hidden';
+}
 
-export const toWireEnvironment = (
+export function toWireEnvironment(
   environment: Readonly<Record<string, string>>,
   how: ShownEnvironment,
-): Readonly<Record<string, string>> => {
-  if (how === 'left-out') return {};
+): Readonly<Record<string, string>> {
+  if (how === 'left-out') {
+    return {};
+  }
   return how === 'shown' ? environment : hideValues(environment);
-};
+}
 
-export const toWireDriverConfig = (config: JsonObject | undefined): { driverConfig?: JsonObject } =>
-  config === undefined ? {} : { driverConfig: hideDriverSecrets(config) };
+export function toWireDriverConfig(config: JsonObject | undefined): { driverConfig?: JsonObject } {
+  return config === undefined ? {} : { driverConfig: hideDriverSecrets(config) };
+}
 
-export const toWireGpu = (gpu: NonNullable<StoredSandboxSpec['gpu']>): { count?: number } =>
-  gpu.count === undefined ? {} : { count: gpu.count };
+export function toWireGpu(gpu: NonNullable<StoredSandboxSpec['gpu']>): { count?: number } {
+  return gpu.count === undefined ? {} : { count: gpu.count };
+}

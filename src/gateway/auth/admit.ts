@@ -27,7 +27,9 @@ export function createAdmit({ authenticate, authorizer, recordChange }: AdmitOpt
       caller,
       subject: principal.subject,
       ended(code) {
-        if (access.changes) recordChange({ caller, method, code, targets: authorizer.granted(caller) });
+        if (access.changes) {
+          recordChange({ caller, method, code, targets: authorizer.granted(caller) });
+        }
         release?.();
       },
     };

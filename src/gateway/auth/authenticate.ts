@@ -27,7 +27,9 @@ export function createAuthenticate(
   return async (evidence, signal) => {
     for (const authenticator of chain) {
       const principal = await authenticator.authenticate(evidence, signal);
-      if (principal !== undefined) return principal;
+      if (principal !== undefined) {
+        return principal;
+      }
     }
     throw (chain[0] as Authenticator).missing();
   };

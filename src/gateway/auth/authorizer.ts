@@ -53,29 +53,37 @@ export function createAuthorizer(rule: Rule = everyUserMay): Authorizer {
 
   function expireAt(caller: Caller, call: Watched, atMs: number): void {
     const leftMs = atMs - Date.now();
-    if (leftMs <= 0) endCall(caller, expired());
-    else
+    if (leftMs <= 0) {
+      endCall(caller, expired());
+    } else {
       call.timer = setTimeout(() => expireAt(caller, call, atMs), Math.min(leftMs, LONGEST_TIMER_MS)).unref();
+    }
   }
 
   return {
     async require(caller, target) {
       await rule(caller, target);
       const call = watched.get(caller);
-      if (call !== undefined && call.targets.length < MOST_TARGETS) call.targets.push(target);
+      if (call !== undefined && call.targets.length < MOST_TARGETS) {
+        call.targets.push(target);
+      }
     },
     watch(caller, end) {
       const call: Watched = { targets: [], end, timer: undefined };
       watched.set(caller, call);
       const { principal } = caller;
       const validUntilMs = principal.kind === 'nobody' ? undefined : principal.validUntilMs;
-      if (validUntilMs !== undefined) expireAt(caller, call, validUntilMs);
+      if (validUntilMs !== undefined) {
+        expireAt(caller, call, validUntilMs);
+      }
       return () => release(caller);
     },
     async recheck() {
       for (const [caller, { targets }] of [...watched]) {
         try {
-          for (const target of targets) await rule(caller, target);
+          for (const target of targets) {
+            await rule(caller, target);
+          }
         } catch (error) {
           endCall(caller, OpenShellError.from(error));
         }
@@ -87,9 +95,15 @@ export function createAuthorizer(rule: Rule = everyUserMay): Authorizer {
 
 /** Every user is a platform administrator for now; a sandbox asks about itself. */
 function everyUserMay({ principal, access }: Caller, { sandboxId }: Target): void {
-  if (principal.kind === 'user') return;
-  if (principal.kind === 'sandbox' && principal.sandboxId === sandboxId) return;
-  if (principal.kind === 'nobody' && access.who === 'anyone') return;
+  if (principal.kind === 'user') {
+    return;
+  }
+  if (principal.kind === 'sandbox' && principal.sandboxId === sandboxId) {
+    return;
+  }
+  if (principal.kind === 'nobody' && access.who === 'anyone') {
+    return;
+  }
   throw new OpenShellError(
     Code.PERMISSION_DENIED,
     'cross-sandbox access denied: principal does not own this sandbox',

@@ -29,7 +29,9 @@ export function createLocal({ everywhere }: { readonly everywhere: boolean }): A
 
 function hostOf(address: string): string {
   const bracketed = /^\[(.*)\]:\d+$/.exec(address);
-  if (bracketed !== null) return bracketed[1] as string;
+  if (bracketed !== null) {
+    return bracketed[1] as string;
+  }
   const colon = address.lastIndexOf(':');
   return colon === -1 || isIP(address) === 6 ? address : address.slice(0, colon);
 }

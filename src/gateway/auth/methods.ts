@@ -114,8 +114,12 @@ export function methodAccess(name: MethodName): MethodAccess {
 
 /** PERMISSION_DENIED, in upstream's words, for a method that is not for this kind of caller. */
 export function checkKind({ kind }: Principal, { who }: MethodAccess): void {
-  if (who === 'sandbox' && kind !== 'sandbox') throw denied('this method requires a sandbox principal');
-  if (who === 'user' && kind === 'sandbox') throw denied('sandbox principals may not call this method');
+  if (who === 'sandbox' && kind !== 'sandbox') {
+    throw denied('this method requires a sandbox principal');
+  }
+  if (who === 'user' && kind === 'sandbox') {
+    throw denied('sandbox principals may not call this method');
+  }
 }
 
 function denied(message: string): OpenShellError {

@@ -18,7 +18,9 @@ export const mutualTls: Authenticator = {
         hint: 'renew it and connect again',
       });
     }
-    if (name === undefined || name === '') return undefined;
+    if (name === undefined || name === '') {
+      return undefined;
+    }
     return {
       kind: 'user',
       subject: name,

@@ -32,10 +32,10 @@ export interface CreateDriversOptions {
 }
 
 /** The selected drivers by name, the default one first; each loads when it is first used. */
-export const createDrivers = (
+export function createDrivers(
   selected: readonly SelectedDriver[],
   options: CreateDriversOptions,
-): Map<string, ManagedDriver> => {
+): Map<string, ManagedDriver> {
   const { log, connectExternal } = options;
   const drivers = new Map<string, ManagedDriver>();
   for (const { name, entry, endpoint, report } of selected) {
@@ -51,15 +51,18 @@ export const createDrivers = (
       endpoint,
       log: log.child({ driver: name }),
     };
-    const create = async (): Promise<ComputeDriver> => {
-      if (entry !== undefined) return (await entry.load()).createDriver(context);
+    async function create(): Promise<ComputeDriver> {
+      if (entry !== undefined) {
+        return (await entry.load()).createDriver(context);
+      }
       if (connectExternal === undefined) {
         throw failedPrecondition(
           `the driver '${name}' runs in a process of its own, which this build cannot reach`,
         );
       }
       return connectExternal({ name, socketPath: endpoint, signal: options.signal });
-    };
+    }
+
     drivers.set(
       name,
       createManagedDriver({
@@ -72,4 +75,4 @@ export const createDrivers = (
     );
   }
   return drivers;
-};
+}

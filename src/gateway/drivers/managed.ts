@@ -41,24 +41,28 @@ const REOPEN_FIRST_MS = 200;
 const REOPEN_MOST_MS = 5_000;
 const CAPABILITIES_TIMEOUT_MS = 10_000;
 
-export const createManagedDriver = (options: ManagedDriverOptions): ManagedDriver => {
+export function createManagedDriver(options: ManagedDriverOptions): ManagedDriver {
   const { name, log } = options;
   let made: Promise<ComputeDriver> | undefined;
   let capabilities: DriverCapabilities | undefined;
   let failure = '';
 
-  const fail = (error: unknown): void => {
+  function fail(error: unknown): void {
     const reason = OpenShellError.from(error).text;
-    if (failure === '') log.warn(`driver '${name}' failed: ${reason}`, { driver: name, error });
+    if (failure === '') {
+      log.warn(`driver '${name}' failed: ${reason}`, { driver: name, error });
+    }
     failure = reason;
-  };
+  }
 
-  const recover = (): void => {
-    if (failure !== '') log.info(`driver '${name}' is ready again`, { driver: name });
+  function recover(): void {
+    if (failure !== '') {
+      log.info(`driver '${name}' is ready again`, { driver: name });
+    }
     failure = '';
-  };
+  }
 
-  const driver = (): Promise<ComputeDriver> => {
+  function driver(): Promise<ComputeDriver> {
     if (made === undefined) {
       made = options.create();
       made.catch((error) => {
@@ -74,7 +78,7 @@ export const createManagedDriver = (options: ManagedDriverOptions): ManagedDrive
         ...(known.hint === undefined ? {} : { hint: known.hint }),
       });
     });
-  };
+  }
 
   return {
     name,
@@ -109,7 +113,9 @@ export const createManagedDriver = (options: ManagedDriverOptions): ManagedDrive
             await handle(current, event);
           }
         } catch (error) {
-          if (signal.aborted) return;
+          if (signal.aborted) {
+            return;
+          }
           fail(error);
         }
         await delay(backoff.next(), signal).catch(() => {});
@@ -121,4 +127,4 @@ export const createManagedDriver = (options: ManagedDriverOptions): ManagedDrive
         .catch((error) => log.debug('closing a driver', { error }));
     },
   };
-};
+}

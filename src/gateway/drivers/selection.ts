@@ -44,13 +44,18 @@ export interface SelectionOptions {
 
 const PROBE_TIMEOUT_MS = 10_000;
 
-const entryOf = (flavor: Flavor, name: string) => flavor.drivers.find((entry) => entry.name === name);
-const namesIn = (flavor: Flavor): string => flavor.drivers.map((entry) => entry.name).join(', ');
+function entryOf(flavor: Flavor, name: string) {
+  return flavor.drivers.find((entry) => entry.name === name);
+}
 
-const probe = async (
+function namesIn(flavor: Flavor): string {
+  return flavor.drivers.map((entry) => entry.name).join(', ');
+}
+
+async function probe(
   entry: DriverEntry,
   options: Omit<SelectionOptions, 'configured'>,
-): Promise<ProbeResult> => {
+): Promise<ProbeResult> {
   const signal = deadline(PROBE_TIMEOUT_MS, options.signal);
   try {
     return await entry.probe({ settings: options.settings(entry.name), env: options.env, signal });
@@ -61,36 +66,38 @@ const probe = async (
       : OpenShellError.from(error).text;
     return { state: 'unavailable', reason };
   }
-};
+}
 
-const toReport = (name: string, result: ProbeResult): DriverReport => ({
-  name,
-  state: result.state,
-  reason: result.state === 'ready' ? '' : result.reason,
-  engineVersion: result.state === 'ready' ? result.engineVersion : '',
-  endpoint: result.state === 'ready' ? result.endpoint : '',
-  external: false,
-  warnings: (result.state === 'ready' ? result.warnings : undefined) ?? [],
-  tried: (result.state === 'unavailable' ? result.tried : undefined) ?? [],
-  command: '',
-});
+function toReport(name: string, result: ProbeResult): DriverReport {
+  return {
+    name,
+    state: result.state,
+    reason: result.state === 'ready' ? '' : result.reason,
+    engineVersion: result.state === 'ready' ? result.engineVersion : '',
+    endpoint: result.state === 'ready' ? result.endpoint : '',
+    external: false,
+    warnings: (result.state === 'ready' ? result.warnings : undefined) ?? [],
+    tried: (result.state === 'unavailable' ? result.tried : undefined) ?? [],
+    command: '',
+  };
+}
 
-const externalReport = (name: string, socket: string): DriverReport => ({
-  name,
-  state: 'ready',
-  reason: '',
-  engineVersion: '',
-  endpoint: socket,
-  external: true,
-  warnings: [],
-  tried: [],
-  command: '',
-});
+function externalReport(name: string, socket: string): DriverReport {
+  return {
+    name,
+    state: 'ready',
+    reason: '',
+    engineVersion: '',
+    endpoint: socket,
+    external: true,
+    warnings: [],
+    tried: [],
+    command: '',
+  };
+}
 
 /** Every known driver, every driver of the build and every external one, each probed. */
-export const reportDrivers = async (
-  options: Omit<SelectionOptions, 'configured'>,
-): Promise<DriverReport[]> => {
+export async function reportDrivers(options: Omit<SelectionOptions, 'configured'>): Promise<DriverReport[]> {
   const { flavor, external } = options;
   const names = new Set([
     ...KNOWN_DRIVERS.map((known) => known.name),
@@ -100,9 +107,13 @@ export const reportDrivers = async (
   return Promise.all(
     [...names].map(async (name) => {
       const socket = external.get(name);
-      if (socket !== undefined) return externalReport(name, socket);
+      if (socket !== undefined) {
+        return externalReport(name, socket);
+      }
       const entry = entryOf(flavor, name);
-      if (entry !== undefined) return toReport(name, await probe(entry, options));
+      if (entry !== undefined) {
+        return toReport(name, await probe(entry, options));
+      }
       const command = KNOWN_DRIVERS.find((known) => known.name === name)?.command ?? '';
       return {
         ...toReport(name, { state: 'unavailable', reason: `not in this build (flavor '${flavor.name}')` }),
@@ -111,39 +122,45 @@ export const reportDrivers = async (
       };
     }),
   );
-};
+}
 
 /** @throws OpenShellError `DriverNotInBuild` or `DriverUnknown` for a configured driver that is neither here nor external */
-export const assertInBuild = ({ configured, external, flavor }: SelectionOptions): void => {
+export function assertInBuild({ configured, external, flavor }: SelectionOptions): void {
   for (const name of configured) {
-    if (!external.has(name) && entryOf(flavor, name) === undefined) throw notInBuild(name, flavor);
+    if (!external.has(name) && entryOf(flavor, name) === undefined) {
+      throw notInBuild(name, flavor);
+    }
   }
-};
+}
 
 /** The configured drivers, each ready, or else the first that auto-detection finds. Never another than was asked for. */
-export const selectDrivers = async (options: SelectionOptions): Promise<SelectedDriver[]> =>
-  options.configured.length > 0
+export async function selectDrivers(options: SelectionOptions): Promise<SelectedDriver[]> {
+  return options.configured.length > 0
     ? Promise.all(options.configured.map((name) => selectConfigured(name, options)))
     : [await detect(options)];
+}
 
-const selectConfigured = async (name: string, options: SelectionOptions): Promise<SelectedDriver> => {
+async function selectConfigured(name: string, options: SelectionOptions): Promise<SelectedDriver> {
   const socket = options.external.get(name);
   if (socket !== undefined) {
     return { name, entry: undefined, endpoint: socket, report: externalReport(name, socket) };
   }
   const entry = entryOf(options.flavor, name);
-  if (entry === undefined) throw notInBuild(name, options.flavor);
+  if (entry === undefined) {
+    throw notInBuild(name, options.flavor);
+  }
   const result = await probe(entry, options);
-  if (result.state === 'ready')
+  if (result.state === 'ready') {
     return { name, entry, endpoint: result.endpoint, report: toReport(name, result) };
+  }
   throw unavailable(`the driver '${name}' is configured and cannot be used on this host: ${result.reason}`, {
     reason: 'DriverUnavailable',
     ...(result.tried === undefined ? {} : { hint: `tried ${result.tried.join('; ')}` }),
   });
-};
+}
 
 /** Which of two things a name that the build lacks is: left out, or no driver at all. */
-const notInBuild = (name: string, flavor: Flavor): OpenShellError => {
+function notInBuild(name: string, flavor: Flavor): OpenShellError {
   const known = KNOWN_DRIVERS.find((candidate) => candidate.name === name);
   const build = `this build is the flavor '${flavor.name}' with: ${namesIn(flavor)}`;
   if (known !== undefined) {
@@ -162,9 +179,9 @@ const notInBuild = (name: string, flavor: Flavor): OpenShellError => {
         ? `for a driver in a process of its own set socket_path under [openshell.drivers.${name}]`
         : `did you mean '${meant}'?`,
   });
-};
+}
 
-const detect = async (options: SelectionOptions): Promise<SelectedDriver> => {
+async function detect(options: SelectionOptions): Promise<SelectedDriver> {
   const { flavor } = options;
   const ordered = KNOWN_DRIVERS.map((known) => known.name);
   const candidates = [
@@ -180,12 +197,16 @@ const detect = async (options: SelectionOptions): Promise<SelectedDriver> => {
     outcomes.push(`${entry.name}: ${result.reason}`);
   }
   const asked = flavor.drivers.filter((entry) => !entry.autoDetect).map((entry) => entry.name);
-  for (const name of asked) outcomes.push(`${name}: only when asked for (--drivers ${name})`);
+  for (const name of asked) {
+    outcomes.push(`${name}: only when asked for (--drivers ${name})`);
+  }
   for (const { name } of KNOWN_DRIVERS) {
-    if (entryOf(flavor, name) === undefined) outcomes.push(`${name}: not in this build`);
+    if (entryOf(flavor, name) === undefined) {
+      outcomes.push(`${name}: not in this build`);
+    }
   }
   throw unavailable(`no compute driver configured, and none found on this host (${outcomes.join('; ')})`, {
     reason: 'NoDriverFound',
     hint: 'start an engine, or name a driver with --drivers <name> or OPENSHELL_DRIVERS=<name>',
   });
-};
+}

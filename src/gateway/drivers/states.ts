@@ -10,7 +10,7 @@ export interface NamedState {
 }
 
 /** One of the four words for every driver that is known, in the build or running, without asking any engine. */
-export const driverStates = (flavor: Flavor, running: ReadonlyMap<string, ManagedDriver>): NamedState[] => {
+export function driverStates(flavor: Flavor, running: ReadonlyMap<string, ManagedDriver>): NamedState[] {
   const names = new Set([
     ...running.keys(),
     ...KNOWN_DRIVERS.map((known) => known.name),
@@ -18,9 +18,11 @@ export const driverStates = (flavor: Flavor, running: ReadonlyMap<string, Manage
   ]);
   return [...names].map((name) => {
     const driver = running.get(name);
-    if (driver !== undefined) return { name, state: driver.state, reason: driver.reason };
+    if (driver !== undefined) {
+      return { name, state: driver.state, reason: driver.reason };
+    }
     return flavor.drivers.some((entry) => entry.name === name)
       ? { name, state: 'unavailable', reason: 'in the build and not selected' }
       : { name, state: 'absent', reason: `not in this build (flavor '${flavor.name}')` };
   });
-};
+}

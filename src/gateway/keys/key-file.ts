@@ -20,18 +20,24 @@ export async function readKeyFile(path: string): Promise<Buffer | undefined> {
     // Without waiting for the other end of what turns out to be a pipe.
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+      return undefined;
+    }
     throw unreadable(path, readFailure(error));
   }
   try {
     const found = await file.stat();
-    if (!found.isFile()) throw unreadable(path, 'it is not a file');
+    if (!found.isFile()) {
+      throw unreadable(path, 'it is not a file');
+    }
     if ((found.mode & 0o007) !== 0) {
       throw unreadable(path, 'everyone on this machine may use it', `chmod 600 ${path}`);
     }
     const { buffer, bytesRead } = await file.read(Buffer.alloc(MOST_BYTES), 0, MOST_BYTES, 0);
     const encoded = FORM.exec(buffer.toString('latin1', 0, bytesRead))?.[1];
-    if (encoded === undefined) throw unreadable(path, 'it is not a key of this gateway, or was cut');
+    if (encoded === undefined) {
+      throw unreadable(path, 'it is not a key of this gateway, or was cut');
+    }
     return Buffer.from(encoded, 'base64url');
   } finally {
     await file.close();
@@ -52,7 +58,9 @@ export async function createKeyFile(path: string): Promise<Buffer> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') {
       const there = await readKeyFile(path);
-      if (there !== undefined) return there;
+      if (there !== undefined) {
+        return there;
+      }
     }
     throw failedPrecondition(`cannot write this gateway's key to ${path}: ${readFailure(error)}`, {
       reason: 'KeyUnwritable',

@@ -42,8 +42,11 @@ export async function openKeys(store: Store, path: string, gatewayId: string): P
     );
   }
   const keys = createKeys(found ?? (await createKeyFile(path)), gatewayId);
-  if (expected === undefined) await store.setMeta(META, keys.id);
-  else if (expected !== keys.id) throw mismatch(path, keys.id, expected);
+  if (expected === undefined) {
+    await store.setMeta(META, keys.id);
+  } else if (expected !== keys.id) {
+    throw mismatch(path, keys.id, expected);
+  }
   return keys;
 }
 
@@ -59,8 +62,10 @@ function mismatch(path: string, found: string, expected: string): OpenShellError
 
 /** The keys from the bytes of the file. */
 export function createKeys(master: Uint8Array, gatewayId: string): GatewayKeys {
-  const derive = (purpose: string): Buffer =>
-    Buffer.from(hkdfSync('sha256', master, gatewayId, `openshell ${purpose}`, KEY_BYTES));
+  function derive(purpose: string): Buffer {
+    return Buffer.from(hkdfSync('sha256', master, gatewayId, `openshell ${purpose}`, KEY_BYTES));
+  }
+
   const id = createHash('sha256')
     .update(Buffer.from(hkdfSync('sha256', master, '', 'openshell key id', KEY_BYTES)))
     .digest('hex')
@@ -82,7 +87,9 @@ export function createKeys(master: Uint8Array, gatewayId: string): GatewayKeys {
       const [, keyId, encoded = ''] = form.exec(text) ?? [];
       const sealed = Buffer.from(encoded, 'base64url');
       const whole = sealed.length >= NONCE_BYTES + TAG_BYTES && sealed.toString('base64url') === encoded;
-      if (keyId === undefined || !whole) throw broken();
+      if (keyId === undefined || !whole) {
+        throw broken();
+      }
       if (keyId !== id) {
         throw failedPrecondition(`a secret was sealed with key ${keyId}, and this gateway's is ${id}`, {
           reason: 'KeyMismatch',

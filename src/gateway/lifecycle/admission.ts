@@ -13,7 +13,7 @@ export interface Admission {
 
 const RETRY_AFTER_MS = 5_000;
 
-export const createAdmission = (most: number): Admission => {
+export function createAdmission(most: number): Admission {
   const pending = new Map<string, number>();
   return {
     admit(driver) {
@@ -33,11 +33,13 @@ export const createAdmission = (most: number): Admission => {
       let isFree = false;
       return {
         free() {
-          if (isFree) return;
+          if (isFree) {
+            return;
+          }
           isFree = true;
           pending.set(driver, (pending.get(driver) ?? 1) - 1);
         },
       };
     },
   };
-};
+}

@@ -85,7 +85,7 @@ const DELETE_WAIT_MS = 10_000;
 export const MAX_OPERATIONS = 16;
 export const MAX_PENDING_CREATES = 1_024;
 
-export const createController = (options: ControllerOptions): Controller => {
+export function createController(options: ControllerOptions): Controller {
   const { store, drivers, hub, log, tuning = {} } = options;
   const now = tuning.now ?? Date.now;
   const deadlines = { ...DRIVER_DEADLINE_MS, ...tuning.deadlines };
@@ -118,37 +118,44 @@ export const createController = (options: ControllerOptions): Controller => {
   const workspaces = createWorkspaceRemoval({ store, drivers, log, calls, closing: closing.signal });
   const loops: Promise<void>[] = [];
 
-  const begin = (): void => {
-    if (loops.length > 0 || closing.signal.aborted) return;
-    for (const driver of drivers.values()) loops.push(reconciler.watch(driver));
+  function begin(): void {
+    if (loops.length > 0 || closing.signal.aborted) {
+      return;
+    }
+    for (const driver of drivers.values()) {
+      loops.push(reconciler.watch(driver));
+    }
     loops.push(
       workspaces.resume().catch((error) => log.warn('workspaces that end are not looked after', { error })),
     );
-  };
+  }
 
   /** What a driver does is seen on its watch, so the watch stands first. */
-  const operate = (id: string, operation: Operation): Promise<void> => {
+  function operate(id: string, operation: Operation): Promise<void> {
     begin();
     return work.run(id, operation);
-  };
+  }
 
   /** As `operate`, but the caller does not wait for an engine that does not answer. */
-  const operateOrTell = (record: SandboxRecord, operation: 'stop' | 'start'): Promise<void> =>
-    new Promise((resolve, reject) => {
+  function operateOrTell(record: SandboxRecord, operation: 'stop' | 'start'): Promise<void> {
+    return new Promise((resolve, reject) => {
       begin();
       work
         .run(record.id, operation, (cause) => reject(notAnswering(record, operation, cause)))
         .then(resolve, reject);
     });
+  }
 
-  const restartByPolicy = async (seen: SandboxRecord): Promise<void> => {
+  async function restartByPolicy(seen: SandboxRecord): Promise<void> {
     const record = await records.change(seen.id, (current) =>
       isRestartPending(current) && current.restarts.nextAtMs === seen.restarts.nextAtMs
         ? [toRestarting(current, now())]
         : [],
     );
-    if (record.phase === 'starting') await operate(record.id, 'start');
-  };
+    if (record.phase === 'starting') {
+      await operate(record.id, 'start');
+    }
+  }
 
   return {
     start: begin,
@@ -157,34 +164,49 @@ export const createController = (options: ControllerOptions): Controller => {
     async stop(id) {
       const record = await records.change(id, (current) => {
         work.driverOf(current);
-        if (current.phase === 'stopped' || current.phase === 'stopping') return [];
-        if (isRestartPending(current)) return [toStopping(now()), toStopped(now())];
-        if (current.phase !== 'running' && !hasFailedAfterRun(current))
+        if (current.phase === 'stopped' || current.phase === 'stopping') {
+          return [];
+        }
+        if (isRestartPending(current)) {
+          return [toStopping(now()), toStopped(now())];
+        }
+        if (current.phase !== 'running' && !hasFailedAfterRun(current)) {
           throw wrongPhase(current, 'Ready', 'stop');
+        }
         return [toStopping(now())];
       });
-      if (record.phase === 'stopping') await operateOrTell(record, 'stop');
+      if (record.phase === 'stopping') {
+        await operateOrTell(record, 'stop');
+      }
       return records.get(id);
     },
     async restart(id) {
       const record = await records.change(id, (current) => {
         work.driverOf(current);
-        if (current.phase === 'running' || current.phase === 'starting') return [];
-        if (current.phase !== 'stopped' && current.phase !== 'exited' && !hasFailedAfterRun(current))
+        if (current.phase === 'running' || current.phase === 'starting') {
+          return [];
+        }
+        if (current.phase !== 'stopped' && current.phase !== 'exited' && !hasFailedAfterRun(current)) {
           throw wrongPhase(current, 'Stopped', 'start');
+        }
         return [toStarting(now())];
       });
-      if (record.phase === 'starting') await operateOrTell(record, 'start');
+      if (record.phase === 'starting') {
+        await operateOrTell(record, 'start');
+      }
       return records.get(id);
     },
     async delete(id, remember) {
-      const decide = (current: SandboxRecord) => {
+      function decide(current: SandboxRecord) {
         work.driverOf(current);
         return current.intent === 'delete' ? [] : [toDeleting(now())];
-      };
+      }
+
       const record = await records.change(id, decide, remember);
       begin();
-      if (record.phase === 'deleting') work.remove(id);
+      if (record.phase === 'deleting') {
+        work.remove(id);
+      }
       return record;
     },
     async gone(id, signal) {
@@ -192,9 +214,13 @@ export const createController = (options: ControllerOptions): Controller => {
         await records.until(id, () => false, tuning.deleteWaitMs ?? DELETE_WAIT_MS, signal);
         return false;
       } catch (error) {
-        if (isNotFound(error)) return true;
+        if (isNotFound(error)) {
+          return true;
+        }
         // Only the wait is the caller's to cancel.
-        if (signal.aborted) return false;
+        if (signal.aborted) {
+          return false;
+        }
         throw error;
       }
     },
@@ -211,7 +237,7 @@ export const createController = (options: ControllerOptions): Controller => {
       await Promise.all([work.idle(), workspaces.idle(), ...loops]);
     },
   };
-};
+}
 
 const PHASE_WORD: Record<SandboxRecord['phase'], string> = {
   provisioning: 'Provisioning',
@@ -225,11 +251,12 @@ const PHASE_WORD: Record<SandboxRecord['phase'], string> = {
 };
 
 /** A start or a stop may mend it; where nothing ever ran, or nothing is left, only a delete does. */
-const hasFailedAfterRun = (record: SandboxRecord): boolean =>
-  record.phase === 'failed' && record.reason !== REASON.resourceMissing && hasRun(record);
+function hasFailedAfterRun(record: SandboxRecord): boolean {
+  return record.phase === 'failed' && record.reason !== REASON.resourceMissing && hasRun(record);
+}
 
-const notAnswering = (record: SandboxRecord, verb: string, cause: OpenShellError): OpenShellError =>
-  cause.code === Code.DEADLINE_EXCEEDED || cause.reason === undefined
+function notAnswering(record: SandboxRecord, verb: string, cause: OpenShellError): OpenShellError {
+  return cause.code === Code.DEADLINE_EXCEEDED || cause.reason === undefined
     ? unavailable(
         `the ${verb} of sandbox '${record.name}' goes on, its outcome is not known yet: ${cause.message}`,
         {
@@ -238,8 +265,13 @@ const notAnswering = (record: SandboxRecord, verb: string, cause: OpenShellError
         },
       )
     : cause;
+}
 
-const wrongPhase = (record: SandboxRecord, needed: string, verb: string): OpenShellError =>
-  failedPrecondition(`sandbox must be ${needed} to ${verb} (current phase: ${PHASE_WORD[record.phase]})`, {
-    reason: 'WrongPhase',
-  });
+function wrongPhase(record: SandboxRecord, needed: string, verb: string): OpenShellError {
+  return failedPrecondition(
+    `sandbox must be ${needed} to ${verb} (current phase: ${PHASE_WORD[record.phase]})`,
+    {
+      reason: 'WrongPhase',
+    },
+  );
+}

@@ -14,7 +14,7 @@ export interface Departure {
   dispose(): void;
 }
 
-export const createDepartures = (): Departures => {
+export function createDepartures(): Departures {
   const expected = new Map<string, AbortController>();
   return {
     expect(id) {
@@ -27,10 +27,12 @@ export const createDepartures = (): Departures => {
           return gone.signal.aborted;
         },
         dispose() {
-          if (expected.get(id) === gone) expected.delete(id);
+          if (expected.get(id) === gone) {
+            expected.delete(id);
+          }
         },
       };
     },
     tell: (id) => expected.get(id)?.abort(),
   };
-};
+}

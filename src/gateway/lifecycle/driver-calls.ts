@@ -67,35 +67,43 @@ export interface DriverCallsOptions {
   readonly maxOperations: number;
 }
 
-export const createDriverCalls = (options: DriverCallsOptions): DriverCalls => {
+export function createDriverCalls(options: DriverCallsOptions): DriverCalls {
   const { observeCall, deadlines, maxOperations } = options;
   const slots = new Map<string, { readonly changes: Slots; readonly queries: Slots }>();
-  const slotsOf = (driver: string) => {
+  function slotsOf(driver: string) {
     const found = slots.get(driver);
-    if (found !== undefined) return found;
+    if (found !== undefined) {
+      return found;
+    }
     const made = {
       changes: createSlots(maxOperations, Math.floor(maxOperations / 4)),
       queries: createSlots(maxOperations),
     };
     slots.set(driver, made);
     return made;
-  };
+  }
 
   return {
     async run(driver, call, signal, body) {
       const kind: CallKind = CALLS[call];
       const timeoutMs = deadlines[kind.deadline];
-      const task = () =>
-        observed(observeCall, driver, call, () =>
+      function task() {
+        return observed(observeCall, driver, call, () =>
           heedDeadline(timeoutMs, signal, (until) =>
             body({ signal: until }).catch((error) => {
               throw until.aborted && !signal.aborted ? late(error, driver, call, timeoutMs) : error;
             }),
           ),
         );
-      if (kind.slots === undefined) return task();
+      }
+
+      if (kind.slots === undefined) {
+        return task();
+      }
       const { changes, queries } = slotsOf(driver);
-      if (kind.slots === 'query') return queries.run(task, { signal });
+      if (kind.slots === 'query') {
+        return queries.run(task, { signal });
+      }
       return changes.run(task, { signal, urgent: kind.slots === 'urgent' });
     },
     load: () =>
@@ -105,28 +113,33 @@ export const createDriverCalls = (options: DriverCallsOptions): DriverCalls => {
         waiting: changes.waiting,
       })),
   };
-};
+}
 
 /** What a call that was cut off at its deadline threw; a driver that knew better by then is believed. */
-const late = (error: unknown, driver: string, call: string, timeoutMs: number): OpenShellError => {
+function late(error: unknown, driver: string, call: string, timeoutMs: number): OpenShellError {
   const known = OpenShellError.from(error);
-  if (known.code !== Code.CANCELLED && known.code !== Code.DEADLINE_EXCEEDED) return known;
+  if (known.code !== Code.CANCELLED && known.code !== Code.DEADLINE_EXCEEDED) {
+    return known;
+  }
   return new OpenShellError(
     Code.DEADLINE_EXCEEDED,
     `driver '${driver}' did not finish '${call}' within ${timeoutMs / 1000} s`,
     { cause: error },
   );
-};
+}
 
 /** Runs one call to a driver and tells the observer. */
-const observed = async <T>(
+async function observed<T>(
   observe: CallObserver,
   driver: string,
   call: string,
   run: () => Promise<T>,
-): Promise<T> => {
+): Promise<T> {
   const startedAt = performance.now();
-  const seconds = () => (performance.now() - startedAt) / 1000;
+  function seconds() {
+    return (performance.now() - startedAt) / 1000;
+  }
+
   try {
     const result = await run();
     observe(driver, call, seconds(), false);
@@ -135,4 +148,4 @@ const observed = async <T>(
     observe(driver, call, seconds(), true);
     throw error;
   }
-};
+}

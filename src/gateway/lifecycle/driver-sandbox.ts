@@ -3,20 +3,30 @@ import type { DriverSandbox, JsonObject, SandboxRef, SandboxResources } from '..
 import type { SandboxRecord } from '../../store/model.js';
 
 /** All that a driver is told of a sandbox that it has: what else a row holds, such as its environment, is none of its business. */
-export const refOf = ({ id, name, workspace }: SandboxRef): SandboxRef => ({ id, name, workspace });
+export function refOf({ id, name, workspace }: SandboxRef): SandboxRef {
+  return { id, name, workspace };
+}
 
 /** The sandbox as its driver is asked for it. INVALID_ARGUMENT when `resources` or `driver_config` has no such form. */
-export const toDriverSandbox = (
+export function toDriverSandbox(
   record: Pick<SandboxRecord, 'id' | 'name' | 'workspace' | 'driver' | 'spec'>,
   namespace: string,
-): DriverSandbox => {
+): DriverSandbox {
   const { template } = record.spec;
   const { resources, rest } = splitResources(template.resources);
   const platformConfig: JsonObject = {};
-  if (rest !== undefined) platformConfig.resources_raw = rest;
-  if (template.runtimeClassName !== '') platformConfig.runtime_class_name = template.runtimeClassName;
-  if (Object.keys(template.annotations).length > 0) platformConfig.annotations = { ...template.annotations };
-  if (template.userNamespaces !== undefined) platformConfig.host_users = !template.userNamespaces;
+  if (rest !== undefined) {
+    platformConfig.resources_raw = rest;
+  }
+  if (template.runtimeClassName !== '') {
+    platformConfig.runtime_class_name = template.runtimeClassName;
+  }
+  if (Object.keys(template.annotations).length > 0) {
+    platformConfig.annotations = { ...template.annotations };
+  }
+  if (template.userNamespaces !== undefined) {
+    platformConfig.host_users = !template.userNamespaces;
+  }
   return {
     id: record.id,
     name: record.name,
@@ -38,23 +48,26 @@ export const toDriverSandbox = (
       tty: record.spec.tty,
     },
   };
-};
+}
 
-const driverConfigOf = (all: JsonObject | undefined, driver: string): JsonObject => {
+function driverConfigOf(all: JsonObject | undefined, driver: string): JsonObject {
   const own = all?.[driver];
-  if (own === undefined) return {};
+  if (own === undefined) {
+    return {};
+  }
   if (own === null || typeof own !== 'object' || Array.isArray(own)) {
     const field = `spec.template.driver_config.${driver}`;
     throw invalidArgument(`${field} must be an object`, { field });
   }
   return own;
-};
+}
 
 const QUANTITIES = ['cpu', 'memory'] as const;
 
-const splitResources = (
-  given: JsonObject | undefined,
-): { resources: SandboxResources; rest: JsonObject | undefined } => {
+function splitResources(given: JsonObject | undefined): {
+  resources: SandboxResources;
+  rest: JsonObject | undefined;
+} {
   const found: Record<string, string> = {};
   const rest: JsonObject = {};
   for (const [group, values] of Object.entries(given ?? {})) {
@@ -73,7 +86,9 @@ const splitResources = (
         throw invalidArgument(`${field} must be a quantity such as "500m" or "1Gi"`, { field });
       }
     }
-    if (Object.keys(others).length > 0) rest[group] = others;
+    if (Object.keys(others).length > 0) {
+      rest[group] = others;
+    }
   }
   return {
     resources: {
@@ -84,4 +99,4 @@ const splitResources = (
     },
     rest: Object.keys(rest).length === 0 ? undefined : rest,
   };
-};
+}

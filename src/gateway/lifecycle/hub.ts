@@ -23,26 +23,35 @@ const EVENTS_KEPT = 100;
 const SANDBOXES_KEPT = 10_000;
 
 /** `onRemoved` is told of each sandbox whose row is gone, after its watchers. */
-export const createHub = (onRemoved: (id: string) => void = () => {}): Hub => {
+export function createHub(onRemoved: (id: string) => void = () => {}): Hub {
   const listeners = new Map<string, Set<(event: HubEvent) => void>>();
   const recent = new Map<string, PlatformEvent[]>();
-  const start = (id: string): PlatformEvent[] => {
-    if (recent.size >= SANDBOXES_KEPT) recent.delete(recent.keys().next().value as string);
+  function start(id: string): PlatformEvent[] {
+    if (recent.size >= SANDBOXES_KEPT) {
+      recent.delete(recent.keys().next().value as string);
+    }
     const events: PlatformEvent[] = [];
     recent.set(id, events);
     return events;
-  };
+  }
+
   return {
     publish(id, event) {
       if (event.type === 'event') {
         const events = recent.get(id) ?? start(id);
         events.push(event.event);
-        if (events.length > EVENTS_KEPT) events.shift();
+        if (events.length > EVENTS_KEPT) {
+          events.shift();
+        }
       } else if (event.type === 'removed') {
         recent.delete(id);
       }
-      for (const listener of [...(listeners.get(id) ?? [])]) listener(event);
-      if (event.type === 'removed') onRemoved(id);
+      for (const listener of [...(listeners.get(id) ?? [])]) {
+        listener(event);
+      }
+      if (event.type === 'removed') {
+        onRemoved(id);
+      }
     },
     subscribe(id, listener) {
       const set = listeners.get(id) ?? new Set();
@@ -50,10 +59,12 @@ export const createHub = (onRemoved: (id: string) => void = () => {}): Hub => {
       listeners.set(id, set);
       return () => {
         set.delete(listener);
-        if (set.size === 0 && listeners.get(id) === set) listeners.delete(id);
+        if (set.size === 0 && listeners.get(id) === set) {
+          listeners.delete(id);
+        }
       };
     },
     hasEvents: (id) => recent.has(id),
     recentEvents: (id, count) => (count <= 0 ? [] : (recent.get(id) ?? []).slice(-count)),
   };
-};
+}

@@ -13,7 +13,9 @@ const PAUSE_MS = 2;
 export async function* inTurns<T>(items: Iterable<T>): AsyncGenerator<T> {
   let count = 0;
   for (const item of items) {
-    if (++count % AT_ONCE === 0) await pause(PAUSE_MS);
+    if (++count % AT_ONCE === 0) {
+      await pause(PAUSE_MS);
+    }
     yield item;
   }
 }

@@ -7,7 +7,7 @@ export interface Lanes {
   idle(): Promise<void>;
 }
 
-export const createLanes = (): Lanes => {
+export function createLanes(): Lanes {
   const tails = new Map<string, Promise<unknown>>();
   return {
     run(key, task) {
@@ -19,13 +19,17 @@ export const createLanes = (): Lanes => {
       );
       tails.set(key, tail);
       void tail.then(() => {
-        if (tails.get(key) === tail) tails.delete(key);
+        if (tails.get(key) === tail) {
+          tails.delete(key);
+        }
       });
       return result;
     },
     busy: (key) => tails.has(key),
     async idle() {
-      while (tails.size > 0) await Promise.all(tails.values());
+      while (tails.size > 0) {
+        await Promise.all(tails.values());
+      }
     },
   };
-};
+}

@@ -71,41 +71,52 @@ const DELETE_RETRY_MOST_MS = 30_000;
 const DELETE_CONFIRM_FIRST_MS = 100;
 const DELETE_CONFIRM_MS = 1_000;
 
-export const createOperations = (options: OperationsOptions): Operations => {
+export function createOperations(options: OperationsOptions): Operations {
   const { records, departures, namespace, log, calls, now } = options;
 
   /** An engine that does not show what it has, for whatever reason, has not told how an operation ended. */
-  const query = async (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) => {
+  async function query(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) {
     try {
       return await calls.run(driver.name, 'get', signal, (o) => driver.get(refOf(record), o));
     } catch (error) {
       const known = OpenShellError.from(error);
-      if (signal.aborted || PASSING.has(known.code)) throw error;
+      if (signal.aborted || PASSING.has(known.code)) {
+        throw error;
+      }
       throw unavailable(known.message, { reason: REASON.notAnswering, cause: error });
     }
-  };
+  }
 
   /** Takes over what the engine shows now, in case the watch does not bring it by itself. */
-  const settle = async (driver: ComputeDriver, id: string, signal: AbortSignal): Promise<void> => {
-    const settled = (record: SandboxRecord) => record.phase !== 'provisioning' && record.phase !== 'starting';
+  async function settle(driver: ComputeDriver, id: string, signal: AbortSignal): Promise<void> {
+    function settled(record: SandboxRecord) {
+      return record.phase !== 'provisioning' && record.phase !== 'starting';
+    }
+
     const record = await records.until(id, settled, SETTLE_BY_WATCH_MS, signal);
-    if (settled(record)) return;
+    if (settled(record)) {
+      return;
+    }
     const shown = await query(driver, record, signal);
     await records.change(id, (current) => {
-      if (settled(current)) return [];
-      if (shown === undefined) return [toMissing(now())];
+      if (settled(current)) {
+        return [];
+      }
+      if (shown === undefined) {
+        return [toMissing(now())];
+      }
       return observe({ ...current, instanceId: '' }, shown, now());
     });
-  };
+  }
 
   /** Runs `work` again until its outcome is known, or the row has left the phase. */
-  const untilKnown = async (
+  async function untilKnown(
     verb: string,
     record: SandboxRecord,
     { signal, inDoubt }: Attempt,
     work: (again: boolean) => Promise<void>,
     isKnown: (error: OpenShellError, inDoubtForMs: number) => Promise<boolean> = async () => false,
-  ): Promise<void> => {
+  ): Promise<void> {
     const backoff = createBackoff(RETRY_FIRST_MS, RETRY_MOST_MS);
     let since: number | undefined;
     for (;;) {
@@ -113,123 +124,148 @@ export const createOperations = (options: OperationsOptions): Operations => {
         return await work(since !== undefined);
       } catch (error) {
         const known = OpenShellError.from(error);
-        if (signal.aborted || !PASSING.has(known.code)) throw error;
-        if (await isKnown(known, since === undefined ? 0 : monotonicMs() - since)) throw error;
-        if (since === undefined)
+        if (signal.aborted || !PASSING.has(known.code)) {
+          throw error;
+        }
+        if (await isKnown(known, since === undefined ? 0 : monotonicMs() - since)) {
+          throw error;
+        }
+        if (since === undefined) {
           log.warn(`${verb} will be tried again: ${known.text}`, { sandbox_id: record.id, error });
+        }
         since ??= monotonicMs();
         const current = await records.change(record.id, (row) => {
           const change = row.phase === record.phase ? toNotAnswering(row, known.text, now()) : undefined;
           return change === undefined ? [] : [change];
         });
-        if (current.phase !== record.phase) return;
+        if (current.phase !== record.phase) {
+          return;
+        }
         inDoubt(known);
         await delay(backoff.next(), signal);
-        if ((await records.get(record.id)).phase !== record.phase) return;
+        if ((await records.get(record.id)).phase !== record.phase) {
+          return;
+        }
       }
     }
-  };
+  }
 
-  const fail = async (
+  async function fail(
     record: SandboxRecord,
     error: unknown,
     fallbackReason: string,
     toFailure: typeof toFailed = toFailed,
-  ) => {
+  ) {
     const known = OpenShellError.from(error);
     log.warn(`${fallbackReason}: ${known.text}`, { sandbox_id: record.id, driver: record.driver, error });
     const reason = known.reason ?? fallbackReason;
     await records.change(record.id, (current) =>
       current.intent === record.intent ? [toFailure(reason, known.text, now())] : [],
     );
-  };
+  }
 
-  const failOrMissing = async (
-    record: SandboxRecord,
-    error: unknown,
-    reason: string,
-    signal: AbortSignal,
-  ) => {
-    if (signal.aborted) throw error;
-    if (!(error instanceof OpenShellError) || error.code !== Code.NOT_FOUND)
+  async function failOrMissing(record: SandboxRecord, error: unknown, reason: string, signal: AbortSignal) {
+    if (signal.aborted) {
+      throw error;
+    }
+    if (!(error instanceof OpenShellError) || error.code !== Code.NOT_FOUND) {
       return fail(record, error, reason);
+    }
     await records.change(record.id, (current) =>
       current.intent === record.intent ? [toMissing(now())] : [],
     );
-  };
+  }
 
-  const remove = (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) =>
-    calls.run(driver.name, 'delete', signal, (o) => driver.delete(refOf(record), o));
+  function remove(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) {
+    return calls.run(driver.name, 'delete', signal, (o) => driver.delete(refOf(record), o));
+  }
 
   /** A create that was cut off leaves no resource, a whole one, or one that never ran or goes: then it is made anew. */
-  const needsCreate = async (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) => {
+  async function needsCreate(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) {
     const shown = await query(driver, record, signal);
-    if (shown === undefined) return true;
+    if (shown === undefined) {
+      return true;
+    }
     const state = observedState(shown.status);
     const neverRan = state.kind === 'provisioning' && state.reason === REASON_CREATED;
-    if (!neverRan && state.kind !== 'failed' && state.kind !== 'deleting') return false;
+    if (!neverRan && state.kind !== 'failed' && state.kind !== 'deleting') {
+      return false;
+    }
     await remove(driver, record, signal);
     return true;
-  };
+  }
 
-  const ensureWorkspace = async (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) => {
-    if (driver.ensureWorkspace === undefined) return;
+  async function ensureWorkspace(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) {
+    if (driver.ensureWorkspace === undefined) {
+      return;
+    }
     await calls.run(driver.name, 'ensure_workspace', signal, async (o) =>
       driver.ensureWorkspace?.(record.workspace, o),
     );
-  };
+  }
 
-  const create = (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) =>
-    calls.run(driver.name, 'create', signal, (o) => driver.create(toDriverSandbox(record, namespace), o));
+  function create(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) {
+    return calls.run(driver.name, 'create', signal, (o) =>
+      driver.create(toDriverSandbox(record, namespace), o),
+    );
+  }
 
   /** A call that nobody waits for any more can still be under way on the engine: what it makes comes and goes. */
-  const createOrFind = async (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) => {
+  async function createOrFind(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) {
     const backoff = createBackoff(CREATE_RETRY_FIRST_MS, CREATE_RETRY_WITHIN_MS);
     let since: number | undefined;
     for (;;) {
       try {
         return await create(driver, record, signal);
       } catch (error) {
-        if (!(error instanceof OpenShellError) || error.code !== Code.ALREADY_EXISTS) throw error;
-        if (!(await needsCreate(driver, record, signal))) return;
+        if (!(error instanceof OpenShellError) || error.code !== Code.ALREADY_EXISTS) {
+          throw error;
+        }
+        if (!(await needsCreate(driver, record, signal))) {
+          return;
+        }
         since ??= monotonicMs();
         const waitMs = backoff.next();
-        if (monotonicMs() + waitMs - since > CREATE_RETRY_WITHIN_MS) throw error;
+        if (monotonicMs() + waitMs - since > CREATE_RETRY_WITHIN_MS) {
+          throw error;
+        }
         await delay(waitMs, signal);
-        if (monotonicMs() - since > CREATE_PATIENCE_MS) await remove(driver, record, signal);
+        if (monotonicMs() - since > CREATE_PATIENCE_MS) {
+          await remove(driver, record, signal);
+        }
       }
     }
-  };
+  }
 
   /** Whether an engine that does answer has nothing of a sandbox whose create it calls unavailable. */
-  const hasNothing = async (driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) => {
+  async function hasNothing(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) {
     try {
       const shown = await query(driver, record, signal);
       return shown === undefined || observedState(shown.status).kind === 'failed';
     } catch (error) {
-      if (signal.aborted) throw error;
+      if (signal.aborted) {
+        throw error;
+      }
       return false;
     }
-  };
+  }
 
   /** Removes what a create that failed for good has left; false when that is not certain. */
-  const undo = async (
-    driver: ComputeDriver,
-    record: SandboxRecord,
-    signal: AbortSignal,
-  ): Promise<boolean> => {
+  async function undo(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal): Promise<boolean> {
     try {
       await calls.run(driver.name, 'undo', signal, (o) => driver.delete(refOf(record), o));
       return true;
     } catch (error) {
-      if (signal.aborted) throw error;
+      if (signal.aborted) {
+        throw error;
+      }
       log.warn(`what a failed create made may still be there: ${OpenShellError.from(error).text}`, {
         sandbox_id: record.id,
         error,
       });
       return false;
     }
-  };
+  }
 
   return {
     async provision(driver, record, attempt) {
@@ -250,7 +286,9 @@ export const createOperations = (options: OperationsOptions): Operations => {
             hasNothing(driver, record, signal),
         );
       } catch (error) {
-        if (signal.aborted) throw error;
+        if (signal.aborted) {
+          throw error;
+        }
         const undone = await undo(driver, record, signal);
         await fail(record, error, 'CreateFailed', undone ? toFailed : toFailedWithLeftovers);
       }
@@ -258,13 +296,16 @@ export const createOperations = (options: OperationsOptions): Operations => {
 
     async stop(driver, record, attempt) {
       const { signal } = attempt;
-      const isDown = async () => {
+      async function isDown() {
         const shown = await query(driver, record, signal);
         return shown !== undefined && ['stopped', 'exited'].includes(observedState(shown.status).kind);
-      };
+      }
+
       try {
         await untilKnown('stop', record, attempt, async (again) => {
-          if (again && (await isDown())) return;
+          if (again && (await isDown())) {
+            return;
+          }
           await calls.run(driver.name, 'stop', signal, (o) => driver.stop(refOf(record), o));
         });
         await records.change(record.id, (current) =>
@@ -278,18 +319,23 @@ export const createOperations = (options: OperationsOptions): Operations => {
     async start(driver, record, attempt) {
       const { signal } = attempt;
       /** A run that began by a call whose answer was lost. */
-      const hasStarted = async () => {
+      async function hasStarted() {
         const shown = await query(driver, record, signal);
-        if (shown === undefined) return false;
+        if (shown === undefined) {
+          return false;
+        }
         const runs = observedState(shown.status).kind === 'running';
         const current = await records.change(record.id, (row) =>
           row.phase === 'starting' ? observe(runs ? { ...row, instanceId: '' } : row, shown, now()) : [],
         );
         return current.phase !== 'starting';
-      };
+      }
+
       try {
         await untilKnown('start', record, attempt, async (again) => {
-          if (again && (await hasStarted())) return;
+          if (again && (await hasStarted())) {
+            return;
+          }
           await calls.run(driver.name, 'start', signal, (o) => driver.start(refOf(record), o));
           await settle(driver, record.id, signal);
         });
@@ -308,7 +354,9 @@ export const createOperations = (options: OperationsOptions): Operations => {
           await records.remove(record.id);
           return;
         } catch (error) {
-          if (signal.aborted) throw error;
+          if (signal.aborted) {
+            throw error;
+          }
           const known = OpenShellError.from(error);
           const waitMs = backoff.next();
           log.warn(`delete will be tried again in ${waitMs} ms: ${known.text}`, {
@@ -327,7 +375,9 @@ export const createOperations = (options: OperationsOptions): Operations => {
     },
 
     async clean(driver, record, { signal }) {
-      if (!hasLeftovers(record) && hasRun(record)) return;
+      if (!hasLeftovers(record) && hasRun(record)) {
+        return;
+      }
       await remove(driver, record, signal);
       await records.change(record.id, (current) => (hasLeftovers(current) ? [toCleaned(current)] : []));
     },
@@ -342,11 +392,13 @@ export const createOperations = (options: OperationsOptions): Operations => {
   ): Promise<void> {
     await heedDeadline(options.deadlines.delete, signal, async (until) => {
       for (let waitMs = firstMs; !(await departure.within(waitMs, until)); waitMs = DELETE_CONFIRM_MS) {
-        if ((await query(driver, record, until)) === undefined) return;
+        if ((await query(driver, record, until)) === undefined) {
+          return;
+        }
       }
     });
   }
-};
+}
 
 /** The call may have been carried out, or will be when it is made again: its outcome is not known. */
 const PASSING: ReadonlySet<Code> = new Set([Code.DEADLINE_EXCEEDED, Code.UNAVAILABLE, Code.ABORTED]);

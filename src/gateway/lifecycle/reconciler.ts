@@ -62,9 +62,11 @@ export interface Reconciler {
 
 const TOMBSTONE_KEPT_MS = 7 * 24 * 60 * 60_000;
 
-const isIdle = (record: SandboxRecord): boolean => record.spec.command.length === 0;
+function isIdle(record: SandboxRecord): boolean {
+  return record.spec.command.length === 0;
+}
 
-export const createReconciler = (options: ReconcilerOptions): Reconciler => {
+export function createReconciler(options: ReconcilerOptions): Reconciler {
   const { store, drivers, records, work, calls, hub, departures, restarts, log, now, closing } = options;
   const strays = new Map<string, Stray>();
   /** What is being removed because a tombstone names it. */
@@ -72,115 +74,152 @@ export const createReconciler = (options: ReconcilerOptions): Reconciler => {
   /** By driver: the reconcile that runs. */
   const underWay = new Map<string, { readonly cut: AbortController; readonly over: Promise<void> }>();
 
-  const restartIdle = async (record: SandboxRecord): Promise<void> => {
+  async function restartIdle(record: SandboxRecord): Promise<void> {
     const starting = await records.change(record.id, (current) =>
       current.intent === 'run' && current.resourceVersion === record.resourceVersion
         ? [toStarting(now())]
         : [],
     );
     work.resume(starting);
-  };
+  }
 
-  const isIdleAndDown = (record: SandboxRecord, shown: ObservedSandbox): boolean =>
-    isIdle(record) &&
-    record.intent === 'run' &&
-    (record.phase === 'running' || record.phase === 'exited' || record.phase === 'stopped') &&
-    ['exited', 'stopped'].includes(observedState(shown.status).kind);
+  function isIdleAndDown(record: SandboxRecord, shown: ObservedSandbox): boolean {
+    return (
+      isIdle(record) &&
+      record.intent === 'run' &&
+      (record.phase === 'running' || record.phase === 'exited' || record.phase === 'stopped') &&
+      ['exited', 'stopped'].includes(observedState(shown.status).kind)
+    );
+  }
 
   /** One sandbox of a driver's whole picture. A list has aged until it is gone through: what looks like news is asked for again. */
-  const takeOver = async (picture: Picture, shown: ObservedSandbox): Promise<void> => {
+  async function takeOver(picture: Picture, shown: ObservedSandbox): Promise<void> {
     const { driver, signal } = picture;
     const record = await store.getSandbox(shown.id);
-    if (record === undefined) return handleUnknown(driver, shown);
+    if (record === undefined) {
+      return handleUnknown(driver, shown);
+    }
     strays.delete(shown.id);
     // What an operation has made so far it may still undo; at its end it looks itself.
-    if (work.busy(shown.id)) return;
-    if (record.phase === 'failed') return takeOverFailed(picture, record, shown);
-    if (picture.restart && isIdleAndDown(record, shown)) return restartIdle(record);
-    if (observe(record, shown, now()).length === 0) return;
+    if (work.busy(shown.id)) {
+      return;
+    }
+    if (record.phase === 'failed') {
+      return takeOverFailed(picture, record, shown);
+    }
+    if (picture.restart && isIdleAndDown(record, shown)) {
+      return restartIdle(record);
+    }
+    if (observe(record, shown, now()).length === 0) {
+      return;
+    }
     const newest = picture.isList ? await look(driver, shown, signal) : shown;
-    if (newest !== undefined && !work.busy(shown.id)) await take(newest);
-  };
+    if (newest !== undefined && !work.busy(shown.id)) {
+      await take(newest);
+    }
+  }
 
   /** A failed row is not the end of what its engine shows: that is taken over again, or removed. */
-  const takeOverFailed = async (
+  async function takeOverFailed(
     { driver, signal }: Picture,
     record: SandboxRecord,
     shown: ObservedSandbox,
-  ): Promise<void> => {
-    const wanted = (sandbox: ObservedSandbox) => followFailed(record, sandbox, now());
-    if (wanted(shown).length === 0) return;
+  ): Promise<void> {
+    function wanted(sandbox: ObservedSandbox) {
+      return followFailed(record, sandbox, now());
+    }
+
+    if (wanted(shown).length === 0) {
+      return;
+    }
     const newest = await look(driver, shown, signal);
-    if (newest === undefined) return;
-    if (wanted(newest) === 'clean') return work.clean(record);
+    if (newest === undefined) {
+      return;
+    }
+    if (wanted(newest) === 'clean') {
+      return work.clean(record);
+    }
     const follow = (current: SandboxRecord) => {
       const changes = followFailed(current, newest, now());
       return changes === 'clean' ? [] : changes;
     };
     await records.change(record.id, follow).catch(ignoreNotFound);
-  };
+  }
 
-  const look = (
+  function look(
     driver: ComputeDriver,
     ref: SandboxRef,
     signal = closing,
-  ): Promise<ObservedSandbox | undefined> =>
-    calls.run(driver.name, 'get', signal, (o) => driver.get(refOf(ref), o));
+  ): Promise<ObservedSandbox | undefined> {
+    return calls.run(driver.name, 'get', signal, (o) => driver.get(refOf(ref), o));
+  }
 
-  const take = async (shown: ObservedSandbox): Promise<void> => {
+  async function take(shown: ObservedSandbox): Promise<void> {
     await records.change(shown.id, (record) => observe(record, shown, now())).catch(ignoreNotFound);
-  };
+  }
 
-  const handleUnknown = async (driver: ComputeDriver, shown: ObservedSandbox): Promise<void> => {
-    if ((await store.getTombstone(shown.id)) !== undefined) return collect(driver, shown);
-    if (strays.has(shown.id)) return;
+  async function handleUnknown(driver: ComputeDriver, shown: ObservedSandbox): Promise<void> {
+    if ((await store.getTombstone(shown.id)) !== undefined) {
+      return collect(driver, shown);
+    }
+    if (strays.has(shown.id)) {
+      return;
+    }
     strays.set(shown.id, { driver: driver.name, sandbox: shown });
     log.warn(`'${shown.status.resourceName}' has this gateway's id and no row in its store: left alone`, {
       driver: driver.name,
       stray_sandbox_id: shown.id,
     });
-  };
+  }
 
   /** Not waited for: an engine that takes its time must not hold a watch up. The next picture shows what is left. */
-  const collect = (driver: ComputeDriver, shown: ObservedSandbox): void => {
-    if (collecting.has(shown.id)) return;
+  function collect(driver: ComputeDriver, shown: ObservedSandbox): void {
+    if (collecting.has(shown.id)) {
+      return;
+    }
     collecting.add(shown.id);
     const removed = calls.run(driver.name, 'delete', closing, (o) => driver.delete(refOf(shown), o));
     work.inBackground(
       shown.id,
       removed.finally(() => collecting.delete(shown.id)),
     );
-  };
+  }
 
   /** Rows whose resource the picture lacks, and operations that nobody carries out. */
-  const checkRows = async ({ driver, signal }: Picture, seen: ReadonlySet<string>): Promise<void> => {
+  async function checkRows({ driver, signal }: Picture, seen: ReadonlySet<string>): Promise<void> {
     for await (const record of rowsOf(store, driver.name)) {
       signal.throwIfAborted();
-      if (work.busy(record.id)) continue;
+      if (work.busy(record.id)) {
+        continue;
+      }
       restarts.see(record);
       if (work.isUnfinished(record)) {
         work.resume(record);
       } else if (record.phase === 'failed') {
-        if (hasLeftovers(record)) work.clean(record);
+        if (hasLeftovers(record)) {
+          work.clean(record);
+        }
       } else if (!seen.has(record.id)) {
         await checkMissing(driver, record, signal);
       }
     }
-    for (const [id, stray] of strays) if (stray.driver === driver.name && !seen.has(id)) strays.delete(id);
-  };
+    for (const [id, stray] of strays) {
+      if (stray.driver === driver.name && !seen.has(id)) {
+        strays.delete(id);
+      }
+    }
+  }
 
-  const checkMissing = async (
-    driver: ComputeDriver,
-    record: SandboxRecord,
-    signal = closing,
-  ): Promise<void> => {
-    if ((await look(driver, record, signal)) !== undefined) return;
+  async function checkMissing(driver: ComputeDriver, record: SandboxRecord, signal = closing): Promise<void> {
+    if ((await look(driver, record, signal)) !== undefined) {
+      return;
+    }
     await records
       .change(record.id, (current) => (current.phase === record.phase ? [toMissing(now())] : []))
       .catch(ignoreNotFound);
-  };
+  }
 
-  const compare = async (picture: Picture): Promise<void> => {
+  async function compare(picture: Picture): Promise<void> {
     const { driver, shown, signal } = picture;
     for await (const sandbox of inTurns(shown)) {
       signal.throwIfAborted();
@@ -189,95 +228,119 @@ export const createReconciler = (options: ReconcilerOptions): Reconciler => {
     await checkRows(picture, new Set(shown.map((sandbox) => sandbox.id)));
     await store.pruneTombstones((await options.trustedClock.now()) - TOMBSTONE_KEPT_MS);
     options.observeReconcile?.(driver.name, 'success');
-  };
+  }
 
   /** One of a driver at a time: a watch's own picture, which is newer, takes the place of a list that is gone through. */
-  const reconcile = async (
+  async function reconcile(
     name: string,
     look: (signal: AbortSignal) => Promise<Picture>,
     before: Promise<void> = Promise.resolve(),
-  ): Promise<void> => {
+  ): Promise<void> {
     const cut = new AbortController();
     const signal = AbortSignal.any([cut.signal, closing]);
-    const run = async () => {
+    async function run() {
       await before;
       try {
         await compare(await look(signal));
       } catch (error) {
-        if (signal.aborted) return;
+        if (signal.aborted) {
+          return;
+        }
         options.observeReconcile?.(name, 'failure');
         log.warn(`reconcile failed: ${OpenShellError.from(error).text}`, { driver: name, error });
       }
-    };
+    }
+
     const over = run();
     const own = { cut, over };
     underWay.set(name, own);
     await over;
-    if (underWay.get(name) === own) underWay.delete(name);
-  };
+    if (underWay.get(name) === own) {
+      underWay.delete(name);
+    }
+  }
 
   /** A watch's own picture, after which nothing earlier can still arrive. */
-  const reconcileByWatch = async (
+  async function reconcileByWatch(
     managed: ManagedDriver,
     driver: ComputeDriver,
     shown: readonly ObservedSandbox[],
-  ): Promise<void> => {
+  ): Promise<void> {
     const earlier = underWay.get(managed.name);
     earlier?.cut.abort();
-    const picture = async (signal: AbortSignal): Promise<Picture> => {
+    async function picture(signal: AbortSignal): Promise<Picture> {
       const restart = (await managed.capabilities(signal)).gatewayManagesLifecycle;
       return { driver, shown, isList: false, restart, signal };
-    };
-    await reconcile(managed.name, picture, earlier?.over);
-  };
+    }
 
-  const reconcileByList = async (managed: ManagedDriver): Promise<void> => {
-    if (managed.state !== 'ready' || underWay.has(managed.name)) return;
+    await reconcile(managed.name, picture, earlier?.over);
+  }
+
+  async function reconcileByList(managed: ManagedDriver): Promise<void> {
+    if (managed.state !== 'ready' || underWay.has(managed.name)) {
+      return;
+    }
     await reconcile(managed.name, async (signal) => {
       const driver = await managed.driver();
       const shown = await calls.run(driver.name, 'list', signal, (o) => driver.list(o));
       return { driver, shown, isList: true, restart: false, signal };
     });
-  };
+  }
 
-  const watch = (driver: ManagedDriver): Promise<void> => {
+  function watch(driver: ManagedDriver): Promise<void> {
     let snapshot: ObservedSandbox[] | undefined;
     return driver.watch(async (current, event) => {
-      if (event.type === 'opened') snapshot = [];
-      else if (event.type === 'synced') {
+      if (event.type === 'opened') {
+        snapshot = [];
+      } else if (event.type === 'synced') {
         const shown = snapshot ?? [];
         snapshot = undefined;
         await reconcileByWatch(driver, current, shown);
-      } else if (snapshot !== undefined && event.type === 'sandbox') snapshot.push(event.sandbox);
-      else await handleLive(current, event);
+      } else if (snapshot !== undefined && event.type === 'sandbox') {
+        snapshot.push(event.sandbox);
+      } else {
+        await handleLive(current, event);
+      }
     }, closing);
-  };
+  }
 
-  const handleLive = async (
+  async function handleLive(
     driver: ComputeDriver,
     event: Exclude<DriverEvent, { type: 'synced' }>,
-  ): Promise<void> => {
+  ): Promise<void> {
     switch (event.type) {
       case 'sandbox':
         return take(event.sandbox);
       case 'platform':
-        if (event.event.reason === EXEC_LEFT_BEHIND) options.observeLeftBehind?.(driver.name);
+        if (event.event.reason === EXEC_LEFT_BEHIND) {
+          options.observeLeftBehind?.(driver.name);
+        }
         // Of a sandbox that is gone, or is none of ours, nothing is kept.
-        if (!hub.hasEvents(event.id) && (await store.getSandbox(event.id)) === undefined) return;
+        if (!hub.hasEvents(event.id) && (await store.getSandbox(event.id)) === undefined) {
+          return;
+        }
         return hub.publish(event.id, { type: 'event', event: event.event });
       case 'deleted': {
         departures.tell(event.id);
         const record = await store.getSandbox(event.id);
         strays.delete(event.id);
-        if (record === undefined || work.busy(event.id)) return;
-        if (record.intent === 'delete') return records.remove(event.id);
-        if (record.phase !== 'failed') return checkMissing(driver, record);
+        if (record === undefined || work.busy(event.id)) {
+          return;
+        }
+        if (record.intent === 'delete') {
+          return records.remove(event.id);
+        }
+        if (record.phase !== 'failed') {
+          return checkMissing(driver, record);
+        }
       }
     }
-  };
+  }
 
   const reconcileLoop = setInterval(() => {
-    for (const driver of drivers.values()) void reconcileByList(driver);
+    for (const driver of drivers.values()) {
+      void reconcileByList(driver);
+    }
   }, options.everyMs);
   reconcileLoop.unref();
 
@@ -286,4 +349,4 @@ export const createReconciler = (options: ReconcilerOptions): Reconciler => {
     strays: () => [...strays.values()],
     close: () => clearInterval(reconcileLoop),
   };
-};
+}

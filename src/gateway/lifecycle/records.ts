@@ -37,49 +37,55 @@ export interface Records {
 const MAX_TEXT_CHARS = 1536;
 const MAX_CONDITIONS = 2;
 
-const short = (text: string): string =>
-  text.length <= MAX_TEXT_CHARS
+function short(text: string): string {
+  return text.length <= MAX_TEXT_CHARS
     ? text
     : text
         .slice(0, MAX_TEXT_CHARS - 1)
         .replace(/[\ud800-\udbff]$/, '')
         .concat('…');
+}
 
-const bounded = (change: SandboxChange): SandboxChange => ({
-  ...change,
-  ...(change.reason === undefined ? {} : { reason: short(change.reason) }),
-  ...(change.message === undefined ? {} : { message: short(change.message) }),
-  ...(change.conditions === undefined
-    ? {}
-    : {
-        conditions: change.conditions
-          .slice(0, MAX_CONDITIONS)
-          .map((one) => ({ ...one, reason: short(one.reason), message: short(one.message) })),
-      }),
-});
+function bounded(change: SandboxChange): SandboxChange {
+  return {
+    ...change,
+    ...(change.reason === undefined ? {} : { reason: short(change.reason) }),
+    ...(change.message === undefined ? {} : { message: short(change.message) }),
+    ...(change.conditions === undefined
+      ? {}
+      : {
+          conditions: change.conditions
+            .slice(0, MAX_CONDITIONS)
+            .map((one) => ({ ...one, reason: short(one.reason), message: short(one.message) })),
+        }),
+  };
+}
 
-export const createRecords = (options: {
+export function createRecords(options: {
   store: Store;
   hub: Hub;
   log: Logger;
   now: () => number;
   /** Told of every write, after the watchers; must not throw. */
   onChange: (record: SandboxRecord) => void;
-}): Records => {
+}): Records {
   const { store, hub, log, now } = options;
-  const get = async (id: string): Promise<SandboxRecord> => {
+  async function get(id: string): Promise<SandboxRecord> {
     const record = await store.getSandbox(id);
-    if (record === undefined) throw notFound('sandbox not found');
+    if (record === undefined) {
+      throw notFound('sandbox not found');
+    }
     return record;
-  };
-  const tell = (record: SandboxRecord): void => {
+  }
+
+  function tell(record: SandboxRecord): void {
     log.info(`sandbox '${record.name}' is ${record.phase}`, {
       sandbox_id: record.id,
       workspace: record.workspace,
       ...(record.phase === 'exited' ? { exit_code: record.exitCode } : {}),
       ...(record.phase === 'failed' ? { reason: record.reason } : {}),
     });
-  };
+  }
 
   return {
     get,
@@ -92,26 +98,35 @@ export const createRecords = (options: {
             const before = record.phase;
             const kept = index === changes.length - 1 ? remember : undefined;
             record = await store.updateSandbox(id, record.resourceVersion, bounded(change), kept);
-            if (record.phase !== before) tell(record);
+            if (record.phase !== before) {
+              tell(record);
+            }
             hub.publish(id, { type: 'record', record });
             options.onChange(record);
           }
-          if (changes.length === 0 && remember !== undefined) await store.putRequest(remember(record));
+          if (changes.length === 0 && remember !== undefined) {
+            await store.putRequest(remember(record));
+          }
           return record;
         } catch (error) {
-          if (!(error instanceof OpenShellError) || error.code !== Code.ABORTED || attempt === ATTEMPTS)
+          if (!(error instanceof OpenShellError) || error.code !== Code.ABORTED || attempt === ATTEMPTS) {
             throw error;
+          }
         }
       }
     },
     async until(id, wanted, ms, signal) {
       const seen = new AbortController();
       const leave = hub.subscribe(id, (event) => {
-        if (event.type === 'removed' || (event.type === 'record' && wanted(event.record))) seen.abort();
+        if (event.type === 'removed' || (event.type === 'record' && wanted(event.record))) {
+          seen.abort();
+        }
       });
       try {
         const record = await get(id);
-        if (wanted(record)) return record;
+        if (wanted(record)) {
+          return record;
+        }
         await delay(ms, AbortSignal.any([seen.signal, signal])).catch(() => {});
         signal.throwIfAborted();
         return await get(id);
@@ -124,4 +139,4 @@ export const createRecords = (options: {
       hub.publish(id, { type: 'removed' });
     },
   };
-};
+}

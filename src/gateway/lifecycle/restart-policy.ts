@@ -9,19 +9,22 @@ const LONGEST_DELAY_MS = 5 * 60_000;
 const STEADY_MS = 10 * 60_000;
 
 /** The restarts of a sandbox whose main process has just ended: with the next one when its policy wants one. */
-export const afterExit = (
+export function afterExit(
   { restarts, spec, startedAtMs }: Pick<SandboxRecord, 'restarts' | 'spec' | 'startedAtMs'>,
   exitCode: number,
   nowMs: number,
-): Restarts => {
+): Restarts {
   const isWanted = spec.restartPolicy === 'always' || (spec.restartPolicy === 'on-failure' && exitCode !== 0);
-  if (!isWanted) return { ...restarts, nextAtMs: 0 };
+  if (!isWanted) {
+    return { ...restarts, nextAtMs: 0 };
+  }
   const isSteady = nowMs - startedAtMs >= STEADY_MS;
   const delayMs =
     restarts.delayMs === 0 || isSteady ? FIRST_DELAY_MS : Math.min(restarts.delayMs * 2, LONGEST_DELAY_MS);
   return { count: restarts.count, delayMs, nextAtMs: nowMs + delayMs };
-};
+}
 
 /** Whether the main process has ended and will be started again by itself. */
-export const isRestartPending = (record: Pick<SandboxRecord, 'phase' | 'intent' | 'restarts'>): boolean =>
-  record.phase === 'exited' && record.intent === 'run' && record.restarts.nextAtMs > 0;
+export function isRestartPending(record: Pick<SandboxRecord, 'phase' | 'intent' | 'restarts'>): boolean {
+  return record.phase === 'exited' && record.intent === 'run' && record.restarts.nextAtMs > 0;
+}

@@ -9,28 +9,33 @@ export interface RestartTimers {
 }
 
 /** `due` is called once the time of a row's next restart has come; it must not throw. */
-export const createRestartTimers = (options: {
+export function createRestartTimers(options: {
   now: () => number;
   due: (record: SandboxRecord) => void;
-}): RestartTimers => {
+}): RestartTimers {
   const timers = new Map<string, { readonly atMs: number; readonly timer: NodeJS.Timeout }>();
 
-  const clear = (id: string): void => {
+  function clear(id: string): void {
     clearTimeout(timers.get(id)?.timer);
     timers.delete(id);
-  };
+  }
 
   return {
     see(record) {
       const { id } = record;
-      if (!isRestartPending(record)) return clear(id);
+      if (!isRestartPending(record)) {
+        return clear(id);
+      }
       const atMs = record.restarts.nextAtMs;
-      if (timers.get(id)?.atMs === atMs) return;
+      if (timers.get(id)?.atMs === atMs) {
+        return;
+      }
       clear(id);
-      const fire = () => {
+      function fire() {
         timers.delete(id);
         options.due(record);
-      };
+      }
+
       // A wall clock that was set back does not prolong the pause that was chosen.
       const waitMs = Math.min(atMs - options.now(), record.restarts.delayMs);
       const timer = setTimeout(fire, Math.max(0, waitMs));
@@ -38,7 +43,9 @@ export const createRestartTimers = (options: {
       timers.set(id, { atMs, timer });
     },
     close() {
-      for (const id of [...timers.keys()]) clear(id);
+      for (const id of [...timers.keys()]) {
+        clear(id);
+      }
     },
   };
-};
+}

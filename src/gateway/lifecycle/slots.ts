@@ -10,38 +10,48 @@ export interface Slots {
 }
 
 /** `reserved` of the `most` slots are for urgent tasks alone, which also go before all others that wait. */
-export const createSlots = (most: number, reserved = 0): Slots => {
+export function createSlots(most: number, reserved = 0): Slots {
   const ordinaryMost = Math.max(1, most - reserved);
   const waiting = { urgent: new Set<() => void>(), ordinary: new Set<() => void>() };
   const running = { urgent: 0, ordinary: 0 };
 
-  const next = (): (() => void) | undefined => {
-    if (running.urgent + running.ordinary >= most) return undefined;
+  function next(): (() => void) | undefined {
+    if (running.urgent + running.ordinary >= most) {
+      return undefined;
+    }
     const [urgent] = waiting.urgent;
-    if (urgent !== undefined) return urgent;
+    if (urgent !== undefined) {
+      return urgent;
+    }
     return running.ordinary < ordinaryMost ? waiting.ordinary.values().next().value : undefined;
-  };
-  const admit = (): void => {
-    for (let start = next(); start !== undefined; start = next()) start();
-  };
+  }
 
-  const begin = (kind: 'urgent' | 'ordinary', signal: AbortSignal): Promise<void> =>
-    new Promise((resolve, reject) => {
+  function admit(): void {
+    for (let start = next(); start !== undefined; start = next()) {
+      start();
+    }
+  }
+
+  function begin(kind: 'urgent' | 'ordinary', signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
       signal.throwIfAborted();
-      const start = () => {
+      function start() {
         signal.removeEventListener('abort', onAbort);
         waiting[kind].delete(start);
         running[kind]++;
         resolve();
-      };
-      const onAbort = () => {
+      }
+
+      function onAbort() {
         waiting[kind].delete(start);
         reject(signal.reason);
-      };
+      }
+
       signal.addEventListener('abort', onAbort, { once: true });
       waiting[kind].add(start);
       admit();
     });
+  }
 
   return {
     async run(task, { signal, urgent = false }) {
@@ -61,4 +71,4 @@ export const createSlots = (most: number, reserved = 0): Slots => {
       return waiting.urgent.size + waiting.ordinary.size;
     },
   };
-};
+}

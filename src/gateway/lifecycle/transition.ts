@@ -25,31 +25,30 @@ const LEFTOVERS: Omit<StoredCondition, 'transitionAtMs'> = {
   message: 'what the failed create left on its engine is still being removed',
 };
 
-const ready = (
-  status: 'True' | 'False',
-  reason: string,
-  message: string,
-  nowMs: number,
-): StoredCondition[] => [{ type: 'Ready', status, reason, message, transitionAtMs: nowMs }];
+function ready(status: 'True' | 'False', reason: string, message: string, nowMs: number): StoredCondition[] {
+  return [{ type: 'Ready', status, reason, message, transitionAtMs: nowMs }];
+}
 
-const toRunning = (observed: ObservedSandbox, nowMs: number): SandboxChange => ({
-  phase: 'running',
-  exitCode: undefined,
-  reason: '',
-  message: '',
-  resourceName: observed.status.resourceName,
-  instanceId: observed.status.instanceId,
-  startedAtMs: nowMs,
-  conditions: ready('True', 'BackendReady', 'the main process runs', nowMs),
-});
+function toRunning(observed: ObservedSandbox, nowMs: number): SandboxChange {
+  return {
+    phase: 'running',
+    exitCode: undefined,
+    reason: '',
+    message: '',
+    resourceName: observed.status.resourceName,
+    instanceId: observed.status.instanceId,
+    startedAtMs: nowMs,
+    conditions: ready('True', 'BackendReady', 'the main process runs', nowMs),
+  };
+}
 
 /** A run that nobody saw begin counts as begun now. */
-const toExited = (
+function toExited(
   record: SandboxRecord,
   { exitCode, message }: ObservedState & { kind: 'exited' },
   { status }: ObservedSandbox,
   nowMs: number,
-): SandboxChange => {
+): SandboxChange {
   const run = record.instanceId === status.instanceId ? record : { ...record, startedAtMs: nowMs };
   return {
     phase: 'exited',
@@ -66,98 +65,125 @@ const toExited = (
       nowMs,
     ),
   };
-};
+}
 
-export const toFailed = (reason: string, message: string, nowMs: number): SandboxChange => ({
-  phase: 'failed',
-  reason,
-  message,
-  conditions: ready('False', reason, message, nowMs),
-});
+export function toFailed(reason: string, message: string, nowMs: number): SandboxChange {
+  return {
+    phase: 'failed',
+    reason,
+    message,
+    conditions: ready('False', reason, message, nowMs),
+  };
+}
 
 /** The failure of a sandbox whose engine does not know it any more. */
-export const toMissing = (nowMs: number): SandboxChange =>
-  toFailed(REASON.resourceMissing, 'the sandbox is gone from its engine; delete it', nowMs);
+export function toMissing(nowMs: number): SandboxChange {
+  return toFailed(REASON.resourceMissing, 'the sandbox is gone from its engine; delete it', nowMs);
+}
 
 /** A create that failed for good and could not be undone: the reconciler removes what is left. */
-export const toFailedWithLeftovers = (reason: string, message: string, nowMs: number): SandboxChange => ({
-  ...toFailed(reason, message, nowMs),
-  conditions: [...ready('False', reason, message, nowMs), { ...LEFTOVERS, transitionAtMs: nowMs }],
-});
+export function toFailedWithLeftovers(reason: string, message: string, nowMs: number): SandboxChange {
+  return {
+    ...toFailed(reason, message, nowMs),
+    conditions: [...ready('False', reason, message, nowMs), { ...LEFTOVERS, transitionAtMs: nowMs }],
+  };
+}
 
-export const toCleaned = ({ conditions }: SandboxRecord): SandboxChange => ({
-  conditions: conditions.filter(({ type }) => type !== LEFTOVERS.type),
-});
+export function toCleaned({ conditions }: SandboxRecord): SandboxChange {
+  return {
+    conditions: conditions.filter(({ type }) => type !== LEFTOVERS.type),
+  };
+}
 
 /**
  * An operation whose outcome the engine has not told: phase and intent stay. Undefined when the row says so already.
  */
-export const toNotAnswering = (
+export function toNotAnswering(
   record: SandboxRecord,
   problem: string,
   nowMs: number,
-): SandboxChange | undefined => {
+): SandboxChange | undefined {
   const message = `${problem}; the engine is asked again until it answers`;
   const [shown] = record.conditions;
-  if (shown?.reason === REASON.notAnswering && shown.message === message) return undefined;
+  if (shown?.reason === REASON.notAnswering && shown.message === message) {
+    return undefined;
+  }
   return { conditions: ready('False', REASON.notAnswering, message, nowMs) };
-};
+}
 
-const toProvisioning = (reason: string, message: string, nowMs: number): SandboxChange => ({
-  phase: 'provisioning',
-  conditions: ready('False', reason, message, nowMs),
-});
+function toProvisioning(reason: string, message: string, nowMs: number): SandboxChange {
+  return {
+    phase: 'provisioning',
+    conditions: ready('False', reason, message, nowMs),
+  };
+}
 
-export const toStopping = (nowMs: number): SandboxChange => ({
-  intent: 'stop',
-  phase: 'stopping',
-  conditions: ready('False', REASON.stopping, 'the sandbox is being stopped', nowMs),
-});
+export function toStopping(nowMs: number): SandboxChange {
+  return {
+    intent: 'stop',
+    phase: 'stopping',
+    conditions: ready('False', REASON.stopping, 'the sandbox is being stopped', nowMs),
+  };
+}
 
-export const toStopped = (nowMs: number): SandboxChange => ({
-  phase: 'stopped',
-  exitCode: undefined,
-  reason: '',
-  message: '',
-  conditions: ready('False', REASON.stopped, 'the sandbox is stopped', nowMs),
-});
+export function toStopped(nowMs: number): SandboxChange {
+  return {
+    phase: 'stopped',
+    exitCode: undefined,
+    reason: '',
+    message: '',
+    conditions: ready('False', REASON.stopped, 'the sandbox is stopped', nowMs),
+  };
+}
 
 /** As the user asked for it: what happened before no longer counts. */
-export const toStarting = (nowMs: number): SandboxChange => ({
-  ...toBegin(nowMs),
-  intent: 'run',
-  restarts: NO_RESTARTS,
-});
+export function toStarting(nowMs: number): SandboxChange {
+  return {
+    ...toBegin(nowMs),
+    intent: 'run',
+    restarts: NO_RESTARTS,
+  };
+}
 
 /** As the restart policy asks for it. */
-export const toRestarting = ({ restarts }: SandboxRecord, nowMs: number): SandboxChange => ({
-  ...toBegin(nowMs),
-  restarts: { ...restarts, count: restarts.count + 1, nextAtMs: 0 },
-});
+export function toRestarting({ restarts }: SandboxRecord, nowMs: number): SandboxChange {
+  return {
+    ...toBegin(nowMs),
+    restarts: { ...restarts, count: restarts.count + 1, nextAtMs: 0 },
+  };
+}
 
-const toBegin = (nowMs: number): SandboxChange => ({
-  phase: 'starting',
-  exitCode: undefined,
-  reason: '',
-  message: '',
-  conditions: ready('False', REASON.starting, 'the sandbox is being started', nowMs),
-});
+function toBegin(nowMs: number): SandboxChange {
+  return {
+    phase: 'starting',
+    exitCode: undefined,
+    reason: '',
+    message: '',
+    conditions: ready('False', REASON.starting, 'the sandbox is being started', nowMs),
+  };
+}
 
-export const toDeleting = (nowMs: number): SandboxChange => ({
-  intent: 'delete',
-  phase: 'deleting',
-  deletionAtMs: nowMs,
-  conditions: ready('False', REASON.deleting, 'the sandbox is being deleted', nowMs),
-});
+export function toDeleting(nowMs: number): SandboxChange {
+  return {
+    intent: 'delete',
+    phase: 'deleting',
+    deletionAtMs: nowMs,
+    conditions: ready('False', REASON.deleting, 'the sandbox is being deleted', nowMs),
+  };
+}
 
 /**
  * What an observation changes in the stored sandbox, as the writes to do one after the other. A process that ended
  * before anyone saw it run is written as running first: every start is published before its exit.
  */
-export const observe = (record: SandboxRecord, observed: ObservedSandbox, nowMs: number): SandboxChange[] => {
-  if (record.intent === 'delete') return [];
+export function observe(record: SandboxRecord, observed: ObservedSandbox, nowMs: number): SandboxChange[] {
+  if (record.intent === 'delete') {
+    return [];
+  }
   const state = observedState(observed.status);
-  if (record.intent === 'stop') return [];
+  if (record.intent === 'stop') {
+    return [];
+  }
   switch (state.kind) {
     case 'running':
       return observeRunning(record, observed, nowMs);
@@ -175,27 +201,33 @@ export const observe = (record: SandboxRecord, observed: ObservedSandbox, nowMs:
     case 'unknown':
       return [];
   }
-};
+}
 
 /** Whether its main process was ever seen to run: then its files may be worth something. */
-export const hasRun = (record: SandboxRecord): boolean =>
-  record.startedAtMs > 0 || record.instanceId !== '' || record.resourceName !== '';
+export function hasRun(record: SandboxRecord): boolean {
+  return record.startedAtMs > 0 || record.instanceId !== '' || record.resourceName !== '';
+}
 
-export const hasLeftovers = ({ phase, conditions }: SandboxRecord): boolean =>
-  phase === 'failed' && conditions.some(({ type }) => type === LEFTOVERS.type);
+export function hasLeftovers({ phase, conditions }: SandboxRecord): boolean {
+  return phase === 'failed' && conditions.some(({ type }) => type === LEFTOVERS.type);
+}
 
 /**
  * What becomes of a failed sandbox whose engine shows a resource. It follows what runs or ran; `clean` stands for what
  * a create left that never came to run. Files of a sandbox that ran are never removed.
  */
-export const followFailed = (
+export function followFailed(
   record: SandboxRecord,
   observed: ObservedSandbox,
   nowMs: number,
-): readonly SandboxChange[] | 'clean' => {
-  if (record.phase !== 'failed' || record.intent === 'delete') return [];
+): readonly SandboxChange[] | 'clean' {
+  if (record.phase !== 'failed' || record.intent === 'delete') {
+    return [];
+  }
   // An undo that was begun may have taken half of it away.
-  if (hasLeftovers(record)) return 'clean';
+  if (hasLeftovers(record)) {
+    return 'clean';
+  }
   const state = observedState(observed.status);
   const sameRun = record.instanceId === observed.status.instanceId;
   const running = {
@@ -208,14 +240,18 @@ export const followFailed = (
     case 'running':
       return [running];
     case 'exited': {
-      if (record.intent === 'stop') return [toStopped(nowMs)];
+      if (record.intent === 'stop') {
+        return [toStopped(nowMs)];
+      }
       const exited = toExited(record, state, observed, nowMs);
       return sameRun ? [exited] : [running, exited];
     }
     case 'stopped':
       return hasRun(record) ? [toStopped(nowMs)] : 'clean';
     case 'provisioning':
-      if (hasRun(record)) return [];
+      if (hasRun(record)) {
+        return [];
+      }
       return state.reason === REASON_CREATED
         ? 'clean'
         : [{ ...toProvisioning(state.reason, state.message, nowMs), reason: '', message: '' }];
@@ -225,14 +261,17 @@ export const followFailed = (
     case 'unknown':
       return [];
   }
-};
+}
 
-const isUp = (record: SandboxRecord): boolean =>
-  record.phase === 'provisioning' || record.phase === 'starting' || record.phase === 'running';
+function isUp(record: SandboxRecord): boolean {
+  return record.phase === 'provisioning' || record.phase === 'starting' || record.phase === 'running';
+}
 
-const said = (record: SandboxRecord): string | undefined => record.conditions[0]?.message;
+function said(record: SandboxRecord): string | undefined {
+  return record.conditions[0]?.message;
+}
 
-const observeRunning = (record: SandboxRecord, observed: ObservedSandbox, nowMs: number): SandboxChange[] => {
+function observeRunning(record: SandboxRecord, observed: ObservedSandbox, nowMs: number): SandboxChange[] {
   const sameRun = record.instanceId === observed.status.instanceId;
   switch (record.phase) {
     case 'provisioning':
@@ -245,18 +284,22 @@ const observeRunning = (record: SandboxRecord, observed: ObservedSandbox, nowMs:
     default:
       return [];
   }
-};
+}
 
-const observeExit = (
+function observeExit(
   record: SandboxRecord,
   state: ObservedState & { kind: 'exited' },
   observed: ObservedSandbox,
   nowMs: number,
-): SandboxChange[] => {
+): SandboxChange[] {
   const sameRun = record.instanceId === observed.status.instanceId;
   const exited = toExited(record, state, observed, nowMs);
-  if (record.phase === 'running' && sameRun) return [exited];
+  if (record.phase === 'running' && sameRun) {
+    return [exited];
+  }
   // An old run's end says nothing about the start that is under way, nor about an exit already written.
-  if (sameRun || record.phase === 'stopped' || record.phase === 'failed') return [];
+  if (sameRun || record.phase === 'stopped' || record.phase === 'failed') {
+    return [];
+  }
   return [toRunning(observed, nowMs), exited];
-};
+}

@@ -45,35 +45,40 @@ const OPERATION: Partial<Record<SandboxRecord['phase'], Operation>> = {
   deleting: 'remove',
 };
 
-export const createWork = (options: WorkOptions): Work => {
+export function createWork(options: WorkOptions): Work {
   const { records, operations, drivers, log, closing } = options;
   const lanes = createLanes();
   const running = new Map<string, AbortController>();
   const removing = new Set<string>();
 
-  const driverOf = (record: SandboxRecord): ManagedDriver => {
+  function driverOf(record: SandboxRecord): ManagedDriver {
     const found = drivers.get(record.driver);
-    if (found !== undefined) return found;
+    if (found !== undefined) {
+      return found;
+    }
     throw failedPrecondition(
       `sandbox '${record.name}' belongs to driver '${record.driver}', which is not running here`,
       { reason: 'DriverNotRunning', hint: `start the gateway with --drivers ${record.driver}` },
     );
-  };
+  }
 
-  const fits = ({ phase, intent }: SandboxRecord, operation: Operation): boolean =>
-    operation === 'clean' ? phase === 'failed' && intent !== 'delete' : OPERATION[phase] === operation;
+  function fits({ phase, intent }: SandboxRecord, operation: Operation): boolean {
+    return operation === 'clean' ? phase === 'failed' && intent !== 'delete' : OPERATION[phase] === operation;
+  }
 
-  const perform = async (
+  async function perform(
     operation: Operation,
     driver: ComputeDriver,
     record: SandboxRecord,
     attempt: Attempt,
-  ) => {
-    if (fits(record, operation)) await operations[operation](driver, record, attempt);
-  };
+  ) {
+    if (fits(record, operation)) {
+      await operations[operation](driver, record, attempt);
+    }
+  }
 
-  const run = (id: string, operation: Operation, inDoubt: Attempt['inDoubt'] = () => {}): Promise<void> =>
-    lanes.run(id, async () => {
+  function run(id: string, operation: Operation, inDoubt: Attempt['inDoubt'] = () => {}): Promise<void> {
+    return lanes.run(id, async () => {
       const cut = new AbortController();
       running.set(id, cut);
       try {
@@ -84,13 +89,16 @@ export const createWork = (options: WorkOptions): Work => {
         running.delete(id);
       }
     });
+  }
 
-  const inBackground = (id: string, work: Promise<unknown>): void => {
+  function inBackground(id: string, work: Promise<unknown>): void {
     work.catch((error) => {
-      if (closing.aborted || isNotFound(error)) return;
+      if (closing.aborted || isNotFound(error)) {
+        return;
+      }
       log.warn(`an operation did not finish: ${OpenShellError.from(error).text}`, { sandbox_id: id, error });
     });
-  };
+  }
 
   return {
     driverOf,
@@ -100,14 +108,20 @@ export const createWork = (options: WorkOptions): Work => {
     busy: (id) => lanes.busy(id),
     resume(record) {
       const operation = OPERATION[record.phase];
-      if (operation === undefined || lanes.busy(record.id)) return;
+      if (operation === undefined || lanes.busy(record.id)) {
+        return;
+      }
       inBackground(record.id, run(record.id, operation));
     },
     clean(record) {
-      if (!lanes.busy(record.id)) inBackground(record.id, run(record.id, 'clean'));
+      if (!lanes.busy(record.id)) {
+        inBackground(record.id, run(record.id, 'clean'));
+      }
     },
     remove(id) {
-      if (removing.has(id)) return;
+      if (removing.has(id)) {
+        return;
+      }
       removing.add(id);
       running.get(id)?.abort();
       inBackground(
@@ -117,12 +131,15 @@ export const createWork = (options: WorkOptions): Work => {
     },
     idle: () => lanes.idle(),
   };
-};
+}
 
-export const isNotFound = (error: unknown): boolean =>
-  error instanceof OpenShellError && error.code === Code.NOT_FOUND;
+export function isNotFound(error: unknown): boolean {
+  return error instanceof OpenShellError && error.code === Code.NOT_FOUND;
+}
 
 /** A row that went away meanwhile is nothing to act on. */
-export const ignoreNotFound = (error: unknown): void => {
-  if (!isNotFound(error)) throw error;
-};
+export function ignoreNotFound(error: unknown): void {
+  if (!isNotFound(error)) {
+    throw error;
+  }
+}

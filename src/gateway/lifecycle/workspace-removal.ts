@@ -23,27 +23,29 @@ const RETRY_FIRST_MS = 500;
 const RETRY_MOST_MS = 30_000;
 const PAGE = { limit: 100, bytes: 512 * 1024 };
 
-export const createWorkspaceRemoval = (options: {
+export function createWorkspaceRemoval(options: {
   store: Store;
   drivers: ReadonlyMap<string, ManagedDriver>;
   log: Logger;
   calls: DriverCalls;
   closing: AbortSignal;
-}): WorkspaceRemoval => {
+}): WorkspaceRemoval {
   const { store, drivers, log, calls, closing } = options;
   const underWay = new Map<string, Promise<void>>();
 
-  const removeFromDrivers = async (name: string): Promise<void> => {
+  async function removeFromDrivers(name: string): Promise<void> {
     for (const managed of drivers.values()) {
       const driver = await managed.driver();
-      if (driver.deleteWorkspace === undefined) continue;
+      if (driver.deleteWorkspace === undefined) {
+        continue;
+      }
       await calls.run(driver.name, 'delete_workspace', closing, async (o) =>
         driver.deleteWorkspace?.(name, o),
       );
     }
-  };
+  }
 
-  const remove = async (name: string): Promise<void> => {
+  async function remove(name: string): Promise<void> {
     const backoff = createBackoff(RETRY_FIRST_MS, RETRY_MOST_MS);
     for (;;) {
       try {
@@ -61,16 +63,18 @@ export const createWorkspaceRemoval = (options: {
         await delay(waitMs, closing);
       }
     }
-  };
+  }
 
-  const begin = (name: string): void => {
-    if (underWay.has(name) || closing.aborted) return;
+  function begin(name: string): void {
+    if (underWay.has(name) || closing.aborted) {
+      return;
+    }
     const work = remove(name)
       // Only `closing` ends it before its time: the next start takes it up.
       .catch(() => {})
       .finally(() => underWay.delete(name));
     underWay.set(name, work);
-  };
+  }
 
   return {
     async needed() {
@@ -81,13 +85,19 @@ export const createWorkspaceRemoval = (options: {
     async resume() {
       for (let after: WorkspaceRecord | undefined; ; ) {
         const rows = await store.listWorkspaces({ page: { ...PAGE, offset: 0, after } });
-        for (const { name, phase } of rows) if (phase === 'terminating') begin(name);
+        for (const { name, phase } of rows) {
+          if (phase === 'terminating') {
+            begin(name);
+          }
+        }
         after = rows.at(-1);
-        if (after === undefined) return;
+        if (after === undefined) {
+          return;
+        }
       }
     },
     async idle() {
       await Promise.all(underWay.values());
     },
   };
-};
+}

@@ -5,11 +5,11 @@ import type { Flavor } from '../../flavor/flavor.js';
 import { storeOf } from './parts.js';
 
 /** `openshell-gateway backup FILE`. */
-export const printBackup = async (
+export async function printBackup(
   flavor: Flavor,
   { database, secretKeyPath }: Pick<GatewayConfig, 'database' | 'secretKeyPath'>,
   file: string,
-): Promise<string> => {
+): Promise<string> {
   const entry = storeOf(flavor, database);
   const { backup } = await entry.load();
   if (backup === undefined) {
@@ -30,4 +30,4 @@ export const printBackup = async (
     `The key that belongs to it is not in it: keep a copy of ${secretKeyPath} too, in another place.\n` +
     'The backup holds the environments of all sandboxes: keep it as a secret. docs/backup.md says how to restore it.\n'
   );
-};
+}

@@ -9,11 +9,11 @@ import { selectionOptions } from './selection-options.js';
 const EXTERNAL_TIMEOUT_MS = 2_000;
 
 /** `openshell-gateway drivers [--json]`. */
-export const printDrivers = async (
+export async function printDrivers(
   options: ProcessOptions,
   config: GatewayConfig,
   json: boolean,
-): Promise<string> => {
+): Promise<string> {
   const found = await reportDrivers(selectionOptions(options, config, new AbortController().signal));
   const reports = await Promise.all(
     found.map((report) => (report.external ? asked(report, options) : report)),
@@ -22,10 +22,10 @@ export const printDrivers = async (
   return json
     ? `${JSON.stringify({ flavor: options.flavor.name, drivers: reports.map(driverToJson), parts: parts.map(partToJson) }, null, 2)}\n`
     : `${driversText(reports)}\n${partsText(parts)}`;
-};
+}
 
 /** A driver in another process is ready when it answers on its socket. */
-const asked = async (report: DriverReport, { connectExternal }: ProcessOptions): Promise<DriverReport> => {
+async function asked(report: DriverReport, { connectExternal }: ProcessOptions): Promise<DriverReport> {
   const signal = deadline(EXTERNAL_TIMEOUT_MS);
   try {
     const driver = await connectExternal?.({ name: report.name, socketPath: report.endpoint, signal });
@@ -38,4 +38,4 @@ const asked = async (report: DriverReport, { connectExternal }: ProcessOptions):
       : OpenShellError.from(error).text;
     return { ...report, state: 'unavailable', reason };
   }
-};
+}

@@ -32,4 +32,6 @@ const EXIT_CODES: Readonly<Record<string, number>> = {
 
 const OTHER = 1;
 
-export const exitCodeOf = (error: OpenShellError): number => EXIT_CODES[error.reason ?? ''] ?? OTHER;
+export function exitCodeOf(error: OpenShellError): number {
+  return EXIT_CODES[error.reason ?? ''] ?? OTHER;
+}

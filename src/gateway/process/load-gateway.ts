@@ -6,7 +6,7 @@ import type { StoreEntry } from '../../store/entry.js';
  * Loads the code that serves, in parts: between them what else is under way takes its turn, so that the engines answer
  * their probes meanwhile.
  */
-export const loadGateway = async (log: Logger, store: StoreEntry) => {
+export async function loadGateway(log: Logger, store: StoreEntry) {
   await turn();
   const { quietGrpc } = await import('../../rpc/quiet.js');
   quietGrpc(log);
@@ -14,4 +14,4 @@ export const loadGateway = async (log: Logger, store: StoreEntry) => {
   const { startGateway } = await import('../gateway.js');
   const { openStore } = await store.load();
   return { startGateway, openStore };
-};
+}

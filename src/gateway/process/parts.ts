@@ -9,7 +9,9 @@ import type { StoreEntry } from '../../store/entry.js';
 /** The store that opens a database. FAILED_PRECONDITION `PartNotInBuild` when this build lacks it. */
 export function storeOf(flavor: Flavor, { scheme }: Database): StoreEntry {
   const entry = flavor.stores.find(({ schemes }) => schemes.includes(scheme));
-  if (entry !== undefined) return entry;
+  if (entry !== undefined) {
+    return entry;
+  }
   const known = KNOWN_STORES.find(({ schemes }) => schemes.includes(scheme));
   const part = known ?? { kind: 'store' as const, name: scheme };
   throw partNotInBuild(part, flavor.name, `the database URL (--db-url), which is ${scheme}:...,`);
@@ -20,8 +22,12 @@ export function telemetryOf(
   flavor: Flavor,
   { enabled, endpoint }: GatewayConfig['telemetry'],
 ): TelemetryEntry | undefined {
-  if (!enabled || endpoint === undefined) return undefined;
-  if (flavor.telemetry !== undefined) return flavor.telemetry;
+  if (!enabled || endpoint === undefined) {
+    return undefined;
+  }
+  if (flavor.telemetry !== undefined) {
+    return flavor.telemetry;
+  }
   const part = { kind: 'telemetry', name: 'telemetry' } as const;
   throw partNotInBuild(part, flavor.name, 'openshell.telemetry.endpoint, which is set,');
 }

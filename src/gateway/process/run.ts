@@ -25,14 +25,14 @@ export interface ProcessOptions {
 }
 
 /** A configuration that this build could never start with is not valid. */
-const checkParts = async (options: ProcessOptions, config: GatewayConfig): Promise<void> => {
+async function checkParts(options: ProcessOptions, config: GatewayConfig): Promise<void> {
   assertParts(options.flavor, config);
   const { assertInBuild } = await import('../drivers/selection.js');
   assertInBuild(selectionOptions(options, config, new AbortController().signal));
-};
+}
 
 /** Runs `openshell-gateway` and gives its exit code. */
-export const run = async (options: ProcessOptions): Promise<number> => {
+export async function run(options: ProcessOptions): Promise<number> {
   try {
     return await dispatch(options);
   } catch (thrown) {
@@ -47,9 +47,9 @@ export const run = async (options: ProcessOptions): Promise<number> => {
     }
     return exitCodeOf(error);
   }
-};
+}
 
-const dispatch = async (options: ProcessOptions): Promise<number> => {
+async function dispatch(options: ProcessOptions): Promise<number> {
   const { flavor, env } = options;
   const { command, json, operand, flags } = parseCommandLine(options.argv);
   if (command === 'help') {
@@ -64,7 +64,9 @@ const dispatch = async (options: ProcessOptions): Promise<number> => {
   const loaded = await loadConfig({ flags, env, drivers: flavor.drivers, stores: flavor.stores, home });
   switch (command) {
     case 'config check':
-      for (const warning of loaded.warnings) process.stderr.write(`warning: ${warning}\n`);
+      for (const warning of loaded.warnings) {
+        process.stderr.write(`warning: ${warning}\n`);
+      }
       await checkParts(options, loaded.config);
       return print('the configuration is valid\n');
     case 'config show': {
@@ -88,11 +90,13 @@ const dispatch = async (options: ProcessOptions): Promise<number> => {
       return serve(options, loaded, home);
     }
   }
-};
+}
 
-const print = (text: string): number => {
+function print(text: string): number {
   process.stdout.write(text);
   return 0;
-};
+}
 
-const toJson = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+function toJson(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}

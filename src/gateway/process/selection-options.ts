@@ -3,19 +3,21 @@ import type { SelectionOptions } from '../drivers/selection.js';
 import type { ProcessOptions } from './run.js';
 
 /** The configuration as the driver selection takes it. */
-export const selectionOptions = (
+export function selectionOptions(
   { flavor, env }: ProcessOptions,
   config: GatewayConfig,
   signal: AbortSignal,
-): SelectionOptions => ({
-  flavor,
-  configured: config.computeDrivers,
-  settings: (name) => config.drivers.get(name)?.settings ?? {},
-  external: new Map(
-    [...config.drivers].flatMap(([name, { socketPath }]) =>
-      socketPath === undefined ? [] : [[name, socketPath]],
+): SelectionOptions {
+  return {
+    flavor,
+    configured: config.computeDrivers,
+    settings: (name) => config.drivers.get(name)?.settings ?? {},
+    external: new Map(
+      [...config.drivers].flatMap(([name, { socketPath }]) =>
+        socketPath === undefined ? [] : [[name, socketPath]],
+      ),
     ),
-  ),
-  env,
-  signal,
-});
+    env,
+    signal,
+  };
+}

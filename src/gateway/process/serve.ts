@@ -26,11 +26,11 @@ const DRAIN_MS = 10_000;
 const TELEMETRY_CLOSE_MS = 2_000;
 
 /** Runs the gateway until it is told to end. */
-export const serve = async (
+export async function serve(
   options: ProcessOptions,
   { config, warnings }: LoadedConfig,
   home: HomePaths,
-): Promise<number> => {
+): Promise<number> {
   assertParts(options.flavor, config);
   freeBuffersAtOnce();
   const sandboxLog = createSandboxLog();
@@ -42,7 +42,9 @@ export const serve = async (
       sandboxLog.append({ ...line, level: line.level.toUpperCase(), target: 'gateway', source: 'gateway' }),
   });
   exitOnUncaught(log);
-  for (const warning of [...options.buildWarnings, ...warnings]) log.warn(warning);
+  for (const warning of [...options.buildWarnings, ...warnings]) {
+    log.warn(warning);
+  }
   const ending = signals();
   const telemetry = await openTelemetry(options, config, log);
   try {
@@ -57,21 +59,21 @@ export const serve = async (
     await telemetry?.close(TELEMETRY_CLOSE_MS);
     ending.dispose();
   }
-};
+}
 
 /** Rejects when a start that was told to end does not, e.g. because a file system hangs. */
-const endedEarly = async ({ asked, insisted }: Signals): Promise<never> => {
+async function endedEarly({ asked, insisted }: Signals): Promise<never> {
   await asked;
   await Promise.race([insisted, delay(DRAIN_MS)]);
   throw unavailable('told to end before it had started', { reason: 'Interrupted' });
-};
+}
 
-const start = async (
+async function start(
   options: ProcessOptions,
   config: GatewayConfig,
   home: HomePaths,
   parts: Pick<GatewayOptions, 'log' | 'sandboxLog' | 'telemetry' | 'signal'>,
-): Promise<Gateway> => {
+): Promise<Gateway> {
   const { path, url } = config.database;
   const store = storeOf(options.flavor, config.database);
   const selection = selectionOptions(options, config, parts.signal);
@@ -107,20 +109,22 @@ const start = async (
     ...(path === undefined ? {} : { databasePlace: () => databasePlace(path, options.env) }),
     adoptDatabase: config.adoptDatabase,
   });
-};
+}
 
-const openTelemetry = async (
+async function openTelemetry(
   { flavor }: ProcessOptions,
   { telemetry }: GatewayConfig,
   log: Logger,
-): Promise<TelemetrySink | undefined> => {
+): Promise<TelemetrySink | undefined> {
   const entry = telemetryOf(flavor, telemetry);
-  if (entry === undefined || telemetry.endpoint === undefined) return undefined;
+  if (entry === undefined || telemetry.endpoint === undefined) {
+    return undefined;
+  }
   const { createTelemetry } = await entry.load();
   return createTelemetry({ endpoint: telemetry.endpoint, version: VERSION, log });
-};
+}
 
-const report = (gateway: Gateway, { flavor }: ProcessOptions, log: Logger): void => {
+function report(gateway: Gateway, { flavor }: ProcessOptions, log: Logger): void {
   log.info(`listening on ${gateway.address}`, {
     address: gateway.address,
     ...(gateway.healthAddress === undefined ? {} : { health_address: gateway.healthAddress }),
@@ -130,4 +134,4 @@ const report = (gateway: Gateway, { flavor }: ProcessOptions, log: Logger): void
     drivers: gateway.drivers.map(({ name }) => name).join(','),
     gateway_id: gateway.gatewayId,
   });
-};
+}

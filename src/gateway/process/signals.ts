@@ -9,15 +9,18 @@ export interface Signals {
   dispose(): void;
 }
 
-export const signals = (): Signals => {
+export function signals(): Signals {
   const first = new AbortController();
   const asked = createDeferred();
   const insisted = createDeferred();
-  const onSignal = () => {
-    if (first.signal.aborted) insisted.resolve();
+  function onSignal() {
+    if (first.signal.aborted) {
+      insisted.resolve();
+    }
     first.abort();
     asked.resolve();
-  };
+  }
+
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   return {
@@ -29,4 +32,4 @@ export const signals = (): Signals => {
       process.off('SIGINT', onSignal);
     },
   };
-};
+}

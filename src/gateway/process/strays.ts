@@ -22,16 +22,18 @@ const LIST_TIMEOUT_MS = 30_000;
  * which the next start removes it. It changes nothing. A running gateway holds the store, so it is asked over its
  * health listener.
  */
-export const printStrays = async (
+export async function printStrays(
   options: ProcessOptions,
   config: GatewayConfig,
   home: HomePaths,
-): Promise<string> => {
+): Promise<string> {
   const signal = deadline(LIST_TIMEOUT_MS);
   try {
     return await fromStore(options, config, home, signal);
   } catch (error) {
-    if (!(error instanceof OpenShellError) || error.reason !== 'StoreLocked') throw error;
+    if (!(error instanceof OpenShellError) || error.reason !== 'StoreLocked') {
+      throw error;
+    }
     if (config.healthBindAddress === undefined) {
       throw unavailable('the gateway is running and has no health listener to ask', {
         reason: 'StoreLocked',
@@ -41,7 +43,7 @@ export const printStrays = async (
     const response = await fetch(`http://${formatAddress(config.healthBindAddress)}/strays`, { signal });
     return text(((await response.json()) as { strays: StrayLine[] }).strays);
   }
-};
+}
 
 /** One stray as /strays gives it. */
 export interface StrayLine {
@@ -52,12 +54,12 @@ export interface StrayLine {
   readonly name: string;
 }
 
-const fromStore = async (
+async function fromStore(
   options: ProcessOptions,
   config: GatewayConfig,
   home: HomePaths,
   signal: AbortSignal,
-): Promise<string> => {
+): Promise<string> {
   const { openBriefly } = await storeOf(options.flavor, config.database).load();
   const store = await openBriefly({ url: config.database.url, log: silentLogger });
   const strays: StrayLine[] = [];
@@ -79,8 +81,12 @@ const fromStore = async (
     });
     for (const managed of drivers.values()) {
       for (const sandbox of await (await managed.driver()).list({ signal })) {
-        if ((await store.getSandbox(sandbox.id)) !== undefined) continue;
-        if ((await store.getTombstone(sandbox.id)) !== undefined) continue;
+        if ((await store.getSandbox(sandbox.id)) !== undefined) {
+          continue;
+        }
+        if ((await store.getTombstone(sandbox.id)) !== undefined) {
+          continue;
+        }
         const { id, workspace, name, status } = sandbox;
         strays.push({ driver: managed.name, resource: status.resourceName, sandbox_id: id, workspace, name });
       }
@@ -90,13 +96,15 @@ const fromStore = async (
     await store.close();
   }
   return text(strays);
-};
+}
 
-const text = (strays: readonly StrayLine[]): string => {
-  if (strays.length === 0) return 'no strays\n';
+function text(strays: readonly StrayLine[]): string {
+  if (strays.length === 0) {
+    return 'no strays\n';
+  }
   const lines = strays.map(
     (stray) =>
       `${stray.driver}  ${stray.resource}  sandbox ${stray.sandbox_id} (${stray.workspace}/${stray.name})\n`,
   );
   return `${lines.join('')}These carry this gateway's id and are in none of its rows. Remove them with the engine's own tools.\n`;
-};
+}

@@ -45,68 +45,83 @@ const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 const SOON_READY: ReadonlySet<SandboxPhase> = new Set(['provisioning', 'starting']);
 const DEFAULT_SIZE: TerminalSize = { cols: 80, rows: 24 };
 
-export const createExecService = (options: {
+export function createExecService(options: {
   sandboxes: SandboxService;
   drivers: ReadonlyMap<string, ManagedDriver>;
   activity: Activity;
-}): ExecService => ({
-  async run(caller, input, emit) {
-    const { signal } = caller;
-    checkExec(input);
-    const record = await options.sandboxes.getById(caller, input.sandboxId);
-    const access = await accessOf(record, options.drivers);
-    if (record.phase !== 'running')
-      throw failedPrecondition('sandbox is not ready', {
-        reason: 'SandboxNotReady',
-        ...(SOON_READY.has(record.phase) ? { retryAfterMs: 1_000 } : {}),
-      });
-    options.activity(record, 'exec');
-    const ended = new AbortController();
-    const session = await access.exec(
-      refOf(record),
-      {
-        command: input.command,
-        workdir: input.workdir,
-        environment: input.environment,
-        tty: input.tty,
-        size: input.tty ? sizeOf(input) : undefined,
-        timeoutMs: Math.min(input.timeoutMs, LONGEST_TIMEOUT_MS),
-        stdin: input.input !== undefined || input.stdin.length > 0,
-      },
-      { signal: AbortSignal.any([signal, ended.signal]) },
-    );
-    try {
-      session.exitCode.catch(() => {});
-      const fed = feed(session, input);
-      fed.catch(() => {});
-      for await (const chunk of session.output) await emit(chunk);
-      return await session.exitCode;
-    } catch (error) {
-      ended.abort(error);
-      if (signal.aborted || error instanceof OpenShellError) throw error;
-      throw unavailable('the command was lost before it reported an exit status', {
-        reason: 'ExecLost',
-        cause: error,
-      });
-    }
-  },
-});
+}): ExecService {
+  return {
+    async run(caller, input, emit) {
+      const { signal } = caller;
+      checkExec(input);
+      const record = await options.sandboxes.getById(caller, input.sandboxId);
+      const access = await accessOf(record, options.drivers);
+      if (record.phase !== 'running') {
+        throw failedPrecondition('sandbox is not ready', {
+          reason: 'SandboxNotReady',
+          ...(SOON_READY.has(record.phase) ? { retryAfterMs: 1_000 } : {}),
+        });
+      }
+      options.activity(record, 'exec');
+      const ended = new AbortController();
+      const session = await access.exec(
+        refOf(record),
+        {
+          command: input.command,
+          workdir: input.workdir,
+          environment: input.environment,
+          tty: input.tty,
+          size: input.tty ? sizeOf(input) : undefined,
+          timeoutMs: Math.min(input.timeoutMs, LONGEST_TIMEOUT_MS),
+          stdin: input.input !== undefined || input.stdin.length > 0,
+        },
+        { signal: AbortSignal.any([signal, ended.signal]) },
+      );
+      try {
+        session.exitCode.catch(() => {});
+        const fed = feed(session, input);
+        fed.catch(() => {});
+        for await (const chunk of session.output) {
+          await emit(chunk);
+        }
+        return await session.exitCode;
+      } catch (error) {
+        ended.abort(error);
+        if (signal.aborted || error instanceof OpenShellError) {
+          throw error;
+        }
+        throw unavailable('the command was lost before it reported an exit status', {
+          reason: 'ExecLost',
+          cause: error,
+        });
+      }
+    },
+  };
+}
 
-const sizeOf = (input: ExecInput): TerminalSize =>
-  input.cols > 0 && input.rows > 0 ? { cols: input.cols, rows: input.rows } : DEFAULT_SIZE;
+function sizeOf(input: ExecInput): TerminalSize {
+  return input.cols > 0 && input.rows > 0 ? { cols: input.cols, rows: input.rows } : DEFAULT_SIZE;
+}
 
-const feed = async (session: ExecSession, input: ExecInput): Promise<void> => {
+async function feed(session: ExecSession, input: ExecInput): Promise<void> {
   const { stdin } = session;
-  if (stdin === undefined) return;
+  if (stdin === undefined) {
+    return;
+  }
   // A process that ends without reading its input is no error.
   stdin.on('error', () => {});
-  if (input.stdin.length > 0) await write(stdin, input.stdin);
+  if (input.stdin.length > 0) {
+    await write(stdin, input.stdin);
+  }
   try {
     for await (const frame of input.input ?? []) {
-      if (frame.type === 'stdin') await write(stdin, frame.data);
-      else await session.resize(frame.size);
+      if (frame.type === 'stdin') {
+        await write(stdin, frame.data);
+      } else {
+        await session.resize(frame.size);
+      }
     }
   } finally {
     stdin.end();
   }
-};
+}

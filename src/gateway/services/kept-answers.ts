@@ -21,7 +21,9 @@ export const KEPT_SANDBOX: Kept<SandboxRecord> = {
   async restore(kept, store) {
     const state = kept as Omit<SandboxRecord, Unchanging | 'spec'>;
     const row = await store.getSandbox(state.id);
-    if (row === undefined) return { ...WITHOUT_ROW, spec: NO_SPEC, ...state };
+    if (row === undefined) {
+      return { ...WITHOUT_ROW, spec: NO_SPEC, ...state };
+    }
     // What was undefined then is not in `state`, and may be something in the row now.
     const { labels, annotations, spec } = row;
     return { labels, annotations, spec, ...state };
@@ -33,7 +35,9 @@ export const KEPT_TEMPLATE: Kept<TemplateRecord> = {
   async restore(kept, store) {
     const rest = kept as Omit<TemplateRecord, Unchanging | 'environment' | 'driverConfig'>;
     const row = await store.findTemplate(rest.workspace, rest.name);
-    if (row?.id === rest.id) return row;
+    if (row?.id === rest.id) {
+      return row;
+    }
     return { ...WITHOUT_ROW, environment: {}, driverConfig: undefined, ...rest };
   },
 };
@@ -49,7 +53,9 @@ export const KEPT_WORKSPACE: Kept<WorkspaceRecord> = {
 };
 
 /** A small answer as it is. */
-export const asItIs = <T>(): Kept<T> => ({ keep: (answer) => answer, restore: async (kept) => kept as T });
+export function asItIs<T>(): Kept<T> {
+  return { keep: (answer) => answer, restore: async (kept) => kept as T };
+}
 
 const NO_SPEC: SandboxRecord['spec'] = {
   logLevel: '',

@@ -34,32 +34,40 @@ export const LIMIT = {
   logLines: 2000,
 } as const;
 
-const bad = (field: string, what: string, options: OpenShellErrorOptions = {}): OpenShellError =>
-  invalidArgument(`${field} ${what}`, { field, ...options });
+function bad(field: string, what: string, options: OpenShellErrorOptions = {}): OpenShellError {
+  return invalidArgument(`${field} ${what}`, { field, ...options });
+}
 
-const bytes = (text: string): number => Buffer.byteLength(text);
-const bytesOfMap = (map: Readonly<Record<string, string>>): number =>
-  Object.entries(map).reduce((sum, [key, value]) => sum + bytes(key) + bytes(value), 0);
+function bytes(text: string): number {
+  return Buffer.byteLength(text);
+}
+
+function bytesOfMap(map: Readonly<Record<string, string>>): number {
+  return Object.entries(map).reduce((sum, [key, value]) => sum + bytes(key) + bytes(value), 0);
+}
 
 const CONTROL = /\p{Cc}/u;
 const CONTROL_BUT_TAB = /[^\P{Cc}\t]/u;
 
 /** Lower-case DNS-1123 label of at most 19 characters without `--`. */
-export const checkName = (name: string, field = 'name'): void => {
-  if (name === '') throw invalidArgument(`${field} is required`, { field });
-  if (name.length > LIMIT.nameChars)
+export function checkName(name: string, field = 'name'): void {
+  if (name === '') {
+    throw invalidArgument(`${field} is required`, { field });
+  }
+  if (name.length > LIMIT.nameChars) {
     throw bad(field, `'${cutText(name, 64)}' is longer than ${LIMIT.nameChars} characters`);
+  }
   if (!/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(name) || name.includes('--')) {
     throw bad(field, `'${name}' is not a valid name`, {
       hint: 'use lower-case letters, digits and single hyphens, beginning and ending with a letter or digit',
     });
   }
-};
+}
 
 const LABEL_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 const LABEL_PREFIX = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
 
-const checkLabelKey = (key: string, field: string): void => {
+function checkLabelKey(key: string, field: string): void {
   const slash = key.indexOf('/');
   const name = key.slice(slash + 1);
   const prefixOk = slash === -1 || LABEL_PREFIX.test(key.slice(0, slash));
@@ -73,32 +81,31 @@ const checkLabelKey = (key: string, field: string): void => {
       hint: 'a key is [prefix/]name; the name has at most 63 letters, digits, dots, hyphens or underscores',
     });
   }
-};
+}
 
-const checkEntries = (map: Readonly<Record<string, unknown>>, field: string): void => {
+function checkEntries(map: Readonly<Record<string, unknown>>, field: string): void {
   const count = Object.keys(map).length;
-  if (count > LIMIT.mapEntries)
+  if (count > LIMIT.mapEntries) {
     throw bad(field, `has ${count} entries; at most ${LIMIT.mapEntries} are allowed`);
-};
+  }
+}
 
-export const checkLabels = (labels: Readonly<Record<string, string>>, field = 'labels'): void => {
+export function checkLabels(labels: Readonly<Record<string, string>>, field = 'labels'): void {
   checkEntries(labels, field);
   for (const [key, value] of Object.entries(labels)) {
     checkLabelKey(key, field);
-    if (key.startsWith(RESERVED_LABEL_PREFIX))
+    if (key.startsWith(RESERVED_LABEL_PREFIX)) {
       throw bad(field, `may not set '${key}': ${RESERVED_LABEL_PREFIX} is the gateway's`);
+    }
     if (value.length > LIMIT.labelValueChars || (value !== '' && !LABEL_NAME.test(value))) {
       throw bad(`${field}.${key}`, `has the value '${cutText(value, 100)}', which is not a label value`, {
         hint: 'at most 63 letters, digits, dots, hyphens or underscores',
       });
     }
   }
-};
+}
 
-export const checkAnnotations = (
-  annotations: Readonly<Record<string, string>>,
-  field = 'annotations',
-): void => {
+export function checkAnnotations(annotations: Readonly<Record<string, string>>, field = 'annotations'): void {
   checkEntries(annotations, field);
   for (const [key, value] of Object.entries(annotations)) {
     checkLabelKey(key, field);
@@ -112,44 +119,47 @@ export const checkAnnotations = (
     }
   }
   checkAnnotationsTotal(annotations, {}, field);
-};
+}
 
-const checkAnnotationsTotal = (
+function checkAnnotationsTotal(
   own: Readonly<Record<string, string>>,
   template: Readonly<Record<string, string>>,
   field: string,
-): void => {
+): void {
   const total = bytesOfMap(own) + bytesOfMap(template);
-  if (total > LIMIT.annotationsTotalBytes)
+  if (total > LIMIT.annotationsTotalBytes) {
     throw bad(field, `are ${total} bytes in all; at most ${LIMIT.annotationsTotalBytes} are allowed`);
-};
+  }
+}
 
 /**
  * What one object puts into the store, in the form in which it stands there: a character that JSON writes as six
  * counts as six. `field` names the whole.
  */
-export const checkStoredSize = (field: string, parts: Readonly<Record<string, unknown>>): void => {
+export function checkStoredSize(field: string, parts: Readonly<Record<string, unknown>>): void {
   const sizes = Object.entries(parts).map(([name, part]) => ({
     name,
     size: bytes(JSON.stringify(part) ?? ''),
   }));
   const total = sizes.reduce((sum, { size }) => sum + size, 0);
-  if (total <= LIMIT.storedBytes) return;
+  if (total <= LIMIT.storedBytes) {
+    return;
+  }
   const [largest] = sizes.sort((a, b) => b.size - a.size);
   throw bad(field, `is ${total} bytes in all; at most ${LIMIT.storedBytes} are allowed`, {
     hint: `its largest part is ${largest?.name} with ${largest?.size} bytes; put large data into the image or a volume`,
   });
-};
+}
 
 const ENV_KEY = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** `allowed` names OPENSHELL_ variables that may be set all the same. */
-export const checkEnvironment = (
+export function checkEnvironment(
   env: Readonly<Record<string, string>>,
   field: string,
   allowed: readonly string[] = [],
   valueBytes: number = LIMIT.envValueBytes,
-): void => {
+): void {
   checkEntries(env, field);
   for (const [key, value] of Object.entries(env)) {
     if (!ENV_KEY.test(key) || bytes(key) > LIMIT.envKeyBytes) {
@@ -160,70 +170,93 @@ export const checkEnvironment = (
     if (key.startsWith('OPENSHELL_') && !allowed.includes(key)) {
       throw bad(field, `may not set '${key}': OPENSHELL_ variables are the gateway's`);
     }
-    if (bytes(value) > valueBytes) throw bad(`${field}.${key}`, `is longer than ${valueBytes} bytes`);
-    if (/[\0\n]/.test(value))
+    if (bytes(value) > valueBytes) {
+      throw bad(`${field}.${key}`, `is longer than ${valueBytes} bytes`);
+    }
+    if (/[\0\n]/.test(value)) {
       throw bad(`${field}.${key}`, 'holds a NUL or a newline, which a variable may not');
-    if (value === HIDDEN) throw hiddenValue(`${field}.${key}`);
+    }
+    if (value === HIDDEN) {
+      throw hiddenValue(`${field}.${key}`);
+    }
   }
   const total = bytesOfMap(env);
-  if (total > LIMIT.envTotalBytes)
+  if (total > LIMIT.envTotalBytes) {
     throw bad(field, `is ${total} bytes in all; at most ${LIMIT.envTotalBytes} are allowed`);
-};
+  }
+}
 
-const checkArgv = (
+function checkArgv(
   argv: readonly string[],
   field: string,
   most: { readonly args: number; readonly total: number; readonly each: number },
-): void => {
-  if (argv.length > most.args)
+): void {
+  if (argv.length > most.args) {
     throw bad(field, `has ${argv.length} arguments; at most ${most.args} are allowed`);
-  if (argv.length > 0 && argv[0] === '') throw bad(field, 'begins with an empty string: name a program');
+  }
+  if (argv.length > 0 && argv[0] === '') {
+    throw bad(field, 'begins with an empty string: name a program');
+  }
   let total = 0;
   for (const argument of argv) {
-    if (argument.includes('\0')) throw bad(field, 'holds a NUL byte, which an argument may not');
-    if (bytes(argument) > most.each) throw bad(field, `has an argument longer than ${most.each} bytes`);
+    if (argument.includes('\0')) {
+      throw bad(field, 'holds a NUL byte, which an argument may not');
+    }
+    if (bytes(argument) > most.each) {
+      throw bad(field, `has an argument longer than ${most.each} bytes`);
+    }
     total += bytes(argument);
   }
-  if (total > most.total) throw bad(field, `is ${total} bytes in all; at most ${most.total} are allowed`);
-};
+  if (total > most.total) {
+    throw bad(field, `is ${total} bytes in all; at most ${most.total} are allowed`);
+  }
+}
 
 /** What a read showed in the place of a secret is not one. */
-const hiddenValue = (field: string): OpenShellError =>
-  bad(field, `is ${HIDDEN}, which stands in answers for a value that is not shown`, {
+function hiddenValue(field: string): OpenShellError {
+  return bad(field, `is ${HIDDEN}, which stands in answers for a value that is not shown`, {
     hint: 'give the value itself',
   });
+}
 
-export const checkDriverConfig = (value: JsonObject | undefined, field: string): void => {
+export function checkDriverConfig(value: JsonObject | undefined, field: string): void {
   checkStruct(value, field);
-  if (value !== undefined && holdsHidden(value)) throw hiddenValue(field);
-};
+  if (value !== undefined && holdsHidden(value)) {
+    throw hiddenValue(field);
+  }
+}
 
-const checkStruct = (value: JsonObject | undefined, field: string): void => {
+function checkStruct(value: JsonObject | undefined, field: string): void {
   if (value !== undefined && bytes(JSON.stringify(value)) > LIMIT.structBytes) {
     throw bad(field, `is larger than ${LIMIT.structBytes} bytes`);
   }
-};
+}
 
 /** Empty is no image, which is allowed. */
-export const checkImage = (image: string, field: string): void => {
+export function checkImage(image: string, field: string): void {
   if (image.length > LIMIT.templateStringChars) {
     throw bad(field, `is longer than ${LIMIT.templateStringChars} characters`);
   }
-  if (/[\s\p{Cc}]/u.test(image))
+  if (/[\s\p{Cc}]/u.test(image)) {
     throw bad(field, 'holds white space or a control character, which an image name may not');
-};
+  }
+}
 
-const checkWord = (text: string, field: string, most: number): void => {
-  if (text.length > most) throw bad(field, `is longer than ${most} characters`);
-  if (CONTROL.test(text)) throw bad(field, 'holds a control character');
-};
+function checkWord(text: string, field: string, most: number): void {
+  if (text.length > most) {
+    throw bad(field, `is longer than ${most} characters`);
+  }
+  if (CONTROL.test(text)) {
+    throw bad(field, 'holds a control character');
+  }
+}
 
 /** A sandbox as it is asked for: each part, and all of it together. */
-export const checkSandbox = (sandbox: {
+export function checkSandbox(sandbox: {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly spec: StoredSandboxSpec;
-}): void => {
+}): void {
   const { labels, annotations, spec } = sandbox;
   checkLabels(labels);
   checkAnnotations(annotations);
@@ -242,9 +275,9 @@ export const checkSandbox = (sandbox: {
     'spec.template': templateRest,
     'the rest': rest,
   });
-};
+}
 
-const checkSpec = (spec: StoredSandboxSpec): void => {
+function checkSpec(spec: StoredSandboxSpec): void {
   checkWord(spec.logLevel, 'spec.log_level', LIMIT.logLevelChars);
   checkEnvironment(spec.environment, 'spec.environment');
   checkArgv(spec.command, 'spec.command', {
@@ -263,17 +296,19 @@ const checkSpec = (spec: StoredSandboxSpec): void => {
   checkEnvironment(template.environment, 'spec.template.environment');
   checkStruct(template.resources, 'spec.template.resources');
   checkDriverConfig(template.driverConfig, 'spec.template.driver_config');
-};
+}
 
 /** Sent by the Python SDK's exec_python. */
 const EXEC_ALLOWED_ENV = ['OPENSHELL_PYFUNC_B64'];
 
-export const checkExec = (exec: {
+export function checkExec(exec: {
   readonly command: readonly string[];
   readonly workdir: string;
   readonly environment: Readonly<Record<string, string>>;
-}): void => {
-  if (exec.command.length === 0) throw bad('command', 'is required');
+}): void {
+  if (exec.command.length === 0) {
+    throw bad('command', 'is required');
+  }
   checkArgv(exec.command, 'command', {
     args: LIMIT.execArgs,
     total: LIMIT.execTotalBytes,
@@ -283,11 +318,13 @@ export const checkExec = (exec: {
     throw bad('workdir', `is no path of at most ${LIMIT.workdirChars} characters`);
   }
   checkEnvironment(exec.environment, 'environment', EXEC_ALLOWED_ENV, LIMIT.execArgBytes);
-};
+}
 
 /** Reads `k=v,k2=v2`; empty means no selector. */
-export const parseSelector = (text: string): LabelSelector | undefined => {
-  if (text.trim() === '') return undefined;
+export function parseSelector(text: string): LabelSelector | undefined {
+  if (text.trim() === '') {
+    return undefined;
+  }
   const selector = new Map<string, string>();
   for (const part of text.split(',')) {
     const equals = part.indexOf('=');
@@ -298,15 +335,18 @@ export const parseSelector = (text: string): LabelSelector | undefined => {
       });
     }
     const value = part.slice(equals + 1).trim();
-    if (selector.has(key) && selector.get(key) !== value)
+    if (selector.has(key) && selector.get(key) !== value) {
       throw bad('label_selector', `names '${cutText(key, 300)}' twice`);
+    }
     selector.set(key, value);
   }
-  if (selector.size > LIMIT.selectorPairs)
+  if (selector.size > LIMIT.selectorPairs) {
     throw bad('label_selector', `has more than ${LIMIT.selectorPairs} pairs`);
+  }
   return selector;
-};
+}
 
 /** 0 means the default; more than the cap means the cap. */
-export const pageLimit = (asked: number): number =>
-  Math.min(asked === 0 ? LIMIT.pageDefault : asked, LIMIT.pageMost);
+export function pageLimit(asked: number): number {
+  return Math.min(asked === 0 ? LIMIT.pageDefault : asked, LIMIT.pageMost);
+}

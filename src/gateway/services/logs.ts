@@ -47,39 +47,47 @@ export interface LogService {
 /** From one end of the main process's output to the next look, while following. */
 const REFOLLOW_MS = 500;
 
-export const createLogService = (options: {
+export function createLogService(options: {
   gatewayLog: SandboxLog;
   drivers: ReadonlyMap<string, ManagedDriver>;
   activity: Activity;
   log: Logger;
-}): LogService => {
+}): LogService {
   const { gatewayLog, drivers, activity, log } = options;
 
-  const wants = (filter: LogFilter, source: 'sandbox' | 'gateway') =>
-    filter.sources.length === 0 || filter.sources.includes(source);
+  function wants(filter: LogFilter, source: 'sandbox' | 'gateway') {
+    return filter.sources.length === 0 || filter.sources.includes(source);
+  }
 
-  const allows = (filter: LogFilter, line: SandboxLogLine) =>
-    wants(filter, line.source as 'sandbox' | 'gateway') &&
-    line.timeMs >= filter.sinceMs &&
-    levelAllows(filter.minLevel, line.level);
+  function allows(filter: LogFilter, line: SandboxLogLine) {
+    return (
+      wants(filter, line.source as 'sandbox' | 'gateway') &&
+      line.timeMs >= filter.sinceMs &&
+      levelAllows(filter.minLevel, line.level)
+    );
+  }
 
-  const fromDriver = (record: SandboxRecord, line: LogLine): SandboxLogLine => ({
-    sandboxId: record.id,
-    timeMs: line.timeMs,
-    level: 'INFO',
-    target: line.stream,
-    message: line.message,
-    source: 'sandbox',
-    fields: {},
-  });
+  function fromDriver(record: SandboxRecord, line: LogLine): SandboxLogLine {
+    return {
+      sandboxId: record.id,
+      timeMs: line.timeMs,
+      level: 'INFO',
+      target: line.stream,
+      message: line.message,
+      source: 'sandbox',
+      fields: {},
+    };
+  }
 
-  const output = async (
+  async function output(
     record: SandboxRecord,
     lines: number,
     filter: LogFilter,
     signal: AbortSignal,
-  ): Promise<SandboxLogLine[]> => {
-    if (!wants(filter, 'sandbox') || record.phase === 'provisioning') return [];
+  ): Promise<SandboxLogLine[]> {
+    if (!wants(filter, 'sandbox') || record.phase === 'provisioning') {
+      return [];
+    }
     const found: SandboxLogLine[] = [];
     try {
       const access = await accessOf(record, drivers);
@@ -94,19 +102,23 @@ export const createLogService = (options: {
     } catch (error) {
       const known = OpenShellError.from(error);
       // No resource, no output: the gateway's own lines still tell what happened.
-      if (known.code !== Code.NOT_FOUND && known.code !== Code.UNIMPLEMENTED && !orphaned(known)) throw error;
+      if (known.code !== Code.NOT_FOUND && known.code !== Code.UNIMPLEMENTED && !orphaned(known)) {
+        throw error;
+      }
     }
     return found;
-  };
+  }
 
-  const orphaned = (error: OpenShellError) => error.reason === 'DriverNotRunning';
+  function orphaned(error: OpenShellError) {
+    return error.reason === 'DriverNotRunning';
+  }
 
-  const followOutput = async (
+  async function followOutput(
     record: SandboxRecord,
     filter: LogFilter,
     emit: (line: SandboxLogLine) => Promise<void>,
     signal: AbortSignal,
-  ): Promise<void> => {
+  ): Promise<void> {
     let sinceMs = Math.max(filter.sinceMs, Date.now());
     const again = createBackoff(REFOLLOW_MS, REFOLLOW_MS);
     while (!signal.aborted) {
@@ -120,16 +132,22 @@ export const createLogService = (options: {
         })) {
           sinceMs = line.timeMs + 1;
           const entry = fromDriver(record, line);
-          if (allows(filter, entry)) await emit(entry);
-          if (signal.aborted) return;
+          if (allows(filter, entry)) {
+            await emit(entry);
+          }
+          if (signal.aborted) {
+            return;
+          }
         }
       } catch (error) {
-        if (signal.aborted) return;
+        if (signal.aborted) {
+          return;
+        }
         log.debug('following the output of a sandbox', { sandbox_id: record.id, error });
       }
       await delay(again.next(), signal).catch(() => {});
     }
-  };
+  }
 
   return {
     async tail({ signal }, record, lines, filter) {
@@ -143,12 +161,18 @@ export const createLogService = (options: {
       return { lines: latest.filter((line) => allows(filter, line)), total: latest.length };
     },
     follow(record, filter, emit, signal) {
-      if (signal.aborted) return;
+      if (signal.aborted) {
+        return;
+      }
       const unsubscribe = gatewayLog.subscribe(record.id, (line) => {
-        if (allows(filter, line)) emit.gateway(line);
+        if (allows(filter, line)) {
+          emit.gateway(line);
+        }
       });
       signal.addEventListener('abort', unsubscribe, { once: true });
-      if (wants(filter, 'sandbox')) void followOutput(record, filter, emit.sandbox, signal);
+      if (wants(filter, 'sandbox')) {
+        void followOutput(record, filter, emit.sandbox, signal);
+      }
     },
   };
-};
+}

@@ -34,11 +34,13 @@ export interface Listing<T> {
 const READ_BYTES = 512 * 1024;
 
 /** A page by its place, whose rows are read in parts; between them everything else has its turn. */
-export const listing = <T extends Position>(
+export function listing<T extends Position>(
   { limit, ...from }: Page,
   fetch: (page: Page) => Promise<T[]>,
   tokenAfter: (last: T) => string = () => '',
-): Listing<T> => ({ rows: rowsFrom({ limit: limit + 1, ...from }, fetch), limit, tokenAfter });
+): Listing<T> {
+  return { rows: rowsFrom({ limit: limit + 1, ...from }, fetch), limit, tokenAfter };
+}
 
 async function* rowsFrom<T extends Position>(
   { limit, offset, after }: Page,
@@ -55,7 +57,9 @@ async function* rowsFrom<T extends Position>(
     yield* rows;
     left -= rows.length;
     last = rows.at(-1);
-    if (last === undefined || left === 0) return;
+    if (last === undefined || left === 0) {
+      return;
+    }
     await turn();
   }
 }
@@ -73,18 +77,18 @@ export interface Pages {
 const MAC_BYTES = 16;
 
 /** @param key signs the tokens, which outlive a restart when it does */
-export const createPages = (key: Uint8Array): Pages => {
-  const sign = (query: ListQuery, place: Buffer): Buffer => {
+export function createPages(key: Uint8Array): Pages {
+  function sign(query: ListQuery, place: Buffer): Buffer {
     const list = JSON.stringify([query.kind, query.workspace ?? null, [...(query.selector ?? [])].sort()]);
     return createHmac('sha256', key).update(list).update('\0').update(place).digest().subarray(0, MAC_BYTES);
-  };
+  }
 
-  const write = (query: ListQuery, { createdAtMs, name, id }: Position): string => {
+  function write(query: ListQuery, { createdAtMs, name, id }: Position): string {
     const place = Buffer.from(JSON.stringify([createdAtMs, name, id]));
     return Buffer.concat([sign(query, place), place]).toString('base64url');
-  };
+  }
 
-  const parse = (query: ListQuery, token: string): Position => {
+  function parse(query: ListQuery, token: string): Position {
     const bytes = Buffer.from(token, 'base64url');
     const place = bytes.subarray(MAC_BYTES);
     const isOurs =
@@ -100,14 +104,16 @@ export const createPages = (key: Uint8Array): Pages => {
     }
     const [createdAtMs, name, id] = JSON.parse(place.toString()) as [number, string, string];
     return { createdAtMs, name, id };
-  };
+  }
 
   return {
     async read(query, { size, token }, fetch) {
-      if (size < 0) throw invalidArgument(`page_size ${size} is negative`, { field: 'page_size' });
+      if (size < 0) {
+        throw invalidArgument(`page_size ${size} is negative`, { field: 'page_size' });
+      }
       const limit = pageLimit(size);
       const after = token === '' ? undefined : parse(query, token);
       return listing({ limit, offset: 0, after }, fetch, (last) => write(query, last));
     },
   };
-};
+}

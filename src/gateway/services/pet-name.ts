@@ -10,4 +10,6 @@ const SECOND =
   );
 
 /** Two words with a hyphen, at most 19 characters. */
-export const petName = (): string => `${FIRST[randomInt(FIRST.length)]}-${SECOND[randomInt(SECOND.length)]}`;
+export function petName(): string {
+  return `${FIRST[randomInt(FIRST.length)]}-${SECOND[randomInt(SECOND.length)]}`;
+}

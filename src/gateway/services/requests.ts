@@ -34,52 +34,60 @@ export interface RequestService {
 const KEPT_MS = 24 * 60 * 60_000;
 const PRUNE_EVERY_MS = 60 * 60_000;
 
-export const createRequestService = (options: {
+export function createRequestService(options: {
   store: Store;
   log: Logger;
   now: () => number;
   /** Default: an hour. */
   pruneEveryMs?: number;
-}): RequestService => {
+}): RequestService {
   const { store, log, now } = options;
   const underWay = new Map<string, { readonly fingerprint: string; readonly answer: Promise<unknown> }>();
 
-  const prune = (): void => {
+  function prune(): void {
     store
       .pruneRequests(now() - KEPT_MS)
       .catch((error) => log.warn('old requests are not forgotten', { error }));
-  };
+  }
+
   prune();
   const pruning = setInterval(prune, options.pruneEveryMs ?? PRUNE_EVERY_MS).unref();
 
-  const stored = async (subject: string, requestId: string): Promise<StoredRequest | undefined> => {
+  async function stored(subject: string, requestId: string): Promise<StoredRequest | undefined> {
     const found = await store.getRequest(subject, requestId);
     return found !== undefined && found.createdAtMs > now() - KEPT_MS ? found : undefined;
-  };
+  }
 
-  const run = async <T>(
+  async function run<T>(
     key: Pick<StoredRequest, 'subject' | 'requestId' | 'fingerprint'>,
     { keep, restore }: Kept<T>,
     work: (remember: Remember<T>) => Promise<T>,
-  ): Promise<T> => {
+  ): Promise<T> {
     const found = await stored(key.subject, key.requestId);
     if (found !== undefined) {
       assertSame(key.requestId, found.fingerprint, key.fingerprint);
       return restore(JSON.parse(found.answer), store);
     }
     let isKept = false;
-    const toStore = (answer: T) => ({ ...key, answer: JSON.stringify(keep(answer)), createdAtMs: now() });
+    function toStore(answer: T) {
+      return { ...key, answer: JSON.stringify(keep(answer)), createdAtMs: now() };
+    }
+
     const answer = await work((made) => {
       isKept = true;
       return toStore(made);
     });
-    if (!isKept) await store.putRequest(toStore(answer));
+    if (!isKept) {
+      await store.putRequest(toStore(answer));
+    }
     return answer;
-  };
+  }
 
   return {
     async once({ subject, requestId, fingerprint: print }, kept, work) {
-      if (requestId === '') return work(undefined);
+      if (requestId === '') {
+        return work(undefined);
+      }
       if (!REQUEST_ID.test(requestId)) {
         throw invalidArgument('request_id is no text of 1 to 128 visible ASCII characters', {
           field: 'request_id',
@@ -102,13 +110,15 @@ export const createRequestService = (options: {
     },
     close: () => clearInterval(pruning),
   };
-};
+}
 
-const assertSame = (requestId: string, first: string, now: string): void => {
-  if (first === now) return;
+function assertSame(requestId: string, first: string, now: string): void {
+  if (first === now) {
+    return;
+  }
   throw invalidArgument(`request_id '${requestId}' was used for another request`, {
     field: 'request_id',
     reason: 'RequestIdReused',
     hint: 'take a new id for a new request',
   });
-};
+}

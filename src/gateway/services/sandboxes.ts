@@ -94,13 +94,15 @@ export interface SandboxServiceOptions {
 
 const VALIDATE_TIMEOUT_MS = 30_000;
 
-export const createSandboxService = (options: SandboxServiceOptions): SandboxService => {
+export function createSandboxService(options: SandboxServiceOptions): SandboxService {
   const { store, authorizer, controller, workspaces, templates, drivers, now, telemetry } = options;
 
-  const driverFor = (annotations: Readonly<Record<string, string>>): ManagedDriver => {
+  function driverFor(annotations: Readonly<Record<string, string>>): ManagedDriver {
     const asked = annotations[DRIVER_ANNOTATION];
     const found = asked === undefined ? drivers.values().next().value : drivers.get(asked);
-    if (found !== undefined) return found;
+    if (found !== undefined) {
+      return found;
+    }
     const part = { kind: 'driver', name: asked ?? '' } as const;
     if (isLeftOut(options.flavor, part)) {
       throw partNotInBuild(part, options.flavor.name, `the annotation ${DRIVER_ANNOTATION}`);
@@ -115,34 +117,40 @@ export const createSandboxService = (options: SandboxServiceOptions): SandboxSer
         ...(meant === undefined ? {} : { hint: `did you mean '${meant}'?` }),
       },
     );
-  };
+  }
 
-  const imageFor = async (asked: string, driver: ManagedDriver, signal: AbortSignal): Promise<string> => {
+  async function imageFor(asked: string, driver: ManagedDriver, signal: AbortSignal): Promise<string> {
     const image = asked || options.defaultImage || (await driver.capabilities(signal)).defaultImage;
-    if (image !== '') return image;
+    if (image !== '') {
+      return image;
+    }
     throw invalidArgument('spec.template.image is required: this gateway has no default image', {
       field: 'spec.template.image',
       hint: 'give an image, or set default_image under [openshell.gateway] in gateway.toml',
     });
-  };
+  }
 
-  const granted = async (
+  async function granted(
     caller: Caller,
     record: SandboxRecord | undefined,
     workspace?: string,
-  ): Promise<SandboxRecord> => {
+  ): Promise<SandboxRecord> {
     await authorizer.require(caller, { workspace: record?.workspace ?? workspace, sandboxId: record?.id });
-    if (record === undefined) throw notFound('sandbox not found', { reason: 'SandboxNotFound' });
+    if (record === undefined) {
+      throw notFound('sandbox not found', { reason: 'SandboxNotFound' });
+    }
     return record;
-  };
+  }
 
-  const find = async (caller: Caller, asked: string, name: string): Promise<SandboxRecord> => {
-    if (name === '') throw invalidArgument('name is required', { field: 'name' });
+  async function find(caller: Caller, asked: string, name: string): Promise<SandboxRecord> {
+    if (name === '') {
+      throw invalidArgument('name is required', { field: 'name' });
+    }
     const workspace = asked || DEFAULT_WORKSPACE;
     return granted(caller, await store.findSandbox(workspace, name), workspace);
-  };
+  }
 
-  const queryOf = async (caller: Caller, { workspace, allWorkspaces, labelSelector }: ListSandboxesInput) => {
+  async function queryOf(caller: Caller, { workspace, allWorkspaces, labelSelector }: ListSandboxesInput) {
     if (allWorkspaces && workspace !== '') {
       throw invalidArgument('workspace and all_workspaces exclude each other', { field: 'all_workspaces' });
     }
@@ -150,17 +158,19 @@ export const createSandboxService = (options: SandboxServiceOptions): SandboxSer
     const name = allWorkspaces
       ? undefined
       : (await workspaces.get(caller, workspace || DEFAULT_WORKSPACE)).name;
-    if (allWorkspaces) await authorizer.require(caller, { workspace: undefined });
+    if (allWorkspaces) {
+      await authorizer.require(caller, { workspace: undefined });
+    }
     return {
       ...(name === undefined ? {} : { workspace: name }),
       ...(selector === undefined ? {} : { selector }),
     };
-  };
+  }
 
-  const counted = async (
+  async function counted(
     operation: 'delete' | 'stop' | 'start',
     work: () => Promise<SandboxRecord>,
-  ): Promise<SandboxRecord> => {
+  ): Promise<SandboxRecord> {
     try {
       const record = await work();
       telemetry?.record({ kind: 'sandbox-lifecycle', operation, outcome: 'success' });
@@ -169,9 +179,9 @@ export const createSandboxService = (options: SandboxServiceOptions): SandboxSer
       telemetry?.record({ kind: 'sandbox-lifecycle', operation, outcome: 'failure' });
       throw error;
     }
-  };
+  }
 
-  const prepare = async (caller: Caller, input: CreateSandboxInput) => {
+  async function prepare(caller: Caller, input: CreateSandboxInput) {
     const { signal } = caller;
     const name = input.name === '' ? petName() : input.name;
     checkName(name);
@@ -220,16 +230,17 @@ export const createSandboxService = (options: SandboxServiceOptions): SandboxSer
       ready.validateCreate(asked, { signal: until }),
     );
     return record;
-  };
+  }
 
-  const report = (input: CreateSandboxInput, driver: string, outcome: 'success' | 'failure') =>
-    telemetry?.record({
+  function report(input: CreateSandboxInput, driver: string, outcome: 'success' | 'failure') {
+    return telemetry?.record({
       kind: 'sandbox-create',
       outcome,
       requestedGpu: input.spec.gpu !== undefined,
       image: input.spec.template.image === '' ? 'default' : 'given',
       driver,
     });
+  }
 
   return {
     async create(caller, input, remember) {
@@ -255,7 +266,9 @@ export const createSandboxService = (options: SandboxServiceOptions): SandboxSer
     },
     get: find,
     async getById(caller, id) {
-      if (id === '') throw invalidArgument('sandbox_id is required', { field: 'sandbox_id' });
+      if (id === '') {
+        throw invalidArgument('sandbox_id is required', { field: 'sandbox_id' });
+      }
       return granted(caller, await store.getSandbox(id));
     },
     async list(caller, { limit, offset, ...input }) {
@@ -276,14 +289,16 @@ export const createSandboxService = (options: SandboxServiceOptions): SandboxSer
     start: (caller, workspace, name) =>
       counted('start', async () => controller.restart((await find(caller, workspace, name)).id)),
     orphaned(record) {
-      if (drivers.has(record.driver)) return undefined;
+      if (drivers.has(record.driver)) {
+        return undefined;
+      }
       return `its driver '${record.driver}' is not running in this gateway`;
     },
   };
-};
+}
 
 /** The running sandbox's driver access, for exec and logs. */
-export const accessOf = async (record: SandboxRecord, drivers: ReadonlyMap<string, ManagedDriver>) => {
+export async function accessOf(record: SandboxRecord, drivers: ReadonlyMap<string, ManagedDriver>) {
   const managed = drivers.get(record.driver);
   if (managed === undefined) {
     throw failedPrecondition(
@@ -295,7 +310,9 @@ export const accessOf = async (record: SandboxRecord, drivers: ReadonlyMap<strin
     );
   }
   const { access } = await managed.driver();
-  if (access !== undefined) return access;
+  if (access !== undefined) {
+    return access;
+  }
   throw new OpenShellError(
     Code.UNIMPLEMENTED,
     `driver '${record.driver}' offers no access to its sandboxes, only their lifecycle`,
@@ -303,4 +320,4 @@ export const accessOf = async (record: SandboxRecord, drivers: ReadonlyMap<strin
       reason: 'AccessNotServed',
     },
   );
-};
+}

@@ -27,23 +27,25 @@ export interface Services {
   readonly requests: RequestService;
 }
 
-export const createInfoService = (options: {
+export function createInfoService(options: {
   version: string;
   drivers: ReadonlyMap<string, ManagedDriver>;
-}): InfoService => ({
-  version: options.version,
-  async readyDrivers(signal) {
-    const ready = [...options.drivers.values()].filter((driver) => driver.state === 'ready');
-    const known = await Promise.all(
-      ready.map(async (driver) => {
-        try {
-          return { name: driver.name, capabilities: await driver.capabilities(signal) };
-        } catch {
-          signal.throwIfAborted();
-          return undefined;
-        }
-      }),
-    );
-    return known.filter((driver) => driver !== undefined);
-  },
-});
+}): InfoService {
+  return {
+    version: options.version,
+    async readyDrivers(signal) {
+      const ready = [...options.drivers.values()].filter((driver) => driver.state === 'ready');
+      const known = await Promise.all(
+        ready.map(async (driver) => {
+          try {
+            return { name: driver.name, capabilities: await driver.capabilities(signal) };
+          } catch {
+            signal.throwIfAborted();
+            return undefined;
+          }
+        }),
+      );
+      return known.filter((driver) => driver !== undefined);
+    },
+  };
+}

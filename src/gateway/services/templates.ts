@@ -41,20 +41,21 @@ export interface TemplateService {
   delete(caller: Caller, workspace: string, name: string, remember?: Remember<boolean>): Promise<boolean>;
 }
 
-export const templateNotFound = (workspace: string, name: string): OpenShellError =>
-  notFound(`sandbox template '${name}' not found in workspace '${workspace}'`, {
+export function templateNotFound(workspace: string, name: string): OpenShellError {
+  return notFound(`sandbox template '${name}' not found in workspace '${workspace}'`, {
     reason: 'TemplateNotFound',
   });
+}
 
 const WORKLOAD = 'template.spec.workload';
 
-export const createTemplateService = (options: {
+export function createTemplateService(options: {
   store: Store;
   authorizer: Authorizer;
   workspaces: WorkspaceService;
   pages: Pages;
   now: () => number;
-}): TemplateService => {
+}): TemplateService {
   const { store, authorizer, workspaces, pages, now } = options;
   return {
     async create(caller, input, remember) {
@@ -64,14 +65,20 @@ export const createTemplateService = (options: {
       return store.insertTemplate({ ...input, ...meta, workspace }, remember);
     },
     async get(caller, workspace, name) {
-      if (name === '') checkName(name);
+      if (name === '') {
+        checkName(name);
+      }
       await authorizer.require(caller, { workspace });
       const found = await store.findTemplate(workspace, name);
-      if (found !== undefined) return found;
+      if (found !== undefined) {
+        return found;
+      }
       throw templateNotFound(workspace, name);
     },
     async list(caller, workspace, labelSelector, page) {
-      if (workspace === undefined) await authorizer.require(caller, { workspace });
+      if (workspace === undefined) {
+        await authorizer.require(caller, { workspace });
+      }
       const selector = parseSelector(labelSelector);
       const within =
         workspace === undefined ? {} : { workspace: (await workspaces.get(caller, workspace)).name };
@@ -81,22 +88,28 @@ export const createTemplateService = (options: {
       );
     },
     async delete(caller, workspace, name, remember) {
-      if (name === '') checkName(name);
+      if (name === '') {
+        checkName(name);
+      }
       await authorizer.require(caller, { workspace });
       return store.removeTemplate(workspace, name, remember);
     },
   };
-};
+}
 
-const check = (input: CreateTemplateInput): void => {
+function check(input: CreateTemplateInput): void {
   checkName(input.name, 'template.metadata.name');
   checkLabels(input.labels, 'template.metadata.labels');
   checkAnnotations(input.annotations, 'template.metadata.annotations');
   checkImage(input.image, `${WORKLOAD}.image`);
   checkEnvironment(input.environment, `${WORKLOAD}.environment`);
   checkDriverConfig(input.driverConfig, 'template.spec.driver_config');
-  if (input.cpu !== '') parseCpuNanos(input.cpu, `${WORKLOAD}.resources.cpu`);
-  if (input.memory !== '') parseMemoryBytes(input.memory, `${WORKLOAD}.resources.memory`);
+  if (input.cpu !== '') {
+    parseCpuNanos(input.cpu, `${WORKLOAD}.resources.cpu`);
+  }
+  if (input.memory !== '') {
+    parseMemoryBytes(input.memory, `${WORKLOAD}.resources.memory`);
+  }
   if (input.gpu?.count === 0) {
     const field = `${WORKLOAD}.resources.gpu.count`;
     throw invalidArgument(`${field} is 0: leave the GPU out, or ask for at least one`, { field });
@@ -107,13 +120,13 @@ const check = (input: CreateTemplateInput): void => {
     [`${WORKLOAD}.environment`]: input.environment,
     'template.spec.driver_config': input.driverConfig,
   });
-};
+}
 
 /**
  * What a sandbox asks for when it is created from a template. Its own environment wins over the template's, variable
  * by variable, and its own GPU request over the template's. INVALID_ARGUMENT when it brings a workload of its own.
  */
-export const withTemplate = (spec: StoredSandboxSpec, template: TemplateRecord): StoredSandboxSpec => {
+export function withTemplate(spec: StoredSandboxSpec, template: TemplateRecord): StoredSandboxSpec {
   const { image, resources, driverConfig } = spec.template;
   if (image !== '' || resources !== undefined || driverConfig !== undefined) {
     throw invalidArgument(
@@ -136,4 +149,4 @@ export const withTemplate = (spec: StoredSandboxSpec, template: TemplateRecord):
     },
     gpu: spec.gpu ?? template.gpu,
   };
-};
+}

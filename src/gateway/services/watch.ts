@@ -40,39 +40,50 @@ export interface WatchService {
 const QUEUE_ITEMS = 256;
 const LOG_TAIL_DEFAULT = 200;
 const TERMINAL = new Set<SandboxRecord['phase']>(['running', 'failed', 'exited']);
-const isTerminal = (record: SandboxRecord): boolean =>
-  TERMINAL.has(record.phase) && !isRestartPending(record);
+function isTerminal(record: SandboxRecord): boolean {
+  return TERMINAL.has(record.phase) && !isRestartPending(record);
+}
 
-export const createWatchService = (options: {
+export function createWatchService(options: {
   sandboxes: SandboxService;
   logs: LogService;
   hub: Hub;
-}): WatchService => {
+}): WatchService {
   const { sandboxes, logs, hub } = options;
   return {
     async watch(caller, input, emit) {
       const { signal } = caller;
-      if (input.sandboxId === '') throw invalidArgument('id is required', { field: 'id' });
+      if (input.sandboxId === '') {
+        throw invalidArgument('id is required', { field: 'id' });
+      }
       const queue = createQueue<WatchItem>({ capacity: QUEUE_ITEMS, putCapacity: QUEUE_ITEMS / 2 });
       let dropped = 0;
-      const push = (item: WatchItem) => {
-        if (!queue.offer(item)) dropped++;
-      };
+      function push(item: WatchItem) {
+        if (!queue.offer(item)) {
+          dropped++;
+        }
+      }
+
       // Subscribed before the snapshot is read: nothing falls in between, an older row is told by its version.
       const unsubscribe = hub.subscribe(input.sandboxId, (event) => {
-        if (event.type === 'removed')
+        if (event.type === 'removed') {
           queue.end(new OpenShellError(Code.CANCELLED, 'the sandbox was deleted'));
-        else if (event.type === 'record' && input.followStatus)
+        } else if (event.type === 'record' && input.followStatus) {
           push({ type: 'sandbox', record: event.record });
-        else if (event.type === 'event' && input.followEvents) push({ type: 'event', event: event.event });
+        } else if (event.type === 'event' && input.followEvents) {
+          push({ type: 'event', event: event.event });
+        }
       });
       const followed = new AbortController();
-      const cut = () => {
+      function cut() {
         followed.abort(signal.reason);
         queue.close(signal.reason);
-      };
+      }
+
       signal.addEventListener('abort', cut, { once: true });
-      if (signal.aborted) cut();
+      if (signal.aborted) {
+        cut();
+      }
       try {
         const record = await sandboxes.getById(caller, input.sandboxId);
         await emit({ type: 'sandbox', record });
@@ -83,22 +94,34 @@ export const createWatchService = (options: {
           };
           logs.follow(record, input.logs, sinks, followed.signal);
           const tail = await logs.tail(caller, record, input.logTail || LOG_TAIL_DEFAULT, input.logs);
-          for (const line of tail.lines) await emit({ type: 'log', line });
+          for (const line of tail.lines) {
+            await emit({ type: 'log', line });
+          }
         }
         for (const event of hub.recentEvents(record.id, input.followEvents ? input.eventTail : 0)) {
           await emit({ type: 'event', event });
         }
-        if (input.stopOnTerminal && isTerminal(record)) return;
-        if (!input.followStatus && !input.followLogs && !input.followEvents) return;
+        if (input.stopOnTerminal && isTerminal(record)) {
+          return;
+        }
+        if (!input.followStatus && !input.followLogs && !input.followEvents) {
+          return;
+        }
         let version = record.resourceVersion;
         for await (const item of queue) {
-          if (dropped > 0) throw lagged(dropped);
+          if (dropped > 0) {
+            throw lagged(dropped);
+          }
           if (item.type === 'sandbox') {
-            if (item.record.resourceVersion <= version) continue;
+            if (item.record.resourceVersion <= version) {
+              continue;
+            }
             version = item.record.resourceVersion;
           }
           await emit(item);
-          if (item.type === 'sandbox' && input.stopOnTerminal && isTerminal(item.record)) return;
+          if (item.type === 'sandbox' && input.stopOnTerminal && isTerminal(item.record)) {
+            return;
+          }
         }
       } finally {
         unsubscribe();
@@ -108,10 +131,11 @@ export const createWatchService = (options: {
       }
     },
   };
-};
+}
 
-const lagged = (dropped: number): OpenShellError =>
-  new OpenShellError(Code.RESOURCE_EXHAUSTED, `watch stream lagged; dropped ${dropped} messages`, {
+function lagged(dropped: number): OpenShellError {
+  return new OpenShellError(Code.RESOURCE_EXHAUSTED, `watch stream lagged; dropped ${dropped} messages`, {
     reason: 'WatchLagged',
     hint: 'read faster, or watch again: a new stream begins with a snapshot',
   });
+}

@@ -36,21 +36,21 @@ export interface WorkspaceService {
   ensureDefault(): Promise<void>;
 }
 
-export const createWorkspaceService = (options: {
+export function createWorkspaceService(options: {
   store: Store;
   authorizer: Authorizer;
   pages: Pages;
   removal: Pick<WorkspaceRemoval, 'needed' | 'begin'>;
   now: () => number;
-}): WorkspaceService => {
+}): WorkspaceService {
   const { store, authorizer, now } = options;
 
-  const insert = (
+  function insert(
     name: string,
     labels: Readonly<Record<string, string>>,
     remember?: Remember<WorkspaceRecord>,
-  ) =>
-    store.insertWorkspace(
+  ) {
+    return store.insertWorkspace(
       {
         id: randomUUID(),
         name,
@@ -62,34 +62,40 @@ export const createWorkspaceService = (options: {
       },
       remember,
     );
+  }
 
-  const get = async (name: string): Promise<WorkspaceRecord> => {
+  async function get(name: string): Promise<WorkspaceRecord> {
     const found = await store.findWorkspace(name);
-    if (found === undefined)
+    if (found === undefined) {
       throw notFound(`workspace '${name}' not found`, {
         reason: 'WorkspaceNotFound',
         hint: 'create it first, or name another one',
       });
+    }
     return found;
-  };
+  }
 
-  const granted = async (caller: Caller, name: string): Promise<WorkspaceRecord> => {
+  async function granted(caller: Caller, name: string): Promise<WorkspaceRecord> {
     await authorizer.require(caller, { workspace: name });
     return get(name);
-  };
+  }
 
-  const terminate = async (name: string, remember?: Remember<WorkspaceDeletion>): Promise<void> => {
+  async function terminate(name: string, remember?: Remember<WorkspaceDeletion>): Promise<void> {
     const { id, phase, resourceVersion } = await get(name);
-    if (phase === 'terminating') return;
+    if (phase === 'terminating') {
+      return;
+    }
     const change = { phase: 'terminating', deletionAtMs: now() } as const;
     try {
       await store.updateWorkspace(id, resourceVersion, change, remember && (() => remember('accepted')));
     } catch (error) {
       // Somebody else changed it meanwhile, most likely to the same.
-      if (!(error instanceof OpenShellError) || error.code !== Code.ABORTED) throw error;
+      if (!(error instanceof OpenShellError) || error.code !== Code.ABORTED) {
+        throw error;
+      }
       await terminate(name, remember);
     }
-  };
+  }
 
   return {
     async create(caller, { name, labels }, remember) {
@@ -99,7 +105,9 @@ export const createWorkspaceService = (options: {
       return insert(name, labels, remember);
     },
     async get(caller, name) {
-      if (name === '') checkName(name);
+      if (name === '') {
+        checkName(name);
+      }
       return granted(caller, name);
     },
     async list(caller, { limit, offset, labelSelector }) {
@@ -117,9 +125,13 @@ export const createWorkspaceService = (options: {
       );
     },
     async delete(caller, name, remember) {
-      if (name === '') checkName(name);
+      if (name === '') {
+        checkName(name);
+      }
       await authorizer.require(caller, { workspace: name });
-      if (name === DEFAULT_WORKSPACE) throw failedPrecondition("the workspace 'default' cannot be deleted");
+      if (name === DEFAULT_WORKSPACE) {
+        throw failedPrecondition("the workspace 'default' cannot be deleted");
+      }
       if (await options.removal.needed()) {
         await terminate(name, remember);
         options.removal.begin(name);
@@ -139,7 +151,9 @@ export const createWorkspaceService = (options: {
       return workspace.name;
     },
     async ensureDefault() {
-      if ((await store.findWorkspace(DEFAULT_WORKSPACE)) === undefined) await insert(DEFAULT_WORKSPACE, {});
+      if ((await store.findWorkspace(DEFAULT_WORKSPACE)) === undefined) {
+        await insert(DEFAULT_WORKSPACE, {});
+      }
     },
   };
-};
+}

@@ -36,8 +36,10 @@ export interface TarHeader {
 /** Cuts what is too long for its field. Numbers too large for octal digits are in GNU's binary form. */
 export function encodeTarHeader(header: TarHeader): Buffer {
   const block = Buffer.alloc(TAR_BLOCK_BYTES);
-  const write = ([offset, length]: readonly [number, number], text: string) =>
-    block.write(text, offset, length, 'utf8');
+  function write([offset, length]: readonly [number, number], text: string) {
+    return block.write(text, offset, length, 'utf8');
+  }
+
   write(FIELD.name, header.name);
   writeNumber(block, FIELD.mode, header.mode);
   writeNumber(block, FIELD.uid, header.uid);
@@ -68,11 +70,17 @@ function writeNumber(block: Buffer, [offset, length]: readonly [number, number],
 
 /** Undefined when its checksum is wrong. A number that cannot be read is NaN. */
 export function decodeTarHeader(block: Buffer): TarHeader | undefined {
-  const text = ([offset, length]: readonly [number, number]) =>
-    tarText(block.subarray(offset, offset + length));
-  const number = ([offset, length]: readonly [number, number]) =>
-    readNumber(block.subarray(offset, offset + length));
-  if (number(FIELD.checksum) !== checksum(block)) return undefined;
+  function text([offset, length]: readonly [number, number]) {
+    return tarText(block.subarray(offset, offset + length));
+  }
+
+  function number([offset, length]: readonly [number, number]) {
+    return readNumber(block.subarray(offset, offset + length));
+  }
+
+  if (number(FIELD.checksum) !== checksum(block)) {
+    return undefined;
+  }
   return {
     name: text(FIELD.name),
     prefix: text(FIELD.magic) === 'ustar' ? text(FIELD.prefix) : '',
@@ -90,7 +98,9 @@ export function decodeTarHeader(block: Buffer): TarHeader | undefined {
 function readNumber(field: Buffer): number {
   if (((field[0] as number) & 0x80) !== 0) {
     let value = 0;
-    for (const byte of field.subarray(1)) value = value * 256 + byte;
+    for (const byte of field.subarray(1)) {
+      value = value * 256 + byte;
+    }
     return value;
   }
   const digits = tarText(field).trim();
@@ -108,7 +118,8 @@ export function tarText(field: Buffer): string {
 function checksum(block: Buffer): number {
   const [offset, length] = FIELD.checksum;
   let sum = 0;
-  for (let i = 0; i < TAR_BLOCK_BYTES; i++)
+  for (let i = 0; i < TAR_BLOCK_BYTES; i++) {
     sum += i >= offset && i < offset + length ? 0x20 : (block[i] as number);
+  }
   return sum;
 }

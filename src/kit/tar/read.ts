@@ -40,7 +40,9 @@ export async function* readTar(
   for (;;) {
     const block = await source.exactly(TAR_BLOCK_BYTES);
     const header = block && headers.read(block);
-    if (header === undefined) return;
+    if (header === undefined) {
+      return;
+    }
     if (header.extends) {
       const body = await source.exactly(header.sizeBytes + padding(header.sizeBytes));
       headers.extend(header.type, (body ?? Buffer.alloc(0)).subarray(0, header.sizeBytes));
@@ -51,13 +53,17 @@ export async function* readTar(
     const content = (async function* () {
       while (left > 0) {
         const part = await source.some(left);
-        if (part === undefined) throw headers.broken('it ends in the middle of a file');
+        if (part === undefined) {
+          throw headers.broken('it ends in the middle of a file');
+        }
         left -= part.length;
         yield part;
       }
     })();
     yield { ...info, content };
-    while (left > 0) left -= (await source.some(left))?.length ?? left;
+    while (left > 0) {
+      left -= (await source.some(left))?.length ?? left;
+    }
     await source.exactly(padding(info.sizeBytes));
   }
 }
@@ -70,24 +76,34 @@ export function readTarBuffer(
   const headers = createHeaders(limits);
   const entries: (TarInfo & { readonly bytes: Buffer })[] = [];
   let at = 0;
-  const take = (length: number): Buffer => {
-    if (at + length > archive.length) throw headers.broken('it ends in the middle of an entry');
+  function take(length: number): Buffer {
+    if (at + length > archive.length) {
+      throw headers.broken('it ends in the middle of an entry');
+    }
     const taken = archive.subarray(at, at + length);
     at += length;
     return taken;
-  };
+  }
+
   while (at < archive.length) {
     const header = headers.read(take(TAR_BLOCK_BYTES));
-    if (header === undefined) break;
+    if (header === undefined) {
+      break;
+    }
     const bytes = take(header.sizeBytes);
     take(Math.min(padding(header.sizeBytes), archive.length - at));
-    if (header.extends) headers.extend(header.type, bytes);
-    else entries.push({ ...headers.entry(header), bytes });
+    if (header.extends) {
+      headers.extend(header.type, bytes);
+    } else {
+      entries.push({ ...headers.entry(header), bytes });
+    }
   }
   return entries;
 }
 
-const padding = (bytes: number): number => (TAR_BLOCK_BYTES - (bytes % TAR_BLOCK_BYTES)) % TAR_BLOCK_BYTES;
+function padding(bytes: number): number {
+  return (TAR_BLOCK_BYTES - (bytes % TAR_BLOCK_BYTES)) % TAR_BLOCK_BYTES;
+}
 
 /** A long path, a long link, of the next entry, of all entries. */
 const EXTENSIONS = 'LKxg';
@@ -117,19 +133,29 @@ function createHeaders(limits: TarLimits) {
   /** A decimal of an extended header, which may have a fraction. */
   function decimal(key: string): number | undefined {
     const written = pax.get(key);
-    if (written === undefined) return undefined;
-    if (!/^-?\d{1,20}(\.\d{0,20})?$/.test(written)) throw broken(`its ${key} is no number`);
+    if (written === undefined) {
+      return undefined;
+    }
+    if (!/^-?\d{1,20}(\.\d{0,20})?$/.test(written)) {
+      throw broken(`its ${key} is no number`);
+    }
     return Number(written);
   }
 
   function owner(id: number): number {
-    if (!Number.isInteger(id) || id < 0 || id > MAX_OWNER) throw broken('an owner cannot be read');
+    if (!Number.isInteger(id) || id < 0 || id > MAX_OWNER) {
+      throw broken('an owner cannot be read');
+    }
     return id;
   }
 
   function checkedPath(path: string): string {
-    if (Buffer.byteLength(path) > maxPathBytes) throw broken('a path or link is too long');
-    if (path.includes('\0')) throw broken('a path or link holds a NUL');
+    if (Buffer.byteLength(path) > maxPathBytes) {
+      throw broken('a path or link is too long');
+    }
+    if (path.includes('\0')) {
+      throw broken('a path or link holds a NUL');
+    }
     return path;
   }
 
@@ -137,24 +163,38 @@ function createHeaders(limits: TarLimits) {
     broken,
     /** Undefined at the archive's end. `extends`: it is about the next entry, and its body belongs to `extend`. */
     read(block: Buffer): (TarHeader & { readonly extends: boolean }) | undefined {
-      if (block.every((byte) => byte === 0)) return undefined;
+      if (block.every((byte) => byte === 0)) {
+        return undefined;
+      }
       const header = decodeTarHeader(block);
-      if (header === undefined) throw broken('a checksum is wrong');
+      if (header === undefined) {
+        throw broken('a checksum is wrong');
+      }
       const isExtension = EXTENSIONS.includes(header.type);
       const sizeBytes = decimal('size') ?? header.sizeBytes;
-      if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0) throw broken('a size cannot be read');
-      if (isExtension && sizeBytes > maxHeaderBytes) throw broken('a header is too long');
+      if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0) {
+        throw broken('a size cannot be read');
+      }
+      if (isExtension && sizeBytes > maxHeaderBytes) {
+        throw broken('a header is too long');
+      }
       return { ...header, sizeBytes, extends: isExtension };
     },
     extend(type: string, body: Buffer): void {
-      if (type === 'L') longPath = tarText(body);
-      else if (type === 'K') longTarget = tarText(body);
-      else if (type === 'x') pax = paxRecords(body, broken);
+      if (type === 'L') {
+        longPath = tarText(body);
+      } else if (type === 'K') {
+        longTarget = tarText(body);
+      } else if (type === 'x') {
+        pax = paxRecords(body, broken);
+      }
     },
     entry(header: TarHeader): TarInfo {
       const { name, prefix, target, sizeBytes } = header;
       const seconds = decimal('mtime') ?? header.mtimeSeconds;
-      if (Number.isNaN(header.mode) || Number.isNaN(seconds)) throw broken('a number cannot be read');
+      if (Number.isNaN(header.mode) || Number.isNaN(seconds)) {
+        throw broken('a number cannot be read');
+      }
       const info = {
         path: checkedPath(pax.get('path') ?? longPath ?? (prefix === '' ? name : `${prefix}/${name}`)),
         type: TYPES[header.type] ?? 'other',
@@ -199,7 +239,9 @@ function createSource(input: AsyncIterable<Buffer>, broken: (why: string) => Err
   async function some(limit: number): Promise<Buffer | undefined> {
     while (held.length === 0) {
       const next = await chunks.next();
-      if (next.done) return undefined;
+      if (next.done) {
+        return undefined;
+      }
       held = next.value;
     }
     const part = held.subarray(0, limit);
@@ -212,7 +254,9 @@ function createSource(input: AsyncIterable<Buffer>, broken: (why: string) => Err
     for (let left = length; left > 0; ) {
       const part = await some(left);
       if (part === undefined) {
-        if (parts.length === 0) return undefined;
+        if (parts.length === 0) {
+          return undefined;
+        }
         throw broken('it ends in the middle of an entry');
       }
       parts.push(part);

@@ -35,14 +35,14 @@ const END = Buffer.alloc(2 * TAR_BLOCK_BYTES);
  * A ustar archive in the order given, with pax headers for long names and links: the same entries give the same bytes.
  * Numbers that ustar cannot hold, a size of 8 GiB for one, are in GNU's form, which GNU, BSD, Go, Python and busybox read.
  */
-export const writeTarBuffer = (entries: Iterable<TarFile>): Buffer => {
+export function writeTarBuffer(entries: Iterable<TarFile>): Buffer {
   const blocks: Uint8Array[] = [];
   for (const entry of entries) {
     const bytes = entry.type === 'file' ? entry.bytes : NOTHING;
     blocks.push(...headers(entry, bytes.length), bytes, padding(bytes.length));
   }
   return Buffer.concat([...blocks, END]);
-};
+}
 
 /** As `writeTarBuffer`, piece by piece. Throws when a file brings more or fewer bytes than it said. */
 export async function* writeTar(
@@ -57,11 +57,14 @@ export async function* writeTar(
     let left = entry.sizeBytes;
     for await (const part of entry.content) {
       left -= part.length;
-      if (left < 0) break;
+      if (left < 0) {
+        break;
+      }
       yield part;
     }
-    if (left !== 0)
+    if (left !== 0) {
       throw new Error(`'${entry.path}' has ${left < 0 ? 'more' : 'fewer'} than ${entry.sizeBytes} bytes`);
+    }
     yield padding(entry.sizeBytes);
   }
   yield END;
@@ -69,8 +72,9 @@ export async function* writeTar(
 
 const NOTHING = new Uint8Array();
 
-const padding = (bytes: number): Uint8Array =>
-  bytes % TAR_BLOCK_BYTES === 0 ? NOTHING : Buffer.alloc(TAR_BLOCK_BYTES - (bytes % TAR_BLOCK_BYTES));
+function padding(bytes: number): Uint8Array {
+  return bytes % TAR_BLOCK_BYTES === 0 ? NOTHING : Buffer.alloc(TAR_BLOCK_BYTES - (bytes % TAR_BLOCK_BYTES));
+}
 
 function headers(entry: TarFile | TarStream, sizeBytes: number): Uint8Array[] {
   const { mode, uid, gid, mtimeSeconds, type } = entry;
@@ -96,7 +100,9 @@ function headers(entry: TarFile | TarStream, sizeBytes: number): Uint8Array[] {
 
 /** A name over two fields as ustar has them; undefined when it does not fit. */
 function split(path: string): { readonly name: string; readonly prefix: string } | undefined {
-  if (Buffer.byteLength(path) <= TAR_NAME_BYTES) return { name: path, prefix: '' };
+  if (Buffer.byteLength(path) <= TAR_NAME_BYTES) {
+    return { name: path, prefix: '' };
+  }
   for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1)) {
     const [prefix, name] = [path.slice(0, at), path.slice(at + 1)];
     if (
@@ -115,6 +121,8 @@ function paxRecord(key: string, value: string): Buffer {
   const body = ` ${key}=${value}\n`;
   const bodyBytes = Buffer.byteLength(body);
   let length = bodyBytes + 1;
-  while (String(length).length + bodyBytes !== length) length = String(length).length + bodyBytes;
+  while (String(length).length + bodyBytes !== length) {
+    length = String(length).length + bodyBytes;
+  }
   return Buffer.from(`${length}${body}`);
 }

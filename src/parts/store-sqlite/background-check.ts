@@ -11,7 +11,7 @@ const TABLES = ['workspace', 'sandbox', 'template', 'secret'] as const;
  * Reads every row of a database that is too large to be checked before the gateway listens, in small parts. Throws
  * what SQLite says of a page that is damaged.
  */
-export const checkInBackground = async (read: Connection['read'], signal: AbortSignal): Promise<void> => {
+export async function checkInBackground(read: Connection['read'], signal: AbortSignal): Promise<void> {
   for (const table of TABLES) {
     for (let after: SqlValue | undefined = table === 'secret' ? 0 : ''; after !== undefined; ) {
       const from: SqlValue = after;
@@ -20,4 +20,4 @@ export const checkInBackground = async (read: Connection['read'], signal: AbortS
       await pause(PAUSE_MS, undefined, { signal });
     }
   }
-};
+}

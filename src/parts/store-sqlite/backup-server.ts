@@ -7,7 +7,9 @@ import type { Logger } from '../../compute/log.js';
 import type { Hold } from './log-of-writes.js';
 
 /** Beside the database: who may read that may have it copied. */
-export const backupSocket = (path: string): string => `${path}-backup`;
+export function backupSocket(path: string): string {
+  return `${path}-backup`;
+}
 
 /** What the two ends say, each a line: the file stands still; it was copied; it stood still all the time, or why not. */
 export const SAYS = { still: 'still', copied: 'copied', whole: 'whole' } as const;
@@ -22,11 +24,11 @@ export interface BackupServer {
 }
 
 /** Holds the database file still for whoever connects, so that another process can copy it while writes go on. */
-export const serveBackups = async (
+export async function serveBackups(
   path: string,
   hold: () => Hold,
   log: Logger,
-): Promise<BackupServer | undefined> => {
+): Promise<BackupServer | undefined> {
   const open = new Set<Socket>();
   const server = createServer((socket) => {
     open.add(socket);
@@ -42,14 +44,16 @@ export const serveBackups = async (
   }
   return {
     async close() {
-      for (const socket of open) socket.destroy();
+      for (const socket of open) {
+        socket.destroy();
+      }
       await new Promise((resolve) => server.close(resolve));
     },
   };
-};
+}
 
 /** Whatever stands there is a dead gateway's: this one holds the lock of the database. */
-const listen = async (server: Server, socketPath: string): Promise<void> => {
+async function listen(server: Server, socketPath: string): Promise<void> {
   await rm(socketPath, { force: true });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -57,9 +61,9 @@ const listen = async (server: Server, socketPath: string): Promise<void> => {
   });
   chmodSync(socketPath, SOCKET_MODE);
   server.unref();
-};
+}
 
-const serve = (socket: Socket, hold: () => Hold): void => {
+function serve(socket: Socket, hold: () => Hold): void {
   let held: Hold | undefined;
   socket.on('error', () => {});
   socket.once('close', () => held?.release());
@@ -79,4 +83,4 @@ const serve = (socket: Socket, hold: () => Hold): void => {
         : 'the gateway had to write into the file meanwhile; try again\n',
     );
   });
-};
+}

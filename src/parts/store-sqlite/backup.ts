@@ -19,7 +19,7 @@ const GATEWAY_PATIENCE_MS = 30_000;
  * Copies the database at `path` into the new file `to`, whether a gateway runs on it or not, and checks the copy.
  * ALREADY_EXISTS rather than to write over anything; what is not whole is removed again.
  */
-export const backupDatabase = async (path: string, to: string): Promise<Backup> => {
+export async function backupDatabase(path: string, to: string): Promise<Backup> {
   if ((await stat(path).catch(() => undefined)) === undefined) {
     throw notFound(`there is no database ${path}`, {
       reason: 'StoreMissing',
@@ -33,10 +33,10 @@ export const backupDatabase = async (path: string, to: string): Promise<Backup> 
     await rm(to, { force: true });
     throw storeError(error, to);
   }
-};
+}
 
 /** Whether a gateway had to be asked. */
-const copy = async (path: string, to: string): Promise<boolean> => {
+async function copy(path: string, to: string): Promise<boolean> {
   try {
     const { database } = await openAsItIs(path);
     try {
@@ -48,41 +48,52 @@ const copy = async (path: string, to: string): Promise<boolean> => {
     }
     return false;
   } catch (error) {
-    if (OpenShellError.from(error).reason !== 'StoreLocked') throw error;
+    if (OpenShellError.from(error).reason !== 'StoreLocked') {
+      throw error;
+    }
     await copyOnline(path, to, error);
     return true;
   }
-};
+}
 
-const copyOnline = async (path: string, to: string, locked: unknown): Promise<void> => {
+async function copyOnline(path: string, to: string, locked: unknown): Promise<void> {
   const socket = await dial(backupSocket(path), locked);
   let made = false;
   try {
     const lines = createInterface(socket)[Symbol.asyncIterator]();
-    const hear = async (): Promise<string> =>
-      (await lines.next()).value ?? 'the gateway ended the connection';
+    async function hear(): Promise<string> {
+      return (await lines.next()).value ?? 'the gateway ended the connection';
+    }
+
     const first = await hear();
-    if (first !== SAYS.still) throw refused(first);
+    if (first !== SAYS.still) {
+      throw refused(first);
+    }
     await copyFile(path, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE).catch((error) => {
       throw writeError(error, to);
     });
     made = true;
     socket.write(`${SAYS.copied}\n`);
     const last = await hear();
-    if (last !== SAYS.whole) throw refused(last);
+    if (last !== SAYS.whole) {
+      throw refused(last);
+    }
   } catch (error) {
-    if (made) await rm(to, { force: true });
+    if (made) {
+      await rm(to, { force: true });
+    }
     throw error;
   } finally {
     socket.destroy();
   }
-};
+}
 
-const refused = (what: string): OpenShellError =>
-  unavailable(`no backup was made: ${what}`, { reason: 'BackupRefused' });
+function refused(what: string): OpenShellError {
+  return unavailable(`no backup was made: ${what}`, { reason: 'BackupRefused' });
+}
 
-const dial = (socketPath: string, locked: unknown): Promise<Socket> =>
-  new Promise((resolve, reject) => {
+function dial(socketPath: string, locked: unknown): Promise<Socket> {
+  return new Promise((resolve, reject) => {
     const socket = connect(socketPath);
     socket.setTimeout(GATEWAY_PATIENCE_MS, () => socket.destroy(refused('the gateway does not answer')));
     socket.once('connect', () => resolve(socket));
@@ -96,8 +107,9 @@ const dial = (socketPath: string, locked: unknown): Promise<Socket> =>
       ),
     );
   });
+}
 
-const writeError = (thrown: unknown, to: string): OpenShellError => {
+function writeError(thrown: unknown, to: string): OpenShellError {
   if ((thrown as NodeJS.ErrnoException).code === 'EEXIST') {
     return new OpenShellError(Code.ALREADY_EXISTS, `${to} exists already, and is not written over`, {
       reason: 'BackupExists',
@@ -108,10 +120,10 @@ const writeError = (thrown: unknown, to: string): OpenShellError => {
     return failedPrecondition(`there is no folder ${dirname(to)}`, { reason: 'BackupFolderMissing' });
   }
   return storeError(thrown, to);
-};
+}
 
 /** Makes the copy one plain file on the disk, and reads all of it. */
-const seal = async (to: string): Promise<Omit<Backup, 'online'>> => {
+async function seal(to: string): Promise<Omit<Backup, 'online'>> {
   await chmod(to, FILE_MODE);
   const { DatabaseSync } = await loadSqlite();
   const database = new DatabaseSync(to);
@@ -119,7 +131,9 @@ const seal = async (to: string): Promise<Omit<Backup, 'online'>> => {
   try {
     database.exec('PRAGMA journal_mode = DELETE');
     const finding = findingOf(database);
-    if (finding !== undefined) throw corruptError(to, finding);
+    if (finding !== undefined) {
+      throw corruptError(to, finding);
+    }
     counted = {
       schema: schemaVersion(database, to),
       sandboxes: Number(database.prepare('SELECT count(*) AS n FROM sandbox').get()?.n),
@@ -134,4 +148,4 @@ const seal = async (to: string): Promise<Omit<Backup, 'online'>> => {
   } finally {
     await handle.close();
   }
-};
+}

@@ -48,16 +48,17 @@ const MAX_BATCH = 64;
 const MAX_BATCH_BYTES = 256 * 1024;
 
 /** `written`: told how many bytes a statement puts down. */
-const preparedSql = (database: SqliteDatabase, written: (bytes: number) => void): Sql => {
+function preparedSql(database: SqliteDatabase, written: (bytes: number) => void): Sql {
   const statements = new Map<string, SqliteStatement>();
-  const prepared = (sql: string): SqliteStatement => {
+  function prepared(sql: string): SqliteStatement {
     let statement = statements.get(sql);
     if (statement === undefined) {
       statement = database.prepare(sql);
       statements.set(sql, statement);
     }
     return statement;
-  };
+  }
+
   return {
     get(sql, ...values) {
       // An INSERT that returns its id is a get.
@@ -71,13 +72,17 @@ const preparedSql = (database: SqliteDatabase, written: (bytes: number) => void)
       return Number(prepared(sql).run(...values).changes);
     },
   };
-};
+}
 
-const bytesOf = (values: readonly SqlValue[]): number =>
-  values.reduce<number>((sum, value) => sum + (typeof value === 'string' ? Buffer.byteLength(value) : 8), 0);
+function bytesOf(values: readonly SqlValue[]): number {
+  return values.reduce<number>(
+    (sum, value) => sum + (typeof value === 'string' ? Buffer.byteLength(value) : 8),
+    0,
+  );
+}
 
 /** Reads at once, and writes in the order asked for; writes that come in one turn of the event loop share a commit. */
-export const connect = (database: SqliteDatabase, path: string, reserve: Reserve): Connection => {
+export function connect(database: SqliteDatabase, path: string, reserve: Reserve): Connection {
   let written = 0;
   const sql = preparedSql(database, (bytes) => {
     written += bytes;
@@ -88,13 +93,15 @@ export const connect = (database: SqliteDatabase, path: string, reserve: Reserve
   let closed = false;
 
   /** The answers of as many of the jobs, from the first, as share this commit. */
-  const commit = (jobs: readonly Job[]): unknown[] => {
+  function commit(jobs: readonly Job[]): unknown[] {
     const answers: unknown[] = [];
     written = 0;
     inTransaction(database, () => {
       for (const job of jobs) {
         answers.push(job.work(sql));
-        if (written > MAX_BATCH_BYTES) return;
+        if (written > MAX_BATCH_BYTES) {
+          return;
+        }
       }
     });
     log.committed(
@@ -102,66 +109,79 @@ export const connect = (database: SqliteDatabase, path: string, reserve: Reserve
       jobs.slice(0, answers.length).some(({ kind }) => kind === 'erase'),
     );
     return answers;
-  };
+  }
 
   /** On a full disk it makes what room there is: the log's own, then, for what adds nothing, that of the reserve. */
-  const commitAlone = (job: Job): unknown => {
-    const giveUpReserve = () => {
+  function commitAlone(job: Job): unknown {
+    function giveUpReserve() {
       reserve.release();
       log.restart();
-    };
+    }
+
     for (const makeRoom of job.kind === 'add' ? [log.restart] : [log.restart, giveUpReserve]) {
       try {
         return commit([job])[0];
       } catch (error) {
-        if (!isFull(error)) throw error;
+        if (!isFull(error)) {
+          throw error;
+        }
         makeRoom();
       }
     }
     return commit([job])[0];
-  };
+  }
 
-  const settleAlone = (job: Job): void => {
+  function settleAlone(job: Job): void {
     try {
       job.resolve(commitAlone(job));
     } catch (error) {
       job.reject(storeError(error, path));
     }
-  };
+  }
 
   /** How many of the jobs it settled. */
-  const settle = (jobs: readonly Job[]): number => {
+  function settle(jobs: readonly Job[]): number {
     let values: unknown[];
     try {
       values = commit(jobs);
     } catch {
-      for (const job of jobs) settleAlone(job);
+      for (const job of jobs) {
+        settleAlone(job);
+      }
       return jobs.length;
     }
-    for (const [index, value] of values.entries()) jobs[index]?.resolve(value);
+    for (const [index, value] of values.entries()) {
+      jobs[index]?.resolve(value);
+    }
     return values.length;
-  };
+  }
 
-  const flush = (): void => {
+  function flush(): void {
     scheduled = false;
     const jobs = queue;
     queue = [];
-    for (let at = 0; at < jobs.length; ) at += settle(jobs.slice(at, at + MAX_BATCH));
-  };
+    for (let at = 0; at < jobs.length; ) {
+      at += settle(jobs.slice(at, at + MAX_BATCH));
+    }
+  }
 
-  const assertOpen = (): void => {
-    if (closed) throw unavailable(`the database ${path} is closed`, { reason: 'StoreClosed' });
-  };
+  function assertOpen(): void {
+    if (closed) {
+      throw unavailable(`the database ${path} is closed`, { reason: 'StoreClosed' });
+    }
+  }
 
-  const enqueue = async <T>(work: (sql: Sql) => T, kind: Kind): Promise<T> => {
+  async function enqueue<T>(work: (sql: Sql) => T, kind: Kind): Promise<T> {
     assertOpen();
     return new Promise<T>((resolve, reject) => {
       queue.push({ work, kind, resolve: resolve as (value: unknown) => void, reject });
-      if (scheduled) return;
+      if (scheduled) {
+        return;
+      }
       scheduled = true;
       setImmediate(flush);
     });
-  };
+  }
 
   return {
     async read(work) {
@@ -179,15 +199,19 @@ export const connect = (database: SqliteDatabase, path: string, reserve: Reserve
       return log.hold();
     },
     async add(work) {
-      if (!reserve.restore()) throw fullError(path);
+      if (!reserve.restore()) {
+        throw fullError(path);
+      }
       return enqueue(work, 'add');
     },
     async close() {
-      if (closed) return;
+      if (closed) {
+        return;
+      }
       closed = true;
       flush();
       log.close();
       closeDatabase(database);
     },
   };
-};
+}

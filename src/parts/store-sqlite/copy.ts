@@ -8,7 +8,7 @@ const FILE_MODE = 0o600;
 const KEPT = 2;
 
 /** Writes what the database holds, and nothing that it once held, into a new file. EEXIST when there is one. */
-export const copyInto = async (database: SqliteDatabase, file: string): Promise<void> => {
+export async function copyInto(database: SqliteDatabase, file: string): Promise<void> {
   const handle = await open(file, 'wx', FILE_MODE);
   try {
     // SQLite takes an empty file as none, and keeps its mode.
@@ -20,14 +20,14 @@ export const copyInto = async (database: SqliteDatabase, file: string): Promise<
   } finally {
     await handle.close();
   }
-};
+}
 
 /** A copy beside the file, with the number of its schema in its name. Without it there is no upgrade. */
-export const copyBeforeUpgrade = async (
+export async function copyBeforeUpgrade(
   database: SqliteDatabase,
   path: string,
   version: number,
-): Promise<void> => {
+): Promise<void> {
   const prefix = `${basename(path)}-schema`;
   const folder = dirname(path);
   const unfinished = `${path}-copy`;
@@ -39,8 +39,10 @@ export const copyBeforeUpgrade = async (
       .filter((name) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)))
       .map((name) => Number(name.slice(prefix.length)))
       .sort((a, b) => b - a);
-    for (const old of versions.slice(KEPT)) await rm(join(folder, `${prefix}${old}`));
+    for (const old of versions.slice(KEPT)) {
+      await rm(join(folder, `${prefix}${old}`));
+    }
   } catch (error) {
     throw storeError(error, unfinished);
   }
-};
+}

@@ -22,10 +22,12 @@ export interface SqliteStatement {
 }
 
 /** Node's own module; undefined where this Node has none. Its ExperimentalWarning (Node 22) is kept off stderr. */
-const builtin = (): SqliteModule | undefined => {
+function builtin(): SqliteModule | undefined {
   const emitWarning = process.emitWarning;
   process.emitWarning = (warning: string | Error, ...rest: unknown[]) => {
-    if (rest[0] === 'ExperimentalWarning' && String(warning).startsWith('SQLite ')) return;
+    if (rest[0] === 'ExperimentalWarning' && String(warning).startsWith('SQLite ')) {
+      return;
+    }
     Reflect.apply(emitWarning, process, [warning, ...rest]);
   };
   try {
@@ -33,25 +35,29 @@ const builtin = (): SqliteModule | undefined => {
   } finally {
     process.emitWarning = emitWarning;
   }
-};
+}
 
 /** The package for a Node without SQLite; undefined when it is not installed. */
-const fallback = async (): Promise<SqliteModule | undefined> => {
+async function fallback(): Promise<SqliteModule | undefined> {
   try {
     return await import('@photostructure/sqlite');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') return undefined;
+    if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') {
+      return undefined;
+    }
     throw unavailable(
       `the package @photostructure/sqlite does not load: ${OpenShellError.from(error).message}`,
       { reason: 'StoreEngineMissing', hint: 'run Node 22.13 or later, which needs no package', cause: error },
     );
   }
-};
+}
 
 /** SQLite for this Node: its own, else the optional package. UNAVAILABLE when there is neither. */
-export const loadSqlite = async (sources = { builtin, fallback }): Promise<SqliteModule> => {
+export async function loadSqlite(sources = { builtin, fallback }): Promise<SqliteModule> {
   const module = sources.builtin() ?? (await sources.fallback());
-  if (module !== undefined) return module;
+  if (module !== undefined) {
+    return module;
+  }
   throw unavailable(
     `Node ${process.version} has no SQLite, and the optional package @photostructure/sqlite is not installed`,
     {
@@ -59,4 +65,4 @@ export const loadSqlite = async (sources = { builtin, fallback }): Promise<Sqlit
       hint: 'run Node 22.13 or later, or install the packages again without --omit=optional',
     },
   );
-};
+}

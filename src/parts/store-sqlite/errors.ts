@@ -11,47 +11,56 @@ const NOTADB = 26;
 /** SQLite's words for CORRUPT. */
 const MALFORMED = 'database disk image is malformed';
 
-const lockedError = (path: string, cause?: unknown): OpenShellError =>
-  unavailable(`the database ${path} is in use by another process`, {
+function lockedError(path: string, cause?: unknown): OpenShellError {
+  return unavailable(`the database ${path} is in use by another process`, {
     reason: 'StoreLocked',
     hint: 'stop the other gateway, or give this one a database file of its own',
     cause,
   });
+}
 
-export const corruptError = (path: string, detail: string, cause?: unknown): OpenShellError =>
-  unavailable(`the database ${path} is damaged or no database: ${detail}`, {
+export function corruptError(path: string, detail: string, cause?: unknown): OpenShellError {
+  return unavailable(`the database ${path} is damaged or no database: ${detail}`, {
     reason: 'StoreCorrupt',
     hint:
       `stop the gateway and put a backup in its place, or move it and ${path}-wal away to start with an empty one: ` +
       'sandboxes keep running on their engines and are then reported as strays',
     cause,
   });
+}
 
 export const FULL_REASON = 'StoreFull';
 
-export const fullError = (path: string, cause?: unknown): OpenShellError =>
-  new OpenShellError(Code.RESOURCE_EXHAUSTED, `no space left to write the database ${path}`, {
+export function fullError(path: string, cause?: unknown): OpenShellError {
+  return new OpenShellError(Code.RESOURCE_EXHAUSTED, `no space left to write the database ${path}`, {
     reason: FULL_REASON,
     hint: 'free space on its file system and try again; what was stored before is untouched',
     cause,
   });
+}
 
-const notWritableError = (path: string, cause: Error): OpenShellError =>
-  unavailable(`the database ${path} cannot be opened for writing: ${cause.message}`, {
+function notWritableError(path: string, cause: Error): OpenShellError {
+  return unavailable(`the database ${path} cannot be opened for writing: ${cause.message}`, {
     reason: 'StoreNotWritable',
     hint: 'check that the user of the gateway owns the file and its folder',
     cause,
   });
+}
 
 /** SQLite's own words for a disk without room. */
-export const isFull = (thrown: unknown): boolean =>
-  thrown instanceof Error && ((thrown as { errcode?: number }).errcode ?? 0) % 256 === FULL;
+export function isFull(thrown: unknown): boolean {
+  return thrown instanceof Error && ((thrown as { errcode?: number }).errcode ?? 0) % 256 === FULL;
+}
 
 /** Whatever SQLite or the file system threw about the database at `path`, in the project's words. */
-export const storeError = (thrown: unknown, path: string): OpenShellError => {
-  if (thrown instanceof OpenShellError || !(thrown instanceof Error)) return OpenShellError.from(thrown);
+export function storeError(thrown: unknown, path: string): OpenShellError {
+  if (thrown instanceof OpenShellError || !(thrown instanceof Error)) {
+    return OpenShellError.from(thrown);
+  }
   const { code, errcode } = thrown as Error & { code?: string; errcode?: number };
-  if (code === 'ENOSPC' || code === 'EDQUOT') return fullError(path, thrown);
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return fullError(path, thrown);
+  }
   // @photostructure/sqlite gives no number when a row of many cannot be read.
   const number = errcode ?? (thrown.message === MALFORMED ? CORRUPT : undefined);
   switch (number === undefined ? undefined : number & 0xff) {
@@ -70,4 +79,4 @@ export const storeError = (thrown: unknown, path: string): OpenShellError => {
     default:
       return unavailable(`the database ${path} cannot be used: ${thrown.message}`, { cause: thrown });
   }
-};
+}

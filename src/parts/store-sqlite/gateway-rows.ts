@@ -1,23 +1,26 @@
 import type { Tombstone } from '../../store/model.js';
 import type { Sql } from './connection.js';
 
-export const getTombstone = (sql: Sql, sandboxId: string): Tombstone | undefined => {
+export function getTombstone(sql: Sql, sandboxId: string): Tombstone | undefined {
   const row = sql.get('SELECT * FROM tombstone WHERE sandbox_id = ?', sandboxId);
-  if (row === undefined) return undefined;
+  if (row === undefined) {
+    return undefined;
+  }
   return { sandboxId, driver: String(row.driver), deletedAtMs: Number(row.deleted_at_ms) };
-};
+}
 
-export const pruneTombstones = (sql: Sql, deletedBeforeMs: number): number =>
-  sql.run('DELETE FROM tombstone WHERE deleted_at_ms < ?', deletedBeforeMs);
+export function pruneTombstones(sql: Sql, deletedBeforeMs: number): number {
+  return sql.run('DELETE FROM tombstone WHERE deleted_at_ms < ?', deletedBeforeMs);
+}
 
-export const getMeta = (sql: Sql, key: string): string | undefined => {
+export function getMeta(sql: Sql, key: string): string | undefined {
   const row = sql.get('SELECT value FROM meta WHERE key = ?', key);
   return row === undefined ? undefined : String(row.value);
-};
+}
 
-export const setMeta = (sql: Sql, key: string, value: string): void => {
+export function setMeta(sql: Sql, key: string, value: string): void {
   sql.run(
     'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
     ...[key, value],
   );
-};
+}

@@ -4,16 +4,16 @@ import type { SqlValue } from './engine.js';
 
 type LabelTable = 'sandbox_label' | 'template_label' | 'workspace_label';
 
-export const insertLabels = (
+export function insertLabels(
   sql: Sql,
   table: LabelTable,
   owner: string,
   labels: Readonly<Record<string, string>>,
-): void => {
+): void {
   for (const [key, value] of Object.entries(labels)) {
     sql.run(`INSERT INTO ${table} (owner, key, value) VALUES (?, ?, ?)`, owner, key, value);
   }
-};
+}
 
 /** A part of a statement with the values for its question marks. */
 export interface Clause {
@@ -21,8 +21,9 @@ export interface Clause {
   readonly values: readonly SqlValue[];
 }
 
-export const matchLabels = (table: LabelTable, selector: LabelSelector): Clause[] =>
-  [...selector].map(([key, value]) => ({
+export function matchLabels(table: LabelTable, selector: LabelSelector): Clause[] {
+  return [...selector].map(([key, value]) => ({
     sql: `id IN (SELECT owner FROM ${table} WHERE key = ? AND value = ?)`,
     values: [key, value],
   }));
+}

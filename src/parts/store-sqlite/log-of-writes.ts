@@ -27,18 +27,18 @@ const ERASE_AFTER_MS = 1_000;
 /** A log that grows further ends the hold. */
 const HOLD_BYTES = 64 * 1024 * 1024;
 
-export const createLog = (database: SqliteDatabase, path: string): LogOfWrites => {
+export function createLog(database: SqliteDatabase, path: string): LogOfWrites {
   let eraser: NodeJS.Timeout | undefined;
   const statements: Partial<Record<'RESTART' | 'TRUNCATE', SqliteStatement>> = {};
   let held: { bytesLeft: number } | undefined;
 
-  const end = (): void => {
+  function end(): void {
     held = undefined;
     database.exec(`PRAGMA wal_autocheckpoint = ${AUTO_CHECKPOINT_PAGES}`);
-  };
+  }
 
   /** Whether all of the log went into the database. */
-  const checkpoint = (mode: 'RESTART' | 'TRUNCATE'): boolean => {
+  function checkpoint(mode: 'RESTART' | 'TRUNCATE'): boolean {
     statements[mode] ??= database.prepare(`PRAGMA wal_checkpoint(${mode})`);
     try {
       return statements[mode]?.get()?.busy === 0;
@@ -46,27 +46,37 @@ export const createLog = (database: SqliteDatabase, path: string): LogOfWrites =
       // What the log has more than the database needs room itself.
       return false;
     }
-  };
+  }
 
-  const erase = (): void => {
+  function erase(): void {
     eraser = undefined;
-    if (held !== undefined || !checkpoint('TRUNCATE')) eraseLater();
-  };
+    if (held !== undefined || !checkpoint('TRUNCATE')) {
+      eraseLater();
+    }
+  }
 
-  const eraseLater = (): void => {
+  function eraseLater(): void {
     eraser ??= setTimeout(erase, ERASE_AFTER_MS).unref();
-  };
+  }
 
   return {
     committed(bytes, erased) {
-      if (erased) eraseLater();
-      if (held === undefined) return;
+      if (erased) {
+        eraseLater();
+      }
+      if (held === undefined) {
+        return;
+      }
       held.bytesLeft -= bytes;
-      if (held.bytesLeft < 0) end();
+      if (held.bytesLeft < 0) {
+        end();
+      }
     },
     restart() {
       // Room for the writes of others is worth more than a copy.
-      if (held !== undefined) end();
+      if (held !== undefined) {
+        end();
+      }
       checkpoint('RESTART');
     },
     hold() {
@@ -76,14 +86,18 @@ export const createLog = (database: SqliteDatabase, path: string): LogOfWrites =
           hint: 'try again when it is done',
         });
       }
-      if (!checkpoint('TRUNCATE')) throw storeError(new Error('its log cannot be taken into it'), path);
+      if (!checkpoint('TRUNCATE')) {
+        throw storeError(new Error('its log cannot be taken into it'), path);
+      }
       database.exec('PRAGMA wal_autocheckpoint = 0');
       const hold = { bytesLeft: HOLD_BYTES };
       held = hold;
       return {
         release() {
           const lasted = held === hold;
-          if (lasted) end();
+          if (lasted) {
+            end();
+          }
           return lasted;
         },
       };
@@ -93,4 +107,4 @@ export const createLog = (database: SqliteDatabase, path: string): LogOfWrites =
       held = undefined;
     },
   };
-};
+}

@@ -4,14 +4,15 @@ import { isFull } from './errors.js';
 import { APPLICATION_ID, MIGRATIONS, type Migration } from './schema.js';
 import { inTransaction } from './transaction.js';
 
-const read = (database: SqliteDatabase, sql: string): number =>
-  Number(Object.values(database.prepare(sql).get() ?? {})[0]);
+function read(database: SqliteDatabase, sql: string): number {
+  return Number(Object.values(database.prepare(sql).get() ?? {})[0]);
+}
 
 /**
  * The file's schema version, 0 for an empty one. FAILED_PRECONDITION when the file is another program's, or was
  * written by a newer gateway; it is then left as it is.
  */
-export const schemaVersion = (database: SqliteDatabase, path: string): number => {
+export function schemaVersion(database: SqliteDatabase, path: string): number {
   const version = read(database, 'PRAGMA user_version');
   const isOurs = read(database, 'PRAGMA application_id') === APPLICATION_ID;
   if (!isOurs && (version !== 0 || read(database, 'SELECT count(*) FROM sqlite_schema') !== 0)) {
@@ -30,37 +31,46 @@ export const schemaVersion = (database: SqliteDatabase, path: string): number =>
     );
   }
   return version;
-};
+}
 
 /** Brings the schema from `version` to the newest one (default: of this gateway), all steps or none. */
-export const migrate = (
+export function migrate(
   database: SqliteDatabase,
   version: number,
   migrations: readonly Migration[] = MIGRATIONS,
-): void => {
-  if (version === migrations.length) return;
+): void {
+  if (version === migrations.length) {
+    return;
+  }
   inTransaction(database, () => {
     for (const step of migrations.slice(version)) {
-      if (typeof step === 'string') database.exec(step);
-      else step(database);
+      if (typeof step === 'string') {
+        database.exec(step);
+      } else {
+        step(database);
+      }
     }
     database.exec(`
       PRAGMA application_id = ${APPLICATION_ID};
       PRAGMA user_version = ${migrations.length};
     `);
   });
-  if (version > 0 && version < ERASING_SINCE) leaveNothing(database);
-};
+  if (version > 0 && version < ERASING_SINCE) {
+    leaveNothing(database);
+  }
+}
 
 /** The first schema whose deletions leave no bytes behind. */
 const ERASING_SINCE = 3;
 
 /** Writes all pages anew: what older gateways deleted still stood in the gaps. */
-const leaveNothing = (database: SqliteDatabase): void => {
+function leaveNothing(database: SqliteDatabase): void {
   try {
     database.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE)');
   } catch (error) {
     // It needs as much room again as the file has; the upgrade does not depend on it.
-    if (!isFull(error)) throw error;
+    if (!isFull(error)) {
+      throw error;
+    }
   }
-};
+}

@@ -6,21 +6,21 @@ import { insertSecret } from './secret-rows.js';
 import { secretOfTemplate } from './templates.js';
 
 /** Takes the secrets out of the payloads of schema 2, row by row: a file can be larger than memory. */
-export const moveSecrets = (database: SqliteDatabase): void => {
+export function moveSecrets(database: SqliteDatabase): void {
   const insert = database.prepare('INSERT INTO secret (data) VALUES (?) RETURNING id');
   const sql = { get: (_: string, ...values: SqlValue[]) => insert.get(...values) };
 
-  const move = <T>(
+  function move<T>(
     table: 'sandbox' | 'template',
     split: (payload: T) => { open: T; secret: object | undefined },
-  ): void => {
+  ): void {
     const read = database.prepare(`SELECT payload FROM ${table} WHERE id = ?`);
     const write = database.prepare(`UPDATE ${table} SET payload = ?, secret_id = ? WHERE id = ?`);
     for (const { id = null } of database.prepare(`SELECT id FROM ${table}`).all()) {
       const { open, secret } = split(JSON.parse(String(read.get(id)?.payload)) as T);
       write.run(JSON.stringify(open), insertSecret(sql, secret), id);
     }
-  };
+  }
 
   move<Pick<SandboxRecord, 'spec'>>('sandbox', (payload) => ({
     open: { ...payload, spec: specWithoutSecrets(payload.spec) },
@@ -30,4 +30,4 @@ export const moveSecrets = (database: SqliteDatabase): void => {
     open: withoutSecrets(payload),
     secret: secretOfTemplate(payload),
   }));
-};
+}

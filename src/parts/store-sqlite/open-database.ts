@@ -31,34 +31,45 @@ const UNLOCK = `
 `;
 
 /** Folder by folder: Node's own recursive mkdir never comes back below a folder that takes none, such as /proc. */
-const prepareFolder = async (path: string): Promise<void> => {
-  const make = () => mkdir(path, { mode: FOLDER_MODE });
+async function prepareFolder(path: string): Promise<void> {
+  function make() {
+    return mkdir(path, { mode: FOLDER_MODE });
+  }
+
   try {
     await make();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') return;
-    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+    if (code === 'EEXIST') {
+      return;
+    }
+    if (code !== 'ENOENT' || dirname(path) === path) {
+      throw error;
+    }
     await prepareFolder(dirname(path));
     await make();
   }
-};
+}
 
 /** Makes the file, if there is none, for its owner alone. */
-const prepareFile = async (path: string): Promise<void> => {
+async function prepareFile(path: string): Promise<void> {
   await prepareFolder(dirname(path));
   try {
     await (await open(path, 'wx', FILE_MODE)).close();
   } catch (error) {
     // An existing file is never opened here: closing it would drop this process's own locks on it (POSIX).
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+      throw error;
+    }
   }
-};
+}
 
 /** Takes other people's access away. Only from what is known to be ours: a path can name a folder, or anything. */
-const closeToOthers = async (path: string): Promise<void> => {
-  if (((await stat(path)).mode & 0o077) !== 0) await chmod(path, FILE_MODE);
-};
+async function closeToOthers(path: string): Promise<void> {
+  if (((await stat(path)).mode & 0o077) !== 0) {
+    await chmod(path, FILE_MODE);
+  }
+}
 
 /** Read in about 0.3 s where the disk is quick. */
 const CHECKED_AT_OPEN_BYTES = 128 * 1024 * 1024;
@@ -70,28 +81,28 @@ export interface OpenedDatabase {
 }
 
 /** What is wrong with the database; undefined when it is sound. */
-export const findingOf = (database: SqliteDatabase): string | undefined => {
+export function findingOf(database: SqliteDatabase): string | undefined {
   const finding = Object.values(database.prepare('PRAGMA quick_check(1)').get() ?? {})[0];
   return finding === 'ok' ? undefined : String(finding);
-};
+}
 
 /**
  * Leaves one plain file. The lock is given back before closing, because @photostructure/sqlite closes for good
  * only when the last prepared statement was collected as garbage.
  */
-export const closeDatabase = (database: SqliteDatabase): void => {
+export function closeDatabase(database: SqliteDatabase): void {
   try {
     database.exec(UNLOCK);
   } catch {
     // A full or broken disk: what was committed stands in the WAL file, and the next start reads it from there.
   }
   database.close();
-};
+}
 
 /** The database at `path`, locked for this process and of `version`: as it stands, whatever its schema. */
-export const openAsItIs = async (
+export async function openAsItIs(
   path: string,
-): Promise<{ readonly database: SqliteDatabase; readonly version: number }> => {
+): Promise<{ readonly database: SqliteDatabase; readonly version: number }> {
   const { DatabaseSync } = await loadSqlite();
   let database: SqliteDatabase | undefined;
   try {
@@ -102,19 +113,21 @@ export const openAsItIs = async (
     database.exec(SETTINGS);
     return { database, version };
   } catch (error) {
-    if (database !== undefined) closeDatabase(database);
+    if (database !== undefined) {
+      closeDatabase(database);
+    }
     throw storeError(error, path);
   }
-};
+}
 
 /**
  * The database at `path`, made if need be, locked for this process, sound, and of the newest schema. A file of an
  * older schema is copied first. A large one is not checked here: see `checkInBackground`.
  */
-export const openDatabase = async (
+export async function openDatabase(
   path: string,
   checkedAtOpenBytes = CHECKED_AT_OPEN_BYTES,
-): Promise<OpenedDatabase> => {
+): Promise<OpenedDatabase> {
   let database: SqliteDatabase | undefined;
   try {
     await prepareFile(path);
@@ -122,14 +135,18 @@ export const openDatabase = async (
     database = opened.database;
     const checked = (await stat(path)).size <= checkedAtOpenBytes;
     const finding = checked ? findingOf(database) : undefined;
-    if (finding !== undefined) throw corruptError(path, finding);
+    if (finding !== undefined) {
+      throw corruptError(path, finding);
+    }
     if (opened.version > 0 && opened.version < MIGRATIONS.length) {
       await copyBeforeUpgrade(database, path, opened.version);
     }
     migrate(database, opened.version);
     return { database, checked };
   } catch (error) {
-    if (database !== undefined) closeDatabase(database);
+    if (database !== undefined) {
+      closeDatabase(database);
+    }
     throw storeError(error, path);
   }
-};
+}

@@ -25,17 +25,19 @@ export interface StoreOptions {
 }
 
 /** A database that was closed well needs a little room before anything can be taken from it. */
-const openWithReserve = async (
+async function openWithReserve(
   { path, checkedAtOpenBytes }: StoreOptions,
   reserve: Reserve,
-): Promise<OpenedDatabase> => {
+): Promise<OpenedDatabase> {
   try {
     return await openDatabase(path, checkedAtOpenBytes);
   } catch (error) {
-    if (OpenShellError.from(error).reason !== FULL_REASON || !reserve.release()) throw error;
+    if (OpenShellError.from(error).reason !== FULL_REASON || !reserve.release()) {
+      throw error;
+    }
     return openDatabase(path, checkedAtOpenBytes);
   }
-};
+}
 
 /**
  * The embedded store: one SQLite file, held by one process at a time.
@@ -43,7 +45,7 @@ const openWithReserve = async (
  * StoreEngineMissing (no SQLite for this Node); FAILED_PRECONDITION with StoreNewer or StoreForeign;
  * RESOURCE_EXHAUSTED with StoreFull.
  */
-export const openStore = async (options: StoreOptions): Promise<Store> => {
+export async function openStore(options: StoreOptions): Promise<Store> {
   const log = options.log ?? silentLogger;
   const reserve = createReserve(`${options.path}-reserve`);
   const { database, checked } = await openWithReserve(options, reserve);
@@ -52,25 +54,36 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
   const server = options.backups ? await serveBackups(options.path, hold, log) : undefined;
   const closing = new AbortController();
   let damage: OpenShellError | undefined;
-  const checkLater = async (): Promise<void> => {
+  async function checkLater(): Promise<void> {
     log.info('the database is large: it is checked while the gateway serves', { path: options.path });
     try {
       await checkInBackground(read, closing.signal);
       log.info('the database is sound', { path: options.path });
     } catch (error) {
-      if (closing.signal.aborted) return;
+      if (closing.signal.aborted) {
+        return;
+      }
       const known = OpenShellError.from(error);
       damage = known.reason === undefined ? corruptError(options.path, known.message, error) : known;
       log.error(damage.text, { error });
     }
-  };
-  if (!checked) void checkLater();
-  const writeAnd = <T>(remember: Remember<T> | undefined, work: (sql: Sql) => T): Promise<T> =>
-    write((sql) => remembered(sql, work(sql), remember));
-  const eraseAnd = <T>(remember: Remember<T> | undefined, work: (sql: Sql) => T): Promise<T> =>
-    erase((sql) => remembered(sql, work(sql), remember));
-  const addAnd = <T>(remember: Remember<T> | undefined, work: (sql: Sql) => T): Promise<T> =>
-    add((sql) => remembered(sql, work(sql), remember));
+  }
+
+  if (!checked) {
+    void checkLater();
+  }
+  function writeAnd<T>(remember: Remember<T> | undefined, work: (sql: Sql) => T): Promise<T> {
+    return write((sql) => remembered(sql, work(sql), remember));
+  }
+
+  function eraseAnd<T>(remember: Remember<T> | undefined, work: (sql: Sql) => T): Promise<T> {
+    return erase((sql) => remembered(sql, work(sql), remember));
+  }
+
+  function addAnd<T>(remember: Remember<T> | undefined, work: (sql: Sql) => T): Promise<T> {
+    return add((sql) => remembered(sql, work(sql), remember));
+  }
+
   log.debug('store opened', { path: options.path });
   return {
     insertSandbox: (record, remember) => addAnd(remember, (sql) => sandboxes.insertSandbox(sql, record)),
@@ -106,7 +119,9 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
     setMeta: (key, value) => write((sql) => setMeta(sql, key, value)),
 
     async ping() {
-      if (damage !== undefined) throw damage;
+      if (damage !== undefined) {
+        throw damage;
+      }
       await read((sql) => sql.get('SELECT 1 FROM meta LIMIT 1'));
     },
     async close() {
@@ -115,4 +130,4 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
       await close();
     },
   };
-};
+}

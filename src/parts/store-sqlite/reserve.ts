@@ -21,11 +21,13 @@ export interface Reserve {
 }
 
 /** A file without meaning at `path`, which outlives the process as the database does. */
-export const createReserve = (path: string): Reserve => {
+export function createReserve(path: string): Reserve {
   let isWhole = sizeOf(path) === RESERVE_BYTES;
   return {
     restore() {
-      if (isWhole) return true;
+      if (isWhole) {
+        return true;
+      }
       try {
         // Random, or a file system that compresses would keep no room for it.
         writeFileSync(path, randomBytes(RESERVE_BYTES), { mode: MODE });
@@ -42,20 +44,20 @@ export const createReserve = (path: string): Reserve => {
       return given;
     },
   };
-};
+}
 
-const sizeOf = (path: string): number => {
+function sizeOf(path: string): number {
   try {
     return statSync(path).size;
   } catch {
     return 0;
   }
-};
+}
 
-const remove = (path: string): void => {
+function remove(path: string): void {
   try {
     rmSync(path, { force: true });
   } catch {
     // Where the file cannot be touched, the database cannot either, and says why.
   }
-};
+}

@@ -24,22 +24,26 @@ type Columns = Pick<
   'id' | 'workspace' | 'name' | 'driver' | 'phase' | 'createdAtMs' | 'resourceVersion'
 >;
 
-const payloadOf = (record: SandboxRecord): string => {
+function payloadOf(record: SandboxRecord): string {
   const { id, workspace, name, driver, phase, createdAtMs, resourceVersion, ...payload } = record;
   const open: Omit<SandboxRecord, keyof Columns> = { ...payload, spec: specWithoutSecrets(payload.spec) };
   return JSON.stringify(open);
-};
+}
 
-export const secretOfSpec = ({ environment, template }: SandboxRecord['spec']): SpecSecret | undefined => {
+export function secretOfSpec({ environment, template }: SandboxRecord['spec']): SpecSecret | undefined {
   const { driverConfig } = template;
   const hasSecrets = hasDriverSecrets(driverConfig);
   const names = { ...environment, ...template.environment };
-  if (!hasSecrets && Object.keys(names).length === 0) return undefined;
+  if (!hasSecrets && Object.keys(names).length === 0) {
+    return undefined;
+  }
   return { environment, templateEnvironment: template.environment, ...(hasSecrets ? { driverConfig } : {}) };
-};
+}
 
-const withSpecSecret = (record: SandboxRecord, secret: SpecSecret | undefined): SandboxRecord => {
-  if (secret === undefined) return record;
+function withSpecSecret(record: SandboxRecord, secret: SpecSecret | undefined): SandboxRecord {
+  if (secret === undefined) {
+    return record;
+  }
   const { environment, templateEnvironment, driverConfig } = secret;
   const { template } = record.spec;
   return {
@@ -54,9 +58,9 @@ const withSpecSecret = (record: SandboxRecord, secret: SpecSecret | undefined): 
       },
     },
   };
-};
+}
 
-const toRecord = (row: SqlRow): SandboxRecord => {
+function toRecord(row: SqlRow): SandboxRecord {
   const columns = {
     id: String(row.id),
     workspace: String(row.workspace),
@@ -68,24 +72,24 @@ const toRecord = (row: SqlRow): SandboxRecord => {
   } satisfies Columns;
   const payload = JSON.parse(String(row.payload)) as Omit<SandboxRecord, keyof Columns>;
   return withSpecSecret({ ...columns, ...payload }, secretOf(row));
-};
+}
 
 const WITH_SECRET = withSecret('sandbox');
 
-export const getSandbox = (sql: Sql, id: string): SandboxRecord | undefined => {
+export function getSandbox(sql: Sql, id: string): SandboxRecord | undefined {
   const row = sql.get(`SELECT ${WITH_SECRET} FROM sandbox WHERE id = ?`, id);
   return row === undefined ? undefined : toRecord(row);
-};
+}
 
-export const findSandbox = (sql: Sql, workspace: string, name: string): SandboxRecord | undefined => {
+export function findSandbox(sql: Sql, workspace: string, name: string): SandboxRecord | undefined {
   const row = sql.get(
     `SELECT ${WITH_SECRET} FROM sandbox WHERE workspace = ? AND name = ?`,
     ...[workspace, name],
   );
   return row === undefined ? undefined : toRecord(row);
-};
+}
 
-export const insertSandbox = (sql: Sql, given: Omit<SandboxRecord, 'resourceVersion'>): SandboxRecord => {
+export function insertSandbox(sql: Sql, given: Omit<SandboxRecord, 'resourceVersion'>): SandboxRecord {
   const { id, workspace, name, driver, phase, createdAtMs } = given;
   const record = newSandbox(given, {
     workspace: findWorkspace(sql, workspace),
@@ -102,43 +106,50 @@ export const insertSandbox = (sql: Sql, given: Omit<SandboxRecord, 'resourceVers
   );
   insertLabels(sql, 'sandbox_label', id, record.labels);
   return record;
-};
+}
 
-export const listSandboxes = (sql: Sql, query: SandboxQuery): SandboxRecord[] => {
+export function listSandboxes(sql: Sql, query: SandboxQuery): SandboxRecord[] {
   const clauses: Clause[] = matchLabels('sandbox_label', query.selector ?? new Map());
-  if (query.workspace !== undefined) clauses.push({ sql: 'workspace = ?', values: [query.workspace] });
+  if (query.workspace !== undefined) {
+    clauses.push({ sql: 'workspace = ?', values: [query.workspace] });
+  }
   // With the plus SQLite goes along the order; by its index of drivers it would sort all their rows for every page.
-  if (query.driver !== undefined) clauses.push({ sql: '+driver = ?', values: [query.driver] });
+  if (query.driver !== undefined) {
+    clauses.push({ sql: '+driver = ?', values: [query.driver] });
+  }
   const columns = query.withoutSecrets ? '*' : WITH_SECRET;
   return selectInOrder(sql, 'sandbox', clauses, query.page, columns).map(toRecord);
-};
+}
 
-export const countSandboxes = (sql: Sql): { driver: string; phase: string; count: number }[] =>
-  sql
+export function countSandboxes(sql: Sql): { driver: string; phase: string; count: number }[] {
+  return sql
     .all('SELECT driver, phase, count(*) AS count FROM sandbox GROUP BY driver, phase')
     .map((row) => ({ driver: String(row.driver), phase: String(row.phase), count: Number(row.count) }));
+}
 
-export const updateSandbox = (
+export function updateSandbox(
   sql: Sql,
   id: string,
   expectedVersion: number,
   change: SandboxChange,
-): SandboxRecord => {
+): SandboxRecord {
   const changed = changedSandbox(id, getSandbox(sql, id), expectedVersion, change);
   sql.run(
     'UPDATE sandbox SET phase = ?, resource_version = ?, payload = ? WHERE id = ?',
     ...[changed.phase, changed.resourceVersion, payloadOf(changed), id],
   );
   return changed;
-};
+}
 
-export const removeSandbox = (sql: Sql, id: string, deletedAtMs: number): boolean => {
+export function removeSandbox(sql: Sql, id: string, deletedAtMs: number): boolean {
   const buried = sql.run(
     `INSERT OR REPLACE INTO tombstone (sandbox_id, driver, deleted_at_ms)
      SELECT id, driver, ? FROM sandbox WHERE id = ?`,
     ...[deletedAtMs, id],
   );
-  if (buried === 0) return false;
+  if (buried === 0) {
+    return false;
+  }
   sql.run('DELETE FROM sandbox WHERE id = ?', id);
   return true;
-};
+}

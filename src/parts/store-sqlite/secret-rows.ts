@@ -12,30 +12,39 @@ const PAGE_SIZE = 4096;
 const OVERFLOW = PAGE_SIZE - 4;
 const LOCAL = Math.floor(((PAGE_SIZE - 12) * 32) / 255) - 23;
 /** Of a row (id, data): its own size, a byte for the id, and the length of data as a varint. */
-const headerBytes = (dataBytes: number): number => 2 + (2 * dataBytes + 13 < 16_384 ? 2 : 3);
+function headerBytes(dataBytes: number): number {
+  return 2 + (2 * dataBytes + 13 < 16_384 ? 2 : 3);
+}
+
 const BLANK = ' '.repeat(LOCAL);
 
 /** JSON with white space around it, as large as it has to be. */
-const laidOut = (json: string): string => {
+function laidOut(json: string): string {
   const bytes = BLANK.length + Buffer.byteLength(json);
   for (let size = LOCAL + OVERFLOW; ; size += OVERFLOW) {
     const dataBytes = size - headerBytes(size);
-    if (bytes <= dataBytes) return BLANK + json + ' '.repeat(dataBytes - bytes);
+    if (bytes <= dataBytes) {
+      return BLANK + json + ' '.repeat(dataBytes - bytes);
+    }
   }
-};
+}
 
 /** Gives the id of the row; null where there is nothing to keep. */
-export const insertSecret = (sql: Pick<Sql, 'get'>, secret: object | undefined): number | null => {
-  if (secret === undefined) return null;
+export function insertSecret(sql: Pick<Sql, 'get'>, secret: object | undefined): number | null {
+  if (secret === undefined) {
+    return null;
+  }
   return Number(
     sql.get('INSERT INTO secret (data) VALUES (?) RETURNING id', laidOut(JSON.stringify(secret)))?.id,
   );
-};
+}
 
 /** Columns of `table` with the secret of each row beside them. */
-export const withSecret = (table: 'sandbox' | 'template'): string =>
-  `${table}.*, (SELECT data FROM secret WHERE secret.id = ${table}.secret_id) AS secret_data`;
+export function withSecret(table: 'sandbox' | 'template'): string {
+  return `${table}.*, (SELECT data FROM secret WHERE secret.id = ${table}.secret_id) AS secret_data`;
+}
 
 /** The secret of a row that was read with it. */
-export const secretOf = <T>(row: SqlRow): T | undefined =>
-  typeof row.secret_data === 'string' ? (JSON.parse(row.secret_data) as T) : undefined;
+export function secretOf<T>(row: SqlRow): T | undefined {
+  return typeof row.secret_data === 'string' ? (JSON.parse(row.secret_data) as T) : undefined;
+}

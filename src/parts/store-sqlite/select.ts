@@ -4,13 +4,13 @@ import type { SqlRow, SqlValue } from './engine.js';
 import type { Clause } from './labels.js';
 
 /** The rows of `table` that fulfil all clauses, in order of creation, then name; id settles what is left. */
-export const selectInOrder = (
+export function selectInOrder(
   sql: Sql,
   table: 'sandbox' | 'template' | 'workspace',
   matching: readonly Clause[],
   page: Page | undefined,
   columns = '*',
-): SqlRow[] => {
+): SqlRow[] {
   const after = page?.after;
   const clauses =
     after === undefined
@@ -32,27 +32,32 @@ export const selectInOrder = (
   return page?.bytes === undefined
     ? sql.all(text, ...values)
     : upTo(page.bytes, sql.iterate(text, ...values));
-};
+}
 
 /** Rows behind one by its id, whatever they hold. */
-export const selectPage = (
+export function selectPage(
   sql: Sql,
   table: 'sandbox' | 'template' | 'workspace' | 'secret',
   afterId: SqlValue,
   { limit, bytes }: { readonly limit: number; readonly bytes: number },
-): SqlRow[] =>
-  upTo(bytes, sql.iterate(`SELECT * FROM ${table} WHERE id > ? ORDER BY id LIMIT ?`, afterId, limit));
+): SqlRow[] {
+  return upTo(bytes, sql.iterate(`SELECT * FROM ${table} WHERE id > ? ORDER BY id LIMIT ?`, afterId, limit));
+}
 
 /** The rows until they are that large together, at least one. */
-const upTo = (bytes: number, rows: Iterable<SqlRow>): SqlRow[] => {
+function upTo(bytes: number, rows: Iterable<SqlRow>): SqlRow[] {
   const taken: SqlRow[] = [];
   let size = 0;
   for (const row of rows) {
     taken.push(row);
     size += sizeOf(row.payload) + sizeOf(row.secret_data) + sizeOf(row.data);
-    if (size >= bytes) break;
+    if (size >= bytes) {
+      break;
+    }
   }
   return taken;
-};
+}
 
-const sizeOf = (value: SqlValue | undefined): number => (typeof value === 'string' ? value.length : 0);
+function sizeOf(value: SqlValue | undefined): number {
+  return typeof value === 'string' ? value.length : 0;
+}

@@ -14,18 +14,20 @@ type TemplateSecret = Partial<Workload>;
 /** The fields that are columns; everything else of a record, without its secrets, is its payload. */
 type Columns = Pick<TemplateRecord, 'id' | 'workspace' | 'name' | 'createdAtMs' | 'resourceVersion'>;
 
-const payloadOf = (record: TemplateRecord): string => {
+function payloadOf(record: TemplateRecord): string {
   const { id, workspace, name, createdAtMs, resourceVersion, ...payload } = record;
   return JSON.stringify(withoutSecrets(payload satisfies Omit<TemplateRecord, keyof Columns>));
-};
+}
 
-export const secretOfTemplate = ({ environment, driverConfig }: Workload): TemplateSecret | undefined => {
+export function secretOfTemplate({ environment, driverConfig }: Workload): TemplateSecret | undefined {
   const hasSecrets = hasDriverSecrets(driverConfig);
-  if (!hasSecrets && Object.keys(environment).length === 0) return undefined;
+  if (!hasSecrets && Object.keys(environment).length === 0) {
+    return undefined;
+  }
   return { environment, ...(hasSecrets ? { driverConfig } : {}) };
-};
+}
 
-const toRecord = (row: SqlRow): TemplateRecord => {
+function toRecord(row: SqlRow): TemplateRecord {
   const columns = {
     id: String(row.id),
     workspace: String(row.workspace),
@@ -35,19 +37,19 @@ const toRecord = (row: SqlRow): TemplateRecord => {
   } satisfies Columns;
   const payload = JSON.parse(String(row.payload)) as Omit<TemplateRecord, keyof Columns>;
   return { ...columns, ...payload, ...secretOf<TemplateSecret>(row) };
-};
+}
 
 const WITH_SECRET = withSecret('template');
 
-export const findTemplate = (sql: Sql, workspace: string, name: string): TemplateRecord | undefined => {
+export function findTemplate(sql: Sql, workspace: string, name: string): TemplateRecord | undefined {
   const row = sql.get(
     `SELECT ${WITH_SECRET} FROM template WHERE workspace = ? AND name = ?`,
     ...[workspace, name],
   );
   return row === undefined ? undefined : toRecord(row);
-};
+}
 
-export const insertTemplate = (sql: Sql, given: Omit<TemplateRecord, 'resourceVersion'>): TemplateRecord => {
+export function insertTemplate(sql: Sql, given: Omit<TemplateRecord, 'resourceVersion'>): TemplateRecord {
   const { id, workspace, name, createdAtMs } = given;
   const record = newTemplate(given, {
     workspace: findWorkspace(sql, workspace),
@@ -63,14 +65,17 @@ export const insertTemplate = (sql: Sql, given: Omit<TemplateRecord, 'resourceVe
   );
   insertLabels(sql, 'template_label', id, record.labels);
   return record;
-};
+}
 
-export const listTemplates = (sql: Sql, query: Omit<SandboxQuery, 'driver'>): TemplateRecord[] => {
+export function listTemplates(sql: Sql, query: Omit<SandboxQuery, 'driver'>): TemplateRecord[] {
   const clauses: Clause[] = matchLabels('template_label', query.selector ?? new Map());
-  if (query.workspace !== undefined) clauses.push({ sql: 'workspace = ?', values: [query.workspace] });
+  if (query.workspace !== undefined) {
+    clauses.push({ sql: 'workspace = ?', values: [query.workspace] });
+  }
   const columns = query.withoutSecrets ? '*' : WITH_SECRET;
   return selectInOrder(sql, 'template', clauses, query.page, columns).map(toRecord);
-};
+}
 
-export const removeTemplate = (sql: Sql, workspace: string, name: string): boolean =>
-  sql.run('DELETE FROM template WHERE workspace = ? AND name = ?', workspace, name) > 0;
+export function removeTemplate(sql: Sql, workspace: string, name: string): boolean {
+  return sql.run('DELETE FROM template WHERE workspace = ? AND name = ?', workspace, name) > 0;
+}

@@ -1,7 +1,7 @@
 import type { SqliteDatabase } from './engine.js';
 
 /** Runs `work` and commits what it did, or takes all of it back. The commit is on the disk when this returns. */
-export const inTransaction = <T>(database: SqliteDatabase, work: () => T): T => {
+export function inTransaction<T>(database: SqliteDatabase, work: () => T): T {
   database.exec('BEGIN IMMEDIATE');
   try {
     const value = work();
@@ -15,4 +15,4 @@ export const inTransaction = <T>(database: SqliteDatabase, work: () => T): T => 
     }
     throw error;
   }
-};
+}

@@ -9,12 +9,12 @@ import { selectInOrder } from './select.js';
 /** The fields that are columns; everything else of a record is its payload. */
 type Columns = Pick<WorkspaceRecord, 'id' | 'name' | 'createdAtMs' | 'resourceVersion'>;
 
-const payloadOf = (record: WorkspaceRecord): string => {
+function payloadOf(record: WorkspaceRecord): string {
   const { id, name, createdAtMs, resourceVersion, ...payload } = record;
   return JSON.stringify(payload satisfies Omit<WorkspaceRecord, keyof Columns>);
-};
+}
 
-const toRecord = (row: SqlRow): WorkspaceRecord => {
+function toRecord(row: SqlRow): WorkspaceRecord {
   const columns = {
     id: String(row.id),
     name: String(row.name),
@@ -22,17 +22,14 @@ const toRecord = (row: SqlRow): WorkspaceRecord => {
     resourceVersion: Number(row.resource_version),
   } satisfies Columns;
   return { ...columns, ...(JSON.parse(String(row.payload)) as Omit<WorkspaceRecord, keyof Columns>) };
-};
+}
 
-export const findWorkspace = (sql: Sql, name: string): WorkspaceRecord | undefined => {
+export function findWorkspace(sql: Sql, name: string): WorkspaceRecord | undefined {
   const row = sql.get('SELECT * FROM workspace WHERE name = ?', name);
   return row === undefined ? undefined : toRecord(row);
-};
+}
 
-export const insertWorkspace = (
-  sql: Sql,
-  given: Omit<WorkspaceRecord, 'resourceVersion'>,
-): WorkspaceRecord => {
+export function insertWorkspace(sql: Sql, given: Omit<WorkspaceRecord, 'resourceVersion'>): WorkspaceRecord {
   const record = newWorkspace(
     given,
     sql.get('SELECT 1 FROM workspace WHERE name = ? OR id = ?', given.name, given.id) !== undefined,
@@ -43,25 +40,26 @@ export const insertWorkspace = (
   );
   insertLabels(sql, 'workspace_label', record.id, record.labels);
   return record;
-};
+}
 
-export const listWorkspaces = (
+export function listWorkspaces(
   sql: Sql,
   query: { readonly selector?: LabelSelector; readonly page?: Page },
-): WorkspaceRecord[] =>
-  selectInOrder(
+): WorkspaceRecord[] {
+  return selectInOrder(
     sql,
     'workspace',
     matchLabels('workspace_label', query.selector ?? new Map()),
     query.page,
   ).map(toRecord);
+}
 
-export const updateWorkspace = (
+export function updateWorkspace(
   sql: Sql,
   id: string,
   expectedVersion: number,
   change: WorkspaceChange,
-): WorkspaceRecord => {
+): WorkspaceRecord {
   const row = sql.get('SELECT * FROM workspace WHERE id = ?', id);
   const changed = changedWorkspace(id, row && toRecord(row), expectedVersion, change, (workspace) =>
     firstSandboxes(sql, workspace),
@@ -71,17 +69,18 @@ export const updateWorkspace = (
     ...[changed.resourceVersion, payloadOf(changed), id],
   );
   return changed;
-};
+}
 
-export const removeWorkspace = (sql: Sql, name: string): boolean => {
+export function removeWorkspace(sql: Sql, name: string): boolean {
   requireEmpty(name, firstSandboxes(sql, name));
   return sql.run('DELETE FROM workspace WHERE name = ?', name) > 0;
-};
+}
 
-const firstSandboxes = (sql: Sql, workspace: string): string[] =>
-  sql
+function firstSandboxes(sql: Sql, workspace: string): string[] {
+  return sql
     .all(
       'SELECT name FROM sandbox WHERE workspace = ? ORDER BY created_at_ms, name LIMIT ?',
       ...[workspace, NAMES_TO_READ],
     )
     .map((row) => String(row.name));
+}

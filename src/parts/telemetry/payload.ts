@@ -6,7 +6,7 @@ const NAMED_DRIVERS: ReadonlySet<string> = new Set(KNOWN_DRIVERS.map(({ name }) 
 
 type Parameters = Readonly<Record<string, string | number | boolean>>;
 
-const describe = (event: GatewayEvent): { name: string; parameters: Parameters } => {
+function describe(event: GatewayEvent): { name: string; parameters: Parameters } {
   switch (event.kind) {
     case 'sandbox-lifecycle':
       return {
@@ -27,10 +27,10 @@ const describe = (event: GatewayEvent): { name: string; parameters: Parameters }
         },
       };
   }
-};
+}
 
 /** One event as the body of its POST. There is nothing in it that tells one installation from another. */
-export const payload = (event: GatewayEvent, version: string, atMs: number): string => {
+export function payload(event: GatewayEvent, version: string, atMs: number): string {
   const at = new Date(atMs).toISOString();
   return JSON.stringify({
     product: 'openshell-gateway',
@@ -39,4 +39,4 @@ export const payload = (event: GatewayEvent, version: string, atMs: number): str
     sentAt: at,
     events: [{ ...describe(event), at }],
   });
-};
+}

@@ -6,7 +6,7 @@ import { invalidArgument } from '../../compute/errors.js';
 type Post = (body: string, signal: AbortSignal) => Promise<number>;
 
 /** POSTs JSON to `endpoint` and nowhere else: redirects are not followed. INVALID_ARGUMENT unless it is http or https. */
-export const createPost = (endpoint: string): Post => {
+export function createPost(endpoint: string): Post {
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
     throw invalidArgument('telemetry.endpoint is no http or https URL', { field: 'telemetry.endpoint' });
@@ -29,4 +29,4 @@ export const createPost = (endpoint: string): Post => {
       sent.once('socket', (socket) => socket.unref());
       sent.end(body);
     });
-};
+}

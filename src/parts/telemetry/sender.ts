@@ -8,7 +8,7 @@ const MAX_QUEUED = 1024;
 const POST_TIMEOUT_MS = 5_000;
 
 /** Sends events one by one, each once, and forgets those that fail. INVALID_ARGUMENT when the endpoint is no URL. */
-export const createTelemetry = (options: TelemetryOptions): TelemetrySink => {
+export function createTelemetry(options: TelemetryOptions): TelemetrySink {
   const { version, log } = options;
   const post = createPost(options.endpoint);
   const queue: string[] = [];
@@ -17,31 +17,37 @@ export const createTelemetry = (options: TelemetryOptions): TelemetrySink => {
   let dropped = 0;
   let sending: Promise<void> | undefined;
 
-  const send = async (body: string): Promise<void> => {
+  async function send(body: string): Promise<void> {
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), POST_TIMEOUT_MS).unref();
     try {
       const status = await post(body, AbortSignal.any([ended.signal, late.signal]));
-      if (status >= 300) log.debug('a telemetry event was refused', { status });
+      if (status >= 300) {
+        log.debug('a telemetry event was refused', { status });
+      }
     } catch (error) {
       log.debug('a telemetry event was not sent', { error: OpenShellError.from(error) });
     } finally {
       clearTimeout(timer);
     }
-  };
+  }
 
-  const drain = async (): Promise<void> => {
+  async function drain(): Promise<void> {
     while (!ended.signal.aborted) {
       const body = queue.shift();
-      if (body === undefined) break;
+      if (body === undefined) {
+        break;
+      }
       await send(body);
     }
     sending = undefined;
-  };
+  }
 
   return {
     record(event) {
-      if (isClosed) return;
+      if (isClosed) {
+        return;
+      }
       if (queue.length >= MAX_QUEUED) {
         dropped++;
         return;
@@ -58,7 +64,9 @@ export const createTelemetry = (options: TelemetryOptions): TelemetrySink => {
       }
       dropped += queue.length;
       queue.length = 0;
-      if (dropped > 0) log.debug('telemetry events were dropped', { dropped });
+      if (dropped > 0) {
+        log.debug('telemetry events were dropped', { dropped });
+      }
     },
   };
-};
+}

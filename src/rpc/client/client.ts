@@ -37,8 +37,11 @@ export function createRpcClient(target: string, options: RpcClientOptions = {}):
           deadlineIn(timeoutMs),
           (error, response) => {
             release();
-            if (error) reject(failed(error));
-            else if (response !== undefined) resolve(response);
+            if (error) {
+              reject(failed(error));
+            } else if (response !== undefined) {
+              resolve(response);
+            }
           },
         );
         const release = cancelOnAbort(call, options.signal);
@@ -73,7 +76,9 @@ export function createRpcClient(target: string, options: RpcClientOptions = {}):
 }
 
 function credentialsOf(tls: ClientTls | undefined): ChannelCredentials {
-  if (tls === undefined) return ChannelCredentials.createInsecure();
+  if (tls === undefined) {
+    return ChannelCredentials.createInsecure();
+  }
   const { ca = null, key = null, cert = null, verify = true } = tls;
   const options = verify ? {} : { rejectUnauthorized: false, checkServerIdentity: () => undefined };
   return ChannelCredentials.createSsl(ca, key, cert, options);
@@ -101,7 +106,9 @@ function channelOptions(options: RpcClientOptions): ClientOptions {
 
 function metadataOf({ headers = {} }: CallOptions): Metadata {
   const metadata = new Metadata();
-  for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
+  for (const [name, value] of Object.entries(headers)) {
+    metadata.set(name, value);
+  }
   return metadata;
 }
 

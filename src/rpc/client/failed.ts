@@ -4,7 +4,9 @@ import { CallFailure } from '../call-failure.js';
 
 /** What grpc-js throws as a CallFailure; anything else, such as an answer that cannot be read, as it is. */
 export function failed(thrown: unknown): unknown {
-  if (!isServiceError(thrown)) return thrown;
+  if (!isServiceError(thrown)) {
+    return thrown;
+  }
   const trailer = thrown.metadata?.get(STATUS_DETAILS)[0];
   return new CallFailure(thrown.code, thrown.details, Buffer.isBuffer(trailer) ? trailer : undefined);
 }

@@ -14,9 +14,12 @@ export function duplexCall<I extends DescMessage, O extends DescMessage>(
   call.on('status', () => {
     isOver = true;
   });
-  const sendBytes = async (bytes: Buffer): Promise<void> => {
-    if (!isOver && !call.write(bytes)) await roomIn(call, ['status']);
-  };
+  async function sendBytes(bytes: Buffer): Promise<void> {
+    if (!isOver && !call.write(bytes)) {
+      await roomIn(call, ['status']);
+    }
+  }
+
   return {
     responses: responsesOf(call, signal),
     send: (message) => sendBytes(method.encodeRequest(message)),
@@ -54,8 +57,13 @@ function cancelCall(call: { cancel(): void }): void {
 
 /** Returns what takes the listener off again. */
 export function cancelOnAbort(call: { cancel(): void }, signal: AbortSignal | undefined): () => void {
-  const cancel = () => cancelCall(call);
-  if (signal?.aborted) cancel();
+  function cancel() {
+    return cancelCall(call);
+  }
+
+  if (signal?.aborted) {
+    cancel();
+  }
   signal?.addEventListener('abort', cancel, { once: true });
   return () => signal?.removeEventListener('abort', cancel);
 }

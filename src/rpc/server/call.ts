@@ -56,7 +56,9 @@ function peerOf(call: GrpcCall): Peer {
 /** What sends the messages of a stream, for as long as the client reads them. */
 export function senderOf(call: GrpcCall, patience: Patience | undefined): Send {
   return (message) => {
-    if (call.cancelled || call.destroyed) throw cancelled();
+    if (call.cancelled || call.destroyed) {
+      throw cancelled();
+    }
     return call.write(message) ? undefined : roomIn(call, OVER, patience);
   };
 }
@@ -73,26 +75,39 @@ export function cancelled(): OpenShellError {
 export async function* requestsOf(call: GrpcCall): AsyncGenerator<Buffer> {
   let isOver = call.destroyed || call.readableEnded;
   let wake = () => {};
-  const onReadable = () => wake();
-  const onEnding = () => {
+  function onReadable() {
+    return wake();
+  }
+
+  function onEnding() {
     isOver = true;
     wake();
-  };
+  }
+
   call.on('readable', onReadable);
-  for (const event of ENDINGS) call.on(event, onEnding);
+  for (const event of ENDINGS) {
+    call.on(event, onEnding);
+  }
   try {
     for (;;) {
       const message: Buffer | null = call.read();
-      if (call.cancelled) throw cancelled();
-      if (message !== null) yield message;
-      else if (isOver) return;
-      else
+      if (call.cancelled) {
+        throw cancelled();
+      }
+      if (message !== null) {
+        yield message;
+      } else if (isOver) {
+        return;
+      } else {
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
+      }
     }
   } finally {
     call.off('readable', onReadable);
-    for (const event of ENDINGS) call.off(event, onEnding);
+    for (const event of ENDINGS) {
+      call.off(event, onEnding);
+    }
   }
 }

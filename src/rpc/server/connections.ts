@@ -19,12 +19,14 @@ interface Connection {
 /** For the last status of a call to reach its client. */
 const FLUSH_MS = 500;
 
-export const createConnections = (staleMs: number): Connections => {
+export function createConnections(staleMs: number): Connections {
   const open = new Map<string, Connection>();
 
-  const endIfStale = ({ stale, calls, socket }: Connection) => {
-    if (stale && calls.size === 0) setTimeout(() => socket.destroy(), FLUSH_MS).unref();
-  };
+  function endIfStale({ stale, calls, socket }: Connection) {
+    if (stale && calls.size === 0) {
+      setTimeout(() => socket.destroy(), FLUSH_MS).unref();
+    }
+  }
 
   return {
     add(socket) {
@@ -32,12 +34,16 @@ export const createConnections = (staleMs: number): Connections => {
       const connection = { socket, calls: new Set<(reason: OpenShellError) => void>(), stale: false };
       open.set(peer, connection);
       socket.once('close', () => {
-        if (open.get(peer) === connection) open.delete(peer);
+        if (open.get(peer) === connection) {
+          open.delete(peer);
+        }
       });
     },
     enter(peer, cancel) {
       const connection = open.get(peer);
-      if (connection === undefined) return () => {};
+      if (connection === undefined) {
+        return () => {};
+      }
       if (connection.stale) {
         endIfStale(connection);
         throw changed();
@@ -55,14 +61,18 @@ export const createConnections = (staleMs: number): Connections => {
         endIfStale(connection);
       }
       setTimeout(() => {
-        for (const { calls } of before) for (const cancel of [...calls]) cancel(changed());
+        for (const { calls } of before) {
+          for (const cancel of [...calls]) {
+            cancel(changed());
+          }
+        }
       }, staleMs).unref();
     },
   };
-};
+}
 
-const changed = (): OpenShellError =>
-  new OpenShellError(
+function changed(): OpenShellError {
+  return new OpenShellError(
     Code.UNAVAILABLE,
     'the client CA or its revocations changed since this connection was made',
     {
@@ -70,3 +80,4 @@ const changed = (): OpenShellError =>
       hint: 'connect again',
     },
   );
+}

@@ -18,7 +18,9 @@ export function createInFlight(): InFlight {
       void work.then(() => calls.delete(work));
     },
     cancelAll(reason) {
-      for (const cancel of calls.values()) cancel(reason);
+      for (const cancel of calls.values()) {
+        cancel(reason);
+      }
     },
     async ended(timeoutMs) {
       await within(Promise.all(calls.keys()), timeoutMs);

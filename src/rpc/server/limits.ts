@@ -55,11 +55,16 @@ export function createStreamLimit(most: number): StreamLimit {
         });
       }
       open.set(user, calls.add(call));
-      const release = () => {
+      function release() {
         calls.delete(call);
-        if (calls.size === 0 && open.get(user) === calls) open.delete(user);
-      };
-      for (const event of ['finish', 'cancelled', 'close']) call.once(event, release);
+        if (calls.size === 0 && open.get(user) === calls) {
+          open.delete(user);
+        }
+      }
+
+      for (const event of ['finish', 'cancelled', 'close']) {
+        call.once(event, release);
+      }
     },
   };
 }

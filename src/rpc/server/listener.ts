@@ -44,7 +44,9 @@ export async function listen(
 ): Promise<Listener> {
   const server = certificates === undefined ? createServer(onConnection) : secure(certificates, onConnection);
   const warn = seldom((message) => log.warn(message, { reason: 'TooManyConnections' }));
-  if (limits) limitConnections(server, limits, warn);
+  if (limits) {
+    limitConnections(server, limits, warn);
+  }
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(placeOf(address), () => {
@@ -59,7 +61,9 @@ export async function listen(
 }
 
 function placeOf(address: string): { path: string } | { port: number; host: string } {
-  if (address.startsWith(UNIX)) return { path: address.slice(UNIX.length) };
+  if (address.startsWith(UNIX)) {
+    return { path: address.slice(UNIX.length) };
+  }
   const colon = address.lastIndexOf(':');
   return { port: Number(address.slice(colon + 1)), host: address.slice(0, colon).replace(/^\[|\]$/g, '') };
 }
@@ -80,8 +84,11 @@ function limitConnections(server: Server, limits: RpcLimits, warn: (message: str
     open.set(from, count + 1);
     socket.once('close', () => {
       const left = (open.get(from) ?? 1) - 1;
-      if (left === 0) open.delete(from);
-      else open.set(from, left);
+      if (left === 0) {
+        open.delete(from);
+      } else {
+        open.set(from, left);
+      }
     });
   });
 }
@@ -97,8 +104,11 @@ function secure(certificates: Certificates, onConnection: (socket: TLSSocket) =>
   });
   server.on('secureConnection', (socket) => {
     socket.on('error', () => {});
-    if (socket.alpnProtocol === 'h2') onConnection(socket);
-    else socket.destroy();
+    if (socket.alpnProtocol === 'h2') {
+      onConnection(socket);
+    } else {
+      socket.destroy();
+    }
   });
   // With the new context come new keys for session tickets: nobody takes up a session that was let in before.
   const stop = certificates.onChange(() => server.setSecureContext(certificates.context()));
@@ -109,7 +119,9 @@ function secure(certificates: Certificates, onConnection: (socket: TLSSocket) =>
 function seldom(write: (message: string) => void): (message: string) => void {
   let last = Number.NEGATIVE_INFINITY;
   return (message) => {
-    if (performance.now() - last < WARN_EVERY_MS) return;
+    if (performance.now() - last < WARN_EVERY_MS) {
+      return;
+    }
     last = performance.now();
     write(message);
   };

@@ -73,5 +73,7 @@ function decode<I extends DescMessage>(method: WireMethod<I>, bytes: Buffer): Me
 }
 
 async function* decoded<I extends DescMessage>(method: WireMethod<I>, requests: AsyncIterable<Buffer>) {
-  for await (const bytes of requests) yield decode(method, bytes);
+  for await (const bytes of requests) {
+    yield decode(method, bytes);
+  }
 }

@@ -79,8 +79,12 @@ export function createRpcServer<Caller, M extends ServedMethod<Caller>>(
         initial.set('x-request-id', requestId);
         call.sendMetadata(initial);
       }
-      if (closing) throw shuttingDown(what);
-      if (connections) leave = connections.enter(call.getPeer(), asked.abort);
+      if (closing) {
+        throw shuttingDown(what);
+      }
+      if (connections) {
+        leave = connections.enter(call.getPeer(), asked.abort);
+      }
       const known = await admit(asked, method);
       admitted = known;
       if (isStream) {
@@ -101,7 +105,9 @@ export function createRpcServer<Caller, M extends ServedMethod<Caller>>(
       };
       if (code === Code.INTERNAL || code === Code.UNKNOWN) {
         log.error(`${method.path}: ${status.details}`, fields);
-      } else log.debug(`${method.path}: ${status.details}`, fields);
+      } else {
+        log.debug(`${method.path}: ${status.details}`, fields);
+      }
       fail(status);
     } finally {
       leave();
@@ -114,13 +120,22 @@ export function createRpcServer<Caller, M extends ServedMethod<Caller>>(
     return (raw: unknown, callback?: sendUnaryData<Buffer>) => {
       const call = raw as GrpcCall;
       call.on('error', () => {});
-      const fail = (status: Status): void => {
-        if (method.responseStream) call.emit('error', toGrpc(status));
-        else callback?.(toGrpc(status));
-      };
+      function fail(status: Status): void {
+        if (method.responseStream) {
+          call.emit('error', toGrpc(status));
+        } else {
+          callback?.(toGrpc(status));
+        }
+      }
+
       const aborter = new AbortController();
-      const cancel = () => aborter.abort(cancelled());
-      if (call.cancelled) cancel();
+      function cancel() {
+        return aborter.abort(cancelled());
+      }
+
+      if (call.cancelled) {
+        cancel();
+      }
       call.on('cancelled', cancel);
       const work = answer(method, call, aborter, fail, async (caller) => {
         const handler = await method.handler();
@@ -172,14 +187,20 @@ export function createRpcServer<Caller, M extends ServedMethod<Caller>>(
       await inFlight.ended(graceMs);
       inFlight.cancelAll(shuttingDown(what));
       await inFlight.ended(UNDO_MS);
-      for (const listener of listeners) listener.close();
+      for (const listener of listeners) {
+        listener.close();
+      }
       const flushed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-      if (!(await within(flushed, FLUSH_MS))) server.forceShutdown();
+      if (!(await within(flushed, FLUSH_MS))) {
+        server.forceShutdown();
+      }
     },
     end() {
       closing = true;
       inFlight.cancelAll(shuttingDown(what));
-      for (const listener of listeners) listener.close();
+      for (const listener of listeners) {
+        listener.close();
+      }
       server.forceShutdown();
     },
   };
@@ -217,7 +238,9 @@ function serverOptions({
 
 function toGrpc({ code, details, trailers }: Status) {
   const metadata = new Metadata();
-  for (const [name, value] of Object.entries(trailers)) metadata.set(name, value);
+  for (const [name, value] of Object.entries(trailers)) {
+    metadata.set(name, value);
+  }
   return { code, details, metadata };
 }
 

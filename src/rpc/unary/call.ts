@@ -42,15 +42,21 @@ export function attempt(link: Link, { headers, body, maxAnswerBytes, ended }: At
   let told: { readonly failure: CallFailure | undefined } | undefined;
   let isOver = false;
 
-  const finish = (outcome?: Buffer | CallFailure) => {
-    if (isOver) return;
+  function finish(outcome?: Buffer | CallFailure) {
+    if (isOver) {
+      return;
+    }
     isOver = true;
     release();
     // Whatever else comes is taken and dropped, so that the stream can close.
     stream.resume();
-    if (!stream.closed) stream.close(constants.NGHTTP2_CANCEL);
-    if (outcome !== undefined) ended(outcome);
-  };
+    if (!stream.closed) {
+      stream.close(constants.NGHTTP2_CANCEL);
+    }
+    if (outcome !== undefined) {
+      ended(outcome);
+    }
+  }
 
   stream.on('response', (received, flags) => {
     httpStatus = Number(received[':status']);
@@ -60,21 +66,31 @@ export function attempt(link: Link, { headers, body, maxAnswerBytes, ended }: At
   });
   stream.on('trailers', (received) => {
     told = { failure: failureIn(received, httpStatus ?? 0) };
-    if (told.failure !== undefined) finish(told.failure);
+    if (told.failure !== undefined) {
+      finish(told.failure);
+    }
   });
   stream.on('data', (bytes: Buffer) => {
-    if (isOver) return;
+    if (isOver) {
+      return;
+    }
     const failure = answer.add(bytes);
     // A page of HTML that a proxy sends is no message of a gigabyte: its status says more.
-    if (failure !== undefined) finish(httpStatus === 200 ? failure : httpFailure(httpStatus ?? 0));
+    if (failure !== undefined) {
+      finish(httpStatus === 200 ? failure : httpFailure(httpStatus ?? 0));
+    }
   });
   // Said again when the stream closes, with more beside it.
   stream.on('error', () => {});
   stream.on('close', () => {
     // The connection's own error comes in the same turn.
     setImmediate(() => {
-      if (isOver) return;
-      if (told !== undefined) return finish(told.failure ?? answer.message());
+      if (isOver) {
+        return;
+      }
+      if (told !== undefined) {
+        return finish(told.failure ?? answer.message());
+      }
       finish(link.failure() ?? resetFailure(stream.rstCode, httpStatus));
     });
   });
@@ -88,7 +104,7 @@ function createAnswer(maxBytes: number) {
   let length = 0;
   /** With its frame; unknown until the frame is there. */
   let wanted: number | undefined;
-  const readFrame = (): CallFailure | undefined => {
+  function readFrame(): CallFailure | undefined {
     const frame = Buffer.concat(parts);
     parts.splice(0, parts.length, frame);
     const bytes = frame.readUInt32BE(1);
@@ -101,21 +117,26 @@ function createAnswer(maxBytes: number) {
     }
     wanted = FRAME_BYTES + bytes;
     return undefined;
-  };
+  }
+
   return {
     /** Gives why the answer cannot be taken. */
     add(bytes: Buffer): CallFailure | undefined {
       parts.push(bytes);
       length += bytes.length;
       const failure = wanted === undefined && length >= FRAME_BYTES ? readFrame() : undefined;
-      if (failure !== undefined) return failure;
+      if (failure !== undefined) {
+        return failure;
+      }
       return wanted !== undefined && length > wanted
         ? new CallFailure(Code.UNIMPLEMENTED, 'Too many responses received')
         : undefined;
     },
     /** When the server has said OK. */
     message(): Buffer | CallFailure {
-      if (length !== wanted) return new CallFailure(Code.UNIMPLEMENTED, 'No message received');
+      if (length !== wanted) {
+        return new CallFailure(Code.UNIMPLEMENTED, 'No message received');
+      }
       return Buffer.concat(parts, length).subarray(FRAME_BYTES);
     },
   };

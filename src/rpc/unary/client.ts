@@ -32,10 +32,13 @@ export async function createUnaryClient(
   const linkTls = tls && (await tlsFor(tls));
   let link: Link | undefined;
   let isClosed = false;
-  const current = (): Link => {
-    if (link === undefined || link.isSpent) link = openLink(target, linkTls, keepalive);
+  function current(): Link {
+    if (link === undefined || link.isSpent) {
+      link = openLink(target, linkTls, keepalive);
+    }
     return link;
-  };
+  }
+
   const authority = target.startsWith('unix:') ? 'localhost' : target;
 
   return {
@@ -43,31 +46,50 @@ export async function createUnaryClient(
       new Promise((resolve, reject) => {
         let timer: NodeJS.Timeout | undefined;
         let cancel = () => {};
-        const fail = (code: number, details: string) => settle(new CallFailure(code, details));
-        const abort = () => fail(Code.CANCELLED, 'Cancelled on client');
-        const settle = (outcome: Buffer | CallFailure) => {
+        function fail(code: number, details: string) {
+          return settle(new CallFailure(code, details));
+        }
+
+        function abort() {
+          return fail(Code.CANCELLED, 'Cancelled on client');
+        }
+
+        function settle(outcome: Buffer | CallFailure) {
           clearTimeout(timer);
           signal?.removeEventListener('abort', abort);
           cancel();
-          if (outcome instanceof CallFailure) return reject(outcome);
+          if (outcome instanceof CallFailure) {
+            return reject(outcome);
+          }
           try {
             resolve(method.decodeResponse(outcome));
           } catch (error) {
             reject(new CallFailure(Code.INTERNAL, `Response message parsing error: ${textOf(error)}`));
           }
-        };
-        if (isClosed) return fail(Code.UNAVAILABLE, 'the client is closed');
-        if (signal?.aborted) return abort();
+        }
+
+        if (isClosed) {
+          return fail(Code.UNAVAILABLE, 'the client is closed');
+        }
+        if (signal?.aborted) {
+          return abort();
+        }
         let body: Buffer;
         try {
           body = framed(method.encodeRequest(request));
         } catch (error) {
           return fail(Code.INTERNAL, `Request message serialization failure: ${textOf(error)}`);
         }
-        const expire = () =>
-          fail(Code.DEADLINE_EXCEEDED, `Deadline exceeded after ${(timeoutMs / 1000).toFixed(3)}s`);
-        if (timeoutMs <= 0) return expire();
-        if (timeoutMs <= MAX_TIMER_MS) timer = setTimeout(expire, timeoutMs);
+        function expire() {
+          return fail(Code.DEADLINE_EXCEEDED, `Deadline exceeded after ${(timeoutMs / 1000).toFixed(3)}s`);
+        }
+
+        if (timeoutMs <= 0) {
+          return expire();
+        }
+        if (timeoutMs <= MAX_TIMER_MS) {
+          timer = setTimeout(expire, timeoutMs);
+        }
         signal?.addEventListener('abort', abort, { once: true });
         const headers = {
           ...given,
@@ -84,8 +106,11 @@ export async function createUnaryClient(
       }),
     close() {
       isClosed = true;
-      if (link?.session.connecting) link.session.destroy();
-      else link?.session.close();
+      if (link?.session.connecting) {
+        link.session.destroy();
+      } else {
+        link?.session.close();
+      }
     },
   };
 }

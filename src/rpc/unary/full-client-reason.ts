@@ -16,11 +16,17 @@ export function fullClientReason(
   env: NodeJS.ProcessEnv,
 ): string | undefined {
   const setting = Object.keys(env).find((name) => {
-    if (!name.startsWith('GRPC_') || !env[name]) return false;
-    if (name === ROOTS) return tls !== undefined && !tls.ca;
+    if (!name.startsWith('GRPC_') || !env[name]) {
+      return false;
+    }
+    if (name === ROOTS) {
+      return tls !== undefined && !tls.ca;
+    }
     return name !== CIPHERS || tls !== undefined;
   });
-  if (setting !== undefined || target.startsWith('unix:')) return setting;
+  if (setting !== undefined || target.startsWith('unix:')) {
+    return setting;
+  }
   const proxy = PROXIES.find((name) => env[name]);
   return proxy === undefined || isDirect(target, env) ? undefined : proxy;
 }

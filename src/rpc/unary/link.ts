@@ -50,9 +50,10 @@ export function openLink(target: string, tls: LinkTls | undefined, keepalive?: K
   session.on('error', (thrown: Error) => {
     error ??= thrown;
   });
-  const spend = () => {
+  function spend() {
     isSpent = true;
-  };
+  }
+
   session.once('goaway', spend);
   session.once('close', spend);
   let users = 0;
@@ -63,18 +64,26 @@ export function openLink(target: string, tls: LinkTls | undefined, keepalive?: K
       return isSpent || session.closed || session.destroyed;
     },
     failure() {
-      if (!session.destroyed && !session.socket?.destroyed && error === undefined) return undefined;
+      if (!session.destroyed && !session.socket?.destroyed && error === undefined) {
+        return undefined;
+      }
       return isReady ? new CallFailure(Code.UNAVAILABLE, 'Connection dropped') : notConnected(target, error);
     },
     use() {
       if (users++ === 0) {
         session.ref();
-        if (keepalive !== undefined) stopPinging = pingWhile(session, keepalive);
+        if (keepalive !== undefined) {
+          stopPinging = pingWhile(session, keepalive);
+        }
       }
       return () => {
-        if (--users > 0) return;
+        if (--users > 0) {
+          return;
+        }
         stopPinging();
-        if (!session.destroyed) session.unref();
+        if (!session.destroyed) {
+          session.unref();
+        }
       };
     },
   };
@@ -84,13 +93,17 @@ function dialer(target: string, tls: LinkTls | undefined): { authority: string; 
   const path = /^unix:(?:\/\/)?(.+)$/.exec(target)?.[1];
   const [, bracketed, plain, port] = /^(?:\[(.+)\]|([^:]+)):(\d{1,5})$/.exec(target) ?? [];
   const host = bracketed ?? plain;
-  if (path === undefined && host === undefined) throw new Error(`'${target}' is not HOST:PORT or unix:PATH`);
+  if (path === undefined && host === undefined) {
+    throw new Error(`'${target}' is not HOST:PORT or unix:PATH`);
+  }
   const name = host ?? 'localhost';
   const where = path === undefined ? { host: name, port: Number(port) } : { path };
   return {
     authority: path === undefined ? target : name,
     open() {
-      if (tls === undefined) return connectTcp(where).setNoDelay();
+      if (tls === undefined) {
+        return connectTcp(where).setNoDelay();
+      }
       // RFC 6066: an address is no server name.
       const servername = isIP(name) === 0 ? { servername: name } : {};
       return tls.connect({ ...where, ...servername, ...tls.options, ALPNProtocols: ['h2'] }).setNoDelay();
@@ -117,7 +130,9 @@ function notConnected(target: string, error: Error | undefined): CallFailure {
 function pingWhile(session: ClientHttp2Session, { everyMs, timeoutMs }: Keepalive): () => void {
   let late: NodeJS.Timeout | undefined;
   const every = setInterval(() => {
-    if (late !== undefined || session.destroyed || session.connecting) return;
+    if (late !== undefined || session.destroyed || session.connecting) {
+      return;
+    }
     late = setTimeout(() => session.destroy(), timeoutMs);
     session.ping(() => {
       clearTimeout(late);

@@ -17,9 +17,13 @@ const FROM_HTTP: Readonly<Record<number, number>> = {
 /** What the trailers, or headers that are all there is, say of a call; undefined for OK. */
 export function failureIn(trailers: IncomingHttpHeaders, httpStatus: number): CallFailure | undefined {
   const text = trailers['grpc-status'];
-  if (text === undefined) return httpFailure(httpStatus);
+  if (text === undefined) {
+    return httpFailure(httpStatus);
+  }
   const code = Number(text);
-  if (code === 0) return undefined;
+  if (code === 0) {
+    return undefined;
+  }
   const message = trailers['grpc-message'];
   const details = typeof message === 'string' ? decoded(message) : '';
   return new CallFailure(Number.isInteger(code) ? code : Code.UNKNOWN, details, detailsTrailer(trailers));
@@ -38,7 +42,9 @@ function detailsTrailer(trailers: IncomingHttpHeaders): Buffer | undefined {
 export function resetFailure(rstCode: number, httpStatus: number | undefined): CallFailure {
   switch (rstCode) {
     case constants.NGHTTP2_NO_ERROR:
-      if (httpStatus !== undefined && httpStatus !== 200) return httpFailure(httpStatus);
+      if (httpStatus !== undefined && httpStatus !== 200) {
+        return httpFailure(httpStatus);
+      }
       return new CallFailure(
         Code.INTERNAL,
         'Received RST_STREAM with code 0 (Call ended without gRPC status)',

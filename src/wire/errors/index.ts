@@ -27,7 +27,7 @@ export interface StatusDetails {
   readonly retryAfterMs?: number | undefined;
 }
 
-export const encodeStatusDetails = (given: StatusDetails): Uint8Array => {
+export function encodeStatusDetails(given: StatusDetails): Uint8Array {
   const { code, message, reason, field, hint, retryAfterMs } = given;
   const details = [
     anyPack(
@@ -44,16 +44,18 @@ export const encodeStatusDetails = (given: StatusDetails): Uint8Array => {
     details.push(anyPack(RetryInfoSchema, create(RetryInfoSchema, { retryDelay })));
   }
   return toBinary(StatusSchema, create(StatusSchema, { code, message, details }));
-};
+}
 
 /** Undefined when the bytes are no details, or hold no reason in our words. Unknown details are skipped. */
-export const decodeStatusDetails = (bytes: Uint8Array): StatusDetails | undefined => {
+export function decodeStatusDetails(bytes: Uint8Array): StatusDetails | undefined {
   try {
     const { code, message, details } = fromBinary(StatusSchema, bytes);
     const info = details
       .map((any) => anyUnpack(any, ErrorInfoSchema))
       .find((found) => found?.domain === DOMAIN);
-    if (info === undefined) return undefined;
+    if (info === undefined) {
+      return undefined;
+    }
     return {
       code,
       message,
@@ -65,20 +67,24 @@ export const decodeStatusDetails = (bytes: Uint8Array): StatusDetails | undefine
   } catch {
     return undefined;
   }
-};
+}
 
-const firstField = (details: readonly Any[]): string | undefined => {
+function firstField(details: readonly Any[]): string | undefined {
   for (const any of details) {
     const violation = anyUnpack(any, BadRequestSchema)?.fieldViolations[0];
-    if (violation !== undefined) return violation.field;
+    if (violation !== undefined) {
+      return violation.field;
+    }
   }
   return undefined;
-};
+}
 
-const retryDelay = (details: readonly Any[]): number | undefined => {
+function retryDelay(details: readonly Any[]): number | undefined {
   for (const any of details) {
     const delay = anyUnpack(any, RetryInfoSchema)?.retryDelay;
-    if (delay !== undefined) return durationMs(delay);
+    if (delay !== undefined) {
+      return durationMs(delay);
+    }
   }
   return undefined;
-};
+}

@@ -4,7 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 export async function eventually(what: string, ask: () => boolean): Promise<void> {
   const until = performance.now() + 15_000;
   while (!ask()) {
-    if (performance.now() > until) throw new Error(`never came: ${what}`);
+    if (performance.now() > until) {
+      throw new Error(`never came: ${what}`);
+    }
     await delay(10);
   }
 }

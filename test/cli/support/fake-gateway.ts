@@ -30,7 +30,9 @@ export class Refusal extends Error {
     super(details);
     this.code = code;
     this.details = details;
-    if (rich === undefined) return;
+    if (rich === undefined) {
+      return;
+    }
     const bytes = encodeStatusDetails({ code, message: details, ...rich });
     this.metadata.set(STATUS_DETAILS, Buffer.from(bytes));
   }
@@ -99,7 +101,9 @@ function handler(
   const act = async (request: unknown, stream?: unknown) => {
     calls.push(method.name);
     const chosen = behaviour[key] as AnyHandler | undefined;
-    if (chosen === undefined) throw new Refusal(12, `${method.name} is not implemented`);
+    if (chosen === undefined) {
+      throw new Refusal(12, `${method.name} is not implemented`);
+    }
     return chosen(request, stream);
   };
   if (!method.responseStream) {
@@ -131,7 +135,9 @@ async function finish(call: StreamCall, work: Promise<unknown>): Promise<void> {
     await work;
     call.end();
   } catch (error) {
-    if (!call.cancelled) call.emit('error', error);
+    if (!call.cancelled) {
+      call.emit('error', error);
+    }
   }
 }
 
@@ -145,7 +151,9 @@ function streamOf(call: StreamCall, method: Method, frames: AsyncIterable<unknow
 
 async function* decoded(call: ServerDuplexStream<Buffer, Buffer>, method: Method): AsyncGenerator<unknown> {
   // The end of the requests must not end the call: it has an answer to send yet.
-  for await (const bytes of call.iterator({ destroyOnReturn: false })) yield method.decodeRequest(bytes);
+  for await (const bytes of call.iterator({ destroyOnReturn: false })) {
+    yield method.decodeRequest(bytes);
+  }
 }
 
 async function* noFrames(): AsyncGenerator<unknown> {}

@@ -22,7 +22,7 @@ export interface RawEngine {
 }
 
 /** What of the host, and which images, a container engine's sandbox may be given. */
-export const allowedTests = ({ bed, check }: Workbench, raw: RawEngine): void => {
+export function allowedTests({ bed, check }: Workbench, raw: RawEngine): void {
   const base = realpathSync(mkdtempSync(join(tmpdir(), 'openshell-allowed-')));
   after(() => rmSync(base, { recursive: true }));
   const allowed = join(base, 'allowed');
@@ -79,7 +79,9 @@ export const allowedTests = ({ bed, check }: Workbench, raw: RawEngine): void =>
   check('a volume that stands for a folder of the host is one', { settings }, async (desk) => {
     await withVolume(secret, (source) => refuses(desk, { type: 'volume', source }));
     await withVolume(join(allowed, 'link'), (source) => refuses(desk, { type: 'volume', source }));
-    if (!raw.bindVolumes) return;
+    if (!raw.bindVolumes) {
+      return;
+    }
     await withVolume(allowed, async (source) => {
       await shows(desk, { type: 'volume', source });
       await bed.cleanup(desk.gatewayId);
@@ -107,4 +109,4 @@ export const allowedTests = ({ bed, check }: Workbench, raw: RawEngine): void =>
       }
     }
   });
-};
+}

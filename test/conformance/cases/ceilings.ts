@@ -6,7 +6,7 @@ import type { Workbench } from '../workbench.js';
 import { readFirst } from './limits.js';
 
 /** What a container engine gives a sandbox that asks for nothing, and refuses one that asks for too much. */
-export const ceilingTests = ({ bed, check }: Workbench): void => {
+export function ceilingTests({ bed, check }: Workbench): void {
   check('a sandbox that asks for nothing has limits', { needs: ['memoryLimit'] }, async (desk) => {
     const sandbox = await desk.running();
     const memory = readFirst('/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes');
@@ -32,4 +32,4 @@ export const ceilingTests = ({ bed, check }: Workbench): void => {
     }
     assert.deepEqual(await bed.objects(gatewayId), []);
   });
-};
+}

@@ -14,20 +14,24 @@ const FAMILY = [
   'sleep "$1"',
 ].join('\n');
 
-const family = (seconds: string): string[] => ['/bin/sh', '-c', FAMILY, 'sh', seconds];
+function family(seconds: string): string[] {
+  return ['/bin/sh', '-c', FAMILY, 'sh', seconds];
+}
 
 /** How many processes of the sandbox have this word among their arguments. */
-const countOf = async (driver: ComputeDriver, ref: SandboxRef, word: string): Promise<number> => {
+async function countOf(driver: ComputeDriver, ref: SandboxRef, word: string): Promise<number> {
   const script =
     'n=0; for d in /proc/[0-9]*; do [ "$d" = "/proc/$$" ] || case "$(tr "\\0" " " < $d/cmdline 2>/dev/null)" in *"sleep $1"*) n=$((n+1));; esac; done; echo $n';
   return Number((await run(driver, ref, ['/bin/sh', '-c', script, 'sh', word])).stdout);
-};
+}
 
 /** Timeouts and cancelled commands leave nothing running. */
-export const execEndTests = ({ bed, check }: Workbench): void => {
+export function execEndTests({ bed, check }: Workbench): void {
   const images = { root: bed.images.shell, 'not root': bed.images.nonRoot };
   for (const [who, image] of Object.entries(images)) {
-    if (image === undefined) continue;
+    if (image === undefined) {
+      continue;
+    }
     const needs = who === 'root' ? [] : (['nonRootImage'] as const);
 
     check(
@@ -52,7 +56,9 @@ export const execEndTests = ({ bed, check }: Workbench): void => {
       const reading = (async () => {
         for await (const { data } of session.output) {
           text += Buffer.from(data).toString();
-          if (text === 'started\n') cancel.abort();
+          if (text === 'started\n') {
+            cancel.abort();
+          }
         }
       })();
       await assert.rejects(session.exitCode, { code: Code.CANCELLED });
@@ -86,7 +92,7 @@ export const execEndTests = ({ bed, check }: Workbench): void => {
       () => true,
     );
     await driver.stop(sandbox, { signal });
-    for (let next = await output.next(); !next.done; next = await output.next());
+    for (let next = await output.next(); !next.done; next = await output.next()) {}
     assert.equal(await ended, true);
   });
-};
+}

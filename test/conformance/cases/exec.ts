@@ -9,7 +9,7 @@ import type { Workbench } from '../workbench.js';
 const PRINT_ARGS = 'for a in "$@"; do printf "<%s>" "$a"; done';
 
 /** Argv, environment, working directory, streams and exit codes of commands run in a sandbox. */
-export const execTests = ({ bed, check }: Workbench): void => {
+export function execTests({ bed, check }: Workbench): void {
   check('exec: argv arrives as it is', async ({ driver, running }) => {
     const sandbox = await running();
     const hostile = [
@@ -123,8 +123,9 @@ export const execTests = ({ bed, check }: Workbench): void => {
     let length = first.done ? 0 : first.value.data.length;
     const early = await run(driver, sandbox, ['/bin/sh', '-c', 'sleep 0.5; cat /tmp/done']);
     assert.notEqual(early.stdout, 'done\n', 'the command waits for its reader');
-    for (let next = await output.next(); !next.done; next = await output.next())
+    for (let next = await output.next(); !next.done; next = await output.next()) {
       length += next.value.data.length;
+    }
     assert.equal(length, 67_108_864);
     assert.equal(await session.exitCode, 0);
   });
@@ -237,8 +238,11 @@ export const execTests = ({ bed, check }: Workbench): void => {
         assert.match(stderr, /^openshell: exec: [^\n]+: (no such file or directory|command not found)\n$/);
       }
       const timed = run(driver, sandbox, ['sleep', '600'], { timeoutMs: 1_000 });
-      if (bed.lacks.endsWithoutShell === undefined) assert.equal((await timed).exitCode, 124);
-      else await assert.rejects(timed, { code: Code.FAILED_PRECONDITION });
+      if (bed.lacks.endsWithoutShell === undefined) {
+        assert.equal((await timed).exitCode, 124);
+      } else {
+        await assert.rejects(timed, { code: Code.FAILED_PRECONDITION });
+      }
     });
   }
-};
+}

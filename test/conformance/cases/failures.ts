@@ -5,7 +5,7 @@ import { aSandbox, limits } from '../sandboxes.js';
 import type { Workbench } from '../workbench.js';
 
 /** What cannot be created says why, and leaves nothing behind. */
-export const failureTests = ({ bed, check }: Workbench): void => {
+export function failureTests({ bed, check }: Workbench): void {
   const refuses = (
     title: string,
     change: Parameters<typeof aSandbox>[1],
@@ -79,4 +79,4 @@ export const failureTests = ({ bed, check }: Workbench): void => {
       },
     );
   }
-};
+}

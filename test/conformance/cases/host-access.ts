@@ -7,7 +7,7 @@ import type { CheckOptions, Desk, Workbench } from '../workbench.js';
 import { dial, listen, WORD } from './isolation.js';
 
 /** Rules against what sandboxes reach of this host, and what they reach without them. */
-export const hostAccessTests = ({ check }: Workbench, settings: Readonly<Record<string, unknown>>): void => {
+export function hostAccessTests({ check }: Workbench, settings: Readonly<Record<string, unknown>>): void {
   const skip = process.getuid?.() === 0 ? undefined : 'only root can set rules';
 
   /** What a sandbox gets from its host's own address, and from a link-local one beyond it. */
@@ -29,7 +29,9 @@ export const hostAccessTests = ({ check }: Workbench, settings: Readonly<Record<
       const has6 = (await ask(['cat', '/proc/sys/net/ipv6/conf/eth0/disable_ipv6'])) === '0';
       const shows6 = async () =>
         /fe80:.*link *$/m.test(await ask(['busybox', 'ip', '-6', 'addr', 'show', 'dev', 'eth0']));
-      if (has6) await eventually("the sandbox's own address of IPv6", shows6);
+      if (has6) {
+        await eventually("the sandbox's own address of IPv6", shows6);
+      }
       // An address shows once the kernel has found that nobody else has it.
       const local = has6
         ? await eventually("the bridge's own address of IPv6", () => {
@@ -73,4 +75,4 @@ export const hostAccessTests = ({ check }: Workbench, settings: Readonly<Record<
       assert.ok(!host6.includes(false), 'by IPv6');
     },
   );
-};
+}

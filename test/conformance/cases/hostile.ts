@@ -30,20 +30,23 @@ const REPLACE =
 /** A command that no TERM ends, with a child. `$1` names them. */
 const STUBBORN =
   'trap "" TERM; /bin/busybox sleep "$1" & while :; do /bin/busybox sleep "$1"; done; : sleep "$1"';
-const stubborn = (word: string): string[] => ['/bin/busybox', 'sh', '-c', STUBBORN, `sleep ${word}`, word];
+function stubborn(word: string): string[] {
+  return ['/bin/busybox', 'sh', '-c', STUBBORN, `sleep ${word}`, word];
+}
 
 /** Settles with what the command's end was; reads its output away meanwhile. */
-const outcomeOf = async (session: ExecSession): Promise<number | OpenShellError> => {
+async function outcomeOf(session: ExecSession): Promise<number | OpenShellError> {
   const exit = session.exitCode.catch((error: unknown) => OpenShellError.from(error));
   try {
-    for await (const _ of session.output);
+    for await (const _ of session.output) {
+    }
   } catch {
     // The exit code says it.
   }
   return exit;
-};
+}
 
-const within = async <T>(ms: number, what: string, work: Promise<T>): Promise<T> => {
+async function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
   const late = new AbortController();
   const limit = sleep(ms, undefined, { signal: late.signal }).then(() => {
     throw new Error(`not within ${ms} ms: ${what}`);
@@ -54,14 +57,15 @@ const within = async <T>(ms: number, what: string, work: Promise<T>): Promise<T>
   } finally {
     late.abort();
   }
-};
+}
 
 /** Prints how many processes have `sleep WORD` among their arguments, itself not counted. */
-const countOf = (word: string): string =>
-  `/bin/busybox ps -o args | /bin/busybox grep -c "sleep [${word.slice(0, 1)}]${word.slice(1)}"`;
+function countOf(word: string): string {
+  return `/bin/busybox ps -o args | /bin/busybox grep -c "sleep [${word.slice(0, 1)}]${word.slice(1)}"`;
+}
 
 /** Counts processes of a sandbox by a word among their arguments, from a command that was there before the mischief. */
-const observe = async (driver: ComputeDriver, sandbox: DriverSandbox, word: string) => {
+async function observe(driver: ComputeDriver, sandbox: DriverSandbox, word: string) {
   const script = `while :; do ${countOf(word)}; /bin/busybox sleep 0.2; done`;
   const stop = new AbortController();
   const session = await openExec(driver, sandbox, ['/bin/busybox', 'sh', '-c', script], {
@@ -73,7 +77,9 @@ const observe = async (driver: ComputeDriver, sandbox: DriverSandbox, word: stri
   const reading = (async () => {
     for await (const { stream, data } of session.output) {
       const counts = Buffer.from(data).toString().trim().split(/\s+/).map(Number);
-      if (stream === 'stdout') latest = counts.at(-1);
+      if (stream === 'stdout') {
+        latest = counts.at(-1);
+      }
       looks += 1;
     }
   })();
@@ -91,15 +97,15 @@ const observe = async (driver: ComputeDriver, sandbox: DriverSandbox, word: stri
     },
     stop: () => stop.abort(),
   };
-};
+}
 
-const answers = async (driver: ComputeDriver, sandbox: DriverSandbox, what: string): Promise<void> => {
+async function answers(driver: ComputeDriver, sandbox: DriverSandbox, what: string): Promise<void> {
   const { exitCode } = await within(GONE_MS, what, run(driver, sandbox, ['/bin/busybox', 'true']));
   assert.equal(exitCode, 0, what);
-};
+}
 
 /** What a sandbox does to harm the gateway or its neighbours, and does not. */
-export const hostileTests = ({ bed, check }: Workbench): void => {
+export function hostileTests({ bed, check }: Workbench): void {
   const grows = async ({ gatewayId }: Desk) =>
     followGrowth((await bed.processes?.(gatewayId)) ?? [process.pid]);
   const assertGrowth = (mib: number) =>
@@ -139,8 +145,9 @@ export const hostileTests = ({ bed, check }: Workbench): void => {
           assert.equal(code, 124);
           assert.ok(cancelled instanceof OpenShellError && cancelled.code === Code.CANCELLED);
 
-          if (bed.lacks.endsWithoutShell === undefined) await observer.sees(0, GONE_MS);
-          else if (observer.count() !== 0) {
+          if (bed.lacks.endsWithoutShell === undefined) {
+            await observer.sees(0, GONE_MS);
+          } else if (observer.count() !== 0) {
             await eventually('the driver says that a command was left behind', () =>
               watch.events.some(
                 (e) => e.type === 'platform' && e.id === victim.id && e.event.reason === EXEC_LEFT_BEHIND,
@@ -189,7 +196,9 @@ export const hostileTests = ({ bed, check }: Workbench): void => {
           const options = { follow: true, tail: undefined, sinceMs: 0, signal: stop.signal };
           for await (const { message } of driver.access?.logs(victim, options) ?? []) {
             assert.ok(Buffer.byteLength(message) <= 16 * 1024, 'a line is cut');
-            if (lineMs > 0) await sleep(lineMs);
+            if (lineMs > 0) {
+              await sleep(lineMs);
+            }
           }
         };
         const following = Promise.all([follow(0), follow(5)]);
@@ -253,4 +262,4 @@ export const hostileTests = ({ bed, check }: Workbench): void => {
       }
     });
   }
-};
+}

@@ -22,33 +22,38 @@ const OPEN_ALL = [
 ].join('\n');
 
 /** Prints what `address port` answers. */
-export const dial = (address: string, port: number): string[] => [
-  'busybox',
-  'sh',
-  '-c',
-  'busybox nc -w 2 "$1" "$2" </dev/null 2>/dev/null; :',
-  'sh',
-  address,
-  String(port),
-];
+export function dial(address: string, port: number): string[] {
+  return [
+    'busybox',
+    'sh',
+    '-c',
+    'busybox nc -w 2 "$1" "$2" </dev/null 2>/dev/null; :',
+    'sh',
+    address,
+    String(port),
+  ];
+}
 
 export const WORD = 'reached';
 
 /** A listener that greets; undefined when the address is not this machine's. */
-export const listen = (address: string) =>
-  new Promise<{ port: number; close(): void } | undefined>((resolve) => {
+export function listen(address: string) {
+  return new Promise<{ port: number; close(): void } | undefined>((resolve) => {
     const server = createServer((socket) => socket.on('error', () => {}).end(WORD));
     server.on('error', () => resolve(undefined));
     server.listen(0, address, () =>
       resolve({ port: (server.address() as AddressInfo).port, close: () => server.close() }),
     );
   });
+}
 
 /** What can be seen and reached from inside a sandbox. */
-export const isolationTests = ({ bed, check }: Workbench): void => {
+export function isolationTests({ bed, check }: Workbench): void {
   const images = { root: bed.images.shell, 'not root': bed.images.nonRoot };
   for (const [who, image] of Object.entries(images)) {
-    if (image === undefined) continue;
+    if (image === undefined) {
+      continue;
+    }
     const needs = [who === 'root' ? 'rootImage' : 'nonRootImage'] as const;
     check(`isolation: as ${who} nothing of the kernel can be written`, { needs }, async (desk) => {
       const sandbox = await desk.running({}, image);
@@ -89,10 +94,12 @@ export const isolationTests = ({ bed, check }: Workbench): void => {
         address,
         4242,
       ]);
-      if (gateway !== undefined && onLoopback !== undefined)
+      if (gateway !== undefined && onLoopback !== undefined) {
         targets.push(["the host's loopback address", gateway, onLoopback.port]);
-      if (gateway !== undefined && onGateway !== undefined)
+      }
+      if (gateway !== undefined && onGateway !== undefined) {
         targets.push(["the host's address", gateway, onGateway.port]);
+      }
       targets.push(['the metadata address', '169.254.169.254', 80]);
       const answered = await Promise.all(
         targets.map(async ([what, address, port]) =>
@@ -106,4 +113,4 @@ export const isolationTests = ({ bed, check }: Workbench): void => {
       onGateway?.close();
     }
   });
-};
+}

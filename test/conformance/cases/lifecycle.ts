@@ -9,7 +9,7 @@ import { aSandbox } from '../sandboxes.js';
 import type { Workbench } from '../workbench.js';
 
 /** Create, get, list, stop, start, delete, and doing each of them twice. */
-export const lifecycleTests = ({ bed, check }: Workbench): void => {
+export function lifecycleTests({ bed, check }: Workbench): void {
   check('create, get, list, delete', async ({ driver, watch, running, signal, gatewayId }) => {
     const sandbox = await running();
     const got = await driver.get(sandbox, { signal });
@@ -87,8 +87,9 @@ export const lifecycleTests = ({ bed, check }: Workbench): void => {
       const stayRunning = async () => {
         // A shell whose stdin is closed ends within milliseconds.
         await delay(1_000);
-        for (const sandbox of sandboxes)
+        for (const sandbox of sandboxes) {
           assert.equal(await kindOf(sandbox), 'running', sandbox.spec.command.join(' '));
+        }
       };
       await stayRunning();
       await Promise.all(
@@ -118,4 +119,4 @@ export const lifecycleTests = ({ bed, check }: Workbench): void => {
     await watch.seesDeleted(sandbox.id);
     assert.equal(await driver.delete(sandbox, { signal }), false);
   });
-};
+}

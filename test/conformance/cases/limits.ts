@@ -5,16 +5,12 @@ import { limits } from '../sandboxes.js';
 import type { Workbench } from '../workbench.js';
 
 /** Reads the first of several files that exists: cgroups v1 and v2 call the same thing by different names. */
-export const readFirst = (...paths: string[]): string[] => [
-  '/bin/sh',
-  '-c',
-  'for f in "$@"; do [ -r "$f" ] && exec cat "$f"; done; exit 1',
-  'sh',
-  ...paths,
-];
+export function readFirst(...paths: string[]): string[] {
+  return ['/bin/sh', '-c', 'for f in "$@"; do [ -r "$f" ] && exec cat "$f"; done; exit 1', 'sh', ...paths];
+}
 
 /** Limits and hardening, as a process inside sees them. */
-export const limitTests = ({ bed, check }: Workbench): void => {
+export function limitTests({ bed, check }: Workbench): void {
   check('a memory limit is in force', { needs: ['memoryLimit'] }, async ({ driver, running }) => {
     const sandbox = await running({ template: { resources: limits('', '96Mi') } });
     const read = readFirst('/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes');
@@ -82,4 +78,4 @@ export const limitTests = ({ bed, check }: Workbench): void => {
     const mounting = await run(driver, sandbox, ['mount', '-t', 'tmpfs', 'none', '/tmp']);
     assert.notEqual(mounting.exitCode, 0, 'nothing can be mounted');
   });
-};
+}

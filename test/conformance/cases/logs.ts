@@ -4,19 +4,21 @@ import type { SandboxRef } from '../../../dist/compute/sandbox.js';
 import { aSandbox } from '../sandboxes.js';
 import type { Workbench } from '../workbench.js';
 
-const read = async (
+async function read(
   driver: ComputeDriver,
   ref: SandboxRef,
   options: Partial<LogOptions> = {},
-): Promise<LogLine[]> => {
+): Promise<LogLine[]> {
   const lines: LogLine[] = [];
   const all = { follow: false, tail: undefined, sinceMs: 0, signal: AbortSignal.timeout(60_000), ...options };
-  for await (const line of driver.access?.logs(ref, all) ?? []) lines.push(line);
+  for await (const line of driver.access?.logs(ref, all) ?? []) {
+    lines.push(line);
+  }
   return lines;
-};
+}
 
 /** The main process's output. */
-export const logTests = ({ bed, check }: Workbench): void => {
+export function logTests({ bed, check }: Workbench): void {
   const needs = ['logs'] as const;
 
   check('logs: lines, their order, time and end', { needs }, async ({ driver, watch, signal }) => {
@@ -96,7 +98,9 @@ export const logTests = ({ bed, check }: Workbench): void => {
     const lines = (await read(driver, sandbox)).map((line) => line.message);
     assert.equal(lines.at(-1), 'end');
     assert.equal(lines.slice(0, -1).join(''), 'x'.repeat(50_000));
-    for (const line of lines) assert.ok(line.length <= 16 * 1024);
+    for (const line of lines) {
+      assert.ok(line.length <= 16 * 1024);
+    }
   });
 
   check('logs: of a terminal', { needs: ['logs', 'tty'] }, async ({ driver, watch, signal }) => {
@@ -110,4 +114,4 @@ export const logTests = ({ bed, check }: Workbench): void => {
       ['terminal', 'second'],
     );
   });
-};
+}

@@ -6,7 +6,7 @@ import { aSandbox } from '../sandboxes.js';
 import type { Workbench } from '../workbench.js';
 
 /** Whose things are whose on an engine, and names and values that try to be something else. */
-export const ownershipTests = ({ bed, check }: Workbench): void => {
+export function ownershipTests({ bed, check }: Workbench): void {
   check('owner labels stand on everything', async ({ running, gatewayId }) => {
     const sandbox = await running();
     const objects = await bed.objects(gatewayId);
@@ -113,4 +113,4 @@ export const ownershipTests = ({ bed, check }: Workbench): void => {
       break;
     }
   });
-};
+}

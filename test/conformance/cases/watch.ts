@@ -6,7 +6,7 @@ import { watchLog } from '../watch-log.js';
 import type { Workbench } from '../workbench.js';
 
 /** What a watch tells, and in which order; how main processes end. */
-export const watchTests = ({ bed, check }: Workbench): void => {
+export function watchTests({ bed, check }: Workbench): void {
   const patienceMs = bed.patienceMs ?? 30_000;
 
   for (const code of [0, 3]) {
@@ -53,7 +53,9 @@ export const watchTests = ({ bed, check }: Workbench): void => {
     const sandbox = await desk.running({ command });
     // Until it has said so its trap may not stand.
     const logs = { follow: true, tail: undefined, sinceMs: 0, signal: desk.signal };
-    for await (const _ of desk.driver.access?.logs(sandbox, logs) ?? []) break;
+    for await (const _ of desk.driver.access?.logs(sandbox, logs) ?? []) {
+      break;
+    }
     await desk.driver.stop(sandbox, { signal: desk.signal });
     const state = observedState((await desk.watch.sees(sandbox.id, 'exited')).status);
     assert.equal(state.kind === 'exited' && state.exitCode, 7);
@@ -113,4 +115,4 @@ export const watchTests = ({ bed, check }: Workbench): void => {
     const deleted = watch.events.filter((e) => e.type === 'deleted' && e.id === sandbox.id);
     assert.equal(deleted.length, 1);
   });
-};
+}

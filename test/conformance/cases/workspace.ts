@@ -4,7 +4,7 @@ import { run } from '../run.js';
 import type { Workbench } from '../workbench.js';
 
 /** The workspace path: there, the user's own, and kept. */
-export const workspaceTests = ({ bed, check }: Workbench): void => {
+export function workspaceTests({ bed, check }: Workbench): void {
   check(
     'the workspace path belongs to root in an image of root',
     { needs: ['rootImage'] },
@@ -76,4 +76,4 @@ export const workspaceTests = ({ bed, check }: Workbench): void => {
       survives("with a read-only root and the image's user", config, bed.images.nonRoot);
     }
   }
-};
+}

@@ -6,11 +6,12 @@ const PART_PROJECT = /^src\/((?:drivers|parts)\/[^/]+)$/;
 const PART_IMPORT = /^#((?:drivers|parts)\/[^/]+)$/;
 
 /** `drivers/docker` as messages call it. */
-const called = (path: string): string =>
-  path.replace(/^(driver|part)s\/(.*)$/, (_, room: string, word: string) => `the ${room} '${word}'`);
+function called(path: string): string {
+  return path.replace(/^(driver|part)s\/(.*)$/, (_, room: string, word: string) => `the ${room} '${word}'`);
+}
 
 /** Where a flavor's two files disagree, each as one line that says what to do; empty when they agree. */
-export const disagreements = ({ name, tsconfig, manifest }: FlavorFiles): string[] => {
+export function disagreements({ name, tsconfig, manifest }: FlavorFiles): string[] {
   const problems: string[] = [];
   if (manifest.flavorName === undefined) {
     return [`${manifest.path}: there is no 'export default flavor(...)'`];
@@ -43,10 +44,10 @@ export const disagreements = ({ name, tsconfig, manifest }: FlavorFiles): string
     }
   }
   return problems;
-};
+}
 
 /** Whether the flavor's files are what the tool writes for it; one line a file that is not. */
-export const drift = (files: FlavorFiles, available: readonly PartProject[]): string[] => {
+export function drift(files: FlavorFiles, available: readonly PartProject[]): string[] {
   const source = flavorSource(specOf(files), available);
   return [[source.tsconfig, files.tsconfig] as const, [source.manifest, files.manifest] as const].flatMap(
     ([generated, present]) =>
@@ -56,4 +57,4 @@ export const drift = (files: FlavorFiles, available: readonly PartProject[]): st
             `${present.path}: differs from what the tool writes; run: npm run flavor -- regenerate ${files.name}`,
           ],
   );
-};
+}

@@ -12,8 +12,8 @@ const ALLOWED: readonly { readonly file: RegExp; readonly specifier: RegExp }[] 
  * `#` names outside the files that may have them: they resolve through package.json to output that may be on disk
  * from another build, past the references that tsc holds relative imports to.
  */
-export const hashNames = (root: string): string[] =>
-  readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })
+export function hashNames(root: string): string[] {
+  return readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && /\.[cm]?ts$/.test(entry.name))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
     .filter((path) => !path.includes('/node_modules/') && !path.endsWith('.d.ts'))
@@ -26,3 +26,4 @@ export const hashNames = (root: string): string[] =>
           (name) => `${path}: imports '${name}'; only flavor manifests take '#' names, use a relative import`,
         ),
     );
+}

@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import semver from 'semver';
 import { type LockPackage, packageName, readLock } from '../lock-file.js';
 
-const describe = (place: string, entry: LockPackage): string =>
-  `${packageName(place, entry)}@${entry.version}`;
+function describe(place: string, entry: LockPackage): string {
+  return `${packageName(place, entry)}@${entry.version}`;
+}
 
 /** Whether the lock file serves the oldest Node we promise, and names no registry. */
-export const lockProblems = (root: string): string[] => {
+export function lockProblems(root: string): string[] {
   const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     engines: { node: string };
   };
@@ -28,4 +29,4 @@ export const lockProblems = (root: string): string[] => {
     }
   }
   return problems;
-};
+}

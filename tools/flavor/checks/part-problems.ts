@@ -5,7 +5,7 @@ import type { PartProject } from '../choose/projects.js';
 import { markerOf } from '../prove/markers.js';
 
 /** Whether every part of the checkout is what its folder says, can be searched for, and, if known, is a workspace. */
-export const partProblems = (root: string, available: readonly PartProject[]): string[] => {
+export function partProblems(root: string, available: readonly PartProject[]): string[] {
   const { workspaces } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     workspaces: string[];
   };
@@ -22,19 +22,27 @@ export const partProblems = (root: string, available: readonly PartProject[]): s
     } else if (wordOf(project) !== word) {
       problems.push(`${entry}: is the part '${wordOf(project)}', and its folder is another one`);
     }
-    if (words.has(word)) problems.push(`${folder}: another part has that name`);
+    if (words.has(word)) {
+      problems.push(`${folder}: another part has that name`);
+    }
     words.add(word);
     const marker = markerOf(root, folder);
     const twin = marker === undefined ? undefined : markers.get(marker);
-    if (marker === undefined) problems.push(`${entry}: has no line "marker: '...'"`);
-    else if (twin !== undefined) problems.push(`${entry}: has the marker of '${twin}'`);
-    else markers.set(marker, word);
+    if (marker === undefined) {
+      problems.push(`${entry}: has no line "marker: '...'"`);
+    } else if (twin !== undefined) {
+      problems.push(`${entry}: has the marker of '${twin}'`);
+    } else {
+      markers.set(marker, word);
+    }
     if (KNOWN_PARTS.some((known) => wordOf(known) === word)) {
-      if (!workspaces.includes(folder)) problems.push(`package.json: workspaces lack ${folder}`);
+      if (!workspaces.includes(folder)) {
+        problems.push(`package.json: workspaces lack ${folder}`);
+      }
       if (evidence.length === 0) {
         problems.push(`${folder}/package.json: openshell.evidence lists no string that only this part holds`);
       }
     }
     return problems;
   });
-};
+}

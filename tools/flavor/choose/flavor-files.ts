@@ -27,14 +27,15 @@ const CALL = /export default flavor\(\s*'([^']*)'\s*,\s*\{([^}]*)\}/;
 const FIELD = /(\w+)(?:\s*:\s*(?:\[([^\]]*)\]|(\w+)))?/g;
 
 /** The flavors of this checkout, by their tsconfig files, sorted. */
-export const flavorNames = (root: string): string[] =>
-  readdirSync(root)
+export function flavorNames(root: string): string[] {
+  return readdirSync(root)
     .flatMap((file) => /^tsconfig(?:\.([^.]+))?\.json$/.exec(file)?.slice(1) ?? [])
     .map((name) => name ?? DEFAULT_FLAVOR)
     .filter((name) => name !== 'base')
     .sort();
+}
 
-const parseManifest = (path: string, text: string): FlavorFiles['manifest'] => {
+function parseManifest(path: string, text: string): FlavorFiles['manifest'] {
   const imports = [...text.matchAll(IMPORT)].map(([, value = '', specifier = '']) => ({ value, specifier }));
   const call = CALL.exec(text);
   const listed = [...(call?.[2] ?? '').matchAll(FIELD)].flatMap(([, key = '', list, single]) =>
@@ -49,10 +50,10 @@ const parseManifest = (path: string, text: string): FlavorFiles['manifest'] => {
       .filter((value) => value !== '')
       .map((value) => imports.find((line) => line.value === value)?.specifier ?? value),
   };
-};
+}
 
 /** @throws OpenShellError INVALID_ARGUMENT when there is no such flavor or one of its files cannot be read */
-export const readFlavor = (root: string, name: string): FlavorFiles => {
+export function readFlavor(root: string, name: string): FlavorFiles {
   const path = tsconfigPath(name);
   if (!existsSync(join(root, path))) {
     const meant = nearest(name, flavorNames(root));
@@ -73,19 +74,23 @@ export const readFlavor = (root: string, name: string): FlavorFiles => {
     tsconfig: { path, text, references: references.map((reference) => reference.path.replace(/^\.\//, '')) },
     manifest: parseManifest(manifest, readFileSync(join(root, manifest), 'utf8')),
   };
-};
+}
 
 /** What the flavor holds, as its manifest says. */
-export const specOf = ({ name, manifest: { listed } }: FlavorFiles): FlavorSpec => {
-  const wordsIn = (room: string): string[] =>
-    listed.flatMap((specifier) => new RegExp(`^#${room}/(.+)$`).exec(specifier)?.slice(1) ?? []).sort();
-  return { name, drivers: wordsIn('drivers'), parts: wordsIn('parts') };
-};
+export function specOf({ name, manifest: { listed } }: FlavorFiles): FlavorSpec {
+  function wordsIn(room: string): string[] {
+    return listed
+      .flatMap((specifier) => new RegExp(`^#${room}/(.+)$`).exec(specifier)?.slice(1) ?? [])
+      .sort();
+  }
 
-const parseJson = (path: string, text: string): unknown => {
+  return { name, drivers: wordsIn('drivers'), parts: wordsIn('parts') };
+}
+
+function parseJson(path: string, text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
     throw invalidArgument(`${path} is not JSON: ${(cause as Error).message}`, { cause });
   }
-};
+}

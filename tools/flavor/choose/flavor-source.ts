@@ -16,16 +16,21 @@ export interface SourceFile {
 /** In every flavor: the gateway, its command line, and the contract that the manifest calls. */
 const CORE_PROJECTS = ['src', 'src/cli', 'src/flavor'];
 
-export const tsconfigPath = (flavor: string): string =>
-  flavor === DEFAULT_FLAVOR ? 'tsconfig.json' : `tsconfig.${flavor}.json`;
+export function tsconfigPath(flavor: string): string {
+  return flavor === DEFAULT_FLAVOR ? 'tsconfig.json' : `tsconfig.${flavor}.json`;
+}
 
-export const manifestPath = (flavor: string): string => `src/flavors/${flavor}/drivers.ts`;
+export function manifestPath(flavor: string): string {
+  return `src/flavors/${flavor}/drivers.ts`;
+}
 
 /** `store-sqlite` as a variable's name. */
-const identifier = (word: string): string =>
-  word.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+function identifier(word: string): string {
+  return word.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}
 
-const renderTsconfig = (spec: FlavorSpec, projects: readonly string[]): string => `{
+function renderTsconfig(spec: FlavorSpec, projects: readonly string[]): string {
+  return `{
   "extends": "./tsconfig.base.json",
   "compilerOptions": {
     "rootDir": "src/flavors/${spec.name}",
@@ -39,26 +44,36 @@ ${projects.map((path) => `    { "path": "${path}" }`).join(',\n')}
   ]
 }
 `;
+}
 
-const renderManifest = ({ name }: FlavorSpec, chosen: readonly PartProject[]): string => {
+function renderManifest({ name }: FlavorSpec, chosen: readonly PartProject[]): string {
   const imports = [
     ...chosen.map(({ word, specifier }) => `import ${identifier(word)} from '${specifier}';`),
     `import { flavor } from '#flavor';`,
   ].sort(bySpecifier);
   const fields = PART_KINDS.flatMap(({ kind, key, many }) => {
     const values = chosen.filter((part) => part.kind === kind).map(({ word }) => identifier(word));
-    if (values.length === 0) return [];
-    if (many) return [`  ${key}: [${values.join(', ')}],`];
+    if (values.length === 0) {
+      return [];
+    }
+    if (many) {
+      return [`  ${key}: [${values.join(', ')}],`];
+    }
     return [values[0] === key ? `  ${key},` : `  ${key}: ${values[0]},`];
   });
   return [...imports, '', `export default flavor('${name}', {`, ...fields, '});', ''].join('\n');
-};
+}
 
-const bySpecifier = (a: string, b: string): number => (specifierOf(a) < specifierOf(b) ? -1 : 1);
-const specifierOf = (line: string): string => line.slice(line.indexOf("'"));
+function bySpecifier(a: string, b: string): number {
+  return specifierOf(a) < specifierOf(b) ? -1 : 1;
+}
+
+function specifierOf(line: string): string {
+  return line.slice(line.indexOf("'"));
+}
 
 /** The same specification gives the same bytes. `available` says which projects each part has. */
-export const flavorSource = (spec: FlavorSpec, available: readonly PartProject[]): FlavorSource => {
+export function flavorSource(spec: FlavorSpec, available: readonly PartProject[]): FlavorSource {
   const words = wordsOf(spec);
   const chosen = available.filter(({ word }) => words.includes(word));
   const projects = [...CORE_PROJECTS, ...chosen.flatMap((part) => part.projects)];
@@ -66,4 +81,4 @@ export const flavorSource = (spec: FlavorSpec, available: readonly PartProject[]
     tsconfig: { path: tsconfigPath(spec.name), text: renderTsconfig(spec, projects) },
     manifest: { path: manifestPath(spec.name), text: renderManifest(spec, chosen) },
   };
-};
+}

@@ -18,14 +18,14 @@ const MAX_NAME_LENGTH = 48;
 /** `tsconfig.base.json` is no flavor. */
 const RESERVED = ['base'];
 
-const sameSet = (a: readonly string[], b: readonly string[]): boolean =>
-  a.length === b.length && a.every((value) => b.includes(value));
+function sameSet(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((value) => b.includes(value));
+}
 
 /** Every part of a flavor. */
-export const wordsOf = ({ drivers, parts }: Pick<FlavorSpec, 'drivers' | 'parts'>): string[] => [
-  ...drivers,
-  ...parts,
-];
+export function wordsOf({ drivers, parts }: Pick<FlavorSpec, 'drivers' | 'parts'>): string[] {
+  return [...drivers, ...parts];
+}
 
 const KNOWN_OTHERS = KNOWN_PARTS.filter(({ kind }) => kind !== 'driver').map((part) => ({
   word: wordOf(part),
@@ -33,10 +33,12 @@ const KNOWN_OTHERS = KNOWN_PARTS.filter(({ kind }) => kind !== 'driver').map((pa
 }));
 
 /** The name that a choice has when it is given none; `default` for every known part. */
-export const nameOf = (drivers: readonly string[], parts: readonly string[]): string => {
+export function nameOf(drivers: readonly string[], parts: readonly string[]): string {
   const all = KNOWN_DRIVERS.map(({ name }) => name);
   const others = KNOWN_OTHERS.map(({ word }) => word);
-  if (sameSet(drivers, all) && sameSet(parts, others)) return DEFAULT_FLAVOR;
+  if (sameSet(drivers, all) && sameSet(parts, others)) {
+    return DEFAULT_FLAVOR;
+  }
   const [first, ...rest] = [...drivers].sort();
   const alone = rest.length === 0 ? KNOWN_DRIVERS.find(({ name }) => name === first)?.flavor : undefined;
   const usual = KNOWN_OTHERS.filter((part) => part.usual).map(({ word }) => word);
@@ -47,16 +49,16 @@ export const nameOf = (drivers: readonly string[], parts: readonly string[]): st
     ...more,
     ...(less.length === 0 ? [] : ['without', ...less]),
   ].join('-');
-};
+}
 
 /** @throws OpenShellError INVALID_ARGUMENT for a name that cannot be a file's, or that means something else */
-export const checkName = (name: string): void => {
+export function checkName(name: string): void {
   if (!NAME.test(name) || name.length > MAX_NAME_LENGTH || RESERVED.includes(name)) {
     throw invalidArgument(`'${name}' cannot name a flavor`, {
       hint: `use at most ${MAX_NAME_LENGTH} lower-case letters, digits and single hyphens, not ${RESERVED.join(', ')}`,
     });
   }
-};
+}
 
 export interface FlavorChoice {
   readonly drivers: readonly string[];
@@ -74,19 +76,27 @@ export interface FlavorChoice {
  *
  * @throws OpenShellError INVALID_ARGUMENT for no driver or no store, one twice, one that has no source here, or a bad name
  */
-export const flavorSpec = (choice: FlavorChoice, available: readonly PartProject[]): FlavorSpec => {
+export function flavorSpec(choice: FlavorChoice, available: readonly PartProject[]): FlavorSpec {
   const { drivers, with: more = [], without = [], usual = true } = choice;
   const names = available.filter(({ kind }) => kind === 'driver').map(({ word }) => word);
   if (drivers.length === 0) {
     throw invalidArgument('a flavor needs at least one driver', { hint: `choose from ${names.join(', ')}` });
   }
   for (const [index, driver] of drivers.entries()) {
-    if (!names.includes(driver)) throw noSuchDriver(driver, names);
-    if (drivers.indexOf(driver) !== index) throw invalidArgument(`the driver '${driver}' is given twice`);
+    if (!names.includes(driver)) {
+      throw noSuchDriver(driver, names);
+    }
+    if (drivers.indexOf(driver) !== index) {
+      throw invalidArgument(`the driver '${driver}' is given twice`);
+    }
   }
-  for (const word of [...more, ...without]) requirePart(word, available);
+  for (const word of [...more, ...without]) {
+    requirePart(word, available);
+  }
   const both = more.find((word) => without.includes(word));
-  if (both !== undefined) throw invalidArgument(`the part '${both}' is to be in and to be left out`);
+  if (both !== undefined) {
+    throw invalidArgument(`the part '${both}' is to be in and to be left out`);
+  }
   const parts = [...new Set([...(usual ? usualParts(available) : []), ...more])]
     .filter((word) => !without.includes(word))
     .sort();
@@ -94,22 +104,26 @@ export const flavorSpec = (choice: FlavorChoice, available: readonly PartProject
   const name = choice.name ?? nameOf(drivers, parts);
   checkName(name);
   return { name, drivers: [...drivers].sort(), parts };
-};
+}
 
 /** That a part which is no driver has its source here. */
-export const requirePart = (word: string, available: readonly PartProject[]): void => {
+export function requirePart(word: string, available: readonly PartProject[]): void {
   const words = available.filter(({ kind }) => kind !== 'driver').map((part) => part.word);
-  if (words.includes(word)) return;
+  if (words.includes(word)) {
+    return;
+  }
   const meant = nearest(word, words);
   throw invalidArgument(`there is no part '${word}' in src/parts`, {
     hint: meant === undefined ? `choose from ${words.join(', ')}` : `did you mean '${meant}'?`,
   });
-};
+}
 
 /** That every kind which a build needs is there, and of a kind of which it takes one, not two. */
-const requireKinds = (parts: readonly string[], available: readonly PartProject[]): void => {
+function requireKinds(parts: readonly string[], available: readonly PartProject[]): void {
   for (const { kind, many, required } of PART_KINDS) {
-    if (kind === 'driver') continue;
+    if (kind === 'driver') {
+      continue;
+    }
     const ofKind = available.filter((project) => project.kind === kind);
     const chosen = ofKind.filter(({ word }) => parts.includes(word));
     if (required && chosen.length === 0) {
@@ -123,9 +137,9 @@ const requireKinds = (parts: readonly string[], available: readonly PartProject[
       );
     }
   }
-};
+}
 
-const noSuchDriver = (driver: string, names: readonly string[]) => {
+function noSuchDriver(driver: string, names: readonly string[]) {
   if (KNOWN_DRIVERS.some(({ name }) => name === driver)) {
     return invalidArgument(`the source of the driver '${driver}' is not in this checkout`, {
       hint: `src/drivers/${driver}/entry.ts is missing; choose from ${names.join(', ')}`,
@@ -136,4 +150,4 @@ const noSuchDriver = (driver: string, names: readonly string[]) => {
   return invalidArgument(`there is no driver '${driver}' in src/drivers`, {
     hint: meant === undefined ? `choose from ${names.join(', ')}` : `did you mean '${meant}'?`,
   });
-};
+}

@@ -19,15 +19,16 @@ export interface Needs {
 const TELEMETRY = { kind: 'telemetry', name: 'telemetry' };
 
 /** Whether a gateway without a configured driver may choose this one, as its entry says. */
-const isAutoDetected = (root: string, name: string): boolean =>
-  /^\s*autoDetect: true,$/m.test(readFileSync(join(root, 'src', 'drivers', name, 'entry.ts'), 'utf8'));
+function isAutoDetected(root: string, name: string): boolean {
+  return /^\s*autoDetect: true,$/m.test(readFileSync(join(root, 'src', 'drivers', name, 'entry.ts'), 'utf8'));
+}
 
 /**
  * The smallest choice that can run a configuration file, alone: no flags, no environment.
  *
  * @throws OpenShellError INVALID_ARGUMENT when the file is not valid; FAILED_PRECONDITION when no driver is needed
  */
-export const needsOf = async (root: string, file: string): Promise<Needs> => {
+export async function needsOf(root: string, file: string): Promise<Needs> {
   const { flags } = parseCommandLine(['--config', file]);
   const { config } = await loadConfig({
     flags,
@@ -40,14 +41,18 @@ export const needsOf = async (root: string, file: string): Promise<Needs> => {
   const drivers: string[] = [];
   if (config.computeDrivers.length === 0) {
     for (const { name } of knownProjects(root)) {
-      if (!isAutoDetected(root, name)) continue;
+      if (!isAutoDetected(root, name)) {
+        continue;
+      }
       drivers.push(name);
       reasons.push(`${name}: compute_drivers is empty, and auto-detection may choose it`);
     }
   }
   for (const name of config.computeDrivers) {
     const socket = config.drivers.get(name)?.socketPath;
-    if (socket === undefined) drivers.push(name);
+    if (socket === undefined) {
+      drivers.push(name);
+    }
     reasons.push(
       socket === undefined
         ? `${name}: compute_drivers names it`
@@ -55,14 +60,18 @@ export const needsOf = async (root: string, file: string): Promise<Needs> => {
     );
   }
   for (const name of config.drivers.keys()) {
-    if (drivers.includes(name) || config.computeDrivers.includes(name)) continue;
+    if (drivers.includes(name) || config.computeDrivers.includes(name)) {
+      continue;
+    }
     reasons.push(`${name}: not needed, it has a table and compute_drivers does not name it`);
   }
   const { enabled, endpoint } = config.telemetry;
   const telemetry = enabled && endpoint !== undefined;
   const store = KNOWN_STORES.find(({ schemes }) => schemes.includes(config.database.scheme));
   const parts = [...(store === undefined ? [] : [store]), ...(telemetry ? [TELEMETRY] : [])].map(wordOf);
-  if (store !== undefined) reasons.push(`${wordOf(store)}: the database is ${config.database.scheme}:...`);
+  if (store !== undefined) {
+    reasons.push(`${wordOf(store)}: the database is ${config.database.scheme}:...`);
+  }
   reasons.push(
     `telemetry: ${telemetry ? `it is to be sent to ${endpoint}` : 'not needed, nothing is to be sent'}`,
   );
@@ -72,4 +81,4 @@ export const needsOf = async (root: string, file: string): Promise<Needs> => {
     });
   }
   return { drivers, parts, reasons };
-};
+}

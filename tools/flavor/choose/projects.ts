@@ -29,27 +29,34 @@ interface PartPackage {
   readonly openshell?: { readonly evidence?: readonly string[] };
 }
 
-const toPosix = (path: string): string => path.split(sep).join('/');
+function toPosix(path: string): string {
+  return path.split(sep).join('/');
+}
 
-const projectsBelow = (root: string, folder: string): string[] =>
-  readdirSync(join(root, folder), { withFileTypes: true, recursive: true })
+function projectsBelow(root: string, folder: string): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile() && entry.name === 'tsconfig.json')
     .map((entry) => toPosix(relative(root, entry.parentPath)))
     .filter((path) => !path.includes('node_modules'))
     .sort();
+}
 
 function projectsIn(root: string, room: (typeof ROOMS)[number]): PartProject[] {
   const parent = `src/${room}`;
-  if (!existsSync(join(root, parent))) return [];
+  if (!existsSync(join(root, parent))) {
+    return [];
+  }
   return readdirSync(join(root, parent))
     .filter((word) => existsSync(join(root, parent, word, 'entry.ts')))
     .sort()
     .map((word) => {
       const folder = `${parent}/${word}`;
-      const said = (key: string): string | undefined =>
-        new RegExp(`^\\s*${key}: '([^']+)',$`, 'm').exec(
+      function said(key: string): string | undefined {
+        return new RegExp(`^\\s*${key}: '([^']+)',$`, 'm').exec(
           readFileSync(join(root, folder, 'entry.ts'), 'utf8'),
         )?.[1];
+      }
+
       const manifest = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as PartPackage;
       return {
         kind: said('kind') ?? '',
@@ -65,23 +72,29 @@ function projectsIn(root: string, room: (typeof ROOMS)[number]): PartProject[] {
 }
 
 /** Every folder of src/drivers and src/parts that holds an `entry.ts`: the drivers by name, then the others by word. */
-export const partProjects = (root: string): PartProject[] => ROOMS.flatMap((room) => projectsIn(root, room));
+export function partProjects(root: string): PartProject[] {
+  return ROOMS.flatMap((room) => projectsIn(root, room));
+}
 
 /** The drivers among them. */
-export const driverProjects = (root: string): PartProject[] => projectsIn(root, 'drivers');
+export function driverProjects(root: string): PartProject[] {
+  return projectsIn(root, 'drivers');
+}
 
 /** Drivers of the table whose source stands in this checkout, in the order of auto-detection. */
-export const knownProjects = (root: string): PartProject[] => {
+export function knownProjects(root: string): PartProject[] {
   const present = driverProjects(root);
   return KNOWN_DRIVERS.flatMap(({ name }) => present.find((project) => project.name === name) ?? []);
-};
+}
 
 /** Those of the words, in the order of `partProjects`. */
-export const chosenProjects = (root: string, words: readonly string[]): PartProject[] =>
-  partProjects(root).filter(({ word }) => words.includes(word));
+export function chosenProjects(root: string, words: readonly string[]): PartProject[] {
+  return partProjects(root).filter(({ word }) => words.includes(word));
+}
 
 /** Parts that are no driver: those that a flavor has unless it is told otherwise. */
-export const usualParts = (available: readonly PartProject[]): string[] =>
-  KNOWN_PARTS.filter(({ usual }) => usual)
+export function usualParts(available: readonly PartProject[]): string[] {
+  return KNOWN_PARTS.filter(({ usual }) => usual)
     .map(wordOf)
     .filter((word) => available.some((project) => project.word === word));
+}

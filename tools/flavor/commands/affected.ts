@@ -9,12 +9,16 @@ import { readRelease } from '../package/release.js';
 import { affectedFlavors, openVex, type PackageQuery } from '../prove/affected.js';
 
 /** `dockerode`, `dockerode@<5`, `@scope/name@1 - 2`. */
-const parseQuery = (context: CommandContext): PackageQuery => {
+function parseQuery(context: CommandContext): PackageQuery {
   const given = textOption(context, 'package');
   const match = /^(@?[^@]+)(?:@(.+))?$/.exec(given ?? '');
-  if (match === null) throw invalidArgument('name a package', { hint: "e.g. --package 'dockerode@<5.0.2'" });
+  if (match === null) {
+    throw invalidArgument('name a package', { hint: "e.g. --package 'dockerode@<5.0.2'" });
+  }
   const [, name = '', range = '*'] = match;
-  if (semver.validRange(range) === null) throw invalidArgument(`'${range}' is no range of versions`);
+  if (semver.validRange(range) === null) {
+    throw invalidArgument(`'${range}' is no range of versions`);
+  }
   const names = new Set([...readLock(context.root)].map(([place, entry]) => packageName(place, entry)));
   if (!names.has(name)) {
     const meant = nearest(name, names);
@@ -23,7 +27,7 @@ const parseQuery = (context: CommandContext): PackageQuery => {
     });
   }
   return { name, range };
-};
+}
 
 export const affected: Command = {
   name: 'affected',
@@ -60,7 +64,9 @@ export const affected: Command = {
           : `holds ${versions.join(', ')} through ${through.join(', ')}${onlyForNode20 ? ' (only made with --node 20)' : ''}`;
       context.print(`${flavor.padEnd(12)} ${what}`);
     }
-    if (vex !== undefined) context.print(`wrote ${vex}`);
+    if (vex !== undefined) {
+      context.print(`wrote ${vex}`);
+    }
     return 0;
   },
 };

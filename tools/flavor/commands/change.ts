@@ -6,18 +6,18 @@ import type { Command, CommandContext } from '../command.js';
 import { emit } from './generate.js';
 
 /** A flavor's name and the parts to add or to take out, by words. */
-const read = ({ root, positionals }: CommandContext) => {
+function read({ root, positionals }: CommandContext) {
   const [name, ...words] = positionals;
   if (name === undefined || words.length === 0) {
     throw invalidArgument('name a flavor and what to change', { hint: 'e.g. add docker vm telemetry' });
   }
   return { flavor: specOf(readFlavor(root, name)), words };
-};
+}
 
-const change = (context: CommandContext, { name, drivers, parts }: FlavorSpec): number => {
+function change(context: CommandContext, { name, drivers, parts }: FlavorSpec): number {
   emit(context, flavorSpec({ name, drivers, with: parts, usual: false }, partProjects(context.root)));
   return 0;
-};
+}
 
 const options = { 'dry-run': { type: 'boolean' } } as const;
 
@@ -29,7 +29,10 @@ export const add: Command = {
   async run(context) {
     const { flavor, words } = read(context);
     const others = partProjects(context.root).filter(({ kind }) => kind !== 'driver');
-    const isOther = (word: string): boolean => others.some((part) => part.word === word);
+    function isOther(word: string): boolean {
+      return others.some((part) => part.word === word);
+    }
+
     return change(context, {
       name: flavor.name,
       drivers: [...flavor.drivers, ...words.filter((word) => !isOther(word))],
@@ -52,7 +55,10 @@ export const remove: Command = {
         hint: `it has ${held.join(', ')}`,
       });
     }
-    const left = (list: readonly string[]): string[] => list.filter((word) => !words.includes(word));
+    function left(list: readonly string[]): string[] {
+      return list.filter((word) => !words.includes(word));
+    }
+
     return change(context, { name: flavor.name, drivers: left(flavor.drivers), parts: left(flavor.parts) });
   },
 };

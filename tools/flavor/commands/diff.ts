@@ -9,18 +9,24 @@ import { closure, type LockPackage, packageName, readLock } from '../lock-file.j
 import { readFolder } from '../package/files.js';
 
 /** Bytes of an installed package, without packages inside of it; undefined when it is not installed here. */
-const bytesOf = (root: string, place: string): number | undefined => {
+function bytesOf(root: string, place: string): number | undefined {
   const folder = join(root, place);
-  if (!existsSync(folder)) return undefined;
+  if (!existsSync(folder)) {
+    return undefined;
+  }
   return readFolder(folder, (path) => path !== 'node_modules')
     .map((entry) => (entry.type === 'file' ? entry.bytes.length : 0))
     .reduce((sum, bytes) => sum + bytes, 0);
-};
+}
 
-const kilobytes = (bytes: number): string => `${Math.round(bytes / 1024)} KiB`;
+function kilobytes(bytes: number): string {
+  return `${Math.round(bytes / 1024)} KiB`;
+}
 
 /** What `a` has and `b` has not. */
-const without = <T>(a: Iterable<T>, b: ReadonlySet<T>): T[] => [...a].filter((value) => !b.has(value));
+function without<T>(a: Iterable<T>, b: ReadonlySet<T>): T[] {
+  return [...a].filter((value) => !b.has(value));
+}
 
 interface Side {
   readonly name: string;
@@ -28,14 +34,14 @@ interface Side {
   readonly packages: ReadonlySet<string>;
 }
 
-const readSide = (root: string, lock: ReadonlyMap<string, LockPackage>, name: string): Side => {
+function readSide(root: string, lock: ReadonlyMap<string, LockPackage>, name: string): Side {
   const words = wordsOf(specOf(readFlavor(root, name)));
   return {
     name,
     parts: new Set(words),
     packages: closure(lock, ['', ...chosenProjects(root, words).map(({ folder }) => folder)]),
   };
-};
+}
 
 export const diff: Command = {
   name: 'diff',
@@ -43,13 +49,14 @@ export const diff: Command = {
   doc: 'Compare two flavors: parts, packages, bytes installed.',
   options: { json: { type: 'boolean' } },
   async run({ root, positionals, options, print }) {
-    if (positionals.length !== 2)
+    if (positionals.length !== 2) {
       throw invalidArgument('name two flavors', { hint: 'e.g. diff default docker' });
+    }
     const [first = '', second = ''] = positionals;
     const lock = readLock(root);
     const a = readSide(root, lock, first);
     const b = readSide(root, lock, second);
-    const side = (one: Side, other: Side) => {
+    function side(one: Side, other: Side) {
       const places = without(one.packages, other.packages).sort();
       const packages = places.map((place) => {
         const entry = lock.get(place);
@@ -66,7 +73,8 @@ export const diff: Command = {
         bytes: packages.reduce((sum, { bytes = 0 }) => sum + bytes, 0),
         unmeasured: packages.filter(({ bytes }) => bytes === undefined).length,
       };
-    };
+    }
+
     const sides = [side(a, b), side(b, a)];
     if (options.json === true) {
       print(JSON.stringify({ sides }, null, 2));
@@ -77,7 +85,9 @@ export const diff: Command = {
       print(
         `  ${packages.length} packages, ${kilobytes(bytes)}${unmeasured > 0 ? `, ${unmeasured} not installed here` : ''}`,
       );
-      for (const { name, version } of packages) print(`  ${name}@${version}`);
+      for (const { name, version } of packages) {
+        print(`  ${name}@${version}`);
+      }
     }
     return 0;
   },

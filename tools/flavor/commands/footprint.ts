@@ -13,20 +13,20 @@ const PAGE = 'docs/footprint.md';
 const CHART = 'docs/footprint.svg';
 const RECORD = 'docs/footprint.json';
 
-const machine = (root: string): string => {
+function machine(root: string): string {
   const [cpu] = cpus();
   const gibibytes = Math.round(totalmem() / 2 ** 30);
   return `${cpus().length} x ${cpu?.model.trim() ?? 'CPU'}, ${gibibytes} GiB, Linux ${release()}, Node ${pinnedNode(root).version}`;
-};
+}
 
-const write = (root: string, measured: readonly Measured[], today: string): void => {
+function write(root: string, measured: readonly Measured[], today: string): void {
   const record: Recorded[] = measured.map(({ footprint, names }) => ({ footprint, names }));
   writeFileSync(join(root, RECORD), `${JSON.stringify(record, null, 2)}\n`);
   writeFileSync(join(root, CHART), footprintChart(measured.map(({ footprint }) => footprint)));
   const page = readFileSync(join(root, PAGE), 'utf8');
   const times = `Measured on ${today}: ${machine(root)}.\n\n${timeTable(measured)}`;
   writeFileSync(join(root, PAGE), between(between(page, 'sizes', sizeTable(measured)), 'times', times));
-};
+}
 
 export const footprint: Command = {
   name: 'footprint',
@@ -46,7 +46,9 @@ export const footprint: Command = {
     }
     const recorded = JSON.parse(readFileSync(join(root, RECORD), 'utf8')) as Recorded[];
     const problems = [...growth(recorded, measured), ...leftBehind(recorded, flavorNames(root))];
-    for (const problem of problems) print(problem);
+    for (const problem of problems) {
+      print(problem);
+    }
     print(problems.length === 0 ? 'no flavor grew' : 'update the record with: npm run footprint');
     return problems.length === 0 ? 0 : 1;
   },

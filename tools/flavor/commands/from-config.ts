@@ -7,7 +7,9 @@ import { partProjects, usualParts } from '../choose/projects.js';
 import { type Command, textOption } from '../command.js';
 import { buildCommand, emit } from './generate.js';
 
-const holdsTheSame = (a: FlavorSpec, b: FlavorSpec): boolean => wordsOf(a).join() === wordsOf(b).join();
+function holdsTheSame(a: FlavorSpec, b: FlavorSpec): boolean {
+  return wordsOf(a).join() === wordsOf(b).join();
+}
 
 export const fromConfig: Command = {
   name: 'from-config',
@@ -17,7 +19,9 @@ export const fromConfig: Command = {
   async run(context) {
     const { root, cwd, positionals, print } = context;
     const [file, ...rest] = positionals;
-    if (file === undefined || rest.length > 0) throw invalidArgument('name one configuration file');
+    if (file === undefined || rest.length > 0) {
+      throw invalidArgument('name one configuration file');
+    }
     const { reasons, drivers, parts } = await needsOf(root, resolve(cwd, file));
     const name = textOption(context, 'name');
     const available = partProjects(root);
@@ -29,10 +33,14 @@ export const fromConfig: Command = {
       print(JSON.stringify({ ...(present ?? spec), exists: present !== undefined, reasons }, null, 2));
       return 0;
     }
-    for (const reason of reasons) print(reason);
-    if (present !== undefined) print(`the flavor '${present.name}' is that: ${buildCommand(present)}`);
-    else if (context.options.write === true) emit(context, spec);
-    else {
+    for (const reason of reasons) {
+      print(reason);
+    }
+    if (present !== undefined) {
+      print(`the flavor '${present.name}' is that: ${buildCommand(present)}`);
+    } else if (context.options.write === true) {
+      emit(context, spec);
+    } else {
       const usual = usualParts(available);
       const more = spec.parts.filter((word) => !usual.includes(word));
       const less = usual.filter((word) => !spec.parts.includes(word));

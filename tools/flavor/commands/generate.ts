@@ -4,21 +4,28 @@ import { partProjects } from '../choose/projects.js';
 import { writeFlavor } from '../choose/write-flavor.js';
 import { type Command, type CommandContext, listOption, textOption } from '../command.js';
 
-export const buildCommand = ({ name }: FlavorSpec): string =>
-  name === DEFAULT_FLAVOR ? 'npm run build' : `npm run build -- ${name}`;
+export function buildCommand({ name }: FlavorSpec): string {
+  return name === DEFAULT_FLAVOR ? 'npm run build' : `npm run build -- ${name}`;
+}
 
 /** Writes a flavor and says what happened, or with `--dry-run` prints it. */
-export const emit = (context: CommandContext, spec: FlavorSpec): void => {
+export function emit(context: CommandContext, spec: FlavorSpec): void {
   const source = flavorSource(spec, partProjects(context.root));
   if (context.options['dry-run'] === true) {
-    for (const { path, text } of [source.tsconfig, source.manifest]) context.print(`--- ${path}\n${text}`);
+    for (const { path, text } of [source.tsconfig, source.manifest]) {
+      context.print(`--- ${path}\n${text}`);
+    }
     return;
   }
   const written = writeFlavor(context.root, source);
-  for (const path of written) context.print(`wrote ${path}`);
-  if (written.length === 0) context.print(`the flavor '${spec.name}' is there already`);
+  for (const path of written) {
+    context.print(`wrote ${path}`);
+  }
+  if (written.length === 0) {
+    context.print(`the flavor '${spec.name}' is there already`);
+  }
   context.print(`build it with: ${buildCommand(spec)}`);
-};
+}
 
 export const generate: Command = {
   name: 'generate',

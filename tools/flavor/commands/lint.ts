@@ -24,7 +24,9 @@ export const lint: Command = {
       ...lockProblems(root),
       ...versionProblems(root),
     ];
-    for (const problem of problems) print(problem);
+    for (const problem of problems) {
+      print(problem);
+    }
     print(
       problems.length === 0 ? `${flavors.length} flavors, nothing to say` : `${problems.length} problems`,
     );

@@ -9,15 +9,15 @@ import { packageFlavor } from '../package/package-flavor.js';
 import { pinnedNode } from '../package/release.js';
 import { fingerprint, readSigningKey } from '../signature.js';
 
-const nodeTarget = (context: CommandContext): 20 | 22 => {
+function nodeTarget(context: CommandContext): 20 | 22 {
   const given = textOption(context, 'node') ?? '22';
   if (given !== '20' && given !== '22') {
     throw invalidArgument(`--node is 20 or 22, not '${given}'`, { hint: '22 means Node 22.13 and later' });
   }
   return given === '20' ? 20 : 22;
-};
+}
 
-const kinds = (context: CommandContext): readonly ArtifactKind[] => {
+function kinds(context: CommandContext): readonly ArtifactKind[] {
   const given = listOption(context, 'only');
   const wrong = given.find((kind) => !ARTIFACT_KINDS.some((known) => known === kind));
   if (wrong !== undefined) {
@@ -26,7 +26,7 @@ const kinds = (context: CommandContext): readonly ArtifactKind[] => {
     });
   }
   return given.length === 0 ? ARTIFACT_KINDS : (given as ArtifactKind[]);
-};
+}
 
 export const packageCommand: Command = {
   name: 'package',
@@ -63,23 +63,30 @@ export const packageCommand: Command = {
       signKey,
       progress,
     };
-    if (process.version !== `v${pinnedNode(root).version}`) return underPinnedNode(context);
+    if (process.version !== `v${pinnedNode(root).version}`) {
+      return underPinnedNode(context);
+    }
     const made = await packageFlavor(options);
-    if (context.options.json === true) print(JSON.stringify(made, null, 2));
-    else {
-      for (const artifact of made.artifacts) print(`${artifact.kind.padEnd(10)} ${artifact.name}`);
-      if (signKey !== undefined) print(`signed by  ${fingerprint(signKey)}`);
+    if (context.options.json === true) {
+      print(JSON.stringify(made, null, 2));
+    } else {
+      for (const artifact of made.artifacts) {
+        print(`${artifact.kind.padEnd(10)} ${artifact.name}`);
+      }
+      if (signKey !== undefined) {
+        print(`signed by  ${fingerprint(signKey)}`);
+      }
     }
     return 0;
   },
 };
 
 /** The same command with the Node that the lock file names, so that the host's cannot change a byte (zlib's, e.g.). */
-const underPinnedNode = ({ root, cwd }: CommandContext): number => {
+function underPinnedNode({ root, cwd }: CommandContext): number {
   const tool = fileURLToPath(new URL('../../../tools/flavor/openshell-flavor.mjs', import.meta.url));
   const { status } = spawnSync(pinnedNode(root).path, [tool, ...process.argv.slice(2)], {
     cwd,
     stdio: 'inherit',
   });
   return status ?? 3;
-};
+}

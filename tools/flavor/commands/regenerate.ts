@@ -14,8 +14,12 @@ export const regenerate: Command = {
     const written = names.flatMap((name) =>
       writeFlavor(root, flavorSource(specOf(readFlavor(root, name)), available)),
     );
-    for (const path of written) print(`wrote ${path}`);
-    if (written.length === 0) print('every flavor is what the tool writes');
+    for (const path of written) {
+      print(`wrote ${path}`);
+    }
+    if (written.length === 0) {
+      print('every flavor is what the tool writes');
+    }
     return 0;
   },
 };

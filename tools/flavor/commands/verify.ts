@@ -33,30 +33,35 @@ interface Expectation {
 const TELEMETRY = 'telemetry';
 
 /** The flavor that an artifact's name says, e.g. openshell-gateway-docker-0.1.0.tgz. */
-const flavorOf = (root: string, path: string): string | undefined =>
-  flavorNames(root).find((name) => basename(path).startsWith(`openshell-gateway-${name}-${VERSION}`));
+function flavorOf(root: string, path: string): string | undefined {
+  return flavorNames(root).find((name) => basename(path).startsWith(`openshell-gateway-${name}-${VERSION}`));
+}
 
 /** What the options say, else what the flavor in the artifact's name holds. */
-const expectation = (context: CommandContext, path: string): Expectation => {
+function expectation(context: CommandContext, path: string): Expectation {
   const known = searchable(context.root);
   const telemetry = textOption(context, 'telemetry');
   if (telemetry !== undefined && telemetry !== 'present' && telemetry !== 'absent') {
     throw invalidArgument(`--telemetry is present or absent, not '${telemetry}'`);
   }
-  const asked = (outcome: 'present' | 'absent'): string[] => [
-    ...listOption(context, outcome),
-    ...(telemetry === outcome ? [TELEMETRY] : []),
-  ];
+  function asked(outcome: 'present' | 'absent'): string[] {
+    return [...listOption(context, outcome), ...(telemetry === outcome ? [TELEMETRY] : [])];
+  }
+
   const present = asked('present');
   const absent = asked('absent');
   for (const name of [...present, ...absent]) {
-    if (known.includes(name)) continue;
+    if (known.includes(name)) {
+      continue;
+    }
     const meant = nearest(name, known);
     throw invalidArgument(`there is no part '${name}' to look for`, {
       hint: meant === undefined ? `known here: ${known.join(', ')}` : `did you mean '${meant}'?`,
     });
   }
-  if (present.length > 0 || absent.length > 0) return { present, absent };
+  if (present.length > 0 || absent.length > 0) {
+    return { present, absent };
+  }
   const flavor = flavorOf(context.root, path);
   if (flavor === undefined) {
     throw invalidArgument(`the name ${basename(path)} does not say which flavor it is`, {
@@ -65,46 +70,56 @@ const expectation = (context: CommandContext, path: string): Expectation => {
   }
   const words = wordsOf(specOf(readFlavor(context.root, flavor)));
   return { present: words, absent: known.filter((word) => !words.includes(word)) };
-};
+}
 
 /** The default flavor's artifact that the search is tried on first: named, or of the same kind in the same folder. */
-const controlPath = (context: CommandContext, path: string): string => {
+function controlPath(context: CommandContext, path: string): string {
   const given = textOption(context, 'control');
-  if (given !== undefined) return resolve(context.cwd, given);
+  if (given !== undefined) {
+    return resolve(context.cwd, given);
+  }
   const flavor = flavorOf(context.root, path);
   const name =
     flavor === undefined
       ? undefined
       : basename(path).replace(`gateway-${flavor}-`, `gateway-${DEFAULT_FLAVOR}-`);
   const beside = name === undefined ? undefined : join(dirname(path), name);
-  if (beside !== undefined && existsSync(beside)) return beside;
+  if (beside !== undefined && existsSync(beside)) {
+    return beside;
+  }
   throw invalidArgument('there is no artifact of the default flavor to try the search on', {
     hint: `make one with 'package ${DEFAULT_FLAVOR}' in the same folder, or name one with --control`,
   });
-};
+}
 
 const MAX_DETAILS = 20;
 
-const count = ({ strings, packages, files }: NonNullable<Finding['looked']>): string =>
-  files === undefined ? `${strings ?? 0} strings, ${packages ?? 0} packages` : `${files} files`;
+function count({ strings, packages, files }: NonNullable<Finding['looked']>): string {
+  return files === undefined ? `${strings ?? 0} strings, ${packages ?? 0} packages` : `${files} files`;
+}
 
-const describe = ({ part, expected, outcome, looked, details }: Finding): string[] => [
-  `${part.padEnd(12)} ${expected.padEnd(8)} ${outcome}${looked === undefined ? '' : `  (${count(looked)})`}`,
-  ...details.slice(0, MAX_DETAILS).map((detail) => `  ${detail}`),
-  ...(details.length > MAX_DETAILS ? [`  and ${details.length - MAX_DETAILS} more`] : []),
-];
+function describe({ part, expected, outcome, looked, details }: Finding): string[] {
+  return [
+    `${part.padEnd(12)} ${expected.padEnd(8)} ${outcome}${looked === undefined ? '' : `  (${count(looked)})`}`,
+    ...details.slice(0, MAX_DETAILS).map((detail) => `  ${detail}`),
+    ...(details.length > MAX_DETAILS ? [`  and ${details.length - MAX_DETAILS} more`] : []),
+  ];
+}
 
 /** Parts and packages: what is in an artifact, by what it holds. */
-const verifyParts = (
+function verifyParts(
   context: CommandContext,
   artifact: Artifact,
   { present, absent }: Expectation,
-): Finding[] => {
+): Finding[] {
   const { root } = context;
   const lock = readLock(root);
   const target = opened(artifact);
   const control = absent.length > 0 ? opened(openArtifact(controlPath(context, artifact.path))) : target;
-  const evidence = (word: string) => evidenceOf(root, lock, word, present);
+  function evidence(word: string) {
+    return evidenceOf(root, lock, word, present);
+  }
+
   const findings = [
     ...present.map((name) => verifyPresent(target, evidence(name))),
     ...absent.map((name) => verifyAbsent(target, control, evidence(name))),
@@ -117,16 +132,16 @@ const verifyParts = (
     });
   }
   return findings;
-};
+}
 
 /** Where the manifest says other things of the flavor than are expected. */
-const disagreements = (manifest: Manifest, { present, absent }: Expectation): string[] => {
+function disagreements(manifest: Manifest, { present, absent }: Expectation): string[] {
   const listed = wordsOf(manifest);
   return [
     ...present.filter((word) => !listed.includes(word)).map((word) => `it does not list the part ${word}`),
     ...absent.filter((word) => listed.includes(word)).map((word) => `it lists the part ${word}`),
   ];
-};
+}
 
 /** One artifact on its way through the command. */
 interface Subject {
@@ -139,7 +154,7 @@ interface Subject {
 }
 
 /** From the signature down to each file; nothing of the artifact is unpacked or searched before all of it holds. */
-const verifyBytes = (context: CommandContext, subject: Subject): ReadonlyMap<string, Buffer> | undefined => {
+function verifyBytes(context: CommandContext, subject: Subject): ReadonlyMap<string, Buffer> | undefined {
   const { path, kind, expected, findings } = subject;
   const named = textOption(context, 'manifest');
   const file = named === undefined ? manifestBeside(kind, path) : resolve(context.cwd, named);
@@ -153,7 +168,9 @@ const verifyBytes = (context: CommandContext, subject: Subject): ReadonlyMap<str
   if (key !== undefined) {
     const { holds, detail } = signatureOf(file, bytes, readPublicKey(resolve(context.cwd, key)));
     findings.push({ ...verifyWhole('signature', [detail]), outcome: holds ? 'holds' : 'violated' });
-    if (!holds) return undefined;
+    if (!holds) {
+      return undefined;
+    }
   }
   const manifest = parseManifest(bytes);
   const entry = typeof manifest === 'string' ? manifest : entryOf(manifest, path, kind);
@@ -172,9 +189,9 @@ const verifyBytes = (context: CommandContext, subject: Subject): ReadonlyMap<str
   );
   subject.bound = { manifest, entry, file };
   return problems.length + sbomProblems.length === 0 ? read : undefined;
-};
+}
 
-const verifyOne = (context: CommandContext, path: string): Subject => {
+function verifyOne(context: CommandContext, path: string): Subject {
   const subject: Subject = {
     path,
     kind: artifactKind(path),
@@ -190,10 +207,10 @@ const verifyOne = (context: CommandContext, path: string): Subject => {
     subject.findings.push(...verifyParts(context, unpack(path, subject.kind, read), subject.expected));
   }
   return subject;
-};
+}
 
 /** Builds again what the manifests describe, once for each, and compares. */
-const verifyRebuilt = async (context: CommandContext, subjects: readonly Subject[]): Promise<void> => {
+async function verifyRebuilt(context: CommandContext, subjects: readonly Subject[]): Promise<void> {
   const source = resolve(context.cwd, textOption(context, 'source') ?? context.root);
   const files = new Set(subjects.flatMap(({ bound }) => bound?.file ?? []));
   for (const file of files) {
@@ -205,8 +222,9 @@ const verifyRebuilt = async (context: CommandContext, subjects: readonly Subject
       rebuilt = await rebuild(source, manifest, kinds, context.progress);
     } catch (thrown) {
       const details = [OpenShellError.from(thrown).text];
-      for (const { findings } of ours)
+      for (const { findings } of ours) {
         findings.push({ ...verifyWhole('rebuild', details), outcome: 'unproven' });
+      }
       continue;
     }
     try {
@@ -219,11 +237,13 @@ const verifyRebuilt = async (context: CommandContext, subjects: readonly Subject
       rebuilt.dispose();
     }
   }
-};
+}
 
 /** What cannot go together, before anything is read. */
-const checkOptions = ({ options, positionals }: CommandContext): void => {
-  if (positionals.length === 0) throw invalidArgument('name an artifact to look into');
+function checkOptions({ options, positionals }: CommandContext): void {
+  if (positionals.length === 0) {
+    throw invalidArgument('name an artifact to look into');
+  }
   const needsManifest = ['manifest', 'key', 'rebuild', 'source'].find((name) => options[name] !== undefined);
   if (options['without-manifest'] === true && needsManifest !== undefined) {
     throw invalidArgument(`--${needsManifest} needs the manifest that --without-manifest leaves aside`);
@@ -231,7 +251,7 @@ const checkOptions = ({ options, positionals }: CommandContext): void => {
   if (options.source !== undefined && options.rebuild !== true) {
     throw invalidArgument('--source is the checkout that --rebuild builds from', { hint: 'add --rebuild' });
   }
-};
+}
 
 const UNPROVEN = 3;
 
@@ -254,24 +274,31 @@ export const verify: Command = {
   async run(context) {
     checkOptions(context);
     const subjects = context.positionals.map((name) => verifyOne(context, resolve(context.cwd, name)));
-    if (context.options.rebuild === true) await verifyRebuilt(context, subjects);
+    if (context.options.rebuild === true) {
+      await verifyRebuilt(context, subjects);
+    }
     const results = subjects.map(({ kind, findings }, index) => ({
       artifact: context.positionals[index] as string,
       kind,
       findings,
     }));
-    if (context.options.json === true) context.print(JSON.stringify({ results }, null, 2));
-    else {
+    if (context.options.json === true) {
+      context.print(JSON.stringify({ results }, null, 2));
+    } else {
       for (const { artifact, kind, findings } of results) {
         context.print(`${artifact} (${kind})`);
-        for (const line of findings.flatMap(describe)) context.print(`  ${line}`);
+        for (const line of findings.flatMap(describe)) {
+          context.print(`  ${line}`);
+        }
       }
     }
     if (!['key', 'rebuild', 'without-manifest'].some((name) => context.options[name] !== undefined)) {
       context.progress('compared with its manifest; who wrote that, --key tells, or --rebuild');
     }
     const outcomes = results.flatMap(({ findings }) => findings.map(({ outcome }) => outcome));
-    if (outcomes.includes('violated')) return 1;
+    if (outcomes.includes('violated')) {
+      return 1;
+    }
     return outcomes.includes('unproven') ? UNPROVEN : 0;
   },
 };

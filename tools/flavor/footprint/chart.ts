@@ -9,16 +9,18 @@ const VALUE = 130;
 const BAR_WIDTH = WIDTH - LABEL - VALUE;
 const COLORS = { installed: '#4c78a8', bundled: '#f58518' } as const;
 
-const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
 
-const bar = (y: number, bytes: number, most: number, color: string, text: string): string => {
+function bar(y: number, bytes: number, most: number, color: string, text: string): string {
   const width = Math.max(2, (bytes / most) * BAR_WIDTH);
   return `  <rect x="${LABEL}" y="${y}" width="${width.toFixed(1)}" height="${BAR}" rx="2" fill="${color}"/>
   <text x="${(LABEL + width + 8).toFixed(1)}" y="${y + BAR - 4}">${text}</text>`;
-};
+}
 
 /** Two bars a flavor: what npm installs, and the one file that holds all of it. */
-export const footprintChart = (footprints: readonly Footprint[]): string => {
+export function footprintChart(footprints: readonly Footprint[]): string {
   const most = Math.max(...footprints.map(({ bytesInstalled }) => bytesInstalled));
   const height = TOP + footprints.length * ROW + 8;
   const rows = footprints.map((one, index) => {
@@ -38,4 +40,4 @@ export const footprintChart = (footprints: readonly Footprint[]): string => {
 ${rows.join('\n')}
 </svg>
 `;
-};
+}

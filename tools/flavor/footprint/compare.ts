@@ -12,13 +12,17 @@ export interface Recorded {
 }
 
 /** `a@1.0` and `@a/b@1.0` without their version. */
-const bare = (name: string): string => name.slice(0, name.lastIndexOf('@'));
+function bare(name: string): string {
+  return name.slice(0, name.lastIndexOf('@'));
+}
 
 /** What grew without the record being updated, one line each; empty when nothing did. */
-export const growth = (recorded: readonly Recorded[], measured: readonly Recorded[]): string[] =>
-  measured.flatMap(({ footprint, names }) => {
+export function growth(recorded: readonly Recorded[], measured: readonly Recorded[]): string[] {
+  return measured.flatMap(({ footprint, names }) => {
     const before = recorded.find((record) => record.footprint.flavor === footprint.flavor);
-    if (before === undefined) return [`${footprint.flavor}: is not in the record`];
+    if (before === undefined) {
+      return [`${footprint.flavor}: is not in the record`];
+    }
     const known = new Set(before.names.map(bare));
     const gained = names.filter((name) => !known.has(bare(name)));
     const scripts = footprint.installScripts.filter(
@@ -32,10 +36,12 @@ export const growth = (recorded: readonly Recorded[], measured: readonly Recorde
       ...scripts.map((name) => `${footprint.flavor}: gained an install script, of ${name}`),
     ];
   });
+}
 
 /** Flavors of the record that are gone. */
-export const leftBehind = (recorded: readonly Recorded[], flavors: readonly string[]): string[] =>
-  recorded
+export function leftBehind(recorded: readonly Recorded[], flavors: readonly string[]): string[] {
+  return recorded
     .map(({ footprint }) => footprint.flavor)
     .filter((flavor) => !flavors.includes(flavor))
     .map((flavor) => `${flavor}: is in the record and not in the repository`);
+}

@@ -8,33 +8,35 @@ import type { ComputeDriver } from '../../../dist/compute/driver.js';
 import type { DriverEntry } from '../../../dist/compute/entry.js';
 import type { Flavor } from '../../../dist/flavor/flavor.js';
 
-const never = async (): Promise<never> => {
+async function never(): Promise<never> {
   throw new Error('the idle engine runs nothing');
-};
+}
 
-const idleDriver = (name: string): ComputeDriver => ({
-  name,
-  access: undefined,
-  capabilities: async () => ({
-    driverName: name,
-    driverVersion: 'idle',
-    defaultImage: '',
-    gatewayManagesLifecycle: true,
-    resources: { cpuLimit: false, memoryLimit: false, gpuDefault: false, gpuCount: false },
-  }),
-  validateCreate: never,
-  create: never,
-  get: async () => undefined,
-  list: async () => [],
-  stop: never,
-  start: never,
-  delete: async () => false,
-  async *watch({ signal }) {
-    yield { type: 'synced' };
-    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-  },
-  close: async () => {},
-});
+function idleDriver(name: string): ComputeDriver {
+  return {
+    name,
+    access: undefined,
+    capabilities: async () => ({
+      driverName: name,
+      driverVersion: 'idle',
+      defaultImage: '',
+      gatewayManagesLifecycle: true,
+      resources: { cpuLimit: false, memoryLimit: false, gpuDefault: false, gpuCount: false },
+    }),
+    validateCreate: never,
+    create: never,
+    get: async () => undefined,
+    list: async () => [],
+    stop: never,
+    start: never,
+    delete: async () => false,
+    async *watch({ signal }) {
+      yield { type: 'synced' };
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    },
+    close: async () => {},
+  };
+}
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 

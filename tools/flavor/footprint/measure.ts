@@ -47,18 +47,20 @@ interface Sbom {
   }[];
 }
 
-const countBy = (values: readonly string[]): Record<string, number> => {
+function countBy(values: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {};
-  for (const value of [...values].sort()) counts[value] = (counts[value] ?? 0) + 1;
+  for (const value of [...values].sort()) {
+    counts[value] = (counts[value] ?? 0) + 1;
+  }
   return counts;
-};
+}
 
 /** Packages one flavor in a folder of its own and counts what came out. `timed` also starts it. */
-export const measure = async (
+export async function measure(
   root: string,
   spec: FlavorSpec,
   options: { readonly timed: boolean; progress(line: string): void },
-): Promise<Measured> => {
+): Promise<Measured> {
   const out = mkdtempSync(join(tmpdir(), 'openshell-footprint-'));
   try {
     const began = performance.now();
@@ -75,8 +77,10 @@ export const measure = async (
     });
     const buildMs = performance.now() - began;
     const platform = `${process.platform}-${process.arch}`;
-    const path = (kind: 'folder' | 'bundle') =>
-      join(out, artifactName(kind, baseName(spec, version), platform));
+    function path(kind: 'folder' | 'bundle') {
+      return join(out, artifactName(kind, baseName(spec, version), platform));
+    }
+
     const { components } = JSON.parse(readFileSync(`${path('folder')}.cdx.json`, 'utf8')) as Sbom;
     const lock = readLock(root);
     const footprint = {
@@ -109,4 +113,4 @@ export const measure = async (
   } finally {
     rmSync(out, { recursive: true, force: true });
   }
-};
+}

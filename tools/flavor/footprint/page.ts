@@ -1,24 +1,30 @@
 import type { Measured } from './measure.js';
 
-const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
-const row = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |`;
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
+}
 
-const table = (head: readonly string[], rows: readonly (readonly (string | number)[])[]): string => {
+function row(cells: readonly (string | number)[]): string {
+  return `| ${cells.join(' | ')} |`;
+}
+
+function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const text = [head, ...rows].map((cells) => cells.map(String));
   const widths = head.map((_, column) => Math.max(...text.map((cells) => cells[column]?.length ?? 0)));
   const lines = text.map((cells) => row(cells.map((cell, column) => cell.padEnd(widths[column] ?? 0))));
   return [lines[0], row(widths.map((width) => '-'.repeat(width))), ...lines.slice(1)].join('\n');
-};
+}
 
-const licenses = (counts: Readonly<Record<string, number>>): string =>
-  Object.entries(counts)
+function licenses(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
     .sort(([, a], [, b]) => b - a)
     .map(([name, count]) => `${count} ${name}`)
     .join(', ');
+}
 
 /** Figures that are the same everywhere. */
-export const sizeTable = (measured: readonly Measured[]): string =>
-  table(
+export function sizeTable(measured: readonly Measured[]): string {
+  return table(
     ['flavor', 'parts', 'packages', 'installed MB', 'bundle MB', 'lines', 'install scripts', 'licences'],
     measured.map(({ footprint }) => [
       footprint.flavor,
@@ -31,10 +37,11 @@ export const sizeTable = (measured: readonly Measured[]): string =>
       licenses(footprint.licenses),
     ]),
   );
+}
 
 /** Figures of one machine on one day. */
-export const timeTable = (measured: readonly Measured[]): string =>
-  table(
+export function timeTable(measured: readonly Measured[]): string {
+  return table(
     [
       'flavor',
       'build s',
@@ -58,10 +65,12 @@ export const timeTable = (measured: readonly Measured[]): string =>
           ],
     ),
   );
+}
 
 /** Puts `text` between `<!-- name -->` and `<!-- /name -->`. */
-export const between = (page: string, name: string, text: string): string =>
-  page.replace(
+export function between(page: string, name: string, text: string): string {
+  return page.replace(
     new RegExp(`(<!-- ${name} -->\\n)[\\s\\S]*?(<!-- /${name} -->)`),
     (_, open: string, close: string) => `${open}\n${text}\n\n${close}`,
   );
+}

@@ -23,10 +23,10 @@ const START_TIMEOUT_MS = 60_000;
 const SETTLE_MS = 1_000;
 const IDLE_ENGINE = new URL('./idle-engine.js', import.meta.url).href;
 
-const rssOf = (pid: number): number => {
+function rssOf(pid: number): number {
   const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   return Number(kilobytes ?? 0) * 1024;
-};
+}
 
 interface Start {
   readonly listeningMs: number;
@@ -34,8 +34,8 @@ interface Start {
 }
 
 /** Starts a gateway on an idle engine, reads its memory after `settleMs`, and ends it. */
-const startOnce = (node: string, args: readonly string[], settleMs: number): Promise<Start> =>
-  new Promise((resolve, reject) => {
+function startOnce(node: string, args: readonly string[], settleMs: number): Promise<Start> {
+  return new Promise((resolve, reject) => {
     const home = mkdtempSync(join(tmpdir(), 'openshell-start-'));
     const began = performance.now();
     const child = spawn(node, ['--import', IDLE_ENGINE, ...args], {
@@ -48,7 +48,9 @@ const startOnce = (node: string, args: readonly string[], settleMs: number): Pro
     let rssBytes = 0;
     child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk;
-      if (listeningMs !== undefined || !text.includes('"listening on ')) return;
+      if (listeningMs !== undefined || !text.includes('"listening on ')) {
+        return;
+      }
       listeningMs = performance.now() - began;
       setTimeout(() => {
         rssBytes = rssOf(child.pid as number);
@@ -58,31 +60,37 @@ const startOnce = (node: string, args: readonly string[], settleMs: number): Pro
     child.once('error', reject);
     child.once('close', () => {
       rmSync(home, { recursive: true, force: true });
-      if (listeningMs === undefined) reject(failedPrecondition(`the gateway did not start:\n${text}`));
-      else resolve({ listeningMs, rssBytes });
+      if (listeningMs === undefined) {
+        reject(failedPrecondition(`the gateway did not start:\n${text}`));
+      } else {
+        resolve({ listeningMs, rssBytes });
+      }
     });
   });
+}
 
-const runMs = (node: string, args: readonly string[]): Promise<number> =>
-  new Promise((resolve, reject) => {
+function runMs(node: string, args: readonly string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
     const began = performance.now();
     const child = spawn(node, args, { stdio: 'ignore', timeout: START_TIMEOUT_MS });
     child.once('error', reject);
     child.once('close', () => resolve(performance.now() - began));
   });
+}
 
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
+}
 
 /** Starts what was packaged, several times each, one after another. */
-export const measureTimes = async (
+export async function measureTimes(
   root: string,
   {
     folder,
     bundle,
     drivers,
   }: { readonly folder: string; readonly bundle: string; readonly drivers: readonly string[] },
-): Promise<Omit<Times, 'buildMs'>> => {
+): Promise<Omit<Times, 'buildMs'>> {
   const node = pinnedNode(root).path;
   const main = join(folder, 'dist', 'main.js');
   const starts: Start[] = [];
@@ -100,4 +108,4 @@ export const measureTimes = async (
     bundleVersionMs: median(bundleRuns),
     idleRssBytes: starts[0]?.rssBytes ?? 0,
   };
-};
+}

@@ -4,42 +4,57 @@ export const ARTIFACT_KINDS = ['folder', 'tgz', 'bundle', 'executable', 'image']
 export type ArtifactKind = (typeof ARTIFACT_KINDS)[number];
 
 /** The name that everything of one packaging begins with. */
-export const baseName = ({ name }: FlavorSpec, version: string): string =>
-  `openshell-gateway-${name}-${version}`;
+export function baseName({ name }: FlavorSpec, version: string): string {
+  return `openshell-gateway-${name}-${version}`;
+}
 
 /** The file name of an artifact; `platform` as Node says it, e.g. `linux-x64`. */
-export const artifactName = (kind: ArtifactKind, base: string, platform: string): string =>
-  ({
+export function artifactName(kind: ArtifactKind, base: string, platform: string): string {
+  return {
     folder: base,
     tgz: `${base}.tgz`,
     bundle: `${base}.cjs`,
     executable: `${base}-${platform}`,
     image: `${base}-${platform}.oci.tar`,
-  })[kind];
+  }[kind];
+}
 
 /** The file that lists one packaging's artifacts, beside them. */
-export const manifestName = (base: string): string => `${base}.manifest.json`;
+export function manifestName(base: string): string {
+  return `${base}.manifest.json`;
+}
 
 /** The SBOM beside an artifact. */
-export const sbomName = (artifact: string): string => `${artifact}.cdx.json`;
+export function sbomName(artifact: string): string {
+  return `${artifact}.cdx.json`;
+}
 
 const PLATFORM = '-(?:linux|darwin)-[a-z0-9]+';
 
 /** What `artifactName` was given as its base. */
-export const baseOf = (kind: ArtifactKind, name: string): string =>
-  ({
+export function baseOf(kind: ArtifactKind, name: string): string {
+  return {
     folder: name,
     tgz: name.replace(/\.tgz$/, ''),
     bundle: name.replace(/\.cjs$/, ''),
     executable: name.replace(new RegExp(`${PLATFORM}$`), ''),
     image: name.replace(new RegExp(`${PLATFORM}\\.oci\\.tar$`), ''),
-  })[kind];
+  }[kind];
+}
 
 /** What an artifact is, by its name; undefined for a name that none has. */
-export const kindOf = (name: string, isFolder: boolean): ArtifactKind | undefined => {
-  if (isFolder) return 'folder';
-  if (name.endsWith('.tgz')) return 'tgz';
-  if (name.endsWith('.cjs')) return 'bundle';
-  if (name.endsWith('.oci.tar')) return 'image';
+export function kindOf(name: string, isFolder: boolean): ArtifactKind | undefined {
+  if (isFolder) {
+    return 'folder';
+  }
+  if (name.endsWith('.tgz')) {
+    return 'tgz';
+  }
+  if (name.endsWith('.cjs')) {
+    return 'bundle';
+  }
+  if (name.endsWith('.oci.tar')) {
+    return 'image';
+  }
   return new RegExp(`${PLATFORM}$`).test(name) ? 'executable' : undefined;
-};
+}

@@ -4,17 +4,18 @@ import { multiCall, nodeCheck, OLDEST_NODE } from './multi-call.js';
 import type { Program } from './programs.js';
 import type { Workshop } from './workshop.js';
 
-const common = (tree: string) =>
-  ({
+function common(tree: string) {
+  return {
     absWorkingDir: tree,
     bundle: true,
     metafile: true,
     platform: 'node',
     logLevel: 'silent',
-  }) as const;
+  } as const;
+}
 
 /** Compiled files that the programs reach, statically or by import(), from the tree's root, sorted. */
-export const reachableFiles = async ({ tree }: Workshop, programs: readonly Program[]): Promise<string[]> => {
+export async function reachableFiles({ tree }: Workshop, programs: readonly Program[]): Promise<string[]> {
   const { metafile } = await build({
     ...common(tree),
     entryPoints: programs.map(({ file }) => file),
@@ -24,19 +25,21 @@ export const reachableFiles = async ({ tree }: Workshop, programs: readonly Prog
     write: false,
   });
   return Object.keys(metafile.inputs).sort();
-};
+}
 
 /** Places of packages whose code is in the output, e.g. `node_modules/a/node_modules/b`, sorted. */
-export const bundledPlaces = ({ outputs }: Metafile): string[] => {
+export function bundledPlaces({ outputs }: Metafile): string[] {
   const places = new Set<string>();
   for (const { inputs } of Object.values(outputs)) {
     for (const [path, { bytesInOutput }] of Object.entries(inputs)) {
       const place = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1];
-      if (place !== undefined && bytesInOutput > 0) places.add(place);
+      if (place !== undefined && bytesInOutput > 0) {
+        places.add(place);
+      }
     }
   }
   return [...places].sort();
-};
+}
 
 export interface BundleOptions {
   readonly programs: readonly Program[];
@@ -45,8 +48,8 @@ export interface BundleOptions {
   readonly outfile: string;
 }
 
-const singleFile = (tree: string, { programs, optional, outfile }: BundleOptions) =>
-  ({
+function singleFile(tree: string, { programs, optional, outfile }: BundleOptions) {
+  return {
     ...common(tree),
     stdin: { contents: multiCall(programs), resolveDir: tree, sourcefile: 'multi-call.js' },
     outfile,
@@ -56,10 +59,11 @@ const singleFile = (tree: string, { programs, optional, outfile }: BundleOptions
     banner: { js: nodeCheck() },
     legalComments: 'eof' as const,
     logOverride: { 'empty-import-meta': 'silent' as const },
-  }) satisfies BuildOptions;
+  } satisfies BuildOptions;
+}
 
 /** Writes every program of the flavor as one CommonJS file for Node 22.13 and later; gives the packages in it. */
-export const writeBundle = async ({ tree }: Workshop, options: BundleOptions): Promise<string[]> => {
+export async function writeBundle({ tree }: Workshop, options: BundleOptions): Promise<string[]> {
   const { metafile, warnings } = await build({
     ...singleFile(tree, options),
     // Names stay as they are, for stack traces. V8 keeps ASCII in half the memory of any other text.
@@ -71,13 +75,13 @@ export const writeBundle = async ({ tree }: Workshop, options: BundleOptions): P
     throw failedPrecondition(`the bundle is not sound: ${first.text} (${first.location?.file})`);
   }
   return bundledPlaces(metafile);
-};
+}
 
 /** How many lines of code a bundle of that tree has, before the space between them is taken out. */
-export const countLines = async (tree: string, options: Omit<BundleOptions, 'outfile'>): Promise<number> => {
+export async function countLines(tree: string, options: Omit<BundleOptions, 'outfile'>): Promise<number> {
   const { outputFiles } = await build({
     ...singleFile(tree, { ...options, outfile: 'unwritten.js' }),
     write: false as const,
   });
   return outputFiles.reduce((sum, { text }) => sum + text.split('\n').length, 0);
-};
+}

@@ -18,11 +18,11 @@ export const CACHE = 'program.cache';
  * The cache that Node makes of a file before it runs has no function that is called later, which are nearly all. So
  * the program is loaded once here, as far as it comes without a driver, and its cache is taken then.
  */
-export const writeCodeCache = async (
+export async function writeCodeCache(
   root: string,
   { scratch }: Pick<Workshop, 'scratch'>,
   bundle: string,
-): Promise<void> => {
+): Promise<void> {
   const text = readFileSync(bundle, 'latin1');
   const code = `(function (exports, require, module, __filename, __dirname) {${text}\n})`;
   writeFileSync(join(scratch, CODE), code, 'latin1');
@@ -31,4 +31,4 @@ export const writeCodeCache = async (
     env: { HOME: scratch },
     timeoutMs: 60_000,
   });
-};
+}

@@ -15,12 +15,12 @@ script.runInThisContext()(exports, require, module, __filename, __dirname);
 `;
 
 /** Writes an executable that holds Node itself, and the program with V8's code cache as `writeCodeCache` left them. */
-export const writeExecutable = async (
+export async function writeExecutable(
   root: string,
   { scratch }: Pick<Workshop, 'scratch'>,
   outfile: string,
-): Promise<void> => {
+): Promise<void> {
   const main = join(scratch, 'loader.cjs');
   writeFileSync(main, LOADER);
   await writeSea(root, { scratch, main, assets: [CODE, CACHE], outfile });
-};
+}

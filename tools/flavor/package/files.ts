@@ -12,25 +12,32 @@ import {
 import { dirname, join } from 'node:path';
 import type { TarEntry } from './formats/tar.js';
 
-export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+export function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
 
 /** In the order of their bytes, whatever the host's locale. */
-export const byPath = (a: { readonly path: string }, b: { readonly path: string }): number =>
-  a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
+export function byPath(a: { readonly path: string }, b: { readonly path: string }): number {
+  return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
+}
 
-const isExecutable = (mode: number): boolean => (mode & 0o100) !== 0;
+function isExecutable(mode: number): boolean {
+  return (mode & 0o100) !== 0;
+}
 
 /**
  * Files and folders below `folder` with paths relative to it, sorted; modes are 0755 or 0644.
  *
  * @param wanted takes a relative path; nothing below a folder that it refuses is read. Default: everything
  */
-export const readFolder = (folder: string, wanted: (path: string) => boolean = () => true): TarEntry[] => {
+export function readFolder(folder: string, wanted: (path: string) => boolean = () => true): TarEntry[] {
   const entries: TarEntry[] = [];
-  const visit = (parent: string): void => {
+  function visit(parent: string): void {
     for (const entry of readdirSync(join(folder, parent), { withFileTypes: true })) {
       const path = parent === '' ? entry.name : `${parent}/${entry.name}`;
-      if (!wanted(path)) continue;
+      if (!wanted(path)) {
+        continue;
+      }
       const file = join(folder, path);
       if (entry.isDirectory()) {
         entries.push({ type: 'folder', path });
@@ -42,32 +49,41 @@ export const readFolder = (folder: string, wanted: (path: string) => boolean = (
         entries.push({ type: 'link', path, target: readlinkSync(file) });
       }
     }
-  };
+  }
+
   visit('');
   return entries.sort(byPath);
-};
+}
 
 /** Writes a file with exactly these permissions, whatever the umask. */
-export const writeExactly = (path: string, bytes: Uint8Array, mode = 0o644): void => {
+export function writeExactly(path: string, bytes: Uint8Array, mode = 0o644): void {
   writeFileSync(path, bytes);
   chmodSync(path, mode);
-};
+}
 
 /** Makes a folder and those above it; the new ones get the permissions that an archive has for folders. */
-const makeFolder = (path: string): void => {
+function makeFolder(path: string): void {
   const first = mkdirSync(path, { recursive: true });
-  if (first === undefined) return;
-  for (let made = path; made.length >= first.length; made = dirname(made)) chmodSync(made, 0o755);
-};
+  if (first === undefined) {
+    return;
+  }
+  for (let made = path; made.length >= first.length; made = dirname(made)) {
+    chmodSync(made, 0o755);
+  }
+}
 
 /** Writes an archive's entries below `folder`. */
-export const writeEntries = (folder: string, entries: readonly TarEntry[]): void => {
+export function writeEntries(folder: string, entries: readonly TarEntry[]): void {
   makeFolder(folder);
   for (const entry of entries) {
     const target = join(folder, entry.path);
     makeFolder(dirname(target));
-    if (entry.type === 'folder') makeFolder(target);
-    else if (entry.type === 'link') symlinkSync(entry.target, target);
-    else writeExactly(target, entry.bytes, entry.mode);
+    if (entry.type === 'folder') {
+      makeFolder(target);
+    } else if (entry.type === 'link') {
+      symlinkSync(entry.target, target);
+    } else {
+      writeExactly(target, entry.bytes, entry.mode);
+    }
   }
-};
+}

@@ -8,21 +8,24 @@ import type { Program } from './programs.js';
 import type { Workshop } from './workshop.js';
 
 /** What npm leaves in node_modules for itself, or links into the source tree. */
-const isNpmsOwn = (path: string): boolean =>
-  /(^|\/)(\.bin|\.package-lock\.json)(\/|$)|^@openshell(\/|$)/.test(path);
+function isNpmsOwn(path: string): boolean {
+  return /(^|\/)(\.bin|\.package-lock\.json)(\/|$)|^@openshell(\/|$)/.test(path);
+}
 
 /** node_modules as npm wrote it, without what only serves npm; `from` and `to` are paths in tree and artifact. */
-const installed = ({ tree }: Workshop, from: string, to: string): TarEntry[] => {
+function installed({ tree }: Workshop, from: string, to: string): TarEntry[] {
   const folder = join(tree, from);
-  if (!existsSync(folder)) return [];
+  if (!existsSync(folder)) {
+    return [];
+  }
   return readFolder(folder, (path) => !isNpmsOwn(path)).map((entry) => ({
     ...entry,
     path: `${to}/${entry.path}`,
   }));
-};
+}
 
 /** The places of packages that are installed, as npm's record of this tree describes them. */
-export const installedPackages = ({ tree }: Workshop): ReadonlyMap<string, LockPackage> => {
+export function installedPackages({ tree }: Workshop): ReadonlyMap<string, LockPackage> {
   const text = readFileSync(join(tree, 'node_modules', '.package-lock.json'), 'utf8');
   const { packages } = JSON.parse(text) as { packages: Record<string, LockPackage> };
   return new Map(
@@ -31,7 +34,7 @@ export const installedPackages = ({ tree }: Workshop): ReadonlyMap<string, LockP
         entry.link !== true && place.includes('node_modules/') && existsSync(join(tree, place)),
     ),
   );
-};
+}
 
 interface RootManifest {
   readonly name: string;
@@ -59,8 +62,11 @@ export interface FolderOptions {
 }
 
 /** package.json of the folder: npm can install its archive without a network, because all it needs is bundled. */
-const manifest = ({ tree }: Workshop, options: FolderOptions): string => {
-  const read = (path: string) => JSON.parse(readFileSync(join(tree, path), 'utf8')) as RootManifest;
+function manifest({ tree }: Workshop, options: FolderOptions): string {
+  function read(path: string) {
+    return JSON.parse(readFileSync(join(tree, path), 'utf8')) as RootManifest;
+  }
+
   const { name, version, description, license, type, imports, ...root } = read('package.json');
   const manifests = [root, ...options.parts.map(({ folder }) => read(`${folder}/package.json`))];
   const dependencies: Record<string, string> = Object.assign(
@@ -73,10 +79,10 @@ const manifest = ({ tree }: Workshop, options: FolderOptions): string => {
   const engines = { node: options.engines };
   const fields = { name, version, description, license, type, engines, bin, imports, dependencies: sorted };
   return `${JSON.stringify({ ...fields, bundleDependencies: Object.keys(sorted) }, null, 2)}\n`;
-};
+}
 
 /** The entries of a folder that runs with `node dist/main.js`: code that is reached, its packages, nothing else. */
-export const folderEntries = (workshop: Workshop, options: FolderOptions): TarEntry[] => {
+export function folderEntries(workshop: Workshop, options: FolderOptions): TarEntry[] {
   const programFiles = options.programs.map(({ file }) => file);
   const code = options.files.map(
     (path): TarEntry => ({
@@ -95,4 +101,4 @@ export const folderEntries = (workshop: Workshop, options: FolderOptions): TarEn
       installed(workshop, `${folder}/node_modules`, `${folder.replace(/^src/, 'dist')}/node_modules`),
     ),
   ].sort(byPath);
-};
+}

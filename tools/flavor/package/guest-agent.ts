@@ -26,15 +26,16 @@ const COMPILE_TIMEOUT_MS = 120_000;
 const MODULE = 'dist/agent/embedded.js';
 
 /** Whether one of the parts starts the agent: then its project refers to the agent's. */
-export const hasAgent = ({ tree }: Workshop, parts: readonly PartProject[]): boolean =>
-  parts.some(({ folder }) => {
+export function hasAgent({ tree }: Workshop, parts: readonly PartProject[]): boolean {
+  return parts.some(({ folder }) => {
     const config = readFileSync(join(tree, folder, 'tsconfig.json'), 'utf8');
     const { references = [] } = JSON.parse(config) as { references?: { path: string }[] };
     return references.some(({ path }) => posix.basename(path) === 'agent');
   });
+}
 
 /** The libraries that the linker reads for any program, by the packages they are from. */
-const linkedPackages = async ({ scratch }: Workshop): Promise<SystemPackage[]> => {
+async function linkedPackages({ scratch }: Workshop): Promise<SystemPackage[]> {
   const source = join(scratch, 'empty.c');
   writeFileSync(source, 'int main(void) { return 0; }\n');
   const args = ['-static', '-Wl,--trace', '-o', join(scratch, 'empty'), source];
@@ -43,16 +44,18 @@ const linkedPackages = async ({ scratch }: Workshop): Promise<SystemPackage[]> =
   const packages = new Map<string, SystemPackage>();
   for (const path of [...paths].sort()) {
     const owner = await ownerOf(path);
-    if (owner !== undefined) packages.set(owner.name, owner);
+    if (owner !== undefined) {
+      packages.set(owner.name, owner);
+    }
   }
   return [...packages.values()];
-};
+}
 
 /** Compiles the agent from the tree's sources. FAILED_PRECONDITION without a compiler for it. */
-export const compileGuestAgent = async (
+export async function compileGuestAgent(
   workshop: Workshop,
   progress: (line: string) => void,
-): Promise<GuestAgent> => {
+): Promise<GuestAgent> {
   progress('compile the guest agent');
   const output = join(workshop.scratch, AGENT);
   try {
@@ -68,16 +71,19 @@ export const compileGuestAgent = async (
     });
   }
   return { bytes: readFileSync(output), linked: await linkedPackages(workshop) };
-};
+}
 
 /** The agent as a file of a folder. */
-export const agentEntry = ({ bytes }: GuestAgent): TarEntry => ({
-  type: 'file',
-  path: AGENT_FILE,
-  mode: 0o755,
-  bytes,
-});
+export function agentEntry({ bytes }: GuestAgent): TarEntry {
+  return {
+    type: 'file',
+    path: AGENT_FILE,
+    mode: 0o755,
+    bytes,
+  };
+}
 
 /** Puts the agent into the code that a bundle is made from. */
-export const embedAgent = ({ tree }: Workshop, { bytes }: GuestAgent): void =>
+export function embedAgent({ tree }: Workshop, { bytes }: GuestAgent): void {
   writeFileSync(join(tree, MODULE), `export const EMBEDDED_AGENT = "${bytes.toString('base64')}";\n`);
+}

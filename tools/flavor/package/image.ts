@@ -25,7 +25,7 @@ export interface ImageOptions {
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
 /** Every folder above the entries, which a tar reader may otherwise make with modes of its own. */
-const withFolders = (entries: readonly TarEntry[]): TarEntry[] => {
+function withFolders(entries: readonly TarEntry[]): TarEntry[] {
   const folders = new Map<string, TarEntry>();
   for (const { path } of entries) {
     for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1)) {
@@ -33,13 +33,15 @@ const withFolders = (entries: readonly TarEntry[]): TarEntry[] => {
       folders.set(folder, { type: 'folder', path: folder });
     }
   }
-  for (const entry of entries) folders.delete(entry.path);
+  for (const entry of entries) {
+    folders.delete(entry.path);
+  }
   return [...folders.values(), ...entries].sort(byPath);
-};
+}
 
 /** The same for every flavor: what the executable links against, certificates and the user. */
-const baseLayer = (system: readonly SystemFile[]): TarEntry[] =>
-  withFolders([
+function baseLayer(system: readonly SystemFile[]): TarEntry[] {
+  return withFolders([
     ...system.map(({ path, bytes, mode }): TarEntry => ({ type: 'file', path, bytes, mode })),
     {
       type: 'file',
@@ -49,38 +51,46 @@ const baseLayer = (system: readonly SystemFile[]): TarEntry[] =>
     { type: 'file', path: 'etc/group', bytes: Buffer.from(`openshell:x:${USER}:\n`) },
     { type: 'folder', path: HOME, mode: 0o700, owner: USER },
   ]);
+}
 
-const programLayer = ({ executable, programs }: ImageOptions): TarEntry[] =>
-  withFolders([
+function programLayer({ executable, programs }: ImageOptions): TarEntry[] {
+  return withFolders([
     { type: 'file', path: EXECUTABLE, mode: 0o755, bytes: readFileSync(executable) },
     ...programs
       .filter(({ name }) => `usr/bin/${name}` !== EXECUTABLE)
       .map(({ name }): TarEntry => ({ type: 'link', path: `usr/bin/${name}`, target: 'openshell-gateway' })),
   ]);
+}
 
 interface Blob {
   readonly mediaType: string;
   readonly bytes: Buffer;
 }
 
-const descriptor = ({ mediaType, bytes }: Blob) => ({
-  mediaType,
-  digest: `sha256:${sha256(bytes)}`,
-  size: bytes.length,
-});
+function descriptor({ mediaType, bytes }: Blob) {
+  return {
+    mediaType,
+    digest: `sha256:${sha256(bytes)}`,
+    size: bytes.length,
+  };
+}
 
-const blobPath = ({ bytes }: Blob): string => `blobs/sha256/${sha256(bytes)}`;
+function blobPath({ bytes }: Blob): string {
+  return `blobs/sha256/${sha256(bytes)}`;
+}
 
-const json = (mediaType: string, value: unknown): Blob => ({
-  mediaType,
-  bytes: Buffer.from(JSON.stringify(value)),
-});
+function json(mediaType: string, value: unknown): Blob {
+  return {
+    mediaType,
+    bytes: Buffer.from(JSON.stringify(value)),
+  };
+}
 
 /**
  * An image as one archive, made without a daemon: an OCI layout, and beside its index the manifest.json that Docker
  * before 25 reads instead.
  */
-export const imageArchive = (options: ImageOptions): Buffer => {
+export function imageArchive(options: ImageOptions): Buffer {
   const { release, flavor } = options;
   const layers = [baseLayer(options.system), programLayer(options)].map((entries) => {
     const tar = writeTar(entries, release.epochSeconds);
@@ -130,7 +140,10 @@ export const imageArchive = (options: ImageOptions): Buffer => {
   const legacy = [
     { Config: blobPath(config), RepoTags: [tag], Layers: layers.map(({ blob }) => blobPath(blob)) },
   ];
-  const file = (path: string, bytes: Buffer): TarEntry => ({ type: 'file', path, bytes });
+  function file(path: string, bytes: Buffer): TarEntry {
+    return { type: 'file', path, bytes };
+  }
+
   return writeTar(
     withFolders([
       file('oci-layout', Buffer.from(JSON.stringify({ imageLayoutVersion: '1.0.0' }))),
@@ -142,4 +155,4 @@ export const imageArchive = (options: ImageOptions): Buffer => {
     ]),
     release.epochSeconds,
   );
-};
+}

@@ -43,36 +43,43 @@ export interface Manifest {
   readonly artifacts: readonly ManifestArtifact[];
 }
 
-export const modeText = (mode: number): string => mode.toString(8).padStart(4, '0');
+export function modeText(mode: number): string {
+  return mode.toString(8).padStart(4, '0');
+}
 
-export const singleFile = (path: string, bytes: Uint8Array, mode = 0o644): ManifestFile => ({
-  path,
-  mode: (mode & 0o100) === 0 ? '0644' : '0755',
-  size: bytes.length,
-  sha256: sha256(bytes),
-});
+export function singleFile(path: string, bytes: Uint8Array, mode = 0o644): ManifestFile {
+  return {
+    path,
+    mode: (mode & 0o100) === 0 ? '0644' : '0755',
+    size: bytes.length,
+    sha256: sha256(bytes),
+  };
+}
 
 /** Digests of all files of a folder. */
-export const folderFiles = (entries: readonly TarEntry[]): ManifestFile[] =>
-  entries.flatMap((entry) =>
+export function folderFiles(entries: readonly TarEntry[]): ManifestFile[] {
+  return entries.flatMap((entry) =>
     entry.type === 'file' ? [singleFile(entry.path, entry.bytes, entry.mode)] : [],
   );
+}
 
-export const manifest = (
+export function manifest(
   spec: FlavorSpec,
   release: Release,
   sources: string,
   artifacts: readonly ManifestArtifact[],
   agent: Uint8Array | undefined,
-): Manifest => ({
-  name: 'openshell-gateway',
-  version: release.version,
-  flavor: spec.name,
-  drivers: spec.drivers,
-  parts: spec.parts,
-  build: release.commit,
-  sources,
-  source_date_epoch: release.epochSeconds,
-  ...(agent === undefined ? {} : { agent: { size: agent.length, sha256: sha256(agent) } }),
-  artifacts,
-});
+): Manifest {
+  return {
+    name: 'openshell-gateway',
+    version: release.version,
+    flavor: spec.name,
+    drivers: spec.drivers,
+    parts: spec.parts,
+    build: release.commit,
+    sources,
+    source_date_epoch: release.epochSeconds,
+    ...(agent === undefined ? {} : { agent: { size: agent.length, sha256: sha256(agent) } }),
+    artifacts,
+  };
+}

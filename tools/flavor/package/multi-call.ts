@@ -5,18 +5,19 @@ import type { Program } from './programs.js';
 export const OLDEST_NODE = { major: 22, minor: 13 } as const;
 
 /** Runs before anything of the bundle does; old syntax, so that any Node can read it. */
-export const nodeCheck = (): string =>
-  `var v = process.versions.node.split('.').map(Number);
+export function nodeCheck(): string {
+  return `var v = process.versions.node.split('.').map(Number);
 if (v[0] < ${OLDEST_NODE.major} || (v[0] === ${OLDEST_NODE.major} && v[1] < ${OLDEST_NODE.minor})) {
   console.error('openshell-gateway: this file needs Node ${OLDEST_NODE.major}.${OLDEST_NODE.minor} or later, and this is ' + process.version + '; use the folder made with --node 20');
   process.exit(1);
 }`;
+}
 
 /**
  * The main of the single file that holds all programs: the first word chooses one, or the name that the file was
  * called by, else it is the gateway. A program sees its own arguments from index 2 on, as if it were alone.
  */
-export const multiCall = (programs: readonly Program[]): string => {
+export function multiCall(programs: readonly Program[]): string {
   const loads = programs.map(({ name, file }) => `  '${name}': () => import('./${posix.normalize(file)}'),`);
   const words = programs.filter(({ word }) => word !== '').map(({ name, word }) => `  '${word}': '${name}',`);
   const gateway = programs.find(({ word }) => word === '')?.name;
@@ -37,4 +38,4 @@ if (name === '${gateway}' && Object.hasOwn(words, word)) {
 }
 load[name]();
 `;
-};
+}

@@ -50,13 +50,13 @@ export const RANGE = {
 } as const;
 
 /** Folder and archive of it under one leading name, as npm and people expect. */
-const archive = (entries: readonly TarEntry[], base: string, epochSeconds: number): Buffer => {
+function archive(entries: readonly TarEntry[], base: string, epochSeconds: number): Buffer {
   const prefixed = entries.map((entry) => ({ ...entry, path: `${base}/${entry.path}` }));
   return gzipSync(writeTar(prefixed, epochSeconds), { level: 9 });
-};
+}
 
 /** Makes what was asked for in an empty folder of its own, runs each, and gives what it made. */
-export const packageFlavor = async (options: PackageOptions): Promise<Manifest> => {
+export async function packageFlavor(options: PackageOptions): Promise<Manifest> {
   const { root, spec } = options;
   const release = await readRelease(root, options.env);
   const workshop = openWorkshop(root, flavorSource(spec, partProjects(root)), release);
@@ -65,17 +65,20 @@ export const packageFlavor = async (options: PackageOptions): Promise<Manifest> 
   } finally {
     workshop.dispose();
   }
-};
+}
 
-const make = async (
+async function make(
   { root, spec, out, node, kinds, agent: wantsAgent, signKey, progress }: PackageOptions,
   workshop: Workshop,
   release: Awaited<ReturnType<typeof readRelease>>,
-): Promise<Manifest> => {
+): Promise<Manifest> {
   const parts = chosenProjects(root, wordsOf(spec));
   const base = baseName(spec, release.version);
   const platform = `${process.platform}-${process.arch}`;
-  const pathOf = (kind: ArtifactKind): string => join(out, artifactName(kind, base, platform));
+  function pathOf(kind: ArtifactKind): string {
+    return join(out, artifactName(kind, base, platform));
+  }
+
   const written: ManifestArtifact[] = [];
   mkdirSync(out, { recursive: true });
 
@@ -87,19 +90,19 @@ const make = async (
   await compile(root, workshop, spec);
   const list = programs(workshop.tree, spec.drivers);
   const installed = installedPackages(workshop);
-  const note = (
+  function note(
     kind: ArtifactKind,
     range: string,
     files: ManifestArtifact['files'],
     more: Partial<Parameters<typeof sbom>[0]> = {},
-  ): void => {
+  ): void {
     const name = artifactName(kind, base, platform);
     const described = { artifact: name, flavor: spec.name, release, packages: installed, agent, ...more };
     const text = Buffer.from(sbom(described));
     writeExactly(join(out, sbomName(name)), text);
     const packages = described.packages.size;
     written.push({ kind, name, node: range, packages, files, sbom: singleFile(sbomName(name), text) });
-  };
+  }
 
   if (kinds.includes('folder') || kinds.includes('tgz')) {
     progress('folder and archive');
@@ -126,7 +129,9 @@ const make = async (
   if (single.length > 0) {
     progress('bundle');
     const bundle = join(workshop.scratch, 'gateway.cjs');
-    if (agent !== undefined) embedAgent(workshop, agent);
+    if (agent !== undefined) {
+      embedAgent(workshop, agent);
+    }
     const places = await writeBundle(workshop, {
       programs: list,
       optional: optionalNames(root),
@@ -177,33 +182,39 @@ const make = async (
     const scratch = join(workshop.scratch, `run-${kind}`);
     await selfTest({ kind, path, node: pinnedNode(root).path, scratch }, made);
     const { problems } = compareFiles(path, kind, artifact.files);
-    if (problems.length > 0) throw failedPrecondition(`${name} is not what was written: ${problems[0]}`);
+    if (problems.length > 0) {
+      throw failedPrecondition(`${name} is not what was written: ${problems[0]}`);
+    }
   }
   const text = Buffer.from(`${JSON.stringify(made, null, 2)}\n`);
   const signature = signatureName(manifestName(base));
   writeExactly(join(out, manifestName(base)), text);
   // One of an earlier packaging would be of other bytes.
   rmSync(join(out, signature), { force: true });
-  if (signKey !== undefined) writeExactly(join(out, signature), Buffer.from(sign(text, signKey)));
+  if (signKey !== undefined) {
+    writeExactly(join(out, signature), Buffer.from(sign(text, signKey)));
+  }
   writeChecksums(out, base, [
     manifestName(base),
     ...(signKey === undefined ? [] : [signature]),
     ...written.flatMap(({ kind, name }) => [...(kind === 'folder' ? [] : [name]), sbomName(name)]),
   ]);
   return made;
-};
+}
 
 /** Every package of the lock file that something can do without, in any flavor. */
-export const optionalNames = (root: string): string[] => [
-  ...new Set(
-    [...readLock(root)]
-      .filter(([, entry]) => entry.optional === true && entry.dev !== true)
-      .map(([place, entry]) => packageName(place, entry)),
-  ),
-];
+export function optionalNames(root: string): string[] {
+  return [
+    ...new Set(
+      [...readLock(root)]
+        .filter(([, entry]) => entry.optional === true && entry.dev !== true)
+        .map(([place, entry]) => packageName(place, entry)),
+    ),
+  ];
+}
 
 /** As `sha256sum --check` reads it. */
-const writeChecksums = (out: string, base: string, names: readonly string[]): void => {
+function writeChecksums(out: string, base: string, names: readonly string[]): void {
   const lines = [...names].sort().map((name) => `${sha256(readFileSync(join(out, name)))}  ${name}\n`);
   writeExactly(join(out, `${base}.sha256`), Buffer.from(lines.join('')));
-};
+}

@@ -14,18 +14,22 @@ export interface Program {
 const GATEWAY = 'openshell-gateway';
 const PREFIX = 'openshell-';
 
-const wordOf = (name: string): string => {
-  if (name === GATEWAY) return '';
+function wordOf(name: string): string {
+  if (name === GATEWAY) {
+    return '';
+  }
   return name.startsWith(PREFIX) ? name.slice(PREFIX.length) : 'cli';
-};
+}
 
-const driverOf = (file: string): string | undefined => /^dist\/drivers\/([^/]+)\//.exec(file)?.[1];
+function driverOf(file: string): string | undefined {
+  return /^dist\/drivers\/([^/]+)\//.exec(file)?.[1];
+}
 
 /**
  * The gateway, its command line, and the processes of the flavor's drivers: what package.json's `bin` names, and
  * `main.ts` of a driver that it does not know.
  */
-export const programs = (tree: string, drivers: readonly string[]): Program[] => {
+export function programs(tree: string, drivers: readonly string[]): Program[] {
   const { bin } = JSON.parse(readFileSync(join(tree, 'package.json'), 'utf8')) as {
     bin: Record<string, string>;
   };
@@ -43,4 +47,4 @@ export const programs = (tree: string, drivers: readonly string[]): Program[] =>
       return { name, word: wordOf(name), file: `dist/drivers/${driver}/main.js` };
     });
   return [...named, ...unnamed];
-};
+}

@@ -25,16 +25,16 @@ export const SOURCES = [
 
 const MAX_EPOCH_SECONDS = 253_402_300_799;
 
-const git = async (root: string, ...args: string[]): Promise<string | undefined> => {
+async function git(root: string, ...args: string[]): Promise<string | undefined> {
   const { status, stdout } = await outcome('git', ['-C', root, ...args], { cwd: root });
   return status === 0 ? stdout.trim() : undefined;
-};
+}
 
 /** @throws OpenShellError FAILED_PRECONDITION when SOURCE_DATE_EPOCH is no time */
-export const readRelease = async (
+export async function readRelease(
   root: string,
   env: Readonly<Record<string, string | undefined>>,
-): Promise<Release> => {
+): Promise<Release> {
   const head = await git(root, 'rev-parse', 'HEAD');
   const changes = await git(root, 'status', '--porcelain', '--untracked-files=no');
   // A new file that is compiled in is in no commit either.
@@ -46,11 +46,11 @@ export const readRelease = async (
   }
   const commit = head === undefined ? 'unknown' : `${head}${changes === '' && added === '' ? '' : '-dirty'}`;
   return { version: VERSION, commit, epochSeconds };
-};
+}
 
 /** The Node of single executables and of the tool itself while it packages: from npm, never the host's. */
-export const pinnedNode = (root: string): { readonly path: string; readonly version: string } => {
+export function pinnedNode(root: string): { readonly path: string; readonly version: string } {
   const folder = join(root, 'node_modules', 'node24');
   const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string };
   return { path: join(folder, 'bin', 'node'), version };
-};
+}

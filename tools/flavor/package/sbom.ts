@@ -28,20 +28,26 @@ export interface SbomOptions {
   readonly agent?: GuestAgent | undefined;
 }
 
-const licenses = (license: string | undefined): Pick<Component, 'licenses'> => {
-  if (license === undefined) return {};
+function licenses(license: string | undefined): Pick<Component, 'licenses'> {
+  if (license === undefined) {
+    return {};
+  }
   return { licenses: [/[ (]/.test(license) ? { expression: license } : { license: { id: license } }] };
-};
+}
 
-const hashes = (integrity: string | undefined): Pick<Component, 'hashes'> => {
+function hashes(integrity: string | undefined): Pick<Component, 'hashes'> {
   const [algorithm, digest] = integrity?.split('-') ?? [];
-  if (algorithm !== 'sha512' || digest === undefined) return {};
+  if (algorithm !== 'sha512' || digest === undefined) {
+    return {};
+  }
   return { hashes: [{ alg: 'SHA-512', content: Buffer.from(digest, 'base64').toString('hex') }] };
-};
+}
 
-const npmPurl = (name: string, version: string): string => `pkg:npm/${name.replace(/^@/, '%40')}@${version}`;
+function npmPurl(name: string, version: string): string {
+  return `pkg:npm/${name.replace(/^@/, '%40')}@${version}`;
+}
 
-const npmComponent = (place: string, entry: LockPackage): Component => {
+function npmComponent(place: string, entry: LockPackage): Component {
   const name = packageName(place, entry);
   const version = entry.version ?? '';
   return {
@@ -53,10 +59,10 @@ const npmComponent = (place: string, entry: LockPackage): Component => {
     ...licenses(entry.license),
     ...hashes(entry.integrity),
   };
-};
+}
 
 /** One component a package, with the files of it that are in the artifact. */
-const systemComponents = (files: readonly SystemFile[]): Component[] => {
+function systemComponents(files: readonly SystemFile[]): Component[] {
   const owners = new Map<string, SystemFile[]>();
   for (const file of files) {
     const key = file.package?.name ?? file.path;
@@ -75,32 +81,34 @@ const systemComponents = (files: readonly SystemFile[]): Component[] => {
       properties: owned.map(({ path }) => ({ name: 'openshell:file', value: `/${path}` })),
     };
   });
-};
+}
 
 /** The agent, and the packages of this host whose code the linker put into it. */
-const agentComponents = ({ bytes, linked }: GuestAgent, { version }: Release): Component[] => [
-  {
-    type: 'application',
-    'bom-ref': AGENT,
-    name: AGENT,
-    version,
-    purl: `pkg:generic/${AGENT}@${version}`,
-    licenses: [{ license: { id: 'Apache-2.0' } }],
-    hashes: [{ alg: 'SHA-256', content: sha256(bytes) }],
-  },
-  ...linked.map(
-    (owner): Component => ({
-      type: 'library',
-      'bom-ref': `${AGENT}/${owner.name}`,
-      name: owner.name,
-      version: owner.version,
-      purl: `pkg:deb/${owner.distribution}/${encodeURIComponent(owner.name)}@${encodeURIComponent(owner.version)}`,
-    }),
-  ),
-];
+function agentComponents({ bytes, linked }: GuestAgent, { version }: Release): Component[] {
+  return [
+    {
+      type: 'application',
+      'bom-ref': AGENT,
+      name: AGENT,
+      version,
+      purl: `pkg:generic/${AGENT}@${version}`,
+      licenses: [{ license: { id: 'Apache-2.0' } }],
+      hashes: [{ alg: 'SHA-256', content: sha256(bytes) }],
+    },
+    ...linked.map(
+      (owner): Component => ({
+        type: 'library',
+        'bom-ref': `${AGENT}/${owner.name}`,
+        name: owner.name,
+        version: owner.version,
+        purl: `pkg:deb/${owner.distribution}/${encodeURIComponent(owner.name)}@${encodeURIComponent(owner.version)}`,
+      }),
+    ),
+  ];
+}
 
 /** A UUID that is the content's own: the same content has the same one. */
-const contentUuid = (content: string): string => {
+function contentUuid(content: string): string {
   const hex = sha256(Buffer.from(content));
   const variant = ((Number.parseInt(hex[16] as string, 16) & 3) | 8).toString(16);
   return [
@@ -110,10 +118,10 @@ const contentUuid = (content: string): string => {
     variant + hex.slice(17, 20),
     hex.slice(20, 32),
   ].join('-');
-};
+}
 
 /** A CycloneDX 1.6 document of exactly what is in one artifact. */
-export const sbom = (options: SbomOptions): string => {
+export function sbom(options: SbomOptions): string {
   const { artifact, flavor, release, node } = options;
   const components: Component[] = [
     ...[...options.packages].map(([place, entry]) => npmComponent(place, entry)),
@@ -150,4 +158,4 @@ export const sbom = (options: SbomOptions): string => {
   const body = { metadata, components, dependencies };
   const serialNumber = `urn:uuid:${contentUuid(JSON.stringify(body))}`;
   return `${JSON.stringify({ bomFormat: 'CycloneDX', specVersion: '1.6', serialNumber, version: 1, ...body }, null, 2)}\n`;
-};
+}

@@ -22,10 +22,10 @@ export interface SeaOptions {
 }
 
 /** Writes a single executable as Node makes it from one file: Node itself, the file, and V8's code cache of it. */
-export const writeSea = async (
+export async function writeSea(
   root: string,
   { scratch, main, assets = [], outfile }: SeaOptions,
-): Promise<void> => {
+): Promise<void> {
   const node = pinnedNode(root);
   const blob = 'sea.blob';
   const config = {
@@ -42,4 +42,4 @@ export const writeSea = async (
   chmodSync(outfile, 0o755);
   const postject = join(root, 'node_modules', 'postject', 'dist', 'cli.js');
   await program(node.path, [postject, outfile, SECTION, blob, '--sentinel-fuse', FUSE], { cwd: scratch });
-};
+}

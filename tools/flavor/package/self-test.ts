@@ -22,7 +22,7 @@ export interface RunnableOptions {
 }
 
 /** How to run an artifact on this host: an archive is unpacked, an image runs on its own loader and libraries. */
-export const runnable = ({ kind, path, node, scratch }: RunnableOptions): CommandLine => {
+export function runnable({ kind, path, node, scratch }: RunnableOptions): CommandLine {
   switch (kind) {
     case 'folder':
       return [node, join(path, 'dist', 'main.js')];
@@ -42,23 +42,28 @@ export const runnable = ({ kind, path, node, scratch }: RunnableOptions): Comman
       return [loader, '--library-path', libraries, join(scratch, 'usr', 'bin', 'openshell-gateway')];
     }
   }
-};
+}
 
-const same = (what: string, found: unknown, expected: unknown): string[] =>
-  JSON.stringify(found) === JSON.stringify(expected)
+function same(what: string, found: unknown, expected: unknown): string[] {
+  return JSON.stringify(found) === JSON.stringify(expected)
     ? []
     : [`${what} is ${JSON.stringify(found)} and should be ${JSON.stringify(expected)}`];
+}
 
 /** Runs an artifact and compares what it says about itself with the manifest; FAILED_PRECONDITION when it differs. */
-export const selfTest = async (
+export async function selfTest(
   options: RunnableOptions,
   manifest: Omit<Manifest, 'artifacts'>,
-): Promise<void> => {
+): Promise<void> {
   mkdirSync(options.scratch, { recursive: true });
   const [file, ...words] = runnable(options);
   const env = { PATH: process.env.PATH, HOME: options.scratch };
-  const run = async (...args: string[]): Promise<Record<string, unknown>> =>
-    JSON.parse(await program(file, [...words, ...args], { cwd: options.scratch, env, timeoutMs: 60_000 }));
+  async function run(...args: string[]): Promise<Record<string, unknown>> {
+    return JSON.parse(
+      await program(file, [...words, ...args], { cwd: options.scratch, env, timeoutMs: 60_000 }),
+    );
+  }
+
   const info = await run('--version', '--json');
   const { drivers } = (await run('drivers', '--json')) as { drivers: { name: string; state: string }[] };
   const present = drivers.filter(({ state }) => state !== 'absent').map(({ name }) => name);
@@ -75,4 +80,4 @@ export const selfTest = async (
       `the ${options.kind} ${options.path} is not what was built: ${problems.join('; ')}`,
     );
   }
-};
+}

@@ -8,7 +8,8 @@ import type { Workshop } from './workshop.js';
 const PROGRAM = '\n//#program\n//';
 const CODE_CACHE = '\n//#code-cache ';
 
-const loader = (node: string, skippedLines: number): string => `const { readFileSync } = require('node:fs');
+function loader(node: string, skippedLines: number): string {
+  return `const { readFileSync } = require('node:fs');
 const { Script } = require('node:vm');
 const text = readFileSync(__filename, 'latin1');
 const end = text.lastIndexOf(${JSON.stringify(CODE_CACHE)});
@@ -17,6 +18,7 @@ const hasCache = process.version + '-' + process.arch === '${node}';
 const cachedData = hasCache ? Buffer.from(text.slice(end + ${CODE_CACHE.length}), 'base64') : undefined;
 const script = new Script(program, { filename: __filename, lineOffset: ${skippedLines}, cachedData });
 script.runInThisContext()(exports, require, module, __filename, __dirname);`;
+}
 
 /**
  * A CommonJS file with the program, and V8's code cache for the pinned Node, as `writeCodeCache` left them.
@@ -25,11 +27,13 @@ script.runInThisContext()(exports, require, module, __filename, __dirname);`;
  * stand in comments, which are quickly skipped, below the lines that bring them together. Any other Node compiles the
  * program as ever. Lines keep their numbers.
  */
-export const singleFileText = (root: string, { scratch }: Pick<Workshop, 'scratch'>): string => {
+export function singleFileText(root: string, { scratch }: Pick<Workshop, 'scratch'>): string {
   const code = readFileSync(join(scratch, CODE), 'latin1');
   const cache = readFileSync(join(scratch, CACHE), 'base64');
-  const head = (skippedLines: number): string =>
-    `${nodeCheck()}\n${loader(`v${pinnedNode(root).version}-${process.arch}`, skippedLines)}${PROGRAM}`;
+  function head(skippedLines: number): string {
+    return `${nodeCheck()}\n${loader(`v${pinnedNode(root).version}-${process.arch}`, skippedLines)}${PROGRAM}`;
+  }
+
   const skippedLines = head(0).split('\n').length - 1;
   return `${head(skippedLines)}${code.replaceAll('\n', '\n//')}${CODE_CACHE}${cache}\n`;
-};
+}

@@ -26,21 +26,24 @@ const CERTIFICATES = [
 ];
 const CERTIFICATES_IN_IMAGE = 'etc/ssl/certs/ca-certificates.crt';
 
-const distribution = (): string =>
-  (existsSync('/etc/os-release') && /^ID=(.*)$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1]) ||
-  'linux';
+function distribution(): string {
+  return (
+    (existsSync('/etc/os-release') && /^ID=(.*)$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1]) ||
+    'linux'
+  );
+}
 
-const dpkg = async (args: readonly string[]): Promise<string | undefined> => {
+async function dpkg(args: readonly string[]): Promise<string | undefined> {
   try {
     const { status, stdout } = await outcome('dpkg-query', args, { cwd: '/' });
     return status === 0 ? stdout.trim() : undefined;
   } catch {
     return undefined;
   }
-};
+}
 
 /** The distribution's package that a file of this host is from. dpkg knows some files by their path before /usr was merged, and some by the one after. */
-export const ownerOf = async (path: string): Promise<SystemPackage | undefined> => {
+export async function ownerOf(path: string): Promise<SystemPackage | undefined> {
   for (const candidate of [path, realpathSync(path), realpathSync(path).replace(/^\/usr\//, '/')]) {
     const name = (await dpkg(['-S', candidate]))?.split(':')[0];
     const version = name === undefined ? undefined : await dpkg(['-W', '-f', `\${Version}\n`, name]);
@@ -49,12 +52,14 @@ export const ownerOf = async (path: string): Promise<SystemPackage | undefined> 
     }
   }
   return undefined;
-};
+}
 
 /** The shared libraries and the loader that an executable links against, at the paths where the loader looks. */
-export const libraries = async (executable: string): Promise<SystemFile[]> => {
+export async function libraries(executable: string): Promise<SystemFile[]> {
   const output = await program('ldd', [executable], { cwd: '/' });
-  if (/not found/.test(output)) throw failedPrecondition(`the executable lacks libraries here:\n${output}`);
+  if (/not found/.test(output)) {
+    throw failedPrecondition(`the executable lacks libraries here:\n${output}`);
+  }
   const paths = [...output.matchAll(/(?:=>\s*)?(\/\S+)\s+\(0x/g)].map(([, path]) => path as string).sort();
   return Promise.all(
     paths.map(async (path) => ({
@@ -64,10 +69,10 @@ export const libraries = async (executable: string): Promise<SystemFile[]> => {
       package: await ownerOf(path),
     })),
   );
-};
+}
 
 /** The certificate authorities that this host trusts. */
-export const certificates = async (): Promise<SystemFile> => {
+export async function certificates(): Promise<SystemFile> {
   const path = CERTIFICATES.find((candidate) => existsSync(candidate));
   if (path === undefined) {
     throw failedPrecondition('there are no CA certificates for the image', {
@@ -83,4 +88,4 @@ export const certificates = async (): Promise<SystemFile> => {
     package:
       version === undefined ? undefined : { name: 'ca-certificates', version, distribution: distribution() },
   };
-};
+}

@@ -33,9 +33,11 @@ export interface Workshop {
   dispose(): void;
 }
 
-const isSource = (path: string): boolean => !/(^|\/)(node_modules|dist|src\/flavors)(\/|$)/.test(path);
+function isSource(path: string): boolean {
+  return !/(^|\/)(node_modules|dist|src\/flavors)(\/|$)/.test(path);
+}
 
-export const openWorkshop = (root: string, source: FlavorSource, { commit }: Release): Workshop => {
+export function openWorkshop(root: string, source: FlavorSource, { commit }: Release): Workshop {
   const folder = mkdtempSync(join(tmpdir(), 'openshell-flavor-'));
   const tree = join(folder, 'tree');
   const scratch = join(folder, 'scratch');
@@ -59,17 +61,19 @@ export const openWorkshop = (root: string, source: FlavorSource, { commit }: Rel
   mkdirSync(join(folder, 'node_modules'));
   symlinkSync(borrowed, join(folder, 'node_modules', '@types'));
   return { tree, sources, scratch, dispose: () => rmSync(folder, { recursive: true, force: true }) };
-};
+}
 
-const digest = (tree: string): string => {
+function digest(tree: string): string {
   const lines = readFolder(tree).flatMap((entry) => {
-    if (entry.type === 'folder') return [];
+    if (entry.type === 'folder') {
+      return [];
+    }
     const content = entry.type === 'link' ? Buffer.from(entry.target) : entry.bytes;
     const kind = entry.type === 'file' && entry.mode === 0o755 ? 'program' : entry.type;
     return [JSON.stringify([entry.path, kind, sha256(content)])];
   });
   return sha256(Buffer.from(lines.join('\n')));
-};
+}
 
 interface DevDependencies {
   devDependencies?: unknown;
@@ -79,32 +83,38 @@ interface DevDependencies {
  * Takes what only development needs out of a package.json, or out of the lock file's copies of them: npm installs a
  * package that is one project's dependency and another one's devDependency, although --omit=dev is given.
  */
-const dropDevDependencies = (tree: string): void => {
-  const edit = (path: string, change: (content: DevDependencies) => void): void => {
+function dropDevDependencies(tree: string): void {
+  function edit(path: string, change: (content: DevDependencies) => void): void {
     const file = join(tree, path);
     const content = JSON.parse(readFileSync(file, 'utf8')) as DevDependencies;
     change(content);
     writeFileSync(file, JSON.stringify(content, null, 2));
-  };
-  const drop = (content: DevDependencies): void => {
+  }
+
+  function drop(content: DevDependencies): void {
     delete content.devDependencies;
-  };
+  }
+
   const { workspaces } = JSON.parse(readFileSync(join(tree, 'package.json'), 'utf8')) as {
     workspaces: string[];
   };
-  for (const folder of ['.', ...workspaces]) edit(join(folder, 'package.json'), drop);
+  for (const folder of ['.', ...workspaces]) {
+    edit(join(folder, 'package.json'), drop);
+  }
   edit('package-lock.json', (lock) => {
     const { packages } = lock as { packages: Record<string, DevDependencies> };
-    for (const folder of ['', ...workspaces]) drop(packages[folder] ?? {});
+    for (const folder of ['', ...workspaces]) {
+      drop(packages[folder] ?? {});
+    }
   });
-};
+}
 
 /** Installs the closure of the flavor's parts, and of nothing else, from the lock file; no script runs. What its packages can do without stays out. */
-export const install = async (
+export async function install(
   { tree }: Workshop,
   parts: readonly PartProject[],
   options: { readonly optional: boolean },
-): Promise<void> => {
+): Promise<void> {
   dropDevDependencies(tree);
   await program(
     'npm',
@@ -122,17 +132,20 @@ export const install = async (
     { cwd: tree },
   );
   const roots = parts.map(({ folder }) => folder);
-  for (const place of dispensable(readLock(tree), roots))
+  for (const place of dispensable(readLock(tree), roots)) {
     rmSync(join(tree, place), { recursive: true, force: true });
-};
+  }
+}
 
 /** Compiles with the checkout's compiler. A compiler that panics exits like one that succeeds. */
-export const compile = async (root: string, { tree }: Workshop, spec: FlavorSpec): Promise<void> => {
+export async function compile(root: string, { tree }: Workshop, spec: FlavorSpec): Promise<void> {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   const output = await program(
     process.execPath,
     [tsc, '-b', '--stopBuildOnErrors', join(tree, tsconfigPath(spec.name))],
     { cwd: tree },
   );
-  if (/^panic:/m.test(output)) throw failedPrecondition(`the compiler panicked:\n${output}`);
-};
+  if (/^panic:/m.test(output)) {
+    throw failedPrecondition(`the compiler panicked:\n${output}`);
+  }
+}

@@ -25,20 +25,24 @@ export interface PackageQuery {
 
 const CORE = 'core';
 
-const matches = (lock: ReadonlyMap<string, LockPackage>, place: string, query: PackageQuery): boolean => {
+function matches(lock: ReadonlyMap<string, LockPackage>, place: string, query: PackageQuery): boolean {
   const entry = lock.get(place);
-  if (entry === undefined || packageName(place, entry) !== query.name) return false;
+  if (entry === undefined || packageName(place, entry) !== query.name) {
+    return false;
+  }
   return (
     query.range === '*' || semver.satisfies(entry.version ?? '', query.range, { includePrerelease: true })
   );
-};
+}
 
 /** Every flavor of the checkout, and whether a package is in it and through what. */
-export const affectedFlavors = (root: string, query: PackageQuery): Affected[] => {
+export function affectedFlavors(root: string, query: PackageQuery): Affected[] {
   const lock = readLock(root);
   // What a part's packages can do without is in no artifact.
-  const find = (from: string, optional: { optional?: 'own' }): string[] =>
-    [...closure(lock, [from], optional)].filter((place) => matches(lock, place, query));
+  function find(from: string, optional: { optional?: 'own' }): string[] {
+    return [...closure(lock, [from], optional)].filter((place) => matches(lock, place, query));
+  }
+
   return flavorNames(root).map((flavor) => {
     const words = wordsOf(specOf(readFlavor(root, flavor)));
     const chosen = chosenProjects(root, words).map(({ word, folder }) => ({ part: word, from: folder }));
@@ -58,15 +62,15 @@ export const affectedFlavors = (root: string, query: PackageQuery): Affected[] =
       onlyForNode20: hit.length > 0 && hit.every(({ always }) => always.length === 0),
     };
   });
-};
+}
 
 /** An OpenVEX 0.2 document that says which flavors a vulnerability cannot touch: they do not hold the component. */
-export const openVex = (
+export function openVex(
   release: Release,
   vulnerability: string,
   query: PackageQuery,
   flavors: readonly Affected[],
-): string => {
+): string {
   const free = flavors.filter(({ versions }) => versions.length === 0);
   const statements = [
     {
@@ -89,4 +93,4 @@ export const openVex = (
     statements: free.length === 0 ? [] : statements,
   };
   return `${JSON.stringify(document, null, 2)}\n`;
-};
+}

@@ -17,14 +17,16 @@ export interface Artifact {
 }
 
 /** @throws OpenShellError INVALID_ARGUMENT when there is nothing, or something that `package` does not make */
-export const openArtifact = (path: string): Artifact => {
+export function openArtifact(path: string): Artifact {
   const kind = artifactKind(path);
   return { path, kind, files: filesOf(artifactEntries(path, kind)) };
-};
+}
 
 /** What an artifact is. Throws as `openArtifact`. */
-export const artifactKind = (path: string): ArtifactKind => {
-  if (!existsSync(path)) throw invalidArgument(`there is no artifact ${path}`);
+export function artifactKind(path: string): ArtifactKind {
+  if (!existsSync(path)) {
+    throw invalidArgument(`there is no artifact ${path}`);
+  }
   const kind = kindOf(basename(path), statSync(path).isDirectory());
   if (kind === undefined) {
     throw invalidArgument(`${path} is none of the artifacts that 'package' makes`, {
@@ -32,10 +34,10 @@ export const artifactKind = (path: string): ArtifactKind => {
     });
   }
   return kind;
-};
+}
 
-const filesOf = (entries: readonly TarEntry[]): Artifact['files'] =>
-  entries.flatMap((entry) =>
+function filesOf(entries: readonly TarEntry[]): Artifact['files'] {
+  return entries.flatMap((entry) =>
     entry.type === 'file'
       ? [
           {
@@ -45,27 +47,37 @@ const filesOf = (entries: readonly TarEntry[]): Artifact['files'] =>
         ]
       : [],
   );
+}
 
 /** As `openArtifact`, from bytes that were read before: of each file of a folder, or of the artifact. */
-export const unpack = (path: string, kind: ArtifactKind, read: ReadonlyMap<string, Buffer>): Artifact => {
+export function unpack(path: string, kind: ArtifactKind, read: ReadonlyMap<string, Buffer>): Artifact {
   const files = [...read].map(([name, bytes]) => ({ path: name, bytes }));
   const [only] = files;
-  if (only === undefined || (kind !== 'tgz' && kind !== 'image')) return { path, kind, files };
+  if (only === undefined || (kind !== 'tgz' && kind !== 'image')) {
+    return { path, kind, files };
+  }
   return { path, kind, files: filesOf(unpackArchive(only.bytes, kind)) };
-};
+}
 
 const MAX_UNPACKED_BYTES = 2 ** 30;
 
-const unpackArchive = (bytes: Buffer, kind: 'tgz' | 'image'): TarEntry[] =>
-  kind === 'image' ? imageRoot(bytes) : readTar(gunzipSync(bytes, { maxOutputLength: MAX_UNPACKED_BYTES }));
+function unpackArchive(bytes: Buffer, kind: 'tgz' | 'image'): TarEntry[] {
+  return kind === 'image'
+    ? imageRoot(bytes)
+    : readTar(gunzipSync(bytes, { maxOutputLength: MAX_UNPACKED_BYTES }));
+}
 
 /** All that is in an artifact, links and folders included. */
-export const artifactEntries = (path: string, kind: ArtifactKind): TarEntry[] => {
-  if (kind === 'folder') return readFolder(path);
+export function artifactEntries(path: string, kind: ArtifactKind): TarEntry[] {
+  if (kind === 'folder') {
+    return readFolder(path);
+  }
   const bytes = readFileSync(path);
-  if (kind === 'tgz' || kind === 'image') return unpackArchive(bytes, kind);
+  if (kind === 'tgz' || kind === 'image') {
+    return unpackArchive(bytes, kind);
+  }
   return [{ type: 'file', path: basename(path), bytes }];
-};
+}
 
 const PACKAGE = String.raw`node_modules/(?:@[^/\s]+/)?[^@/\s][^/\s]*`;
 /** A package's own package.json, however deep packages stand in one another; not one of a folder inside a package. */
@@ -74,56 +86,69 @@ const PACKAGE_FILE = new RegExp(`^((?:${PACKAGE}/)*${PACKAGE})/package\\.json$`)
 const ORIGIN = new RegExp(`"((?:[^\\s'"]*/)?${PACKAGE})/[^\\s"]+"\\(`, 'g');
 
 /** What a package.json says; a package whose file is damaged is still there, in a version that no SBOM lists. */
-const versionOf = (bytes: Buffer): string | undefined => {
+function versionOf(bytes: Buffer): string | undefined {
   try {
     return (JSON.parse(bytes.toString()) as { version?: string } | null)?.version;
   } catch {
     return 'unreadable';
   }
-};
+}
 
-const fromFolder = ({ files }: Artifact): Map<string, string> => {
+function fromFolder({ files }: Artifact): Map<string, string> {
   const places = new Map<string, string>();
   for (const { path, bytes } of files) {
     const from = path.indexOf('node_modules/');
     const place = from === -1 ? undefined : PACKAGE_FILE.exec(path.slice(from))?.[1];
-    if (place === undefined) continue;
+    if (place === undefined) {
+      continue;
+    }
     const version = versionOf(bytes);
-    if (version !== undefined) places.set(place, version);
+    if (version !== undefined) {
+      places.set(place, version);
+    }
   }
   return places;
-};
+}
 
-const fromBundle = ({ files }: Artifact): Map<string, string> => {
+function fromBundle({ files }: Artifact): Map<string, string> {
   const places = new Map<string, string>();
   for (const { bytes } of files) {
     // Node holds packages of its own, and they are Node's: our code follows after them.
     const start = bytes.lastIndexOf(nodeCheck());
-    if (start === -1) continue;
-    for (const [, place = ''] of bytes.toString('latin1', start).matchAll(ORIGIN)) places.set(place, '');
+    if (start === -1) {
+      continue;
+    }
+    for (const [, place = ''] of bytes.toString('latin1', start).matchAll(ORIGIN)) {
+      places.set(place, '');
+    }
   }
   return places;
-};
+}
 
 /** Packages whose code is in an artifact, by their place, with the version where the artifact itself says it. */
-export const packagesIn = (artifact: Artifact): Map<string, string> =>
-  artifact.kind === 'folder' || artifact.kind === 'tgz' ? fromFolder(artifact) : fromBundle(artifact);
+export function packagesIn(artifact: Artifact): Map<string, string> {
+  return artifact.kind === 'folder' || artifact.kind === 'tgz' ? fromFolder(artifact) : fromBundle(artifact);
+}
 
 /** The compiled guest agent in an artifact: a file of it, or a string in the code of a single file. */
-export const agentIn = ({ files }: Artifact): Buffer | undefined => {
+export function agentIn({ files }: Artifact): Buffer | undefined {
   const file = files.find(({ path }) => path.endsWith(AGENT_FILE));
-  if (file !== undefined) return file.bytes;
+  if (file !== undefined) {
+    return file.bytes;
+  }
   for (const { bytes } of files) {
     const start = bytes.lastIndexOf(EMBEDDED_BEGINS);
-    if (start === -1) continue;
+    if (start === -1) {
+      continue;
+    }
     const from = start + EMBEDDED_BEGINS.length;
     return Buffer.from(bytes.toString('latin1', from, bytes.indexOf('"', from)), 'base64');
   }
   return undefined;
-};
+}
 
 /** Whether a string stands in any file of the artifact. */
-export const holds = ({ files }: Artifact, text: string): boolean => {
+export function holds({ files }: Artifact, text: string): boolean {
   const wanted = Buffer.from(text);
   return files.some(({ bytes }) => bytes.includes(wanted));
-};
+}

@@ -19,52 +19,62 @@ interface Found {
 const PERMISSIONS = 0o7777;
 const FOLDER_MODE = 0o755;
 
-const typeOf = (stats: Stats): string => {
-  if (stats.isFile()) return 'a file';
-  if (stats.isDirectory()) return 'a folder';
-  if (stats.isSymbolicLink()) return 'a link';
+function typeOf(stats: Stats): string {
+  if (stats.isFile()) {
+    return 'a file';
+  }
+  if (stats.isDirectory()) {
+    return 'a folder';
+  }
+  if (stats.isSymbolicLink()) {
+    return 'a link';
+  }
   return 'no regular file';
-};
+}
 
 /** All that lies below a folder; links are not followed. */
-const walk = (root: string): Found[] => {
+function walk(root: string): Found[] {
   const found: Found[] = [];
-  const visit = (parent: string): void => {
+  function visit(parent: string): void {
     for (const name of readdirSync(join(root, parent))) {
       const path = parent === '' ? name : `${parent}/${name}`;
       const stats = lstatSync(join(root, path));
       found.push({ path, stats });
-      if (stats.isDirectory()) visit(path);
+      if (stats.isDirectory()) {
+        visit(path);
+      }
     }
-  };
+  }
+
   visit('');
   return found;
-};
+}
 
 /** The folders that the listed paths need. */
-const foldersOf = (listed: readonly ManifestFile[]): Set<string> => {
+function foldersOf(listed: readonly ManifestFile[]): Set<string> {
   const folders = new Set<string>();
   for (const { path } of listed) {
-    for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1))
+    for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1)) {
       folders.add(path.slice(0, at));
+    }
   }
   return folders;
-};
+}
 
-const wrongMode = (path: string, stats: Stats, expected: string): string[] => {
+function wrongMode(path: string, stats: Stats, expected: string): string[] {
   const mode = modeText(stats.mode & PERMISSIONS);
   return mode === expected ? [] : [`${path} has mode ${mode} instead of ${expected}`];
-};
+}
 
 /**
  * Compares an artifact as it lies on the disk with the list of its files: each path, type, mode, size and SHA-256.
  * What is not listed is neither opened nor followed.
  */
-export const compareFiles = (
+export function compareFiles(
   artifact: string,
   kind: ArtifactKind,
   listed: readonly ManifestFile[],
-): Compared => {
+): Compared {
   const isFolder = kind === 'folder';
   const own = lstatSync(artifact);
   if (own.isDirectory() !== isFolder || !(own.isFile() || own.isDirectory())) {
@@ -74,7 +84,7 @@ export const compareFiles = (
   const expected = new Map(listed.map((file) => [file.path, file]));
   const folders = foldersOf(listed);
   const read = new Map<string, Buffer>();
-  const compare = ({ path, stats }: Found): string[] => {
+  function compare({ path, stats }: Found): string[] {
     const file = expected.get(path);
     if (file === undefined) {
       const needed = stats.isDirectory() && folders.has(path);
@@ -82,17 +92,21 @@ export const compareFiles = (
         ? wrongMode(path, stats, modeText(FOLDER_MODE))
         : [`${path} is ${typeOf(stats)} that is not listed`];
     }
-    if (!stats.isFile()) return [`${path} is ${typeOf(stats)} instead of a file`];
+    if (!stats.isFile()) {
+      return [`${path} is ${typeOf(stats)} instead of a file`];
+    }
     const problems = wrongMode(path, stats, file.mode);
-    if (stats.size !== file.size)
+    if (stats.size !== file.size) {
       return [...problems, `${path} has ${stats.size} bytes instead of ${file.size}`];
+    }
     const bytes = readFileSync(isFolder ? join(artifact, path) : artifact);
     read.set(path, bytes);
     const digest = sha256(bytes);
     return digest === file.sha256
       ? problems
       : [...problems, `${path} has SHA-256 ${digest} instead of ${file.sha256}`];
-  };
+  }
+
   const there = new Set(found.map(({ path }) => path));
   const problems = [
     ...(isFolder ? wrongMode('the folder itself', own, modeText(FOLDER_MODE)) : []),
@@ -100,4 +114,4 @@ export const compareFiles = (
     ...listed.filter(({ path }) => !there.has(path)).map(({ path }) => `${path} is missing`),
   ];
   return { problems, read };
-};
+}

@@ -20,45 +20,51 @@ export interface Evidence {
 const MARKER = /^\s*marker: '([^']+)',$/m;
 
 /** The marker in a project's entry, from its source; undefined when there is none. */
-export const markerOf = (root: string, folder: string): string | undefined => {
+export function markerOf(root: string, folder: string): string | undefined {
   const path = join(root, folder, 'entry.ts');
   return existsSync(path) ? MARKER.exec(readFileSync(path, 'utf8'))?.[1] : undefined;
-};
+}
 
-const requireMarker = (root: string, folder: string): string => {
+function requireMarker(root: string, folder: string): string {
   const marker = markerOf(root, folder);
-  if (marker === undefined) throw failedPrecondition(`${folder}/entry.ts has no marker to look for`);
+  if (marker === undefined) {
+    throw failedPrecondition(`${folder}/entry.ts has no marker to look for`);
+  }
   return marker;
-};
+}
 
 /** The parts that can be searched for, by words: those of the table whose source is here, and any other. */
-export const searchable = (root: string): string[] => {
+export function searchable(root: string): string[] {
   const order = KNOWN_PARTS.map(wordOf);
   const words = partProjects(root).map(({ word }) => word);
   return [...order.filter((word) => words.includes(word)), ...words.filter((word) => !order.includes(word))];
-};
+}
 
 /**
  * The evidence for one part.
  *
  * @param others parts whose packages do not count, because they may be there for them
  */
-export const evidenceOf = (
+export function evidenceOf(
   root: string,
   lock: ReadonlyMap<string, LockPackage>,
   word: string,
   others: readonly string[],
-): Evidence => {
+): Evidence {
   const projects = partProjects(root);
   const project = projects.find((candidate) => candidate.word === word);
-  if (project === undefined) throw failedPrecondition(`there is no part '${word}' to look for`);
+  if (project === undefined) {
+    throw failedPrecondition(`there is no part '${word}' to look for`);
+  }
   const { folder } = project;
   const rest = projects.filter((other) => other.word !== word && others.includes(other.word));
   const shared = closure(lock, ['', ...rest.map((other) => other.folder)], { optional: 'all' });
-  const own = (optional?: 'own'): string[] =>
-    [...closure(lock, [folder], optional === undefined ? {} : { optional })].filter(
+  function own(optional?: 'own'): string[] {
+    return [...closure(lock, [folder], optional === undefined ? {} : { optional })].filter(
       (place) => !shared.has(place),
     );
+  }
+
   const packages = own().sort();
   return {
     part: word,
@@ -68,4 +74,4 @@ export const evidenceOf = (
       .filter((place) => !packages.includes(place))
       .sort(),
   };
-};
+}

@@ -9,24 +9,30 @@ const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
 const MAX_SIGNATURE_BYTES = 1_024;
 
 /** A file's bytes; undefined when there is no regular file of that name or it is too large to be what it should be. */
-const readSmall = (path: string, max: number): Buffer | undefined => {
-  if (!existsSync(path)) return undefined;
+function readSmall(path: string, max: number): Buffer | undefined {
+  if (!existsSync(path)) {
+    return undefined;
+  }
   const stats = lstatSync(path);
   return stats.isFile() && stats.size <= max ? readFileSync(path) : undefined;
-};
+}
 
 /** A manifest's bytes; undefined where there is none. */
-export const readManifestBytes = (path: string): Buffer | undefined => readSmall(path, MAX_MANIFEST_BYTES);
+export function readManifestBytes(path: string): Buffer | undefined {
+  return readSmall(path, MAX_MANIFEST_BYTES);
+}
 
 /** Whether the manifest is signed by this key, in words, and what is wrong. */
-export const signatureOf = (
+export function signatureOf(
   path: string,
   bytes: Buffer,
   key: KeyObject,
-): { readonly holds: boolean; readonly detail: string } => {
+): { readonly holds: boolean; readonly detail: string } {
   const file = signatureName(path);
   const text = readSmall(file, MAX_SIGNATURE_BYTES);
-  if (text === undefined) return { holds: false, detail: `${basename(file)} is missing or no signature` };
+  if (text === undefined) {
+    return { holds: false, detail: `${basename(file)} is missing or no signature` };
+  }
   const holds = isSigned(bytes, text.toString('latin1'), key);
   const name = fingerprint(key);
   return {
@@ -35,66 +41,89 @@ export const signatureOf = (
       ? `${basename(path)} is signed by ${name}`
       : `${basename(file)} is no signature of ${basename(path)} by ${name}`,
   };
-};
+}
 
-const isText = (value: unknown): value is string => typeof value === 'string';
-const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.every(isText);
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
 
-const isFile = (value: ManifestFile | null): boolean =>
-  isText(value?.path) &&
-  value.path.split('/').every((part) => part !== '' && part !== '.' && part !== '..') &&
-  (value.mode === '0644' || value.mode === '0755') &&
-  Number.isSafeInteger(value.size) &&
-  value.size >= 0 &&
-  /^[0-9a-f]{64}$/.test(value.sha256);
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every(isText);
+}
 
-const isArtifact = (value: ManifestArtifact | null): boolean =>
-  isText(value?.name) &&
-  isText(value.kind) &&
-  isText(value.node) &&
-  Array.isArray(value.files) &&
-  value.files.every(isFile) &&
-  new Set(value.files.map(({ path }) => path)).size === value.files.length &&
-  isFile(value.sbom);
+function isFile(value: ManifestFile | null): boolean {
+  return (
+    isText(value?.path) &&
+    value.path.split('/').every((part) => part !== '' && part !== '.' && part !== '..') &&
+    (value.mode === '0644' || value.mode === '0755') &&
+    Number.isSafeInteger(value.size) &&
+    value.size >= 0 &&
+    /^[0-9a-f]{64}$/.test(value.sha256)
+  );
+}
 
-const isManifest = (value: Manifest | null): boolean =>
-  value?.name === 'openshell-gateway' &&
-  isText(value.version) &&
-  isText(value.flavor) &&
-  isTexts(value.drivers) &&
-  isTexts(value.parts) &&
-  isText(value.build) &&
-  isText(value.sources) &&
-  Number.isSafeInteger(value.source_date_epoch) &&
-  Array.isArray(value.artifacts) &&
-  value.artifacts.every(isArtifact);
+function isArtifact(value: ManifestArtifact | null): boolean {
+  return (
+    isText(value?.name) &&
+    isText(value.kind) &&
+    isText(value.node) &&
+    Array.isArray(value.files) &&
+    value.files.every(isFile) &&
+    new Set(value.files.map(({ path }) => path)).size === value.files.length &&
+    isFile(value.sbom)
+  );
+}
+
+function isManifest(value: Manifest | null): boolean {
+  return (
+    value?.name === 'openshell-gateway' &&
+    isText(value.version) &&
+    isText(value.flavor) &&
+    isTexts(value.drivers) &&
+    isTexts(value.parts) &&
+    isText(value.build) &&
+    isText(value.sources) &&
+    Number.isSafeInteger(value.source_date_epoch) &&
+    Array.isArray(value.artifacts) &&
+    value.artifacts.every(isArtifact)
+  );
+}
 
 /** A manifest, or what is wrong with it. */
-export const parseManifest = (bytes: Buffer): Manifest | string => {
+export function parseManifest(bytes: Buffer): Manifest | string {
   try {
     const manifest = JSON.parse(bytes.toString()) as Manifest;
     return isManifest(manifest) ? manifest : 'it is not what this release of the tool writes';
   } catch (cause) {
     return (cause as Error).message;
   }
-};
+}
 
 /** The manifest's entry for an artifact, or why it has none: names and lists have to agree. */
-export const entryOf = (manifest: Manifest, path: string, kind: ArtifactKind): ManifestArtifact | string => {
+export function entryOf(manifest: Manifest, path: string, kind: ArtifactKind): ManifestArtifact | string {
   const name = basename(path);
   const base = `openshell-gateway-${manifest.flavor}-${manifest.version}`;
-  if (baseOf(kind, name) !== base) return `it is of ${base}, and the artifact is called ${name}`;
+  if (baseOf(kind, name) !== base) {
+    return `it is of ${base}, and the artifact is called ${name}`;
+  }
   const entries = manifest.artifacts.filter((artifact) => artifact.name === name);
   const [entry] = entries;
-  if (entry === undefined || entries.length > 1) return `it lists ${name} ${entries.length} times`;
-  if (entry.kind !== kind) return `it calls ${name} a ${entry.kind}`;
-  if (entry.sbom.path !== sbomName(name)) return `it lists ${entry.sbom.path} as the SBOM of ${name}`;
+  if (entry === undefined || entries.length > 1) {
+    return `it lists ${name} ${entries.length} times`;
+  }
+  if (entry.kind !== kind) {
+    return `it calls ${name} a ${entry.kind}`;
+  }
+  if (entry.sbom.path !== sbomName(name)) {
+    return `it lists ${entry.sbom.path} as the SBOM of ${name}`;
+  }
   if (kind !== 'folder' && (entry.files.length !== 1 || entry.files[0]?.path !== name)) {
     return `it lists other files for ${name}`;
   }
   return entry;
-};
+}
 
 /** Where an artifact's manifest is unless the command line says so. */
-export const manifestBeside = (kind: ArtifactKind, path: string): string =>
-  path.slice(0, path.length - basename(path).length) + manifestName(baseOf(kind, basename(path)));
+export function manifestBeside(kind: ArtifactKind, path: string): string {
+  return path.slice(0, path.length - basename(path).length) + manifestName(baseOf(kind, basename(path)));
+}

@@ -26,14 +26,15 @@ export interface Rebuilt {
  * Packages what a manifest describes again, with the tool of a checkout at the same commit, so that only that commit,
  * its lock file and this host are trusted. FAILED_PRECONDITION when the checkout is another one or does not build.
  */
-export const rebuild = async (
+export async function rebuild(
   source: string,
   manifest: Manifest,
   kinds: readonly ArtifactKind[],
   progress: (line: string) => void,
-): Promise<Rebuilt> => {
-  if (!existsSync(join(source, TOOL)))
+): Promise<Rebuilt> {
+  if (!existsSync(join(source, TOOL))) {
     throw failedPrecondition(`${source} is no checkout: it has no ${TOOL}`);
+  }
   const { commit } = await readRelease(source, {});
   if (commit !== manifest.build) {
     throw failedPrecondition(
@@ -42,12 +43,17 @@ export const rebuild = async (
     );
   }
   const out = mkdtempSync(join(tmpdir(), 'openshell-rebuilt-'));
-  const dispose = (): void => rmSync(out, { recursive: true, force: true });
+  function dispose(): void {
+    rmSync(out, { recursive: true, force: true });
+  }
+
   try {
     const forNode20 = manifest.artifacts.some(({ node }) => node === RANGE[20]);
     progress(`build ${manifest.flavor} again from ${source}`);
     const options = ['--node', forNode20 ? '20' : '22', '--only', kinds.join(',')];
-    if (manifest.agent === undefined) options.push('--without-agent');
+    if (manifest.agent === undefined) {
+      options.push('--without-agent');
+    }
     const env = { ...process.env, SOURCE_DATE_EPOCH: String(manifest.source_date_epoch) };
     await program(
       process.execPath,
@@ -65,18 +71,23 @@ export const rebuild = async (
     dispose();
     throw error;
   }
-};
+}
 
 /** Where an artifact and its manifest's entry differ from what was built again, by file. */
-export const rebuiltDifferences = (
+export function rebuiltDifferences(
   path: string,
   manifest: Manifest,
   { kind, name, sbom }: ManifestArtifact,
   rebuilt: Rebuilt,
-): string[] => {
+): string[] {
   const again = rebuilt.manifest.artifacts.find((artifact) => artifact.name === name);
-  if (again === undefined) return [`${name} did not come out of the build`];
-  const said = ({ artifacts, ...fields }: Manifest): string => JSON.stringify(fields);
+  if (again === undefined) {
+    return [`${name} did not come out of the build`];
+  }
+  function said({ artifacts, ...fields }: Manifest): string {
+    return JSON.stringify(fields);
+  }
+
   const { problems } = compareFiles(path, kind, again.files);
   return [
     ...(said(manifest) === said(rebuilt.manifest) ? [] : [`the manifest says other things of the build`]),
@@ -89,27 +100,30 @@ export const rebuiltDifferences = (
       ? archiveDifferences(path, join(rebuilt.out, name), kind)
       : []),
   ];
-};
+}
 
-const archiveDifferences = (path: string, again: string, kind: ArtifactKind): string[] => {
+function archiveDifferences(path: string, again: string, kind: ArtifactKind): string[] {
   const expected = artifactEntries(again, kind);
   try {
     return entryDifferences(artifactEntries(path, kind), expected);
   } catch (cause) {
     return [`it cannot be unpacked: ${(cause as Error).message}`];
   }
-};
+}
 
-const content = (entry: TarEntry): string => {
-  if (entry.type === 'folder') return '';
+function content(entry: TarEntry): string {
+  if (entry.type === 'folder') {
+    return '';
+  }
   return entry.type === 'link' ? entry.target : sha256(entry.bytes);
-};
+}
 
-const summary = (entry: TarEntry): string =>
-  JSON.stringify([entry.type, modeText(entry.mode ?? 0), entry.owner ?? 0, content(entry)]);
+function summary(entry: TarEntry): string {
+  return JSON.stringify([entry.type, modeText(entry.mode ?? 0), entry.owner ?? 0, content(entry)]);
+}
 
 /** By path, the files, folders and links of an archive that are not those of another. */
-const entryDifferences = (entries: readonly TarEntry[], again: readonly TarEntry[]): string[] => {
+function entryDifferences(entries: readonly TarEntry[], again: readonly TarEntry[]): string[] {
   const found = new Map(entries.map((entry) => [entry.path, summary(entry)]));
   const expected = new Map(again.map((entry) => [entry.path, summary(entry)]));
   return [
@@ -117,8 +131,10 @@ const entryDifferences = (entries: readonly TarEntry[], again: readonly TarEntry
       .filter((path) => !expected.has(path))
       .map((path) => `${path}, in it, does not come out`),
     ...[...expected].flatMap(([path, text]) => {
-      if (!found.has(path)) return [`${path} comes out and is not in it`];
+      if (!found.has(path)) {
+        return [`${path} comes out and is not in it`];
+      }
       return found.get(path) === text ? [] : [`${path}, in it, comes out with other content`];
     }),
   ];
-};
+}

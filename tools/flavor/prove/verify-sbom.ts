@@ -12,9 +12,11 @@ interface Sbom {
  * Where an artifact and the SBOM beside it differ, in both directions: packages, versions where the artifact says
  * them, and for an image the files of the system. Empty when they are equal; undefined when there is no SBOM.
  */
-export const sbomDifferences = (artifact: Artifact): string[] | undefined => {
+export function sbomDifferences(artifact: Artifact): string[] | undefined {
   const path = `${artifact.path}.cdx.json`;
-  if (!existsSync(path)) return undefined;
+  if (!existsSync(path)) {
+    return undefined;
+  }
   const { components } = JSON.parse(readFileSync(path, 'utf8')) as Sbom;
   const listed = new Map(
     components
@@ -41,9 +43,9 @@ export const sbomDifferences = (artifact: Artifact): string[] | undefined => {
     ...systemDifferences(artifact, path),
     ...agentDifferences(artifact, path),
   ];
-};
+}
 
-const agentDifferences = (artifact: Artifact, sbomPath: string): string[] => {
+function agentDifferences(artifact: Artifact, sbomPath: string): string[] {
   const { components } = JSON.parse(readFileSync(sbomPath, 'utf8')) as {
     components: { 'bom-ref': string; hashes?: { content: string }[] }[];
   };
@@ -53,10 +55,12 @@ const agentDifferences = (artifact: Artifact, sbomPath: string): string[] => {
   return listed === found
     ? []
     : [`${AGENT} is ${found ?? 'not'} in ${basename(artifact.path)} and ${listed ?? 'not'} in its SBOM`];
-};
+}
 
-const systemDifferences = ({ kind, files }: Artifact, sbomPath: string): string[] => {
-  if (kind !== 'image') return [];
+function systemDifferences({ kind, files }: Artifact, sbomPath: string): string[] {
+  if (kind !== 'image') {
+    return [];
+  }
   const { components } = JSON.parse(readFileSync(sbomPath, 'utf8')) as {
     components: { properties?: { name: string; value: string }[] }[];
   };
@@ -75,4 +79,4 @@ const systemDifferences = ({ kind, files }: Artifact, sbomPath: string): string[
       .filter((path) => !system.includes(path))
       .map((path) => `/${path} is in the SBOM and not in the image`),
   ];
-};
+}

@@ -18,44 +18,54 @@ interface Opened {
   readonly packages: ReadonlyMap<string, string>;
 }
 
-export const opened = (artifact: Artifact): Opened => ({ artifact, packages: packagesIn(artifact) });
+export function opened(artifact: Artifact): Opened {
+  return { artifact, packages: packagesIn(artifact) };
+}
 
 /** What was compared as a whole, and where it differs. */
-export const verifyWhole = (part: string, details: readonly string[], files?: number): Finding => ({
-  part,
-  expected: 'present',
-  outcome: details.length === 0 ? 'holds' : 'violated',
-  ...(files === undefined ? {} : { looked: { files } }),
-  details,
-});
+export function verifyWhole(part: string, details: readonly string[], files?: number): Finding {
+  return {
+    part,
+    expected: 'present',
+    outcome: details.length === 0 ? 'holds' : 'violated',
+    ...(files === undefined ? {} : { looked: { files } }),
+    details,
+  };
+}
 
-const lookedFor = ({ strings, packages }: Evidence) => ({
-  strings: strings.length,
-  packages: packages.length,
-});
+function lookedFor({ strings, packages }: Evidence) {
+  return {
+    strings: strings.length,
+    packages: packages.length,
+  };
+}
 
-const hits = ({ artifact, packages }: Opened, evidence: Evidence, found: boolean): string[] => [
-  ...evidence.strings.filter((text) => holds(artifact, text) === found).map((text) => `string '${text}'`),
-  ...evidence.packages.filter((place) => packages.has(place) === found).map((place) => `package ${place}`),
-];
+function hits({ artifact, packages }: Opened, evidence: Evidence, found: boolean): string[] {
+  return [
+    ...evidence.strings.filter((text) => holds(artifact, text) === found).map((text) => `string '${text}'`),
+    ...evidence.packages.filter((place) => packages.has(place) === found).map((place) => `package ${place}`),
+  ];
+}
 
 /** The part is in the artifact, with each of its strings. */
-export const verifyPresent = (target: Opened, evidence: Evidence): Finding => {
+export function verifyPresent(target: Opened, evidence: Evidence): Finding {
   const details = hits(target, { ...evidence, packages: [] }, false).map((what) => `missing: ${what}`);
   const outcome = details.length === 0 ? 'holds' : 'violated';
   return { part: evidence.part, expected: 'present', outcome, looked: lookedFor(evidence), details };
-};
+}
 
 /**
  * Nothing of the part is in the artifact. The same search has to find all of it in the control, an artifact that
  * holds every part: a marker that went stale would otherwise prove anything.
  */
-export const verifyAbsent = (target: Opened, control: Opened, evidence: Evidence): Finding => {
+export function verifyAbsent(target: Opened, control: Opened, evidence: Evidence): Finding {
   const base = { part: evidence.part, expected: 'absent', looked: lookedFor(evidence) } as const;
   // A bundle leaves out packages whose code no one reaches: then only those it has can serve as a control.
   const reachable = evidence.packages.filter((place) => control.packages.has(place));
   const stale = hits(control, { ...evidence, packages: reachable }, false);
-  if (evidence.packages.length > 0 && reachable.length === 0) stale.push('every package that only it needs');
+  if (evidence.packages.length > 0 && reachable.length === 0) {
+    stale.push('every package that only it needs');
+  }
   if (stale.length > 0) {
     const details = stale.map((what) => `not in the control ${control.artifact.path}: ${what}`);
     return { ...base, outcome: 'unproven', details };
@@ -63,4 +73,4 @@ export const verifyAbsent = (target: Opened, control: Opened, evidence: Evidence
   const unwanted = { ...evidence, packages: [...evidence.packages, ...evidence.dispensable] };
   const details = hits(target, unwanted, true).map((what) => `found: ${what}`);
   return { ...base, outcome: details.length === 0 ? 'holds' : 'violated', details };
-};
+}

@@ -86,17 +86,17 @@ export interface PodmanClient {
   close(): void;
 }
 
-export const createPodmanClient = (options: {
+export function createPodmanClient(options: {
   readonly socketPath: string;
   /** From negotiateVersion. */
   readonly apiVersion: string;
-}): PodmanClient => {
+}): PodmanClient {
   const transport = createTransport({
     socketPath: options.socketPath,
     prefix: `/v${options.apiVersion}/libpod`,
   });
 
-  const json = async <T>(call: Call): Promise<T> => {
+  async function json<T>(call: Call): Promise<T> {
     const { text } = await transport.send(call);
     try {
       return JSON.parse(text) as T;
@@ -105,18 +105,24 @@ export const createPodmanClient = (options: {
         cause,
       });
     }
-  };
+  }
+
   /** Undefined when the thing that the call is about does not exist. */
-  const ifThere = async <T>(call: Promise<T>): Promise<T | undefined> => {
+  async function ifThere<T>(call: Promise<T>): Promise<T | undefined> {
     try {
       return await call;
     } catch (error) {
-      if (error instanceof OpenShellError && error.code === Code.NOT_FOUND) return undefined;
+      if (error instanceof OpenShellError && error.code === Code.NOT_FOUND) {
+        return undefined;
+      }
       throw error;
     }
-  };
+  }
+
   const segment = encodeURIComponent;
-  const encoded = (filters: Filters) => JSON.stringify(filters);
+  function encoded(filters: Filters) {
+    return JSON.stringify(filters);
+  }
 
   return {
     socketPath: options.socketPath,
@@ -189,7 +195,9 @@ export const createPodmanClient = (options: {
       const reply = await ifThere(
         transport.send({ method: 'HEAD', path: `/containers/${id}/archive`, query: { path }, signal }),
       );
-      if (reply === undefined) return undefined;
+      if (reply === undefined) {
+        return undefined;
+      }
       // The header is named after the engine that this part of the API was taken from.
       const [, stat] = Object.entries(reply.headers).find(([name]) => name.endsWith(STAT_HEADER)) ?? [];
       const { mode } = JSON.parse(Buffer.from(String(stat ?? ''), 'base64').toString('utf8')) as {
@@ -303,4 +311,4 @@ export const createPodmanClient = (options: {
     },
     close: () => transport.close(),
   };
-};
+}

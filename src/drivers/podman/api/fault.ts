@@ -48,17 +48,17 @@ const BY_STATUS: Readonly<Record<number, Code>> = {
 };
 
 /** Podman's refusal as an OpenShellError, with Podman's own words in the message. */
-export const engineError = (status: number, body: string): OpenShellError => {
+export function engineError(status: number, body: string): OpenShellError {
   const text = faultText(body) || `status ${status}`;
   const [, code, options] = KNOWN.find(([pattern]) => pattern.test(text)) ?? [];
   return new OpenShellError(code ?? BY_STATUS[status] ?? Code.INTERNAL, `Podman: ${text}`, options);
-};
+}
 
-const faultText = (body: string): string => {
+function faultText(body: string): string {
   try {
     const fault = JSON.parse(body) as Fault;
     return fault.message ?? fault.cause ?? '';
   } catch {
     return body.trim().slice(0, 1_000);
   }
-};
+}

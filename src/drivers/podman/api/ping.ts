@@ -16,8 +16,8 @@ const OUTCOME_OF: Readonly<Record<string, 'absent' | 'refused' | 'denied'>> = {
 };
 
 /** Asks who listens on a Unix socket; only Podman sends its header. Never rejects. */
-export const ping = (socketPath: string, signal: AbortSignal): Promise<PingOutcome> =>
-  new Promise((resolve) => {
+export function ping(socketPath: string, signal: AbortSignal): Promise<PingOutcome> {
+  return new Promise((resolve) => {
     const request = http.get({
       socketPath,
       path: '/_ping',
@@ -28,13 +28,21 @@ export const ping = (socketPath: string, signal: AbortSignal): Promise<PingOutco
     request.on('response', (reply) => {
       reply.resume();
       const version = reply.headers['libpod-api-version'];
-      if (reply.statusCode === 200 && typeof version === 'string') resolve({ kind: 'podman', version });
-      else resolve({ kind: 'other', detail: `status ${reply.statusCode}` });
+      if (reply.statusCode === 200 && typeof version === 'string') {
+        resolve({ kind: 'podman', version });
+      } else {
+        resolve({ kind: 'other', detail: `status ${reply.statusCode}` });
+      }
     });
     request.on('error', (error: NodeJS.ErrnoException) => {
       const known = OUTCOME_OF[error.code ?? ''];
-      if (known !== undefined) resolve({ kind: known });
-      else if (error.code?.startsWith('HPE_')) resolve({ kind: 'other', detail: 'not HTTP' });
-      else resolve({ kind: 'silent' });
+      if (known !== undefined) {
+        resolve({ kind: known });
+      } else if (error.code?.startsWith('HPE_')) {
+        resolve({ kind: 'other', detail: 'not HTTP' });
+      } else {
+        resolve({ kind: 'silent' });
+      }
     });
   });
+}

@@ -36,16 +36,20 @@ export interface Transport {
   close(): void;
 }
 
-export const createTransport = (options: {
+export function createTransport(options: {
   readonly socketPath: string;
   readonly prefix: string;
-}): Transport => {
+}): Transport {
   const { socketPath, prefix } = options;
   const agent = new http.Agent({ keepAlive: true, maxFreeSockets: 16 });
 
-  const failure = (error: unknown, call: Call): OpenShellError => {
-    if (error instanceof OpenShellError) return error;
-    if (call.signal.aborted) return OpenShellError.from(call.signal.reason);
+  function failure(error: unknown, call: Call): OpenShellError {
+    if (error instanceof OpenShellError) {
+      return error;
+    }
+    if (call.signal.aborted) {
+      return OpenShellError.from(call.signal.reason);
+    }
     if (error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError')) {
       return new OpenShellError(
         Code.DEADLINE_EXCEEDED,
@@ -59,9 +63,9 @@ export const createTransport = (options: {
       hint: 'see that it runs: podman system service, or the podman.socket unit',
       cause: error,
     });
-  };
+  }
 
-  const request = (call: Call, signal: AbortSignal, headers: http.OutgoingHttpHeaders) => {
+  function request(call: Call, signal: AbortSignal, headers: http.OutgoingHttpHeaders) {
     const body =
       call.body === undefined || Buffer.isBuffer(call.body)
         ? call.body
@@ -83,31 +87,36 @@ export const createTransport = (options: {
     });
     made.end(body);
     return made;
-  };
+  }
 
   /** A connection that the service closed while it lay idle says nothing about the call: reads are sent again. */
-  const response = (call: Call, signal: AbortSignal, again = true): Promise<http.IncomingMessage> =>
-    new Promise((resolve, reject) => {
+  function response(call: Call, signal: AbortSignal, again = true): Promise<http.IncomingMessage> {
+    return new Promise((resolve, reject) => {
       const made = request(call, signal, {});
       made.on('response', resolve);
       made.on('error', (error) => {
         const read = call.method === 'GET' || call.method === 'HEAD';
-        if (again && read && made.reusedSocket && !signal.aborted) resolve(response(call, signal, false));
-        else reject(error);
+        if (again && read && made.reusedSocket && !signal.aborted) {
+          resolve(response(call, signal, false));
+        } else {
+          reject(error);
+        }
       });
     });
+  }
 
-  const read = async (message: http.IncomingMessage): Promise<string> => {
+  async function read(message: http.IncomingMessage): Promise<string> {
     const chunks: Buffer[] = [];
     let size = 0;
     for await (const chunk of message as AsyncIterable<Buffer>) {
       size += chunk.length;
-      if (size > MAX_REPLY_BYTES)
+      if (size > MAX_REPLY_BYTES) {
         throw new OpenShellError(Code.INTERNAL, 'Podman sent a reply that is too large');
+      }
       chunks.push(chunk);
     }
     return Buffer.concat(chunks).toString('utf8');
-  };
+  }
 
   return {
     async send(call) {
@@ -116,7 +125,9 @@ export const createTransport = (options: {
         const message = await response(call, AbortSignal.any([call.signal, clock.signal]));
         const status = message.statusCode ?? 0;
         const text = await read(message);
-        if ((status < 200 || status >= 300) && status !== 304) throw engineError(status, text);
+        if ((status < 200 || status >= 300) && status !== 304) {
+          throw engineError(status, text);
+        }
         return { status, headers: message.headers, text };
       } catch (error) {
         throw failure(error, call);
@@ -131,7 +142,9 @@ export const createTransport = (options: {
       try {
         const message = await response(call, AbortSignal.any([call.signal, clock.signal]));
         const status = message.statusCode ?? 0;
-        if (status !== 200) throw engineError(status, await read(message));
+        if (status !== 200) {
+          throw engineError(status, await read(message));
+        }
         return message;
       } catch (error) {
         throw failure(error, call);
@@ -142,8 +155,13 @@ export const createTransport = (options: {
 
     async upgrade(call) {
       const clock = clockOf(call);
-      const onAbort = () => clock.abort(call.signal.reason);
-      if (call.signal.aborted) onAbort();
+      function onAbort() {
+        return clock.abort(call.signal.reason);
+      }
+
+      if (call.signal.aborted) {
+        onAbort();
+      }
       call.signal.addEventListener('abort', onAbort, { once: true });
       try {
         return await new Promise((resolve, reject) => {
@@ -165,24 +183,29 @@ export const createTransport = (options: {
 
     close: () => agent.destroy(),
   };
-};
+}
 
 /** Aborts its signal when the call's deadline passes, unless it is stopped before; leaves no timer behind. */
-const clockOf = (call: Call) => {
+function clockOf(call: Call) {
   const controller = new AbortController();
-  const expire = () => controller.abort(new DOMException('no answer', 'TimeoutError'));
+  function expire() {
+    return controller.abort(new DOMException('no answer', 'TimeoutError'));
+  }
+
   const timer = setTimeout(expire, call.timeoutMs ?? CALL_TIMEOUT_MS);
   return {
     signal: controller.signal,
     stop: () => clearTimeout(timer),
     abort: (reason: unknown) => controller.abort(reason),
   };
-};
+}
 
-const queryString = (query: Call['query']): string => {
+function queryString(query: Call['query']): string {
   const parameters = new URLSearchParams();
   for (const [key, value] of Object.entries(query ?? {})) {
-    if (value !== undefined) parameters.set(key, String(value));
+    if (value !== undefined) {
+      parameters.set(key, String(value));
+    }
   }
   return parameters.size === 0 ? '' : `?${parameters}`;
-};
+}

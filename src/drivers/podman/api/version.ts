@@ -7,10 +7,14 @@ const NEWEST_MAJOR = 5;
  * The version to put into the paths of requests, from what the service says of itself (`4.3.1`, `5.2.0-dev`);
  * undefined when it is too old or no version at all.
  */
-export const negotiateVersion = (served: string): string | undefined => {
+export function negotiateVersion(served: string): string | undefined {
   const match = /^v?(\d+)\.(\d+)(?:\.(\d+))?/.exec(served);
-  if (match === null) return undefined;
+  if (match === null) {
+    return undefined;
+  }
   const [major, minor, patch] = [Number(match[1]), Number(match[2]), Number(match[3] ?? 0)];
-  if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) return undefined;
+  if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
+    return undefined;
+  }
   return major > NEWEST_MAJOR ? `${NEWEST_MAJOR}.0.0` : `${major}.${minor}.${patch}`;
-};
+}

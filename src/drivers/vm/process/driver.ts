@@ -39,7 +39,7 @@ const MIB = 1024 * 1024;
 const TEMPLATE = ':template';
 
 /** Sandboxes as virtual machines. What it finds in its state directory is listed at once and taken up again. */
-export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeDriver> => {
+export async function createVmDriver(options: VmDriverOptions): Promise<ComputeDriver> {
   const { context, accelerator } = options;
   const settings = context.settings as VmSettings;
   checkSizes(settings);
@@ -57,20 +57,24 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
       ? await claimUidRange({ base: settings.qemu_uid_base, gatewayId: context.gatewayId, owner: root, log })
       : { first: settings.qemu_uid_base, last: Number.POSITIVE_INFINITY };
 
-  const freeUid = (): number => {
+  function freeUid(): number {
     const taken = new Set(uids.values());
     let uid = range.first;
-    while (taken.has(uid)) uid++;
+    while (taken.has(uid)) {
+      uid++;
+    }
     return uid;
-  };
+  }
 
-  const uidOf = (id: string): number => {
+  function uidOf(id: string): number {
     const known = uids.get(id);
-    if (known !== undefined && known >= range.first && known <= range.last) return known;
+    if (known !== undefined && known >= range.first && known <= range.last) {
+      return known;
+    }
     const uid = freeUid();
     uids.set(id, uid);
     return uid;
-  };
+  }
 
   const confinement = await openConfinement({
     gatewayId: context.gatewayId,
@@ -80,8 +84,8 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
     log,
   });
 
-  const openTemplates = async (): Promise<Templates> =>
-    createTemplates({
+  async function openTemplates(): Promise<Templates> {
+    return createTemplates({
       directory: join(context.stateDir, 'templates'),
       cacheMib: settings.template_cache_mib,
       qemu: settings.qemu,
@@ -97,6 +101,7 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
       },
       log: context.log,
     });
+  }
 
   const templates = settings.templates ? await openTemplates() : undefined;
   const workshop: SandboxWorkshop = {
@@ -127,7 +132,7 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
     log,
   };
 
-  const takeUp = async () => {
+  async function takeUp() {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await clearUnfinished(cacheDir);
     const found: Sandbox[] = [];
@@ -140,7 +145,9 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
         continue;
       }
       const sandbox = createSandbox(directory, record, workshop);
-      if (record.intent !== 'delete') sandboxes.set(id, sandbox);
+      if (record.intent !== 'delete') {
+        sandboxes.set(id, sandbox);
+      }
       uids.set(id, record.uid);
       found.push(sandbox);
     }
@@ -150,9 +157,9 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
         .resume()
         .catch((error) => context.log.error(`a sandbox is not taken up: ${OpenShellError.from(error).text}`));
     }
-  };
+  }
 
-  const imageOf = (sandbox: DriverSandbox): DriverSandbox => {
+  function imageOf(sandbox: DriverSandbox): DriverSandbox {
     const image = sandbox.spec.template.image || settings.default_image;
     if (image === '') {
       throw invalidArgument('the sandbox names no image, and there is no default_image', {
@@ -160,30 +167,37 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
       });
     }
     return { ...sandbox, spec: { ...sandbox.spec, template: { ...sandbox.spec.template, image } } };
-  };
+  }
 
-  const validate = (sandbox: DriverSandbox): DriverSandbox => {
+  function validate(sandbox: DriverSandbox): DriverSandbox {
     planMachine(sandbox, settings);
     return imageOf(sandbox);
-  };
+  }
 
-  const find = (ref: SandboxRef): Sandbox => {
+  function find(ref: SandboxRef): Sandbox {
     const sandbox = sandboxes.get(ref.id);
-    if (sandbox === undefined) throw notFound(`there is no sandbox '${ref.name || ref.id}'`);
+    if (sandbox === undefined) {
+      throw notFound(`there is no sandbox '${ref.name || ref.id}'`);
+    }
     return sandbox;
-  };
+  }
 
-  const remove = async (id: string): Promise<boolean> => {
+  async function remove(id: string): Promise<boolean> {
     const sandbox = sandboxes.get(id);
-    if (sandbox === undefined) return false;
+    if (sandbox === undefined) {
+      return false;
+    }
     await sandbox.remove();
     const existed = sandboxes.delete(id);
     uids.delete(id);
     return existed;
-  };
+  }
 
   await takeUp();
-  const observeAll = () => [...sandboxes.values()].map((sandbox) => sandbox.observe());
+  function observeAll() {
+    return [...sandboxes.values()].map((sandbox) => sandbox.observe());
+  }
+
   return {
     name: 'vm',
     access: {
@@ -207,8 +221,9 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
     create: async (asked, { signal }) => {
       const sandbox = validate(asked);
       const { id } = sandbox;
-      if (sandboxes.has(id))
+      if (sandboxes.has(id)) {
         throw new OpenShellError(Code.ALREADY_EXISTS, `the sandbox '${id}' exists already`);
+      }
       signal.throwIfAborted();
       const uid = uidOf(id);
       const record: SandboxRecord = {
@@ -241,4 +256,4 @@ export const createVmDriver = async (options: VmDriverOptions): Promise<ComputeD
       await confinement.close();
     },
   };
-};
+}

@@ -11,7 +11,7 @@ import { createDriver } from './module.js';
  * Serves the driver to the gateway that started this process, until the gateway closes our standard input, which it
  * also does by being killed. Sandboxes run on. Gives the exit code.
  */
-export const runForGateway = async (env: NodeJS.ProcessEnv): Promise<number> => {
+export async function runForGateway(env: NodeJS.ProcessEnv): Promise<number> {
   freeBuffersAtOnce();
   const lines = createInterface({ input: process.stdin });
   const gone = new Promise<void>((resolve) => {
@@ -21,7 +21,9 @@ export const runForGateway = async (env: NodeJS.ProcessEnv): Promise<number> => 
   });
   const first = new Promise<string>((resolve) => lines.once('line', resolve));
   const line = await Promise.race([first, gone.then(() => undefined)]);
-  if (line === undefined) return 0;
+  if (line === undefined) {
+    return 0;
+  }
   const { socketPath, token, logLevel, ...context } = JSON.parse(line) as LaunchOptions;
   const log = createLogger({
     level: logLevel,
@@ -40,4 +42,4 @@ export const runForGateway = async (env: NodeJS.ProcessEnv): Promise<number> => 
     log.error(`the driver process cannot serve: ${OpenShellError.from(thrown).text}`);
     return 1;
   }
-};
+}

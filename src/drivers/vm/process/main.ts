@@ -7,12 +7,16 @@ import { runPrepare } from './run-prepare.js';
 
 const [command, ...rest] = process.argv.slice(2);
 
-const run = (): Promise<number> => {
-  if (command === FROM_GATEWAY) return runForGateway(process.env);
-  if (command === 'prepare') return runPrepare(rest, process.env);
+function run(): Promise<number> {
+  if (command === FROM_GATEWAY) {
+    return runForGateway(process.env);
+  }
+  if (command === 'prepare') {
+    return runPrepare(rest, process.env);
+  }
   // Started by hand or by a service manager: the driver is in this process, and no second one is spawned.
   const entry = { ...vm, load: () => import('./module.js') };
   return runHost({ entry, argv: process.argv.slice(2), env: process.env });
-};
+}
 
 void run().then((code) => process.exit(code));

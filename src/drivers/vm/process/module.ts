@@ -18,22 +18,26 @@ const VERSION_TIMEOUT_MS = 10_000;
 const LOCK_TIMEOUT_MS = 20_000;
 
 /** Where `prepare` puts kernel and initramfs, and where they are looked for. */
-export const guestDirectory = (settings: VmSettings, env: DriverContext['env']): string =>
-  settings.guest_dir || join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'openshell', 'vm-guest');
+export function guestDirectory(settings: VmSettings, env: DriverContext['env']): string {
+  return settings.guest_dir || join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'openshell', 'vm-guest');
+}
 
-const guestFiles = async (settings: VmSettings, env: DriverContext['env']): Promise<GuestFiles> => {
-  if (settings.kernel !== '' || settings.initramfs !== '')
+async function guestFiles(settings: VmSettings, env: DriverContext['env']): Promise<GuestFiles> {
+  if (settings.kernel !== '' || settings.initramfs !== '') {
     return givenGuest(settings.kernel, settings.initramfs);
+  }
   const directory = guestDirectory(settings, env);
   const files = await preparedGuest(directory);
-  if (files !== undefined) return files;
+  if (files !== undefined) {
+    return files;
+  }
   throw failedPrecondition(`there is no guest kernel in ${directory}`, {
     reason: 'GuestNotPrepared',
     hint: 'run `openshell-driver-vm prepare`, or set kernel and initramfs',
   });
-};
+}
 
-const qemuBuild = async (qemu: string): Promise<string> => {
+async function qemuBuild(qemu: string): Promise<string> {
   try {
     const { stdout } = await run(qemu, ['--version'], { timeout: VERSION_TIMEOUT_MS });
     return stdout.trim();
@@ -43,14 +47,18 @@ const qemuBuild = async (qemu: string): Promise<string> => {
       hint: 'install qemu-system-x86, or set qemu to its path',
     });
   }
-};
+}
 
 /** The driver in this very process, which has nothing to sign. */
-export const createDriver = async (context: Omit<DriverContext, 'secret'>): Promise<ComputeDriver> => {
+export async function createDriver(context: Omit<DriverContext, 'secret'>): Promise<ComputeDriver> {
   const settings = context.settings as VmSettings;
   const choice = await chooseAccelerator(settings.accel, settings.allow_emulation);
-  if (typeof choice === 'string') throw failedPrecondition(`no virtual machine can run here: ${choice}`);
-  if (choice.why !== undefined) context.log.warn(`guests are emulated, 10 to 20 times slower: ${choice.why}`);
+  if (typeof choice === 'string') {
+    throw failedPrecondition(`no virtual machine can run here: ${choice}`);
+  }
+  if (choice.why !== undefined) {
+    context.log.warn(`guests are emulated, 10 to 20 times slower: ${choice.why}`);
+  }
   const network = readNetwork(settings);
   const build = await qemuBuild(settings.qemu);
   const unlock = await lockDirectory(join(context.stateDir, context.gatewayId), LOCK_TIMEOUT_MS);
@@ -69,4 +77,4 @@ export const createDriver = async (context: Omit<DriverContext, 'secret'>): Prom
       await unlock();
     },
   };
-};
+}

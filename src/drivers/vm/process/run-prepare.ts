@@ -14,7 +14,7 @@ Makes what guests boot with: the distribution's kernel, unpacked, and an initram
 const PREPARE_TIMEOUT_MS = 15 * 60_000;
 
 /** Prepares the guest's files and tells on stderr how it goes; gives the exit code. */
-export const runPrepare = async (argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> => {
+export async function runPrepare(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   try {
     const { values } = parseArgs({
       args: [...argv],
@@ -45,4 +45,4 @@ export const runPrepare = async (argv: readonly string[], env: NodeJS.ProcessEnv
     process.stderr.write(`openshell-driver-vm: ${OpenShellError.from(thrown).text}\n`);
     return 1;
   }
-};
+}

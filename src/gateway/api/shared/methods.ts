@@ -28,62 +28,66 @@ const OUTCOME: Readonly<Record<WorkspaceDeletion | 'absent', DeletionOutcome>> =
   absent: DeletionOutcome.ALREADY_ABSENT,
 };
 
-const toResources = (
-  resources: ResourceCapabilities,
-): MessageInitShape<typeof ResourceCapabilitiesSchema> => ({
-  cpu: { limitSupported: resources.cpuLimit },
-  memory: { limitSupported: resources.memoryLimit },
-  gpu: {
-    defaultSelectionSupported: resources.gpuDefault,
-    countSelectionSupported: resources.gpuCount,
-  },
-});
+function toResources(resources: ResourceCapabilities): MessageInitShape<typeof ResourceCapabilitiesSchema> {
+  return {
+    cpu: { limitSupported: resources.cpuLimit },
+    memory: { limitSupported: resources.memoryLimit },
+    gpu: {
+      defaultSelectionSupported: resources.gpuDefault,
+      countSelectionSupported: resources.gpuCount,
+    },
+  };
+}
 
 /**
  * Methods whose requests are read alike in both generations, and whose answers carry the fields of both. They are
  * written with the messages of 0.1, which has everything that 0.0 reads here, or has it added by number.
  */
-export const sharedMethods = ({ workspaces, info, requests }: Services): Method[] => [
-  unary(wire.health, () => ({ status: ServiceStatus.HEALTHY, version: info.version })),
-  unary(wire.getCurrentUser, (_, { principal }) => {
-    if (principal.kind !== 'user') throw new Error(`GetCurrentUser was let through for ${principal.kind}`);
-    const { subject, displayName, roles, provider } = principal;
-    return { subject, displayName, roles: [...roles], identityProvider: provider };
-  }),
-  unary(wire.getGatewayInfo, async (_, { signal }) => ({
-    status: ServiceStatus.HEALTHY,
-    gatewayVersion: `${info.version}+${SERVED}`,
-    computeDrivers: (await info.readyDrivers(signal)).map(({ name, capabilities }) => ({
-      name,
-      capabilities: {
-        driverName: capabilities.driverName,
-        driverVersion: capabilities.driverVersion,
-        ...(capabilities.resources && { resourceCapabilities: toResources(capabilities.resources) }),
-      },
+export function sharedMethods({ workspaces, info, requests }: Services): Method[] {
+  return [
+    unary(wire.health, () => ({ status: ServiceStatus.HEALTHY, version: info.version })),
+    unary(wire.getCurrentUser, (_, { principal }) => {
+      if (principal.kind !== 'user') {
+        throw new Error(`GetCurrentUser was let through for ${principal.kind}`);
+      }
+      const { subject, displayName, roles, provider } = principal;
+      return { subject, displayName, roles: [...roles], identityProvider: provider };
+    }),
+    unary(wire.getGatewayInfo, async (_, { signal }) => ({
+      status: ServiceStatus.HEALTHY,
+      gatewayVersion: `${info.version}+${SERVED}`,
+      computeDrivers: (await info.readyDrivers(signal)).map(({ name, capabilities }) => ({
+        name,
+        capabilities: {
+          driverName: capabilities.driverName,
+          driverVersion: capabilities.driverVersion,
+          ...(capabilities.resources && { resourceCapabilities: toResources(capabilities.resources) }),
+        },
+      })),
     })),
-  })),
-  unary(wire.getGatewayConfig, () => ({})),
-  unary(wire.createWorkspace, async (request, caller) => ({
-    workspace: toWorkspace(
-      await requests.once(identityOf(wire.createWorkspace, request, caller), KEPT_WORKSPACE, (remember) =>
-        workspaces.create(caller, { name: request.name, labels: { ...request.labels } }, remember),
-      ),
-    ),
-  })),
-  unary(wire.getWorkspace, async ({ name }, caller) => ({
-    workspace: toWorkspace(await workspaces.get(caller, name)),
-  })),
-  unary(wire.deleteWorkspace, async (request, caller) => {
-    const deleted = await requests.once(
-      identityOf(wire.deleteWorkspace, request, caller),
-      asItIs<WorkspaceDeletion | 'absent'>(),
-      (remember) =>
-        deletion<WorkspaceDeletion | 'absent'>(request.allowMissing, 'absent', () =>
-          workspaces.delete(caller, request.name, remember),
+    unary(wire.getGatewayConfig, () => ({})),
+    unary(wire.createWorkspace, async (request, caller) => ({
+      workspace: toWorkspace(
+        await requests.once(identityOf(wire.createWorkspace, request, caller), KEPT_WORKSPACE, (remember) =>
+          workspaces.create(caller, { name: request.name, labels: { ...request.labels } }, remember),
         ),
-    );
-    const response = create(DeleteWorkspaceResponseSchema, { outcome: OUTCOME[deleted] });
-    response.$unknown = [varintField(DELETED, deleted === 'absent' ? 0 : 1)];
-    return response;
-  }),
-];
+      ),
+    })),
+    unary(wire.getWorkspace, async ({ name }, caller) => ({
+      workspace: toWorkspace(await workspaces.get(caller, name)),
+    })),
+    unary(wire.deleteWorkspace, async (request, caller) => {
+      const deleted = await requests.once(
+        identityOf(wire.deleteWorkspace, request, caller),
+        asItIs<WorkspaceDeletion | 'absent'>(),
+        (remember) =>
+          deletion<WorkspaceDeletion | 'absent'>(request.allowMissing, 'absent', () =>
+            workspaces.delete(caller, request.name, remember),
+          ),
+      );
+      const response = create(DeleteWorkspaceResponseSchema, { outcome: OUTCOME[deleted] });
+      response.$unknown = [varintField(DELETED, deleted === 'absent' ? 0 : 1)];
+      return response;
+    }),
+  ];
+}

@@ -12,7 +12,7 @@ const DELETION_TIMESTAMP_MS = 8;
  * A workspace with the fields of both generations, each of which skips the other's: requests about workspaces
  * mostly do not tell whose they are.
  */
-export const toWorkspace = (record: WorkspaceRecord): MessageShape<typeof WorkspaceSchema> => {
+export function toWorkspace(record: WorkspaceRecord): MessageShape<typeof WorkspaceSchema> {
   const workspace = create(WorkspaceSchema, {
     metadata: {
       id: record.id,
@@ -32,11 +32,13 @@ export const toWorkspace = (record: WorkspaceRecord): MessageShape<typeof Worksp
     ];
   }
   return workspace;
-};
+}
 
 /** A field that the schema in use does not have. */
-export const varintField = (no: number, value: number) => ({
-  no,
-  wireType: WireType.Varint,
-  data: new BinaryWriter().int64(value).finish(),
-});
+export function varintField(no: number, value: number) {
+  return {
+    no,
+    wireType: WireType.Varint,
+    data: new BinaryWriter().int64(value).finish(),
+  };
+}

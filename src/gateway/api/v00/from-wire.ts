@@ -4,24 +4,28 @@ import type { CreateSandboxInput } from '../../services/sandboxes.js';
 import { toStoredSpec } from '../stored-spec.js';
 
 /** A create as the services take it; this generation has no templates and no restarts. */
-export const toCreateInput = (request: CreateSandboxRequest): CreateSandboxInput => ({
-  name: request.name,
-  workspace: request.workspace,
-  labels: { ...request.labels },
-  annotations: { ...request.annotations },
-  spec: toStoredSpec(request.spec, 'never'),
-  template: '',
-});
+export function toCreateInput(request: CreateSandboxRequest): CreateSandboxInput {
+  return {
+    name: request.name,
+    workspace: request.workspace,
+    labels: { ...request.labels },
+    annotations: { ...request.annotations },
+    spec: toStoredSpec(request.spec, 'never'),
+    template: '',
+  };
+}
 
-export const toExecInput = (request: ExecSandboxRequest, input: ExecInput['input']): ExecInput => ({
-  sandboxId: request.sandboxId,
-  command: request.command,
-  workdir: request.workdir,
-  environment: { ...request.environment },
-  timeoutMs: request.timeoutSeconds * 1000,
-  tty: request.tty,
-  cols: request.cols,
-  rows: request.rows,
-  stdin: request.stdin,
-  input,
-});
+export function toExecInput(request: ExecSandboxRequest, input: ExecInput['input']): ExecInput {
+  return {
+    sandboxId: request.sandboxId,
+    command: request.command,
+    workdir: request.workdir,
+    environment: { ...request.environment },
+    timeoutMs: request.timeoutSeconds * 1000,
+    tty: request.tty,
+    cols: request.cols,
+    rows: request.rows,
+    stdin: request.stdin,
+    input,
+  };
+}

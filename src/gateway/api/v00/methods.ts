@@ -16,12 +16,17 @@ import { toCreateInput, toExecInput } from './from-wire.js';
 import { toLogLine, toPlatformEvent, toSandbox, toWorkspace } from './to-wire.js';
 
 /** The methods of openshell.v1.OpenShell that generation 0.0 has in its own way, over the services. */
-export const v00Methods = (services: Services): Method[] => {
+export function v00Methods(services: Services): Method[] {
   const { sandboxes, workspaces, exec, logs, watch } = services;
 
-  const shown = (record: SandboxRecord, environment: ShownEnvironment) =>
-    toSandbox(record, sandboxes.orphaned(record), environment);
-  const sandbox = (record: SandboxRecord, caller: Caller) => shown(record, environmentFor(caller));
+  function shown(record: SandboxRecord, environment: ShownEnvironment) {
+    return toSandbox(record, sandboxes.orphaned(record), environment);
+  }
+
+  function sandbox(record: SandboxRecord, caller: Caller) {
+    return shown(record, environmentFor(caller));
+  }
+
   const listed = {
     schema: SandboxSchema,
     toWire: (record: SandboxRecord) => shown(record, 'left-out'),
@@ -109,4 +114,4 @@ export const v00Methods = (services: Services): Method[] => {
       workspaces.list(caller, request),
     ),
   ];
-};
+}

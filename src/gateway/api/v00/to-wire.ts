@@ -24,64 +24,75 @@ const PHASE: Record<SandboxRecord['phase'], SandboxPhase> = {
   deleting: SandboxPhase.DELETING,
 };
 
-const phaseOf = (record: SandboxRecord): SandboxPhase =>
-  isRestartPending(record) ? SandboxPhase.STARTING : PHASE[record.phase];
+function phaseOf(record: SandboxRecord): SandboxPhase {
+  return isRestartPending(record) ? SandboxPhase.STARTING : PHASE[record.phase];
+}
 
 /** `orphaned`: why nothing is known of the sandbox now, if so. */
-export const toSandbox = (
+export function toSandbox(
   record: SandboxRecord,
   orphaned: string | undefined,
   environment: ShownEnvironment,
-): MessageInitShape<typeof SandboxSchema> => ({
-  metadata: toMeta(record, record.workspace),
-  spec: toWireSpec(record.spec, environment),
-  status: {
-    sandboxName: record.resourceName,
-    agentPod: record.resourceName,
-    phase: orphaned === undefined ? phaseOf(record) : SandboxPhase.UNKNOWN,
-    mainProcessInstanceId: record.instanceId,
-    ...(record.exitCode === undefined ? {} : { exitCode: record.exitCode }),
-    conditions:
-      orphaned === undefined
-        ? record.conditions.map(({ transitionAtMs, ...condition }) => ({
-            ...condition,
-            lastTransitionTime: new Date(transitionAtMs).toISOString(),
-          }))
-        : [{ type: 'Ready', status: 'Unknown', reason: 'DriverNotRunning', message: orphaned }],
-  },
-});
+): MessageInitShape<typeof SandboxSchema> {
+  return {
+    metadata: toMeta(record, record.workspace),
+    spec: toWireSpec(record.spec, environment),
+    status: {
+      sandboxName: record.resourceName,
+      agentPod: record.resourceName,
+      phase: orphaned === undefined ? phaseOf(record) : SandboxPhase.UNKNOWN,
+      mainProcessInstanceId: record.instanceId,
+      ...(record.exitCode === undefined ? {} : { exitCode: record.exitCode }),
+      conditions:
+        orphaned === undefined
+          ? record.conditions.map(({ transitionAtMs, ...condition }) => ({
+              ...condition,
+              lastTransitionTime: new Date(transitionAtMs).toISOString(),
+            }))
+          : [{ type: 'Ready', status: 'Unknown', reason: 'DriverNotRunning', message: orphaned }],
+    },
+  };
+}
 
-const toMeta = (meta: ObjectMeta, workspace: string) => ({
-  id: meta.id,
-  name: meta.name,
-  createdAtMs: BigInt(meta.createdAtMs),
-  labels: meta.labels,
-  resourceVersion: BigInt(meta.resourceVersion),
-  annotations: meta.annotations,
-  workspace,
-  deletionTimestampMs: BigInt(meta.deletionAtMs),
-});
+function toMeta(meta: ObjectMeta, workspace: string) {
+  return {
+    id: meta.id,
+    name: meta.name,
+    createdAtMs: BigInt(meta.createdAtMs),
+    labels: meta.labels,
+    resourceVersion: BigInt(meta.resourceVersion),
+    annotations: meta.annotations,
+    workspace,
+    deletionTimestampMs: BigInt(meta.deletionAtMs),
+  };
+}
 
-export const toWorkspace = (record: WorkspaceRecord): MessageInitShape<typeof WorkspaceSchema> => ({
-  metadata: toMeta(record, ''),
-  status: { phase: record.phase === 'active' ? WorkspacePhase.ACTIVE : WorkspacePhase.TERMINATING },
-});
+export function toWorkspace(record: WorkspaceRecord): MessageInitShape<typeof WorkspaceSchema> {
+  return {
+    metadata: toMeta(record, ''),
+    status: { phase: record.phase === 'active' ? WorkspacePhase.ACTIVE : WorkspacePhase.TERMINATING },
+  };
+}
 
-export const toLogLine = (line: SandboxLogLine): MessageInitShape<typeof SandboxLogLineSchema> => ({
-  sandboxId: line.sandboxId,
-  timestampMs: BigInt(line.timeMs),
-  level: line.level,
-  target: line.target,
-  message: line.message,
-  source: line.source,
-  fields: line.fields,
-});
+export function toLogLine(line: SandboxLogLine): MessageInitShape<typeof SandboxLogLineSchema> {
+  return {
+    sandboxId: line.sandboxId,
+    timestampMs: BigInt(line.timeMs),
+    level: line.level,
+    target: line.target,
+    message: line.message,
+    source: line.source,
+    fields: line.fields,
+  };
+}
 
-export const toPlatformEvent = (event: PlatformEvent): MessageInitShape<typeof PlatformEventSchema> => ({
-  timestampMs: BigInt(event.timestampMs),
-  source: event.source,
-  type: event.type,
-  reason: event.reason,
-  message: event.message,
-  metadata: event.metadata,
-});
+export function toPlatformEvent(event: PlatformEvent): MessageInitShape<typeof PlatformEventSchema> {
+  return {
+    timestampMs: BigInt(event.timestampMs),
+    source: event.source,
+    type: event.type,
+    reason: event.reason,
+    message: event.message,
+    metadata: event.metadata,
+  };
+}

@@ -17,28 +17,30 @@ import { refused, toStoredSpec } from '../stored-spec.js';
 const SCOPE = 'workspace_scope';
 
 /** The workspaces that a list is asked for. INVALID_ARGUMENT when nothing is selected. */
-export const toScope = (
-  scope: WorkspaceSelector | undefined,
-): { workspace: string; allWorkspaces: boolean } => {
+export function toScope(scope: WorkspaceSelector | undefined): { workspace: string; allWorkspaces: boolean } {
   const selection = scope?.selection;
-  if (selection?.case === 'allWorkspaces') return { workspace: '', allWorkspaces: true };
+  if (selection?.case === 'allWorkspaces') {
+    return { workspace: '', allWorkspaces: true };
+  }
   if (selection?.case === 'workspace' && selection.value !== '') {
     return { workspace: selection.value, allWorkspaces: false };
   }
   throw invalidArgument(`${SCOPE} selects nothing`, { field: SCOPE, hint: 'name a workspace' });
-};
+}
 
 /** The one workspace that a request is about. */
-export const toWorkspaceName = (scope: WorkspaceSelector | undefined): string => {
+export function toWorkspaceName(scope: WorkspaceSelector | undefined): string {
   const { workspace, allWorkspaces } = toScope(scope);
-  if (!allWorkspaces) return workspace;
+  if (!allWorkspaces) {
+    return workspace;
+  }
   throw invalidArgument(`${SCOPE} selects all workspaces, and this request is about one`, {
     field: `${SCOPE}.all_workspaces`,
     hint: 'name a workspace',
   });
-};
+}
 
-export const toCreateInput = (request: CreateSandboxRequest): CreateSandboxInput => {
+export function toCreateInput(request: CreateSandboxRequest): CreateSandboxInput {
   if (request.awaitMainProcessAttachment) {
     throw refused('await_main_process_attachment', 'a main process cannot be attached to', 'leave it out');
   }
@@ -56,9 +58,9 @@ export const toCreateInput = (request: CreateSandboxRequest): CreateSandboxInput
     spec: toStoredSpec(request.spec, toRestartPolicy(request.spec?.restartPolicy)),
     template: request.workloadTemplate,
   };
-};
+}
 
-const toRestartPolicy = (policy: SandboxRestartPolicy | undefined): RestartPolicy => {
+function toRestartPolicy(policy: SandboxRestartPolicy | undefined): RestartPolicy {
   switch (policy) {
     case undefined:
     case SandboxRestartPolicy.UNSPECIFIED:
@@ -74,14 +76,14 @@ const toRestartPolicy = (policy: SandboxRestartPolicy | undefined): RestartPolic
         hint: 'take never, on failure or always',
       });
   }
-};
+}
 
 /** An exec in the sandbox of that id; it runs without a login shell whether or not the request asks for that. */
-export const toExecInput = (
+export function toExecInput(
   request: ExecSandboxRequest,
   sandboxId: string,
   input: ExecInput['input'],
-): ExecInput => {
+): ExecInput {
   if (request.requestId !== '') {
     throw refused('request_id', 'the output of a command is not kept', 'leave it out');
   }
@@ -97,24 +99,29 @@ export const toExecInput = (
     stdin: request.stdin,
     input,
   };
-};
+}
 
-const toTimeoutMs = (timeout: Duration | undefined): number => {
-  if (timeout === undefined) return 0;
+function toTimeoutMs(timeout: Duration | undefined): number {
+  if (timeout === undefined) {
+    return 0;
+  }
   // Rounded up: the shortest timeout is a timeout too.
   const ms = Number(timeout.seconds) * 1000 + Math.ceil(timeout.nanos / 1_000_000);
-  if (ms >= 0) return ms;
+  if (ms >= 0) {
+    return ms;
+  }
   throw invalidArgument('execution_timeout is negative', { field: 'execution_timeout' });
-};
+}
 
 /** 0: since ever. */
-export const toSinceMs = (time: Timestamp | undefined): number =>
-  time === undefined ? 0 : Math.floor(timestampMs(time));
+export function toSinceMs(time: Timestamp | undefined): number {
+  return time === undefined ? 0 : Math.floor(timestampMs(time));
+}
 
-export const toTemplateInput = ({
+export function toTemplateInput({
   template,
   workspaceScope,
-}: CreateSandboxTemplateRequest): CreateTemplateInput => {
+}: CreateSandboxTemplateRequest): CreateTemplateInput {
   const spec = template?.spec;
   const workload = spec?.workload;
   if (template === undefined || workload === undefined) {
@@ -137,4 +144,4 @@ export const toTemplateInput = ({
     gpu: gpu === undefined ? undefined : { count: gpu.count },
     driverConfig: spec?.driverConfig as JsonObject | undefined,
   };
-};
+}

@@ -32,37 +32,50 @@ interface Deleted {
 }
 
 /** The methods of openshell.v1.OpenShell that generation 0.1 has in its own way, over the services. */
-export const v01Methods = (services: Services): Method[] => {
+export function v01Methods(services: Services): Method[] {
   const { sandboxes, workspaces, exec, logs, requests } = services;
 
-  const shown = (record: SandboxRecord, environment: ShownEnvironment) =>
-    toSandbox(record, sandboxes.orphaned(record), environment);
-  const sandbox = (record: SandboxRecord, caller: Caller) => shown(record, environmentFor(caller));
-  const withoutEnvironment = (record: SandboxRecord) => shown(record, 'left-out');
+  function shown(record: SandboxRecord, environment: ShownEnvironment) {
+    return toSandbox(record, sandboxes.orphaned(record), environment);
+  }
 
-  const find = (
+  function sandbox(record: SandboxRecord, caller: Caller) {
+    return shown(record, environmentFor(caller));
+  }
+
+  function withoutEnvironment(record: SandboxRecord) {
+    return shown(record, 'left-out');
+  }
+
+  function find(
     caller: Caller,
     { workspaceScope, name }: { workspaceScope?: Parameters<typeof toScope>[0]; name: string },
-  ) => sandboxes.get(caller, toWorkspaceName(workspaceScope), name);
+  ) {
+    return sandboxes.get(caller, toWorkspaceName(workspaceScope), name);
+  }
 
   /** Where the request calls the sandbox's name `sandbox`. */
   const findSandbox: FindSandbox = async (caller, { workspaceScope, sandbox: name }) => {
-    if (name === '') throw invalidArgument('sandbox is required', { field: 'sandbox' });
+    if (name === '') {
+      throw invalidArgument('sandbox is required', { field: 'sandbox' });
+    }
     return find(caller, { workspaceScope, name });
   };
 
-  const execInput = async (
+  async function execInput(
     caller: Caller,
     request: Parameters<typeof toExecInput>[0],
     input: ExecInput['input'],
-  ): Promise<ExecInput> => {
+  ): Promise<ExecInput> {
     const { id } = await findSandbox(caller, request);
     return toExecInput(request, id, input);
-  };
+  }
 
-  const change =
-    (method: MethodShape, run: (caller: Caller, workspace: string, name: string) => Promise<SandboxRecord>) =>
-    async (request: Parameters<typeof find>[1] & { requestId: string }, caller: Caller) => ({
+  function change(
+    method: MethodShape,
+    run: (caller: Caller, workspace: string, name: string) => Promise<SandboxRecord>,
+  ) {
+    return async (request: Parameters<typeof find>[1] & { requestId: string }, caller: Caller) => ({
       sandbox: sandbox(
         await requests.once(identityOf(method, request, caller), KEPT_SANDBOX, () =>
           run(caller, toWorkspaceName(request.workspaceScope), request.name),
@@ -70,6 +83,7 @@ export const v01Methods = (services: Services): Method[] => {
         caller,
       ),
     });
+  }
 
   return [
     unary(wire.createSandbox, async (request, caller) => ({
@@ -101,7 +115,9 @@ export const v01Methods = (services: Services): Method[] => {
             return { sandboxId: record.id };
           }),
       );
-      if (sandboxId === undefined) return { outcome: DeletionOutcome.ALREADY_ABSENT };
+      if (sandboxId === undefined) {
+        return { outcome: DeletionOutcome.ALREADY_ABSENT };
+      }
       // Not part of what is kept: each caller waits for itself, and a repetition tells how things stand by then.
       const gone = await sandboxes.gone(sandboxId, caller.signal);
       return { outcome: gone ? DeletionOutcome.COMPLETED : DeletionOutcome.ACCEPTED, sandboxId };
@@ -134,7 +150,8 @@ export const v01Methods = (services: Services): Method[] => {
     ),
     ...templateMethods(services),
   ];
-};
+}
 
-const byId = (remember: Remember<Deleted> | undefined): Remember<SandboxRecord> | undefined =>
-  remember && (({ id }) => remember({ sandboxId: id }));
+function byId(remember: Remember<Deleted> | undefined): Remember<SandboxRecord> | undefined {
+  return remember && (({ id }) => remember({ sandboxId: id }));
+}

@@ -12,48 +12,52 @@ import { toScope, toTemplateInput, toWorkspaceName } from './from-wire.js';
 import { toTemplate } from './to-wire.js';
 
 /** Sandbox templates, which only generation 0.1 has. */
-export const templateMethods = ({ templates, requests }: Services): Method[] => [
-  unary(wire.createSandboxTemplate, async (request, caller) => ({
-    template: toTemplate(
-      await requests.once(
-        identityOf(wire.createSandboxTemplate, request, caller),
-        KEPT_TEMPLATE,
-        (remember) => templates.create(caller, toTemplateInput(request), remember),
+export function templateMethods({ templates, requests }: Services): Method[] {
+  return [
+    unary(wire.createSandboxTemplate, async (request, caller) => ({
+      template: toTemplate(
+        await requests.once(
+          identityOf(wire.createSandboxTemplate, request, caller),
+          KEPT_TEMPLATE,
+          (remember) => templates.create(caller, toTemplateInput(request), remember),
+        ),
+        environmentFor(caller),
       ),
-      environmentFor(caller),
-    ),
-  })),
-  unary(wire.getSandboxTemplate, async ({ workspaceScope, name }, caller) => ({
-    template: toTemplate(
-      await templates.get(caller, toWorkspaceName(workspaceScope), name),
-      environmentFor(caller),
-    ),
-  })),
-  list(
-    wire.listSandboxTemplates,
-    {
-      schema: SandboxWorkloadTemplateSchema,
-      toWire: (record: TemplateRecord) => toTemplate(record, 'left-out'),
-    },
-    async (request, caller) => {
-      const { workspace, allWorkspaces } = toScope(request.workspaceScope);
-      return templates.list(caller, allWorkspaces ? undefined : workspace, request.labelSelector, {
-        size: request.pageSize,
-        token: request.pageToken,
-      });
-    },
-  ),
-  unary(wire.deleteSandboxTemplate, async (request, caller) => {
-    const workspace = toWorkspaceName(request.workspaceScope);
-    const deleted = await requests.once(
-      identityOf(wire.deleteSandboxTemplate, request, caller),
-      asItIs<boolean>(),
-      async (remember) => {
-        const existed = await templates.delete(caller, workspace, request.name, remember);
-        if (existed || request.allowMissing) return existed;
-        throw templateNotFound(workspace, request.name);
+    })),
+    unary(wire.getSandboxTemplate, async ({ workspaceScope, name }, caller) => ({
+      template: toTemplate(
+        await templates.get(caller, toWorkspaceName(workspaceScope), name),
+        environmentFor(caller),
+      ),
+    })),
+    list(
+      wire.listSandboxTemplates,
+      {
+        schema: SandboxWorkloadTemplateSchema,
+        toWire: (record: TemplateRecord) => toTemplate(record, 'left-out'),
       },
-    );
-    return { outcome: deleted ? DeletionOutcome.COMPLETED : DeletionOutcome.ALREADY_ABSENT };
-  }),
-];
+      async (request, caller) => {
+        const { workspace, allWorkspaces } = toScope(request.workspaceScope);
+        return templates.list(caller, allWorkspaces ? undefined : workspace, request.labelSelector, {
+          size: request.pageSize,
+          token: request.pageToken,
+        });
+      },
+    ),
+    unary(wire.deleteSandboxTemplate, async (request, caller) => {
+      const workspace = toWorkspaceName(request.workspaceScope);
+      const deleted = await requests.once(
+        identityOf(wire.deleteSandboxTemplate, request, caller),
+        asItIs<boolean>(),
+        async (remember) => {
+          const existed = await templates.delete(caller, workspace, request.name, remember);
+          if (existed || request.allowMissing) {
+            return existed;
+          }
+          throw templateNotFound(workspace, request.name);
+        },
+      );
+      return { outcome: deleted ? DeletionOutcome.COMPLETED : DeletionOutcome.ALREADY_ABSENT };
+    }),
+  ];
+}

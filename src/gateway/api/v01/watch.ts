@@ -23,12 +23,12 @@ export type FindSandbox = (
 ) => Promise<SandboxRecord>;
 
 /** WatchSandbox; `find` looks a sandbox up, `sandbox` writes it. */
-export const watchMethod = (
+export function watchMethod(
   { watch }: Services,
   find: FindSandbox,
   sandbox: (record: SandboxRecord) => MessageInitShape<typeof SandboxSchema>,
-): Method => {
-  const payloadOf = (item: WatchItem): Payload => {
+): Method {
+  function payloadOf(item: WatchItem): Payload {
     switch (item.type) {
       case 'sandbox':
         return { case: 'sandbox', value: sandbox(item.record) };
@@ -37,7 +37,7 @@ export const watchMethod = (
       case 'event':
         return { case: 'event', value: toPlatformEvent(item.event) };
     }
-  };
+  }
 
   return serverStream(wire.watchSandbox, async (request, caller, send) => {
     if (request.resumeAfterCursor !== '') {
@@ -67,4 +67,4 @@ export const watchMethod = (
       (item) => send(wire.watchSandbox.encodeResponse({ payload: payloadOf(item) })),
     );
   });
-};
+}

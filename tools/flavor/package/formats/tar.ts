@@ -17,10 +17,11 @@ export type TarEntry = {
 );
 
 /** A ustar archive in the order given, with pax headers for long names: the same entries give the same bytes. */
-export const writeTar = (entries: readonly TarEntry[], epochSeconds: number): Buffer =>
-  writeTarBuffer(entries.map((entry) => tarFile(entry, epochSeconds)));
+export function writeTar(entries: readonly TarEntry[], epochSeconds: number): Buffer {
+  return writeTarBuffer(entries.map((entry) => tarFile(entry, epochSeconds)));
+}
 
-const tarFile = (entry: TarEntry, mtimeSeconds: number): TarFile => {
+function tarFile(entry: TarEntry, mtimeSeconds: number): TarFile {
   const { path, owner = 0 } = entry;
   const named = { path, uid: owner, gid: owner, mtimeSeconds };
   switch (entry.type) {
@@ -31,14 +32,17 @@ const tarFile = (entry: TarEntry, mtimeSeconds: number): TarFile => {
     case 'folder':
       return { ...named, type: 'directory', mode: entry.mode ?? 0o755 };
   }
-};
+}
 
 /** The entries of an archive that `writeTar` made. */
-export const readTar = (archive: Buffer): TarEntry[] =>
-  readTarBuffer(archive, { broken: (why) => failedPrecondition(`the archive is damaged: ${why}`) }).map(
-    ({ path, type, mode, target, bytes }) => {
-      const named = { path: path.replace(/\/$/, ''), mode };
-      if (type === 'directory') return { ...named, type: 'folder' };
-      return type === 'symlink' ? { ...named, type: 'link', target } : { ...named, type: 'file', bytes };
-    },
-  );
+export function readTar(archive: Buffer): TarEntry[] {
+  return readTarBuffer(archive, {
+    broken: (why) => failedPrecondition(`the archive is damaged: ${why}`),
+  }).map(({ path, type, mode, target, bytes }) => {
+    const named = { path: path.replace(/\/$/, ''), mode };
+    if (type === 'directory') {
+      return { ...named, type: 'folder' };
+    }
+    return type === 'symlink' ? { ...named, type: 'link', target } : { ...named, type: 'file', bytes };
+  });
+}

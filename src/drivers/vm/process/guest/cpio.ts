@@ -8,17 +8,19 @@ export interface CpioEntry {
   readonly data?: Buffer;
 }
 
-const padded = (length: number): number => (length + 3) & ~3;
+function padded(length: number): number {
+  return (length + 3) & ~3;
+}
 
-const header = (inode: number, entry: CpioEntry, name: string): string => {
+function header(inode: number, entry: CpioEntry, name: string): string {
   const size = entry.data?.length ?? 0;
   const links = (entry.mode & 0o170000) === 0o040000 ? 2 : 1;
   const fields = [inode, entry.mode, 0, 0, links, 0, size, 0, 0, 0, 0, name.length + 1, 0];
   return `070701${fields.map((field) => field.toString(16).padStart(8, '0')).join('')}`;
-};
+}
 
 /** An archive in the "newc" form that the kernel unpacks as its first root. The same entries give the same bytes. */
-export const writeCpio = (entries: readonly CpioEntry[]): Buffer => {
+export function writeCpio(entries: readonly CpioEntry[]): Buffer {
   const parts: Buffer[] = [];
   [...entries, { path: 'TRAILER!!!', mode: 0 }].forEach((entry, index) => {
     const text = header(index + 1, entry, entry.path) + entry.path;
@@ -30,4 +32,4 @@ export const writeCpio = (entries: readonly CpioEntry[]): Buffer => {
     }
   });
   return Buffer.concat(parts);
-};
+}

@@ -21,7 +21,7 @@ const PROGRAM = 0o100755;
 const FILE = 0o100644;
 
 /** The first root of a guest: the agent as /init, and the modules it loads by their numbers. */
-export const makeInitramfs = async (agent: Buffer, modules: ReadonlyMap<string, string>): Promise<Buffer> => {
+export async function makeInitramfs(agent: Buffer, modules: ReadonlyMap<string, string>): Promise<Buffer> {
   const entries: CpioEntry[] = [
     { path: 'dev', mode: DIRECTORY },
     { path: 'modules', mode: DIRECTORY },
@@ -30,7 +30,9 @@ export const makeInitramfs = async (agent: Buffer, modules: ReadonlyMap<string, 
   for (const [index, { name, optional }] of MODULES.entries()) {
     const file = modules.has(`${name}.ko`) ? `${name}.ko` : `${name}.ko.xz`;
     const path = modules.get(file);
-    if (path === undefined && optional) continue;
+    if (path === undefined && optional) {
+      continue;
+    }
     if (path === undefined) {
       throw failedPrecondition(`the kernel package has no module ${name}`, {
         hint: 'give the paths of your own as `kernel` and `initramfs`',
@@ -40,4 +42,4 @@ export const makeInitramfs = async (agent: Buffer, modules: ReadonlyMap<string, 
     entries.push({ path: `modules/${number}-${file}`, mode: FILE, data: await readFile(path) });
   }
   return writeCpio(entries);
-};
+}

@@ -13,13 +13,19 @@ const SECTOR_BYTES = 512;
  * The ELF kernel inside a bzImage. QEMU starts it without the real-mode part, which costs 2 s under emulation. Returns
  * the image as it is when it is an ELF already, or when it is packed with something other than LZ4.
  */
-export const unpackKernel = async (image: Buffer, signal: AbortSignal): Promise<Buffer> => {
-  if (image.length < 0x250) throw failedPrecondition('the kernel image is too short to be one');
-  if (image.readUInt32LE(0) === ELF_MAGIC) return image;
+export async function unpackKernel(image: Buffer, signal: AbortSignal): Promise<Buffer> {
+  if (image.length < 0x250) {
+    throw failedPrecondition('the kernel image is too short to be one');
+  }
+  if (image.readUInt32LE(0) === ELF_MAGIC) {
+    return image;
+  }
   const sectors = (image[SETUP_SECTORS_AT] as number) || 4;
   const start = (sectors + 1) * SECTOR_BYTES + image.readUInt32LE(PAYLOAD_OFFSET_AT);
   const payload = image.subarray(start, start + image.readUInt32LE(PAYLOAD_LENGTH_AT));
-  if (payload.length < 8 || payload.readUInt32LE(0) !== LZ4_LEGACY_MAGIC) return image;
+  if (payload.length < 8 || payload.readUInt32LE(0) !== LZ4_LEGACY_MAGIC) {
+    return image;
+  }
   // The last four bytes are the unpacked length, which lz4 takes for the start of another block.
   const unpacked = await lz4(payload.subarray(0, payload.length - 4), signal);
   if (unpacked.length < 4 || unpacked.readUInt32LE(0) !== ELF_MAGIC) {
@@ -28,9 +34,9 @@ export const unpackKernel = async (image: Buffer, signal: AbortSignal): Promise<
     });
   }
   return unpacked;
-};
+}
 
-const lz4 = async (packed: Buffer, signal: AbortSignal): Promise<Buffer> => {
+async function lz4(packed: Buffer, signal: AbortSignal): Promise<Buffer> {
   const child = spawn('lz4', ['-d', '-c', '-q'], { stdio: ['pipe', 'pipe', 'ignore'], signal });
   const exited = once(child, 'close').catch((cause) => {
     throw failedPrecondition('the program lz4 cannot be run', { cause, hint: 'install lz4' });
@@ -41,4 +47,4 @@ const lz4 = async (packed: Buffer, signal: AbortSignal): Promise<Buffer> => {
   child.stdout.on('data', (part: Buffer) => parts.push(part));
   await exited;
   return Buffer.concat(parts);
-};
+}

@@ -20,17 +20,20 @@ interface Manifest {
   readonly digest: string;
 }
 
-const pathsIn = (directory: string) => ({
-  kernel: join(directory, 'vmlinux'),
-  initramfs: join(directory, 'initramfs'),
-  manifest: join(directory, 'manifest.json'),
-});
+function pathsIn(directory: string) {
+  return {
+    kernel: join(directory, 'vmlinux'),
+    initramfs: join(directory, 'initramfs'),
+    manifest: join(directory, 'manifest.json'),
+  };
+}
 
-const digestOf = (kernel: Buffer, initramfs: Buffer): string =>
-  createHash('sha256').update(kernel).update(initramfs).digest('hex').slice(0, 16);
+function digestOf(kernel: Buffer, initramfs: Buffer): string {
+  return createHash('sha256').update(kernel).update(initramfs).digest('hex').slice(0, 16);
+}
 
 /** What `prepareGuest` left in `directory`; undefined when it has not run. */
-export const preparedGuest = async (directory: string): Promise<GuestFiles | undefined> => {
+export async function preparedGuest(directory: string): Promise<GuestFiles | undefined> {
   const paths = pathsIn(directory);
   try {
     const { digest } = JSON.parse(await readFile(paths.manifest, 'utf8')) as Manifest;
@@ -38,10 +41,10 @@ export const preparedGuest = async (directory: string): Promise<GuestFiles | und
   } catch {
     return undefined;
   }
-};
+}
 
 /** Files that the operator brings. FAILED_PRECONDITION when one cannot be read. */
-export const givenGuest = async (kernel: string, initramfs: string): Promise<GuestFiles> => {
+export async function givenGuest(kernel: string, initramfs: string): Promise<GuestFiles> {
   try {
     const digest = digestOf(await readFile(kernel), await readFile(initramfs));
     return { kernel, initramfs, digest };
@@ -50,20 +53,20 @@ export const givenGuest = async (kernel: string, initramfs: string): Promise<Gue
       cause,
     });
   }
-};
+}
 
 /**
  * Makes kernel and initramfs in `directory`: the distribution's kernel, unpacked, and the agent with the modules it
  * needs. `agent` is the path of a compiled one; empty: the one that this build ships, or one compiled now.
  */
-export const prepareGuest = async (
+export async function prepareGuest(
   directory: string,
   options: {
     readonly agent: string;
     readonly progress: (text: string) => void;
     readonly signal: AbortSignal;
   },
-): Promise<GuestFiles> => {
+): Promise<GuestFiles> {
   const { progress, signal } = options;
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const work = await mkdtemp(join(directory, '.prepare-'));
@@ -91,19 +94,23 @@ export const prepareGuest = async (
   } finally {
     await rm(work, { recursive: true, force: true });
   }
-};
+}
 
-const agentProgram = async (
+async function agentProgram(
   work: string,
   given: string,
   progress: (text: string) => void,
   signal: AbortSignal,
-): Promise<Buffer> => {
-  if (given !== '') return readFile(given);
+): Promise<Buffer> {
+  if (given !== '') {
+    return readFile(given);
+  }
   const shipped = await shippedAgent();
-  if (shipped !== undefined) return shipped;
+  if (shipped !== undefined) {
+    return shipped;
+  }
   progress('compiling the guest agent');
   const path = join(work, 'openshell-agent');
   await compileAgent(path, { signal });
   return readFile(path);
-};
+}

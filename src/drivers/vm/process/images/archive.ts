@@ -15,21 +15,25 @@ const IMAGE_FILE =
  * An archive as an image: an OCI layout, what `docker save` wrote, or the files of a root file system, which is then
  * its one layer. Unpacks into `work`.
  */
-export const readArchive = async (
+export async function readArchive(
   path: string,
   work: string,
   maxBytes: number,
   signal: AbortSignal,
-): Promise<ImageFiles> => {
+): Promise<ImageFiles> {
   const directory = join(work, 'archive');
   await mkdir(directory);
   let bytes = 0;
   for await (const entry of imageEntries(await openContent(path))) {
     signal.throwIfAborted();
     const name = entry.path.replace(/^\.\//, '');
-    if (entry.type !== 'file' || !IMAGE_FILE.test(entry.path)) continue;
+    if (entry.type !== 'file' || !IMAGE_FILE.test(entry.path)) {
+      continue;
+    }
     bytes += entry.sizeBytes;
-    if (bytes > maxBytes) throw invalidImage(`it is larger than ${maxBytes} bytes`);
+    if (bytes > maxBytes) {
+      throw invalidImage(`it is larger than ${maxBytes} bytes`);
+    }
     const target = join(directory, name);
     await mkdir(dirname(target), { recursive: true });
     await pipeline(Readable.from(entry.content), createWriteStream(target, { flags: 'w', mode: 0o600 }), {
@@ -38,4 +42,4 @@ export const readArchive = async (
   }
   const image = await readImageDirectory(directory);
   return image ?? { config: NO_CONFIG, layers: [path] };
-};
+}

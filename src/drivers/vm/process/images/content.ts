@@ -11,7 +11,7 @@ const zstd = (zlib as { createZstdDecompress?: () => zlib.Gunzip }).createZstdDe
 
 export const canReadZstd = zstd !== undefined;
 
-const firstBytes = async (path: string): Promise<Buffer> => {
+async function firstBytes(path: string): Promise<Buffer> {
   const file = await open(path);
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
@@ -19,22 +19,29 @@ const firstBytes = async (path: string): Promise<Buffer> => {
   } finally {
     await file.close();
   }
-};
+}
 
 /** A file's bytes, unpacked when it is gzip or zstd, whatever its name says. */
-export const openContent = async (path: string): Promise<AsyncIterable<Buffer>> => {
+export async function openContent(path: string): Promise<AsyncIterable<Buffer>> {
   const magic = await firstBytes(path);
   const file = createReadStream(path);
-  const through = (unpacker: zlib.Gunzip): AsyncIterable<Buffer> => {
+  function through(unpacker: zlib.Gunzip): AsyncIterable<Buffer> {
     file.on('error', (error) => unpacker.destroy(error));
     return file.pipe(unpacker);
-  };
-  if (magic.subarray(0, 2).equals(GZIP)) return through(zlib.createGunzip());
-  if (!magic.equals(ZSTD)) return file;
-  if (zstd !== undefined) return through(zstd());
+  }
+
+  if (magic.subarray(0, 2).equals(GZIP)) {
+    return through(zlib.createGunzip());
+  }
+  if (!magic.equals(ZSTD)) {
+    return file;
+  }
+  if (zstd !== undefined) {
+    return through(zstd());
+  }
   file.destroy();
   throw failedPrecondition('a layer is compressed with zstd, which this Node.js cannot read', {
     reason: 'ImageInvalid',
     hint: 'use Node.js 22.15 or later, or an image with gzip layers',
   });
-};
+}

@@ -15,19 +15,26 @@ export interface RootDisk {
 export const BUILD = '.build-';
 
 /** Removes what processes that are gone had begun to build. */
-export const clearUnfinished = async (cacheDir: string): Promise<void> => {
+export async function clearUnfinished(cacheDir: string): Promise<void> {
   for (const name of await readdir(cacheDir).catch(() => [])) {
     const [pid] = name.startsWith(BUILD) ? name.slice(BUILD.length).split('-') : [];
     if (pid !== undefined && !existsSync(`/proc/${pid}`)) {
       await rm(join(cacheDir, name), { recursive: true, force: true });
     }
   }
-};
+}
 
-const diskPath = (cacheDir: string, key: string): string => join(cacheDir, `${key}.ext4`);
-const configPath = (cacheDir: string, key: string): string => join(cacheDir, `${key}.json`);
-const namePath = (cacheDir: string, name: string): string =>
-  join(cacheDir, `${createHash('sha256').update(name).digest('hex')}.name`);
+function diskPath(cacheDir: string, key: string): string {
+  return join(cacheDir, `${key}.ext4`);
+}
+
+function configPath(cacheDir: string, key: string): string {
+  return join(cacheDir, `${key}.json`);
+}
+
+function namePath(cacheDir: string, name: string): string {
+  return join(cacheDir, `${createHash('sha256').update(name).digest('hex')}.name`);
+}
 
 /** What stands beside a disk. Those of older versions have no digest. */
 type KeptConfig = ImageConfig & { readonly sha256?: string };
@@ -36,7 +43,7 @@ type KeptConfig = ImageConfig & { readonly sha256?: string };
  * The disk of this key, which then counts as used just now. The first use by this process compares its bytes with the
  * digest beside it; a disk that is damaged is removed, and so made anew.
  */
-export const readCached = async (cacheDir: string, key: string): Promise<RootDisk | undefined> => {
+export async function readCached(cacheDir: string, key: string): Promise<RootDisk | undefined> {
   const path = diskPath(cacheDir, key);
   try {
     const kept = JSON.parse(await readFile(configPath(cacheDir, key), 'utf8')) as KeptConfig;
@@ -51,29 +58,31 @@ export const readCached = async (cacheDir: string, key: string): Promise<RootDis
   } catch {
     return undefined;
   }
-};
+}
 
 /** By path and inode; one entry for each disk in the cache that was used. */
 const sound = new Map<string, Promise<boolean>>();
 
-const isSound = async (path: string, sha256: string | undefined): Promise<boolean> => {
+async function isSound(path: string, sha256: string | undefined): Promise<boolean> {
   const { ino } = await stat(path);
-  if (sha256 === undefined) return true;
+  if (sha256 === undefined) {
+    return true;
+  }
   const identity = `${path} ${ino}`;
   const asked = sound.get(identity) ?? diskDigest(path).then((digest) => digest === sha256);
   sound.set(identity, asked);
   asked.catch(() => sound.delete(identity));
   return asked;
-};
+}
 
 /** Moves a finished disk from `work` into the cache, once its bytes have reached the host's disk. */
-export const keepDisk = async (
+export async function keepDisk(
   cacheDir: string,
   key: string,
   work: string,
   disk: string,
   config: ImageConfig,
-): Promise<RootDisk> => {
+): Promise<RootDisk> {
   const kept: KeptConfig = { ...config, sha256: await diskDigest(disk) };
   const path = diskPath(cacheDir, key);
   await writeFile(join(work, 'config'), JSON.stringify(kept));
@@ -84,57 +93,68 @@ export const keepDisk = async (
   await flush(cacheDir);
   sound.set(`${path} ${(await stat(path)).ino}`, Promise.resolve(true));
   return { path, config };
-};
+}
 
-const flush = async (path: string): Promise<void> => {
+async function flush(path: string): Promise<void> {
   const file = await open(path);
   try {
     await file.sync();
   } finally {
     await file.close();
   }
-};
+}
 
-const removeDisk = async (cacheDir: string, key: string): Promise<void> => {
+async function removeDisk(cacheDir: string, key: string): Promise<void> {
   await rm(diskPath(cacheDir, key), { force: true });
   await rm(configPath(cacheDir, key), { force: true });
-};
+}
 
 /** Notes which disk a pulled name stands for until it is asked for again. */
-export const rememberName = async (cacheDir: string, name: string, key: string): Promise<void> => {
+export async function rememberName(cacheDir: string, name: string, key: string): Promise<void> {
   const draft = join(cacheDir, `${BUILD}${process.pid}-${randomUUID()}`);
   await writeFile(draft, key);
   await rename(draft, namePath(cacheDir, name));
-};
+}
 
 /** The key that `rememberName` noted. */
-export const keyOfName = (cacheDir: string, name: string): Promise<string | undefined> =>
-  readFile(namePath(cacheDir, name), 'utf8').catch(() => undefined);
+export function keyOfName(cacheDir: string, name: string): Promise<string | undefined> {
+  return readFile(namePath(cacheDir, name), 'utf8').catch(() => undefined);
+}
 
 /** Removes the disks that were not used for longest until the rest fits. One that a sandbox links stays on its disk. */
-export const evict = async (cacheDir: string, maxBytes: number, keep: string): Promise<void> => {
+export async function evict(cacheDir: string, maxBytes: number, keep: string): Promise<void> {
   const disks: { key: string; bytes: number; usedMs: number }[] = [];
   for (const name of await readdir(cacheDir)) {
-    if (!name.endsWith('.ext4')) continue;
+    if (!name.endsWith('.ext4')) {
+      continue;
+    }
     const { blocks, mtimeMs } = await stat(join(cacheDir, name));
     disks.push({ key: name.slice(0, -'.ext4'.length), bytes: blocks * 512, usedMs: mtimeMs });
   }
   disks.sort((a, b) => a.usedMs - b.usedMs);
   let total = disks.reduce((sum, { bytes }) => sum + bytes, 0);
   for (const { key, bytes } of disks) {
-    if (total <= maxBytes) break;
-    if (key === keep) continue;
+    if (total <= maxBytes) {
+      break;
+    }
+    if (key === keep) {
+      continue;
+    }
     await removeDisk(cacheDir, key);
     total -= bytes;
   }
   await forgetNames(cacheDir);
-};
+}
 
 /** Names whose disk is gone. */
-const forgetNames = async (cacheDir: string): Promise<void> => {
+async function forgetNames(cacheDir: string): Promise<void> {
   for (const file of await readdir(cacheDir)) {
-    if (!file.endsWith('.name')) continue;
+    if (!file.endsWith('.name')) {
+      continue;
+    }
     const key = await readFile(join(cacheDir, file), 'utf8').catch(() => '');
-    if (!existsSync(configPath(cacheDir, key))) await rm(join(cacheDir, file), { force: true });
+    if (!existsSync(configPath(cacheDir, key))) {
+      await rm(join(cacheDir, file), { force: true });
+    }
   }
-};
+}

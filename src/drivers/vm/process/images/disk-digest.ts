@@ -16,7 +16,7 @@ interface Extent {
 }
 
 /** SHA-256 of a disk's bytes, that of its holes left out: most of a root disk is free room. */
-export const diskDigest = async (path: string, signal?: AbortSignal): Promise<string> => {
+export async function diskDigest(path: string, signal?: AbortSignal): Promise<string> {
   const { stdout } = await run('qemu-img', ['map', '--output=json', '-f', 'raw', '-U', path], {
     maxBuffer: MAP_BYTES,
     ...(signal === undefined ? {} : { signal }),
@@ -29,14 +29,18 @@ export const diskDigest = async (path: string, signal?: AbortSignal): Promise<st
     const block = Buffer.alloc(BLOCK_BYTES);
     let next = 0;
     for (const { start, length, zero } of JSON.parse(stdout) as Extent[]) {
-      if (zero) continue;
+      if (zero) {
+        continue;
+      }
       // In whole blocks, so that where the holes begin and end makes no difference.
       for (let at = Math.max(next, start - (start % BLOCK_BYTES)); at < start + length; at += BLOCK_BYTES) {
         signal?.throwIfAborted();
         const { bytesRead } = await file.read(block, 0, BLOCK_BYTES, at);
         const bytes = block.subarray(0, bytesRead);
         next = at + BLOCK_BYTES;
-        if (bytes.equals(ZEROS.subarray(0, bytesRead))) continue;
+        if (bytes.equals(ZEROS.subarray(0, bytesRead))) {
+          continue;
+        }
         hash.update(`${at}\n`).update(bytes);
       }
     }
@@ -44,4 +48,4 @@ export const diskDigest = async (path: string, signal?: AbortSignal): Promise<st
     await file.close();
   }
   return hash.digest('hex');
-};
+}

@@ -36,121 +36,147 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: '
 const MAX_INDEX_DEPTH = 4;
 const MAX_JSON_BYTES = 8 * 1024 * 1024;
 
-export const invalidImage = (text: string, cause?: unknown): OpenShellError =>
-  new OpenShellError(Code.FAILED_PRECONDITION, `the image cannot be used: ${text}`, {
+export function invalidImage(text: string, cause?: unknown): OpenShellError {
+  return new OpenShellError(Code.FAILED_PRECONDITION, `the image cannot be used: ${text}`, {
     cause,
     reason: 'ImageInvalid',
   });
+}
 
-export const parseConfig = (json: Buffer): ImageConfig => {
+export function parseConfig(json: Buffer): ImageConfig {
   const { config } = parseJson(json) as { config?: { Env?: unknown; User?: unknown } };
   const environment: Record<string, string> = {};
   for (const entry of Array.isArray(config?.Env) ? config.Env : []) {
     const equals = String(entry).indexOf('=');
-    if (equals > 0) environment[String(entry).slice(0, equals)] = String(entry).slice(equals + 1);
+    if (equals > 0) {
+      environment[String(entry).slice(0, equals)] = String(entry).slice(equals + 1);
+    }
   }
   return { environment, user: typeof config?.User === 'string' ? config.User : '' };
-};
+}
 
-const parseJson = (bytes: Buffer): unknown => {
+function parseJson(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString('utf8'));
   } catch (cause) {
     throw invalidImage('a description is no JSON', cause);
   }
-};
+}
 
 /** The image for this machine among those of an index; the only one when none says for what it is. */
-export const choosePlatform = (manifests: readonly Descriptor[]): Descriptor => {
+export function choosePlatform(manifests: readonly Descriptor[]): Descriptor {
   const wanted = ARCHITECTURES[process.arch] ?? process.arch;
   const fitting = manifests.find(
     ({ platform }) => platform?.architecture === wanted && (platform.os ?? 'linux') === 'linux',
   );
   const found = fitting ?? (manifests.length === 1 ? manifests[0] : undefined);
-  if (found === undefined) throw invalidImage(`it has nothing for linux/${wanted}`);
+  if (found === undefined) {
+    throw invalidImage(`it has nothing for linux/${wanted}`);
+  }
   return found;
-};
+}
 
 /** Refuses the configuration of an image whose programs this machine cannot run. */
-export const refuseOtherPlatform = (json: Buffer): void => {
+export function refuseOtherPlatform(json: Buffer): void {
   const { architecture, os } = parseJson(json) as { architecture?: unknown; os?: unknown };
   const wanted = ARCHITECTURES[process.arch] ?? process.arch;
-  if ((os ?? 'linux') === 'linux' && (architecture ?? wanted) === wanted) return;
+  if ((os ?? 'linux') === 'linux' && (architecture ?? wanted) === wanted) {
+    return;
+  }
   throw invalidImage(`it is for ${String(os)}/${String(architecture)}, and this is linux/${wanted}`);
-};
+}
 
-const blobPath = (directory: string, digest: string): string => {
+function blobPath(directory: string, digest: string): string {
   const match = /^(sha256|sha512):([0-9a-f]{64,128})$/.exec(digest);
-  if (match === null) throw invalidImage(`'${digest.slice(0, 100)}' is no digest`);
+  if (match === null) {
+    throw invalidImage(`'${digest.slice(0, 100)}' is no digest`);
+  }
   return join(directory, 'blobs', match[1] as string, match[2] as string);
-};
+}
 
 /** The path of a blob whose bytes have been checked against its digest. */
-const checkedBlob = async (directory: string, digest: string): Promise<string> => {
+async function checkedBlob(directory: string, digest: string): Promise<string> {
   const path = blobPath(directory, digest);
   const hash = createHash(digest.slice(0, 6));
   try {
-    for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+    for await (const chunk of createReadStream(path)) {
+      hash.update(chunk as Buffer);
+    }
   } catch (cause) {
     throw invalidImage(`the blob ${digest} is not there`, cause);
   }
-  if (`${digest.slice(0, 7)}${hash.digest('hex')}` !== digest)
+  if (`${digest.slice(0, 7)}${hash.digest('hex')}` !== digest) {
     throw invalidImage(`the blob ${digest} has other bytes`);
+  }
   return path;
-};
+}
 
-const readSmall = async (path: string): Promise<Buffer> => {
+async function readSmall(path: string): Promise<Buffer> {
   const { size } = await stat(path).catch((cause) => {
     throw invalidImage('a description is missing', cause);
   });
-  if (size > MAX_JSON_BYTES) throw invalidImage('a description is too long');
+  if (size > MAX_JSON_BYTES) {
+    throw invalidImage('a description is too long');
+  }
   return readFile(path);
-};
+}
 
-const readOciLayout = async (directory: string): Promise<ImageFiles> => {
+async function readOciLayout(directory: string): Promise<ImageFiles> {
   let manifest = parseJson(await readSmall(join(directory, 'index.json'))) as Manifest;
   for (let depth = 0; manifest.manifests !== undefined; depth++) {
-    if (depth === MAX_INDEX_DEPTH) throw invalidImage('its indexes go too deep');
+    if (depth === MAX_INDEX_DEPTH) {
+      throw invalidImage('its indexes go too deep');
+    }
     const { digest } = choosePlatform(manifest.manifests);
     manifest = parseJson(await readSmall(await checkedBlob(directory, digest))) as Manifest;
   }
-  if (manifest.config === undefined) throw invalidImage('its manifest names no configuration');
+  if (manifest.config === undefined) {
+    throw invalidImage('its manifest names no configuration');
+  }
   const config = parseConfig(await readSmall(await checkedBlob(directory, manifest.config.digest)));
   const layers: string[] = [];
-  for (const { digest } of manifest.layers ?? []) layers.push(await checkedBlob(directory, digest));
+  for (const { digest } of manifest.layers ?? []) {
+    layers.push(await checkedBlob(directory, digest));
+  }
   return { config, layers };
-};
+}
 
-const inside = (directory: string, name: unknown): string => {
+function inside(directory: string, name: unknown): string {
   if (typeof name !== 'string' || name.startsWith('/') || name.split('/').includes('..')) {
     throw invalidImage('it names a file outside of itself');
   }
   return join(directory, name);
-};
+}
 
 /** What `docker save` and `podman save` write: manifest.json beside the layers. */
-const readSaved = async (directory: string): Promise<ImageFiles> => {
+async function readSaved(directory: string): Promise<ImageFiles> {
   const images = parseJson(await readSmall(join(directory, 'manifest.json')));
   const image = (Array.isArray(images) ? images[0] : undefined) as
     | { Config?: unknown; Layers?: unknown }
     | undefined;
-  if (image === undefined || !Array.isArray(image.Layers))
+  if (image === undefined || !Array.isArray(image.Layers)) {
     throw invalidImage('its manifest.json lists no image');
+  }
   return {
     config: parseConfig(await readSmall(inside(directory, image.Config))),
     layers: image.Layers.map((layer) => inside(directory, layer)),
   };
-};
+}
 
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
     () => true,
     () => false,
   );
+}
 
 /** Reads an OCI layout or an unpacked `docker save`; undefined when the directory is neither. */
-export const readImageDirectory = async (directory: string): Promise<ImageFiles | undefined> => {
-  if (await exists(join(directory, 'index.json'))) return readOciLayout(directory);
-  if (await exists(join(directory, 'manifest.json'))) return readSaved(directory);
+export async function readImageDirectory(directory: string): Promise<ImageFiles | undefined> {
+  if (await exists(join(directory, 'index.json'))) {
+    return readOciLayout(directory);
+  }
+  if (await exists(join(directory, 'manifest.json'))) {
+    return readSaved(directory);
+  }
   return undefined;
-};
+}

@@ -49,24 +49,25 @@ const NAME = /^[A-Za-z0-9[][A-Za-z0-9._:/@[\]-]{0,511}$/;
 
 type Source = { readonly local: LocalImage } | { readonly remote: RemoteImage };
 
-export const createLibrary = (options: LibraryOptions): ImageLibrary => {
+export function createLibrary(options: LibraryOptions): ImageLibrary {
   const { cacheDir, registry, pullPolicy } = options;
   const builds = createSharedWork<RootDisk, ImageNews>();
   const freeBytes = options.freeMib * MIB;
   const maxBytes = options.cacheMib * MIB;
 
-  const keyOf = (source: string): string =>
-    createHash('sha256').update(`${source}\n${options.freeMib}`).digest('hex');
+  function keyOf(source: string): string {
+    return createHash('sha256').update(`${source}\n${options.freeMib}`).digest('hex');
+  }
 
   /** An image that is being unpacked has the names of all its files in memory. */
   let unpacking: Promise<void> = Promise.resolve();
-  const oneAtATime = (task: () => Promise<void>): Promise<void> => {
+  function oneAtATime(task: () => Promise<void>): Promise<void> {
     const mine = unpacking.then(task);
     unpacking = mine.catch(() => {});
     return mine;
-  };
+  }
 
-  const build = async (key: string, source: Source, tell: Tell, signal: AbortSignal): Promise<RootDisk> => {
+  async function build(key: string, source: Source, tell: Tell, signal: AbortSignal): Promise<RootDisk> {
     await mkdir(cacheDir, { recursive: true, mode: 0o700 });
     const work = await mkdtemp(join(cacheDir, `${BUILD}${process.pid}-`));
     try {
@@ -79,16 +80,19 @@ export const createLibrary = (options: LibraryOptions): ImageLibrary => {
     } finally {
       await rm(work, { recursive: true, force: true });
     }
-  };
+  }
 
-  const make = async (
+  async function make(
     source: Source,
     work: string,
     disk: string,
     tell: Tell,
     signal: AbortSignal,
-  ): Promise<ImageConfig> => {
-    const preparing = (message: string) => tell({ reason: 'PreparingDisk', message });
+  ): Promise<ImageConfig> {
+    function preparing(message: string) {
+      return tell({ reason: 'PreparingDisk', message });
+    }
+
     if ('local' in source && source.local.kind === 'file' && (await isExt4(source.local.path))) {
       preparing('copying the disk');
       await run('cp', ['--sparse=always', '--reflink=auto', source.local.path, disk], { signal });
@@ -113,31 +117,34 @@ export const createLibrary = (options: LibraryOptions): ImageLibrary => {
       await setOwnership(disk, ownership, signal);
     });
     return files.config;
-  };
+  }
 
   /** Undefined for a directory that is a root file system as it stands. */
-  const imageFiles = async (
+  async function imageFiles(
     source: Source,
     work: string,
     tell: Tell,
     signal: AbortSignal,
-  ): Promise<ImageFiles | undefined> => {
+  ): Promise<ImageFiles | undefined> {
     if ('remote' in source) {
       return source.remote.pull(work, (message) => tell({ reason: 'PullingLayer', message }), signal);
     }
     const { path, kind } = source.local;
     return kind === 'directory' ? readImageDirectory(path) : readArchive(path, work, maxBytes, signal);
-  };
+  }
 
   /** From the cache, or made; sandboxes that want the same one wait for one making of it. */
-  const diskOf = async (key: string, source: Source, tell: Tell, signal: AbortSignal): Promise<RootDisk> =>
-    (await readCached(cacheDir, key)) ??
-    builds.join(key, tell, signal, (tellAll, until) => build(key, source, tellAll, until));
+  async function diskOf(key: string, source: Source, tell: Tell, signal: AbortSignal): Promise<RootDisk> {
+    return (
+      (await readCached(cacheDir, key)) ??
+      builds.join(key, tell, signal, (tellAll, until) => build(key, source, tellAll, until))
+    );
+  }
 
-  const pulledBefore = async (name: string): Promise<RootDisk | undefined> => {
+  async function pulledBefore(name: string): Promise<RootDisk | undefined> {
     const key = await keyOfName(cacheDir, keyOf(name));
     return key === undefined ? undefined : readCached(cacheDir, key);
-  };
+  }
 
   return {
     async rootDisk(given, tell, signal) {
@@ -145,10 +152,14 @@ export const createLibrary = (options: LibraryOptions): ImageLibrary => {
         throw invalidArgument(`'${given}' is not the name of an image`, { field: 'spec.template.image' });
       }
       const local = await findLocal(options.imageDir, given);
-      if (local !== undefined) return diskOf(keyOf(local.fingerprint), { local }, tell, signal);
+      if (local !== undefined) {
+        return diskOf(keyOf(local.fingerprint), { local }, tell, signal);
+      }
       const name = parseReference(given).text;
       const present = pullPolicy === 'always' ? undefined : await pulledBefore(name);
-      if (present !== undefined) return present;
+      if (present !== undefined) {
+        return present;
+      }
       if (pullPolicy === 'never') {
         throw pullFailed(given, 'it is not on this machine and may not be pulled', {
           hint: `put it into ${options.imageDir}, or set image_pull_policy to missing`,
@@ -162,15 +173,16 @@ export const createLibrary = (options: LibraryOptions): ImageLibrary => {
       return disk;
     },
   };
-};
+}
 
 /** Opens the file only when it is read. */
 async function* lazily(path: string): AsyncGenerator<Buffer> {
   yield* await openContent(path);
 }
 
-const isExt4 = async (path: string): Promise<boolean> => {
-  for await (const chunk of await openContent(path))
+async function isExt4(path: string): Promise<boolean> {
+  for await (const chunk of await openContent(path)) {
     return chunk.length > 1082 && chunk.readUInt16LE(1080) === 0xef53;
+  }
   return false;
-};
+}

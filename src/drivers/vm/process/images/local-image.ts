@@ -11,12 +11,16 @@ export interface LocalImage {
 }
 
 /** Looks in `imageDir` alone; undefined when there is none of this name. */
-export const findLocal = async (imageDir: string, name: string): Promise<LocalImage | undefined> => {
+export async function findLocal(imageDir: string, name: string): Promise<LocalImage | undefined> {
   const root = await realpath(imageDir).catch(() => undefined);
-  if (root === undefined) return undefined;
+  if (root === undefined) {
+    return undefined;
+  }
   for (const file of [name, `${name}.tar`, `${name}.tar.gz`, `${name}.ext4`]) {
     const path = await realpath(join(root, file)).catch(() => undefined);
-    if (path === undefined || !path.startsWith(root + sep)) continue;
+    if (path === undefined || !path.startsWith(root + sep)) {
+      continue;
+    }
     const stats = await stat(path);
     const fingerprint = stats.isDirectory()
       ? await treeFingerprint(path)
@@ -24,23 +28,23 @@ export const findLocal = async (imageDir: string, name: string): Promise<LocalIm
     return { path, kind: stats.isDirectory() ? 'directory' : 'file', fingerprint };
   }
   return undefined;
-};
+}
 
 /** Changes when a file of the tree is added, removed, replaced or written. */
-const treeFingerprint = async (directory: string): Promise<string> => {
+async function treeFingerprint(directory: string): Promise<string> {
   const hash = createHash('sha256').update(directory);
   for (const name of (await readdir(directory, { recursive: true })).sort()) {
     const { size, mtimeMs, ino, mode } = await lstat(join(directory, name));
     hash.update(`${name} ${size} ${mtimeMs} ${ino} ${mode}\n`);
   }
   return hash.digest('hex');
-};
+}
 
-export const treeBytes = async (directory: string, signal: AbortSignal): Promise<number> => {
+export async function treeBytes(directory: string, signal: AbortSignal): Promise<number> {
   let bytes = 0;
   for (const name of await readdir(directory, { recursive: true })) {
     signal.throwIfAborted();
     bytes += (await lstat(join(directory, name))).size + 4096;
   }
   return bytes;
-};
+}

@@ -9,22 +9,27 @@ const run = promisify(execFile);
 const MIB = 1024 * 1024;
 const BUILD_TIMEOUT_MS = 600_000;
 
-const failed = (cause: unknown): OpenShellError =>
-  new OpenShellError(Code.FAILED_PRECONDITION, `the root disk cannot be made: ${(cause as Error).message}`, {
-    cause,
-    reason: 'RootDiskFailed',
-    hint: 'install e2fsprogs, and see that the state directory has room',
-  });
+function failed(cause: unknown): OpenShellError {
+  return new OpenShellError(
+    Code.FAILED_PRECONDITION,
+    `the root disk cannot be made: ${(cause as Error).message}`,
+    {
+      cause,
+      reason: 'RootDiskFailed',
+      hint: 'install e2fsprogs, and see that the state directory has room',
+    },
+  );
+}
 
 /**
  * Makes an ext4 file system with the directory's files and `freeBytes` of room beside them. It has a journal, so that
  * a guest that was killed mounts it again without a check.
  */
-export const makeRootDisk = async (
+export async function makeRootDisk(
   directory: string,
   disk: string,
   options: { readonly contentBytes: number; readonly freeBytes: number; readonly signal: AbortSignal },
-): Promise<void> => {
+): Promise<void> {
   const sizeMib = Math.ceil((options.contentBytes * 1.15 + options.freeBytes) / MIB) + 16;
   const features = ['-t', 'ext4', '-b', '4096', '-m', '0', '-J', 'size=8', '-I', '256'];
   const extended = ['-E', 'lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0'];
@@ -36,40 +41,46 @@ export const makeRootDisk = async (
   } catch (cause) {
     throw failed(cause);
   }
-};
+}
 
 /** debugfs reads lines of less than 8,192 bytes, and takes the rest of a longer one for a command of its own. */
 const MAX_LINE_BYTES = 8000;
 
 /** The path as debugfs reads it; undefined for one that it cannot be told. */
-const quoted = (path: string): string | undefined => {
+function quoted(path: string): string | undefined {
   const text = `"${path.replaceAll('"', '""')}"`;
   return text.includes('\n') || Buffer.byteLength(text) > MAX_LINE_BYTES ? undefined : text;
-};
+}
 
 /** Sets owners and special modes inside the disk. A path that debugfs cannot be told keeps root's. */
-export const setOwnership = async (
+export async function setOwnership(
   disk: string,
   ownership: Iterable<Ownership>,
   signal: AbortSignal,
-): Promise<void> => {
+): Promise<void> {
   const child = spawn('debugfs', ['-w', '-f', '-', disk], { stdio: ['pipe', 'ignore', 'ignore'], signal });
   const closed = once(child, 'close');
   closed.catch(() => {});
   child.stdin.on('error', () => {});
   for (const { path, mode, uid, gid } of ownership) {
     const name = quoted(path);
-    if (name === undefined) continue;
+    if (name === undefined) {
+      continue;
+    }
     const lines = [
       `sif ${name} mode 0${mode.toString(8)}`,
       `sif ${name} uid ${uid}`,
       `sif ${name} gid ${gid}`,
     ];
-    if (!child.stdin.write(`${lines.join('\n')}\n`)) await once(child.stdin, 'drain', { signal });
+    if (!child.stdin.write(`${lines.join('\n')}\n`)) {
+      await once(child.stdin, 'drain', { signal });
+    }
   }
   child.stdin.end('quit\n');
   const [code] = await closed.catch((cause) => {
     throw failed(cause);
   });
-  if (code !== 0) throw failed(new Error(`debugfs ended with ${code}`));
-};
+  if (code !== 0) {
+    throw failed(new Error(`debugfs ended with ${code}`));
+  }
+}

@@ -18,15 +18,18 @@ interface Underway<T, News> {
   readonly waiting: Set<{ readonly tell: (news: News) => void }>;
 }
 
-export const createSharedWork = <T, News>(): SharedWork<T, News> => {
+export function createSharedWork<T, News>(): SharedWork<T, News> {
   const underway = new Map<string, Underway<T, News>>();
 
-  const begin = (name: string, start: Parameters<SharedWork<T, News>['join']>[3]): Underway<T, News> => {
+  function begin(name: string, start: Parameters<SharedWork<T, News>['join']>[3]): Underway<T, News> {
     const waiting: Underway<T, News>['waiting'] = new Set();
     const abort = new AbortController();
-    const tellAll = (news: News) => {
-      for (const { tell } of waiting) tell(news);
-    };
+    function tellAll(news: News) {
+      for (const { tell } of waiting) {
+        tell(news);
+      }
+    }
+
     // Begun a little later, when the first caller listens.
     const done = Promise.resolve()
       .then(() => start(tellAll, abort.signal))
@@ -35,11 +38,13 @@ export const createSharedWork = <T, News>(): SharedWork<T, News> => {
     const work = { done, abort, waiting };
     underway.set(name, work);
     return work;
-  };
+  }
 
-  const forget = (name: string, work: Underway<T, News>) => {
-    if (underway.get(name) === work) underway.delete(name);
-  };
+  function forget(name: string, work: Underway<T, News>) {
+    if (underway.get(name) === work) {
+      underway.delete(name);
+    }
+  }
 
   return {
     async join(name, tell, signal, start) {
@@ -51,7 +56,9 @@ export const createSharedWork = <T, News>(): SharedWork<T, News> => {
       const gaveUp = new Promise<never>((_, reject) => {
         onAbort = () => {
           work.waiting.delete(me);
-          if (work.waiting.size > 0) return reject(signal.reason);
+          if (work.waiting.size > 0) {
+            return reject(signal.reason);
+          }
           forget(name, work);
           work.abort.abort(signal.reason);
         };
@@ -65,4 +72,4 @@ export const createSharedWork = <T, News>(): SharedWork<T, News> => {
       }
     },
   };
-};
+}

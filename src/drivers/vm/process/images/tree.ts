@@ -21,23 +21,25 @@ export interface TreeNode {
   linked: boolean;
 }
 
-export const treeNode = (
+export function treeNode(
   kind: TreeNode['kind'],
   from: Pick<TreeNode, 'mode' | 'uid' | 'gid' | 'mtimeMs' | 'layer'>,
   content: { readonly blob?: number; readonly target?: string } = {},
-): TreeNode => ({
-  kind,
-  mode: from.mode,
-  uid: from.uid,
-  gid: from.gid,
-  mtimeMs: from.mtimeMs,
-  layer: from.layer,
-  blob: content.blob ?? 0,
-  target: content.target ?? '',
-  children: undefined,
-  cleared: 0,
-  linked: false,
-});
+): TreeNode {
+  return {
+    kind,
+    mode: from.mode,
+    uid: from.uid,
+    gid: from.gid,
+    mtimeMs: from.mtimeMs,
+    layer: from.layer,
+    blob: content.blob ?? 0,
+    target: content.target ?? '',
+    children: undefined,
+    cleared: 0,
+    linked: false,
+  };
+}
 
 export interface TreeLimits {
   readonly maxEntries: number;
@@ -55,63 +57,83 @@ const STEPS_PER_ENTRY = 128;
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
 
-const invalid = (text: string): OpenShellError =>
-  new OpenShellError(Code.FAILED_PRECONDITION, `the image cannot be unpacked: ${text}`, {
+function invalid(text: string): OpenShellError {
+  return new OpenShellError(Code.FAILED_PRECONDITION, `the image cannot be unpacked: ${text}`, {
     reason: 'ImageInvalid',
   });
+}
 
-const tooLarge = (text: string): OpenShellError =>
-  new OpenShellError(Code.RESOURCE_EXHAUSTED, `the image is too large: ${text}`, {
+function tooLarge(text: string): OpenShellError {
+  return new OpenShellError(Code.RESOURCE_EXHAUSTED, `the image is too large: ${text}`, {
     reason: 'ImageTooLarge',
     hint: 'use an image with fewer files or shorter names',
   });
+}
 
-const directory = (layer: number): TreeNode =>
-  treeNode('directory', { mode: 0o755, uid: 0, gid: 0, mtimeMs: 0, layer });
+function directory(layer: number): TreeNode {
+  return treeNode('directory', { mode: 0o755, uid: 0, gid: 0, mtimeMs: 0, layer });
+}
 
 /** A part of a longer text would keep all of it in memory. */
-const ownCopy = (text: string): string => Buffer.from(text).toString();
+function ownCopy(text: string): string {
+  return Buffer.from(text).toString();
+}
 
 /** Path components; `..` never leads out of the root. */
-const split = (path: string): string[] => {
+function split(path: string): string[] {
   const parts: string[] = [];
   for (const part of path.split('/')) {
-    if (part === '' || part === '.') continue;
-    if (part === '..') parts.pop();
-    else if (Buffer.byteLength(part) > 255) throw invalid('a file name is longer than 255 bytes');
-    else if (part.includes('\0')) throw invalid('a file name holds a NUL');
-    else parts.push(part);
+    if (part === '' || part === '.') {
+      continue;
+    }
+    if (part === '..') {
+      parts.pop();
+    } else if (Buffer.byteLength(part) > 255) {
+      throw invalid('a file name is longer than 255 bytes');
+    } else if (part.includes('\0')) {
+      throw invalid('a file name holds a NUL');
+    } else {
+      parts.push(part);
+    }
   }
-  if (parts.length > MAX_DEPTH) throw invalid(`a path is deeper than ${MAX_DEPTH}`);
+  if (parts.length > MAX_DEPTH) {
+    throw invalid(`a path is deeper than ${MAX_DEPTH}`);
+  }
   return parts;
-};
+}
 
 /**
  * The files of an image, put together in memory from its layers, so that nothing in a layer (a link, a `..`) is ever
  * followed on the host's own file system.
  */
-export const createTree = (limits: TreeLimits) => {
+export function createTree(limits: TreeLimits) {
   const root = directory(0);
   let entries = 0;
   let bytes = 0;
   let steps = 0;
 
   /** Puts a node under a name, if there is room for it. */
-  const put = (parent: TreeNode, name: string, node: TreeNode): void => {
-    if (++entries > limits.maxEntries) throw tooLarge(`more than ${limits.maxEntries} files`);
+  function put(parent: TreeNode, name: string, node: TreeNode): void {
+    if (++entries > limits.maxEntries) {
+      throw tooLarge(`more than ${limits.maxEntries} files`);
+    }
     bytes += node.kind === 'directory' ? DIRECTORY_BYTES : NODE_BYTES;
     bytes += 2 * (name.length + node.target.length);
-    if (bytes > limits.maxBytes) throw tooLarge('its names and links are too long');
+    if (bytes > limits.maxBytes) {
+      throw tooLarge('its names and links are too long');
+    }
     parent.children ??= new Map();
     parent.children.set(ownCopy(name), node);
-  };
+  }
 
-  const step = (): void => {
-    if (++steps > limits.maxEntries * STEPS_PER_ENTRY) throw invalid('its links lead on and on');
-  };
+  function step(): void {
+    if (++steps > limits.maxEntries * STEPS_PER_ENTRY) {
+      throw invalid('its links lead on and on');
+    }
+  }
 
   /** The directory at `parts`, through symbolic links as they would resolve inside; made where it is missing. */
-  const descend = (parts: readonly string[], layer: number): TreeNode => {
+  function descend(parts: readonly string[], layer: number): TreeNode {
     const trail = [root];
     const left = [...parts];
     let links = 0;
@@ -119,14 +141,20 @@ export const createTree = (limits: TreeLimits) => {
       step();
       const here = trail.at(-1) as TreeNode;
       if (name === '..') {
-        if (trail.length > 1) trail.pop();
+        if (trail.length > 1) {
+          trail.pop();
+        }
         continue;
       }
       const child = here.children?.get(name);
       if (child?.kind === 'symlink') {
-        if (++links > MAX_LINKS) throw invalid('its links go in a circle');
+        if (++links > MAX_LINKS) {
+          throw invalid('its links go in a circle');
+        }
         const { target } = child;
-        if (target.startsWith('/')) trail.splice(1);
+        if (target.startsWith('/')) {
+          trail.splice(1);
+        }
         left.unshift(...target.split('/').filter((part) => part !== '' && part !== '.'));
         continue;
       }
@@ -139,23 +167,29 @@ export const createTree = (limits: TreeLimits) => {
       trail.push(made);
     }
     return trail.at(-1) as TreeNode;
-  };
+  }
 
   /** Once for each layer: what came since is of that layer. */
-  const removeBelow = (node: TreeNode, layer: number) => {
-    if (node.cleared === layer) return;
+  function removeBelow(node: TreeNode, layer: number) {
+    if (node.cleared === layer) {
+      return;
+    }
     node.cleared = layer;
     for (const [name, child] of node.children ?? []) {
       removeBelow(child, layer);
-      if (child.layer < layer && (child.children?.size ?? 0) === 0) node.children?.delete(name);
+      if (child.layer < layer && (child.children?.size ?? 0) === 0) {
+        node.children?.delete(name);
+      }
     }
-  };
+  }
 
   /** Whether `path` was a whiteout, and if so does what it says. */
-  const whiteout = (path: string, layer: number): boolean => {
+  function whiteout(path: string, layer: number): boolean {
     const parts = split(path);
     const name = parts.pop() ?? '';
-    if (!name.startsWith(WHITEOUT)) return false;
+    if (!name.startsWith(WHITEOUT)) {
+      return false;
+    }
     const parent = descend(parts, layer);
     if (name === OPAQUE) {
       removeBelow(parent, layer);
@@ -163,14 +197,20 @@ export const createTree = (limits: TreeLimits) => {
     }
     const hidden = name.slice(WHITEOUT.length);
     const node = parent.children?.get(hidden);
-    if (node === undefined) return true;
+    if (node === undefined) {
+      return true;
+    }
     removeBelow(node, layer);
-    if (node.layer < layer && (node.children?.size ?? 0) === 0) parent.children?.delete(hidden);
+    if (node.layer < layer && (node.children?.size ?? 0) === 0) {
+      parent.children?.delete(hidden);
+    }
     return true;
-  };
+  }
 
-  const add = (path: string, node: TreeNode) => {
-    if (node.kind === 'symlink' && node.target === '') throw invalid('a symbolic link leads nowhere');
+  function add(path: string, node: TreeNode) {
+    if (node.kind === 'symlink' && node.target === '') {
+      throw invalid('a symbolic link leads nowhere');
+    }
     const parts = split(path);
     const name = parts.pop();
     if (name === undefined) {
@@ -190,19 +230,21 @@ export const createTree = (limits: TreeLimits) => {
       return;
     }
     put(parent, name, node);
-  };
+  }
 
   /** A second name for a file that the image has already. */
-  const link = (path: string, target: string) => {
+  function link(path: string, target: string) {
     const parts = split(target);
     const name = parts.pop() ?? '';
     const node = descend(parts, 0).children?.get(name);
-    if (node === undefined || node.kind === 'directory') throw invalid(`${path} is a hard link to nothing`);
+    if (node === undefined || node.kind === 'directory') {
+      throw invalid(`${path} is a hard link to nothing`);
+    }
     node.linked = true;
     add(path, node);
-  };
+  }
 
   return { root, whiteout, add, link };
-};
+}
 
 export type Tree = ReturnType<typeof createTree>;

@@ -32,11 +32,12 @@ export interface Unpacked {
   readonly contentBytes: number;
 }
 
-const tooLarge = (text: string): OpenShellError =>
-  new OpenShellError(Code.RESOURCE_EXHAUSTED, `the image is too large: ${text}`, {
+function tooLarge(text: string): OpenShellError {
+  return new OpenShellError(Code.RESOURCE_EXHAUSTED, `the image is too large: ${text}`, {
     reason: 'ImageTooLarge',
     hint: 'raise image_cache_mib or use a smaller image',
   });
+}
 
 /** Room in an archive for what stands around a file: its headers and padding. */
 const AROUND_FILE_BYTES = 2048;
@@ -58,37 +59,50 @@ async function* bounded(
  * Unpacks layers, in order, below `work`. The files belong to this process and have no special bits, device nodes are
  * left out: what the image says of them comes back as `ownership`.
  */
-export const unpackLayers = async (
+export async function unpackLayers(
   layers: readonly AsyncIterable<Buffer>[],
   work: string,
   limits: UnpackLimits,
   signal: AbortSignal,
-): Promise<Unpacked> => {
+): Promise<Unpacked> {
   const { maxTreeBytes = MAX_TREE_BYTES } = limits;
   const tree = createTree({ maxEntries: limits.maxEntries, maxBytes: maxTreeBytes });
   const blobs = join(work, 'blobs');
-  const blobOf = (blob: number): string => join(blobs, String(blob));
+  function blobOf(blob: number): string {
+    return join(blobs, String(blob));
+  }
+
   await mkdir(blobs);
   let entries = 0;
   let contentBytes = 0;
 
-  const take = async (entry: TarEntry, layer: number) => {
-    if (++entries > limits.maxEntries) throw tooLarge(`more than ${limits.maxEntries} files`);
+  async function take(entry: TarEntry, layer: number) {
+    if (++entries > limits.maxEntries) {
+      throw tooLarge(`more than ${limits.maxEntries} files`);
+    }
     contentBytes += entry.sizeBytes;
-    if (contentBytes > limits.maxBytes) throw tooLarge(`more than ${limits.maxBytes} bytes`);
-    if (tree.whiteout(entry.path, layer)) return;
-    if (entry.type === 'hardlink') return tree.link(entry.path, entry.target);
+    if (contentBytes > limits.maxBytes) {
+      throw tooLarge(`more than ${limits.maxBytes} bytes`);
+    }
+    if (tree.whiteout(entry.path, layer)) {
+      return;
+    }
+    if (entry.type === 'hardlink') {
+      return tree.link(entry.path, entry.target);
+    }
     const node = await nodeOf(entry, layer, entries, blobOf, signal);
-    if (node !== undefined) tree.add(entry.path, node);
-  };
+    if (node !== undefined) {
+      tree.add(entry.path, node);
+    }
+  }
 
   let unpackedBytes = 0;
-  const count = (bytes: number) => {
+  function count(bytes: number) {
     unpackedBytes += bytes;
     if (unpackedBytes > limits.maxBytes + limits.maxEntries * AROUND_FILE_BYTES) {
       throw tooLarge('its layers do not end');
     }
-  };
+  }
 
   for (const [layer, content] of layers.entries()) {
     for await (const entry of imageEntries(bounded(content, count, signal))) {
@@ -99,29 +113,31 @@ export const unpackLayers = async (
   const directory = join(work, 'root');
   await materialise(tree, directory, blobOf);
   return { directory, ownership: { [Symbol.iterator]: () => ownershipOf(tree.root) }, contentBytes };
-};
+}
 
 /** Up to here a file is written at once, which is much faster than by a stream: most files of an image are small. */
 const SMALL_FILE_BYTES = 64 * 1024;
 
-const store = async (entry: TarEntry, path: string, signal: AbortSignal): Promise<void> => {
+async function store(entry: TarEntry, path: string, signal: AbortSignal): Promise<void> {
   const mode = 0o600;
   if (entry.sizeBytes > SMALL_FILE_BYTES) {
     const file = createWriteStream(path, { flags: 'wx', mode });
     return pipeline(Readable.from(entry.content), file, { signal });
   }
   const parts: Buffer[] = [];
-  for await (const part of entry.content) parts.push(part);
+  for await (const part of entry.content) {
+    parts.push(part);
+  }
   await writeFile(path, Buffer.concat(parts), { flag: 'wx', mode });
-};
+}
 
-const nodeOf = async (
+async function nodeOf(
   entry: TarEntry,
   layer: number,
   blob: number,
   blobOf: (blob: number) => string,
   signal: AbortSignal,
-): Promise<TreeNode | undefined> => {
+): Promise<TreeNode | undefined> {
   const { mode, uid, gid, mtimeMs } = entry;
   const from = { mode, uid, gid, mtimeMs, layer };
   switch (entry.type) {
@@ -135,20 +151,17 @@ const nodeOf = async (
     default:
       return undefined;
   }
-};
+}
 
 const isRoot = process.getuid?.() === 0;
 
 /** The mode of the host's own file, which its owner can read and has no special bits. */
-const hostMode = ({ kind, mode }: TreeNode): number =>
-  kind === 'directory' ? (mode & 0o1777) | 0o700 : (mode & 0o777) | 0o600;
+function hostMode({ kind, mode }: TreeNode): number {
+  return kind === 'directory' ? (mode & 0o1777) | 0o700 : (mode & 0o777) | 0o600;
+}
 
-const materialise = async (
-  tree: Tree,
-  directory: string,
-  blobOf: (blob: number) => string,
-): Promise<void> => {
-  const place = async (node: TreeNode, host: string): Promise<void> => {
+async function materialise(tree: Tree, directory: string, blobOf: (blob: number) => string): Promise<void> {
+  async function place(node: TreeNode, host: string): Promise<void> {
     if (node.kind === 'symlink') {
       await symlink(node.target, host);
     } else if (node.kind === 'file') {
@@ -157,16 +170,20 @@ const materialise = async (
       await chmod(host, hostMode(node));
     } else {
       await mkdir(host, { mode: 0o700 });
-      for (const [name, child] of node.children ?? []) await place(child, join(host, name));
+      for (const [name, child] of node.children ?? []) {
+        await place(child, join(host, name));
+      }
       await chmod(host, hostMode(node));
     }
     await lutimes(host, node.mtimeMs / 1000, node.mtimeMs / 1000);
-  };
+  }
 
   try {
     await place(tree.root, directory);
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENAMETOOLONG') throw cause;
+    if ((cause as NodeJS.ErrnoException).code !== 'ENAMETOOLONG') {
+      throw cause;
+    }
     throw new OpenShellError(
       Code.FAILED_PRECONDITION,
       'the image cannot be unpacked: a path is too long here',
@@ -176,7 +193,7 @@ const materialise = async (
       },
     );
   }
-};
+}
 
 const TYPE_BITS = { file: 0o100000, directory: 0o040000, symlink: 0o120000 } as const;
 
@@ -187,5 +204,7 @@ function* ownershipOf(node: TreeNode, path = '/'): Generator<Ownership> {
   if (!sameOwner || (kind !== 'symlink' && hostMode(node) !== node.mode)) {
     yield { path, mode: TYPE_BITS[kind] | node.mode, uid, gid };
   }
-  for (const [name, child] of node.children ?? []) yield* ownershipOf(child, join(path, name));
+  for (const [name, child] of node.children ?? []) {
+    yield* ownershipOf(child, join(path, name));
+  }
 }

@@ -6,36 +6,45 @@ const TUN = '/dev/net/tun';
 const IFF_UP = 0x1;
 const IFF_TAP = 0x2;
 
-const unusable = (tap: string, why: string, hint: string): OpenShellError =>
-  new OpenShellError(Code.FAILED_PRECONDITION, `the tap device '${tap}' cannot be used: ${why}`, {
+function unusable(tap: string, why: string, hint: string): OpenShellError {
+  return new OpenShellError(Code.FAILED_PRECONDITION, `the tap device '${tap}' cannot be used: ${why}`, {
     reason: 'NetworkUnavailable',
     hint,
   });
+}
 
 /**
  * Refuses a device that QEMU could not open, with what the operator has to do. `user` is whom QEMU runs as, undefined
  * for our own user.
  */
-export const checkTap = async (
+export async function checkTap(
   tap: string,
   user: QemuUser | undefined,
   sysfs = '/sys/class/net',
-): Promise<void> => {
+): Promise<void> {
   const uid = user?.uid ?? process.getuid?.() ?? 0;
   const gids = user === undefined ? (process.getgroups?.() ?? []) : [user.gid];
   // Each sandbox's QEMU is a user of its own when we are root: then the device can belong to none of them.
   const owned = user === undefined ? ` user ${uid}` : '';
   const add = `make it with \`ip tuntap add dev ${tap} mode tap${owned}\``;
-  const read = (file: string) => readFile(`${sysfs}/${tap}/${file}`, 'utf8').catch(() => undefined);
+  function read(file: string) {
+    return readFile(`${sysfs}/${tap}/${file}`, 'utf8').catch(() => undefined);
+  }
+
   const [flags, kind, owner, group] = await Promise.all(['flags', 'tun_flags', 'owner', 'group'].map(read));
-  if (flags === undefined) throw unusable(tap, 'it is not there', add);
-  if (kind === undefined || (Number(kind) & IFF_TAP) === 0)
+  if (flags === undefined) {
+    throw unusable(tap, 'it is not there', add);
+  }
+  if (kind === undefined || (Number(kind) & IFF_TAP) === 0) {
     throw unusable(tap, 'it is another kind of device', add);
+  }
   const [ownerId, groupId] = [Number(owner ?? -1), Number(group ?? -1)];
   if ((ownerId !== -1 && ownerId !== uid) || (groupId !== -1 && !gids.includes(groupId))) {
     throw unusable(tap, `it belongs to user ${ownerId}, group ${groupId}, and QEMU runs as ${uid}`, add);
   }
-  if ((Number(flags) & IFF_UP) === 0) throw unusable(tap, 'it is down', `run \`ip link set ${tap} up\``);
+  if ((Number(flags) & IFF_UP) === 0) {
+    throw unusable(tap, 'it is down', `run \`ip link set ${tap} up\``);
+  }
   const node = await stat(TUN).catch(() => undefined);
   const mine = node?.uid === uid ? 0o600 : node !== undefined && gids.includes(node.gid) ? 0o060 : 0o006;
   if (uid !== 0 && ((node?.mode ?? 0) & mine) !== mine) {
@@ -45,4 +54,4 @@ export const checkTap = async (
       `let it, e.g. with \`chmod 666 ${TUN}\``,
     );
   }
-};
+}

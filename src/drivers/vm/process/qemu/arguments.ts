@@ -51,39 +51,43 @@ const START: Readonly<Record<MachineStart, readonly string[]>> = {
 };
 
 /** Never QEMU's user network, through which a guest reaches the host's loopback; no script, no boot ROM. */
-const cardArguments = ({ tap, mac }: NetworkCard): string[] => [
-  ...['-netdev', `tap,id=net,ifname=${tap},script=no,downscript=no,vhost=off`],
-  ...['-device', `virtio-net-pci,netdev=net,mac=${mac},romfile=`],
-];
+function cardArguments({ tap, mac }: NetworkCard): string[] {
+  return [
+    ...['-netdev', `tap,id=net,ifname=${tap},script=no,downscript=no,vhost=off`],
+    ...['-device', `virtio-net-pci,netdev=net,mac=${mac},romfile=`],
+  ];
+}
 
 /**
  * The command line of one guest: q35, virtio over PCI, a root disk, the agent's port, a network card or none, QEMU's own
  * seccomp filter. The guest's power-off leaves QEMU paused, so that its console can still be read. Both starts give
  * the same devices in the same order: a state fits no other machine.
  */
-export const qemuArguments = (shape: MachineShape, start: MachineStart): string[] => [
-  ...['-name', shape.name],
-  ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
-  ...['-machine', `q35,usb=off,vmport=off,smbus=off,sata=off,hpet=off`],
-  ...['-accel', shape.accelerator === 'tcg' ? 'tcg,tb-size=64' : 'kvm'],
-  ...['-cpu', shape.accelerator === 'kvm' ? 'host' : 'max'],
-  ...['-smp', String(shape.vcpus)],
-  ...['-m', String(shape.memoryMib)],
-  ...['-action', 'reboot=shutdown,shutdown=pause,panic=pause'],
-  ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
-  ...START[start],
-  ...[
-    '-chardev',
-    `ringbuf,id=${CONSOLE_CHARDEV},size=${CONSOLE_BYTES}`,
-    '-serial',
-    `chardev:${CONSOLE_CHARDEV}`,
-  ],
-  ...['-chardev', `socket,id=agent,fd=${AGENT_FD},server=on,wait=off`],
-  ...['-device', 'virtio-serial-pci', '-device', `virtserialport,chardev=agent,name=${AGENT_PORT}`],
-  ...['-drive', `file=${VM_FILES.overlay},if=none,id=root,format=qcow2,cache=writeback,discard=unmap`],
-  ...['-device', 'virtio-blk-pci,drive=root'],
-  ...['-device', 'virtio-rng-pci'],
-  ...(shape.card === undefined ? [] : cardArguments(shape.card)),
-  ...['-chardev', `socket,id=control,fd=${CONTROL_FD},server=on,wait=off`],
-  ...['-mon', 'chardev=control,mode=control'],
-];
+export function qemuArguments(shape: MachineShape, start: MachineStart): string[] {
+  return [
+    ...['-name', shape.name],
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
+    ...['-machine', `q35,usb=off,vmport=off,smbus=off,sata=off,hpet=off`],
+    ...['-accel', shape.accelerator === 'tcg' ? 'tcg,tb-size=64' : 'kvm'],
+    ...['-cpu', shape.accelerator === 'kvm' ? 'host' : 'max'],
+    ...['-smp', String(shape.vcpus)],
+    ...['-m', String(shape.memoryMib)],
+    ...['-action', 'reboot=shutdown,shutdown=pause,panic=pause'],
+    ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
+    ...START[start],
+    ...[
+      '-chardev',
+      `ringbuf,id=${CONSOLE_CHARDEV},size=${CONSOLE_BYTES}`,
+      '-serial',
+      `chardev:${CONSOLE_CHARDEV}`,
+    ],
+    ...['-chardev', `socket,id=agent,fd=${AGENT_FD},server=on,wait=off`],
+    ...['-device', 'virtio-serial-pci', '-device', `virtserialport,chardev=agent,name=${AGENT_PORT}`],
+    ...['-drive', `file=${VM_FILES.overlay},if=none,id=root,format=qcow2,cache=writeback,discard=unmap`],
+    ...['-device', 'virtio-blk-pci,drive=root'],
+    ...['-device', 'virtio-rng-pci'],
+    ...(shape.card === undefined ? [] : cardArguments(shape.card)),
+    ...['-chardev', `socket,id=control,fd=${CONTROL_FD},server=on,wait=off`],
+    ...['-mon', 'chardev=control,mode=control'],
+  ];
+}

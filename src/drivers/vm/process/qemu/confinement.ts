@@ -56,30 +56,25 @@ exec "$@"`;
 
 const LOCKED = ['--clear-groups', '--no-new-privs', '--bounding-set=-all', '--inh-caps=-all'] as const;
 
-const asUser = ({ file, args, user }: QemuCommand): string[] =>
-  user === undefined
+function asUser({ file, args, user }: QemuCommand): string[] {
+  return user === undefined
     ? [file, ...args]
     : ['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, ...LOCKED, '--', file, ...args];
+}
 
-const wrapped = (
-  command: QemuCommand,
-  namespaces: string[],
-  groups: string[],
-  table: string,
-): QemuCommand => {
+function wrapped(command: QemuCommand, namespaces: string[], groups: string[], table: string): QemuCommand {
   const inside = ['sh', '-c', SCRIPT, 'sh', groups.join('\n'), table, ...asUser(command)];
   const [file, ...args] = namespaces.length === 0 ? inside : ['unshare', ...namespaces, '--', ...inside];
   return { file: file as string, args, user: undefined };
-};
+}
 
 /** A card's device is one of the host's own network namespace, and can be opened from there alone. */
-const namespacesOf = (hasCard: boolean): string[] => [
-  ...['--mount', '--propagation=private', '--ipc', '--uts'],
-  ...(hasCard ? [] : ['--net']),
-];
+function namespacesOf(hasCard: boolean): string[] {
+  return [...['--mount', '--propagation=private', '--ipc', '--uts'], ...(hasCard ? [] : ['--net'])];
+}
 
 /** The folders to hide, as a table for mount(8). A QEMU that lies in one of them leaves it as it is. */
-const tableFor = async (qemu: string, stateDir: string): Promise<string> => {
+async function tableFor(qemu: string, stateDir: string): Promise<string> {
   const program = await run('sh', ['-c', 'command -v "$1"', 'sh', qemu]).then(
     ({ stdout }) => realpath(stdout.trim()),
     () => qemu,
@@ -90,21 +85,17 @@ const tableFor = async (qemu: string, stateDir: string): Promise<string> => {
       (found) => found.isDirectory(),
       () => false,
     );
-    if (isThere && !program.startsWith(folder + sep))
+    if (isThere && !program.startsWith(folder + sep)) {
       lines.push(`openshell ${folder} tmpfs ro,size=4k,mode=555 0 0\n`);
+    }
   }
   const path = join(stateDir, TABLE_FILE);
   await writeFile(path, lines.join(''), { mode: 0o600 });
   return path;
-};
+}
 
 /** Undefined, told once, where this host does not allow them. */
-const tryNamespaces = async ({
-  qemu,
-  stateDir,
-  uid,
-  log,
-}: ConfinementOptions): Promise<string | undefined> => {
+async function tryNamespaces({ qemu, stateDir, uid, log }: ConfinementOptions): Promise<string | undefined> {
   try {
     const table = await tableFor(qemu, stateDir);
     const trial = { file: 'true', args: [], user: { uid, gid: uid } };
@@ -118,24 +109,27 @@ const tryNamespaces = async ({
     );
     return undefined;
   }
-};
+}
 
 /** As root: namespaces, what a process may not see hidden, no capability, and a control group a machine. */
-export const openConfinement = async (options: ConfinementOptions): Promise<Confinement> => {
-  if (process.getuid?.() !== 0) return unconfined;
+export async function openConfinement(options: ConfinementOptions): Promise<Confinement> {
+  if (process.getuid?.() !== 0) {
+    return unconfined;
+  }
   const table = await tryNamespaces(options);
   const groups: ControlGroups = await openControlGroups({ gatewayId: options.gatewayId, log: options.log });
   return {
     command: async (command, shape) => {
       const folders = await groups.make(shape);
-      if (table !== undefined)
+      if (table !== undefined) {
         return wrapped(command, namespacesOf(shape.card !== undefined), folders, table);
+      }
       return folders.length === 0 ? command : wrapped(command, [], folders, '');
     },
     release: groups.remove,
     close: groups.close,
   };
-};
+}
 
 /** QEMU as it is, which as another user than root is all that can be had. */
 export const unconfined: Confinement = {

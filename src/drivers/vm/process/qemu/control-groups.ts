@@ -38,9 +38,17 @@ const CONTROLLERS: readonly Controller[] = ['memory', 'cpu', 'pids'];
 
 type Files = (shape: MachineShape) => Record<string, string>;
 
-const quotaUs = ({ vcpus }: MachineShape): number => (vcpus + QEMU_CPUS) * PERIOD_US;
-const memoryBytes = ({ memoryMib }: MachineShape): string => String((memoryMib + QEMU_MIB) * MIB);
-const threads = ({ vcpus }: MachineShape): string => String(vcpus + QEMU_THREADS);
+function quotaUs({ vcpus }: MachineShape): number {
+  return (vcpus + QEMU_CPUS) * PERIOD_US;
+}
+
+function memoryBytes({ memoryMib }: MachineShape): string {
+  return String((memoryMib + QEMU_MIB) * MIB);
+}
+
+function threads({ vcpus }: MachineShape): string {
+  return String(vcpus + QEMU_THREADS);
+}
 
 const V2: Record<Controller, Files> = {
   memory: (shape) => ({ 'memory.max': memoryBytes(shape) }),
@@ -61,111 +69,143 @@ interface Place {
   readonly files: Record<Controller, Files>;
 }
 
-const isThere = (path: string): Promise<boolean> =>
-  stat(path).then(
+function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
     () => true,
     () => false,
   );
+}
 
-const nameOf = (text: string): string => text.replace(/[^A-Za-z0-9._-]/g, '_');
+function nameOf(text: string): string {
+  return text.replace(/[^A-Za-z0-9._-]/g, '_');
+}
 
 /** Each level has to hand its controllers on to the next. */
-const placesV2 = async (root: string, gateway: string): Promise<Place[]> => {
+async function placesV2(root: string, gateway: string): Promise<Place[]> {
   const folder = join(root, OURS, gateway);
   await mkdir(folder, { recursive: true });
   const had = (await readFile(join(root, 'cgroup.controllers'), 'utf8')).trim().split(' ');
   const controllers = CONTROLLERS.filter((one) => had.includes(one));
-  for (const level of [root, join(root, OURS), folder])
-    for (const one of controllers) await writeFile(join(level, 'cgroup.subtree_control'), `+${one}`);
+  for (const level of [root, join(root, OURS), folder]) {
+    for (const one of controllers) {
+      await writeFile(join(level, 'cgroup.subtree_control'), `+${one}`);
+    }
+  }
   return [{ folder, controllers, files: V2 }];
-};
+}
 
 /** Below our own group, so that what was set for us holds for our machines too. */
-const placesV1 = async (root: string, gateway: string, ownGroups: string): Promise<Place[]> => {
+async function placesV1(root: string, gateway: string, ownGroups: string): Promise<Place[]> {
   const own = new Map<string, string>();
   for (const line of ownGroups.split('\n')) {
     const [, names = '', path = '/'] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
-    for (const name of names.split(',')) own.set(name, path);
+    for (const name of names.split(',')) {
+      own.set(name, path);
+    }
   }
   const places: Place[] = [];
   for (const one of CONTROLLERS) {
     const nested = join(root, one, own.get(one) ?? '/');
     const above = (await isThere(nested)) ? nested : join(root, one);
-    if (!(await isThere(join(above, 'cgroup.procs')))) continue;
+    if (!(await isThere(join(above, 'cgroup.procs')))) {
+      continue;
+    }
     const folder = join(above, OURS, gateway);
     await mkdir(folder, { recursive: true });
     places.push({ folder, controllers: [one], files: V1 });
   }
   return places;
-};
+}
 
 /** Also removes what machines that are gone have left. */
-export const openControlGroups = async (options: ControlGroupsOptions): Promise<ControlGroups> => {
+export async function openControlGroups(options: ControlGroupsOptions): Promise<ControlGroups> {
   const { gatewayId, log, root = '/sys/fs/cgroup' } = options;
   const gateway = nameOf(gatewayId);
   const told = new Set<string>();
-  const without = (what: string, error?: unknown) => {
-    if (told.has(what)) return;
+  function without(what: string, error?: unknown) {
+    if (told.has(what)) {
+      return;
+    }
     told.add(what);
     log.warn(
       `QEMU runs without a limit of its own on ${what}: ${(error as Error)?.message ?? 'no such control group'}`,
     );
-  };
+  }
 
-  const find = async (): Promise<Place[]> => {
+  async function find(): Promise<Place[]> {
     try {
-      if (await isThere(join(root, 'cgroup.controllers'))) return await placesV2(root, gateway);
+      if (await isThere(join(root, 'cgroup.controllers'))) {
+        return await placesV2(root, gateway);
+      }
       const own = options.ownGroups ?? (await readFile('/proc/self/cgroup', 'utf8'));
       return await placesV1(root, gateway, own);
     } catch (error) {
       without(CONTROLLERS.join(', '), error);
       return [];
     }
-  };
-  const places = await find();
-  if (told.size === 0)
-    for (const one of CONTROLLERS)
-      if (!places.some(({ controllers }) => controllers.includes(one))) without(one);
-  for (const { folder } of places)
-    for (const left of await readdir(folder, { withFileTypes: true }))
-      if (left.isDirectory()) await rmdir(join(folder, left.name)).catch(() => {});
+  }
 
-  const makeIn = async ({ folder, controllers, files }: Place, shape: MachineShape): Promise<string> => {
+  const places = await find();
+  if (told.size === 0) {
+    for (const one of CONTROLLERS) {
+      if (!places.some(({ controllers }) => controllers.includes(one))) {
+        without(one);
+      }
+    }
+  }
+  for (const { folder } of places) {
+    for (const left of await readdir(folder, { withFileTypes: true })) {
+      if (left.isDirectory()) {
+        await rmdir(join(folder, left.name)).catch(() => {});
+      }
+    }
+  }
+
+  async function makeIn({ folder, controllers, files }: Place, shape: MachineShape): Promise<string> {
     const group = join(folder, nameOf(shape.name));
     await mkdir(group, { recursive: true });
-    for (const one of controllers)
-      for (const [file, value] of Object.entries(files[one](shape)))
+    for (const one of controllers) {
+      for (const [file, value] of Object.entries(files[one](shape))) {
         await writeFile(join(group, file), value).catch((error) => without(one, error));
+      }
+    }
     return group;
-  };
+  }
 
   return {
     make: async (shape) => {
       const made: string[] = [];
-      for (const place of places)
+      for (const place of places) {
         await makeIn(place, shape).then(
           (group) => made.push(group),
           (error) => without(place.controllers.join(', '), error),
         );
+      }
       return made;
     },
     remove: async (name) => {
-      for (const { folder } of places) await removeGroup(join(folder, nameOf(name)));
+      for (const { folder } of places) {
+        await removeGroup(join(folder, nameOf(name)));
+      }
     },
     close: async () => {
-      for (const { folder } of places) await rmdir(folder).catch(() => {});
+      for (const { folder } of places) {
+        await rmdir(folder).catch(() => {});
+      }
     },
   };
-};
+}
 
 /** A process leaves its group a little after it is gone. */
-const removeGroup = async (group: string): Promise<void> => {
+async function removeGroup(group: string): Promise<void> {
   for (let tries = REMOVE_TRIES; tries > 0; tries--) {
     try {
       return await rmdir(group);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EBUSY') return;
+      if ((error as NodeJS.ErrnoException).code !== 'EBUSY') {
+        return;
+      }
     }
     await delay(RETRY_MS);
   }
-};
+}

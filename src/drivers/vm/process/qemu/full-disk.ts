@@ -8,44 +8,54 @@ const ANSWER_MS = 10_000;
  * QEMU stops a machine whose write finds no room on the host, and keeps the write. Lets it try again each second until
  * there is room; also a machine that is found so. `tell` hears that it waits, and then that it goes on.
  */
-export const outlastFullDisk = (qmp: Qmp, tell: (waits: boolean) => void): void => {
+export function outlastFullDisk(qmp: Qmp, tell: (waits: boolean) => void): void {
   const ended = new AbortController();
   void qmp.closed.then(() => ended.abort());
   let following = false;
   let look = false;
 
-  const isStopped = async (): Promise<boolean> => {
+  async function isStopped(): Promise<boolean> {
     const answer = (await qmp.run('query-status', {}, deadline(ANSWER_MS))) as { status?: string };
     return answer.status === 'io-error';
-  };
+  }
 
-  const follow = async (): Promise<void> => {
+  async function follow(): Promise<void> {
     let waits = false;
     while (look) {
       look = false;
-      if (!(await isStopped())) continue;
-      if (!waits) tell(true);
+      if (!(await isStopped())) {
+        continue;
+      }
+      if (!waits) {
+        tell(true);
+      }
       waits = look = true;
       await qmp.run('cont', {}, deadline(ANSWER_MS));
       // A write that finds no room again stops it at once.
       await delay(RETRY_MS, ended.signal);
     }
-    if (waits) tell(false);
-  };
+    if (waits) {
+      tell(false);
+    }
+  }
 
-  const begin = (): void => {
+  function begin(): void {
     look = true;
-    if (following) return;
+    if (following) {
+      return;
+    }
     following = true;
     void follow()
       .catch(() => {})
       .finally(() => {
         following = false;
       });
-  };
+  }
 
   qmp.onEvent(({ name, data }) => {
-    if (name === 'BLOCK_IO_ERROR' && data.action === 'stop') begin();
+    if (name === 'BLOCK_IO_ERROR' && data.action === 'stop') {
+      begin();
+    }
   });
   begin();
-};
+}

@@ -35,7 +35,7 @@ interface Waiter {
 }
 
 /** Connects and negotiates. UNAVAILABLE when nobody listens or it is no QMP. */
-export const connectQmp = async (path: string, signal: AbortSignal): Promise<Qmp> => {
+export async function connectQmp(path: string, signal: AbortSignal): Promise<Qmp> {
   const socket = createConnection({ path });
   const waiters = new Map<number, Waiter>();
   const listeners: ((event: QmpEvent) => void)[] = [];
@@ -46,38 +46,60 @@ export const connectQmp = async (path: string, signal: AbortSignal): Promise<Qmp
   const closed = createDeferred();
   socket.on('close', () => {
     isClosed = true;
-    for (const waiter of waiters.values()) waiter.reject(unavailable('QEMU closed its control socket'));
+    for (const waiter of waiters.values()) {
+      waiter.reject(unavailable('QEMU closed its control socket'));
+    }
     waiters.clear();
     closed.resolve();
   });
   socket.on('error', () => {});
 
-  const onMessage = (message: Message) => {
-    if (message.QMP !== undefined) return greeting.resolve();
+  function onMessage(message: Message) {
+    if (message.QMP !== undefined) {
+      return greeting.resolve();
+    }
     if (message.event !== undefined) {
       const event = { name: message.event, data: message.data ?? {} };
-      if (listeners.length === 0 && early.length < 64) early.push(event);
-      for (const listener of listeners) listener(event);
+      if (listeners.length === 0 && early.length < 64) {
+        early.push(event);
+      }
+      for (const listener of listeners) {
+        listener(event);
+      }
       return;
     }
     const waiter = waiters.get(message.id ?? -1);
-    if (waiter === undefined) return;
+    if (waiter === undefined) {
+      return;
+    }
     waiters.delete(message.id as number);
-    if (message.error === undefined) waiter.resolve(message.return);
-    else waiter.reject(unavailable(`QEMU: ${message.error.desc ?? message.error.class ?? 'unknown error'}`));
-  };
+    if (message.error === undefined) {
+      waiter.resolve(message.return);
+    } else {
+      waiter.reject(unavailable(`QEMU: ${message.error.desc ?? message.error.class ?? 'unknown error'}`));
+    }
+  }
+
   void readMessages(socket, onMessage);
 
   const run: Qmp['run'] = (command, args, runSignal) =>
     new Promise((resolve, reject) => {
-      if (isClosed) return reject(unavailable('QEMU closed its control socket'));
-      if (runSignal.aborted) return reject(OpenShellError.from(runSignal.reason));
+      if (isClosed) {
+        return reject(unavailable('QEMU closed its control socket'));
+      }
+      if (runSignal.aborted) {
+        return reject(OpenShellError.from(runSignal.reason));
+      }
       const id = nextId++;
-      const onAbort = () => {
+      function onAbort() {
         waiters.delete(id);
         reject(OpenShellError.from(runSignal.reason));
-      };
-      const stop = () => runSignal.removeEventListener('abort', onAbort);
+      }
+
+      function stop() {
+        return runSignal.removeEventListener('abort', onAbort);
+      }
+
       runSignal.addEventListener('abort', onAbort, { once: true });
       waiters.set(id, {
         resolve: (value) => {
@@ -93,8 +115,13 @@ export const connectQmp = async (path: string, signal: AbortSignal): Promise<Qmp
     });
 
   const aborted = createDeferred<never>();
-  const onAbort = () => aborted.reject(OpenShellError.from(signal.reason));
-  if (signal.aborted) onAbort();
+  function onAbort() {
+    return aborted.reject(OpenShellError.from(signal.reason));
+  }
+
+  if (signal.aborted) {
+    onAbort();
+  }
   signal.addEventListener('abort', onAbort, { once: true });
   try {
     const lost = closed.promise.then(() => {
@@ -113,19 +140,24 @@ export const connectQmp = async (path: string, signal: AbortSignal): Promise<Qmp
     run,
     onEvent: (listener) => {
       listeners.push(listener);
-      for (const event of early.splice(0)) listener(event);
+      for (const event of early.splice(0)) {
+        listener(event);
+      }
     },
     closed: closed.promise,
     close: () => socket.destroy(),
   };
-};
+}
 
 /** What is too long or no JSON ends the connection. */
-const readMessages = async (socket: Socket, onMessage: (message: Message) => void): Promise<void> => {
+async function readMessages(socket: Socket, onMessage: (message: Message) => void): Promise<void> {
   try {
-    for await (const line of wholeLines(socket, MAX_LINE_BYTES, () => new Error('a line without end')))
-      if (line.trim() !== '') onMessage(JSON.parse(line) as Message);
+    for await (const line of wholeLines(socket, MAX_LINE_BYTES, () => new Error('a line without end'))) {
+      if (line.trim() !== '') {
+        onMessage(JSON.parse(line) as Message);
+      }
+    }
   } catch {
     socket.destroy();
   }
-};
+}

@@ -12,24 +12,30 @@ const FOLDER_MODE = 0o711;
  * The folder is ours and not QEMU's: a name in it leads where we made it lead. Also for one that an earlier version
  * gave to QEMU's user.
  */
-const ownFolder = async (directory: string): Promise<void> => {
+async function ownFolder(directory: string): Promise<void> {
   const { uid, mode } = await lstat(directory);
   const mine = process.getuid?.() ?? uid;
-  if (uid !== mine) await chown(directory, mine, process.getgid?.() ?? 0);
-  if (mine === 0 && (mode & 0o777) !== FOLDER_MODE) await chmod(directory, FOLDER_MODE);
-};
+  if (uid !== mine) {
+    await chown(directory, mine, process.getgid?.() ?? 0);
+  }
+  if (mine === 0 && (mode & 0o777) !== FOLDER_MODE) {
+    await chmod(directory, FOLDER_MODE);
+  }
+}
 
 /** Refuses what only looks like a socket of ours, once nobody else can put something in its place. */
-export const checkSockets = async (directory: string): Promise<void> => {
+export async function checkSockets(directory: string): Promise<void> {
   await ownFolder(directory);
   for (const name of [VM_FILES.control, VM_FILES.agent]) {
     const found = await lstat(join(directory, name)).catch(() => undefined);
-    if (found === undefined) throw unavailable(`QEMU has no socket ${name}`);
+    if (found === undefined) {
+      throw unavailable(`QEMU has no socket ${name}`);
+    }
     if (!found.isSocket()) {
       throw failedPrecondition(`${name} of a virtual machine is no socket`, { reason: 'SocketReplaced' });
     }
   }
-};
+}
 
 export interface ListeningSockets {
   /** To be inherited by QEMU, which accepts on them. */
@@ -40,13 +46,16 @@ export interface ListeningSockets {
 }
 
 /** Sockets that listen before QEMU is there: it never needs to make a name, and nobody but us can connect. */
-export const listenForQemu = async (directory: string): Promise<ListeningSockets> => {
+export async function listenForQemu(directory: string): Promise<ListeningSockets> {
   await ownFolder(directory);
   // Through the directory's descriptor: a socket's path may have 107 bytes, and a state directory more.
   const folder = await open(directory, 'r');
   const servers: Server[] = [];
-  const listen = async (name: string): Promise<number> => {
-    const at = (file: string) => `/proc/self/fd/${folder.fd}/${file}`;
+  async function listen(name: string): Promise<number> {
+    function at(file: string) {
+      return `/proc/self/fd/${folder.fd}/${file}`;
+    }
+
     const server = createServer();
     servers.push(server);
     await rm(at(name), { recursive: true, force: true });
@@ -56,10 +65,14 @@ export const listenForQemu = async (directory: string): Promise<ListeningSockets
     // A server removes the name that it made when it is closed; this one stays.
     await rename(at(`${name}.new`), at(name));
     return descriptorOf(server);
-  };
-  const close = () => {
-    for (const server of servers) server.close();
-  };
+  }
+
+  function close() {
+    for (const server of servers) {
+      server.close();
+    }
+  }
+
   try {
     return { control: await listen(VM_FILES.control), agent: await listen(VM_FILES.agent), close };
   } catch (error) {
@@ -68,10 +81,12 @@ export const listenForQemu = async (directory: string): Promise<ListeningSockets
   } finally {
     await folder.close();
   }
-};
+}
 
-const descriptorOf = (server: Server): number => {
+function descriptorOf(server: Server): number {
   const fd = (server as unknown as { readonly _handle?: { readonly fd?: number } })._handle?.fd;
-  if (fd === undefined || fd < 0) throw unavailable('this Node.js does not tell the descriptor of a socket');
+  if (fd === undefined || fd < 0) {
+    throw unavailable('this Node.js does not tell the descriptor of a socket');
+  }
   return fd;
-};
+}

@@ -24,13 +24,15 @@ const SIZE = 65_536;
 const HIGHEST = 2 ** 31;
 const LOCK_TIMEOUT_MS = 20_000;
 
-const rangeAt = (first: number): UidRange => ({ first, last: first + SIZE - 1 });
+function rangeAt(first: number): UidRange {
+  return { first, last: first + SIZE - 1 };
+}
 
 /**
  * A range that no other gateway of this host has: derived from the gateway's id, and the next one where that is another's.
  * Ranges are taken by links in a folder of the host's, which a reboot empties, as it ends all machines.
  */
-export const claimUidRange = async (options: UidRangeOptions): Promise<UidRange> => {
+export async function claimUidRange(options: UidRangeOptions): Promise<UidRange> {
   const { base, gatewayId, owner, log, registry = '/run/openshell-vm' } = options;
   // The very first was every gateway's once.
   const start = (Math.ceil(base / SIZE) + 1) * SIZE;
@@ -42,31 +44,40 @@ export const claimUidRange = async (options: UidRangeOptions): Promise<UidRange>
     log.warn(`user ids of QEMU may be another gateway's, they are not noted: ${(error as Error).message}`);
     return rangeAt(start + wanted * SIZE);
   }
-};
+}
 
-const claim = async (
+async function claim(
   registry: string,
   owner: string,
   start: number,
   count: number,
   wanted: number,
-): Promise<number> => {
+): Promise<number> {
   await mkdir(registry, { recursive: true, mode: 0o700 });
   const unlock = await lockDirectory(registry, LOCK_TIMEOUT_MS);
   try {
     const taken = new Set<number>();
     for (const name of await readdir(registry)) {
-      if (!/^\d+$/.test(name)) continue;
+      if (!/^\d+$/.test(name)) {
+        continue;
+      }
       const first = Number(name);
       const holder = await readlink(join(registry, name));
-      if (holder === owner && first >= start && first < start + count * SIZE) return first;
+      if (holder === owner && first >= start && first < start + count * SIZE) {
+        return first;
+      }
       const isHeld = holder !== owner && (await stat(holder).catch(() => undefined)) !== undefined;
-      if (isHeld) taken.add(first);
-      else await rm(join(registry, name));
+      if (isHeld) {
+        taken.add(first);
+      } else {
+        await rm(join(registry, name));
+      }
     }
     for (let i = 0; i < count; i++) {
       const first = start + ((wanted + i) % count) * SIZE;
-      if (taken.has(first)) continue;
+      if (taken.has(first)) {
+        continue;
+      }
       await symlink(owner, join(registry, String(first)));
       return first;
     }
@@ -74,4 +85,4 @@ const claim = async (
   } finally {
     await unlock();
   }
-};
+}

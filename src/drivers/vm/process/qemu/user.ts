@@ -7,7 +7,9 @@ export interface QemuUser {
 }
 
 /** Whom QEMU runs as: a user of its own with the number `uid` when we are root, undefined for our own user. */
-export const qemuUser = async (uid: number, accelerator: Accelerator): Promise<QemuUser | undefined> => {
-  if (process.getuid?.() !== 0) return undefined;
+export async function qemuUser(uid: number, accelerator: Accelerator): Promise<QemuUser | undefined> {
+  if (process.getuid?.() !== 0) {
+    return undefined;
+  }
   return { uid, gid: accelerator === 'kvm' ? (await stat('/dev/kvm')).gid : uid };
-};
+}

@@ -24,17 +24,15 @@ const MAX_RESTORE_MS = 20_000;
 const ATTEMPTS = 3;
 const END_SEEN_MS = 500;
 
-const bringUp = (
-  options: BootOptions,
-  stateFd: number | undefined,
-  bootTimeoutMs: number,
-): Promise<Machine> => launchMachine({ ...options, stateFd, bootTimeoutMs, onAnswered: options.prepare });
+function bringUp(options: BootOptions, stateFd: number | undefined, bootTimeoutMs: number): Promise<Machine> {
+  return launchMachine({ ...options, stateFd, bootTimeoutMs, onAnswered: options.prepare });
+}
 
 /**
  * A machine that is ready for its main process: restored from a template, or booted where none can serve, with the
  * reason in the log. A failure leaves no process.
  */
-const bootMachine = async (options: BootOptions): Promise<Machine> => {
+async function bootMachine(options: BootOptions): Promise<Machine> {
   const { templates, signal, log } = options;
   const wanted = { shape: options.shape, guest: options.guest };
   const template = await templates?.find(wanted, signal);
@@ -47,7 +45,9 @@ const bootMachine = async (options: BootOptions): Promise<Machine> => {
     } catch (error) {
       signal.throwIfAborted();
       const known = OpenShellError.from(error);
-      if (known.reason === QEMU_KILLED) throw known;
+      if (known.reason === QEMU_KILLED) {
+        throw known;
+      }
       trouble = known.text;
       log.warn(`the virtual machine boots cold: it cannot be restored from its template: ${trouble}`);
     } finally {
@@ -57,12 +57,14 @@ const bootMachine = async (options: BootOptions): Promise<Machine> => {
   await options.placeGuest();
   const machine = await bringUp(options, undefined, options.bootTimeoutMs);
   // What no boot can mend, such as a broken root disk, is not the template's fault.
-  if (trouble !== undefined) await templates?.discard(wanted, trouble);
+  if (trouble !== undefined) {
+    await templates?.discard(wanted, trouble);
+  }
   templates?.want(wanted);
   return machine;
-};
+}
 
-const begin = async (machine: Machine, { begin, bootTimeoutMs, signal }: BootOptions): Promise<void> => {
+async function begin(machine: Machine, { begin, bootTimeoutMs, signal }: BootOptions): Promise<void> {
   try {
     await begin(machine, deadline(bootTimeoutMs, signal));
   } catch (cause) {
@@ -73,13 +75,13 @@ const begin = async (machine: Machine, { begin, bootTimeoutMs, signal }: BootOpt
     await machine.kill();
     throw wasEnded ? unavailable('QEMU ended', { reason: QEMU_KILLED, cause }) : cause;
   }
-};
+}
 
 /**
  * A machine whose main process runs. One whose QEMU somebody ended before that is started again: a sandbox is not lost
  * by it. A failure leaves no process.
  */
-export const startMachine = async (options: BootOptions): Promise<Machine> => {
+export async function startMachine(options: BootOptions): Promise<Machine> {
   for (let left = ATTEMPTS - 1; ; left--) {
     try {
       const machine = await bootMachine(options);
@@ -87,8 +89,10 @@ export const startMachine = async (options: BootOptions): Promise<Machine> => {
       return machine;
     } catch (thrown) {
       const error = OpenShellError.from(thrown);
-      if (left === 0 || error.reason !== QEMU_KILLED) throw error;
+      if (left === 0 || error.reason !== QEMU_KILLED) {
+        throw error;
+      }
       options.log.warn(`${error.message} before the main process ran: it is started again`);
     }
   }
-};
+}

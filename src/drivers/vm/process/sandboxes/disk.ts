@@ -8,26 +8,30 @@ import { VM_FILES } from '../qemu/arguments.js';
 
 const run = promisify(execFile);
 
-export const vmDirectory = (directory: string): string => join(directory, 'vm');
+export function vmDirectory(directory: string): string {
+  return join(directory, 'vm');
+}
 
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
     () => true,
     () => false,
   );
+}
 
 /** A second name where one can be made, else a copy: QEMU then needs no way to anything outside of its directory. */
-const place = async (from: string, to: string): Promise<void> => {
+async function place(from: string, to: string): Promise<void> {
   await rm(to, { force: true });
   await link(from, to).catch(() => copyFile(from, to));
-};
+}
 
 /** Whether the sandbox has a disk already, so that nothing of its image is needed any more. */
-export const hasDisk = (directory: string): Promise<boolean> =>
-  exists(join(vmDirectory(directory), VM_FILES.overlay));
+export function hasDisk(directory: string): Promise<boolean> {
+  return exists(join(vmDirectory(directory), VM_FILES.overlay));
+}
 
 /** Makes the sandbox's own disk on top of the image's, which it keeps for as long as it lives. */
-export const makeDisk = async (directory: string, base: string): Promise<void> => {
+export async function makeDisk(directory: string, base: string): Promise<void> {
   const vm = vmDirectory(directory);
   await mkdir(vm, { recursive: true, mode: 0o700 });
   await place(base, join(vm, VM_FILES.base));
@@ -44,23 +48,25 @@ export const makeDisk = async (directory: string, base: string): Promise<void> =
       hint: 'install qemu-utils, and see that the state directory has room',
     });
   }
-};
+}
 
 /** The disk of a template's machine: nothing, in the place of what each copy brings. */
-export const makeBlankDisk = async (directory: string, owner: number | undefined): Promise<void> => {
+export async function makeBlankDisk(directory: string, owner: number | undefined): Promise<void> {
   const vm = vmDirectory(directory);
   await mkdir(vm, { recursive: true, mode: 0o700 });
   await run('qemu-img', ['create', '-q', '-f', 'qcow2', VM_FILES.overlay, '1M'], { cwd: vm });
   await giveDisk(directory, owner);
-};
+}
 
 /** To whom QEMU runs as; undefined: it is ours, as we run. */
-export const giveDisk = async (directory: string, owner: number | undefined): Promise<void> => {
-  if (owner !== undefined) await lchown(join(vmDirectory(directory), VM_FILES.overlay), owner, owner);
-};
+export async function giveDisk(directory: string, owner: number | undefined): Promise<void> {
+  if (owner !== undefined) {
+    await lchown(join(vmDirectory(directory), VM_FILES.overlay), owner, owner);
+  }
+}
 
 /** Puts kernel and initramfs where QEMU looks for them. */
-export const placeGuest = async (directory: string, guest: GuestFiles): Promise<void> => {
+export async function placeGuest(directory: string, guest: GuestFiles): Promise<void> {
   await place(guest.kernel, join(vmDirectory(directory), VM_FILES.kernel));
   await place(guest.initramfs, join(vmDirectory(directory), VM_FILES.initramfs));
-};
+}

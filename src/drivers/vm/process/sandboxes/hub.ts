@@ -15,28 +15,35 @@ export interface Hub {
   watch(snapshot: () => ObservedSandbox[], signal: AbortSignal): AsyncGenerator<DriverEvent>;
 }
 
-export const createHub = (source: string): Hub => {
+export function createHub(source: string): Hub {
   const watchers = new Set<(event: DriverEvent) => void>();
   const told = new Map<string, string>();
-  const tell = (event: DriverEvent) => {
-    for (const watcher of watchers) watcher(event);
-  };
-  const platform = (
+  function tell(event: DriverEvent) {
+    for (const watcher of watchers) {
+      watcher(event);
+    }
+  }
+
+  function platform(
     id: string,
     type: PlatformEvent['type'],
     reason: string,
     message: string,
     metadata: PlatformEvent['metadata'],
-  ) =>
-    tell({
+  ) {
+    return tell({
       type: 'platform',
       id,
       event: { timestampMs: Date.now(), source, type, reason, message, metadata },
     });
+  }
+
   return {
     sandbox: (observed) => {
       const text = JSON.stringify(observed.status);
-      if (told.get(observed.id) === text) return;
+      if (told.get(observed.id) === text) {
+        return;
+      }
       told.set(observed.id, text);
       tell({ type: 'sandbox', sandbox: observed });
     },
@@ -48,15 +55,25 @@ export const createHub = (source: string): Hub => {
     warning: (id, reason, message) => platform(id, 'Warning', reason, message, {}),
     async *watch(snapshot, signal) {
       const queue = createQueue<DriverEvent>({ capacity: MAX_BEHIND });
-      const watcher = (event: DriverEvent) => {
-        if (!queue.offer(event)) queue.close(tooSlow());
-      };
-      const onAbort = () => queue.close();
+      function watcher(event: DriverEvent) {
+        if (!queue.offer(event)) {
+          queue.close(tooSlow());
+        }
+      }
+
+      function onAbort() {
+        return queue.close();
+      }
+
       watchers.add(watcher);
       signal.addEventListener('abort', onAbort);
-      if (signal.aborted) onAbort();
+      if (signal.aborted) {
+        onAbort();
+      }
       try {
-        for (const sandbox of snapshot()) yield { type: 'sandbox', sandbox };
+        for (const sandbox of snapshot()) {
+          yield { type: 'sandbox', sandbox };
+        }
         yield { type: 'synced' };
         yield* queue;
       } finally {
@@ -65,7 +82,8 @@ export const createHub = (source: string): Hub => {
       }
     },
   };
-};
+}
 
-const tooSlow = (): OpenShellError =>
-  new OpenShellError(Code.RESOURCE_EXHAUSTED, 'the watcher is too slow for what happens');
+function tooSlow(): OpenShellError {
+  return new OpenShellError(Code.RESOURCE_EXHAUSTED, 'the watcher is too slow for what happens');
+}

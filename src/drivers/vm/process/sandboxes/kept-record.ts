@@ -15,15 +15,15 @@ export interface KeptRecord {
   note(intent: 'stop' | 'delete'): Promise<void>;
 }
 
-export const keepRecord = (
+export function keepRecord(
   directory: string,
   initial: SandboxRecord,
   { hub, log }: { readonly hub: Hub; readonly log: Logger },
-): KeptRecord => {
+): KeptRecord {
   let record = initial;
   let writing: Promise<void> = Promise.resolve();
 
-  const save = (change: Partial<SandboxRecord>): Promise<void> => {
+  function save(change: Partial<SandboxRecord>): Promise<void> {
     record = { ...record, ...change };
     const changed = record;
     const written = writing.then(async () => {
@@ -32,7 +32,7 @@ export const keepRecord = (
     });
     writing = written.catch(() => {});
     return written;
-  };
+  }
 
   return {
     get now() {
@@ -49,4 +49,4 @@ export const keepRecord = (
         log.warn(`the intent to ${intent} is not written: ${OpenShellError.from(error).text}`);
       }),
   };
-};
+}

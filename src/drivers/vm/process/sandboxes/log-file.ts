@@ -27,7 +27,7 @@ export interface LogFile {
   read(options: LogOptions, isLive: () => boolean): AsyncGenerator<LogLine>;
 }
 
-export const createLogFile = (directory: string, log: Logger): LogFile => {
+export function createLogFile(directory: string, log: Logger): LogFile {
   const [oldest, older, current] = LOG_FILES.map((name) => join(directory, name)) as [string, string, string];
   const rows = logRows(directory);
   const events = new EventEmitter().setMaxListeners(0);
@@ -38,48 +38,54 @@ export const createLogFile = (directory: string, log: Logger): LogFile => {
   let lane: Promise<unknown> = Promise.resolve();
 
   /** Reads and writes take turns, so that no reader sees files change places. */
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
     const result = lane.then(work);
     lane = result.catch(() => {});
     return result;
-  };
+  }
 
-  const rotate = async () => {
+  async function rotate() {
     await rows.beforeRemoval();
     await rename(older, oldest).catch(() => {});
     await rename(current, older).catch(() => {});
     bytes = 0;
-  };
+  }
 
-  const keep = async (text: string): Promise<boolean> => {
+  async function keep(text: string): Promise<boolean> {
     try {
       bytes ??= await stat(current).then(
         ({ size }) => size,
         () => 0,
       );
-      if (bytes > MAX_FILE_BYTES) await rotate();
+      if (bytes > MAX_FILE_BYTES) {
+        await rotate();
+      }
       await appendFile(current, text, { mode: 0o600 });
       bytes += Buffer.byteLength(text);
       broken = false;
       return true;
     } catch (error) {
-      if (!broken) log.warn(`output of the main process is lost: ${OpenShellError.from(error).text}`);
+      if (!broken) {
+        log.warn(`output of the main process is lost: ${OpenShellError.from(error).text}`);
+      }
       broken = true;
       // A part of a row would spoil the next one.
       await truncate(current, bytes ?? 0).catch(() => {});
       return false;
     }
-  };
+  }
 
-  const append = async (stream: 'stdout' | 'stderr', all: readonly string[]) => {
+  async function append(stream: 'stdout' | 'stderr', all: readonly string[]) {
     const timeMs = Date.now();
     const head = `${timeMs} ${stream === 'stdout' ? 'o' : 'e'} `;
     for (const lines of inGroups(all, head.length + 1)) {
-      if (await keep(`${head}${lines.join(`\n${head}`)}\n`)) events.emit('written');
-      else if (events.listenerCount('unwritten') > 0)
+      if (await keep(`${head}${lines.join(`\n${head}`)}\n`)) {
+        events.emit('written');
+      } else if (events.listenerCount('unwritten') > 0) {
         events.emit('unwritten', await rows.end(), { timeMs, stream }, lines);
+      }
     }
-  };
+  }
 
   return {
     async write(stream, data) {
@@ -87,7 +93,9 @@ export const createLogFile = (directory: string, log: Logger): LogFile => {
       const rest = pieces.pop() ?? '';
       const lines = cutAll(pieces);
       const whole = Math.max(0, rest.length - (rest.length % MAX_LINE || MAX_LINE));
-      if (whole > 0) lines.push(...cut(rest.slice(0, whole)));
+      if (whole > 0) {
+        lines.push(...cut(rest.slice(0, whole)));
+      }
       partial[stream] = rest.slice(whole);
       await inTurn(() => append(stream, lines));
     },
@@ -95,7 +103,9 @@ export const createLogFile = (directory: string, log: Logger): LogFile => {
       for (const stream of ['stdout', 'stderr'] as const) {
         const rest = partial[stream];
         partial[stream] = '';
-        if (rest !== '') await inTurn(() => append(stream, cut(rest)));
+        if (rest !== '') {
+          await inTurn(() => append(stream, cut(rest)));
+        }
       }
     },
     ended: () => {
@@ -105,24 +115,31 @@ export const createLogFile = (directory: string, log: Logger): LogFile => {
       let wake: () => void = () => {};
       let isOver = false;
       let hasNews = false;
-      const onNews = () => {
+      function onNews() {
         hasNews = true;
         wake();
-      };
-      const onEnd = () => {
+      }
+
+      function onEnd() {
         isOver = true;
         onNews();
-      };
+      }
+
       const queue = createUnwritten(onNews);
       signal.addEventListener('abort', onNews);
       try {
         let [position, end] = await inTurn(async () => {
           const bounds = [await rows.startOf(tail, sinceMs), await rows.end()];
-          if (follow) events.on('written', onNews).on('unwritten', queue.take).on('ended', onEnd);
+          if (follow) {
+            events.on('written', onNews).on('unwritten', queue.take).on('ended', onEnd);
+          }
           return bounds as [number, number];
         });
-        if (!follow) isOver = true;
-        else if (!isLive()) onEnd();
+        if (!follow) {
+          isOver = true;
+        } else if (!isLive()) {
+          onEnd();
+        }
         while (!signal.aborted) {
           hasNews = false;
           // What came before the end is read in this round at the latest.
@@ -132,19 +149,31 @@ export const createLogFile = (directory: string, log: Logger): LogFile => {
             rows.read(from, Math.min(follow ? Number.POSITIVE_INFINITY : end, queue.position())),
           );
           position = block.next;
-          if (block.lost > 0) yield lostLine(block.lost);
-          for (const line of linesOf(block.text)) {
-            if (signal.aborted) return;
-            if (line.timeMs >= sinceMs) yield line;
+          if (block.lost > 0) {
+            yield lostLine(block.lost);
           }
-          if (position > from) continue;
+          for (const line of linesOf(block.text)) {
+            if (signal.aborted) {
+              return;
+            }
+            if (line.timeMs >= sinceMs) {
+              yield line;
+            }
+          }
+          if (position > from) {
+            continue;
+          }
           const unwritten = queue.next();
           if (unwritten !== undefined) {
             yield unwritten;
             continue;
           }
-          if (isLast) return;
-          if (hasNews) continue;
+          if (isLast) {
+            return;
+          }
+          if (hasNews) {
+            continue;
+          }
           await new Promise<void>((resolve) => {
             wake = resolve;
           });
@@ -155,14 +184,17 @@ export const createLogFile = (directory: string, log: Logger): LogFile => {
       }
     },
   };
-};
+}
 
 /** What one follower has still to hear of lines that are on no disk, in their place among those that are. */
-const createUnwritten = (onNews: () => void) => {
+function createUnwritten(onNews: () => void) {
   const queue: { readonly position: number; readonly line: LogLine }[] = [];
   let held = 0;
   let lost = 0;
-  const costOf = (message: string): number => ENTRY_BYTES + 2 * message.length;
+  function costOf(message: string): number {
+    return ENTRY_BYTES + 2 * message.length;
+  }
+
   return {
     position: () => queue[0]?.position ?? Number.POSITIVE_INFINITY,
     take: (position: number, kind: Pick<LogLine, 'timeMs' | 'stream'>, messages: readonly string[]) => {
@@ -182,19 +214,23 @@ const createUnwritten = (onNews: () => void) => {
         held -= costOf(first.line.message);
         return first.line;
       }
-      if (lost === 0) return undefined;
+      if (lost === 0) {
+        return undefined;
+      }
       const line = lostLine(lost);
       lost = 0;
       return line;
     },
   };
-};
+}
 
-const lostLine = (bytes: number): LogLine => ({
-  timeMs: Date.now(),
-  stream: 'stderr',
-  message: `[openshell: ${bytes} bytes of this log are lost here: they came faster than they were read]`,
-});
+function lostLine(bytes: number): LogLine {
+  return {
+    timeMs: Date.now(),
+    stream: 'stderr',
+    message: `[openshell: ${bytes} bytes of this log are lost here: they came faster than they were read]`,
+  };
+}
 
 /** A row's head is many times an empty line: what was a small message from the guest may be much to write. */
 const GROUP_CHARS = 48 * 1024;
@@ -211,18 +247,25 @@ function* inGroups(lines: readonly string[], around: number): Generator<readonly
     }
     chars += line.length + around;
   }
-  if (from < lines.length) yield lines.slice(from);
+  if (from < lines.length) {
+    yield lines.slice(from);
+  }
 }
 
 /** Without the carriage return of a terminal, and in parts. The same array where there is nothing to do: the usual. */
-const cutAll = (lines: string[]): string[] =>
-  lines.some((line) => line.length > MAX_LINE || line.endsWith('\r'))
+function cutAll(lines: string[]): string[] {
+  return lines.some((line) => line.length > MAX_LINE || line.endsWith('\r'))
     ? lines.flatMap((line) => cut(line.endsWith('\r') ? line.slice(0, -1) : line))
     : lines;
+}
 
-const cut = (line: string): string[] => {
-  if (line.length <= MAX_LINE) return [line];
+function cut(line: string): string[] {
+  if (line.length <= MAX_LINE) {
+    return [line];
+  }
   const parts: string[] = [];
-  for (let at = 0; at < line.length; at += MAX_LINE) parts.push(line.slice(at, at + MAX_LINE));
+  for (let at = 0; at < line.length; at += MAX_LINE) {
+    parts.push(line.slice(at, at + MAX_LINE));
+  }
   return parts;
-};
+}

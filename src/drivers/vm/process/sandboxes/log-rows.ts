@@ -26,10 +26,10 @@ export interface Block {
 }
 
 /** Reads the files of a log a block at a time, however large they are. Positions count bytes from the first file's start. */
-export const logRows = (directory: string) => {
+export function logRows(directory: string) {
   let removed = 0;
 
-  const parts = async (): Promise<Part[]> => {
+  async function parts(): Promise<Part[]> {
     const found: Part[] = [];
     let start = removed;
     for (const name of LOG_FILES) {
@@ -42,37 +42,50 @@ export const logRows = (directory: string) => {
       start += size;
     }
     return found;
-  };
+  }
 
-  const end = async (): Promise<number> => (await parts()).at(-1)?.end ?? 0;
+  async function end(): Promise<number> {
+    return (await parts()).at(-1)?.end ?? 0;
+  }
 
   /** The rows from `position` on, those before `until`, no more than a block of them. */
-  const read = async (position: number, until = Number.POSITIVE_INFINITY): Promise<Block> => {
+  async function read(position: number, until = Number.POSITIVE_INFINITY): Promise<Block> {
     const all = await parts();
     const at = Math.max(position, removed);
     const lost = at - position;
     for (const [index, part] of all.entries()) {
-      if (part.end <= at) continue;
+      if (part.end <= at) {
+        continue;
+      }
       const wanted = Math.min(BLOCK_BYTES, part.end - at, until - at);
-      if (wanted <= 0) break;
+      if (wanted <= 0) {
+        break;
+      }
       const bytes = await readAt(part.path, at - part.start, wanted);
       const whole = bytes.lastIndexOf(NEWLINE) + 1;
-      if (whole > 0) return { text: bytes.toString('utf8', 0, whole), next: at + whole, lost };
+      if (whole > 0) {
+        return { text: bytes.toString('utf8', 0, whole), next: at + whole, lost };
+      }
       // Not one row in a whole block, or an unfinished one at the end of an old file: none of ours.
       const isLast = index === all.length - 1;
-      if (bytes.length > 0 && (bytes.length === BLOCK_BYTES || !isLast))
+      if (bytes.length > 0 && (bytes.length === BLOCK_BYTES || !isLast)) {
         return { text: '', next: at + bytes.length, lost };
+      }
       break;
     }
     return { text: '', next: at, lost };
-  };
+  }
 
   /** Where the last `tail` rows begin, or the rows since a time do, whichever is later. Reads from the end. */
-  const startOf = async (tail: number | undefined, sinceMs: number): Promise<number> => {
+  async function startOf(tail: number | undefined, sinceMs: number): Promise<number> {
     const all = await parts();
     const last = all.at(-1)?.end ?? 0;
-    if (tail === 0) return last;
-    if (tail === undefined && sinceMs <= 0) return removed;
+    if (tail === 0) {
+      return last;
+    }
+    if (tail === undefined && sinceMs <= 0) {
+      return removed;
+    }
     let rows = 0;
     for (const { path, start, end: fileEnd } of all.reverse()) {
       for (let high = fileEnd; high > start; ) {
@@ -84,16 +97,20 @@ export const logRows = (directory: string) => {
           at = at === 0 ? -1 : bytes.lastIndexOf(NEWLINE, at - 1)
         ) {
           // A row's newline is its end: the row before the first that is wanted ends here.
-          if (tail !== undefined && rows++ === tail) return low + at + 1;
+          if (tail !== undefined && rows++ === tail) {
+            return low + at + 1;
+          }
         }
         const first = low === start ? 0 : bytes.indexOf(NEWLINE) + 1;
         const time = Number(/^\d+/.exec(bytes.toString('latin1', first, first + 20))?.[0] ?? Number.NaN);
-        if (time < sinceMs) return low + first;
+        if (time < sinceMs) {
+          return low + first;
+        }
         high = low;
       }
     }
     return removed;
-  };
+  }
 
   return {
     end,
@@ -105,9 +122,9 @@ export const logRows = (directory: string) => {
       removed = oldest?.end ?? removed;
     },
   };
-};
+}
 
-const readAt = async (path: string, position: number, length: number): Promise<Buffer> => {
+async function readAt(path: string, position: number, length: number): Promise<Buffer> {
   let file: FileHandle;
   try {
     file = await open(path, 'r');
@@ -120,7 +137,7 @@ const readAt = async (path: string, position: number, length: number): Promise<B
   } finally {
     await file.close();
   }
-};
+}
 
 /** `<ms> <o|e> <text>` each. */
 export function* linesOf(text: string): Generator<LogLine> {
@@ -130,8 +147,12 @@ export function* linesOf(text: string): Generator<LogLine> {
     const timeMs = Number(text.slice(at, space));
     const kind = text[space + 1];
     at = end + 1;
-    if (space < 0 || space + 2 >= end || text[space + 2] !== ' ' || !Number.isInteger(timeMs)) continue;
-    if (kind !== 'o' && kind !== 'e') continue;
+    if (space < 0 || space + 2 >= end || text[space + 2] !== ' ' || !Number.isInteger(timeMs)) {
+      continue;
+    }
+    if (kind !== 'o' && kind !== 'e') {
+      continue;
+    }
     yield { timeMs, stream: kind === 'o' ? 'stdout' : 'stderr', message: text.slice(space + 3, end) };
   }
 }

@@ -59,24 +59,28 @@ const ANSWER_MS = 10_000;
 const CONSOLE_TAIL = 2_000;
 
 /** Whether `pid` is the QEMU of this name, and no other process that has its number now. */
-const isMachine = async (pid: number, name: string): Promise<boolean> => {
+async function isMachine(pid: number, name: string): Promise<boolean> {
   const commandLine = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
   return commandLine.split('\0').includes(name);
-};
+}
 
 /** The QEMU of this name, wherever it came from: one that was just started may stand in no record yet. */
-export const findMachine = async (name: string): Promise<number | undefined> => {
+export async function findMachine(name: string): Promise<number | undefined> {
   for (const entry of await readdir('/proc')) {
-    if (/^\d+$/.test(entry) && (await isMachine(Number(entry), name))) return Number(entry);
+    if (/^\d+$/.test(entry) && (await isMachine(Number(entry), name))) {
+      return Number(entry);
+    }
   }
   return undefined;
-};
+}
 
 /** Ends the QEMU of this name with SIGKILL and waits until it is gone. */
-export const killMachine = async (pid: number, name: string): Promise<void> => {
+export async function killMachine(pid: number, name: string): Promise<void> {
   const until = performance.now() + KILL_WAIT_MS;
   while (await isMachine(pid, name)) {
-    if (performance.now() > until) throw unavailable(`the process ${pid} (${name}) does not end`);
+    if (performance.now() > until) {
+      throw unavailable(`the process ${pid} (${name}) does not end`);
+    }
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
@@ -84,13 +88,13 @@ export const killMachine = async (pid: number, name: string): Promise<void> => {
     }
     await delay(RETRY_MS);
   }
-};
+}
 
 /** The reason of a failure that was no more than the end of QEMU by a signal that was none of ours. */
 export const QEMU_KILLED = 'QemuKilled';
 
 /** Starts QEMU and waits for the agent inside. A failure leaves no process. */
-export const launchMachine = async (options: LaunchOptions): Promise<Machine> => {
+export async function launchMachine(options: LaunchOptions): Promise<Machine> {
   const { shape, directory, user, confinement } = options;
   const signal = deadline(options.bootTimeoutMs, options.signal);
   const stderr = await open(join(directory, '..', VM_FILES.stderr), 'w', 0o600);
@@ -147,30 +151,32 @@ export const launchMachine = async (options: LaunchOptions): Promise<Machine> =>
     return machine;
   } catch (error) {
     // A connection that is lost may be the first that is seen of its end.
-    if (!signal.aborted) await Promise.race([exited, delay(EXIT_SEEN_MS)]);
+    if (!signal.aborted) {
+      await Promise.race([exited, delay(EXIT_SEEN_MS)]);
+    }
     const endedBy = child.signalCode;
     // Not by its name: a process that was just started has none yet.
     child.kill('SIGKILL');
     await Promise.race([exited, delay(KILL_WAIT_MS)]);
     await confinement.release(shape.name);
-    if (endedBy !== null && !options.signal.aborted)
+    if (endedBy !== null && !options.signal.aborted) {
       throw unavailable(`QEMU was ended by ${endedBy}`, { reason: QEMU_KILLED, cause: error });
+    }
     const said = (await readFile(join(directory, '..', VM_FILES.stderr), 'utf8').catch(() => '')).trim();
     throw bootFailure(error, said, options);
   }
-};
+}
 
-const exitOf = (child: ChildProcess): Promise<void> =>
-  new Promise((resolve) => {
+function exitOf(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
     child.once('exit', () => resolve());
   });
+}
 
-const bootFailure = (
-  error: unknown,
-  said: string,
-  { signal, bootTimeoutMs }: LaunchOptions,
-): OpenShellError => {
-  if (signal.aborted) return OpenShellError.from(signal.reason);
+function bootFailure(error: unknown, said: string, { signal, bootTimeoutMs }: LaunchOptions): OpenShellError {
+  if (signal.aborted) {
+    return OpenShellError.from(signal.reason);
+  }
   const known = OpenShellError.from(error);
   const late = known.code === Code.DEADLINE_EXCEEDED;
   const what = late ? `the guest agent did not answer within ${bootTimeoutMs / 1000} s` : known.message;
@@ -179,7 +185,7 @@ const bootFailure = (
     reason: 'BootFailed',
     ...(known.hint === undefined ? {} : { hint: known.hint }),
   });
-};
+}
 
 interface ConnectOptions {
   readonly pid: number;
@@ -195,12 +201,15 @@ interface ConnectOptions {
 }
 
 /** Connects to a QEMU that runs. Rejects with the console's tail in the message when its agent does not answer. */
-export const connectMachine = async (options: ConnectOptions): Promise<Machine> => {
+export async function connectMachine(options: ConnectOptions): Promise<Machine> {
   const { signal } = options;
   await checkSockets(options.directory);
   // Through the directory's descriptor: a socket's path may have 107 bytes, and a state directory more.
   const folder = await open(options.directory, 'r');
-  const at = (file: string) => `/proc/self/fd/${folder.fd}/${file}`;
+  function at(file: string) {
+    return `/proc/self/fd/${folder.fd}/${file}`;
+  }
+
   try {
     const qmp = await persistently(() => connectQmp(at(VM_FILES.control), signal), signal);
     const off = poweredOff(qmp);
@@ -208,14 +217,18 @@ export const connectMachine = async (options: ConnectOptions): Promise<Machine> 
     void off.then(() => offEarly.abort(unavailable('the guest is switched off')));
     try {
       const until = AbortSignal.any([signal, offEarly.signal]);
-      if (options.wake === true) await wakeUp(qmp, until);
+      if (options.wake === true) {
+        await wakeUp(qmp, until);
+      }
       outlastFullDisk(qmp, options.onFullDisk ?? (() => {}));
       const wire = await persistently(() => connectSocket(at(VM_FILES.agent)), until);
       const channel = await openChannel(wire, { signal: until, resume: options.resume });
       return machineOf({ ...options, qmp, channel, off });
     } catch (error) {
       const tail = (await keepConsole(qmp, consolePath(options.directory))).slice(-CONSOLE_TAIL);
-      if (offEarly.signal.aborted) await quit(qmp);
+      if (offEarly.signal.aborted) {
+        await quit(qmp);
+      }
       qmp.close();
       const known = OpenShellError.from(error);
       throw tail === ''
@@ -225,62 +238,75 @@ export const connectMachine = async (options: ConnectOptions): Promise<Machine> 
   } finally {
     await close(folder);
   }
-};
+}
 
-const wakeUp = async (qmp: Qmp, signal: AbortSignal): Promise<void> => {
+async function wakeUp(qmp: Qmp, signal: AbortSignal): Promise<void> {
   for (;;) {
     const { status } = (await qmp.run('query-status', {}, signal)) as { status?: string };
-    if (status !== 'inmigrate') break;
+    if (status !== 'inmigrate') {
+      break;
+    }
     await delay(RETRY_MS, signal);
   }
   await qmp.run('cont', {}, signal);
-};
+}
 
-const close = (folder: FileHandle): Promise<void> => folder.close();
+function close(folder: FileHandle): Promise<void> {
+  return folder.close();
+}
 
-const persistently = async <T>(attempt: () => Promise<T>, signal: AbortSignal): Promise<T> => {
+async function persistently<T>(attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
   for (;;) {
     signal.throwIfAborted();
     try {
       return await attempt();
     } catch (error) {
-      if (signal.aborted) throw error;
+      if (signal.aborted) {
+        throw error;
+      }
     }
     await delay(RETRY_MS, signal);
   }
-};
+}
 
-const connectSocket = async (path: string): Promise<Socket> => {
+async function connectSocket(path: string): Promise<Socket> {
   const socket = createConnection({ path });
   await once(socket, 'connect');
   return socket;
-};
+}
 
 const OFF_EVENTS: readonly unknown[] = ['SHUTDOWN', 'GUEST_PANICKED'];
 const OFF_STATES: readonly unknown[] = ['shutdown', 'guest-panicked'];
 
 /** Also of a guest that was switched off before anyone listened: QEMU then stands paused. */
-const poweredOff = (qmp: Qmp): Promise<void> =>
-  new Promise((resolve) => {
+function poweredOff(qmp: Qmp): Promise<void> {
+  return new Promise((resolve) => {
     qmp.onEvent(({ name }) => {
-      if (OFF_EVENTS.includes(name)) resolve();
+      if (OFF_EVENTS.includes(name)) {
+        resolve();
+      }
     });
     const asked = qmp.run('query-status', {}, deadline(ANSWER_MS)) as Promise<{ status?: string }>;
     asked.then(
       ({ status }) => {
-        if (OFF_STATES.includes(status)) resolve();
+        if (OFF_STATES.includes(status)) {
+          resolve();
+        }
       },
       () => {},
     );
   });
+}
 
 /** QEMU writes its images to their end before it answers. */
-const quit = async (qmp: Qmp): Promise<void> => {
+async function quit(qmp: Qmp): Promise<void> {
   await qmp.run('quit', {}, deadline(KILL_WAIT_MS)).catch(() => {});
   await Promise.race([qmp.closed, delay(EXIT_AFTER_QUIT_MS)]);
-};
+}
 
-const consolePath = (directory: string): string => join(directory, '..', VM_FILES.console);
+function consolePath(directory: string): string {
+  return join(directory, '..', VM_FILES.console);
+}
 
 interface Connected extends Pick<ConnectOptions, 'pid' | 'name' | 'directory' | 'confinement'> {
   readonly qmp: Qmp;
@@ -288,13 +314,14 @@ interface Connected extends Pick<ConnectOptions, 'pid' | 'name' | 'directory' | 
   readonly off: Promise<void>;
 }
 
-const machineOf = ({ pid, name, directory, confinement, qmp, channel, off }: Connected): Machine => {
-  const kill = async () => {
+function machineOf({ pid, name, directory, confinement, qmp, channel, off }: Connected): Machine {
+  async function kill() {
     channel.close();
     qmp.close();
     await killMachine(pid, name);
     await confinement.release(name);
-  };
+  }
+
   return {
     pid,
     control: qmp,
@@ -317,4 +344,4 @@ const machineOf = ({ pid, name, directory, confinement, qmp, channel, off }: Con
       qmp.close();
     },
   };
-};
+}

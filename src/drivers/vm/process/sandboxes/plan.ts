@@ -22,15 +22,17 @@ export interface Plan {
 }
 
 /** Sizes the machine. INVALID_ARGUMENT and FAILED_PRECONDITION for what this driver could not honour. */
-export const planMachine = (sandbox: DriverSandbox, settings: VmSettings): Plan => {
+export function planMachine(sandbox: DriverSandbox, settings: VmSettings): Plan {
   const { spec } = sandbox;
   const { resources, platformConfig, driverConfig } = spec.template;
-  if (!ID.test(sandbox.id))
+  if (!ID.test(sandbox.id)) {
     throw invalidArgument(`'${sandbox.id}' cannot be the id of a sandbox`, { field: 'id' });
+  }
   refuseKeys(driverConfig, 'driver_config');
   refuseKeys(platformConfig, 'platform_config');
-  if (spec.gpu !== undefined)
+  if (spec.gpu !== undefined) {
     throw failedPrecondition('the vm driver has no GPUs', { field: 'spec.resources.gpu' });
+  }
   for (const [field, value] of [
     ['cpu', resources.cpuRequest],
     ['memory', resources.memoryRequest],
@@ -59,12 +61,12 @@ export const planMachine = (sandbox: DriverSandbox, settings: VmSettings): Plan 
         ? undefined
         : `${Math.max(1_000, Math.round((nanos / 1e9) * CPU_PERIOD_US))} ${CPU_PERIOD_US}`,
   };
-};
+}
 
 const TABLE = 'openshell.drivers.vm';
 
 /** The operator's own sizes, checked when the driver starts. INVALID_ARGUMENT names the key. */
-export const checkSizes = (settings: VmSettings): void => {
+export function checkSizes(settings: VmSettings): void {
   const { vcpus, mem_mib, overlay_disk_mib } = settings;
   const checks = [
     ['vcpus', vcpus, 'max_cpu_limit', (text: string, field: string) => parseCpuNanos(text, field) / 1e9],
@@ -73,30 +75,35 @@ export const checkSizes = (settings: VmSettings): void => {
   ] as const;
   for (const [key, value, ceiling, parse] of checks) {
     const most = settings[ceiling];
-    if (most === '' || value <= parse(most, `${TABLE}.${ceiling}`)) continue;
+    if (most === '' || value <= parse(most, `${TABLE}.${ceiling}`)) {
+      continue;
+    }
     throw invalidArgument(`${TABLE}.${key}: ${value} is more than ${ceiling}, '${most}'`, {
       field: `${TABLE}.${key}`,
       hint: 'raise the one or lower the other',
     });
   }
-};
+}
 
-const mibOf = (text: string, field: string): number => parseMemoryBytes(text, field) / MIB;
+function mibOf(text: string, field: string): number {
+  return parseMemoryBytes(text, field) / MIB;
+}
 
 /** Why an image's disk may not become a sandbox's; undefined when it may. */
-export const diskTooLarge = (bytes: number, { max_disk_limit }: VmSettings): OpenShellError | undefined =>
-  max_disk_limit === '' || bytes <= parseMemoryBytes(max_disk_limit, `${TABLE}.max_disk_limit`)
+export function diskTooLarge(bytes: number, { max_disk_limit }: VmSettings): OpenShellError | undefined {
+  return max_disk_limit === '' || bytes <= parseMemoryBytes(max_disk_limit, `${TABLE}.max_disk_limit`)
     ? undefined
     : failedPrecondition(
         `the image needs a disk of ${Math.ceil(bytes / MIB)} MiB, and this gateway's operator allows ${max_disk_limit}`,
         { reason: 'LimitTooHigh', field: 'spec.template.image', hint: 'take a smaller image' },
       );
+}
 
-const refuseKeys = (config: object, what: string): void => {
+function refuseKeys(config: object, what: string): void {
   const [key] = Object.keys(config);
   if (key !== undefined) {
     throw invalidArgument(`the vm driver knows no key '${key}' in ${what}`, {
       field: `spec.template.${what}.${key}`,
     });
   }
-};
+}

@@ -41,18 +41,20 @@ export interface SandboxRecord {
 
 const FILE = 'sandbox.json';
 
-export const newRun = (): Run => ({ instanceId: randomUUID(), pid: undefined, runningSince: '' });
+export function newRun(): Run {
+  return { instanceId: randomUUID(), pid: undefined, runningSince: '' };
+}
 
 /** Undefined when the directory holds no whole record: a create that was cut off before it was one. */
-export const readRecord = async (directory: string): Promise<SandboxRecord | undefined> => {
+export async function readRecord(directory: string): Promise<SandboxRecord | undefined> {
   try {
     return JSON.parse(await readFile(join(directory, FILE), 'utf8')) as SandboxRecord;
   } catch {
     return undefined;
   }
-};
+}
 
-const replace = async (path: string, text: string): Promise<void> => {
+async function replace(path: string, text: string): Promise<void> {
   const file = await open(`${path}.new`, 'w', 0o600);
   try {
     await file.writeFile(text);
@@ -61,18 +63,20 @@ const replace = async (path: string, text: string): Promise<void> => {
     await file.close();
   }
   await rename(`${path}.new`, path);
-};
+}
 
 /** Replaces the record as a whole; on the disk when it resolves. RESOURCE_EXHAUSTED when that is full. */
-export const writeRecord = async (directory: string, record: SandboxRecord): Promise<void> => {
+export async function writeRecord(directory: string, record: SandboxRecord): Promise<void> {
   try {
     await replace(join(directory, FILE), JSON.stringify(record));
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOSPC') throw cause;
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOSPC') {
+      throw cause;
+    }
     throw new OpenShellError(Code.RESOURCE_EXHAUSTED, `there is no room on the disk of ${directory}`, {
       cause,
       reason: 'HostDiskFull',
       hint: 'make room there, e.g. by deleting sandboxes',
     });
   }
-};
+}

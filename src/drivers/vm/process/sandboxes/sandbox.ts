@@ -79,13 +79,11 @@ const POWER_OFF_MS = 5_000;
 const STOP_SLACK_MS = 5_000;
 const KILLED = 137;
 
-const now = (): string => new Date().toISOString();
+function now(): string {
+  return new Date().toISOString();
+}
 
-export const createSandbox = (
-  directory: string,
-  initial: SandboxRecord,
-  workshop: SandboxWorkshop,
-): Sandbox => {
+export function createSandbox(directory: string, initial: SandboxRecord, workshop: SandboxWorkshop): Sandbox {
   const { settings, hub } = workshop;
   const { id, name, spec } = initial.sandbox;
   const log = workshop.log.child({ sandbox_id: id });
@@ -100,13 +98,13 @@ export const createSandbox = (
   let resuming: Promise<void> = Promise.resolve();
   let lane: Promise<unknown> = Promise.resolve();
 
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
     const result = lane.then(work);
     lane = result.catch(() => {});
     return result;
-  };
+  }
 
-  const tellOfFullDisk = (waits: boolean) => {
+  function tellOfFullDisk(waits: boolean) {
     if (waits) {
       const message = 'the host has no room for what the virtual machine writes: it waits until there is';
       log.warn(message);
@@ -115,19 +113,26 @@ export const createSandbox = (
       log.info('the host has room again: the virtual machine goes on');
       hub.platform(id, 'HostDiskFreed', 'the host has room again: the virtual machine goes on');
     }
-  };
+  }
 
-  const progress = (step: string, detail: string) =>
-    hub.platform(id, 'Progress', detail, { [PROGRESS.activeStep]: step, [PROGRESS.activeDetail]: detail });
+  function progress(step: string, detail: string) {
+    return hub.platform(id, 'Progress', detail, {
+      [PROGRESS.activeStep]: step,
+      [PROGRESS.activeDetail]: detail,
+    });
+  }
 
-  const tellOfImage = ({ reason, message }: ImageNews) =>
-    hub.platform(id, reason, message, {
+  function tellOfImage({ reason, message }: ImageNews) {
+    return hub.platform(id, reason, message, {
       [PROGRESS.activeStep]: 'pulling_image',
       [PROGRESS.activeDetail]: message,
     });
+  }
 
-  const prepareDisk = async (signal: AbortSignal): Promise<ImageConfig> => {
-    if (kept.now.image !== undefined && (await hasDisk(directory))) return kept.now.image;
+  async function prepareDisk(signal: AbortSignal): Promise<ImageConfig> {
+    if (kept.now.image !== undefined && (await hasDisk(directory))) {
+      return kept.now.image;
+    }
     progress('pulling_image', `preparing ${spec.template.image}`);
     const { image } = spec.template;
     const disk = await workshop.library.rootDisk(image, tellOfImage, signal);
@@ -136,46 +141,54 @@ export const createSandbox = (
       [PROGRESS.completeLabel]: `Image ${image}`,
     });
     const tooLarge = diskTooLarge((await stat(disk.path)).size, settings);
-    if (tooLarge !== undefined) throw tooLarge;
+    if (tooLarge !== undefined) {
+      throw tooLarge;
+    }
     await makeDisk(directory, disk.path);
     await kept.save({ image: disk.config });
     return disk.config;
-  };
+  }
 
-  const environment = () => ({
-    ...kept.now.image?.environment,
-    ...spec.template.environment,
-    ...spec.environment,
-  });
+  function environment() {
+    return {
+      ...kept.now.image?.environment,
+      ...spec.template.environment,
+      ...spec.environment,
+    };
+  }
 
   /** Takes a device that no other machine has; undefined when guests have no network card. */
-  const takeLink = async (user: QemuUser | undefined): Promise<GuestLink | undefined> => {
+  async function takeLink(user: QemuUser | undefined): Promise<GuestLink | undefined> {
     const { network, takenTaps } = workshop;
-    if (network === undefined) return undefined;
+    if (network === undefined) {
+      return undefined;
+    }
     const link = freeLink(network, takenTaps());
     // Known at once, so that no other machine takes it while this one looks at it.
     const saved = kept.save({ run: { ...(kept.now.run ?? newRun()), tap: link.tap } });
     await checkTap(link.tap, user);
     await saved;
     return link;
-  };
+  }
 
   /** Another one than before when that is none of this gateway's any more. */
-  const takeUser = async (): Promise<QemuUser | undefined> => {
+  async function takeUser(): Promise<QemuUser | undefined> {
     const uid = workshop.uidOf(id);
-    if (uid !== kept.now.uid) await kept.save({ uid });
+    if (uid !== kept.now.uid) {
+      await kept.save({ uid });
+    }
     const user = await qemuUser(uid, workshop.accelerator);
     await giveDisk(directory, user?.uid);
     return user;
-  };
+  }
 
-  const setUp = async (
+  async function setUp(
     plan: Plan,
     image: ImageConfig,
     link: GuestLink | undefined,
     { channel }: Machine,
     signal: AbortSignal,
-  ) => {
+  ) {
     await channel.renew(signal);
     const setup: [string, string][] = [
       ['r', ROOT_DEVICE],
@@ -185,13 +198,19 @@ export const createSandbox = (
       ['P', String(settings.sandbox_pids_limit)],
       ['F', String(settings.max_open_files)],
     ];
-    if (plan.memoryMax !== undefined) setup.push(['M', plan.memoryMax]);
-    if (plan.cpuMax !== undefined) setup.push(['C', plan.cpuMax]);
-    if (link !== undefined) setup.push(...networkRecords(workshop.network as GuestNetwork, link));
+    if (plan.memoryMax !== undefined) {
+      setup.push(['M', plan.memoryMax]);
+    }
+    if (plan.cpuMax !== undefined) {
+      setup.push(['C', plan.cpuMax]);
+    }
+    if (link !== undefined) {
+      setup.push(...networkRecords(workshop.network as GuestNetwork, link));
+    }
     await channel.setup(setup, signal);
-  };
+  }
 
-  const startMain = async ({ channel }: Machine, image: ImageConfig, signal: AbortSignal) => {
+  async function startMain({ channel }: Machine, image: ImageConfig, signal: AbortSignal) {
     const main = spawnRecords({
       command: spec.command,
       environment: environment(),
@@ -200,12 +219,16 @@ export const createSandbox = (
     });
     main.push(['m', '']);
     // A pipe that nobody closes: a shell without a terminal waits for commands, as elsewhere.
-    if (spec.command.length > 0) main.push(['i', '']);
-    if (spec.tty) main.push(['t', '80x24']);
+    if (spec.command.length > 0) {
+      main.push(['i', '']);
+    }
+    if (spec.tty) {
+      main.push(['t', '80x24']);
+    }
     await channel.spawn(main, signal);
-  };
+  }
 
-  const launch = async (signal: AbortSignal) => {
+  async function launch(signal: AbortSignal) {
     const image = await prepareDisk(signal);
     progress('starting_sandbox', 'starting the virtual machine');
     const guest = await workshop.guest();
@@ -242,10 +265,10 @@ export const createSandbox = (
       await started.kill();
       throw error;
     }
-  };
+  }
 
   /** Takes over a machine whose main process runs. One that the record knows already needs no room on the disk. */
-  const attach = async (started: Machine) => {
+  async function attach(started: Machine) {
     const run = kept.now.run ?? newRun();
     // Before the record says that it runs: whoever sees that may run commands.
     machine = started;
@@ -259,15 +282,21 @@ export const createSandbox = (
       }
     }
     over = follow(started);
-  };
+  }
 
   /** Writes the main process's output until it ends, then its ending, then switches the machine off. */
-  const follow = async (running: Machine): Promise<void> => {
+  async function follow(running: Machine): Promise<void> {
     const main = running.channel.main;
-    if (main === undefined) return;
-    for await (const { stream, data } of main.output) await output.write(stream, data);
+    if (main === undefined) {
+      return;
+    }
+    for await (const { stream, data } of main.output) {
+      await output.write(stream, data);
+    }
     const exit = await main.exit.catch(() => undefined);
-    if (detached) return;
+    if (detached) {
+      return;
+    }
     await output.flush();
     await kept.end(await endingOf(running, exit));
     output.ended();
@@ -284,42 +313,53 @@ export const createSandbox = (
     } finally {
       machine = undefined;
     }
-  };
+  }
 
-  const endingOf = async (running: Machine, exit: StreamExit | undefined): Promise<Ending> => {
+  async function endingOf(running: Machine, exit: StreamExit | undefined): Promise<Ending> {
     if (exit !== undefined) {
       return { kind: 'exited', exitCode: exit.code, detail: exit.oomKilled ? 'OOMKilled' : '', at: now() };
     }
     const why = await running.channel.closed;
-    if (why.name === 'ProtocolBreach') log.warn(`the guest broke the agent protocol: ${why.message}`);
+    if (why.name === 'ProtocolBreach') {
+      log.warn(`the guest broke the agent protocol: ${why.message}`);
+    }
     return vanished(
       why.name === 'ProtocolBreach' ? `GuestProtocolError: ${why.message}` : 'the virtual machine ended',
     );
-  };
+  }
 
   /** An idle sandbox that lost its machine stands stopped and may be started again by the gateway itself. */
-  const vanished = (detail: string): Ending =>
-    spec.command.length === 0
+  function vanished(detail: string): Ending {
+    return spec.command.length === 0
       ? { kind: 'stopped', at: now() }
       : { kind: 'exited', exitCode: KILLED, detail, at: now() };
+  }
 
-  const boot = () => {
+  function boot() {
     const abort = new AbortController();
     const { signal } = abort;
     const { unfinishedStarts = 0 } = kept.now;
     // On the disk before anything of the image is touched: one that ends this process may not do so for ever.
-    const begin = async () => {
+    async function begin() {
       await kept.save({ run: newRun(), ending: undefined, unfinishedStarts: unfinishedStarts + 1 });
       await launch(signal);
-    };
-    const work = async () => {
+    }
+
+    async function work() {
       try {
         const why = givenUp(unfinishedStarts);
-        if (why !== undefined) throw why;
-        if (unfinishedStarts === 0) await begin();
-        else await workshop.suspects.alone(signal, begin);
+        if (why !== undefined) {
+          throw why;
+        }
+        if (unfinishedStarts === 0) {
+          await begin();
+        } else {
+          await workshop.suspects.alone(signal, begin);
+        }
       } catch (thrown) {
-        if (detached) return await kept.save({ unfinishedStarts });
+        if (detached) {
+          return await kept.save({ unfinishedStarts });
+        }
         const error = OpenShellError.from(thrown);
         log.warn(`the virtual machine does not start: ${error.text}`, { cause: String(error.cause ?? '') });
         await kept.end(
@@ -333,7 +373,8 @@ export const createSandbox = (
               },
         );
       }
-    };
+    }
+
     const done = work()
       .catch((error) =>
         log.error(`the sandbox's record cannot be written: ${OpenShellError.from(error).text}`),
@@ -342,14 +383,14 @@ export const createSandbox = (
         booting = undefined;
       });
     booting = { abort, done };
-  };
+  }
 
-  const abortBoot = async () => {
+  async function abortBoot() {
     booting?.abort.abort(new DOMException('the sandbox is stopped', 'AbortError'));
     await booting?.done;
-  };
+  }
 
-  const stopMain = async (running: Machine) => {
+  async function stopMain(running: Machine) {
     const graceMs = settings.stop_timeout_secs * 1000;
     running.channel.main?.end(graceMs);
     const late = deadline(graceMs + STOP_SLACK_MS);
@@ -357,26 +398,38 @@ export const createSandbox = (
       late.addEventListener('abort', () => resolve(), { once: true }),
     );
     await Promise.race([over, expired]);
-    if (machine === running) await running.kill();
+    if (machine === running) {
+      await running.kill();
+    }
     await over;
-  };
+  }
 
-  const resume = async () => {
-    if (kept.now.intent === 'delete') return removeNow();
+  async function resume() {
+    if (kept.now.intent === 'delete') {
+      return removeNow();
+    }
     const { run, ending } = kept.now;
     const pid = await findMachine(machineName(id));
     // One that was still booting is not waited for: it boots again.
-    if (pid !== undefined && (run === undefined || run.runningSince === ''))
+    if (pid !== undefined && (run === undefined || run.runningSince === '')) {
       await killMachine(pid, machineName(id));
-    else if (pid !== undefined && (await reconnect(pid))) return;
-    if (ending !== undefined) return;
-    if (run !== undefined && run.runningSince !== '') await kept.end(vanished('the virtual machine ended'));
-    else if (kept.now.intent === 'run') boot();
-    else await kept.end({ kind: 'stopped', at: now() });
-  };
+    } else if (pid !== undefined && (await reconnect(pid))) {
+      return;
+    }
+    if (ending !== undefined) {
+      return;
+    }
+    if (run !== undefined && run.runningSince !== '') {
+      await kept.end(vanished('the virtual machine ended'));
+    } else if (kept.now.intent === 'run') {
+      boot();
+    } else {
+      await kept.end({ kind: 'stopped', at: now() });
+    }
+  }
 
   /** True when the record agrees with the machine that was found; otherwise the machine was ended. */
-  const reconnect = async (pid: number): Promise<boolean> => {
+  async function reconnect(pid: number): Promise<boolean> {
     try {
       const found = await connectMachine({
         pid,
@@ -391,7 +444,9 @@ export const createSandbox = (
       const { main, mainExitCode } = found.channel.state;
       if (main === 'running' && kept.now.ending === undefined) {
         await attach(found);
-        if (kept.now.intent === 'stop') await stopMain(found);
+        if (kept.now.intent === 'stop') {
+          await stopMain(found);
+        }
         return true;
       }
       if (main === 'exited' && kept.now.ending === undefined) {
@@ -404,28 +459,30 @@ export const createSandbox = (
       await killMachine(pid, machineName(id));
       return false;
     }
-  };
+  }
 
-  const removeNow = async () => {
+  async function removeNow() {
     await kept.note('delete');
     await abortBoot();
     await machine?.kill();
     await over;
     const left = await findMachine(machineName(id));
-    if (left !== undefined) await killMachine(left, machineName(id));
+    if (left !== undefined) {
+      await killMachine(left, machineName(id));
+    }
     await workshop.confinement.release(machineName(id));
     output.ended();
     await rm(directory, { recursive: true, force: true });
     hub.deleted(id);
-  };
+  }
 
-  const running = async (): Promise<Machine> => {
+  async function running(): Promise<Machine> {
     await resuming;
     if (machine === undefined || kept.now.ending !== undefined) {
       throw failedPrecondition(`the sandbox '${name}' does not run`, { hint: 'start it first' });
     }
     return machine;
-  };
+  }
 
   return {
     observe: () => observe(kept.now),
@@ -441,7 +498,9 @@ export const createSandbox = (
     start: () =>
       inTurn(async () => {
         await kept.save({ intent: 'run' });
-        if (booting !== undefined || (machine !== undefined && kept.now.ending === undefined)) return;
+        if (booting !== undefined || (machine !== undefined && kept.now.ending === undefined)) {
+          return;
+        }
         await over;
         boot();
       }),
@@ -449,8 +508,11 @@ export const createSandbox = (
       inTurn(async () => {
         await kept.note('stop');
         await abortBoot();
-        if (machine !== undefined) await stopMain(machine);
-        else if (kept.now.ending === undefined) await kept.end({ kind: 'stopped', at: now() });
+        if (machine !== undefined) {
+          await stopMain(machine);
+        } else if (kept.now.ending === undefined) {
+          await kept.end({ kind: 'stopped', at: now() });
+        }
       }),
     remove: () => inTurn(removeNow),
     exec: async (execSpec, signal) => {
@@ -474,4 +536,4 @@ export const createSandbox = (
       await over;
     },
   };
-};
+}

@@ -9,9 +9,11 @@ import type { ObservedSandbox } from '../../../../compute/sandbox.js';
 import type { SandboxRecord } from './record.js';
 
 /** The name of a sandbox's machine, as QEMU shows it in the process list. */
-export const machineName = (id: string): string => `openshell-${id}`;
+export function machineName(id: string): string {
+  return `openshell-${id}`;
+}
 
-const conditionsOf = ({ ending, run }: SandboxRecord) => {
+function conditionsOf({ ending, run }: SandboxRecord) {
   switch (ending?.kind) {
     case 'exited':
       return exitedConditions(ending.exitCode, ending.detail, ending.at);
@@ -24,9 +26,9 @@ const conditionsOf = ({ ending, run }: SandboxRecord) => {
         ? runningConditions(run.runningSince)
         : startingConditions('Starting', 'the virtual machine starts');
   }
-};
+}
 
-export const observe = (record: SandboxRecord): ObservedSandbox => {
+export function observe(record: SandboxRecord): ObservedSandbox {
   const { id, name, workspace, namespace } = record.sandbox;
   return {
     id,
@@ -40,4 +42,4 @@ export const observe = (record: SandboxRecord): ObservedSandbox => {
       deleting: record.intent === 'delete',
     },
   };
-};
+}

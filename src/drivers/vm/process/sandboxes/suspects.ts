@@ -10,7 +10,7 @@ export interface Suspects {
   alone<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
 }
 
-export const createSuspects = (): Suspects => {
+export function createSuspects(): Suspects {
   let last: Promise<void> = Promise.resolve();
   return {
     async alone(signal, work) {
@@ -18,10 +18,15 @@ export const createSuspects = (): Suspects => {
       const mine = createDeferred();
       last = before.then(() => mine.promise);
       const left = createDeferred();
-      const leave = () => left.resolve();
+      function leave() {
+        return left.resolve();
+      }
+
       signal.addEventListener('abort', leave, { once: true });
       try {
-        if (!signal.aborted) await Promise.race([before, left.promise]);
+        if (!signal.aborted) {
+          await Promise.race([before, left.promise]);
+        }
         signal.throwIfAborted();
         return await work();
       } finally {
@@ -30,13 +35,14 @@ export const createSuspects = (): Suspects => {
       }
     },
   };
-};
+}
 
 /** Why a sandbox is not started again; undefined when it is. */
-export const givenUp = (unfinishedStarts: number): OpenShellError | undefined =>
-  unfinishedStarts < MAX_UNFINISHED
+export function givenUp(unfinishedStarts: number): OpenShellError | undefined {
+  return unfinishedStarts < MAX_UNFINISHED
     ? undefined
     : failedPrecondition(`the driver process ended in ${unfinishedStarts} starts of this sandbox in a row`, {
         reason: 'StartCrashedDriver',
         hint: "look at the gateway's log for how it ended; delete the sandbox, and see whether its image is to blame",
       });
+}

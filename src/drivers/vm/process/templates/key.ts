@@ -19,18 +19,18 @@ export interface TemplateKind {
 const FORMAT = 1;
 
 /** The name of the template for this kind of machine, the same in every driver process. */
-export const templateKey = ({ shape, ...rest }: TemplateKind): string => {
+export function templateKey({ shape, ...rest }: TemplateKind): string {
   const machine = qemuArguments({ ...shape, name: '' }, 'boot');
   return createHash('sha256')
     .update(JSON.stringify([FORMAT, machine, rest.guestDigest, rest.qemuBuild, rest.hostCpu]))
     .digest('hex')
     .slice(0, 32);
-};
+}
 
 /** The host's CPU and kernel, which a guest on hardware gets to see through `-cpu host`. */
-export const describeHostCpu = async (): Promise<string> => {
+export async function describeHostCpu(): Promise<string> {
   const text = await readFile('/proc/cpuinfo', 'utf8').catch(() => '');
   const first = text.split('\n\n', 1)[0] ?? '';
   const lines = first.split('\n').filter((line) => /^(vendor_id|model|stepping|microcode|flags)/.test(line));
   return [release(), ...lines].join('\n');
-};
+}

@@ -29,16 +29,18 @@ const MIB = 1024 * 1024;
 const DEVICES_MIB = 64;
 
 /** No sandbox has a name like it: a colon is in none. */
-const nameOf = (work: string): string => `openshell-template:${basename(work)}`;
+function nameOf(work: string): string {
+  return `openshell-template:${basename(work)}`;
+}
 
 /**
  * Boots a machine that is nobody's, stops it where all sandboxes begin, before it has a root disk, and hands the folder
  * with its state to `keep`. Leaves no process and nothing else on the disk.
  */
-export const makeTemplate = async (
+export async function makeTemplate(
   options: MakeOptions,
   keep: (made: string, saved: SavedState) => Promise<void>,
-): Promise<void> => {
+): Promise<void> {
   const { shape, user, signal } = options;
   await mkdir(options.directory, { recursive: true, mode: 0o700 });
   const maker = ((await identityOf(process.pid)) ?? `${process.pid} 0`).replace(' ', '-');
@@ -76,15 +78,19 @@ export const makeTemplate = async (
   } finally {
     await rm(work, { recursive: true, force: true });
   }
-};
+}
 
 /** Ends the machines and removes the folders of processes that are gone. */
-export const clearUnmade = async (directory: string): Promise<void> => {
+export async function clearUnmade(directory: string): Promise<void> {
   for (const name of await readdir(directory).catch(() => [])) {
     const match = /^\.make-(\d+)-(\d+)-/.exec(name);
-    if (match === null || (await identityOf(Number(match[1]))) === `${match[1]} ${match[2]}`) continue;
+    if (match === null || (await identityOf(Number(match[1]))) === `${match[1]} ${match[2]}`) {
+      continue;
+    }
     const pid = await findMachine(nameOf(name));
-    if (pid !== undefined) await killMachine(pid, nameOf(name));
+    if (pid !== undefined) {
+      await killMachine(pid, nameOf(name));
+    }
     await rm(join(directory, name), { recursive: true, force: true });
   }
-};
+}

@@ -29,7 +29,7 @@ const POLL_MS = 10;
 const BYTES_PER_SECOND = 2 ** 40;
 
 /** Stops the machine and writes all of its state, memory included. It stays stopped. */
-export const saveState = async (machine: Machine, options: SaveOptions): Promise<SavedState> => {
+export async function saveState(machine: Machine, options: SaveOptions): Promise<SavedState> {
   const { signal } = options;
   // Through the directory's descriptor: a socket's path may have 107 bytes, and a state directory more.
   const folder = await open(options.directory, 'r');
@@ -38,7 +38,9 @@ export const saveState = async (machine: Machine, options: SaveOptions): Promise
     const path = `/proc/self/fd/${folder.fd}/${SOCKET}`;
     server.listen(path);
     await once(server, 'listening', { signal });
-    if (options.owner !== undefined) await chown(path, options.owner, options.owner);
+    if (options.owner !== undefined) {
+      await chown(path, options.owner, options.owner);
+    }
     const received = once(server, 'connection', { signal }).then(([socket]) =>
       receive(socket as Socket, options),
     );
@@ -52,33 +54,37 @@ export const saveState = async (machine: Machine, options: SaveOptions): Promise
     server.close();
     await folder.close();
   }
-};
+}
 
-const migrated = async (machine: Machine, signal: AbortSignal): Promise<void> => {
+async function migrated(machine: Machine, signal: AbortSignal): Promise<void> {
   for (;;) {
     const answer = (await machine.control.run('query-migrate', {}, signal)) as {
       status?: string;
       'error-desc'?: string;
     };
-    if (answer.status === 'completed') return;
+    if (answer.status === 'completed') {
+      return;
+    }
     if (answer.status === 'failed' || answer.status === 'cancelled') {
       throw unavailable(`QEMU does not give its state: ${answer['error-desc'] ?? answer.status}`);
     }
     await delay(POLL_MS, signal);
   }
-};
+}
 
-const receive = async (socket: Socket, { file, maxBytes, signal }: SaveOptions): Promise<SavedState> => {
+async function receive(socket: Socket, { file, maxBytes, signal }: SaveOptions): Promise<SavedState> {
   const hash = createHash('sha256');
   let bytes = 0;
   const metered = async function* (source: AsyncIterable<Buffer>) {
     for await (const chunk of source) {
       bytes += chunk.length;
-      if (bytes > maxBytes) throw unavailable(`QEMU gives more than ${maxBytes} bytes of state`);
+      if (bytes > maxBytes) {
+        throw unavailable(`QEMU gives more than ${maxBytes} bytes of state`);
+      }
       hash.update(chunk);
       yield chunk;
     }
   };
   await pipeline(socket, metered, createWriteStream(file, { flags: 'wx', mode: 0o600 }), { signal });
   return { bytes, sha256: hash.digest('hex') };
-};
+}

@@ -31,43 +31,46 @@ const GONE = '.gone-';
 const MIB = 1024 * 1024;
 const READ_BYTES = MIB;
 
-const identityOf = async (file: FileHandle): Promise<string> => {
+async function identityOf(file: FileHandle): Promise<string> {
   const { dev, ino, size, mtimeNs } = await file.stat({ bigint: true });
   return [dev, ino, size, mtimeNs].join(' ');
-};
+}
 
 /** Reads at positions: the descriptor's own, which QEMU goes by, stays at the start. */
-const sha256Of = async (file: FileHandle): Promise<string> => {
+async function sha256Of(file: FileHandle): Promise<string> {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(READ_BYTES);
   for (let at = 0; ; ) {
     const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
-    if (bytesRead === 0) return hash.digest('hex');
+    if (bytesRead === 0) {
+      return hash.digest('hex');
+    }
     hash.update(buffer.subarray(0, bytesRead));
     at += bytesRead;
   }
-};
+}
 
-const readManifest = async (folder: string): Promise<SavedState | undefined> => {
+async function readManifest(folder: string): Promise<SavedState | undefined> {
   try {
     const { bytes, sha256 } = JSON.parse(await readFile(join(folder, MANIFEST_FILE), 'utf8')) as SavedState;
     return { bytes, sha256 };
   } catch {
     return undefined;
   }
-};
+}
 
-const isThere = (path: string): Promise<boolean> =>
-  stat(path).then(
+function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
     () => true,
     () => false,
   );
+}
 
-export const createTemplateStore = (directory: string, cacheMib: number): TemplateStore => {
+export function createTemplateStore(directory: string, cacheMib: number): TemplateStore {
   /** The digest of each state that was read to its end in this process, once for all who want it at the same time. */
   const digests = new Map<string, { readonly identity: string; readonly sha256: Promise<string> }>();
 
-  const digestOf = async (key: string, file: FileHandle): Promise<string> => {
+  async function digestOf(key: string, file: FileHandle): Promise<string> {
     const identity = await identityOf(file);
     let known = digests.get(key);
     if (known?.identity !== identity) {
@@ -75,51 +78,63 @@ export const createTemplateStore = (directory: string, cacheMib: number): Templa
       digests.set(key, known);
     }
     return known.sha256;
-  };
+  }
 
-  const drop = async (key: string): Promise<void> => {
+  async function drop(key: string): Promise<void> {
     digests.delete(key);
     const gone = join(directory, `${GONE}${randomUUID()}`);
     await rename(join(directory, key), gone).catch(() => {});
     await rm(gone, { recursive: true, force: true });
-  };
+  }
 
-  const obstacleIn = async (
+  async function obstacleIn(
     key: string,
     file: FileHandle,
     manifest: SavedState | undefined,
-  ): Promise<string | undefined> => {
-    if (manifest === undefined) return 'it has no manifest';
+  ): Promise<string | undefined> {
+    if (manifest === undefined) {
+      return 'it has no manifest';
+    }
     const { size } = await file.stat();
-    if (size !== manifest.bytes) return `it has ${size} bytes instead of ${manifest.bytes}`;
+    if (size !== manifest.bytes) {
+      return `it has ${size} bytes instead of ${manifest.bytes}`;
+    }
     const isSound = (await digestOf(key, file)) === manifest.sha256;
     return isSound ? undefined : 'its bytes are not those that were written';
-  };
+  }
 
-  const evict = async (keep: string): Promise<void> => {
+  async function evict(keep: string): Promise<void> {
     const kept: { key: string; bytes: number; usedMs: number }[] = [];
     for (const key of await readdir(directory)) {
       const manifest = key.startsWith('.') ? undefined : await readManifest(join(directory, key));
-      if (manifest === undefined) continue;
+      if (manifest === undefined) {
+        continue;
+      }
       const used = await stat(join(directory, key, MANIFEST_FILE)).catch(() => undefined);
       kept.push({ key, bytes: manifest.bytes, usedMs: used?.mtimeMs ?? 0 });
     }
     kept.sort((a, b) => a.usedMs - b.usedMs);
     let total = kept.reduce((sum, { bytes }) => sum + bytes, 0);
     for (const { key, bytes } of kept) {
-      if (total <= cacheMib * MIB) return;
-      if (key === keep) continue;
+      if (total <= cacheMib * MIB) {
+        return;
+      }
+      if (key === keep) {
+        continue;
+      }
       await drop(key);
       total -= bytes;
     }
-  };
+  }
 
   return {
     drop,
     async open(key, signal) {
       const folder = join(directory, key);
       const file = await open(join(folder, STATE_FILE), 'r').catch(() => undefined);
-      if (file === undefined) return 'there is none yet';
+      if (file === undefined) {
+        return 'there is none yet';
+      }
       try {
         const obstacle = await obstacleIn(key, file, await readManifest(folder));
         if (obstacle !== undefined) {
@@ -149,18 +164,24 @@ export const createTemplateStore = (directory: string, cacheMib: number): Templa
       await writeFile(join(made, MANIFEST_FILE), JSON.stringify(saved), { mode: 0o600 });
       await mkdir(directory, { recursive: true, mode: 0o700 });
       // A folder without a state serves nobody; one with a state was made by another process meanwhile.
-      if (!(await isThere(join(directory, key, STATE_FILE)))) await drop(key);
+      if (!(await isThere(join(directory, key, STATE_FILE)))) {
+        await drop(key);
+      }
       await rename(made, join(directory, key)).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+        if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') {
+          throw error;
+        }
       });
       await evict(key);
     },
   };
-};
+}
 
 /** Removes what was being removed when its process ended. */
-export const clearGone = async (directory: string): Promise<void> => {
+export async function clearGone(directory: string): Promise<void> {
   for (const name of await readdir(directory).catch(() => [])) {
-    if (name.startsWith(GONE)) await rm(join(directory, name), { recursive: true, force: true });
+    if (name.startsWith(GONE)) {
+      await rm(join(directory, name), { recursive: true, force: true });
+    }
   }
-};
+}

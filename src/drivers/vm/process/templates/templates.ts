@@ -55,10 +55,12 @@ interface Failures {
   readonly last: string;
 }
 
-const describe = ({ shape }: Wanted): string => `${shape.vcpus} CPU, ${shape.memoryMib} MiB`;
+function describe({ shape }: Wanted): string {
+  return `${shape.vcpus} CPU, ${shape.memoryMib} MiB`;
+}
 
 /** Also ends and removes what processes that are gone were making. */
-export const createTemplates = async (options: TemplatesOptions): Promise<Templates> => {
+export async function createTemplates(options: TemplatesOptions): Promise<Templates> {
   const { directory, log } = options;
   const store = createTemplateStore(directory, options.cacheMib);
   const failures = new Map<string, Failures>();
@@ -67,34 +69,39 @@ export const createTemplates = async (options: TemplatesOptions): Promise<Templa
   await clearUnmade(directory);
   await clearGone(directory);
 
-  const keyOf = ({ shape, guest }: Wanted): string =>
-    templateKey({
+  function keyOf({ shape, guest }: Wanted): string {
+    return templateKey({
       shape,
       guestDigest: guest.digest,
       qemuBuild: options.qemuBuild,
       hostCpu: options.hostCpu,
     });
+  }
 
-  const failed = (key: string, last: string) =>
-    failures.set(key, { count: (failures.get(key)?.count ?? 0) + 1, last });
+  function failed(key: string, last: string) {
+    return failures.set(key, { count: (failures.get(key)?.count ?? 0) + 1, last });
+  }
 
-  const givenUp = (key: string): Failures | undefined => {
+  function givenUp(key: string): Failures | undefined {
     const known = failures.get(key);
     return known !== undefined && known.count >= MAX_FAILURES ? known : undefined;
-  };
+  }
 
-  const make = async (key: string, wanted: Wanted): Promise<void> => {
+  async function make(key: string, wanted: Wanted): Promise<void> {
     const signal = deadline(options.bootTimeoutMs + SAVE_TIMEOUT_MS, closing.signal);
     // One at a time in all driver processes: it costs as much as a boot.
     const unlock = await lockDirectory(join(directory, '.making'), 0);
     try {
       const isThere = await store.open(key, signal);
-      if (typeof isThere !== 'string') return await isThere.close();
+      if (typeof isThere !== 'string') {
+        return await isThere.close();
+      }
       await options.asUser((user) =>
         makeTemplate({ ...options, ...wanted, user, signal }, async (made, saved) => {
           const now = await options.guest();
-          if (now.digest !== wanted.guest.digest)
+          if (now.digest !== wanted.guest.digest) {
             return log.info('the guest changed while a template was made');
+          }
           await store.keep(key, made, saved);
           log.info(`a template is ready: ${describe(wanted)}, ${saved.bytes} bytes`);
         }),
@@ -102,27 +109,36 @@ export const createTemplates = async (options: TemplatesOptions): Promise<Templa
     } finally {
       await unlock();
     }
-  };
+  }
 
   return {
     async find(wanted, signal) {
       // A state fits no machine with other devices, and a card's address is a part of it.
-      if (wanted.shape.card !== undefined) return 'no template has a network card';
+      if (wanted.shape.card !== undefined) {
+        return 'no template has a network card';
+      }
       const key = keyOf(wanted);
       const known = givenUp(key);
-      if (known !== undefined)
+      if (known !== undefined) {
         return `templates of ${describe(wanted)} failed ${known.count} times: ${known.last}`;
+      }
       const found = await store.open(key, signal);
       return typeof found === 'string' ? `the template of ${describe(wanted)}: ${found}` : found;
     },
     want(wanted) {
       const key = keyOf(wanted);
-      if (wanted.shape.card !== undefined) return;
-      if (making !== undefined || closing.signal.aborted || givenUp(key) !== undefined) return;
+      if (wanted.shape.card !== undefined) {
+        return;
+      }
+      if (making !== undefined || closing.signal.aborted || givenUp(key) !== undefined) {
+        return;
+      }
       making = make(key, wanted)
         .catch((thrown) => {
           const error = OpenShellError.from(thrown);
-          if (closing.signal.aborted || error.reason === 'DriverRunning') return;
+          if (closing.signal.aborted || error.reason === 'DriverRunning') {
+            return;
+          }
           failed(key, error.text);
           log.warn(`no template of ${describe(wanted)} was made: ${error.text}`);
         })
@@ -139,4 +155,4 @@ export const createTemplates = async (options: TemplatesOptions): Promise<Templa
       await making;
     },
   };
-};
+}

@@ -18,7 +18,9 @@ export interface DownloadOptions {
   readonly onBytes: (bytes: number) => void;
 }
 
-const algorithmOf = (digest: string): string => digest.slice(0, digest.indexOf(':'));
+function algorithmOf(digest: string): string {
+  return digest.slice(0, digest.indexOf(':'));
+}
 
 /** What of a blob has been written and hashed; an attempt that broke off is gone on with from there. */
 interface Partial {
@@ -27,16 +29,19 @@ interface Partial {
 }
 
 /** Whether the answer begins where we are, and not at the blob's beginning. */
-const goesOn = (response: IncomingMessage, bytes: number): boolean =>
-  response.statusCode === 206 && (response.headers['content-range'] ?? '').startsWith(`bytes ${bytes}-`);
+function goesOn(response: IncomingMessage, bytes: number): boolean {
+  return (
+    response.statusCode === 206 && (response.headers['content-range'] ?? '').startsWith(`bytes ${bytes}-`)
+  );
+}
 
-const receive = async (
+async function receive(
   file: FileHandle,
   blob: Blob,
   partial: Partial,
   response: IncomingMessage,
   options: DownloadOptions,
-): Promise<void> => {
+): Promise<void> {
   try {
     for await (const part of response as AsyncIterable<Buffer>) {
       if (partial.bytes + part.length > blob.size) {
@@ -55,22 +60,22 @@ const receive = async (
       passing: true,
     });
   }
-};
+}
 
 /**
  * Downloads a blob to `path`, checking size and digest as the bytes come: nothing is taken beyond the size that its
  * manifest says. Rejects with RegistryFailure or the signal's reason; what is at `path` is then of no use.
  */
-export const downloadBlob = async (
+export async function downloadBlob(
   session: RegistrySession,
   blob: Blob,
   path: string,
   options: DownloadOptions,
-): Promise<void> => {
+): Promise<void> {
   const file = await open(path, 'wx', 0o600);
   const partial: Partial = { hash: createHash(algorithmOf(blob.digest)), bytes: 0 };
   try {
-    const attempt = async () => {
+    async function attempt() {
       const range: Record<string, string> = partial.bytes === 0 ? {} : { range: `bytes=${partial.bytes}-` };
       const response = await session.get(`blobs/${blob.digest}`, range, options.signal);
       if (partial.bytes > 0 && !goesOn(response, partial.bytes)) {
@@ -78,11 +83,14 @@ export const downloadBlob = async (
         partial.bytes = 0;
       }
       await receive(file, blob, partial, response, options);
-    };
+    }
+
     await persistently(attempt, options.pauseMs, options.signal);
   } finally {
     await file.close();
   }
   const found = `${algorithmOf(blob.digest)}:${partial.hash.digest('hex')}`;
-  if (found !== blob.digest) throw new RegistryFailure(`${blob.digest} has other bytes: ${found}`);
-};
+  if (found !== blob.digest) {
+    throw new RegistryFailure(`${blob.digest} has other bytes: ${found}`);
+  }
+}

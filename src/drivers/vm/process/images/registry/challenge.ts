@@ -6,16 +6,21 @@ export type Challenge =
 const PARAMETER = /([a-z_]+)\s*=\s*(?:"([^"]*)"|([^\s,"]+))/gi;
 
 /** The strongest challenge that we can meet: a bearer token before a password; undefined when there is none. */
-export const parseChallenge = (header: string): Challenge | undefined => {
+export function parseChallenge(header: string): Challenge | undefined {
   const at = header.search(/\bbearer\s/i);
   if (at >= 0) {
     const found = new Map<string, string>();
     for (const [, key = '', quoted, plain] of header.slice(at + 'bearer '.length).matchAll(PARAMETER)) {
       const name = key.toLowerCase();
-      if (!found.has(name)) found.set(name, quoted ?? plain ?? '');
+      if (!found.has(name)) {
+        found.set(name, quoted ?? plain ?? '');
+      }
     }
-    const text = (name: string) => found.get(name) ?? '';
+    function text(name: string) {
+      return found.get(name) ?? '';
+    }
+
     return { scheme: 'bearer', realm: text('realm'), service: text('service'), scope: text('scope') };
   }
   return /\bbasic\b/i.test(header) ? { scheme: 'basic' } : undefined;
-};
+}

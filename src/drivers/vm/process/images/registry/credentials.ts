@@ -15,27 +15,34 @@ interface AuthEntry {
 /** Docker's own name for Docker Hub in its file. */
 const HUB_KEYS = ['https://index.docker.io/v1/', 'index.docker.io', 'docker.io', 'registry-1.docker.io'];
 
-const hostOfKey = (key: string): string =>
-  key
+function hostOfKey(key: string): string {
+  return key
     .replace(/^https?:\/\//, '')
     .replace(/\/.*$/, '')
     .toLowerCase();
+}
 
-const decode = ({ auth, username, password }: AuthEntry): Credentials | undefined => {
-  if (typeof username === 'string' && typeof password === 'string') return { username, password };
-  if (typeof auth !== 'string') return undefined;
+function decode({ auth, username, password }: AuthEntry): Credentials | undefined {
+  if (typeof username === 'string' && typeof password === 'string') {
+    return { username, password };
+  }
+  if (typeof auth !== 'string') {
+    return undefined;
+  }
   const text = Buffer.from(auth, 'base64').toString('utf8');
   const colon = text.indexOf(':');
   return colon < 1 ? undefined : { username: text.slice(0, colon), password: text.slice(colon + 1) };
-};
+}
 
 /**
  * The user and password that a file, as Docker writes its config.json, has below `auths` for a registry. It is read
  * each time, so that a password that changes takes effect. FAILED_PRECONDITION when it cannot be read; what it says is
  * in no message.
  */
-export const readCredentials = async (path: string, registry: string): Promise<Credentials | undefined> => {
-  if (path === '') return undefined;
+export async function readCredentials(path: string, registry: string): Promise<Credentials | undefined> {
+  if (path === '') {
+    return undefined;
+  }
   let auths: Record<string, AuthEntry | undefined>;
   try {
     const file = JSON.parse(await readFile(path, 'utf8')) as { auths?: Record<string, AuthEntry> };
@@ -51,10 +58,13 @@ export const readCredentials = async (path: string, registry: string): Promise<C
   for (const key of keys) {
     const entry = auths[key];
     const found = entry === undefined || entry === null ? undefined : decode(entry);
-    if (found !== undefined) return found;
+    if (found !== undefined) {
+      return found;
+    }
   }
   return undefined;
-};
+}
 
-export const basicAuthorization = ({ username, password }: Credentials): string =>
-  `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+export function basicAuthorization({ username, password }: Credentials): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+}

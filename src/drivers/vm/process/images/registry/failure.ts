@@ -20,14 +20,15 @@ export class RegistryFailure extends Error {
 }
 
 /** The error that ends a sandbox whose image did not come. */
-export const pullFailed = (
+export function pullFailed(
   reference: string,
   why: string,
   options: { hint?: string | undefined; cause?: unknown } = {},
-): OpenShellError =>
-  failedPrecondition(`the image '${reference}' cannot be pulled: ${why}`, {
+): OpenShellError {
+  return failedPrecondition(`the image '${reference}' cannot be pulled: ${why}`, {
     reason: 'ImagePullFailed',
     field: 'spec.template.image',
     hint: options.hint ?? 'check the name and the registry, or put the image into image_dir',
     cause: options.cause,
   });
+}

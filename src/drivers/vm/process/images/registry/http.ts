@@ -23,7 +23,7 @@ const AGENT = 'openshell-driver-vm';
 /** What does not go away by waiting: no such name, a certificate that is not to be trusted. */
 const LASTING = /^(ENOTFOUND|CERT_|ERR_TLS|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|EPROTO|HPE_)/;
 
-const networkFailure = (url: URL, cause: NodeJS.ErrnoException): RegistryFailure => {
+function networkFailure(url: URL, cause: NodeJS.ErrnoException): RegistryFailure {
   const code = cause.code ?? '';
   const isCertificate = /CERT|SIGN|UNABLE_TO_|ERR_TLS/.test(code);
   const isPlain = code === 'EPROTO' || code === 'ERR_SSL_WRONG_VERSION_NUMBER';
@@ -37,7 +37,7 @@ const networkFailure = (url: URL, cause: NodeJS.ErrnoException): RegistryFailure
     cause,
     ...(hint === undefined ? {} : { hint }),
   });
-};
+}
 
 /** This machine, and what answers to all who share its link, such as a cloud's metadata. */
 const LOCAL = new BlockList();
@@ -52,29 +52,37 @@ for (const [net, prefix, family] of [
 }
 LOCAL.addAddress('fd00:ec2::254', 'ipv6');
 
-const isLocal = (address: string): boolean => LOCAL.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+function isLocal(address: string): boolean {
+  return LOCAL.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+}
 
 /** Whoever may create sandboxes may name any host: what only this machine reaches is not for them to ask. */
-const refuseLocal = (host: string): RegistryFailure =>
-  new RegistryFailure(`${host} is an address of this machine or of its link`, {
+function refuseLocal(host: string): RegistryFailure {
+  return new RegistryFailure(`${host} is an address of this machine or of its link`, {
     hint: 'the operator may list it in local_registries',
   });
+}
 
 /** Refuses the addresses that a name turns out to have, at the moment that one is connected to. */
-const publicLookup =
-  (host: string): LookupFunction =>
-  (name, options, callback) => {
+function publicLookup(host: string): LookupFunction {
+  return (name, options, callback) => {
     dns.lookup(name, { ...options, all: true }, (error, found) => {
       const addresses = (found ?? []).filter(({ address }) => !isLocal(address));
-      if (error !== null) callback(error, '');
-      else if (addresses.length === 0) callback(refuseLocal(host), '');
-      else if (options.all === true) callback(null, addresses);
-      else callback(null, addresses[0]?.address ?? '', addresses[0]?.family);
+      if (error !== null) {
+        callback(error, '');
+      } else if (addresses.length === 0) {
+        callback(refuseLocal(host), '');
+      } else if (options.all === true) {
+        callback(null, addresses);
+      } else {
+        callback(null, addresses[0]?.address ?? '', addresses[0]?.family);
+      }
     });
   };
+}
 
-const sendOnce = (url: URL, headers: Headers, options: HttpOptions): Promise<IncomingMessage> =>
-  new Promise((resolve, reject) => {
+function sendOnce(url: URL, headers: Headers, options: HttpOptions): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
     const { signal, silenceMs } = options;
     const client = url.protocol === 'https:' ? https : http;
     const request = client.request(url, {
@@ -90,17 +98,23 @@ const sendOnce = (url: URL, headers: Headers, options: HttpOptions): Promise<Inc
       request.destroy(late);
     });
     request.on('error', (error) => {
-      if (signal.aborted) reject(signal.reason);
-      else reject(error instanceof RegistryFailure ? error : networkFailure(url, error));
+      if (signal.aborted) {
+        reject(signal.reason);
+      } else {
+        reject(error instanceof RegistryFailure ? error : networkFailure(url, error));
+      }
     });
     request.on('response', resolve);
     request.end();
   });
+}
 
-const hostOf = (url: URL): string => url.host.toLowerCase();
+function hostOf(url: URL): string {
+  return url.host.toLowerCase();
+}
 
 /** The next address of a redirect, or why it is not followed. */
-const nextUrl = (from: URL, location: string | undefined, options: HttpOptions): URL => {
+function nextUrl(from: URL, location: string | undefined, options: HttpOptions): URL {
   let to: URL;
   try {
     to = new URL(location ?? '', from);
@@ -112,17 +126,21 @@ const nextUrl = (from: URL, location: string | undefined, options: HttpOptions):
   }
   checkUrl(to, options);
   return to;
-};
+}
 
 /** Refuses this machine, unless it is listed, and what is not HTTPS, save to a host that may be spoken to without. */
-export const checkUrl = (url: URL, { plainAllowed, localAllowed }: HttpOptions): void => {
+export function checkUrl(url: URL, { plainAllowed, localAllowed }: HttpOptions): void {
   const name = url.hostname.replace(/^\[|\]$/g, '');
-  if (isIP(name) !== 0 && isLocal(name) && !localAllowed(hostOf(url))) throw refuseLocal(url.host);
-  if (url.protocol === 'https:' || (url.protocol === 'http:' && plainAllowed(hostOf(url)))) return;
+  if (isIP(name) !== 0 && isLocal(name) && !localAllowed(hostOf(url))) {
+    throw refuseLocal(url.host);
+  }
+  if (url.protocol === 'https:' || (url.protocol === 'http:' && plainAllowed(hostOf(url)))) {
+    return;
+  }
   throw new RegistryFailure(`${url.protocol}//${url.host} is not asked without TLS`, {
     hint: 'a registry without TLS has to be listed in insecure_registries',
   });
-};
+}
 
 export interface Answer {
   /** To be read to its end or destroyed. */
@@ -135,15 +153,19 @@ export interface Answer {
  * The answer to a GET, after redirects. The Authorization header goes to the host of `url` alone. Rejects with
  * RegistryFailure, or with the signal's reason.
  */
-export const get = async (url: URL, headers: Headers, options: HttpOptions): Promise<Answer> => {
+export async function get(url: URL, headers: Headers, options: HttpOptions): Promise<Answer> {
   let at = url;
   let own = headers;
   let elsewhere = false;
   for (let redirects = 0; ; redirects++) {
     const response = await sendOnce(at, own, options);
-    if (!REDIRECTS.has(response.statusCode ?? 0)) return { response, elsewhere };
+    if (!REDIRECTS.has(response.statusCode ?? 0)) {
+      return { response, elsewhere };
+    }
     response.destroy();
-    if (redirects === MAX_REDIRECTS) throw new RegistryFailure(`${url.host} redirects in a circle`);
+    if (redirects === MAX_REDIRECTS) {
+      throw new RegistryFailure(`${url.host} redirects in a circle`);
+    }
     const next = nextUrl(at, response.headers.location, options);
     if (next.protocol !== at.protocol || hostOf(next) !== hostOf(at)) {
       const { authorization: _, ...others } = own;
@@ -152,34 +174,40 @@ export const get = async (url: URL, headers: Headers, options: HttpOptions): Pro
     }
     at = next;
   }
-};
+}
 
 /** A whole body of at most `maxBytes`. */
-export const readBody = async (
+export async function readBody(
   response: IncomingMessage,
   maxBytes: number,
   signal: AbortSignal,
-): Promise<Buffer> => {
+): Promise<Buffer> {
   const parts: Buffer[] = [];
   let length = 0;
   try {
     for await (const part of response as AsyncIterable<Buffer>) {
       length += part.length;
-      if (length > maxBytes) throw new RegistryFailure(`an answer is longer than ${maxBytes} bytes`);
+      if (length > maxBytes) {
+        throw new RegistryFailure(`an answer is longer than ${maxBytes} bytes`);
+      }
       parts.push(part);
     }
   } catch (error) {
     throw bodyFailure(error, signal);
   }
   return Buffer.concat(parts);
-};
+}
 
 /** Why a body ended early: the caller's own doing, ours, or a connection that broke, which may pass. */
-export const bodyFailure = (error: unknown, signal: AbortSignal): unknown => {
-  if (signal.aborted) return signal.reason;
-  if (error instanceof RegistryFailure) return error;
+export function bodyFailure(error: unknown, signal: AbortSignal): unknown {
+  if (signal.aborted) {
+    return signal.reason;
+  }
+  if (error instanceof RegistryFailure) {
+    return error;
+  }
   return new RegistryFailure(`the connection broke: ${(error as Error).message}`, {
     passing: true,
     cause: error,
   });
-};
+}

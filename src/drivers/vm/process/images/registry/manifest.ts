@@ -48,46 +48,54 @@ interface Document {
   readonly layers?: unknown;
 }
 
-const garbage = (why: string) => new RegistryFailure(`its manifest is not one of an image: ${why}`);
+function garbage(why: string) {
+  return new RegistryFailure(`its manifest is not one of an image: ${why}`);
+}
 
-const blobOf = (value: unknown, what: string): Blob => {
+function blobOf(value: unknown, what: string): Blob {
   const { mediaType, digest, size } = (value ?? {}) as {
     mediaType?: unknown;
     digest?: unknown;
     size?: unknown;
   };
-  if (typeof digest !== 'string' || !DIGEST.test(digest)) throw garbage(`${what} has no digest`);
-  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
+  if (typeof digest !== 'string' || !DIGEST.test(digest)) {
+    throw garbage(`${what} has no digest`);
+  }
+  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
     throw garbage(`${what} has no size`);
+  }
   return { mediaType: typeof mediaType === 'string' ? mediaType : '', digest, size };
-};
+}
 
-const parse = (body: Buffer): Document => {
+function parse(body: Buffer): Document {
   try {
     const value: unknown = JSON.parse(body.toString('utf8'));
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return value;
+    }
   } catch {
     // Told below.
   }
   throw garbage('it is no JSON object');
-};
+}
 
 interface Fetched {
   readonly document: Document;
   readonly digest: string;
 }
 
-const fetchDocument = async (
+async function fetchDocument(
   session: RegistrySession,
   version: string,
   { pauseMs, signal }: { readonly pauseMs: number; readonly signal: AbortSignal },
-): Promise<Fetched> => {
+): Promise<Fetched> {
   const accept = [...INDEXES, ...MANIFESTS].join(', ');
-  const attempt = async () => {
+  async function attempt() {
     const response = await session.get(`manifests/${version}`, { accept }, signal);
     const body = await readBody(response, MAX_MANIFEST_BYTES, signal);
     return { body, claimed: response.headers['docker-content-digest'] };
-  };
+  }
+
   const { body, claimed } = await persistently(attempt, pauseMs, signal);
   const expected = DIGEST.test(version) ? version : claimed;
   const algorithm = typeof expected === 'string' && expected.startsWith('sha512:') ? 'sha512' : 'sha256';
@@ -96,41 +104,56 @@ const fetchDocument = async (
     throw new RegistryFailure(`the manifest ${String(expected).slice(0, 140)} has other bytes: ${digest}`);
   }
   return { document: parse(body), digest };
-};
+}
 
-const manifestOf = ({ document, digest }: Fetched): ImageManifest => {
+function manifestOf({ document, digest }: Fetched): ImageManifest {
   if (!Array.isArray(document.layers)) {
     throw garbage(document.schemaVersion === 1 ? 'it has the form of before 2017' : 'it lists no layers');
   }
-  if (document.layers.length > MAX_LAYERS) throw garbage(`it has more than ${MAX_LAYERS} layers`);
+  if (document.layers.length > MAX_LAYERS) {
+    throw garbage(`it has more than ${MAX_LAYERS} layers`);
+  }
   const config = blobOf(document.config, 'its configuration');
-  if (config.mediaType !== '' && !CONFIGS.includes(config.mediaType))
+  if (config.mediaType !== '' && !CONFIGS.includes(config.mediaType)) {
     throw garbage('it is of something else');
-  if (config.size > MAX_CONFIG_BYTES) throw garbage('its configuration is too long');
+  }
+  if (config.size > MAX_CONFIG_BYTES) {
+    throw garbage('its configuration is too long');
+  }
   const layers = document.layers.map((layer, index) => blobOf(layer, `layer ${index + 1}`));
   const strange = layers.find(({ mediaType }) => mediaType !== '' && !LAYER.test(mediaType));
-  if (strange !== undefined) throw garbage('a layer is of an unknown kind');
+  if (strange !== undefined) {
+    throw garbage('a layer is of an unknown kind');
+  }
   return { digest, config, layers };
-};
+}
 
 /** The manifest of the image for this machine, through an index where there is one. Rejects with RegistryFailure. */
-export const fetchManifest = async (
+export async function fetchManifest(
   session: RegistrySession,
   reference: ImageReference,
   options: { readonly pauseMs: number; readonly signal: AbortSignal },
-): Promise<ImageManifest> => {
+): Promise<ImageManifest> {
   let version = reference.version;
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
     const fetched = await fetchDocument(session, version, options);
     const { manifests, layers, config } = fetched.document;
-    if (manifests === undefined) return manifestOf(fetched);
+    if (manifests === undefined) {
+      return manifestOf(fetched);
+    }
     // One that is both could be read as either, and its digest would stand for two images.
-    if (layers !== undefined || config !== undefined) throw garbage('it is an index and a manifest at once');
-    if (!Array.isArray(manifests)) throw garbage('it lists no images');
+    if (layers !== undefined || config !== undefined) {
+      throw garbage('it is an index and a manifest at once');
+    }
+    if (!Array.isArray(manifests)) {
+      throw garbage('it lists no images');
+    }
     const candidates = manifests.filter((entry): entry is Descriptor => typeof entry?.digest === 'string');
     const { digest } = choosePlatform(candidates);
-    if (!DIGEST.test(digest)) throw garbage('an image of it has no digest');
+    if (!DIGEST.test(digest)) {
+      throw garbage('an image of it has no digest');
+    }
     version = digest;
   }
   throw garbage('its indexes go too deep');
-};
+}

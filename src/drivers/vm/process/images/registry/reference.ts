@@ -26,27 +26,39 @@ const DIGEST = /^sha256:[0-9a-f]{64}$|^sha512:[0-9a-f]{128}$/;
 const MAX_REPOSITORY = 255;
 
 /** A first part with a dot or a port, or `localhost`, is a host; anything else begins a repository of Docker Hub. */
-const looksLikeHost = (part: string): boolean => part === 'localhost' || /[.:]/.test(part);
+function looksLikeHost(part: string): boolean {
+  return part === 'localhost' || /[.:]/.test(part);
+}
 
 /** Reads `[host[:port]/]repository[:tag][@digest]`. INVALID_ARGUMENT when it is none. */
-export const parseReference = (name: string): ImageReference => {
-  const refuse = (why: string) =>
-    invalidArgument(`'${name}' is not the name of an image: ${why}`, {
+export function parseReference(name: string): ImageReference {
+  function refuse(why: string) {
+    return invalidArgument(`'${name}' is not the name of an image: ${why}`, {
       field: 'spec.template.image',
       reason: 'ImagePullFailed',
       hint: 'write host[:port]/repository[:tag] or host[:port]/repository@sha256:...',
     });
+  }
+
   const [named = '', digest, ...more] = name.split('@');
-  if (more.length > 0) throw refuse('it has more than one @');
-  if (digest !== undefined && !DIGEST.test(digest)) throw refuse(`'${digest}' is no digest`);
+  if (more.length > 0) {
+    throw refuse('it has more than one @');
+  }
+  if (digest !== undefined && !DIGEST.test(digest)) {
+    throw refuse(`'${digest}' is no digest`);
+  }
   const slash = named.indexOf('/');
   const first = slash < 0 ? '' : named.slice(0, slash);
   const hasHost = slash >= 0 && looksLikeHost(first);
   const path = hasHost ? named.slice(slash + 1) : named;
-  if (hasHost && !HOST.test(first)) throw refuse(`'${first}' is no host`);
+  if (hasHost && !HOST.test(first)) {
+    throw refuse(`'${first}' is no host`);
+  }
   const colon = path.indexOf(':');
   const tag = colon < 0 ? undefined : path.slice(colon + 1);
-  if (tag !== undefined && !TAG.test(tag)) throw refuse(`'${tag}' is no tag`);
+  if (tag !== undefined && !TAG.test(tag)) {
+    throw refuse(`'${tag}' is no tag`);
+  }
   let repository = colon < 0 ? path : path.slice(0, colon);
   if (repository.length > MAX_REPOSITORY || !repository.split('/').every((part) => COMPONENT.test(part))) {
     throw refuse(`'${repository}' is no repository`);
@@ -54,7 +66,9 @@ export const parseReference = (name: string): ImageReference => {
   const given = hasHost ? first.toLowerCase() : DOCKER_HUB;
   const isHub = DOCKER_HUB_ALIASES.has(given);
   const registry = isHub ? DOCKER_HUB : given;
-  if (isHub && !repository.includes('/')) repository = `library/${repository}`;
+  if (isHub && !repository.includes('/')) {
+    repository = `library/${repository}`;
+  }
   const version = digest ?? tag ?? 'latest';
   return {
     host: isHub ? DOCKER_HUB_HOST : given,
@@ -64,4 +78,4 @@ export const parseReference = (name: string): ImageReference => {
     pinned: digest !== undefined,
     text: `${registry}/${repository}${digest === undefined ? ':' : '@'}${version}`,
   };
-};
+}

@@ -51,58 +51,65 @@ const PAUSE_MS = 500;
 const LAYERS_AT_ONCE = 3;
 
 /** Anything that went wrong as the one error a user sees; a cancelled pull stays a cancelled pull. */
-const explained = async <T>(name: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> => {
+async function explained<T>(name: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (signal.aborted) throw OpenShellError.from(signal.reason);
-    if (error instanceof RegistryFailure)
+    if (signal.aborted) {
+      throw OpenShellError.from(signal.reason);
+    }
+    if (error instanceof RegistryFailure) {
       throw pullFailed(name, error.message, { hint: error.hint, cause: error });
+    }
     const known = OpenShellError.from(error);
     throw pullFailed(name, known.message, { hint: known.hint, cause: error });
   }
-};
+}
 
 /** Runs `work` so many times at once; the first failure ends the others, and is told when all have ended. */
-const together = async (
+async function together(
   count: number,
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<void>,
-): Promise<void> => {
+): Promise<void> {
   const failed = new AbortController();
   const until = AbortSignal.any([signal, failed.signal]);
-  const guarded = () => work(until).catch((error: unknown) => failed.abort(error));
+  function guarded() {
+    return work(until).catch((error: unknown) => failed.abort(error));
+  }
+
   await Promise.all(Array.from({ length: count }, guarded));
   failed.signal.throwIfAborted();
-};
+}
 
 /** A host as URLs write it: `127.1:5000` is 127.0.0.1:5000. */
-const canonical = (host: string): string => {
+function canonical(host: string): string {
   const [, name = '', port = ''] = /^(.*?)(:\d+)?$/.exec(host) ?? [];
   return URL.canParse(`http://${name}`) ? new URL(`http://${name}`).hostname + port : host.toLowerCase();
-};
+}
 
-const listOf = (hosts: readonly string[]): ((host: string) => boolean) => {
+function listOf(hosts: readonly string[]): (host: string) => boolean {
   const listed = new Set(hosts.map(canonical));
   return (host) => listed.has(canonical(host)) || listed.has(canonical(host).replace(/:\d+$/, ''));
-};
+}
 
-export const createRegistry = (options: RegistryOptions): Registry => {
+export function createRegistry(options: RegistryOptions): Registry {
   const { timeoutMs = PULL_TIMEOUT_MS, silenceMs = SILENCE_MS, pauseMs = PAUSE_MS, maxBytes } = options;
   const plainAllowed = listOf(options.insecure);
   const tokenHosts = new Set((options.tokenHosts ?? []).map((host) => host.toLowerCase()));
   const localAllowed = listOf(options.local);
 
-  const sessionFor = (reference: ImageReference): RegistrySession =>
-    openSession(reference, {
+  function sessionFor(reference: ImageReference): RegistrySession {
+    return openSession(reference, {
       plainAllowed,
       localAllowed,
       tokenHosts,
       silenceMs,
       credentials: () => readCredentials(options.authFile, reference.registry),
     });
+  }
 
-  const checkSizes = ({ config, layers }: ImageManifest) => {
+  function checkSizes({ config, layers }: ImageManifest) {
     const bytes = layers.reduce((sum, { size }) => sum + size, config.size);
     if (bytes > maxBytes) {
       throw new RegistryFailure(`it has ${bytes} bytes and may have ${maxBytes}`, {
@@ -114,19 +121,22 @@ export const createRegistry = (options: RegistryOptions): Registry => {
         hint: 'use Node.js 22.15 or later, or an image with gzip layers',
       });
     }
-  };
+  }
 
-  const download = async (
+  async function download(
     session: RegistrySession,
     { config, layers }: ImageManifest,
     work: string,
     tell: (line: string) => void,
     signal: AbortSignal,
-  ): Promise<ImageFiles> => {
+  ): Promise<ImageFiles> {
     const folder = join(work, 'pulled');
     await mkdir(folder);
     // One file a digest: an image may use a layer twice.
-    const pathOf = (digest: string) => join(folder, createHash('sha256').update(digest).digest('hex'));
+    function pathOf(digest: string) {
+      return join(folder, createHash('sha256').update(digest).digest('hex'));
+    }
+
     const distinct = [...new Map(layers.map((layer) => [layer.digest, layer])).values()];
     const { digest: configDigest, size } = config;
     const configPath = join(folder, 'config');
@@ -142,13 +152,16 @@ export const createRegistry = (options: RegistryOptions): Registry => {
     await together(LAYERS_AT_ONCE, signal, async (until) => {
       for (let layer = left.shift(); layer !== undefined; layer = left.shift()) {
         const mine = layer;
-        const onBytes = (received: number) => progress.bytes(mine, received);
+        function onBytes(received: number) {
+          return progress.bytes(mine, received);
+        }
+
         await downloadBlob(session, mine, pathOf(mine.digest), { pauseMs, signal: until, onBytes });
         progress.done();
       }
     });
     return { config: parseConfig(bytes), layers: layers.map(({ digest }) => pathOf(digest)) };
-  };
+  }
 
   return {
     resolve: (name, signal) =>
@@ -167,4 +180,4 @@ export const createRegistry = (options: RegistryOptions): Registry => {
         };
       }),
   };
-};
+}

@@ -24,12 +24,12 @@ const TOKEN = /^[\x21-\x7e]{1,65536}$/;
 const PASSING = new Set([408, 429, 500, 502, 503, 504]);
 const AUTH_HINT = 'check the name; for a private image give credentials in registry_auth_file';
 
-const retryAfterMs = (response: IncomingMessage): number | undefined => {
+function retryAfterMs(response: IncomingMessage): number | undefined {
   const seconds = Number(response.headers['retry-after']);
   return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
-};
+}
 
-const failureOf = (what: string, host: string, response: IncomingMessage): RegistryFailure => {
+function failureOf(what: string, host: string, response: IncomingMessage): RegistryFailure {
   const status = response.statusCode ?? 0;
   switch (status) {
     case 401:
@@ -43,25 +43,27 @@ const failureOf = (what: string, host: string, response: IncomingMessage): Regis
         retryAfterMs: retryAfterMs(response),
       });
   }
-};
+}
 
 /** Itself, what is listed, and hosts of its own domain, as auth.docker.io is for registry-1.docker.io. */
-const mayHearPassword = (registry: string, other: string, listed: ReadonlySet<string>): boolean => {
-  if (other === registry || listed.has(other)) return true;
+function mayHearPassword(registry: string, other: string, listed: ReadonlySet<string>): boolean {
+  if (other === registry || listed.has(other)) {
+    return true;
+  }
   const parent = registry.slice(registry.indexOf('.') + 1);
   const hasDomain = isIP(registry.replace(/:\d+$/, '')) === 0 && /^[^.:]+\.[^.:]+/.test(parent);
   return hasDomain && (other === parent || other.endsWith(`.${parent}`));
-};
+}
 
-export const openSession = (reference: ImageReference, options: SessionOptions): RegistrySession => {
+export function openSession(reference: ImageReference, options: SessionOptions): RegistrySession {
   const { host, repository } = reference;
   const base = `${options.plainAllowed(host) ? 'http' : 'https'}://${host}/v2/${repository}/`;
   let authorization: string | undefined;
 
-  const token = async (
+  async function token(
     challenge: { readonly realm: string; readonly service: string; readonly scope: string },
     http: HttpOptions,
-  ): Promise<string> => {
+  ): Promise<string> {
     let url: URL;
     try {
       url = new URL(challenge.realm);
@@ -73,7 +75,9 @@ export const openSession = (reference: ImageReference, options: SessionOptions):
       throw new RegistryFailure(`${host} wants a token from a place without TLS`);
     }
     checkUrl(url, http);
-    if (challenge.service !== '') url.searchParams.set('service', challenge.service);
+    if (challenge.service !== '') {
+      url.searchParams.set('service', challenge.service);
+    }
     url.searchParams.set('scope', challenge.scope || `repository:${repository}:pull`);
     const credentials = await options.credentials();
     if (credentials !== undefined && !mayHearPassword(host, url.host, options.tokenHosts)) {
@@ -90,17 +94,23 @@ export const openSession = (reference: ImageReference, options: SessionOptions):
     }
     const body = await readBody(response, MAX_TOKEN_ANSWER_BYTES, http.signal);
     const found = tokenIn(body);
-    if (found === undefined) throw new RegistryFailure(`${url.host} answers with no token`);
+    if (found === undefined) {
+      throw new RegistryFailure(`${url.host} answers with no token`);
+    }
     return found;
-  };
+  }
 
-  const authorise = async (response: IncomingMessage, http: HttpOptions): Promise<string> => {
+  async function authorise(response: IncomingMessage, http: HttpOptions): Promise<string> {
     const challenge = parseChallenge(response.headers['www-authenticate'] ?? '');
-    if (challenge?.scheme === 'bearer') return `Bearer ${await token(challenge, http)}`;
+    if (challenge?.scheme === 'bearer') {
+      return `Bearer ${await token(challenge, http)}`;
+    }
     const credentials = challenge === undefined ? undefined : await options.credentials();
-    if (credentials === undefined) throw failureOf(repository, host, response);
+    if (credentials === undefined) {
+      throw failureOf(repository, host, response);
+    }
     return basicAuthorization(credentials);
-  };
+  }
 
   return {
     async get(path, headers, signal) {
@@ -112,7 +122,9 @@ export const openSession = (reference: ImageReference, options: SessionOptions):
         const own = sent === undefined ? headers : { ...headers, authorization: sent };
         const { response, elsewhere } = await get(url, own, http);
         const { statusCode } = response;
-        if (statusCode === 200 || statusCode === 206) return response;
+        if (statusCode === 200 || statusCode === 206) {
+          return response;
+        }
         response.destroy();
         // Once: a token that is refused as soon as it was made is not made again. And never because of what another
         // host says, which would then be told the password.
@@ -123,9 +135,9 @@ export const openSession = (reference: ImageReference, options: SessionOptions):
       }
     },
   };
-};
+}
 
-const tokenIn = (body: Buffer): string | undefined => {
+function tokenIn(body: Buffer): string | undefined {
   try {
     const { token, access_token: other } = JSON.parse(body.toString('utf8')) as Record<string, unknown>;
     const found = typeof token === 'string' && token !== '' ? token : other;
@@ -133,4 +145,4 @@ const tokenIn = (body: Buffer): string | undefined => {
   } catch {
     return undefined;
   }
-};
+}
