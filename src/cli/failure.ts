@@ -1,4 +1,5 @@
 import { Code, OpenShellError } from '../compute/errors.js';
+import { foreignReason } from '../compute/reasons.js';
 import { printable } from './output/printable.js';
 
 /** What the process answers to its caller. `exec` and `connect` answer the remote command's own code instead. */
@@ -23,12 +24,12 @@ export function usageError(message: string, hint?: string): OpenShellError {
 
 /** The user, or whoever started us, sent a signal. */
 export function interruptedError(signal: string): OpenShellError {
-  return new OpenShellError(Code.CANCELLED, 'interrupted', { reason: signal });
+  return new OpenShellError(Code.CANCELLED, 'interrupted', { reason: foreignReason(signal) });
 }
 
 /** Whoever read our output went away: nothing more is said. */
 export function brokenPipeError(): OpenShellError {
-  return new OpenShellError(Code.CANCELLED, 'nobody reads the output', { reason: 'SIGPIPE' });
+  return new OpenShellError(Code.CANCELLED, 'nobody reads the output', { reason: foreignReason('SIGPIPE') });
 }
 
 export function timeoutError(message: string, hint: string): OpenShellError {

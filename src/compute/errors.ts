@@ -1,3 +1,5 @@
+import type { ForeignReason, Reason } from './reasons.js';
+
 /** The closed set of codes an operation can fail with. The values are gRPC's canonical status numbers. */
 export const Code = {
   CANCELLED: 1,
@@ -22,10 +24,10 @@ export type Code = (typeof Code)[keyof typeof Code];
 
 export interface OpenShellErrorOptions {
   /**
-   * A stable CamelCase word for programs, e.g. `ImagePullFailed`. It becomes the reason of a sandbox's condition
+   * A stable word for programs out of the table in reasons.ts, e.g. `ImagePullFailed`. It becomes the reason of a sandbox's condition
    * when the error ends a sandbox. Default: none.
    */
-  reason?: string;
+  reason?: Reason | ForeignReason | undefined;
   /** The request field at fault, dotted, e.g. `spec.template.image`. Default: none. */
   field?: string;
   /** One sentence that says what to do. Default: none. */
@@ -45,7 +47,7 @@ const RETRY_AFTER_MS: ReadonlyMap<Code, number> = new Map([
 export class OpenShellError extends Error {
   override readonly name = 'OpenShellError';
   readonly code: Code;
-  readonly reason: string | undefined;
+  readonly reason: Reason | ForeignReason | undefined;
   readonly field: string | undefined;
   readonly hint: string | undefined;
   readonly retryAfterMs: number | undefined;

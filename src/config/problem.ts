@@ -1,4 +1,5 @@
 import { invalidArgument, type OpenShellError } from '../compute/errors.js';
+import type { Reason } from '../compute/reasons.js';
 
 /** One thing that is wrong with the configuration. */
 export interface Problem {
@@ -15,7 +16,7 @@ function problemText({ place, key, message }: Problem): string {
 }
 
 /** All problems as one INVALID_ARGUMENT with the given reason: one a line, a count before them when there are several. */
-export function problemsError(reason: string, problems: readonly Problem[]): OpenShellError {
+export function problemsError(reason: Reason, problems: readonly Problem[]): OpenShellError {
   const lines = problems.map(problemText);
   const message =
     lines.length === 1

@@ -4,7 +4,7 @@ import type { ManagedDriver } from './drivers/managed.js';
 import { driverStates } from './drivers/states.js';
 import type { DriverLoad } from './lifecycle/driver-calls.js';
 import type { Stray } from './lifecycle/reconciler.js';
-import { createMetricsRegistry } from './metrics.js';
+import { createMetricsRegistry, type MetricDescription } from './metrics.js';
 
 /** The gateway's metrics, named after OpenShell's where it has the same. */
 export interface GatewayMetrics {
@@ -16,6 +16,7 @@ export interface GatewayMetrics {
   observeReconcile(driver: string, outcome: 'success' | 'failure'): void;
   observeLeftBehind(driver: string): void;
   observeUse(sandbox: { readonly driver: string }, use: string): void;
+  describe(): readonly MetricDescription[];
   render(): Promise<string>;
 }
 
@@ -39,7 +40,7 @@ export function createGatewayMetrics(options: {
   );
   const users = registry.counter(
     'openshell_server_user_requests_total',
-    `RPCs by whoever made them; from the ${MOST_SUBJECTS + 1}th subject on as (other).`,
+    `RPCs by whoever made them; beyond ${MOST_SUBJECTS} subjects as (other).`,
     ['subject'],
   );
   const subjects = new Set<string>();
@@ -135,6 +136,7 @@ export function createGatewayMetrics(options: {
     observeReconcile: (driver, outcome) => reconciles.add([driver, outcome]),
     observeLeftBehind: (driver) => leftBehind.add([driver]),
     observeUse: ({ driver }, use) => uses.add([driver, use]),
+    describe: () => registry.describe(),
     render: () => registry.render(),
   };
 }

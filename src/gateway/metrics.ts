@@ -21,13 +21,25 @@ export interface MetricsRegistry {
   ): void;
   /** `buckets` are upper bounds, ascending, without +Inf. */
   histogram(name: string, help: string, labels: readonly string[], buckets: readonly number[]): Histogram;
+  /** In the order of their declaration. */
+  describe(): readonly MetricDescription[];
   render(): Promise<string>;
 }
 
+export interface MetricDescription {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
 export function createMetricsRegistry(): MetricsRegistry {
+  const described: MetricDescription[] = [];
   const families: (() => Promise<string>)[] = [];
 
-  function family(name: string, type: string, help: string, lines: () => Promise<string[]> | string[]): void {
+  function family(metric: MetricDescription, lines: () => Promise<string[]> | string[]): void {
+    const { name, type, help } = metric;
+    described.push(metric);
     families.push(async () =>
       [`# HELP ${name} ${escapeHelp(help)}`, `# TYPE ${name} ${type}`, ...(await lines())].join('\n'),
     );
@@ -36,7 +48,9 @@ export function createMetricsRegistry(): MetricsRegistry {
   return {
     counter(name, help, labels) {
       const series = new Map<string, number>();
-      family(name, 'counter', help, () => [...series].map(([key, value]) => `${name}${key} ${value}`));
+      family({ name, type: 'counter', help, labels }, () =>
+        [...series].map(([key, value]) => `${name}${key} ${value}`),
+      );
       return {
         add(values, value = 1) {
           const key = render(labels, values);
@@ -45,14 +59,14 @@ export function createMetricsRegistry(): MetricsRegistry {
       };
     },
     gauge(name, help, labels, read) {
-      family(name, 'gauge', help, async () => {
+      family({ name, type: 'gauge', help, labels }, async () => {
         const series = await read().catch(() => []);
         return series.map(([values, value]) => `${name}${render(labels, values)} ${value}`);
       });
     },
     histogram(name, help, labels, buckets) {
       const series = new Map<string, { values: LabelValues; counts: number[]; sum: number; count: number }>();
-      family(name, 'histogram', help, () =>
+      family({ name, type: 'histogram', help, labels }, () =>
         [...series.values()].flatMap(({ values, counts, sum, count }) => [
           ...buckets.map(
             (bound, i) =>
@@ -76,6 +90,7 @@ export function createMetricsRegistry(): MetricsRegistry {
         },
       };
     },
+    describe: () => described,
     async render() {
       return `${(await Promise.all(families.map((one) => one()))).join('\n')}\n`;
     },

@@ -1,4 +1,5 @@
 import { Code, OpenShellError, type OpenShellErrorOptions } from '../compute/errors.js';
+import { foreignReason } from '../compute/reasons.js';
 import { decodeStatusDetails } from '../wire/errors/index.js';
 import { CallFailure } from './call-failure.js';
 import { reasonOfCode } from './status.js';
@@ -18,7 +19,7 @@ export function detailsOf(failure: CallFailure): OpenShellErrorOptions | undefin
   }
   const { reason, field, hint, retryAfterMs } = told;
   return {
-    reason,
+    reason: foreignReason(reason),
     ...(field === undefined ? {} : { field }),
     ...(hint === undefined ? {} : { hint }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { failedPrecondition, unavailable } from '../../dist/compute/errors.js';
+import { foreignReason } from '../../dist/compute/reasons.js';
 import { toFailed } from '../../dist/gateway/lifecycle/transition.js';
 import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import type { SandboxChange } from '../../dist/store/store.js';
@@ -243,7 +244,7 @@ test('a failed sandbox that once ran keeps its files, and may be stopped and sta
   await running.client.unary(api.stopSandbox, { name: 'kept' });
   engine.before = (call) => {
     if (call === 'start') {
-      throw failedPrecondition('the volume is locked', { reason: 'VolumeLocked' });
+      throw failedPrecondition('the volume is locked', { reason: foreignReason('VolumeLocked') });
     }
   };
   const { sandbox } = await running.client.unary(api.startSandbox, { name: 'kept' });
@@ -255,7 +256,7 @@ test('a failed sandbox that once ran keeps its files, and may be stopped and sta
   );
   engine.before = (call) => {
     if (call === 'stop') {
-      throw failedPrecondition('not now', { reason: 'NotNow' });
+      throw failedPrecondition('not now', { reason: foreignReason('NotNow') });
     }
   };
   await running.client.unary(api.stopSandbox, { name: 'kept' });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, type TestContext, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { Code, failedPrecondition, OpenShellError, unavailable } from '../../dist/compute/errors.js';
+import { foreignReason } from '../../dist/compute/reasons.js';
 import type { LifecycleTuning } from '../../dist/gateway/lifecycle/controller.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { createFakeEngine, type FakeEngine, printing } from '../support/fake-engine.js';
@@ -272,7 +273,7 @@ test('a create that its engine, which answers, calls unavailable for too long fa
   await restart({ deadlines: { absence: 500 } });
   engine.before = (call) => {
     if (call === 'create') {
-      throw unavailable('no node is free', { reason: 'NodesBusy' });
+      throw unavailable('no node is free', { reason: foreignReason('NodesBusy') });
     }
   };
   const id = await create('in-vain');

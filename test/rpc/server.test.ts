@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { Code, OpenShellError } from '../../dist/compute/errors.js';
 import type { Logger } from '../../dist/compute/log.js';
+import { foreignReason } from '../../dist/compute/reasons.js';
 import { currentTrace } from '../../dist/compute/trace.js';
 import { CallFailure } from '../../dist/rpc/call-failure.js';
 import { createRpcClient, type RpcClientOptions } from '../../dist/rpc/client/client.js';
@@ -152,7 +153,7 @@ test('an authenticator may take its time, sees the evidence, and refuses', LIMIT
         await new Promise(setImmediate);
         const subject = given.header('authorization');
         if (subject === undefined) {
-          throw new OpenShellError(Code.UNAUTHENTICATED, 'missing', { reason: 'NoToken' });
+          throw new OpenShellError(Code.UNAUTHENTICATED, 'missing', { reason: foreignReason('NoToken') });
         }
         return { caller: given, subject, ended: (code) => ended.push([code, subject]) };
       },
@@ -193,7 +194,7 @@ test('a request id is told again, or made', LIMIT, async (t) => {
 
 test('an error comes back with all it says, however long: trailers stay below 8 KiB', LIMIT, async (t) => {
   let error = new OpenShellError(Code.ABORTED, 'somebody else was first', {
-    ...{ reason: 'Conflict', field: 'spec.image', hint: 'try again', retryAfterMs: 250 },
+    ...{ reason: foreignReason('Conflict'), field: 'spec.image', hint: 'try again', retryAfterMs: 250 },
   });
   const { client } = await serve(t, [
     unary(wire.getSandbox, () => {
@@ -208,7 +209,12 @@ test('an error comes back with all it says, however long: trailers stay below 8 
   );
   // The details leave out a message that is long, and still count.
   error = new OpenShellError(Code.ABORTED, 'x'.repeat(100_000), {
-    ...{ reason: 'Conflict', field: 'y'.repeat(10_000), hint: 'z'.repeat(10_000), retryAfterMs: 250 },
+    ...{
+      reason: foreignReason('Conflict'),
+      field: 'y'.repeat(10_000),
+      hint: 'z'.repeat(10_000),
+      retryAfterMs: 250,
+    },
   });
   const long = await ask();
   assert.equal(Buffer.byteLength(long.message), 1024);

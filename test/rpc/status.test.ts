@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Code, OpenShellError } from '../../dist/compute/errors.js';
+import { foreignReason } from '../../dist/compute/reasons.js';
 import { cutText } from '../../dist/kit/text.js';
 import { toStatus } from '../../dist/rpc/status.js';
 import { decodeStatusDetails } from '../../dist/wire/errors/index.js';
@@ -54,7 +55,7 @@ test('whatever an error says, its status can be written and takes at most 4 KiB 
 test('an ordinary error keeps every word: message, reason, field, hint and when to try again', async () => {
   const { code, details, trailers } = await toStatus(
     new OpenShellError(Code.UNAVAILABLE, 'the engine sleeps', {
-      reason: 'EngineAsleep',
+      reason: foreignReason('EngineAsleep'),
       field: 'spec.engine',
       hint: 'wake it',
       retryAfterMs: 7_000,

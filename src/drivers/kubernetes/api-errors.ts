@@ -1,4 +1,5 @@
 import { Code, failedPrecondition, OpenShellError } from '../../compute/errors.js';
+import { foreignReason } from '../../compute/reasons.js';
 import type { Status } from './objects.js';
 
 /** Reasons that the API server gives and the driver asks for again. */
@@ -45,7 +46,9 @@ export function fromStatus(httpStatus: number, body: string, what: string): Open
     return forbidden(said, message);
   }
   const reason = status?.reason;
-  return new OpenShellError(CODES[httpStatus] ?? Code.INTERNAL, message, reason ? { reason } : {});
+  return new OpenShellError(CODES[httpStatus] ?? Code.INTERNAL, message, {
+    reason: foreignReason(reason),
+  });
 }
 
 function forbidden(said: string, message: string): OpenShellError {

@@ -1,4 +1,5 @@
 import { Code, OpenShellError } from '../../compute/errors.js';
+import type { Reason } from '../../compute/reasons.js';
 import type { Authenticator } from './principal.js';
 
 /** The user is the common name of the client's certificate, which the handshake has checked. */
@@ -39,6 +40,6 @@ export const mutualTls: Authenticator = {
   },
 };
 
-function unauthenticated(message: string, options: { reason: string; hint: string }): OpenShellError {
+function unauthenticated(message: string, options: { reason: Reason; hint: string }): OpenShellError {
   return new OpenShellError(Code.UNAUTHENTICATED, message, options);
 }
