@@ -3,6 +3,7 @@ import { VERSION } from '../compute/version.js';
 import { freeBuffersAtOnce } from '../kit/garbage.js';
 import { parseArguments } from './arguments/parse.js';
 import type { Arguments } from './arguments/parsed.js';
+import { COMMANDS } from './arguments/tree.js';
 import type { Gateway } from './connection/gateway.js';
 import type { Context } from './context.js';
 import { EXIT, exitCodeOf, failureLine, isSilent } from './failure.js';
@@ -51,7 +52,7 @@ async function dispatch(argv: readonly string[], surroundings: Surroundings): Pr
   const { context, close } = createContext(invocation.args, surroundings);
   try {
     const command = await invocation.command.load();
-    return await command.run(context);
+    return await command.run(context, COMMANDS);
   } finally {
     await close();
   }

@@ -4,7 +4,7 @@ import type { ComputeDriver } from '../../dist/compute/driver.js';
 import { unavailable } from '../../dist/compute/errors.js';
 import type { GatewayConfig } from '../../dist/config/gateway-config.js';
 import { printDrivers } from '../../dist/gateway/process/drivers.js';
-import type { ProcessOptions } from '../../dist/gateway/process/run.js';
+import type { ProcessOptions } from '../../dist/gateway/process/options.js';
 
 const config = {
   computeDrivers: [],

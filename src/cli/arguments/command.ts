@@ -28,8 +28,8 @@ export interface PositionalSpec {
 }
 
 export interface CommandModule {
-  /** Answers the exit code. Throws OpenShellError. */
-  run(context: Context): Promise<number>;
+  /** Answers the exit code. Throws OpenShellError. `commands`: all that there are. */
+  run(context: Context, commands: readonly CommandNode[]): Promise<number>;
 }
 
 export interface CommandSpec {

@@ -8,9 +8,24 @@ import {
   type OptionSpecs,
 } from './command.js';
 import { GLOBAL_OPTIONS } from './options.js';
-import { createArguments, type Invocation } from './parsed.js';
+import { type Arguments, createArguments } from './parsed.js';
 import { readOptions } from './read-options.js';
 import { COMMANDS } from './tree.js';
+
+export type Invocation =
+  | { readonly kind: 'version' }
+  /** `of` is undefined for the help of `openshell` itself. */
+  | {
+      readonly kind: 'help';
+      readonly path: readonly string[];
+      readonly of: CommandSpec | CommandGroup | undefined;
+    }
+  | {
+      readonly kind: 'run';
+      readonly path: readonly string[];
+      readonly command: CommandSpec;
+      readonly args: Arguments;
+    };
 
 /**
  * Reads a command line (without `node` and the script). Options common to all commands may stand before or after the

@@ -1,5 +1,3 @@
-import type { CommandGroup, CommandSpec } from './command.js';
-
 /** The options and arguments of one invocation, checked against the command's declaration. */
 export interface Arguments {
   flag(name: string): boolean;
@@ -10,21 +8,6 @@ export interface Arguments {
   /** What stood after `--`. */
   readonly trailing: readonly string[];
 }
-
-export type Invocation =
-  | { readonly kind: 'version' }
-  /** `of` is undefined for the help of `openshell` itself. */
-  | {
-      readonly kind: 'help';
-      readonly path: readonly string[];
-      readonly of: CommandSpec | CommandGroup | undefined;
-    }
-  | {
-      readonly kind: 'run';
-      readonly path: readonly string[];
-      readonly command: CommandSpec;
-      readonly args: Arguments;
-    };
 
 export type OptionValues = ReadonlyMap<string, readonly string[]>;
 

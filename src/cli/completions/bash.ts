@@ -1,10 +1,11 @@
+import type { CommandNode } from '../arguments/command.js';
 import { placeBranches, valueBranches, valueOptionPattern, walkBranches } from './shell-cases.js';
 
 /**
  * A bash script to be sourced. It offers candidates by comparing prefixes, never through `compgen -W`, which expands
  * its words: a gateway must not be able to run code through a name.
  */
-export function bashCompletions(): string {
+export function bashCompletions(commands: readonly CommandNode[]): string {
   return `_openshell_offer() {
   local word
   for word in "$@"; do
@@ -30,17 +31,17 @@ _openshell() {
     word=\${COMP_WORDS[at]}
     case $word in
     --) _openshell_files; return ;;
-    ${valueOptionPattern()}) ((at++)); continue ;;
+    ${valueOptionPattern(commands)}) ((at++)); continue ;;
     esac
     case "$place $word" in
-${walkBranches().join('\n')}
+${walkBranches(commands).join('\n')}
     esac
   done
   case "$place:$previous" in
-${valueBranches().join('\n')}
+${valueBranches(commands).join('\n')}
   esac
   case $place in
-${placeBranches().join('\n')}
+${placeBranches(commands).join('\n')}
   esac
 }
 

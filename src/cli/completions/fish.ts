@@ -1,8 +1,9 @@
+import type { CommandNode } from '../arguments/command.js';
 import { aliases, type CompletedOption, type CompletedPlace, completedPlaces, valueFlags } from './model.js';
 
 /** A fish script: sourced, or saved as \`completions/openshell.fish\`. */
-export function fishCompletions(): string {
-  const places = completedPlaces();
+export function fishCompletions(commands: readonly CommandNode[]): string {
+  const places = completedPlaces(commands);
   return `function __openshell_place
     set -l words (commandline -opc)
     set -l place
@@ -16,10 +17,10 @@ export function fishCompletions(): string {
             case --
                 echo --
                 return
-            case ${valueFlags().join(' ')}
+            case ${valueFlags(commands).join(' ')}
                 set skip 1
             case '-*'
-${aliases()
+${aliases(commands)
   .map(([alias, name]) => `            case ${alias}\n                set -a place ${name}`)
   .join('\n')}
             case '*'

@@ -1,6 +1,5 @@
 import { type CommandNode, type Completion, isGroup, type OptionSpecs } from '../arguments/command.js';
 import { GLOBAL_OPTIONS } from '../arguments/options.js';
-import { COMMANDS } from '../arguments/tree.js';
 
 export interface CompletedOption {
   /** As typed: `--name`, and `-n` when it has a short form. */
@@ -22,28 +21,28 @@ export interface CompletedPlace {
 }
 
 /** The command tree as the three completion scripts need it: one entry for each place that a cursor can be in. */
-export function completedPlaces(): CompletedPlace[] {
+export function completedPlaces(commands: readonly CommandNode[]): CompletedPlace[] {
   return [
     {
       path: '',
-      words: subcommands(COMMANDS),
+      words: subcommands(commands),
       completes: 'none',
       options: [...completedOptions(GLOBAL_OPTIONS), versionOption],
     },
-    ...COMMANDS.flatMap((node) => placesOf(node, [])),
+    ...commands.flatMap((node) => placesOf(node, [])),
   ];
 }
 
 /** Other names of groups, e.g. `sb`, with the name they stand for. */
-export function aliases(): (readonly [alias: string, name: string])[] {
-  return COMMANDS.flatMap((node) =>
+export function aliases(commands: readonly CommandNode[]): (readonly [alias: string, name: string])[] {
+  return commands.flatMap((node) =>
     isGroup(node) ? node.aliases.map((alias) => [alias, node.name] as const) : [],
   );
 }
 
 /** The options whose value is the next word, as typed: a completion script must not take the value for a command. */
-export function valueFlags(): string[] {
-  const flags = completedPlaces().flatMap(({ options }) =>
+export function valueFlags(commands: readonly CommandNode[]): string[] {
+  const flags = completedPlaces(commands).flatMap(({ options }) =>
     options.filter(({ takesWord }) => takesWord).flatMap((option) => option.flags),
   );
   return [...new Set(flags)];

@@ -1,3 +1,4 @@
+import type { CommandNode } from '../arguments/command.js';
 import { aliases, type CompletedOption, type CompletedPlace, completedPlaces, valueFlags } from './model.js';
 
 /*
@@ -6,24 +7,24 @@ import { aliases, type CompletedOption, type CompletedPlace, completedPlaces, va
  */
 
 /** Pattern of the options whose value is the next word. */
-export function valueOptionPattern(): string {
-  return valueFlags().join('|');
+export function valueOptionPattern(commands: readonly CommandNode[]): string {
+  return valueFlags(commands).join('|');
 }
 
 /** `case` branches over "<place> <word>" that walk down the command tree. */
-export function walkBranches(): string[] {
-  const steps = completedPlaces()
+export function walkBranches(commands: readonly CommandNode[]): string[] {
+  const steps = completedPlaces(commands)
     .filter(({ path }) => path !== '')
     .map(({ path }) => `    ${quoted(stepInto(path))}) place=${quoted(path)} ;;`);
   return [
     ...steps,
-    ...aliases().map(([alias, name]) => `    ${quoted(` ${alias}`)}) place=${quoted(name)} ;;`),
+    ...aliases(commands).map(([alias, name]) => `    ${quoted(` ${alias}`)}) place=${quoted(name)} ;;`),
   ];
 }
 
 /** `case` branches over "<place>:<option before the cursor>" that offer the option's values. */
-export function valueBranches(): string[] {
-  return completedPlaces().flatMap((place) =>
+export function valueBranches(commands: readonly CommandNode[]): string[] {
+  return completedPlaces(commands).flatMap((place) =>
     place.options
       .filter(({ takesWord }) => takesWord)
       .map((option) => {
@@ -34,8 +35,8 @@ export function valueBranches(): string[] {
 }
 
 /** `case` branches over "<place>" that offer its options, or its words and names. */
-export function placeBranches(): string[] {
-  return completedPlaces().map(
+export function placeBranches(commands: readonly CommandNode[]): string[] {
+  return completedPlaces(commands).map(
     (place) =>
       `    ${quoted(place.path)}) if [[ $current == -* ]]; then ${offer(place.options.flatMap((o) => o.flags))}; else ${placeOffer(place)}; fi ;;`,
   );

@@ -1,7 +1,8 @@
+import type { CommandNode } from '../arguments/command.js';
 import { placeBranches, valueBranches, valueOptionPattern, walkBranches } from './shell-cases.js';
 
 /** A zsh script: sourced, or put into a folder of `$fpath` as `_openshell`. */
-export function zshCompletions(): string {
+export function zshCompletions(commands: readonly CommandNode[]): string {
   return `#compdef openshell
 
 _openshell_offer() {
@@ -24,17 +25,17 @@ _openshell() {
     word=\${words[at]}
     case $word in
     --) _files; return ;;
-    ${valueOptionPattern()}) ((at++)); continue ;;
+    ${valueOptionPattern(commands)}) ((at++)); continue ;;
     esac
     case "$place $word" in
-${walkBranches().join('\n')}
+${walkBranches(commands).join('\n')}
     esac
   done
   case "$place:$previous" in
-${valueBranches().join('\n')}
+${valueBranches(commands).join('\n')}
   esac
   case "$place" in
-${placeBranches().join('\n')}
+${placeBranches(commands).join('\n')}
   esac
 }
 

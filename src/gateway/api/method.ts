@@ -1,7 +1,6 @@
 import type * as rpc from '../../rpc/server/contract.js';
 import { methodKinds } from '../../rpc/server/methods.js';
-import type { MethodAccess } from '../auth/methods.js';
-import type { Caller } from '../auth/principal.js';
+import type { Caller, MethodAccess } from '../auth/principal.js';
 
 export type Handler = rpc.Handler<Caller>;
 export type Method = rpc.Method<Caller>;

@@ -2,8 +2,8 @@ import type { Admitted, IncomingCall } from '../../rpc/server/contract.js';
 import type { Authenticate } from './authenticate.js';
 import type { Authorizer } from './authorizer.js';
 import type { Change } from './changes.js';
-import { checkKind, type MethodAccess } from './methods.js';
-import { type Caller, NOBODY } from './principal.js';
+import { checkKind } from './methods.js';
+import { type Caller, type MethodAccess, NOBODY } from './principal.js';
 
 export interface AdmitOptions {
   readonly authenticate: Authenticate;

@@ -1,14 +1,6 @@
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { MethodName } from '../../wire/v01/rpcs.js';
-import type { Principal } from './principal.js';
-
-/** Who may call a method at all, and whether it changes anything. */
-export interface MethodAccess {
-  /** `anyone`: without authentication. `operator`, `peer`: kinds of callers that this gateway does not know yet. */
-  readonly who: 'anyone' | 'user' | 'sandbox' | 'either' | 'operator' | 'peer';
-  /** Whether a call is recorded. */
-  readonly changes: boolean;
-}
+import type { MethodAccess, Principal } from './principal.js';
 
 /** Also of grpc.health.v1. */
 export const ANYONE: MethodAccess = { who: 'anyone', changes: false };

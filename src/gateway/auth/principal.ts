@@ -1,6 +1,5 @@
 import type { OpenShellError } from '../../compute/errors.js';
 import type { Evidence } from '../../rpc/server/contract.js';
-import type { MethodAccess } from './methods.js';
 
 /** Who makes a call. */
 export type Principal = UserPrincipal | SandboxPrincipal | Nobody;
@@ -36,6 +35,14 @@ export interface Nobody {
 }
 
 export const NOBODY: Nobody = { kind: 'nobody', subject: '' };
+
+/** Who may call a method at all, and whether it changes anything. */
+export interface MethodAccess {
+  /** `anyone`: without authentication. `operator`, `peer`: kinds of callers that this gateway does not know yet. */
+  readonly who: 'anyone' | 'user' | 'sandbox' | 'either' | 'operator' | 'peer';
+  /** Whether a call is recorded. */
+  readonly changes: boolean;
+}
 
 /** What every service is told about the call that it works for. */
 export interface Caller {

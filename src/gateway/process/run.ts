@@ -5,24 +5,11 @@ import { parseCommandLine } from '../../config/command-line.js';
 import type { GatewayConfig } from '../../config/gateway-config.js';
 import { homePaths } from '../../config/home.js';
 import { loadConfig } from '../../config/load.js';
-import type { Flavor } from '../../flavor/flavor.js';
 import { buildInfo, versionText } from '../build-info.js';
-import type { ConnectExternal } from '../drivers/create.js';
 import { exitCodeOf } from './exit-codes.js';
+import type { ProcessOptions } from './options.js';
 import { assertParts } from './parts.js';
 import { selectionOptions } from './selection-options.js';
-
-export interface ProcessOptions {
-  readonly flavor: Flavor;
-  /** What the build was made from, e.g. a commit. */
-  readonly build: string;
-  readonly argv: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Undefined: this build cannot reach drivers in other processes. */
-  readonly connectExternal: ConnectExternal | undefined;
-  /** What an operator should know about the build, e.g. left-over output. */
-  readonly buildWarnings: readonly string[];
-}
 
 /** A configuration that this build could never start with is not valid. */
 async function checkParts(options: ProcessOptions, config: GatewayConfig): Promise<void> {

@@ -1,6 +1,6 @@
 import type { GatewayConfig } from '../../config/gateway-config.js';
 import type { SelectionOptions } from '../drivers/selection.js';
-import type { ProcessOptions } from './run.js';
+import type { ProcessOptions } from './options.js';
 
 /** The configuration as the driver selection takes it. */
 export function selectionOptions(

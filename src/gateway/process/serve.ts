@@ -16,8 +16,8 @@ import { selectDrivers } from '../drivers/selection.js';
 import type { Gateway, GatewayOptions } from '../gateway.js';
 import { createSandboxLog } from '../sandbox-log.js';
 import { loadGateway } from './load-gateway.js';
+import type { ProcessOptions } from './options.js';
 import { assertParts, storeOf, telemetryOf } from './parts.js';
-import type { ProcessOptions } from './run.js';
 import { selectionOptions } from './selection-options.js';
 import { type Signals, signals } from './signals.js';
 

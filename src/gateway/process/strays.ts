@@ -11,8 +11,8 @@ import type { ManagedDriver } from '../drivers/managed.js';
 import { selectDrivers } from '../drivers/selection.js';
 import { gatewayId } from '../identity.js';
 import { openKeys } from '../keys/keys.js';
+import type { ProcessOptions } from './options.js';
 import { storeOf } from './parts.js';
-import type { ProcessOptions } from './run.js';
 import { selectionOptions } from './selection-options.js';
 
 const LIST_TIMEOUT_MS = 30_000;

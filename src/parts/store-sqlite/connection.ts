@@ -1,20 +1,11 @@
 import { unavailable } from '../../compute/errors.js';
-import type { SqliteDatabase, SqliteStatement, SqlRow, SqlValue } from './engine.js';
+import type { SqliteDatabase, SqliteStatement, SqlValue } from './engine.js';
 import { fullError, isFull, storeError } from './errors.js';
 import { createLog, type Hold } from './log-of-writes.js';
 import { closeDatabase } from './open-database.js';
 import type { Reserve } from './reserve.js';
+import type { Sql } from './sql.js';
 import { inTransaction } from './transaction.js';
-
-/** SQL as the rooms of the store run it; statements are prepared once. */
-export interface Sql {
-  get(sql: string, ...values: SqlValue[]): SqlRow | undefined;
-  all(sql: string, ...values: SqlValue[]): SqlRow[];
-  /** One row after the other; ends with the loop over it. */
-  iterate(sql: string, ...values: SqlValue[]): Iterable<SqlRow>;
-  /** The number of rows it changed. */
-  run(sql: string, ...values: SqlValue[]): number;
-}
 
 export interface Connection {
   read<T>(work: (sql: Sql) => T): Promise<T>;

@@ -1,5 +1,5 @@
 import type { Tombstone } from '../../store/model.js';
-import type { Sql } from './connection.js';
+import type { Sql } from './sql.js';
 
 export function getTombstone(sql: Sql, sandboxId: string): Tombstone | undefined {
   const row = sql.get('SELECT * FROM tombstone WHERE sandbox_id = ?', sandboxId);

@@ -1,6 +1,6 @@
 import type { LabelSelector } from '../../store/store.js';
-import type { Sql } from './connection.js';
 import type { SqlValue } from './engine.js';
+import type { Sql } from './sql.js';
 
 type LabelTable = 'sandbox_label' | 'template_label' | 'workspace_label';
 

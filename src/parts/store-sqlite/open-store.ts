@@ -3,13 +3,14 @@ import { type Logger, silentLogger } from '../../compute/log.js';
 import type { Remember, Store } from '../../store/store.js';
 import { checkInBackground } from './background-check.js';
 import { serveBackups } from './backup-server.js';
-import { connect, type Sql } from './connection.js';
+import { connect } from './connection.js';
 import { corruptError, FULL_REASON } from './errors.js';
 import { getMeta, getTombstone, pruneTombstones, setMeta } from './gateway-rows.js';
 import { type OpenedDatabase, openDatabase } from './open-database.js';
 import { getRequest, pruneRequests, putRequest, remembered } from './requests.js';
 import { createReserve, type Reserve } from './reserve.js';
 import * as sandboxes from './sandboxes.js';
+import type { Sql } from './sql.js';
 import * as templates from './templates.js';
 import * as workspaces from './workspaces.js';
 

@@ -1,6 +1,6 @@
 import type { StoredRequest } from '../../store/model.js';
 import type { Remember } from '../../store/store.js';
-import type { Sql } from './connection.js';
+import type { Sql } from './sql.js';
 
 export function getRequest(sql: Sql, subject: string, requestId: string): StoredRequest | undefined {
   const row = sql.get('SELECT * FROM request WHERE subject = ? AND request_id = ?', subject, requestId);

@@ -3,11 +3,11 @@ import type { SandboxRecord } from '../../store/model.js';
 import { changedSandbox, newSandbox } from '../../store/rules.js';
 import { hasDriverSecrets, specWithoutSecrets } from '../../store/secrets.js';
 import type { SandboxChange, SandboxQuery } from '../../store/store.js';
-import type { Sql } from './connection.js';
 import type { SqlRow } from './engine.js';
 import { type Clause, insertLabels, matchLabels } from './labels.js';
 import { insertSecret, secretOf, withSecret } from './secret-rows.js';
 import { selectInOrder } from './select.js';
+import type { Sql } from './sql.js';
 import { findWorkspace } from './workspaces.js';
 
 /** What of a spec stands apart from it. */

@@ -1,5 +1,5 @@
-import type { Sql } from './connection.js';
 import type { SqlRow } from './engine.js';
+import type { Sql } from './sql.js';
 
 /**
  * Secrets stand in a table of their own, on pages that hold nothing else, so that deleting leaves nothing of them.

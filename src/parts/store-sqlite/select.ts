@@ -1,7 +1,7 @@
 import type { Page } from '../../store/store.js';
-import type { Sql } from './connection.js';
 import type { SqlRow, SqlValue } from './engine.js';
 import type { Clause } from './labels.js';
+import type { Sql } from './sql.js';
 
 /** The rows of `table` that fulfil all clauses, in order of creation, then name; id settles what is left. */
 export function selectInOrder(

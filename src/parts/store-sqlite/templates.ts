@@ -2,11 +2,11 @@ import type { TemplateRecord } from '../../store/model.js';
 import { newTemplate } from '../../store/rules.js';
 import { hasDriverSecrets, type Workload, withoutSecrets } from '../../store/secrets.js';
 import type { SandboxQuery } from '../../store/store.js';
-import type { Sql } from './connection.js';
 import type { SqlRow } from './engine.js';
 import { type Clause, insertLabels, matchLabels } from './labels.js';
 import { insertSecret, secretOf, withSecret } from './secret-rows.js';
 import { selectInOrder } from './select.js';
+import type { Sql } from './sql.js';
 import { findWorkspace } from './workspaces.js';
 
 type TemplateSecret = Partial<Workload>;

@@ -1,10 +1,10 @@
 import type { WorkspaceRecord } from '../../store/model.js';
 import { changedWorkspace, NAMES_TO_READ, newWorkspace, requireEmpty } from '../../store/rules.js';
 import type { LabelSelector, Page, WorkspaceChange } from '../../store/store.js';
-import type { Sql } from './connection.js';
 import type { SqlRow } from './engine.js';
 import { insertLabels, matchLabels } from './labels.js';
 import { selectInOrder } from './select.js';
+import type { Sql } from './sql.js';
 
 /** The fields that are columns; everything else of a record is its payload. */
 type Columns = Pick<WorkspaceRecord, 'id' | 'name' | 'createdAtMs' | 'resourceVersion'>;
