@@ -167,8 +167,6 @@ export interface LogOptions extends CallOptions {
 
 /** What can be done inside a running sandbox. */
 export interface SandboxAccess {
-  readonly capabilities: { readonly tty: boolean; readonly logs: boolean };
-
   /**
    * Starts a command. Aborting the signal ends the process and its children, and rejects `exitCode`.
    * NOT_FOUND: no such sandbox. FAILED_PRECONDITION: it does not run, or has no /bin/sh to enforce a timeout with.

@@ -34,7 +34,6 @@ export interface DriverContext {
   readonly secret: string;
   /** The gateway's version. */
   readonly version: string;
-  readonly sandboxNamespace: string;
   /** Where a driver may keep files, e.g. sockets and disk images; made by the driver, mode 0700. */
   readonly stateDir: string;
   readonly settings: DriverSettings;

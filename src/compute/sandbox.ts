@@ -38,6 +38,7 @@ export interface SandboxTemplate {
 
 /** What a driver is asked to run. */
 export interface SandboxSpec {
+  /** For the software that a driver may put into its sandboxes; ours put none there that logs. Empty: the driver's choice. */
   readonly logLevel: string;
   /** Wins over the template's environment. */
   readonly environment: Readonly<Record<string, string>>;

@@ -85,7 +85,7 @@ export const KEYS = {
     { flag: 'drivers', alias: 'driver', env: 'OPENSHELL_DRIVERS', check: checkDriverNames }),
   computeDriverSocket: processKey({ type: 'string', doc: 'The gRPC socket of a driver that runs as a process of its own; needs exactly one driver name.' },
     { flag: 'compute-driver-socket', env: 'OPENSHELL_COMPUTE_DRIVER_SOCKET', check: notBlank }),
-  sandboxNamespace: fileKey('openshell.gateway.sandbox_namespace', { type: 'string', default: 'default', doc: 'The namespace that sandboxes are labelled with or, on Kubernetes, made in.' },
+  sandboxNamespace: fileKey('openshell.gateway.sandbox_namespace', { type: 'string', default: 'default', doc: 'The value of the label openshell.ai/sandbox-namespace. Pods go to the namespace of the Kubernetes driver.' },
     { check: checkDnsLabel }),
   defaultImage: fileKey('openshell.gateway.default_image', { type: 'string', doc: 'The image of a sandbox whose template names none; without it such a create is refused.' },
     { check: notBlank }),

@@ -122,7 +122,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       gatewayId: id,
       keys,
       version,
-      sandboxNamespace: options.sandboxNamespace,
       stateDir: options.stateDir,
       settings: options.driverSettings,
       env: options.env,

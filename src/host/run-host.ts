@@ -29,8 +29,8 @@ function USAGE(name: string) {
 Serves the ${name} driver to a gateway in another process, on a Unix socket.
 
   --bind-socket PATH  where to listen [OPENSHELL_COMPUTE_DRIVER_SOCKET]
-  --config FILE       a gateway.toml or gateway.ini; gateway_id, sandbox_namespace and [openshell.drivers.${name}]
-                      are read from it [OPENSHELL_GATEWAY_CONFIG]
+  --config FILE       a gateway.toml or gateway.ini; gateway_id and [openshell.drivers.${name}] are
+                      read from it [OPENSHELL_GATEWAY_CONFIG]
   --log-level LEVEL   error, warn, info, debug or trace [OPENSHELL_LOG_LEVEL]
 `;
 }
@@ -129,7 +129,6 @@ async function createDriver(
     gatewayId: config.gatewayId,
     secret: await keptSecret(stateDir),
     version: VERSION,
-    sandboxNamespace: config.sandboxNamespace,
     stateDir,
     settings,
     env,

@@ -14,8 +14,8 @@ export async function connectAccess(
   signal: AbortSignal,
 ): Promise<SandboxAccess | undefined> {
   try {
-    const { execTty, logs, connect } = await client.unary(wire.getAccessCapabilities, {}, { signal });
-    const access = createAccess(client, { tty: execTty, logs });
+    const { connect } = await client.unary(wire.getAccessCapabilities, {}, { signal });
+    const access = createAccess(client);
     if (!connect) {
       return access;
     }
@@ -29,9 +29,8 @@ export async function connectAccess(
   }
 }
 
-function createAccess(client: RpcClient, capabilities: SandboxAccess['capabilities']): SandboxAccess {
+function createAccess(client: RpcClient): SandboxAccess {
   return {
-    capabilities,
     exec: (ref, spec, { signal }) => exec(client, ref, spec, signal),
     async *logs(ref, { follow, tail, sinceMs, signal }): AsyncGenerator<LogLine> {
       const request = {

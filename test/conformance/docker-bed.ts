@@ -38,7 +38,6 @@ export function dockerDriver(
     gatewayId,
     secret: 'ab'.repeat(32),
     version: '0.0.0-test',
-    sandboxNamespace: 'conformance',
     stateDir: '',
     settings: table(settings),
     env: {},

@@ -128,7 +128,6 @@ export function createKubernetesBed(options: KubernetesBedOptions): Bed {
         gatewayId,
         secret: 'ab'.repeat(32),
         version: '0.0.0-test',
-        sandboxNamespace: 'conformance',
         stateDir: '',
         settings: kubernetesSettings({
           kubeconfig,

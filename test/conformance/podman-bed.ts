@@ -30,7 +30,6 @@ export function podmanDriver(
     gatewayId,
     secret: 'ab'.repeat(32),
     version: '0.0.0-test',
-    sandboxNamespace: 'conformance',
     stateDir: '',
     settings: podmanTable(settings),
     env: {},

@@ -38,7 +38,6 @@ function vmDriver(gatewayId: string, settings: Readonly<Record<string, unknown>>
     gatewayId,
     secret: 'ab'.repeat(32),
     version: '0.0.0-test',
-    sandboxNamespace: 'conformance',
     stateDir: VM_STATE,
     settings: vmTable(settings),
     env: process.env,

@@ -27,7 +27,6 @@ async function secretsOf(key: Uint8Array, ...names: string[]): Promise<string[]>
     gatewayId: 'g',
     keys: createKeys(key, 'g'),
     version: '0',
-    sandboxNamespace: '',
     stateDir: '',
     settings: () => ({}),
     env: {},

@@ -43,7 +43,6 @@ async function stateOf(t: TestContext, skewS: number, ageS: number) {
       gatewayId: GATEWAY,
       secret: 'ab'.repeat(32),
       version: '0.0.0-test',
-      sandboxNamespace: 'default',
       stateDir: '',
       settings: defaults({ schedule_timeout_secs: TIMEOUT_S }),
       env: {},

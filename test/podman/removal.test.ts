@@ -42,7 +42,6 @@ test('what a killed service left in storage is removed by its name, what it show
     context: {
       ...owner,
       secret: 'ab'.repeat(32),
-      sandboxNamespace: '',
       stateDir: '',
       settings: {},
       env: {},

@@ -25,7 +25,7 @@ function losing(parts: number): ComputeDriver {
     })();
     return { output, stdin: undefined, resize: async () => {}, exitCode };
   };
-  const access = { capabilities: { tty: true, logs: true }, exec: async () => session() };
+  const access = { exec: async () => session() };
   return { name: 'losing', access, capabilities: async () => ({}), close: async () => {} } as never;
 }
 

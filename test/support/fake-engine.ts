@@ -145,7 +145,6 @@ export function createFakeEngine(): FakeEngine {
   const driver = (name: string): ComputeDriver => ({
     name,
     access: {
-      capabilities: { tty: true, logs: true },
       async exec(ref, spec, { signal }) {
         await callFor('exec', ref, signal);
         return engine.exec(ref, spec, signal);

@@ -124,7 +124,6 @@ export async function makeDriver(
     options: {
       gatewayId,
       version: '0.0.0-test',
-      sandboxNamespace: 'test',
       stateDir,
       settings: { ...vmSettings, ...own },
       logLevel: 'error',

@@ -16,7 +16,6 @@ async function logged(stateDir: string, logLevel: LogLevel): Promise<string> {
   const options: LaunchOptions = {
     gatewayId: randomUUID(),
     version: '0.0.0-test',
-    sandboxNamespace: 'test',
     stateDir,
     settings: { ...vmSettings, accel: 'tcg' },
     logLevel,

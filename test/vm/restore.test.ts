@@ -55,7 +55,6 @@ async function withDriver(
   const driver = await createDriver({
     gatewayId,
     version: '0.0.0-test',
-    sandboxNamespace: 'test',
     stateDir,
     settings: { ...vmSettings, ...settings },
     env: process.env,

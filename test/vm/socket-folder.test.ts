@@ -23,7 +23,6 @@ test(
         gatewayId: randomUUID(),
         secret: 'ab'.repeat(32),
         version: '0.0.0-test',
-        sandboxNamespace: 'test',
         stateDir,
         settings: vmSettings,
         env: process.env,

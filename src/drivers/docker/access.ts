@@ -38,8 +38,6 @@ export function createAccess(options: {
   }
 
   return {
-    capabilities: { tty: true, logs: true },
-
     exec: (ref, spec, call) =>
       containers.within(ref, call, async (containerId) => {
         try {

@@ -109,7 +109,6 @@ export function createKubernetesDriver(context: DriverContext, rest: Rest): Comp
   }
 
   const access: SandboxAccess = {
-    capabilities: { tty: true, logs: true },
     async exec(ref, spec, { signal }) {
       const pod = await podOf(ref, signal);
       if (observe({ pod, keeper: undefined }).status.conditions[0]?.status !== 'True') {

@@ -30,8 +30,6 @@ export function createAccess(options: {
   }
 
   return {
-    capabilities: { tty: true, logs: true },
-
     async exec(ref, spec, { signal }) {
       const containerId = await containerOf(ref, { signal });
       function look() {

@@ -37,7 +37,6 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
     options: {
       gatewayId: context.gatewayId,
       version: context.version,
-      sandboxNamespace: context.sandboxNamespace,
       stateDir: context.stateDir,
       settings: context.settings,
       logLevel: context.log.level,

@@ -5,7 +5,6 @@ import type { LogLevel } from '../../compute/log.js';
 export interface LaunchOptions {
   readonly gatewayId: string;
   readonly version: string;
-  readonly sandboxNamespace: string;
   readonly stateDir: string;
   readonly settings: DriverSettings;
   /** The gateway's own. */

@@ -19,7 +19,6 @@ export interface CreateDriversOptions {
   /** What each driver's own secret is derived from. */
   readonly keys: GatewayKeys;
   readonly version: string;
-  readonly sandboxNamespace: string;
   /** Each driver has a folder of its name in it. */
   readonly stateDir: string;
   readonly settings: (name: string) => DriverSettings;
@@ -44,7 +43,6 @@ export function createDrivers(
       // Each has its own, so that none knows another's.
       secret: options.keys.derive(`driver ${name}`).toString('hex'),
       version: options.version,
-      sandboxNamespace: options.sandboxNamespace,
       stateDir: join(options.stateDir, name),
       settings: options.settings(name),
       env: options.env,

@@ -71,7 +71,6 @@ async function fromStore(
       gatewayId: id,
       keys: await openKeys(store, config.secretKeyPath, id),
       version: VERSION,
-      sandboxNamespace: config.sandboxNamespace,
       stateDir: join(home.stateDir, 'drivers'),
       settings: selection.settings,
       env: options.env,

@@ -201,7 +201,6 @@ export async function createVmDriver(options: VmDriverOptions): Promise<ComputeD
   return {
     name: 'vm',
     access: {
-      capabilities: { tty: true, logs: true },
       exec: async (ref, spec, { signal }) => find(ref).exec(spec, signal),
       async *logs(ref, logOptions) {
         yield* find(ref).logs(logOptions);

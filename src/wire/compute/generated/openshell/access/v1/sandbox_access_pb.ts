@@ -35,6 +35,8 @@ export const GetAccessCapabilitiesRequestSchema: GenMessage<GetAccessCapabilitie
  */
 export type GetAccessCapabilitiesResponse = Message<"openshell.access.v1.GetAccessCapabilitiesResponse"> & {
   /**
+   * Always true: whoever serves this service serves exec, with a terminal too, and logs.
+   *
    * @generated from field: bool exec = 1;
    */
   exec: boolean;
