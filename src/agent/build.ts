@@ -32,7 +32,7 @@ export async function shippedAgent(): Promise<Buffer | undefined> {
   return path === undefined ? undefined : readFile(path).catch(() => undefined);
 }
 
-export interface CompileOptions {
+interface CompileOptions {
   readonly signal: AbortSignal;
   /** A C compiler with a libc to link statically; default `musl-gcc`. */
   readonly compiler?: string;

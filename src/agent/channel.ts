@@ -19,13 +19,13 @@ import { type AgentStream, createStream, type StreamHandle } from './stream.js';
 import { awaitWelcome } from './welcome.js';
 
 /** What the agent knew when the channel began. */
-export interface AgentState {
+interface AgentState {
   readonly rootReady: boolean;
   readonly main: 'never-started' | 'running' | 'exited';
   readonly mainExitCode: number;
 }
 
-export interface OpenChannelOptions {
+interface OpenChannelOptions {
   readonly signal: AbortSignal;
   /** Another host may have spoken before on this channel: end a frame it may have left half sent. */
   readonly resume: boolean;

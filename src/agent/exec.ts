@@ -6,7 +6,7 @@ import type { AgentChannel } from './channel.js';
 import type { AgentStream, StreamExit } from './stream.js';
 
 /** What the sandbox brings to every exec; the spec's own values win. */
-export interface ExecDefaults {
+interface ExecDefaults {
   readonly environment: Readonly<Record<string, string>>;
   readonly user: string;
   readonly workdir: string;

@@ -15,7 +15,7 @@ interface Run {
  * Output that waits for its reader, copied together: however small the frames are that a guest sends it in, it takes
  * about as much memory as it has bytes.
  */
-export interface OutputQueue {
+interface OutputQueue {
   push(stream: ExecChunk['stream'], data: Uint8Array): void;
   shift(): ExecChunk | undefined;
   /** Drops everything; gives how many bytes that were. */

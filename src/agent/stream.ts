@@ -32,7 +32,7 @@ export interface AgentStream {
   abandon(error: Error): void;
 }
 
-export type SendFrame = (type: number, stream: number, payload?: Uint8Array) => void;
+type SendFrame = (type: number, stream: number, payload?: Uint8Array) => void;
 
 /** The channel's end of a stream: what the agent's frames do to it. */
 export interface StreamHandle {

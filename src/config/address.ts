@@ -8,7 +8,7 @@ export interface ListenAddress {
 }
 
 /** An IP address with or without a port, e.g. `127.0.0.1`, `127.0.0.1:17670`, `::1`, `[::1]:17670`. */
-export type AddressText = { readonly host: string; readonly port: number | undefined };
+type AddressText = { readonly host: string; readonly port: number | undefined };
 
 /** Undefined when the text is neither form, e.g. for a host name. */
 export function parseAddress(text: string): AddressText | undefined {

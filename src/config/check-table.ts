@@ -8,7 +8,7 @@ export type KeyPath = readonly string[];
 /** The values that a table sets, by key; inner tables hold such objects. It has no prototype. */
 export type TableValues = Readonly<Record<string, unknown>>;
 
-export interface TableCheck {
+interface TableCheck {
   readonly form: Form;
   /** Takes every problem with the path of its key. */
   report(path: KeyPath, complaint: string): void;

@@ -7,7 +7,7 @@ import { type GatewayKey, keyLabel } from './key.js';
 import { gatewayKey, KEY_NAMES } from './keys.js';
 
 /** One key as the documentation shows it. */
-export interface KeyDescription {
+interface KeyDescription {
   /** The dotted path in the file, or the flag of a key that no file can set. */
   readonly key: string;
   /** `string`, `integer`, `boolean`, `list` or `table`, with what is allowed, e.g. `string: debug | info`. */

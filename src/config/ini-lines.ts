@@ -1,7 +1,7 @@
 import { lineKey } from './key-lines.js';
 import type { LineProblem } from './parsed-text.js';
 
-export interface IniLines {
+interface IniLines {
   /** The text with every quoted value as one JSON string, which is the quoting that the parser gets right. */
   readonly text: string;
   readonly lines: ReadonlyMap<string, number>;

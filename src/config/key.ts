@@ -1,7 +1,7 @@
 import type { LeafSetting, ValueOf } from './check-value.js';
 
 /** Where a gateway key can be set beside the file, and what its setting cannot say. */
-export interface Binding<V> {
+interface Binding<V> {
   /** Without the two dashes. A list may be given several times. */
   readonly flag?: string;
   readonly alias?: string;

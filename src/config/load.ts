@@ -14,7 +14,7 @@ import { originPlace, type Sourced } from './origin.js';
 import { type Problem, problemsError } from './problem.js';
 import { type Environment, effective, type Flags, processLayers, readValues, type Values } from './values.js';
 
-export interface LoadConfigOptions {
+interface LoadConfigOptions {
   /** From `parseCommandLine`. */
   readonly flags: Flags;
   readonly env: Environment;

@@ -3,7 +3,7 @@ import { type Flavor, partsOf } from '../flavor/flavor.js';
 import { GENERATIONS } from '../wire/generation.js';
 
 /** What `--version --json` prints. */
-export interface BuildInfo {
+interface BuildInfo {
   readonly version: string;
   readonly flavor: string;
   readonly drivers: readonly string[];

@@ -4,7 +4,7 @@ import { type Flavor, partsOf } from '../flavor/flavor.js';
 import type { DriverReport } from './drivers/selection.js';
 
 /** A part that is no driver, in the build or not. */
-export interface PartReport {
+interface PartReport {
   readonly kind: string;
   readonly name: string;
   /** How commands call it. */

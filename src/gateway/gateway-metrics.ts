@@ -7,7 +7,7 @@ import type { Stray } from './lifecycle/reconciler.js';
 import { createMetricsRegistry, type MetricDescription } from './metrics.js';
 
 /** The gateway's metrics, named after OpenShell's where it has the same. */
-export interface GatewayMetrics {
+interface GatewayMetrics {
   /** `subject` empty: nobody's. */
   observeRpc(method: string, code: number, seconds: number, subject: string): void;
   /** `either`: nothing in the request tells. */

@@ -10,7 +10,7 @@ export interface HttpEndpoint {
   close(): Promise<void>;
 }
 
-export interface DriverHealth {
+interface DriverHealth {
   readonly name: string;
   readonly state: string;
   readonly reason: string;

@@ -1,16 +1,16 @@
 /** The values of a series' labels, in the order in which the metric names them. */
-export type LabelValues = readonly string[];
+type LabelValues = readonly string[];
 
-export interface Counter {
+interface Counter {
   add(labels: LabelValues, value?: number): void;
 }
 
-export interface Histogram {
+interface Histogram {
   observe(labels: LabelValues, value: number): void;
 }
 
 /** Prometheus metrics in the text format 0.0.4. */
-export interface MetricsRegistry {
+interface MetricsRegistry {
   counter(name: string, help: string, labels: readonly string[]): Counter;
   /** Asked for its series at every scrape; one that fails has none then, and the others still show. */
   gauge(

@@ -16,7 +16,7 @@ import { createLogger } from '../logging/logger.js';
 import { exitOnUncaught } from '../logging/uncaught.js';
 import { serveDriver } from '../remote/server.js';
 
-export interface HostOptions {
+interface HostOptions {
   readonly entry: DriverEntry;
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -1,5 +1,5 @@
 /** Growing waits between attempts. */
-export interface Backoff {
+interface Backoff {
   /** The next wait in ms, at most twice the last one's bound; chance takes away up to half of it. */
   next(): number;
   /** As before the first attempt. */

@@ -1,5 +1,5 @@
 /** A promise that is settled from outside, once: what comes later does nothing. */
-export interface Deferred<T> {
+interface Deferred<T> {
   /**
    * A rejection that nobody waits for is no unhandled one and does not end the process: whoever needs it waits for it.
    * That holds for this promise alone, not for what is made from it with `then`.

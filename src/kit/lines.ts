@@ -2,7 +2,7 @@ import { characterStart } from './text.js';
 
 const NEWLINE = 0x0a;
 
-export interface LinePart {
+interface LinePart {
   readonly text: string;
   /** Whether the line begins, and ends, with this part; a line that is not too long is one part. */
   readonly begins: boolean;

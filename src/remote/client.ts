@@ -11,7 +11,7 @@ import { answersPing } from './engine-ping.js';
 import { fromDriverSandbox, fromRef, toEvent, toObserved } from './messages.js';
 import { checkSocket, SOCKET_MISSING } from './socket.js';
 
-export interface ConnectDriverOptions {
+interface ConnectDriverOptions {
   /** What the gateway calls the driver. */
   readonly name: string;
   readonly socketPath: string;

@@ -10,7 +10,7 @@ import { driverMethodsOf } from './driver-server.js';
 import { prepareSocket } from './socket.js';
 import { TOKEN_KEY } from './token.js';
 
-export interface ServeDriverOptions {
+interface ServeDriverOptions {
   readonly driver: ComputeDriver;
   /** Of a Unix socket, which is made 0600 in a folder of 0700. */
   readonly socketPath: string;

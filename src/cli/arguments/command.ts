@@ -27,7 +27,7 @@ export interface PositionalSpec {
   readonly completes?: Completion;
 }
 
-export interface CommandModule {
+interface CommandModule {
   /** Answers the exit code. Throws OpenShellError. `commands`: all that there are. */
   run(context: Context, commands: readonly CommandNode[]): Promise<number>;
 }

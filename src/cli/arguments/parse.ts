@@ -12,7 +12,7 @@ import { type Arguments, createArguments } from './parsed.js';
 import { readOptions } from './read-options.js';
 import { COMMANDS } from './tree.js';
 
-export type Invocation =
+type Invocation =
   | { readonly kind: 'version' }
   /** `of` is undefined for the help of `openshell` itself. */
   | {

@@ -4,7 +4,7 @@ import { usageError } from '../failure.js';
 import type { OptionSpec, OptionSpecs } from './command.js';
 import type { OptionValues } from './parsed.js';
 
-export interface ReadOptions {
+interface ReadOptions {
   readonly values: OptionValues;
   readonly positionals: readonly string[];
   /** What stood after `--`. */

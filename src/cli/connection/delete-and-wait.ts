@@ -9,7 +9,7 @@ interface CallOptions {
   readonly signal: AbortSignal;
 }
 
-export interface Deletion {
+interface Deletion {
   /** For messages, as in `sandbox 'box'`. */
   readonly what: string;
   /** The command that shows it. */

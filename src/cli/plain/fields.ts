@@ -2,7 +2,7 @@
  * What a field holds: text, an enum by the words of its values from 0 on, or a message. Of every message here the
  * generated schema exists as well; a test holds the two together.
  */
-export type FieldType = 'text' | readonly string[] | Fields;
+type FieldType = 'text' | readonly string[] | Fields;
 
 export interface Field {
   /** As on the wire, in snake_case. */

@@ -16,7 +16,7 @@ export interface GatewayInfo {
   }[];
 }
 
-export interface CurrentUser {
+interface CurrentUser {
   readonly subject: string;
   readonly display_name: string;
   readonly roles: readonly string[];

@@ -8,7 +8,7 @@ import { present, sayMissing } from './lookup.js';
 import { exitCodeOfMain } from './phase.js';
 import { timeoutFrom, type WaitOptions, waitForPhase } from './wait.js';
 
-export interface PhaseChange {
+interface PhaseChange {
   ask(
     gateway: Gateway,
     request: { name: string; workspace: string },

@@ -1,5 +1,5 @@
 /** Aborts when nobody has called `extend` for a while. */
-export interface IdleDeadline {
+interface IdleDeadline {
   readonly signal: AbortSignal;
   extend(): void;
   stop(): void;

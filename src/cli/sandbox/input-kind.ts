@@ -7,7 +7,7 @@ const STDIN_FD = 0;
  * What stdin is good for: a `terminal`; a `stream` (pipe, file, socket), which belongs to the command; or `none`, such
  * as /dev/null or a closed descriptor.
  */
-export type InputKind = 'terminal' | 'stream' | 'none';
+type InputKind = 'terminal' | 'stream' | 'none';
 
 export function inputKind(stdin: ReadStream): InputKind {
   if (stdin.isTTY) {

@@ -8,7 +8,7 @@ type ExecCall = Pick<
   'send' | 'end'
 >;
 
-export interface RemoteInput {
+interface RemoteInput {
   /** Rejects when stdin cannot be read; never resolves. */
   readonly failed: Promise<never>;
   /** Reads no further. What stdin still holds stays unread. */

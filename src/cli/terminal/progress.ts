@@ -25,7 +25,7 @@ const CLEAR_LINE = '\r\x1b[2K';
 
 const silent: Progress = { active() {}, done() {}, phase() {}, warning() {}, stop() {} };
 
-export interface ProgressOptions {
+interface ProgressOptions {
   readonly terminal: Terminal;
   readonly env: NodeJS.ProcessEnv;
   /** Finished steps are said off a terminal too. */

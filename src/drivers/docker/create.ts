@@ -18,7 +18,7 @@ import type { Workspaces } from './workspace.js';
 /** What is undone after a failure is undone even when the caller has gone. */
 const UNDO_TIMEOUT_MS = 60_000;
 
-export interface CreateParts {
+interface CreateParts {
   readonly engine: Engine;
   readonly containers: Containers;
   readonly network: SandboxNetwork;

@@ -19,7 +19,7 @@ import { createWorkspaces } from './workspace.js';
 /** From the engine's grace to its answer. */
 const STOP_MARGIN_MS = 30_000;
 
-export interface DockerDriverOptions {
+interface DockerDriverOptions {
   readonly engine: Engine;
   readonly engineVersion: string;
   readonly workshop: Workshop;

@@ -20,7 +20,7 @@ export interface SandboxNetwork {
   forget(): void;
 }
 
-export interface NetworkOptions {
+interface NetworkOptions {
   readonly engine: Engine;
   readonly name: string;
   readonly hostAccess: HostAccess;

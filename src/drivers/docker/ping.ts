@@ -4,7 +4,7 @@ import { request } from 'node:http';
 /** How long a socket may take to say what it is. */
 const PING_TIMEOUT_MS = 1_000;
 
-export type PingResult =
+type PingResult =
   | { readonly kind: 'docker'; readonly version: string }
   | { readonly kind: 'podman' }
   /** `denied`: something is there that this user may not open. */

@@ -21,7 +21,7 @@ export const allowedSettings = {
   },
 } as const;
 
-export interface AllowedSettings {
+interface AllowedSettings {
   readonly allowed_volumes: readonly string[];
   readonly allowed_devices: readonly string[];
   readonly allowed_bind_paths: readonly string[];

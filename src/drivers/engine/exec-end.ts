@@ -39,7 +39,7 @@ export async function requireEnd({ containerId, hasShell, firstPid }: ExecContai
   });
 }
 
-export interface ExecToEnd {
+interface ExecToEnd {
   readonly mark: string;
   /** The number of its first process on the engine's host; 0: it has ended. */
   readonly pid: () => Promise<number>;

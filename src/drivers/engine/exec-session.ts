@@ -27,7 +27,7 @@ export interface ExecState {
   readonly Pid: number;
 }
 
-export interface ExecSessionOptions {
+interface ExecSessionOptions {
   readonly socket: Socket;
   readonly spec: ExecSpec;
   /** Ends the command when it aborts. */

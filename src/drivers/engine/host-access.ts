@@ -108,7 +108,7 @@ function commands(bridge: string): string {
   ].join(' && ');
 }
 
-export interface HostAccessOptions {
+interface HostAccessOptions {
   /** From the settings: the rules are lifted. */
   readonly allowed: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -5,7 +5,7 @@ import { EXEC_MARK_VARIABLE, type SignalExec } from '../container-exec/exec-kill
 import { mapLimited } from './map-limited.js';
 
 /** What the engine says of a container's processes, in numbers of its own host. */
-export interface ContainerProcesses {
+interface ContainerProcesses {
   readonly containerId: string;
   /** The container's first process. */
   readonly firstPid: number;

@@ -2,7 +2,7 @@ import type { ObservedSandbox } from '../../compute/sandbox.js';
 import { mapLimited } from './map-limited.js';
 
 /** What the sandboxes' containers showed at the last look, so that a list need not look at each of them again. */
-export interface Listed<Summary, Container> {
+interface Listed<Summary, Container> {
   /** Every look at a container that the driver takes. Undefined: it is no sandbox's. */
   see(container: Container): ObservedSandbox | undefined;
   /** The sandboxes of a complete list. A container is looked at only when its listed state is not the last one seen. */
@@ -12,7 +12,7 @@ export interface Listed<Summary, Container> {
   ): Promise<ObservedSandbox[]>;
 }
 
-export interface ListedOptions<Summary, Container> {
+interface ListedOptions<Summary, Container> {
   /** Looks at a time. */
   readonly limit: number;
   /** All that a list tells about the state, and the same as a look tells it. */

@@ -1,7 +1,7 @@
 import { readTar } from '../../kit/tar/read.js';
 import { writeTarBuffer } from '../../kit/tar/write.js';
 
-export interface TarOwner {
+interface TarOwner {
   readonly uid: number;
   readonly gid: number;
   /** Permission bits. */

@@ -2,7 +2,7 @@ import { isListed, notAllowed } from '../../compute/allow-list.js';
 import type { KubernetesSettings } from './settings.js';
 
 /** The operator's lists of what sandboxes may ask for. */
-export type AllowList = Extract<keyof KubernetesSettings, `allowed_${string}`>;
+type AllowList = Extract<keyof KubernetesSettings, `allowed_${string}`>;
 
 /**
  * A cluster holds other people's secrets, nodes and networks, so nothing in it is anybody's without the operator's word:

@@ -2,7 +2,7 @@ import { heedDeadline } from '../../kit/deadline.js';
 import type { Keeper } from './objects.js';
 
 /** Whether a class of storage binds its claims before anybody uses them is learned from them: no role is needed to ask. */
-export interface ClaimBinding {
+interface ClaimBinding {
   /**
    * Waits for a new claim to be bound, at most 500 ms. A Pod that comes before costs seconds: the scheduler puts it back,
    * and a kubelet that meets a claim half bound tries again after 10 s and more. A class that was late three times in a

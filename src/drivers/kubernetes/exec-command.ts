@@ -17,7 +17,7 @@ const SCRIPT = [
   'exec "$@"',
 ].join('\n');
 
-export interface ExecCommand {
+interface ExecCommand {
   /** Marks the processes and the shell's word. */
   readonly execId: string;
   readonly workdir: string;
@@ -42,7 +42,7 @@ export function execCommand({ execId, workdir, environment, command }: ExecComma
 
 export type Greeting = 'ok' | 'workdir' | 'program' | 'permission';
 
-export interface GreetingReader {
+interface GreetingReader {
   /** Gives back what belongs to the program; nothing until the shell has spoken. */
   take(data: Uint8Array): { greeting: Greeting | undefined; rest: Uint8Array };
 }

@@ -7,7 +7,7 @@ import { CHANNEL, type ExecSocket, exitCodeOf, openExec } from './exec-socket.js
 import { CONTAINER, type Place } from './names.js';
 import type { Rest } from './rest.js';
 
-export interface EndExecOptions {
+interface EndExecOptions {
   readonly rest: Rest;
   readonly place: Place;
   readonly execId: string;

@@ -32,13 +32,13 @@ export interface ExecSocket {
   close(): void;
 }
 
-export interface ExecSocketHandlers {
+interface ExecSocketHandlers {
   data(channel: number, data: Uint8Array): void;
   /** Once, at the end. `status` undefined: the connection ended without one. */
   closed(status: Status | undefined): void;
 }
 
-export interface OpenExec {
+interface OpenExec {
   readonly rest: Rest;
   readonly place: Place;
   readonly query: Query;

@@ -19,7 +19,7 @@ export interface Namespaces {
   remove(workspace: string, signal: AbortSignal): Promise<void>;
 }
 
-export interface NamespacesOptions {
+interface NamespacesOptions {
   readonly rest: Rest;
   readonly names: Names;
   readonly gatewayId: string;

@@ -18,7 +18,7 @@ export interface NetworkPolicies {
   keep(namespaces: readonly string[], signal: AbortSignal): Promise<void>;
 }
 
-export interface NetworkPoliciesOptions {
+interface NetworkPoliciesOptions {
   readonly rest: Rest;
   readonly names: Names;
   readonly gatewayId: string;

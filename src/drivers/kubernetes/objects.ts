@@ -14,7 +14,7 @@ export interface Metadata {
   finalizers?: string[];
 }
 
-export interface OwnerReference {
+interface OwnerReference {
   apiVersion: string;
   kind: string;
   name: string;
@@ -55,7 +55,7 @@ export interface ContainerState {
   };
 }
 
-export interface ContainerStatus {
+interface ContainerStatus {
   name: string;
   ready?: boolean;
   state?: ContainerState;
@@ -70,7 +70,7 @@ export interface Container {
   [key: string]: Json | undefined;
 }
 
-export interface PodSpec {
+interface PodSpec {
   containers: Container[];
   nodeName?: string;
   [key: string]: unknown;

@@ -2,7 +2,7 @@ import { LABEL } from '../../compute/labels.js';
 import type { ObservedSandbox } from '../../compute/sandbox.js';
 import { conditionsOf, isDeleting, type Objects } from './pod-status.js';
 
-export interface ObserveOptions {
+interface ObserveOptions {
   readonly scheduleTimeoutMs: number;
   readonly now: () => number;
 }

@@ -16,7 +16,7 @@ export interface Picture {
   tick(): Promise<void>;
 }
 
-export interface PictureOptions {
+interface PictureOptions {
   readonly observe: (objects: Objects) => ObservedSandbox;
   /** Asks the API server itself. The two watches are not in step: a keeper can be seen without the Pod it belongs to. */
   readonly confirm: (shown: ObservedSandbox) => Promise<Objects>;

@@ -14,7 +14,7 @@ export type Change<T> =
   | { readonly type: 'put'; readonly object: T }
   | { readonly type: 'gone'; readonly object: T };
 
-export interface ReflectOptions {
+interface ReflectOptions {
   readonly rest: Rest;
   readonly path: string;
   readonly query: Query;

@@ -11,7 +11,7 @@ import type { Throttle } from './throttle.js';
 
 export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
 
-export interface ApiRequest {
+interface ApiRequest {
   /** Default GET. */
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
@@ -38,7 +38,7 @@ export interface Rest extends Presence {
   close(): void;
 }
 
-export interface RestOptions {
+interface RestOptions {
   readonly cluster: Cluster;
   readonly throttle: Throttle;
   /** Of one call, its retries included. */

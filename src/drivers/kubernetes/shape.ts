@@ -3,7 +3,7 @@ import type { Json, JsonObject } from '../../compute/sandbox.js';
 import { nearest } from '../../kit/nearest.js';
 
 /** Reads a JSON value of one form. INVALID_ARGUMENT names the field. */
-export type Shape<T> = (value: Json, field: string) => T;
+type Shape<T> = (value: Json, field: string) => T;
 
 function wrong(field: string, expected: string) {
   return invalidArgument(`${field}: must be ${expected}`, { field });

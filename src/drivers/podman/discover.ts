@@ -12,11 +12,11 @@ const SYSTEM_SOCKET = '/run/podman/podman.sock';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-export type Discovery =
+type Discovery =
   | { readonly socketPath: string; readonly apiVersion: string; readonly version: string }
   | { readonly reason: string; readonly tried: readonly string[] };
 
-export interface DiscoverOptions {
+interface DiscoverOptions {
   /** From `engine_socket`. It, or else OPENSHELL_PODMAN_SOCKET, is the only place that is looked at when set. */
   readonly configured: string | undefined;
   readonly env: Env;

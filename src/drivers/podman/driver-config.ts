@@ -8,7 +8,7 @@ import { type Mount, parseMount } from './mounts.js';
  * A value for the sandbox that goes through Podman's secret store. As a file nobody sees it outside the sandbox; as a
  * variable it stands in `podman inspect` while the sandbox runs.
  */
-export interface SecretConfig {
+interface SecretConfig {
   readonly value: string;
   /** The variable that shows it, or undefined when it is a file. */
   readonly env: string | undefined;

@@ -1,7 +1,7 @@
 import type { Logger } from '../../compute/log.js';
 import { createIptables, type KeptRules, keptRules } from '../engine/iptables.js';
 
-export interface IsolationRuleOptions {
+interface IsolationRuleOptions {
   /** Finds `iptables` by its PATH. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Logger;

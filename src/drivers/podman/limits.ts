@@ -10,7 +10,7 @@ const MIN_CPU_QUOTA_US = 1_000;
 const MIN_MEMORY_BYTES = 6 * 1024 * 1024;
 const FIELD = 'spec.template.resources';
 
-export interface LimitRules {
+interface LimitRules {
   /** Refuse a limit that has no effect here, or drop it. */
   readonly mode: 'strict' | 'best-effort';
   /** 0: none. */

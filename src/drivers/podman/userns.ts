@@ -2,7 +2,7 @@ import { failedPrecondition, invalidArgument } from '../../compute/errors.js';
 import type { ContainerSpec, IdMapping } from './api/types.js';
 
 const USERNS_MODES = ['auto', 'host', 'keep-id', 'no-map', 'private'] as const;
-export type UsernsMode = (typeof USERNS_MODES)[number];
+type UsernsMode = (typeof USERNS_MODES)[number];
 
 export interface UsernsChoice {
   /** Undefined: the engine's own. */

@@ -2,7 +2,7 @@ import { access, constants, readFile } from 'node:fs/promises';
 
 export type Accelerator = 'kvm' | 'tcg';
 
-export interface AcceleratorChoice {
+interface AcceleratorChoice {
   readonly accelerator: Accelerator;
   /** Why it is emulation and not hardware; undefined with KVM. */
   readonly why: string | undefined;

@@ -16,7 +16,7 @@ export interface GuestNetwork {
   readonly nameservers: readonly string[];
 }
 
-export interface NetworkSettings {
+interface NetworkSettings {
   readonly network_taps: readonly string[];
   readonly network_gateway: string;
   readonly network_dns: readonly string[];

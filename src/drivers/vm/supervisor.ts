@@ -6,7 +6,7 @@ import { delay } from '../../kit/deadline.js';
 import { FROM_GATEWAY, type LaunchOptions } from './launch-options.js';
 import { ownProgram } from './program.js';
 
-export interface SuperviseOptions {
+interface SuperviseOptions {
   /** Path of openshell-driver-vm; empty: the one of this build. */
   readonly program: string;
   readonly options: LaunchOptions;
@@ -14,7 +14,7 @@ export interface SuperviseOptions {
   readonly log: Logger;
 }
 
-export interface SupervisedProcess {
+interface SupervisedProcess {
   /** Ends it in order, and for good. Sandboxes keep running. */
   stop(): Promise<void>;
 }

@@ -9,7 +9,7 @@ import { v00Methods } from './v00/methods.js';
 import { v01Methods } from './v01/methods.js';
 
 /** Whose a request is, for the count of requests; `either` when nothing in it tells and both would read it alike. */
-export type RequestGeneration = Generation | 'either';
+type RequestGeneration = Generation | 'either';
 
 export type GenerationObserver = (method: string, generation: RequestGeneration) => void;
 

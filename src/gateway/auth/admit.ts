@@ -5,7 +5,7 @@ import type { Change } from './changes.js';
 import { checkKind } from './methods.js';
 import { type Caller, type MethodAccess, NOBODY } from './principal.js';
 
-export interface AdmitOptions {
+interface AdmitOptions {
   readonly authenticate: Authenticate;
   readonly authorizer: Authorizer;
   /** Tells of every finished call that was to change something. */

@@ -14,7 +14,7 @@ export type ConnectExternal = (options: {
   readonly signal: AbortSignal;
 }) => Promise<ComputeDriver>;
 
-export interface CreateDriversOptions {
+interface CreateDriversOptions {
   readonly gatewayId: string;
   /** What each driver's own secret is derived from. */
   readonly keys: GatewayKeys;

@@ -5,12 +5,12 @@ import { createBackoff } from '../../kit/backoff.js';
 import { deadline, delay } from '../../kit/deadline.js';
 
 /** A driver's events, and the moment before each watch's first. */
-export type WatchEvent = DriverEvent | { readonly type: 'opened' };
+type WatchEvent = DriverEvent | { readonly type: 'opened' };
 
 /** The four words for what a driver is in this gateway. */
 export type DriverState = 'absent' | 'unavailable' | 'ready' | 'failed';
 
-export interface ManagedDriverOptions {
+interface ManagedDriverOptions {
   readonly name: string;
   readonly external: boolean;
   readonly engineVersion: string;

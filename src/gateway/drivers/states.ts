@@ -2,7 +2,7 @@ import { KNOWN_DRIVERS } from '../../compute/known-parts.js';
 import type { Flavor } from '../../flavor/flavor.js';
 import type { DriverState, ManagedDriver } from './managed.js';
 
-export interface NamedState {
+interface NamedState {
   readonly name: string;
   readonly state: DriverState;
   /** Empty when ready. */

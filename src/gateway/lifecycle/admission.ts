@@ -6,7 +6,7 @@ export interface Admitted {
   free(): void;
 }
 
-export interface Admission {
+interface Admission {
   /** RESOURCE_EXHAUSTED when as many creates of the driver are under way or wait as may be. */
   admit(driver: string): Admitted;
 }

@@ -25,7 +25,7 @@ import { createTrustedClock } from './trusted-clock.js';
 import { createWork, isNotFound, type Operation } from './work.js';
 import { createWorkspaceRemoval, type WorkspaceRemoval } from './workspace-removal.js';
 
-export interface ControllerOptions {
+interface ControllerOptions {
   readonly store: Store;
   /** By name. */
   readonly drivers: ReadonlyMap<string, ManagedDriver>;

@@ -60,7 +60,7 @@ export interface DriverCalls {
   load(): DriverLoad[];
 }
 
-export interface DriverCallsOptions {
+interface DriverCallsOptions {
   readonly observeCall: CallObserver;
   readonly deadlines: DriverDeadlines;
   /** Of one driver at a time; a quarter of it is kept for stops and deletes. */

@@ -1,7 +1,7 @@
 import type { PlatformEvent } from '../../compute/driver.js';
 import type { SandboxRecord } from '../../store/model.js';
 
-export type HubEvent =
+type HubEvent =
   | { readonly type: 'record'; readonly record: SandboxRecord }
   | { readonly type: 'event'; readonly event: PlatformEvent }
   /** The row is gone. */

@@ -1,5 +1,5 @@
 /** One queue for each key: tasks of a key run one after the other, keys run side by side. */
-export interface Lanes {
+interface Lanes {
   run<T>(key: string, task: () => Promise<T>): Promise<T>;
   /** Whether a task of the key runs or waits. */
   busy(key: string): boolean;

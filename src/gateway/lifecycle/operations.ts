@@ -22,7 +22,7 @@ import {
   toStopped,
 } from './transition.js';
 
-export interface OperationsOptions {
+interface OperationsOptions {
   readonly records: Records;
   readonly departures: Departures;
   readonly namespace: string;
@@ -39,7 +39,7 @@ export interface Attempt {
   inDoubt(error: OpenShellError): void;
 }
 
-export type Carry = (driver: ComputeDriver, record: SandboxRecord, attempt: Attempt) => Promise<void>;
+type Carry = (driver: ComputeDriver, record: SandboxRecord, attempt: Attempt) => Promise<void>;
 
 /**
  * Carries a stored intent out on the driver. Every one of them may be cut off anywhere and run again. An outcome that

@@ -17,7 +17,7 @@ import { followFailed, hasLeftovers, observe, toMissing, toStarting } from './tr
 import type { TrustedClock } from './trusted-clock.js';
 import { ignoreNotFound, type Work } from './work.js';
 
-export interface ReconcilerOptions {
+interface ReconcilerOptions {
   readonly store: Store;
   readonly drivers: ReadonlyMap<string, ManagedDriver>;
   readonly records: Records;
@@ -53,7 +53,7 @@ interface Picture {
 }
 
 /** Brings what the engines show into the store, and finds what one of the two lacks. */
-export interface Reconciler {
+interface Reconciler {
   /** Follows a driver until `closing` aborts. */
   watch(driver: ManagedDriver): Promise<void>;
   strays(): readonly Stray[];

@@ -9,7 +9,7 @@ import type { Records } from './records.js';
 
 export type Operation = keyof Operations;
 
-export interface WorkOptions {
+interface WorkOptions {
   readonly records: Records;
   readonly operations: Operations;
   readonly drivers: ReadonlyMap<string, ManagedDriver>;

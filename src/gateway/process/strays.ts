@@ -46,7 +46,7 @@ export async function printStrays(
 }
 
 /** One stray as /strays gives it. */
-export interface StrayLine {
+interface StrayLine {
   readonly driver: string;
   readonly resource: string;
   readonly sandbox_id: string;

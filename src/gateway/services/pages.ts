@@ -5,7 +5,7 @@ import type { LabelSelector, Page, Position } from '../../store/store.js';
 import { pageLimit } from './limits.js';
 
 /** What a list is asked for; a token goes on with the very list that it came from. */
-export interface ListQuery {
+interface ListQuery {
   /** Of what: `sandboxes`. */
   readonly kind: string;
   /** Undefined: all. */

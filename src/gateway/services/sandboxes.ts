@@ -36,7 +36,7 @@ export interface CreateSandboxInput {
   readonly template: string;
 }
 
-export interface ListSandboxesInput {
+interface ListSandboxesInput {
   readonly workspace: string;
   readonly allWorkspaces: boolean;
   readonly labelSelector: string;
@@ -75,7 +75,7 @@ export interface SandboxService {
   orphaned(record: SandboxRecord): string | undefined;
 }
 
-export interface SandboxServiceOptions {
+interface SandboxServiceOptions {
   readonly store: Store;
   readonly authorizer: Authorizer;
   readonly controller: Controller;

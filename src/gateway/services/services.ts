@@ -8,7 +8,7 @@ import type { TemplateService } from './templates.js';
 import type { WatchService } from './watch.js';
 import type { WorkspaceService } from './workspaces.js';
 
-export interface InfoService {
+interface InfoService {
   /** The gateway's. */
   readonly version: string;
   /** The default one first. */

@@ -9,7 +9,7 @@ import type { SandboxLogLine } from '../sandbox-log.js';
 import type { LogFilter, LogService } from './logs.js';
 import type { SandboxService } from './sandboxes.js';
 
-export interface WatchInput {
+interface WatchInput {
   readonly sandboxId: string;
   readonly followStatus: boolean;
   readonly followLogs: boolean;

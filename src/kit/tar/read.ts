@@ -1,6 +1,6 @@
 import { decodeTarHeader, TAR_BLOCK_BYTES, type TarHeader, tarText } from './header.js';
 
-export interface TarInfo {
+interface TarInfo {
   readonly path: string;
   readonly type: 'file' | 'directory' | 'symlink' | 'hardlink' | 'device' | 'other';
   /** Permission bits. */

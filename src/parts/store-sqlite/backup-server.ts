@@ -19,7 +19,7 @@ const MAX_CONNECTIONS = 4;
 /** A copy that takes longer is given up: the log of writes grows as long as it lasts. */
 const HOLD_MS = 10 * 60_000;
 
-export interface BackupServer {
+interface BackupServer {
   close(): Promise<void>;
 }
 

@@ -9,7 +9,7 @@ export interface Hold {
 }
 
 /** SQLite's log of writes (WAL): when it goes into the database, and when nothing of it may be left. */
-export interface LogOfWrites {
+interface LogOfWrites {
   /** After every commit, with about what it wrote. */
   committed(bytes: number, erased: boolean): void;
   /** Takes it into the database, so that the next write begins it anew and needs no room. */

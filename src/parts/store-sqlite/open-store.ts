@@ -14,7 +14,7 @@ import type { Sql } from './sql.js';
 import * as templates from './templates.js';
 import * as workspaces from './workspaces.js';
 
-export interface StoreOptions {
+interface StoreOptions {
   /** The database file. It and its folder are made when missing, mode 0600 and 0700. */
   readonly path: string;
   /** Default: silent. */

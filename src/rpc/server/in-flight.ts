@@ -2,7 +2,7 @@ import type { OpenShellError } from '../../compute/errors.js';
 import { delay } from '../../kit/deadline.js';
 
 /** The calls that a server is answering. */
-export interface InFlight {
+interface InFlight {
   /** `cancel` tells the call's handler to stop; `work` settles when it has, and never rejects. */
   add(cancel: (reason: OpenShellError) => void, work: Promise<void>): void;
   cancelAll(reason: OpenShellError): void;

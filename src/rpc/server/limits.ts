@@ -38,7 +38,7 @@ export const RPC_LIMITS: RpcLimits = {
 };
 
 /** Streaming calls that are open, by user. */
-export interface StreamLimit {
+interface StreamLimit {
   /** Counts a call until its last message has left or its client is gone; throws RESOURCE_EXHAUSTED when there are too many. */
   take(user: string, call: EventEmitter): void;
 }

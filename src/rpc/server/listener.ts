@@ -12,7 +12,7 @@ export interface Certificates {
   onChange(listener: (clients: boolean) => void): () => void;
 }
 
-export interface ListenOptions {
+interface ListenOptions {
   /** `host:port`, or `unix:/path`. */
   readonly address: string;
   /** Undefined: plaintext. */

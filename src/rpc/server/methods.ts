@@ -5,7 +5,7 @@ import type { MethodShape } from '../../wire/method-shape.js';
 import type { Method, Send } from './contract.js';
 
 /** Makes methods of handlers that take messages, for a server that tells them of a `Caller`. */
-export interface MethodKinds<Caller> {
+interface MethodKinds<Caller> {
   /** One request, one answer. */
   unary<I extends DescMessage, O extends DescMessage>(
     method: WireMethod<I, O>,

@@ -19,7 +19,7 @@ export interface Call {
   readonly timeoutMs?: number;
 }
 
-export interface Reply {
+interface Reply {
   readonly status: number;
   readonly headers: http.IncomingHttpHeaders;
   readonly text: string;

@@ -23,7 +23,7 @@ import { createSuspects } from './sandboxes/suspects.js';
 import { describeHostCpu } from './templates/key.js';
 import { createTemplates, type Templates } from './templates/templates.js';
 
-export interface VmDriverOptions {
+interface VmDriverOptions {
   readonly context: Omit<DriverContext, 'secret'>;
   readonly accelerator: Accelerator;
   readonly qemuVersion: string;

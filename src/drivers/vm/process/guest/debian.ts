@@ -9,7 +9,7 @@ const run = promisify(execFile);
 /** Names the current kernel package for clouds: small, with virtio and nothing of real hardware. */
 const META_PACKAGE = 'linux-image-cloud-amd64';
 
-export interface KernelPackage {
+interface KernelPackage {
   readonly version: string;
   readonly image: Buffer;
   /** Module files by name without their folder, e.g. `virtio_blk.ko`. */

@@ -25,11 +25,11 @@ export interface ImageNews {
   readonly reason: 'Pulling' | 'PullingLayer' | 'PreparingDisk';
   readonly message: string;
 }
-export type Tell = (news: ImageNews) => void;
+type Tell = (news: ImageNews) => void;
 
 export type PullPolicy = 'missing' | 'always' | 'never';
 
-export interface LibraryOptions {
+interface LibraryOptions {
   /** Directories, archives and disks that may be named as images; such a name is never looked up elsewhere. */
   readonly imageDir: string;
   readonly cacheDir: string;

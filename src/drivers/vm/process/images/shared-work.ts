@@ -1,5 +1,5 @@
 /** Work that several callers may want at the same time: done once, and given up when the last of them gives up. */
-export interface SharedWork<T, News> {
+interface SharedWork<T, News> {
   /**
    * The result of the work of this name, begun by `start` unless it is under way. Rejects with the signal's reason
    * when it aborts: at once while others wait, else when the work has ended.

@@ -41,7 +41,7 @@ export function treeNode(
   };
 }
 
-export interface TreeLimits {
+interface TreeLimits {
   readonly maxEntries: number;
   /** Of memory, for names, targets and what stands around them. */
   readonly maxBytes: number;

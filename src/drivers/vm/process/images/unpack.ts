@@ -8,7 +8,7 @@ import type { TarEntry } from '../../../../kit/tar/read.js';
 import { imageEntries } from './tar.js';
 import { createTree, type Tree, type TreeNode, treeNode } from './tree.js';
 
-export interface UnpackLimits {
+interface UnpackLimits {
   readonly maxBytes: number;
   readonly maxEntries: number;
   /** Of memory for the names of the files; default 192 MiB. */
@@ -26,7 +26,7 @@ export interface Ownership {
   readonly gid: number;
 }
 
-export interface Unpacked {
+interface Unpacked {
   readonly directory: string;
   readonly ownership: Iterable<Ownership>;
   readonly contentBytes: number;

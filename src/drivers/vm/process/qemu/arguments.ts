@@ -28,7 +28,7 @@ export interface MachineShape {
   readonly card?: NetworkCard | undefined;
 }
 
-export interface NetworkCard {
+interface NetworkCard {
   /** A tap device of the host. */
   readonly tap: string;
   readonly mac: string;
@@ -40,7 +40,7 @@ const CONTROL_FD = 4;
 const AGENT_FD = 5;
 
 /** How a machine comes to life: from its kernel, or from the state of one that has booted. */
-export type MachineStart = 'boot' | 'restore';
+type MachineStart = 'boot' | 'restore';
 
 const START: Readonly<Record<MachineStart, readonly string[]>> = {
   boot: [

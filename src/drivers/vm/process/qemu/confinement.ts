@@ -7,7 +7,7 @@ import type { MachineShape } from './arguments.js';
 import { type ControlGroups, openControlGroups } from './control-groups.js';
 import type { QemuUser } from './user.js';
 
-export interface QemuCommand {
+interface QemuCommand {
   readonly file: string;
   readonly args: readonly string[];
   /** Whom the process is to be started as; undefined: our own user. */
@@ -24,7 +24,7 @@ export interface Confinement {
   close(): Promise<void>;
 }
 
-export interface ConfinementOptions {
+interface ConfinementOptions {
   readonly gatewayId: string;
   /** A folder of the driver's own. */
   readonly stateDir: string;

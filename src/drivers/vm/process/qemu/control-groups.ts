@@ -14,7 +14,7 @@ export interface ControlGroups {
   close(): Promise<void>;
 }
 
-export interface ControlGroupsOptions {
+interface ControlGroupsOptions {
   readonly gatewayId: string;
   readonly log: Logger;
   readonly root?: string;

@@ -3,7 +3,7 @@ import { OpenShellError, unavailable } from '../../../../compute/errors.js';
 import { createDeferred } from '../../../../kit/deferred.js';
 import { wholeLines } from '../../../../kit/lines.js';
 
-export interface QmpEvent {
+interface QmpEvent {
   readonly name: string;
   readonly data: Readonly<Record<string, unknown>>;
 }

@@ -5,12 +5,12 @@ import type { Logger } from '../../../../compute/log.js';
 import { lockDirectory } from '../lock.js';
 
 /** The user ids of one gateway's QEMUs. */
-export interface UidRange {
+interface UidRange {
   readonly first: number;
   readonly last: number;
 }
 
-export interface UidRangeOptions {
+interface UidRangeOptions {
   /** The first range of all begins here or a little later. */
   readonly base: number;
   readonly gatewayId: string;

@@ -5,7 +5,7 @@ import type { GuestFiles } from '../guest/prepare.js';
 import type { Templates } from '../templates/templates.js';
 import { type LaunchOptions, launchMachine, type Machine, QEMU_KILLED } from './machine.js';
 
-export interface BootOptions extends Omit<LaunchOptions, 'stateFd' | 'onAnswered'> {
+interface BootOptions extends Omit<LaunchOptions, 'stateFd' | 'onAnswered'> {
   readonly guest: GuestFiles;
   /** Puts the guest's files where QEMU looks for them; a restored machine needs none. */
   readonly placeGuest: () => Promise<void>;

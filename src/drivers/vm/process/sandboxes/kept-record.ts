@@ -5,7 +5,7 @@ import { type Ending, type SandboxRecord, writeRecord } from './record.js';
 import { observe } from './status.js';
 
 /** A sandbox's record: changed at once, written in its turn, and told when it is written. */
-export interface KeptRecord {
+interface KeptRecord {
   readonly now: SandboxRecord;
   /** RESOURCE_EXHAUSTED when the disk is full. */
   save(change: Partial<SandboxRecord>): Promise<void>;

@@ -16,7 +16,7 @@ interface Part {
   readonly end: number;
 }
 
-export interface Block {
+interface Block {
   /** Whole rows. */
   readonly text: string;
   /** Where the next block begins; where this one began when there was nothing. */

@@ -49,7 +49,7 @@ export interface LaunchOptions {
 }
 
 /** Hears that the machine waits for room on the host's disk, and that it goes on. */
-export type FullDiskListener = (waits: boolean) => void;
+type FullDiskListener = (waits: boolean) => void;
 
 const RETRY_MS = 10;
 const KILL_WAIT_MS = 10_000;

@@ -13,7 +13,7 @@ export interface SavedState {
   readonly sha256: string;
 }
 
-export interface SaveOptions {
+interface SaveOptions {
   /** The directory that QEMU runs in, where it finds our socket. */
   readonly directory: string;
   readonly owner: number | undefined;

@@ -13,7 +13,7 @@ import { clearUnmade, makeTemplate } from './maker.js';
 import { clearGone, createTemplateStore } from './store.js';
 
 /** What a machine would be restored as. */
-export interface Wanted {
+interface Wanted {
   readonly shape: MachineShape;
   readonly guest: GuestFiles;
 }

@@ -11,7 +11,7 @@ export interface Blob {
   readonly size: number;
 }
 
-export interface DownloadOptions {
+interface DownloadOptions {
   readonly pauseMs: number;
   readonly signal: AbortSignal;
   /** Told how many bytes are there. */

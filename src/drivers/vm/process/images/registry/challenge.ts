@@ -1,5 +1,5 @@
 /** What a registry wants to see, from its WWW-Authenticate header. */
-export type Challenge =
+type Challenge =
   | { readonly scheme: 'basic' }
   | { readonly scheme: 'bearer'; readonly realm: string; readonly service: string; readonly scope: string };
 

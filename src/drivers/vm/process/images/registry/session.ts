@@ -12,7 +12,7 @@ export interface RegistrySession {
   get(path: string, headers: Headers, signal: AbortSignal): Promise<IncomingMessage>;
 }
 
-export interface SessionOptions extends Omit<HttpOptions, 'signal'> {
+interface SessionOptions extends Omit<HttpOptions, 'signal'> {
   /** Hosts that may be told the password of any registry, when that asks for a token of theirs. */
   readonly tokenHosts: ReadonlySet<string>;
   readonly credentials: () => Promise<Credentials | undefined>;
