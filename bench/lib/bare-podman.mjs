@@ -65,11 +65,11 @@ export async function openBarePodman({ dist, owner, image, socketPath }) {
   const { podmanSettings } = await load('podman/settings.js');
   const { readHost } = await load('podman/host.js');
   const { usernsChoice } = await load('podman/userns.js');
-  const { engineCeilings } = await load('engine/engine-limits.js');
+  const { engineCeilings } = await load('container/engine-limits.js');
   const { call, upgrade } = openCalls(socketPath);
   const settings = Object.fromEntries(Object.entries(podmanSettings).map(([key, of]) => [key, of.default]));
   const host = readHost(await call('GET', '/info'));
-  const workshop = {
+  const dependencies = {
     owner: { gatewayId: owner, version: 'bench' },
     settings,
     userns: usernsChoice({ ...settings, env: {} }),
@@ -92,7 +92,7 @@ export async function openBarePodman({ dist, owner, image, socketPath }) {
 
   return {
     async create(name) {
-      const { container, network, labels } = planSandbox(plainSandbox(owner, name, image), workshop);
+      const { container, network, labels } = planSandbox(plainSandbox(owner, name, image), dependencies);
       if (network !== undefined) {
         const options = { isolate: 'true' };
         const asked = { name: network, driver: 'bridge', dns_enabled: false, options, labels };

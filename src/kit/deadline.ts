@@ -15,7 +15,7 @@ export function deadline(timeoutMs: number, signal?: AbortSignal): AbortSignal {
  * `body` is: for work that must not go on behind its caller's back. Unlike `deadline` nothing is left then: for calls
  * of which there are many.
  */
-export async function heedDeadline<T>(
+export async function runWithDeadline<T>(
   timeoutMs: number,
   signal: AbortSignal | undefined,
   body: (signal: AbortSignal) => Promise<T>,
@@ -40,13 +40,13 @@ export async function heedDeadline<T>(
   }
 }
 
-/** As `heedDeadline`, but rejects as soon as the signal aborts, even when the body does not heed it. */
+/** As `runWithDeadline`, but rejects as soon as the signal aborts, even when the body does not heed it. */
 export function withDeadline<T>(
   timeoutMs: number,
   signal: AbortSignal | undefined,
   body: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  return heedDeadline(timeoutMs, signal, (until) =>
+  return runWithDeadline(timeoutMs, signal, (until) =>
     Promise.race([
       body(until),
       new Promise<never>((_, reject) => {

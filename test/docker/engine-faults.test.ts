@@ -8,12 +8,12 @@ import { test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import type { DriverEntry } from '../../dist/compute/entry.js';
 import { silentLogger } from '../../dist/compute/log.js';
+import { engineCeilings } from '../../dist/drivers/container/engine-limits.js';
+import { createHostAccess } from '../../dist/drivers/container/host-access.js';
 import { createDockerDriver } from '../../dist/drivers/docker/driver.js';
 import { createEngine } from '../../dist/drivers/docker/engine.js';
 import docker from '../../dist/drivers/docker/entry.js';
 import type { DockerSettings } from '../../dist/drivers/docker/settings.js';
-import { engineCeilings } from '../../dist/drivers/engine/engine-limits.js';
-import { createHostAccess } from '../../dist/drivers/engine/host-access.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { dockerBed } from '../conformance/docker-bed.js';
 import { FAULTS, type Fault } from '../support/faults.js';
@@ -122,7 +122,7 @@ await onDocker('docker: an engine that hangs, breaks off or is slow', ({ bed }) 
           createDockerDriver({
             ...{ engine, engineVersion: '', log: silentLogger },
             hostAccess: createHostAccess({ allowed: true, env: process.env, log: silentLogger }),
-            workshop: {
+            dependencies: {
               owner: { gatewayId, version: '0' },
               settings: { ...settings, image_pull_policy: 'never', stop_timeout_secs: 1 },
               ceilings: engineCeilings(settings, { cpus: 16, memoryBytes: 64 * 1024 ** 3 }, 'docker'),

@@ -1,8 +1,8 @@
 import type { DriverSandbox, SandboxSpec, SandboxTemplate } from '../../dist/compute/sandbox.js';
+import { engineCeilings } from '../../dist/drivers/container/engine-limits.js';
 import { planSandbox } from '../../dist/drivers/docker/container-spec.js';
 import docker from '../../dist/drivers/docker/entry.js';
 import type { DockerSettings } from '../../dist/drivers/docker/settings.js';
-import { engineCeilings } from '../../dist/drivers/engine/engine-limits.js';
 
 export type Change = Partial<Omit<SandboxSpec, 'template'>> & { template?: Partial<SandboxTemplate> };
 

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import type { ContainerInspectInfo } from 'dockerode';
 import { observedState } from '../../dist/compute/conditions.js';
 import { LABEL } from '../../dist/compute/labels.js';
+import { createEmitted } from '../../dist/drivers/container/emitted.js';
 import { observedSandbox } from '../../dist/drivers/docker/status.js';
-import { createPublished } from '../../dist/drivers/engine/published.js';
 
 const STARTED = '2026-11-23T12:00:00.5Z';
 
@@ -45,7 +45,7 @@ test('each run has an id of its own, and none before the first', () => {
 });
 
 test('a watch says nothing twice and leaves out no start', () => {
-  const published = createPublished();
+  const published = createEmitted();
   const kinds = (state: Parameters<typeof container>[0]) => {
     const info = container(state);
     const seen = { containerId: info.Id, sandbox: observedSandbox(info), startedAt: info.State.StartedAt };

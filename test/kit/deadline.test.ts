@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { deadline, delay, heedDeadline, withDeadline } from '../../dist/kit/deadline.js';
+import { deadline, delay, runWithDeadline, withDeadline } from '../../dist/kit/deadline.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -51,10 +51,10 @@ test('withDeadline leaves no listener on the signal', async () => {
   assert.deepEqual(getEventListeners(signal, 'abort'), []);
 });
 
-test('heedDeadline tells the body to end, and waits until it has', async () => {
+test('runWithDeadline tells the body to end, and waits until it has', async () => {
   const cancel = new AbortController();
   let undone = false;
-  const waiting = heedDeadline(60_000, cancel.signal, async (signal) => {
+  const waiting = runWithDeadline(60_000, cancel.signal, async (signal) => {
     await delay(60_000, signal).catch(() => sleep(20));
     undone = true;
     return 'ended in order';
@@ -62,18 +62,18 @@ test('heedDeadline tells the body to end, and waits until it has', async () => {
   cancel.abort(new Error('enough'));
   assert.equal(await waiting, 'ended in order');
   assert.equal(undone, true);
-  const late = heedDeadline(10, undefined, (signal) => delay(60_000, signal));
+  const late = runWithDeadline(10, undefined, (signal) => delay(60_000, signal));
   await assert.rejects(late, { name: 'TimeoutError' });
   await assert.rejects(
-    heedDeadline(60_000, AbortSignal.abort(new Error('late')), async () => {}),
+    runWithDeadline(60_000, AbortSignal.abort(new Error('late')), async () => {}),
     /late/,
   );
 });
 
-test('heedDeadline leaves no listener on the signal', async () => {
+test('runWithDeadline leaves no listener on the signal', async () => {
   const { signal } = new AbortController();
   for (let i = 0; i < 20; i++) {
-    await heedDeadline(60_000, signal, async () => {});
+    await runWithDeadline(60_000, signal, async () => {});
   }
   assert.deepEqual(getEventListeners(signal, 'abort'), []);
 });

@@ -5,8 +5,8 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { ExecSpec } from '../../dist/compute/driver.js';
 import { silentLogger } from '../../dist/compute/log.js';
 import { type ExecOptions, startExec } from '../../dist/drivers/kubernetes/exec.js';
-import { createPresence } from '../../dist/drivers/kubernetes/presence.js';
 import type { Rest } from '../../dist/drivers/kubernetes/rest.js';
+import { createServerState } from '../../dist/drivers/kubernetes/server-state.js';
 
 export const CHANNEL = { stdout: 1, stderr: 2, status: 3 } as const;
 
@@ -59,7 +59,7 @@ export async function fakeExec(t: TestContext, run: (asked: AskedExec) => void):
   const { port } = server.address() as AddressInfo;
   const url = new URL(`http://127.0.0.1:${port}`);
   const rest = {
-    ...createPresence(url),
+    ...createServerState(url),
     server: url,
     access: async () => ({ agent: undefined, headers: {} }),
   } as unknown as Rest;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { describe, type TestContext, test } from 'node:test';
 import { Code } from '../../dist/compute/errors.js';
-import { createPresence } from '../../dist/drivers/kubernetes/presence.js';
+import { createServerState } from '../../dist/drivers/kubernetes/server-state.js';
 import { createThrottle } from '../../dist/drivers/kubernetes/throttle.js';
 import { followGrowth } from '../conformance/growth.js';
 import { answer, fakeApi, type Handler, refusal } from './fake-api.js';
@@ -118,7 +118,7 @@ describe('a server that has just come back', () => {
   });
 
   test('is believed once it had the time', () => {
-    const late = createPresence(new URL('http://fake'), 0);
+    const late = createServerState(new URL('http://fake'), 0);
     late.lost(new Error('gone'));
     const body = JSON.stringify(refusal(403, 'Forbidden', 'User "x" cannot list pods'));
     assert.equal(late.refused(403, body, 'list pods').reason, 'KubernetesForbidden');

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger } from '../../dist/compute/log.js';
-import { engineCeilings } from '../../dist/drivers/engine/engine-limits.js';
-import { createHostAccess } from '../../dist/drivers/engine/host-access.js';
+import { engineCeilings } from '../../dist/drivers/container/engine-limits.js';
+import { createHostAccess } from '../../dist/drivers/container/host-access.js';
 import type { PodmanClient } from '../../dist/drivers/podman/api/client.js';
 import { createPodmanDriver } from '../../dist/drivers/podman/driver.js';
 import { readHost } from '../../dist/drivers/podman/host.js';
@@ -31,7 +31,7 @@ test('what a killed service left in storage is removed by its name, what it show
   const driver = createPodmanDriver({
     client,
     hostAccess: createHostAccess({ allowed: true, env: {}, log: silentLogger }),
-    workshop: {
+    dependencies: {
       owner,
       settings,
       userns,

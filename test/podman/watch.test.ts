@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { observedState } from '../../dist/compute/conditions.js';
 import type { DriverEvent } from '../../dist/compute/driver.js';
 import { Code } from '../../dist/compute/errors.js';
-import type { Feed } from '../../dist/drivers/engine/feed.js';
+import type { EventQueue } from '../../dist/drivers/container/event-queue.js';
 import { watchSandboxes } from '../../dist/drivers/podman/watch.js';
 import { eventually } from '../conformance/eventually.js';
 import { fakeEngine } from './fake-client.js';
@@ -22,9 +22,9 @@ function watching(engine = fakeEngine()) {
   const stop = new AbortController();
   const busy = new Set<string>();
   const said: string[] = [];
-  let feed: Feed | undefined;
+  let feed: EventQueue | undefined;
   const ended = (async () => {
-    const join = (joined: Feed) => {
+    const join = (joined: EventQueue) => {
       feed = joined;
       return () => {};
     };
@@ -36,7 +36,7 @@ function watching(engine = fakeEngine()) {
   ended.catch(() => {});
   const says = (...words: string[]) =>
     eventually(`the watch says ${words}; it said ${said}`, () => said.join() === words.join(), 5_000);
-  return { engine, busy, said, says, ended, stop, feed: () => feed as Feed };
+  return { engine, busy, said, says, ended, stop, feed: () => feed as EventQueue };
 }
 
 test('a snapshot, synced, then changes, none twice', async () => {

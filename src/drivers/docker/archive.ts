@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { type FirstEntry, firstTarEntry } from '../engine/tar.js';
+import { type FirstEntry, firstTarEntry } from '../container/tar.js';
 import type { Engine } from './engine.js';
 import { engineStatus } from './engine-errors.js';
 

@@ -3,8 +3,8 @@ import { type Ceilings, withinCeilings } from '../../compute/ceilings.js';
 import { invalidArgument } from '../../compute/errors.js';
 import { ownerLabels, RESERVED_LABEL_PREFIX } from '../../compute/labels.js';
 import { type DriverSandbox, IDLE_COMMAND, type JsonObject } from '../../compute/sandbox.js';
-import { checkNames } from '../engine/allowed.js';
-import { checkMounts, DEFAULT_TMPFS_BYTES } from '../engine/mount-parts.js';
+import { checkNames } from '../container/allowed.js';
+import { checkMounts, DEFAULT_TMPFS_BYTES } from '../container/mount-parts.js';
 import { type DockerConfig, parseDriverConfig } from './driver-config.js';
 import { mountConfig } from './mounts.js';
 import { containerName, HELPER_LABEL, workspaceVolumeName } from './names.js';
@@ -12,7 +12,7 @@ import { deviceRequests, resourceLimits } from './resources.js';
 import type { DockerSettings } from './settings.js';
 
 /** What one gateway makes containers with. */
-export interface Workshop {
+export interface Dependencies {
   readonly owner: { readonly gatewayId: string; readonly version: string };
   readonly settings: DockerSettings;
   readonly ceilings: Ceilings;
@@ -32,8 +32,8 @@ export interface Plan {
 }
 
 /** Works out what `create` will make, and throws what speaks against it. Asks no engine. */
-export function planSandbox(sandbox: DriverSandbox, workshop: Workshop): Plan {
-  const { owner, settings, ceilings, diskBytes } = workshop;
+export function planSandbox(sandbox: DriverSandbox, dependencies: Dependencies): Plan {
+  const { owner, settings, ceilings, diskBytes } = dependencies;
   const { spec } = sandbox;
   const { template } = spec;
   refusePlatformConfig(template.platformConfig);

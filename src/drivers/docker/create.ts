@@ -2,8 +2,8 @@ import type { CallOptions } from '../../compute/driver.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import type { DriverSandbox, SandboxRef } from '../../compute/sandbox.js';
-import { refuseReservedImageLabels } from '../engine/image-labels.js';
-import { type Plan, planSandbox, type Workshop } from './container-spec.js';
+import { refuseReservedImageLabels } from '../container/image-labels.js';
+import { type Dependencies, type Plan, planSandbox } from './container-spec.js';
 import type { Containers } from './containers.js';
 import type { Engine } from './engine.js';
 import { engineStatus } from './engine-errors.js';
@@ -23,7 +23,7 @@ interface CreateParts {
   readonly containers: Containers;
   readonly network: SandboxNetwork;
   readonly workspaces: Workspaces;
-  readonly workshop: Workshop;
+  readonly dependencies: Dependencies;
   readonly log: Logger;
 }
 
@@ -34,16 +34,16 @@ export async function createSandbox(
   report: Report,
   call: CallOptions,
 ): Promise<string> {
-  const { engine, containers, network, workspaces, workshop, log } = parts;
-  const plan = planSandbox(sandbox, workshop);
+  const { engine, containers, network, workspaces, dependencies, log } = parts;
+  const plan = planSandbox(sandbox, dependencies);
   report(
     progress('Scheduled', 'the sandbox is being made', 'requesting_sandbox', { done: 'Sandbox requested' }),
   );
   const [existing, image] = await Promise.all([
     containers.all(call, sandbox.id),
-    ensureImage(engine, plan.image, pullPolicy(workshop.settings), report, call),
+    ensureImage(engine, plan.image, pullPolicy(dependencies.settings), report, call),
     network.ensure(),
-    checkEngineCan(engine, plan, workshop.settings, call),
+    checkEngineCan(engine, plan, dependencies.settings, call),
   ]);
   if (existing.length > 0) {
     throw alreadyExists(sandbox);

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../compute/sandbox.js';
-import { cdiDevices } from '../engine/cdi.js';
-import { readObject } from '../engine/reader.js';
+import { cdiDevices } from '../container/cdi.js';
+import { readObject } from '../container/reader.js';
 import { type Mount, parseMount } from './mounts.js';
 
 /** `driver_config.docker` of one sandbox, checked. */

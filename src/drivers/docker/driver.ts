@@ -1,9 +1,9 @@
 import { type ComputeDriver, EXEC_LEFT_BEHIND } from '../../compute/driver.js';
 import type { Logger } from '../../compute/log.js';
-import type { Feed } from '../engine/feed.js';
-import type { HostAccess } from '../engine/host-access.js';
+import type { EventQueue } from '../container/event-queue.js';
+import type { HostAccess } from '../container/host-access.js';
 import { createAccess } from './access.js';
-import { planSandbox, type Workshop } from './container-spec.js';
+import { type Dependencies, planSandbox } from './container-spec.js';
 import { createContainers } from './containers.js';
 import { alreadyExists, createSandbox } from './create.js';
 import type { Engine } from './engine.js';
@@ -22,15 +22,15 @@ const STOP_MARGIN_MS = 30_000;
 interface DockerDriverOptions {
   readonly engine: Engine;
   readonly engineVersion: string;
-  readonly workshop: Workshop;
+  readonly dependencies: Dependencies;
   readonly hostAccess: HostAccess;
   readonly log: Logger;
 }
 
 export function createDockerDriver(options: DockerDriverOptions): ComputeDriver {
-  const { engine, engineVersion, workshop, log } = options;
-  const { settings, owner } = workshop;
-  const feeds = new Set<Feed>();
+  const { engine, engineVersion, dependencies, log } = options;
+  const { settings, owner } = dependencies;
+  const feeds = new Set<EventQueue>();
   const busy = new Set<string>();
   const containers = createContainers(engine, owner.gatewayId);
   const network = createNetwork({
@@ -42,7 +42,7 @@ export function createDockerDriver(options: DockerDriverOptions): ComputeDriver 
   });
   const workspaces = createWorkspaces(engine, settings.workspace_path);
 
-  function tell(item: Parameters<Feed['push']>[0]) {
+  function tell(item: Parameters<EventQueue['push']>[0]) {
     for (const feed of feeds) {
       feed.push(item);
     }
@@ -62,7 +62,7 @@ export function createDockerDriver(options: DockerDriverOptions): ComputeDriver 
   }
 
   /** Keeps watches from telling half of what is being done; they hear of the outcome at the end. */
-  async function quietly<T>(sandboxId: string, work: () => Promise<T>): Promise<T> {
+  async function suppressEvents<T>(sandboxId: string, work: () => Promise<T>): Promise<T> {
     busy.add(sandboxId);
     try {
       return await work();
@@ -92,15 +92,15 @@ export function createDockerDriver(options: DockerDriverOptions): ComputeDriver 
     },
 
     async validateCreate(sandbox, call) {
-      await checkEngineCan(engine, planSandbox(sandbox, workshop), settings, call);
+      await checkEngineCan(engine, planSandbox(sandbox, dependencies), settings, call);
     },
 
     async create(sandbox, call) {
       if (busy.has(sandbox.id)) {
         throw alreadyExists(sandbox);
       }
-      const parts = { engine, containers, network, workspaces, workshop, log };
-      const containerId = await quietly(sandbox.id, () =>
+      const parts = { engine, containers, network, workspaces, dependencies, log };
+      const containerId = await suppressEvents(sandbox.id, () =>
         createSandbox(parts, sandbox, reporter(sandbox.id), call),
       );
       look(containerId, sandbox.id);
@@ -133,14 +133,16 @@ export function createDockerDriver(options: DockerDriverOptions): ComputeDriver 
     },
 
     async delete(ref, call) {
-      const removed = await quietly(ref.id, () => containers.remove(ref.id, call)).catch(async (error) => {
-        // It may be half done: what is left is news.
-        const id = await containers.find(ref, call).catch(() => undefined);
-        if (id !== undefined) {
-          look(id, ref.id);
-        }
-        throw error;
-      });
+      const removed = await suppressEvents(ref.id, () => containers.remove(ref.id, call)).catch(
+        async (error) => {
+          // It may be half done: what is left is news.
+          const id = await containers.find(ref, call).catch(() => undefined);
+          if (id !== undefined) {
+            look(id, ref.id);
+          }
+          throw error;
+        },
+      );
       if (removed) {
         tell({ type: 'gone', sandboxId: ref.id });
       }

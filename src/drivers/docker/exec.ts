@@ -4,9 +4,9 @@ import type Docker from 'dockerode';
 import type { CallOptions, ExecSession, ExecSpec, TerminalSize } from '../../compute/driver.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import { delay } from '../../kit/deadline.js';
+import { type ExecContainer, endProcesses, requireEnd, type StartAside } from '../container/exec-end.js';
+import { createExecSession } from '../container/exec-session.js';
 import { EXEC_MARK_VARIABLE } from '../container-exec/exec-kill.js';
-import { type ExecContainer, endProcesses, requireEnd, type StartAside } from '../engine/exec-end.js';
-import { createExecSession } from '../engine/exec-session.js';
 import type { Engine } from './engine.js';
 
 /** No sequence that somebody types: the engine's default would take Ctrl-P and Ctrl-Q away from programs. */

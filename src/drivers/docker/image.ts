@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import type { ImageInspectInfo } from 'dockerode';
 import type { CallOptions } from '../../compute/driver.js';
 import { Code, failedPrecondition, type OpenShellError } from '../../compute/errors.js';
-import { jsonLines } from '../engine/json-lines.js';
+import { jsonLines } from '../container/json-lines.js';
 import type { Engine } from './engine.js';
 import { engineError, engineMessage, engineStatus } from './engine-errors.js';
 import { createPullProgress, type PullLine } from './pull-progress.js';

@@ -1,6 +1,6 @@
 import type { DriverModule } from '../../compute/entry.js';
-import { diskLimit, engineCeilings } from '../engine/engine-limits.js';
-import { createHostAccess } from '../engine/host-access.js';
+import { diskLimit, engineCeilings } from '../container/engine-limits.js';
+import { createHostAccess } from '../container/host-access.js';
 import { createDockerDriver } from './driver.js';
 import { createEngine } from './engine.js';
 import { diskNote, type HostInfo, hostSize, limitWarnings, storageOf } from './host.js';
@@ -35,7 +35,7 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
       hostAccess,
       engine,
       engineVersion: Version,
-      workshop: {
+      dependencies: {
         owner: { gatewayId: context.gatewayId, version: context.version },
         settings,
         ceilings,

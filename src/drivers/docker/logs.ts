@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { LogLine, LogOptions } from '../../compute/driver.js';
-import { demultiplex, type Frame } from '../engine/frames.js';
-import { linesOf } from '../engine/log-lines.js';
+import { demultiplex, type Frame } from '../container/frames.js';
+import { linesOf } from '../container/log-lines.js';
 import type { Engine } from './engine.js';
 import { engineError } from './engine-errors.js';
 import { terminalFrames } from './terminal-log.js';

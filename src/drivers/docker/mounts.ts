@@ -9,8 +9,8 @@ import {
   selinuxLabel,
   tmpfsMode,
   volumeName,
-} from '../engine/mount-parts.js';
-import { readObject } from '../engine/reader.js';
+} from '../container/mount-parts.js';
+import { readObject } from '../container/reader.js';
 import { WORKSPACE_VOLUME_PREFIX } from './names.js';
 
 interface Placed {

@@ -2,7 +2,7 @@ import type { NetworkInspectInfo } from 'dockerode';
 import { failedPrecondition } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
 import type { Logger } from '../../compute/log.js';
-import type { HostAccess } from '../engine/host-access.js';
+import type { HostAccess } from '../container/host-access.js';
 import type { Engine } from './engine.js';
 import { engineStatus } from './engine-errors.js';
 

@@ -1,6 +1,6 @@
 import type { CallOptions } from '../../compute/driver.js';
 import { failedPrecondition } from '../../compute/errors.js';
-import { checkHostPaths, type VolumeOptions } from '../engine/allowed.js';
+import { checkHostPaths, type VolumeOptions } from '../container/allowed.js';
 import type { Plan } from './container-spec.js';
 import type { Engine } from './engine.js';
 import { engineStatus } from './engine-errors.js';

@@ -1,8 +1,8 @@
 import { DEFAULT_WORKSPACE_PATH } from '../../compute/sandbox.js';
 import type { Settings } from '../../compute/settings.js';
-import { allowedSettings } from '../engine/allowed.js';
-import { limitSettings } from '../engine/engine-limits.js';
-import { hostAccessSetting } from '../engine/host-access.js';
+import { allowedSettings } from '../container/allowed.js';
+import { limitSettings } from '../container/engine-limits.js';
+import { hostAccessSetting } from '../container/host-access.js';
 
 /** The keys of `[openshell.drivers.docker]`. */
 export const dockerSettings = {

@@ -1,4 +1,4 @@
-import type { Frame } from '../engine/frames.js';
+import type { Frame } from '../container/frames.js';
 
 /** The engine breaks a line without an end after this many bytes, and puts a time before the rest as well. */
 const RECORD_BYTES = 16 * 1024;

@@ -3,9 +3,9 @@ import type { ContainerInspectInfo } from 'dockerode';
 import type { CallOptions, DriverEvent } from '../../compute/driver.js';
 import { OpenShellError, unavailable } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
-import { createFeed, type Feed } from '../engine/feed.js';
-import { jsonLines } from '../engine/json-lines.js';
-import { createPublished, type Seen } from '../engine/published.js';
+import { createEmitted, type Seen } from '../container/emitted.js';
+import { createEventQueue, type EventQueue } from '../container/event-queue.js';
+import { jsonLines } from '../container/json-lines.js';
 import type { Containers } from './containers.js';
 import type { Engine } from './engine.js';
 import { HELPER_LABEL } from './names.js';
@@ -26,7 +26,7 @@ export interface WatchOptions extends CallOptions {
   /** While the driver itself makes or removes this sandbox, nothing is said about it. */
   readonly busy: (sandboxId: string) => boolean;
   /** Lets the driver's own operations put news into this watch; returns how to leave. */
-  readonly join: (feed: Feed) => () => void;
+  readonly join: (feed: EventQueue) => () => void;
 }
 
 /** One watch, as ComputeDriver.watch describes it. */
@@ -34,14 +34,14 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
   const { engine, containers, gatewayId, busy, join } = options;
   const abort = new AbortController();
   const signal = AbortSignal.any([options.signal, abort.signal]);
-  const feed = createFeed();
+  const feed = createEventQueue();
   const leave = join(feed);
   function onAbort() {
     return feed.end();
   }
 
   signal.addEventListener('abort', onAbort, { once: true });
-  const published = createPublished();
+  const published = createEmitted();
   try {
     // Events first, then the list: what happens in between stands in both.
     const stream = await openEvents(engine, gatewayId, signal);
@@ -94,7 +94,7 @@ interface EngineEvent {
   readonly Actor: { readonly ID: string; readonly Attributes?: Readonly<Record<string, string>> };
 }
 
-async function readEvents(stream: Readable, feed: Feed, signal: AbortSignal): Promise<void> {
+async function readEvents(stream: Readable, feed: EventQueue, signal: AbortSignal): Promise<void> {
   function onAbort() {
     return stream.destroy();
   }

@@ -1,8 +1,8 @@
 import { posix } from 'node:path';
 import type { ImageInspectInfo } from 'dockerode';
 import { failedPrecondition } from '../../compute/errors.js';
-import { type NumericUser, userFromFiles, userFromNumbers } from '../engine/image-user.js';
-import { directoryTar } from '../engine/tar.js';
+import { type NumericUser, userFromFiles, userFromNumbers } from '../container/image-user.js';
+import { directoryTar } from '../container/tar.js';
 import { pathExists, readPath, writeArchive } from './archive.js';
 import type { Plan } from './container-spec.js';
 import type { Engine } from './engine.js';

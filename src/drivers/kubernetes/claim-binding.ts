@@ -1,4 +1,4 @@
-import { heedDeadline } from '../../kit/deadline.js';
+import { runWithDeadline } from '../../kit/deadline.js';
 import type { Keeper } from './objects.js';
 
 /** Whether a class of storage binds its claims before anybody uses them is learned from them: no role is needed to ask. */
@@ -27,7 +27,7 @@ export function createClaimBinding(
         return;
       }
       try {
-        await heedDeadline(patienceMs, signal, (until) => waitBound(claim, until));
+        await runWithDeadline(patienceMs, signal, (until) => waitBound(claim, until));
         misses.delete(storageClass);
       } catch {
         if (!signal.aborted) {

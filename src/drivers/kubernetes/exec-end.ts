@@ -1,7 +1,7 @@
 import { OpenShellError } from '../../compute/errors.js';
 import { ExecRefused } from '../../compute/exec-refusal.js';
 import type { Logger } from '../../compute/log.js';
-import { deadline, delay, heedDeadline } from '../../kit/deadline.js';
+import { deadline, delay, runWithDeadline } from '../../kit/deadline.js';
 import { endExec as endMarked, signalByShell } from '../container-exec/exec-kill.js';
 import { CHANNEL, type ExecSocket, exitCodeOf, openExec } from './exec-socket.js';
 import { CONTAINER, type Place } from './names.js';
@@ -68,7 +68,7 @@ function answerOf(
   command: readonly string[],
   signal: AbortSignal,
 ): Promise<string> {
-  return heedDeadline(CALL_TIMEOUT_MS, signal, async (until) => {
+  return runWithDeadline(CALL_TIMEOUT_MS, signal, async (until) => {
     let socket: ExecSocket | undefined;
     let over = false;
     try {

@@ -2,12 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
 import { Code, OpenShellError, unavailable } from '../../compute/errors.js';
 import { ExecRefused } from '../../compute/exec-refusal.js';
-import { heedDeadline } from '../../kit/deadline.js';
+import { runWithDeadline } from '../../kit/deadline.js';
 import { ociRefusal } from '../container-exec/oci-refusal.js';
 import type { Place } from './names.js';
 import type { Status } from './objects.js';
-import type { Presence } from './presence.js';
 import { type Query, type Rest, url } from './rest.js';
+import type { ServerState } from './server-state.js';
 
 /** Numbers of the streams that share an exec's connection. */
 export const CHANNEL = { stdin: 0, stdout: 1, stderr: 2, status: 3, resize: 4, close: 255 } as const;
@@ -49,7 +49,7 @@ interface OpenExec {
 
 /** Opens the connection, within `timeoutMs`. Throws what the API server says when it refuses. */
 export function openExec({ timeoutMs, signal, ...options }: OpenExec): Promise<ExecSocket> {
-  return heedDeadline(timeoutMs, signal, async (until) => {
+  return runWithDeadline(timeoutMs, signal, async (until) => {
     const { rest, place, query, handlers } = options;
     const target = url(rest.server, `/api/v1/namespaces/${place.namespace}/pods/${place.name}/exec`, query);
     target.protocol = target.protocol === 'http:' ? 'ws:' : 'wss:';
@@ -80,18 +80,18 @@ export function openExec({ timeoutMs, signal, ...options }: OpenExec): Promise<E
 
 function opened(
   socket: WebSocket,
-  presence: Presence,
+  serverState: ServerState,
   what: string,
   handlers: ExecSocketHandlers,
 ): Promise<ExecSocket> {
   return new Promise((resolve, reject) => {
     // At once: the first messages may have come with the answer to the handshake.
     socket.once('open', () => resolve(attach(socket, handlers)));
-    socket.once('error', (error) => reject(presence.lost(error)));
+    socket.once('error', (error) => reject(serverState.lost(error)));
     socket.once('unexpected-response', (_request, response) => {
       wordsOf(response)
-        .then((words) => reject(presence.refused(response.statusCode ?? 0, words, what)))
-        .catch((error) => reject(presence.lost(error)))
+        .then((words) => reject(serverState.refused(response.statusCode ?? 0, words, what)))
+        .catch((error) => reject(serverState.lost(error)))
         .finally(() => socket.terminate());
     });
   });

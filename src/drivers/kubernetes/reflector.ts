@@ -5,8 +5,8 @@ import { delay } from '../../kit/deadline.js';
 import { wholeLines } from '../../kit/lines.js';
 import { isExpired } from './api-errors.js';
 import type { KubeObject, Status } from './objects.js';
-import type { Presence } from './presence.js';
 import type { Query, Rest } from './rest.js';
+import type { ServerState } from './server-state.js';
 
 /** A collection as it is, then each change in order; a new `list` replaces all that was said before. */
 export type Change<T> =
@@ -116,7 +116,7 @@ async function openWatch(
 
 async function* readWatch<T extends KubeObject>(
   response: IncomingMessage,
-  presence: Presence,
+  serverState: ServerState,
   what: string,
 ): AsyncGenerator<WatchLine<T>, void> {
   try {
@@ -131,7 +131,7 @@ async function* readWatch<T extends KubeObject>(
       const parsed = JSON.parse(text) as WatchLine<T>;
       if (parsed.type === 'ERROR') {
         const status = parsed.object as unknown as Status;
-        throw presence.refused(status.code ?? 500, JSON.stringify(status), `watch ${what}`);
+        throw serverState.refused(status.code ?? 500, JSON.stringify(status), `watch ${what}`);
       }
       yield parsed;
     }

@@ -2,11 +2,11 @@ import http from 'node:http';
 import https from 'node:https';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import { createBackoff } from '../../kit/backoff.js';
-import { delay, heedDeadline } from '../../kit/deadline.js';
+import { delay, runWithDeadline } from '../../kit/deadline.js';
 import { isStillLoading } from './api-errors.js';
 import type { Access, Cluster } from './cluster.js';
 import type { KubeList, KubeObject } from './objects.js';
-import { createPresence, type Presence } from './presence.js';
+import { createServerState, type ServerState } from './server-state.js';
 import type { Throttle } from './throttle.js';
 
 export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
@@ -23,7 +23,7 @@ interface ApiRequest {
 }
 
 /** Calls of the Kubernetes API: throttled, with a deadline each, tried again when the server is busy or away. */
-export interface Rest extends Presence {
+export interface Rest extends ServerState {
   readonly server: URL;
   /** Safe to call for a create too: names are fixed, so one that was done already fails with ALREADY_EXISTS. */
   json<T>(request: ApiRequest): Promise<T>;
@@ -63,7 +63,7 @@ function isPassing(status: number, refusal: OpenShellError, attempt: number): bo
 }
 
 export function createRest({ cluster, throttle, timeoutMs }: RestOptions): Rest {
-  const presence = createPresence(cluster.server);
+  const serverState = createServerState(cluster.server);
   const clock = createServerClock();
   async function once(request: ApiRequest, signal: AbortSignal): Promise<http.IncomingMessage> {
     await throttle.take(signal);
@@ -75,7 +75,7 @@ export function createRest({ cluster, throttle, timeoutMs }: RestOptions): Rest 
 
   async function json<T>(request: ApiRequest): Promise<T> {
     try {
-      return await heedDeadline(timeoutMs, request.signal, (signal) => ask<T>(request, signal));
+      return await runWithDeadline(timeoutMs, request.signal, (signal) => ask<T>(request, signal));
     } catch (error) {
       throw error instanceof OpenShellError ? error : givenUp(request, undefined, error);
     }
@@ -97,7 +97,7 @@ export function createRest({ cluster, throttle, timeoutMs }: RestOptions): Rest 
         if (isGranted && body !== undefined) {
           return JSON.parse(body) as T;
         }
-        const refusal = presence.refused(status, body ?? '', request.what);
+        const refusal = serverState.refused(status, body ?? '', request.what);
         last = refusal;
         if (status === 401 && attempt === 1) {
           cluster.forget();
@@ -112,7 +112,7 @@ export function createRest({ cluster, throttle, timeoutMs }: RestOptions): Rest 
         if (signal.aborted) {
           throw givenUp(request, last, error);
         }
-        last = presence.lost(error);
+        last = serverState.lost(error);
       }
       await delay(waitMs, signal).catch((error) => {
         throw givenUp(request, last, error);
@@ -121,7 +121,7 @@ export function createRest({ cluster, throttle, timeoutMs }: RestOptions): Rest 
   }
 
   return {
-    ...presence,
+    ...serverState,
     server: cluster.server,
     json,
     async list<T extends KubeObject>(request: ApiRequest) {
@@ -167,12 +167,16 @@ export function createRest({ cluster, throttle, timeoutMs }: RestOptions): Rest 
         if (status === 401) {
           cluster.forget();
         }
-        throw presence.refused(status, (await readText(response, LONGEST_WORDS_BYTES)) ?? '', request.what);
+        throw serverState.refused(
+          status,
+          (await readText(response, LONGEST_WORDS_BYTES)) ?? '',
+          request.what,
+        );
       } catch (error) {
         if (error instanceof OpenShellError || request.signal.aborted) {
           throw error;
         }
-        throw presence.lost(error);
+        throw serverState.lost(error);
       } finally {
         clearTimeout(timer);
       }

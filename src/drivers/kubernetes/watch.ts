@@ -3,9 +3,9 @@ import type { Logger } from '../../compute/log.js';
 import type { ObservedSandbox, SandboxRef } from '../../compute/sandbox.js';
 import { delay } from '../../kit/deadline.js';
 import { createQueue } from '../../kit/queue.js';
+import { createCache } from './cache.js';
 import type { KeeperKind, Names } from './names.js';
 import type { CoreEvent, Keeper, KubeObject, Pod } from './objects.js';
-import { createPicture } from './picture.js';
 import type { Objects } from './pod-status.js';
 import { type Change, reflect } from './reflector.js';
 import type { Rest } from './rest.js';
@@ -55,7 +55,7 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
   const queue = createQueue<DriverEvent>({ capacity: QUEUED });
-  const picture = createPicture({
+  const cache = createCache({
     observe: options.observe,
     confirm: (shown) => options.find(shown, signal),
     emit: queue.put,
@@ -74,7 +74,7 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
   async function ticking() {
     for (;;) {
       await delay(TICK_MS, signal);
-      await picture.tick();
+      await cache.tick();
     }
   }
 
@@ -97,17 +97,15 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
 
   const own = { labelSelector: names.ownSelector };
   const loops = [
-    necessary(follow<Pod>('pods', own, picture.pods)),
-    necessary(follow<Keeper>(options.keeperKind, own, picture.keepers)),
+    necessary(follow<Pod>('pods', own, cache.pods)),
+    necessary(follow<Keeper>(options.keeperKind, own, cache.keepers)),
     necessary(ticking()),
     // Progress only: a cluster that keeps its Events to itself still runs sandboxes.
-    follow<CoreEvent>('events', { fieldSelector: 'involvedObject.kind=Pod' }, picture.events).catch(
-      (error) => {
-        if (!signal.aborted) {
-          log.warn('Events cannot be watched: no progress is shown', { error });
-        }
-      },
-    ),
+    follow<CoreEvent>('events', { fieldSelector: 'involvedObject.kind=Pod' }, cache.events).catch((error) => {
+      if (!signal.aborted) {
+        log.warn('Events cannot be watched: no progress is shown', { error });
+      }
+    }),
   ];
   try {
     yield* queue;

@@ -2,8 +2,8 @@ import { type Ceilings, withinCeilings } from '../../compute/ceilings.js';
 import { invalidArgument } from '../../compute/errors.js';
 import { ownerLabels, RESERVED_LABEL_PREFIX } from '../../compute/labels.js';
 import { type DriverSandbox, IDLE_COMMAND, type Json } from '../../compute/sandbox.js';
-import { checkNames } from '../engine/allowed.js';
-import { checkMounts } from '../engine/mount-parts.js';
+import { checkNames } from '../container/allowed.js';
+import { checkMounts } from '../container/mount-parts.js';
 import type { ContainerSpec } from './api/types.js';
 import { type PodmanConfig, parseDriverConfig } from './driver-config.js';
 import { gpuDevices } from './gpu.js';
@@ -19,7 +19,7 @@ import { type UsernsChoice, usernsSpec } from './userns.js';
 const LOG_BYTES = 30 * 1024 * 1024;
 
 /** What one gateway makes containers with. */
-export interface Workshop {
+export interface Dependencies {
   readonly owner: { readonly gatewayId: string; readonly version: string };
   readonly settings: PodmanSettings;
   readonly userns: UsernsChoice;
@@ -45,8 +45,8 @@ export interface Plan {
 }
 
 /** Works out what `create` will make, and throws what speaks against it. Asks no engine. */
-export function planSandbox(sandbox: DriverSandbox, workshop: Workshop): Plan {
-  const { settings, host, owner } = workshop;
+export function planSandbox(sandbox: DriverSandbox, dependencies: Dependencies): Plan {
+  const { settings, host, owner } = dependencies;
   const { spec } = sandbox;
   const { template } = spec;
   const config = parseDriverConfig(template.driverConfig);
@@ -56,7 +56,7 @@ export function planSandbox(sandbox: DriverSandbox, workshop: Workshop): Plan {
     workspacePath: settings.workspace_path,
   });
   checkNames(settings, 'podman', { devices: config.cdiDevices, mounts: config.mounts });
-  const resources = withinCeilings(template.resources, spec.gpu, workshop.ceilings);
+  const resources = withinCeilings(template.resources, spec.gpu, dependencies.ceilings);
   for (const key of Object.keys(template.labels)) {
     if (!key.startsWith(RESERVED_LABEL_PREFIX)) {
       continue;
@@ -101,9 +101,9 @@ export function planSandbox(sandbox: DriverSandbox, workshop: Workshop): Plan {
       pids: settings.sandbox_pids_limit,
     }),
     ...processLimits(settings.max_open_files, host),
-    ...(workshop.diskBytes !== undefined && { storage_opts: { size: `${workshop.diskBytes}` } }),
+    ...(dependencies.diskBytes !== undefined && { storage_opts: { size: `${dependencies.diskBytes}` } }),
     ...network.spec,
-    ...usernsSpec(workshop.userns, hostUsers(template.platformConfig), host.rootless),
+    ...usernsSpec(dependencies.userns, hostUsers(template.platformConfig), host.rootless),
     mounts: config.readOnlyRoot ? [...scratch(config.mounts), ...mounts.mounts] : mounts.mounts,
     volumes:
       volume === undefined

@@ -1,7 +1,7 @@
 import { invalidArgument } from '../../compute/errors.js';
 import type { Json, JsonObject } from '../../compute/sandbox.js';
-import { cdiDevices } from '../engine/cdi.js';
-import { type Reader, readObject } from '../engine/reader.js';
+import { cdiDevices } from '../container/cdi.js';
+import { type Reader, readObject } from '../container/reader.js';
 import { type Mount, parseMount } from './mounts.js';
 
 /**

@@ -4,21 +4,27 @@ import { Code, failedPrecondition, notFound, OpenShellError } from '../../comput
 import { LABEL } from '../../compute/labels.js';
 import type { DriverSandbox, SandboxRef } from '../../compute/sandbox.js';
 import { deadline } from '../../kit/deadline.js';
-import { checkHostPaths } from '../engine/allowed.js';
-import type { Feed } from '../engine/feed.js';
-import type { HostAccess } from '../engine/host-access.js';
-import { refuseReservedImageLabels } from '../engine/image-labels.js';
-import { createListed } from '../engine/listed.js';
-import { mapLimited } from '../engine/map-limited.js';
+import { checkHostPaths } from '../container/allowed.js';
+import type { EventQueue } from '../container/event-queue.js';
+import type { HostAccess } from '../container/host-access.js';
+import { refuseReservedImageLabels } from '../container/image-labels.js';
+import { createListed } from '../container/listed.js';
+import { mapLimited } from '../container/map-limited.js';
 import { createAccess } from './access.js';
 import type { PodmanClient } from './api/client.js';
-import { makeBelongings, makeNetwork, removeHeld, removeNetwork, removeSecrets } from './belongings.js';
-import { type Plan, planSandbox, type Workshop } from './container-spec.js';
+import { type Dependencies, type Plan, planSandbox } from './container-spec.js';
 import { createContainers } from './containers.js';
 import { ensureImage, type PullPolicy, type Report } from './image.js';
 import { createIsolationRule } from './isolation.js';
 import { containerName, SHUT_BRIDGES } from './names.js';
 import { ownBridges } from './network.js';
+import {
+  makeNetwork,
+  makeOwnedResources,
+  removeHeld,
+  removeNetwork,
+  removeSecrets,
+} from './owned-resources.js';
 import { listedState, observe, seenState } from './state.js';
 import { watchSandboxes } from './watch.js';
 import { createWorkspaces } from './workspace.js';
@@ -29,13 +35,13 @@ const LOOKS_AT_ONCE = 8;
 
 export function createPodmanDriver(options: {
   readonly client: PodmanClient;
-  readonly workshop: Workshop;
+  readonly dependencies: Dependencies;
   readonly hostAccess: HostAccess;
   readonly context: DriverContext;
 }): ComputeDriver {
-  const { client, workshop, hostAccess, context } = options;
-  const { settings, owner, host } = workshop;
-  const feeds = new Set<Feed>();
+  const { client, dependencies, hostAccess, context } = options;
+  const { settings, owner, host } = dependencies;
+  const feeds = new Set<EventQueue>();
   const busy = new Set<string>();
   const containers = createContainers(client, owner.gatewayId);
   const workspaces = createWorkspaces(client, settings.workspace_path);
@@ -109,7 +115,7 @@ export function createPodmanDriver(options: {
     return secrets || held || removed.some(Boolean);
   }
 
-  /** By a call of a gateway that was killed, which the engine carries out to its end: its belongings are in use. */
+  /** By a call of a gateway that was killed, which the engine carries out to its end: what is its own is in use. */
   async function isBeingMade(id: string, error: unknown, signal: AbortSignal): Promise<boolean> {
     return (
       !signal.aborted &&
@@ -133,7 +139,7 @@ export function createPodmanDriver(options: {
   }
 
   async function make(sandbox: DriverSandbox, signal: AbortSignal): Promise<string> {
-    const plan = planSandbox(sandbox, workshop);
+    const plan = planSandbox(sandbox, dependencies);
     const report = reporter(sandbox.id);
     report(step('Scheduled', 'the sandbox is being made', 'requesting_sandbox', 'Sandbox requested'));
     // Made while the engine is asked: one that a sandbox has already stays as it is.
@@ -156,7 +162,7 @@ export function createPodmanDriver(options: {
       free = true;
       refuseReservedImageLabels(plan.container.image, image?.Labels);
       await network;
-      await makeBelongings(client, plan, { signal });
+      await makeOwnedResources(client, plan, { signal });
       id = await client.createContainer(plan.container, { signal });
       report(step('Created', 'the container has been made', 'starting_sandbox'));
       await workspaces.prepare(
@@ -190,7 +196,7 @@ export function createPodmanDriver(options: {
   }
 
   /** Runs alone for its sandbox as far as the watch is concerned, which hears of the outcome at the end. */
-  async function quietly<T>(sandboxId: string, work: () => Promise<T>): Promise<T> {
+  async function suppressEvents<T>(sandboxId: string, work: () => Promise<T>): Promise<T> {
     busy.add(sandboxId);
     try {
       return await work();
@@ -242,14 +248,14 @@ export function createPodmanDriver(options: {
     },
 
     async validateCreate(sandbox, { signal }) {
-      await checkSources(planSandbox(sandbox, workshop), signal);
+      await checkSources(planSandbox(sandbox, dependencies), signal);
     },
 
     async create(sandbox, { signal }) {
       if (busy.has(sandbox.id)) {
         throw alreadyExists(sandbox);
       }
-      const id = await quietly(sandbox.id, () => make(sandbox, signal));
+      const id = await suppressEvents(sandbox.id, () => make(sandbox, signal));
       containers.remember(sandbox.id, id);
       look(id, sandbox.id);
     },
@@ -283,7 +289,7 @@ export function createPodmanDriver(options: {
     },
 
     async delete(ref, { signal }) {
-      const removed = await quietly(ref.id, () => remove(ref, signal));
+      const removed = await suppressEvents(ref.id, () => remove(ref, signal));
       if (removed) {
         for (const feed of feeds) {
           feed.push({ type: 'gone', sandboxId: ref.id });

@@ -3,9 +3,9 @@ import type { Socket } from 'node:net';
 import type { CallOptions, ExecSession, ExecSpec, TerminalSize } from '../../compute/driver.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import { deadline } from '../../kit/deadline.js';
+import { type ExecContainer, endProcesses, requireEnd, type StartAside } from '../container/exec-end.js';
+import { createExecSession } from '../container/exec-session.js';
 import { EXEC_MARK_VARIABLE } from '../container-exec/exec-kill.js';
-import { type ExecContainer, endProcesses, requireEnd, type StartAside } from '../engine/exec-end.js';
-import { createExecSession } from '../engine/exec-session.js';
 import type { PodmanClient } from './api/client.js';
 
 /** What a terminal measures when nobody says. */

@@ -1,7 +1,7 @@
 import type { DriverModule } from '../../compute/entry.js';
 import { unavailable } from '../../compute/errors.js';
-import { canLimitDisk, diskLimit, engineCeilings } from '../engine/engine-limits.js';
-import { createHostAccess } from '../engine/host-access.js';
+import { canLimitDisk, diskLimit, engineCeilings } from '../container/engine-limits.js';
+import { createHostAccess } from '../container/host-access.js';
 import { createPodmanClient } from './api/client.js';
 import { discover } from './discover.js';
 import { createPodmanDriver } from './driver.js';
@@ -38,7 +38,7 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
       context.log.info(`no limit on what a sandbox writes to its root: ${why}`);
     }
     const { gatewayId, version } = context;
-    const workshop = { owner: { gatewayId, version }, settings, userns, host, ceilings, diskBytes };
+    const dependencies = { owner: { gatewayId, version }, settings, userns, host, ceilings, diskBytes };
     const reach = hostReach(host, settings);
     if (reach !== undefined) {
       context.log.warn(reach);
@@ -51,7 +51,7 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
     if (ownBridges(host, settings) && !settings.host_access) {
       void hostAccess.keep(SHUT_BRIDGES);
     }
-    return createPodmanDriver({ client, workshop, hostAccess, context });
+    return createPodmanDriver({ client, dependencies, hostAccess, context });
   } catch (error) {
     client.close();
     throw error;

@@ -1,5 +1,5 @@
 import type { Logger } from '../../compute/log.js';
-import { createIptables, type KeptRules, keptRules } from '../engine/iptables.js';
+import { createIptables, type KeptRules, keptRules } from '../container/iptables.js';
 
 interface IsolationRuleOptions {
   /** Finds `iptables` by its PATH. */

@@ -1,7 +1,7 @@
 import type { LogLine, LogOptions } from '../../compute/driver.js';
 import { OpenShellError } from '../../compute/errors.js';
-import { demultiplex } from '../engine/frames.js';
-import { linesOf } from '../engine/log-lines.js';
+import { demultiplex } from '../container/frames.js';
+import { linesOf } from '../container/log-lines.js';
 import type { PodmanClient } from './api/client.js';
 
 /** The main process's lines. Ends with the process, or without an error when the signal aborts. */

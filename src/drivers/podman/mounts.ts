@@ -8,8 +8,8 @@ import {
   selinuxLabel,
   tmpfsMode,
   volumeName,
-} from '../engine/mount-parts.js';
-import { type Reader, readObject } from '../engine/reader.js';
+} from '../container/mount-parts.js';
+import { type Reader, readObject } from '../container/reader.js';
 import type { ContainerSpec } from './api/types.js';
 import { OWN_PREFIX } from './names.js';
 

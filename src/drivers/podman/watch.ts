@@ -2,9 +2,9 @@ import type { CallOptions, DriverEvent } from '../../compute/driver.js';
 import { OpenShellError, unavailable } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
 import { delay } from '../../kit/deadline.js';
-import { createFeed, type Feed } from '../engine/feed.js';
-import { mapLimited } from '../engine/map-limited.js';
-import { createPublished, type Seen } from '../engine/published.js';
+import { createEmitted, type Seen } from '../container/emitted.js';
+import { createEventQueue, type EventQueue } from '../container/event-queue.js';
+import { mapLimited } from '../container/map-limited.js';
 import type { PodmanClient } from './api/client.js';
 import type { Container, EngineEvent } from './api/types.js';
 import { observe } from './state.js';
@@ -21,7 +21,7 @@ export interface WatchOptions extends CallOptions {
   /** While the driver itself makes or removes this sandbox, nothing is said about it. */
   readonly busy: (sandboxId: string) => boolean;
   /** Lets the driver's own operations put news into this watch; returns how to leave. */
-  readonly join: (feed: Feed) => () => void;
+  readonly join: (feed: EventQueue) => () => void;
 }
 
 /** One watch, as ComputeDriver.watch describes it. */
@@ -30,9 +30,9 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
   const abort = new AbortController();
   const signal = AbortSignal.any([options.signal, abort.signal]);
   const label = [`${LABEL.gatewayId}=${gatewayId}`];
-  const feed = createFeed();
+  const feed = createEventQueue();
   const leave = join(feed);
-  const published = createPublished();
+  const published = createEmitted();
   try {
     // Events first, then the list: what happens in between stands in both.
     const events = await client.events({ type: ['container'], event: EVENTS, label }, { signal });
@@ -77,7 +77,7 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
 interface FollowOptions {
   readonly client: PodmanClient;
   readonly label: readonly string[];
-  readonly feed: Feed;
+  readonly feed: EventQueue;
   readonly signal: AbortSignal;
   /** The containers that the watch has shown, with their sandboxes. */
   readonly shown: () => Iterable<readonly [containerId: string, sandboxId: string]>;
@@ -117,7 +117,7 @@ async function follow(first: AsyncIterable<EngineEvent>, options: FollowOptions)
 }
 
 /** False when the stream ended with the engine's own error in place of an event. */
-async function readEvents(events: AsyncIterable<EngineEvent>, feed: Feed): Promise<boolean> {
+async function readEvents(events: AsyncIterable<EngineEvent>, feed: EventQueue): Promise<boolean> {
   for await (const { Action, Actor } of events) {
     if (Actor === undefined) {
       return false;

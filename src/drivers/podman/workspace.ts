@@ -1,6 +1,6 @@
 import type { CallOptions } from '../../compute/driver.js';
 import { failedPrecondition } from '../../compute/errors.js';
-import { directoryTar } from '../engine/tar.js';
+import { directoryTar } from '../container/tar.js';
 import type { PodmanClient } from './api/client.js';
 
 const DEFAULT_MODE = 0o755;

@@ -6,7 +6,7 @@ import type { SandboxRecord } from '../../store/model.js';
 import type { Remember, Store } from '../../store/store.js';
 import type { ManagedDriver } from '../drivers/managed.js';
 import { type Admitted, createAdmission } from './admission.js';
-import { createDepartures } from './departures.js';
+import { createDeletionWaiters } from './deletion-waiters.js';
 import {
   type CallObserver,
   createDriverCalls,
@@ -95,7 +95,7 @@ export function createController(options: ControllerOptions): Controller {
     due: (record) => work.inBackground(record.id, restartByPolicy(record)),
   });
   const records = createRecords({ store, hub, log, now, onChange: restarts.see });
-  const departures = createDepartures();
+  const deletionWaiters = createDeletionWaiters();
   const calls = createDriverCalls({
     observeCall: options.observeCall ?? (() => {}),
     deadlines,
@@ -103,12 +103,12 @@ export function createController(options: ControllerOptions): Controller {
   });
   const admission = createAdmission(tuning.maxPendingCreates ?? MAX_PENDING_CREATES);
   const operations = createOperations({
-    ...{ records, departures, log, now, calls, deadlines },
+    ...{ records, deletionWaiters, log, now, calls, deadlines },
     namespace: options.namespace,
   });
   const work = createWork({ records, operations, drivers, log, closing: closing.signal });
   const reconciler = createReconciler({
-    ...{ store, drivers, records, work, calls, hub, departures, restarts, log, now },
+    ...{ store, drivers, records, work, calls, hub, deletionWaiters, restarts, log, now },
     trustedClock: createTrustedClock({ store, now, monotonic: tuning.monotonic ?? monotonicMs }),
     everyMs: tuning.reconcileEveryMs ?? RECONCILE_EVERY_MS,
     observeReconcile: options.observeReconcile,

@@ -1,5 +1,5 @@
 import { Code, OpenShellError } from '../../compute/errors.js';
-import { heedDeadline } from '../../kit/deadline.js';
+import { runWithDeadline } from '../../kit/deadline.js';
 import { createSlots, type Slots } from './slots.js';
 
 /** Deadlines of the calls to a driver, in milliseconds from the moment a call begins to run. */
@@ -89,7 +89,7 @@ export function createDriverCalls(options: DriverCallsOptions): DriverCalls {
       const timeoutMs = deadlines[kind.deadline];
       function task() {
         return observed(observeCall, driver, call, () =>
-          heedDeadline(timeoutMs, signal, (until) =>
+          runWithDeadline(timeoutMs, signal, (until) =>
             body({ signal: until }).catch((error) => {
               throw until.aborted && !signal.aborted ? late(error, driver, call, timeoutMs) : error;
             }),

@@ -3,9 +3,9 @@ import type { ComputeDriver } from '../../compute/driver.js';
 import { Code, OpenShellError, unavailable } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import { createBackoff, monotonicMs } from '../../kit/backoff.js';
-import { delay, heedDeadline } from '../../kit/deadline.js';
+import { delay, runWithDeadline } from '../../kit/deadline.js';
 import type { SandboxRecord } from '../../store/model.js';
-import type { Departure, Departures } from './departures.js';
+import type { DeletionWaiters, Departure } from './deletion-waiters.js';
 import type { DriverCalls, DriverDeadlines } from './driver-calls.js';
 import { refOf, toDriverSandbox } from './driver-sandbox.js';
 import type { Records } from './records.js';
@@ -24,7 +24,7 @@ import {
 
 interface OperationsOptions {
   readonly records: Records;
-  readonly departures: Departures;
+  readonly deletionWaiters: DeletionWaiters;
   readonly namespace: string;
   readonly log: Logger;
   readonly calls: DriverCalls;
@@ -72,7 +72,7 @@ const DELETE_CONFIRM_FIRST_MS = 100;
 const DELETE_CONFIRM_MS = 1_000;
 
 export function createOperations(options: OperationsOptions): Operations {
-  const { records, departures, namespace, log, calls, now } = options;
+  const { records, deletionWaiters, namespace, log, calls, now } = options;
 
   /** An engine that does not show what it has, for whatever reason, has not told how an operation ended. */
   async function query(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) {
@@ -347,7 +347,7 @@ export function createOperations(options: OperationsOptions): Operations {
     async remove(driver, record, { signal }) {
       const backoff = createBackoff(DELETE_RETRY_FIRST_MS, DELETE_RETRY_MOST_MS);
       for (;;) {
-        const departure = departures.expect(record.id);
+        const departure = deletionWaiters.expect(record.id);
         try {
           const deleting = await remove(driver, record, signal);
           await gone(driver, record, departure, deleting ? DELETE_CONFIRM_FIRST_MS : 0, signal);
@@ -390,7 +390,7 @@ export function createOperations(options: OperationsOptions): Operations {
     firstMs: number,
     signal: AbortSignal,
   ): Promise<void> {
-    await heedDeadline(options.deadlines.delete, signal, async (until) => {
+    await runWithDeadline(options.deadlines.delete, signal, async (until) => {
       for (let waitMs = firstMs; !(await departure.within(waitMs, until)); waitMs = DELETE_CONFIRM_MS) {
         if ((await query(driver, record, until)) === undefined) {
           return;

@@ -6,7 +6,7 @@ import type { ObservedSandbox, SandboxRef } from '../../compute/sandbox.js';
 import type { SandboxRecord } from '../../store/model.js';
 import type { Store } from '../../store/store.js';
 import type { ManagedDriver } from '../drivers/managed.js';
-import type { Departures } from './departures.js';
+import type { DeletionWaiters } from './deletion-waiters.js';
 import type { DriverCalls } from './driver-calls.js';
 import { refOf } from './driver-sandbox.js';
 import type { Hub } from './hub.js';
@@ -24,7 +24,7 @@ interface ReconcilerOptions {
   readonly work: Work;
   readonly calls: DriverCalls;
   readonly hub: Hub;
-  readonly departures: Departures;
+  readonly deletionWaiters: DeletionWaiters;
   readonly restarts: RestartTimers;
   readonly log: Logger;
   readonly now: () => number;
@@ -43,7 +43,7 @@ export interface Stray {
 }
 
 /** All that a driver shows. */
-interface Picture {
+interface Snapshot {
   readonly driver: ComputeDriver;
   readonly shown: readonly ObservedSandbox[];
   readonly isList: boolean;
@@ -67,7 +67,7 @@ function isIdle(record: SandboxRecord): boolean {
 }
 
 export function createReconciler(options: ReconcilerOptions): Reconciler {
-  const { store, drivers, records, work, calls, hub, departures, restarts, log, now, closing } = options;
+  const { store, drivers, records, work, calls, hub, deletionWaiters, restarts, log, now, closing } = options;
   const strays = new Map<string, Stray>();
   /** What is being removed because a tombstone names it. */
   const collecting = new Set<string>();
@@ -92,9 +92,9 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     );
   }
 
-  /** One sandbox of a driver's whole picture. A list has aged until it is gone through: what looks like news is asked for again. */
-  async function takeOver(picture: Picture, shown: ObservedSandbox): Promise<void> {
-    const { driver, signal } = picture;
+  /** One sandbox of a driver's whole snapshot. A list has aged until it is gone through: what looks like news is asked for again. */
+  async function takeOver(snapshot: Snapshot, shown: ObservedSandbox): Promise<void> {
+    const { driver, signal } = snapshot;
     const record = await store.getSandbox(shown.id);
     if (record === undefined) {
       return handleUnknown(driver, shown);
@@ -105,15 +105,15 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       return;
     }
     if (record.phase === 'failed') {
-      return takeOverFailed(picture, record, shown);
+      return takeOverFailed(snapshot, record, shown);
     }
-    if (picture.restart && isIdleAndDown(record, shown)) {
+    if (snapshot.restart && isIdleAndDown(record, shown)) {
       return restartIdle(record);
     }
     if (observe(record, shown, now()).length === 0) {
       return;
     }
-    const newest = picture.isList ? await look(driver, shown, signal) : shown;
+    const newest = snapshot.isList ? await look(driver, shown, signal) : shown;
     if (newest !== undefined && !work.busy(shown.id)) {
       await take(newest);
     }
@@ -121,7 +121,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
 
   /** A failed row is not the end of what its engine shows: that is taken over again, or removed. */
   async function takeOverFailed(
-    { driver, signal }: Picture,
+    { driver, signal }: Snapshot,
     record: SandboxRecord,
     shown: ObservedSandbox,
   ): Promise<void> {
@@ -172,7 +172,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     });
   }
 
-  /** Not waited for: an engine that takes its time must not hold a watch up. The next picture shows what is left. */
+  /** Not waited for: an engine that takes its time must not hold a watch up. The next snapshot shows what is left. */
   function collect(driver: ComputeDriver, shown: ObservedSandbox): void {
     if (collecting.has(shown.id)) {
       return;
@@ -185,8 +185,8 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     );
   }
 
-  /** Rows whose resource the picture lacks, and operations that nobody carries out. */
-  async function checkRows({ driver, signal }: Picture, seen: ReadonlySet<string>): Promise<void> {
+  /** Rows whose resource the snapshot lacks, and operations that nobody carries out. */
+  async function checkRows({ driver, signal }: Snapshot, seen: ReadonlySet<string>): Promise<void> {
     for await (const record of rowsOf(store, driver.name)) {
       signal.throwIfAborted();
       if (work.busy(record.id)) {
@@ -219,21 +219,21 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       .catch(ignoreNotFound);
   }
 
-  async function compare(picture: Picture): Promise<void> {
-    const { driver, shown, signal } = picture;
+  async function compare(snapshot: Snapshot): Promise<void> {
+    const { driver, shown, signal } = snapshot;
     for await (const sandbox of inTurns(shown)) {
       signal.throwIfAborted();
-      await takeOver(picture, sandbox);
+      await takeOver(snapshot, sandbox);
     }
-    await checkRows(picture, new Set(shown.map((sandbox) => sandbox.id)));
+    await checkRows(snapshot, new Set(shown.map((sandbox) => sandbox.id)));
     await store.pruneTombstones((await options.trustedClock.now()) - TOMBSTONE_KEPT_MS);
     options.observeReconcile?.(driver.name, 'success');
   }
 
-  /** One of a driver at a time: a watch's own picture, which is newer, takes the place of a list that is gone through. */
+  /** One of a driver at a time: a watch's own snapshot, which is newer, takes the place of a list that is gone through. */
   async function reconcile(
     name: string,
-    look: (signal: AbortSignal) => Promise<Picture>,
+    look: (signal: AbortSignal) => Promise<Snapshot>,
     before: Promise<void> = Promise.resolve(),
   ): Promise<void> {
     const cut = new AbortController();
@@ -260,7 +260,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     }
   }
 
-  /** A watch's own picture, after which nothing earlier can still arrive. */
+  /** A watch's own snapshot, after which nothing earlier can still arrive. */
   async function reconcileByWatch(
     managed: ManagedDriver,
     driver: ComputeDriver,
@@ -268,12 +268,12 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   ): Promise<void> {
     const earlier = underWay.get(managed.name);
     earlier?.cut.abort();
-    async function picture(signal: AbortSignal): Promise<Picture> {
+    async function snapshot(signal: AbortSignal): Promise<Snapshot> {
       const restart = (await managed.capabilities(signal)).gatewayManagesLifecycle;
       return { driver, shown, isList: false, restart, signal };
     }
 
-    await reconcile(managed.name, picture, earlier?.over);
+    await reconcile(managed.name, snapshot, earlier?.over);
   }
 
   async function reconcileByList(managed: ManagedDriver): Promise<void> {
@@ -321,7 +321,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         }
         return hub.publish(event.id, { type: 'event', event: event.event });
       case 'deleted': {
-        departures.tell(event.id);
+        deletionWaiters.tell(event.id);
         const record = await store.getSandbox(event.id);
         strays.delete(event.id);
         if (record === undefined || work.busy(event.id)) {

@@ -3,7 +3,7 @@ import { Code, failedPrecondition, invalidArgument, notFound, OpenShellError } f
 import { partNotInBuild } from '../../compute/parts.js';
 import type { TelemetrySink } from '../../compute/telemetry.js';
 import { type Flavor, isLeftOut } from '../../flavor/flavor.js';
-import { heedDeadline } from '../../kit/deadline.js';
+import { runWithDeadline } from '../../kit/deadline.js';
 import { nearest } from '../../kit/nearest.js';
 import type { SandboxRecord, StoredSandboxSpec } from '../../store/model.js';
 import type { Remember, Store } from '../../store/store.js';
@@ -226,7 +226,7 @@ export function createSandboxService(options: SandboxServiceOptions): SandboxSer
     };
     const asked = toDriverSandbox(record, options.namespace);
     const ready = await driver.driver();
-    await heedDeadline(VALIDATE_TIMEOUT_MS, signal, (until) =>
+    await runWithDeadline(VALIDATE_TIMEOUT_MS, signal, (until) =>
       ready.validateCreate(asked, { signal: until }),
     );
     return record;

@@ -2,7 +2,7 @@ import { type BuildOptions, build, type Metafile } from 'esbuild';
 import { failedPrecondition } from '../../../dist/compute/errors.js';
 import { multiCall, nodeCheck, OLDEST_NODE } from './multi-call.js';
 import type { Program } from './programs.js';
-import type { Workshop } from './workshop.js';
+import type { Toolchain } from './toolchain.js';
 
 function common(tree: string) {
   return {
@@ -15,7 +15,7 @@ function common(tree: string) {
 }
 
 /** Compiled files that the programs reach, statically or by import(), from the tree's root, sorted. */
-export async function reachableFiles({ tree }: Workshop, programs: readonly Program[]): Promise<string[]> {
+export async function reachableFiles({ tree }: Toolchain, programs: readonly Program[]): Promise<string[]> {
   const { metafile } = await build({
     ...common(tree),
     entryPoints: programs.map(({ file }) => file),
@@ -63,7 +63,7 @@ function singleFile(tree: string, { programs, optional, outfile }: BundleOptions
 }
 
 /** Writes every program of the flavor as one CommonJS file for Node 22.13 and later; gives the packages in it. */
-export async function writeBundle({ tree }: Workshop, options: BundleOptions): Promise<string[]> {
+export async function writeBundle({ tree }: Toolchain, options: BundleOptions): Promise<string[]> {
   const { metafile, warnings } = await build({
     ...singleFile(tree, options),
     // Names stay as they are, for stack traces. V8 keeps ASCII in half the memory of any other text.

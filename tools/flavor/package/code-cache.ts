@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { program } from '../program.js';
 import { pinnedNode } from './release.js';
 import { SAME_CACHE } from './sea.js';
-import type { Workshop } from './workshop.js';
+import type { Toolchain } from './toolchain.js';
 
 const WARM_UP = join(dirname(fileURLToPath(import.meta.url)), 'warm-up.js');
-/** Files in the workshop's scratch folder. */
+/** Files in the toolchain's scratch folder. */
 export const CODE = 'program.js';
 export const CACHE = 'program.cache';
 
@@ -20,7 +20,7 @@ export const CACHE = 'program.cache';
  */
 export async function writeCodeCache(
   root: string,
-  { scratch }: Pick<Workshop, 'scratch'>,
+  { scratch }: Pick<Toolchain, 'scratch'>,
   bundle: string,
 ): Promise<void> {
   const text = readFileSync(bundle, 'latin1');

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CACHE, CODE } from './code-cache.js';
 import { writeSea } from './sea.js';
-import type { Workshop } from './workshop.js';
+import type { Toolchain } from './toolchain.js';
 
 /** A cache that the process cannot use, e.g. because of V8 flags in NODE_OPTIONS, is left aside by V8. */
 const LOADER = `'use strict';
@@ -17,7 +17,7 @@ script.runInThisContext()(exports, require, module, __filename, __dirname);
 /** Writes an executable that holds Node itself, and the program with V8's code cache as `writeCodeCache` left them. */
 export async function writeExecutable(
   root: string,
-  { scratch }: Pick<Workshop, 'scratch'>,
+  { scratch }: Pick<Toolchain, 'scratch'>,
   outfile: string,
 ): Promise<void> {
   const main = join(scratch, 'loader.cjs');

@@ -5,7 +5,7 @@ import type { LockPackage } from '../lock-file.js';
 import { byPath, readFolder } from './files.js';
 import type { TarEntry } from './formats/tar.js';
 import type { Program } from './programs.js';
-import type { Workshop } from './workshop.js';
+import type { Toolchain } from './toolchain.js';
 
 /** What npm leaves in node_modules for itself, or links into the source tree. */
 function isNpmsOwn(path: string): boolean {
@@ -13,7 +13,7 @@ function isNpmsOwn(path: string): boolean {
 }
 
 /** node_modules as npm wrote it, without what only serves npm; `from` and `to` are paths in tree and artifact. */
-function installed({ tree }: Workshop, from: string, to: string): TarEntry[] {
+function installed({ tree }: Toolchain, from: string, to: string): TarEntry[] {
   const folder = join(tree, from);
   if (!existsSync(folder)) {
     return [];
@@ -25,7 +25,7 @@ function installed({ tree }: Workshop, from: string, to: string): TarEntry[] {
 }
 
 /** The places of packages that are installed, as npm's record of this tree describes them. */
-export function installedPackages({ tree }: Workshop): ReadonlyMap<string, LockPackage> {
+export function installedPackages({ tree }: Toolchain): ReadonlyMap<string, LockPackage> {
   const text = readFileSync(join(tree, 'node_modules', '.package-lock.json'), 'utf8');
   const { packages } = JSON.parse(text) as { packages: Record<string, LockPackage> };
   return new Map(
@@ -62,7 +62,7 @@ export interface FolderOptions {
 }
 
 /** package.json of the folder: npm can install its archive without a network, because all it needs is bundled. */
-function manifest({ tree }: Workshop, options: FolderOptions): string {
+function manifest({ tree }: Toolchain, options: FolderOptions): string {
   function read(path: string) {
     return JSON.parse(readFileSync(join(tree, path), 'utf8')) as RootManifest;
   }
@@ -82,23 +82,23 @@ function manifest({ tree }: Workshop, options: FolderOptions): string {
 }
 
 /** The entries of a folder that runs with `node dist/main.js`: code that is reached, its packages, nothing else. */
-export function folderEntries(workshop: Workshop, options: FolderOptions): TarEntry[] {
+export function folderEntries(toolchain: Toolchain, options: FolderOptions): TarEntry[] {
   const programFiles = options.programs.map(({ file }) => file);
   const code = options.files.map(
     (path): TarEntry => ({
       type: 'file',
       path,
       mode: programFiles.includes(path) ? 0o755 : 0o644,
-      bytes: readFileSync(join(workshop.tree, path)),
+      bytes: readFileSync(join(toolchain.tree, path)),
     }),
   );
   return [
-    { type: 'file', path: 'package.json', bytes: Buffer.from(manifest(workshop, options)) } as TarEntry,
-    { type: 'file', path: LICENSE, bytes: readFileSync(join(workshop.tree, LICENSE)) } as TarEntry,
+    { type: 'file', path: 'package.json', bytes: Buffer.from(manifest(toolchain, options)) } as TarEntry,
+    { type: 'file', path: LICENSE, bytes: readFileSync(join(toolchain.tree, LICENSE)) } as TarEntry,
     ...code,
-    ...installed(workshop, 'node_modules', 'node_modules'),
+    ...installed(toolchain, 'node_modules', 'node_modules'),
     ...options.parts.flatMap(({ folder }) =>
-      installed(workshop, `${folder}/node_modules`, `${folder.replace(/^src/, 'dist')}/node_modules`),
+      installed(toolchain, `${folder}/node_modules`, `${folder.replace(/^src/, 'dist')}/node_modules`),
     ),
   ].sort(byPath);
 }

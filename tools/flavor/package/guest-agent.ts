@@ -6,7 +6,7 @@ import type { PartProject } from '../choose/projects.js';
 import { outcome } from '../program.js';
 import type { TarEntry } from './formats/tar.js';
 import { ownerOf, type SystemPackage } from './system-files.js';
-import type { Workshop } from './workshop.js';
+import type { Toolchain } from './toolchain.js';
 
 export const AGENT = 'openshell-agent';
 /** Where a folder has it: beside the code that looks for it there. */
@@ -26,7 +26,7 @@ const COMPILE_TIMEOUT_MS = 120_000;
 const MODULE = 'dist/agent/embedded.js';
 
 /** Whether one of the parts starts the agent: then its project refers to the agent's. */
-export function hasAgent({ tree }: Workshop, parts: readonly PartProject[]): boolean {
+export function hasAgent({ tree }: Toolchain, parts: readonly PartProject[]): boolean {
   return parts.some(({ folder }) => {
     const config = readFileSync(join(tree, folder, 'tsconfig.json'), 'utf8');
     const { references = [] } = JSON.parse(config) as { references?: { path: string }[] };
@@ -35,7 +35,7 @@ export function hasAgent({ tree }: Workshop, parts: readonly PartProject[]): boo
 }
 
 /** The libraries that the linker reads for any program, by the packages they are from. */
-async function linkedPackages({ scratch }: Workshop): Promise<SystemPackage[]> {
+async function linkedPackages({ scratch }: Toolchain): Promise<SystemPackage[]> {
   const source = join(scratch, 'empty.c');
   writeFileSync(source, 'int main(void) { return 0; }\n');
   const args = ['-static', '-Wl,--trace', '-o', join(scratch, 'empty'), source];
@@ -53,16 +53,16 @@ async function linkedPackages({ scratch }: Workshop): Promise<SystemPackage[]> {
 
 /** Compiles the agent from the tree's sources. FAILED_PRECONDITION without a compiler for it. */
 export async function compileGuestAgent(
-  workshop: Workshop,
+  toolchain: Toolchain,
   progress: (line: string) => void,
 ): Promise<GuestAgent> {
   progress('compile the guest agent');
-  const output = join(workshop.scratch, AGENT);
+  const output = join(toolchain.scratch, AGENT);
   try {
     await compileAgent(output, {
       signal: AbortSignal.timeout(COMPILE_TIMEOUT_MS),
       compiler: COMPILER,
-      sources: join(workshop.tree, 'src', 'agent', 'guest'),
+      sources: join(toolchain.tree, 'src', 'agent', 'guest'),
     });
   } catch (cause) {
     throw failedPrecondition(`this flavor ships a guest agent, and ${(cause as Error).message}`, {
@@ -70,7 +70,7 @@ export async function compileGuestAgent(
       hint: 'install musl-tools (Debian, Ubuntu) or musl-gcc, or package --without-agent: whoever runs prepare then brings one',
     });
   }
-  return { bytes: readFileSync(output), linked: await linkedPackages(workshop) };
+  return { bytes: readFileSync(output), linked: await linkedPackages(toolchain) };
 }
 
 /** The agent as a file of a folder. */
@@ -84,6 +84,6 @@ export function agentEntry({ bytes }: GuestAgent): TarEntry {
 }
 
 /** Puts the agent into the code that a bundle is made from. */
-export function embedAgent({ tree }: Workshop, { bytes }: GuestAgent): void {
+export function embedAgent({ tree }: Toolchain, { bytes }: GuestAgent): void {
   writeFileSync(join(tree, MODULE), `export const EMBEDDED_AGENT = "${bytes.toString('base64')}";\n`);
 }

@@ -26,7 +26,7 @@ import { sbom } from './sbom.js';
 import { selfTest } from './self-test.js';
 import { singleFileText } from './single-file.js';
 import { certificates, libraries, type SystemFile } from './system-files.js';
-import { compile, install, openWorkshop, type Workshop } from './workshop.js';
+import { compile, install, openToolchain, type Toolchain } from './toolchain.js';
 
 export interface PackageOptions {
   readonly root: string;
@@ -59,17 +59,17 @@ function archive(entries: readonly TarEntry[], base: string, epochSeconds: numbe
 export async function packageFlavor(options: PackageOptions): Promise<Manifest> {
   const { root, spec } = options;
   const release = await readRelease(root, options.env);
-  const workshop = openWorkshop(root, flavorSource(spec, partProjects(root)), release);
+  const toolchain = openToolchain(root, flavorSource(spec, partProjects(root)), release);
   try {
-    return await make(options, workshop, release);
+    return await make(options, toolchain, release);
   } finally {
-    workshop.dispose();
+    toolchain.dispose();
   }
 }
 
 async function make(
   { root, spec, out, node, kinds, agent: wantsAgent, signKey, progress }: PackageOptions,
-  workshop: Workshop,
+  toolchain: Toolchain,
   release: Awaited<ReturnType<typeof readRelease>>,
 ): Promise<Manifest> {
   const parts = chosenProjects(root, wordsOf(spec));
@@ -82,14 +82,14 @@ async function make(
   const written: ManifestArtifact[] = [];
   mkdirSync(out, { recursive: true });
 
-  const needsAgent = wantsAgent && hasAgent(workshop, parts);
-  const agent = needsAgent ? await compileGuestAgent(workshop, progress) : undefined;
+  const needsAgent = wantsAgent && hasAgent(toolchain, parts);
+  const agent = needsAgent ? await compileGuestAgent(toolchain, progress) : undefined;
   progress(`install: the closure of ${wordsOf(spec).join(', ')} from the lock file`);
-  await install(workshop, parts, { optional: node === 20 });
+  await install(toolchain, parts, { optional: node === 20 });
   progress('compile');
-  await compile(root, workshop, spec);
-  const list = programs(workshop.tree, spec.drivers);
-  const installed = installedPackages(workshop);
+  await compile(root, toolchain, spec);
+  const list = programs(toolchain.tree, spec.drivers);
+  const installed = installedPackages(toolchain);
   function note(
     kind: ArtifactKind,
     range: string,
@@ -106,10 +106,10 @@ async function make(
 
   if (kinds.includes('folder') || kinds.includes('tgz')) {
     progress('folder and archive');
-    const code = folderEntries(workshop, {
+    const code = folderEntries(toolchain, {
       parts,
       programs: list,
-      files: await reachableFiles(workshop, list),
+      files: await reachableFiles(toolchain, list),
       engines: RANGE[node],
       optional: node === 20,
     });
@@ -128,19 +128,19 @@ async function make(
   const single = kinds.filter((kind) => kind === 'bundle' || kind === 'executable' || kind === 'image');
   if (single.length > 0) {
     progress('bundle');
-    const bundle = join(workshop.scratch, 'gateway.cjs');
+    const bundle = join(toolchain.scratch, 'gateway.cjs');
     if (agent !== undefined) {
-      embedAgent(workshop, agent);
+      embedAgent(toolchain, agent);
     }
-    const places = await writeBundle(workshop, {
+    const places = await writeBundle(toolchain, {
       programs: list,
       optional: optionalNames(root),
       outfile: bundle,
     });
     const packages = new Map([...installed].filter(([place]) => places.includes(place)));
-    await writeCodeCache(root, workshop, bundle);
+    await writeCodeCache(root, toolchain, bundle);
     if (kinds.includes('bundle')) {
-      const bytes = Buffer.from(singleFileText(root, workshop), 'latin1');
+      const bytes = Buffer.from(singleFileText(root, toolchain), 'latin1');
       writeExactly(pathOf('bundle'), bytes);
       note('bundle', RANGE[22], [singleFile(artifactName('bundle', base, platform), bytes)], { packages });
     }
@@ -149,9 +149,9 @@ async function make(
       progress(`executable, with Node ${version}`);
       const executable = kinds.includes('executable')
         ? pathOf('executable')
-        : join(workshop.scratch, 'openshell-gateway');
+        : join(toolchain.scratch, 'openshell-gateway');
       rmSync(executable, { force: true });
-      await writeExecutable(root, workshop, executable);
+      await writeExecutable(root, toolchain, executable);
       if (kinds.includes('executable')) {
         const name = artifactName('executable', base, platform);
         const file = singleFile(name, readFileSync(executable), 0o755);
@@ -174,12 +174,12 @@ async function make(
       }
     }
   }
-  const made = manifest(spec, release, workshop.sources, written, agent?.bytes);
+  const made = manifest(spec, release, toolchain.sources, written, agent?.bytes);
   for (const artifact of written) {
     const { kind, name } = artifact;
     progress(`run ${name}`);
     const path = join(out, name);
-    const scratch = join(workshop.scratch, `run-${kind}`);
+    const scratch = join(toolchain.scratch, `run-${kind}`);
     await selfTest({ kind, path, node: pinnedNode(root).path, scratch }, made);
     const { problems } = compareFiles(path, kind, artifact.files);
     if (problems.length > 0) {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { CACHE, CODE } from './code-cache.js';
 import { nodeCheck } from './multi-call.js';
 import { pinnedNode } from './release.js';
-import type { Workshop } from './workshop.js';
+import type { Toolchain } from './toolchain.js';
 
 const PROGRAM = '\n//#program\n//';
 const CODE_CACHE = '\n//#code-cache ';
@@ -27,7 +27,7 @@ script.runInThisContext()(exports, require, module, __filename, __dirname);`;
  * stand in comments, which are quickly skipped, below the lines that bring them together. Any other Node compiles the
  * program as ever. Lines keep their numbers.
  */
-export function singleFileText(root: string, { scratch }: Pick<Workshop, 'scratch'>): string {
+export function singleFileText(root: string, { scratch }: Pick<Toolchain, 'scratch'>): string {
   const code = readFileSync(join(scratch, CODE), 'latin1');
   const cache = readFileSync(join(scratch, CACHE), 'base64');
   function head(skippedLines: number): string {

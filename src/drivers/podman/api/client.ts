@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { CallOptions } from '../../../compute/driver.js';
 import { Code, OpenShellError } from '../../../compute/errors.js';
-import { jsonLines } from '../../engine/json-lines.js';
+import { jsonLines } from '../../container/json-lines.js';
 import { type Call, createTransport } from './transport.js';
 import type {
   Container,

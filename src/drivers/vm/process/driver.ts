@@ -18,7 +18,7 @@ import { qemuUser } from './qemu/user.js';
 import { createHub } from './sandboxes/hub.js';
 import { checkSizes, planMachine } from './sandboxes/plan.js';
 import { readRecord, type SandboxRecord } from './sandboxes/record.js';
-import { createSandbox, type Sandbox, type SandboxWorkshop } from './sandboxes/sandbox.js';
+import { createSandbox, type Sandbox, type SandboxDependencies } from './sandboxes/sandbox.js';
 import { createSuspects } from './sandboxes/suspects.js';
 import { describeHostCpu } from './templates/key.js';
 import { createTemplates, type Templates } from './templates/templates.js';
@@ -104,7 +104,7 @@ export async function createVmDriver(options: VmDriverOptions): Promise<ComputeD
   }
 
   const templates = settings.templates ? await openTemplates() : undefined;
-  const workshop: SandboxWorkshop = {
+  const dependencies: SandboxDependencies = {
     settings,
     accelerator,
     library: createLibrary({
@@ -144,7 +144,7 @@ export async function createVmDriver(options: VmDriverOptions): Promise<ComputeD
         await rm(directory, { recursive: true, force: true });
         continue;
       }
-      const sandbox = createSandbox(directory, record, workshop);
+      const sandbox = createSandbox(directory, record, dependencies);
       if (record.intent !== 'delete') {
         sandboxes.set(id, sandbox);
       }
@@ -234,7 +234,7 @@ export async function createVmDriver(options: VmDriverOptions): Promise<ComputeD
         run: undefined,
         ending: undefined,
       };
-      const made = createSandbox(join(folder, id), record, workshop);
+      const made = createSandbox(join(folder, id), record, dependencies);
       sandboxes.set(id, made);
       try {
         await made.create();

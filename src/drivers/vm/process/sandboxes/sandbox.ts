@@ -28,15 +28,15 @@ import type { Templates } from '../templates/templates.js';
 import { startMachine } from './boot.js';
 import { giveDisk, hasDisk, makeDisk, placeGuest, vmDirectory } from './disk.js';
 import type { Hub } from './hub.js';
-import { keepRecord } from './kept-record.js';
 import { createLogFile } from './log-file.js';
 import { connectMachine, findMachine, killMachine, type Machine } from './machine.js';
 import { diskTooLarge, type Plan, planMachine } from './plan.js';
 import { type Ending, newRun, type SandboxRecord } from './record.js';
+import { keepRecord } from './record-file.js';
 import { machineName, observe } from './status.js';
 import { givenUp, type Suspects } from './suspects.js';
 
-export interface SandboxWorkshop {
+export interface SandboxDependencies {
   readonly settings: VmSettings;
   readonly accelerator: Accelerator;
   readonly library: ImageLibrary;
@@ -83,10 +83,14 @@ function now(): string {
   return new Date().toISOString();
 }
 
-export function createSandbox(directory: string, initial: SandboxRecord, workshop: SandboxWorkshop): Sandbox {
-  const { settings, hub } = workshop;
+export function createSandbox(
+  directory: string,
+  initial: SandboxRecord,
+  dependencies: SandboxDependencies,
+): Sandbox {
+  const { settings, hub } = dependencies;
   const { id, name, spec } = initial.sandbox;
-  const log = workshop.log.child({ sandbox_id: id });
+  const log = dependencies.log.child({ sandbox_id: id });
   const output = createLogFile(directory, log);
   const kept = keepRecord(directory, initial, { hub, log });
   let machine: Machine | undefined;
@@ -104,7 +108,7 @@ export function createSandbox(directory: string, initial: SandboxRecord, worksho
     return result;
   }
 
-  function tellOfFullDisk(waits: boolean) {
+  function reportFullDisk(waits: boolean) {
     if (waits) {
       const message = 'the host has no room for what the virtual machine writes: it waits until there is';
       log.warn(message);
@@ -135,7 +139,7 @@ export function createSandbox(directory: string, initial: SandboxRecord, worksho
     }
     progress('pulling_image', `preparing ${spec.template.image}`);
     const { image } = spec.template;
-    const disk = await workshop.library.rootDisk(image, tellOfImage, signal);
+    const disk = await dependencies.library.rootDisk(image, tellOfImage, signal);
     hub.platform(id, 'ImagePresent', `the image ${image} is there`, {
       [PROGRESS.completeStep]: 'pulling_image',
       [PROGRESS.completeLabel]: `Image ${image}`,
@@ -159,7 +163,7 @@ export function createSandbox(directory: string, initial: SandboxRecord, worksho
 
   /** Takes a device that no other machine has; undefined when guests have no network card. */
   async function takeLink(user: QemuUser | undefined): Promise<GuestLink | undefined> {
-    const { network, takenTaps } = workshop;
+    const { network, takenTaps } = dependencies;
     if (network === undefined) {
       return undefined;
     }
@@ -173,11 +177,11 @@ export function createSandbox(directory: string, initial: SandboxRecord, worksho
 
   /** Another one than before when that is none of this gateway's any more. */
   async function takeUser(): Promise<QemuUser | undefined> {
-    const uid = workshop.uidOf(id);
+    const uid = dependencies.uidOf(id);
     if (uid !== kept.now.uid) {
       await kept.save({ uid });
     }
-    const user = await qemuUser(uid, workshop.accelerator);
+    const user = await qemuUser(uid, dependencies.accelerator);
     await giveDisk(directory, user?.uid);
     return user;
   }
@@ -205,7 +209,7 @@ export function createSandbox(directory: string, initial: SandboxRecord, worksho
       setup.push(['C', plan.cpuMax]);
     }
     if (link !== undefined) {
-      setup.push(...networkRecords(workshop.network as GuestNetwork, link));
+      setup.push(...networkRecords(dependencies.network as GuestNetwork, link));
     }
     await channel.setup(setup, signal);
   }
@@ -231,7 +235,7 @@ export function createSandbox(directory: string, initial: SandboxRecord, worksho
   async function launch(signal: AbortSignal) {
     const image = await prepareDisk(signal);
     progress('starting_sandbox', 'starting the virtual machine');
-    const guest = await workshop.guest();
+    const guest = await dependencies.guest();
     const plan = planMachine(kept.now.sandbox, settings);
     const bootTimeoutMs = settings.boot_timeout_secs * 1000;
     const user = await takeUser();
@@ -240,21 +244,21 @@ export function createSandbox(directory: string, initial: SandboxRecord, worksho
       qemu: settings.qemu,
       shape: {
         name: machineName(id),
-        accelerator: workshop.accelerator,
+        accelerator: dependencies.accelerator,
         vcpus: plan.vcpus,
         memoryMib: plan.memoryMib,
         card: link === undefined ? undefined : { tap: link.tap, mac: macOf(id) },
       },
       directory: vmDirectory(directory),
       user,
-      confinement: workshop.confinement,
+      confinement: dependencies.confinement,
       bootTimeoutMs,
       onStarted: (pid) => kept.save({ run: { ...(kept.now.run ?? newRun()), pid } }),
-      onFullDisk: tellOfFullDisk,
+      onFullDisk: reportFullDisk,
       signal,
       guest,
       placeGuest: () => placeGuest(directory, guest),
-      templates: workshop.templates,
+      templates: dependencies.templates,
       prepare: (machine, until) => setUp(plan, image, link, machine, until),
       begin: (machine, until) => startMain(machine, image, until),
       log,
@@ -354,7 +358,7 @@ export function createSandbox(directory: string, initial: SandboxRecord, worksho
         if (unfinishedStarts === 0) {
           await begin();
         } else {
-          await workshop.suspects.alone(signal, begin);
+          await dependencies.suspects.alone(signal, begin);
         }
       } catch (thrown) {
         if (detached) {
@@ -435,9 +439,9 @@ export function createSandbox(directory: string, initial: SandboxRecord, worksho
         pid,
         name: machineName(id),
         directory: vmDirectory(directory),
-        confinement: workshop.confinement,
+        confinement: dependencies.confinement,
         resume: true,
-        onFullDisk: tellOfFullDisk,
+        onFullDisk: reportFullDisk,
         // As long as a boot may take: a busy host must not cost anyone a machine.
         signal: deadline(settings.boot_timeout_secs * 1000),
       });
@@ -470,7 +474,7 @@ export function createSandbox(directory: string, initial: SandboxRecord, worksho
     if (left !== undefined) {
       await killMachine(left, machineName(id));
     }
-    await workshop.confinement.release(machineName(id));
+    await dependencies.confinement.release(machineName(id));
     output.ended();
     await rm(directory, { recursive: true, force: true });
     hub.deleted(id);

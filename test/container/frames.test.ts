@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { demultiplex, type Frame } from '../../dist/drivers/engine/frames.js';
+import { demultiplex, type Frame } from '../../dist/drivers/container/frames.js';
 
 function frame(stream: 1 | 2, data: Uint8Array): Buffer {
   const header = Buffer.alloc(8);

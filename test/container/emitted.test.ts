@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { exitedConditions, runningConditions } from '../../dist/compute/conditions.js';
-import { createPublished, type Seen } from '../../dist/drivers/engine/published.js';
+import { createEmitted, type Seen } from '../../dist/drivers/container/emitted.js';
 
 function seen(run: number, runs: boolean): Seen {
   return {
@@ -24,7 +24,7 @@ function word(type: 'look' | 'started') {
 }
 
 test('a start is news unless the container was shown running, an end always', () => {
-  const published = createPublished();
+  const published = createEmitted();
   assert.ok(published.isNews(word('started')));
   Array.from(published.update(seen(1, true)));
   assert.equal(published.isNews(word('started')), false);
@@ -34,7 +34,7 @@ test('a start is news unless the container was shown running, an end always', ()
 });
 
 test('what is late about a container that is gone is no news', () => {
-  const published = createPublished();
+  const published = createEmitted();
   Array.from(published.update(seen(1, true)));
   Array.from(published.removeSandbox('1'));
   assert.equal(published.isNews(word('look')), false);

@@ -23,7 +23,7 @@ import { type Release, SOURCES } from './release.js';
  * An empty folder in which one flavor is installed and compiled. The compiler and type declarations are borrowed from
  * the checkout through the parent folder: they are found by tsc, and nothing of them is in the tree itself.
  */
-export interface Workshop {
+export interface Toolchain {
   /** The source, its node_modules of the flavor's closure alone, and dist/. */
   readonly tree: string;
   /** SHA-256 over the source as it was copied. */
@@ -37,7 +37,7 @@ function isSource(path: string): boolean {
   return !/(^|\/)(node_modules|dist|src\/flavors)(\/|$)/.test(path);
 }
 
-export function openWorkshop(root: string, source: FlavorSource, { commit }: Release): Workshop {
+export function openToolchain(root: string, source: FlavorSource, { commit }: Release): Toolchain {
   const folder = mkdtempSync(join(tmpdir(), 'openshell-flavor-'));
   const tree = join(folder, 'tree');
   const scratch = join(folder, 'scratch');
@@ -111,7 +111,7 @@ function dropDevDependencies(tree: string): void {
 
 /** Installs the closure of the flavor's parts, and of nothing else, from the lock file; no script runs. What its packages can do without stays out. */
 export async function install(
-  { tree }: Workshop,
+  { tree }: Toolchain,
   parts: readonly PartProject[],
   options: { readonly optional: boolean },
 ): Promise<void> {
@@ -138,7 +138,7 @@ export async function install(
 }
 
 /** Compiles with the checkout's compiler. A compiler that panics exits like one that succeeds. */
-export async function compile(root: string, { tree }: Workshop, spec: FlavorSpec): Promise<void> {
+export async function compile(root: string, { tree }: Toolchain, spec: FlavorSpec): Promise<void> {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   const output = await program(
     process.execPath,

@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import type { ExecSession, ExecSpec } from '../../dist/compute/driver.js';
 import { Code } from '../../dist/compute/errors.js';
 import { silentLogger } from '../../dist/compute/log.js';
-import { createExecSession, type ExecState } from '../../dist/drivers/engine/exec-session.js';
+import { createExecSession, type ExecState } from '../../dist/drivers/container/exec-session.js';
 
 const SPEC: ExecSpec = {
   command: ['/nope'],

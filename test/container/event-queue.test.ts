@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createFeed, type FeedItem } from '../../dist/drivers/engine/feed.js';
+import { createEventQueue, type FeedItem } from '../../dist/drivers/container/event-queue.js';
 
 function look(containerId: string): FeedItem {
   return { type: 'look', containerId, sandboxId: 's' };
@@ -23,7 +23,7 @@ async function rest(feed: AsyncIterable<FeedItem>): Promise<FeedItem[]> {
 }
 
 test('a look that waits already is not queued twice', async () => {
-  const feed = createFeed();
+  const feed = createEventQueue();
   for (const id of ['a', 'b', 'a', 'a']) {
     feed.push(look(id));
   }
@@ -32,7 +32,7 @@ test('a look that waits already is not queued twice', async () => {
 });
 
 test('a look that was fetched may come again', async () => {
-  const feed = createFeed();
+  const feed = createEventQueue();
   const items = feed[Symbol.asyncIterator]();
   feed.push(look('a'));
   assert.deepEqual((await items.next()).value, look('a'));
@@ -42,7 +42,7 @@ test('a look that was fetched may come again', async () => {
 });
 
 test('the oldest news go when nobody fetches them; looks stay', async () => {
-  const feed = createFeed();
+  const feed = createEventQueue();
   feed.push(look('a'));
   for (let i = 0; i < 1_100; i++) {
     feed.push(news(String(i)));
@@ -55,7 +55,7 @@ test('the oldest news go when nobody fetches them; looks stay', async () => {
 });
 
 test('what is queued comes before the error that ends it', async () => {
-  const feed = createFeed();
+  const feed = createEventQueue();
   feed.push(look('a'));
   feed.end(new Error('broken'));
   const items = feed[Symbol.asyncIterator]();

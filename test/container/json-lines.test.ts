@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { jsonLines } from '../../dist/drivers/engine/json-lines.js';
+import { jsonLines } from '../../dist/drivers/container/json-lines.js';
 
 async function* pieces(bytes: Buffer, cuts: number[]): AsyncGenerator<Uint8Array> {
   let from = 0;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
-import { directoryTar, firstTarEntry } from '../../dist/drivers/engine/tar.js';
+import { directoryTar, firstTarEntry } from '../../dist/drivers/container/tar.js';
 
 function first(archive: Buffer, limit = 1_000) {
   return firstTarEntry(Readable.from([archive]), limit);

@@ -7,10 +7,10 @@ import { createBackoff } from '../../kit/backoff.js';
 import { delay } from '../../kit/deadline.js';
 import { createDeferred } from '../../kit/deferred.js';
 import { ociRefusal } from '../container-exec/oci-refusal.js';
-import { arrivals } from './arrivals.js';
 import { isRefusal, LONGEST_REFUSAL_BYTES, notStarted } from './exec-refusal.js';
 import { createExecStdin } from './exec-stdin.js';
 import { demultiplex } from './frames.js';
+import { bufferedOutput } from './output-buffer.js';
 
 const TIMEOUT_EXIT_CODE = 124;
 /** The output may end before the command does: how often the engine is asked, growing from the first to the second. */
@@ -125,7 +125,7 @@ export function createExecSession(options: ExecSessionOptions): ExecSession {
     let held: readonly ExecChunk[] = [];
     let passing = false;
     try {
-      for await (const chunk of spec.tty ? terminalOutput(socket) : demultiplex(arrivals(socket))) {
+      for await (const chunk of spec.tty ? terminalOutput(socket) : demultiplex(bufferedOutput(socket))) {
         // The engine's word that it could not start the command looks like the command's own output.
         if (!passing && mayBeRefusal(held, chunk)) {
           held = [...held, chunk];
@@ -161,7 +161,7 @@ function mayBeRefusal(held: readonly ExecChunk[], { data }: ExecChunk): boolean 
 }
 
 async function* terminalOutput(socket: Socket): AsyncGenerator<ExecChunk> {
-  for await (const data of arrivals(socket)) {
+  for await (const data of bufferedOutput(socket)) {
     yield { stream: 'stdout', data };
   }
 }

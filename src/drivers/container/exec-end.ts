@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Code, failedPrecondition, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
-import { heedDeadline, withDeadline } from '../../kit/deadline.js';
+import { runWithDeadline, withDeadline } from '../../kit/deadline.js';
 import { endExec, signalByShell } from '../container-exec/exec-kill.js';
 import { demultiplex } from './frames.js';
 import { canSignal, signalFromOutside } from './host-processes.js';
@@ -80,7 +80,7 @@ export async function endProcesses(
 }
 
 function answerOf(startAside: StartAside, argv: readonly string[]): Promise<string> {
-  return heedDeadline(ROUND_TIMEOUT_MS, undefined, async (signal) => {
+  return runWithDeadline(ROUND_TIMEOUT_MS, undefined, async (signal) => {
     const connection = await startAside(argv, signal);
     function cut() {
       return connection.destroy(signal.reason);

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { Code, OpenShellError } from '../../dist/compute/errors.js';
 import type { PodmanClient } from '../../dist/drivers/podman/api/client.js';
 import { engineError } from '../../dist/drivers/podman/api/fault.js';
-import { makeNetwork } from '../../dist/drivers/podman/belongings.js';
 import type { Plan } from '../../dist/drivers/podman/container-spec.js';
+import { makeNetwork } from '../../dist/drivers/podman/owned-resources.js';
 
 const plan = { network: 'a-net', labels: {} } as unknown as Plan;
 const signal = AbortSignal.timeout(60_000);

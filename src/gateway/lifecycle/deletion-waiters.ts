@@ -1,7 +1,7 @@
 import { delay } from '../../kit/deadline.js';
 
 /** Sandboxes whose resource is to go: the driver's watch says when, and who removes them waits for it. */
-export interface Departures {
+export interface DeletionWaiters {
   /** From now on the sandbox's going is noticed. */
   expect(id: string): Departure;
   /** The driver's watch says that the sandbox is gone. */
@@ -14,7 +14,7 @@ export interface Departure {
   dispose(): void;
 }
 
-export function createDepartures(): Departures {
+export function createDeletionWaiters(): DeletionWaiters {
   const expected = new Map<string, AbortController>();
   return {
     expect(id) {

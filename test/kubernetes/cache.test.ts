@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { observedState } from '../../dist/compute/conditions.js';
 import type { DriverEvent } from '../../dist/compute/driver.js';
+import { createCache } from '../../dist/drivers/kubernetes/cache.js';
 import type { ContainerState, Pod } from '../../dist/drivers/kubernetes/objects.js';
 import { observeObjects } from '../../dist/drivers/kubernetes/observed.js';
-import { createPicture } from '../../dist/drivers/kubernetes/picture.js';
 import type { Objects } from '../../dist/drivers/kubernetes/pod-status.js';
 import { GATEWAY, podWith } from './fixtures.js';
 
@@ -27,66 +27,66 @@ async function open(confirm: () => Objects = () => ({ pod: undefined, keeper: un
   const said: string[] = [];
   const tell = (event: DriverEvent): string =>
     event.type === 'sandbox' ? observedState(event.sandbox.status).kind : event.type;
-  const picture = createPicture({
+  const cache = createCache({
     observe: (objects) => observeObjects(objects, { scheduleTimeoutMs: 1000, now: Date.now }),
     confirm: async () => confirm(),
     emit: async (event) => void said.push(tell(event)),
   });
-  return { picture, said };
+  return { cache, said };
 }
 
 async function synced(confirm?: () => Objects) {
   const opened = await open(confirm);
-  await opened.picture.pods({ type: 'list', items: [] });
-  await opened.picture.keepers({ type: 'list', items: [] });
+  await opened.cache.pods({ type: 'list', items: [] });
+  await opened.cache.keepers({ type: 'list', items: [] });
   opened.said.length = 0;
   return opened;
 }
 
-describe('the picture of two watches', () => {
+describe('the cache of two watches', () => {
   test('is whole when both have listed', async () => {
-    const { picture, said } = await open();
-    await picture.pods({ type: 'list', items: [pod({ running: {} })] });
+    const { cache, said } = await open();
+    await cache.pods({ type: 'list', items: [pod({ running: {} })] });
     assert.deepEqual(said, []);
-    await picture.keepers({ type: 'list', items: [keeper('started')] });
+    await cache.keepers({ type: 'list', items: [keeper('started')] });
     assert.deepEqual(said, ['running', 'synced']);
   });
 
   test('shows that a process ran, also when its end is the first that is heard', async () => {
-    const { picture, said } = await synced();
-    await picture.pods({ type: 'put', object: pod({ waiting: {} }) });
-    await picture.pods({ type: 'put', object: pod(exited) });
-    await picture.pods({ type: 'put', object: pod(exited) });
+    const { cache, said } = await synced();
+    await cache.pods({ type: 'put', object: pod({ waiting: {} }) });
+    await cache.pods({ type: 'put', object: pod(exited) });
+    await cache.pods({ type: 'put', object: pod(exited) });
     assert.deepEqual(said, ['provisioning', 'running', 'exited']);
-    await picture.pods({ type: 'gone', object: pod(exited) });
-    await picture.pods({ type: 'put', object: pod(exited, 'u2') });
+    await cache.pods({ type: 'gone', object: pod(exited) });
+    await cache.pods({ type: 'put', object: pod(exited, 'u2') });
     assert.deepEqual(said.slice(3), ['deleted', 'running', 'exited']);
   });
 
   test('asks before it says that a Pod is missing', async () => {
     const here = pod({ running: {} });
-    const { picture, said } = await synced(() => ({ pod: here, keeper: keeper('started') }));
-    await picture.keepers({ type: 'put', object: keeper('started') });
+    const { cache, said } = await synced(() => ({ pod: here, keeper: keeper('started') }));
+    await cache.keepers({ type: 'put', object: keeper('started') });
     assert.deepEqual(said, ['running']);
 
     const gone = await synced(() => ({ pod: undefined, keeper: keeper('started') }));
-    await gone.picture.keepers({ type: 'put', object: keeper('started') });
+    await gone.cache.keepers({ type: 'put', object: keeper('started') });
     assert.deepEqual(gone.said, ['failed']);
   });
 
   test('after a new list, tells what went meanwhile', async () => {
-    const { picture, said } = await synced();
-    await picture.pods({ type: 'put', object: pod({ running: {} }) });
-    await picture.pods({ type: 'list', items: [] });
+    const { cache, said } = await synced();
+    await cache.pods({ type: 'put', object: pod({ running: {} }) });
+    await cache.pods({ type: 'list', items: [] });
     assert.deepEqual(said, ['running', 'deleted']);
   });
 
   test('keeps an Event until its Pod is known', async () => {
-    const { picture, said } = await synced();
+    const { cache, said } = await synced();
     const event = { metadata: { name: 'e' }, involvedObject: { uid: 'u1' }, reason: 'Scheduled' };
-    await picture.events({ type: 'put', object: event });
+    await cache.events({ type: 'put', object: event });
     assert.deepEqual(said, []);
-    await picture.pods({ type: 'put', object: pod({ waiting: {} }) });
+    await cache.pods({ type: 'put', object: pod({ waiting: {} }) });
     assert.deepEqual(said, ['platform', 'provisioning']);
   });
 });

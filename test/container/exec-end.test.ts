@@ -6,9 +6,9 @@ import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
 import { silentLogger } from '../../dist/compute/log.js';
+import { type ExecContainer, endProcesses } from '../../dist/drivers/container/exec-end.js';
+import { canSignal, signalFromOutside } from '../../dist/drivers/container/host-processes.js';
 import { EXEC_MARK_VARIABLE, endExec } from '../../dist/drivers/container-exec/exec-kill.js';
-import { type ExecContainer, endProcesses } from '../../dist/drivers/engine/exec-end.js';
-import { canSignal, signalFromOutside } from '../../dist/drivers/engine/host-processes.js';
 import { eventually } from '../support/wait.js';
 
 function frame(stream: 1 | 2, text: string): Buffer {

@@ -1,7 +1,7 @@
 import { runningConditions } from '../../compute/conditions.js';
 import type { DriverEvent } from '../../compute/driver.js';
 import type { ObservedSandbox } from '../../compute/sandbox.js';
-import type { FeedItem } from './feed.js';
+import type { FeedItem } from './event-queue.js';
 
 /** A container as a watch has just seen it. */
 export interface Seen {
@@ -22,7 +22,7 @@ interface Known {
 const MAX_GONE = 10_000;
 
 /** What one watch has said, so that it says nothing twice and leaves out no start. */
-export function createPublished() {
+export function createEmitted() {
   /** By container, as a sandbox that was made anew has another one. */
   const known = new Map<string, Known>();
   /** Containers, which never come back. */

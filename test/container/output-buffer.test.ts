@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { PassThrough, Readable } from 'node:stream';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { arrivals } from '../../dist/drivers/engine/arrivals.js';
+import { bufferedOutput } from '../../dist/drivers/container/output-buffer.js';
 
 async function all(pieces: AsyncIterable<Buffer>): Promise<Buffer> {
   const read: Buffer[] = [];
@@ -21,7 +21,7 @@ test('everything arrives in order, however source and reader take turns', async 
   await fc.assert(
     fc.asyncProperty(written, fc.array(fc.boolean(), { maxLength: 40 }), async (pieces, waits) => {
       const source = new PassThrough();
-      const read = all(arrivals(source));
+      const read = all(bufferedOutput(source));
       for (const [i, piece] of pieces.entries()) {
         source.write(piece);
         if (waits[i]) {
@@ -39,7 +39,7 @@ test('what had come before anybody read is there too', async () => {
   const source = new PassThrough();
   source.unshift(Buffer.from('head '));
   source.end('and tail');
-  assert.equal((await all(arrivals(source))).toString(), 'head and tail');
+  assert.equal((await all(bufferedOutput(source))).toString(), 'head and tail');
 });
 
 test('a slow reader holds an endless source back', async () => {
@@ -50,7 +50,7 @@ test('a slow reader holds an endless source back', async () => {
       setImmediate(() => this.push(Buffer.alloc(64 * 1024)));
     },
   });
-  const pieces = arrivals(source);
+  const pieces = bufferedOutput(source);
   await pieces.next();
   for (let turns = 0; turns < 200; turns++) {
     await turn();
@@ -67,7 +67,7 @@ test('a slow reader holds an endless source back', async () => {
 
 test('a source that breaks off gives what it brought, then its error', async () => {
   const broken = new PassThrough();
-  const pieces = arrivals(broken);
+  const pieces = bufferedOutput(broken);
   const first = pieces.next();
   broken.write('some');
   assert.equal((await first).value?.toString(), 'some');
@@ -75,7 +75,7 @@ test('a source that breaks off gives what it brought, then its error', async () 
   await assert.rejects(pieces.next(), /reset/);
 
   const cut = new PassThrough();
-  const read = all(arrivals(cut));
+  const read = all(bufferedOutput(cut));
   cut.destroy();
   await assert.rejects(read, /premature/i);
 });

@@ -5,7 +5,7 @@ import { type Ending, type SandboxRecord, writeRecord } from './record.js';
 import { observe } from './status.js';
 
 /** A sandbox's record: changed at once, written in its turn, and told when it is written. */
-interface KeptRecord {
+interface RecordFile {
   readonly now: SandboxRecord;
   /** RESOURCE_EXHAUSTED when the disk is full. */
   save(change: Partial<SandboxRecord>): Promise<void>;
@@ -19,7 +19,7 @@ export function keepRecord(
   directory: string,
   initial: SandboxRecord,
   { hub, log }: { readonly hub: Hub; readonly log: Logger },
-): KeptRecord {
+): RecordFile {
   let record = initial;
   let writing: Promise<void> = Promise.resolve();
 

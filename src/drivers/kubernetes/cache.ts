@@ -8,7 +8,7 @@ import type { Change } from './reflector.js';
 import { idOf } from './resources.js';
 
 /** Puts the changes of Pods, keepers and Events together into what happened to sandboxes. */
-export interface Picture {
+export interface Cache {
   pods(change: Change<Pod>): Promise<void>;
   keepers(change: Change<Keeper>): Promise<void>;
   events(change: Change<CoreEvent>): Promise<void>;
@@ -16,7 +16,7 @@ export interface Picture {
   tick(): Promise<void>;
 }
 
-interface PictureOptions {
+interface CacheOptions {
   readonly observe: (objects: Objects) => ObservedSandbox;
   /** Asks the API server itself. The two watches are not in step: a keeper can be seen without the Pod it belongs to. */
   readonly confirm: (shown: ObservedSandbox) => Promise<Objects>;
@@ -26,7 +26,7 @@ interface PictureOptions {
 /** Events that came before their Pod. */
 const EARLY_EVENTS = 256;
 
-export function createPicture({ observe, confirm, emit }: PictureOptions): Picture {
+export function createCache({ observe, confirm, emit }: CacheOptions): Cache {
   const pods = new Map<string, Pod>();
   const keepers = new Map<string, Keeper>();
   const shown = new Map<string, string>();

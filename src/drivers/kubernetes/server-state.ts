@@ -5,7 +5,7 @@ import { connectionLost, fromStatus, stillLoading } from './api-errors.js';
  * What is known of the API server's whereabouts. One that has just come back refuses what its authorizer has not
  * loaded yet in the words of a missing permission; only its absence a moment ago tells the two apart.
  */
-export interface Presence {
+export interface ServerState {
   /** A connection failed, before or within an answer. */
   lost(cause: unknown): OpenShellError;
   /** The server's refusal as an error: UNAVAILABLE with reason `KubernetesStarting` for a 403 soon after an absence. */
@@ -15,7 +15,7 @@ export interface Presence {
 /** An API server under load has its roles this long after it listens. */
 const LOADING_MS = 30_000;
 
-export function createPresence(server: URL, loadingMs = LOADING_MS): Presence {
+export function createServerState(server: URL, loadingMs = LOADING_MS): ServerState {
   let lostAtMs = Number.NEGATIVE_INFINITY;
   return {
     lost(cause) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ObservedSandbox } from '../../dist/compute/sandbox.js';
-import { createListed } from '../../dist/drivers/engine/listed.js';
+import { createListed } from '../../dist/drivers/container/listed.js';
 
 interface Container {
   readonly Id: string;

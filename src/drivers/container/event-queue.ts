@@ -11,7 +11,7 @@ export type FeedItem =
   | { readonly type: 'platform'; readonly sandboxId: string; readonly event: PlatformEvent };
 
 /** A queue between those who notice something and one watch. */
-export interface Feed extends AsyncIterable<FeedItem> {
+export interface EventQueue extends AsyncIterable<FeedItem> {
   push(item: FeedItem): void;
   /** What is queued is still delivered; then the iteration ends, or throws when `error` is given. */
   end(error?: unknown): void;
@@ -21,7 +21,7 @@ export interface Feed extends AsyncIterable<FeedItem> {
 const MAX_PLATFORM_EVENTS = 1_024;
 
 /** A look at a container that waits already is not queued twice: it shows the newest state anyway. So with starts. */
-export function createFeed(): Feed {
+export function createEventQueue(): EventQueue {
   const queue = createQueue<FeedItem>({
     capacity: MAX_PLATFORM_EVENTS,
     cost: ({ type }) => (type === 'platform' ? 1 : 0),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { silentLogger } from '../../dist/compute/log.js';
-import { createHostAccess } from '../../dist/drivers/engine/host-access.js';
+import { createHostAccess } from '../../dist/drivers/container/host-access.js';
 
 const JUMP = '-i lo -m comment --comment openshell-host-access -j OPENSHELL-HOST';
 

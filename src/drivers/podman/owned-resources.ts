@@ -35,7 +35,11 @@ export async function removeNetwork(client: PodmanClient, plan: Plan, options: C
 }
 
 /** Volume and secrets of the plan. What stands from an attempt that was cut off is replaced. */
-export async function makeBelongings(client: PodmanClient, plan: Plan, options: CallOptions): Promise<void> {
+export async function makeOwnedResources(
+  client: PodmanClient,
+  plan: Plan,
+  options: CallOptions,
+): Promise<void> {
   if (plan.volume !== undefined) {
     await client.removeVolume(plan.volume, options);
     await client.createVolume(plan.volume, plan.labels, options);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { userFromFiles, userFromNumbers } from '../../dist/drivers/engine/image-user.js';
+import { userFromFiles, userFromNumbers } from '../../dist/drivers/container/image-user.js';
 
 const PASSWD = 'root:x:0:0:root:/root:/bin/sh\nagent:x:1000:1001::/home/agent:/bin/sh\n';
 const GROUP = 'root:x:0:\nstaff:x:50:agent\n';

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { LogLine } from '../../dist/compute/driver.js';
-import type { Frame } from '../../dist/drivers/engine/frames.js';
-import { linesOf } from '../../dist/drivers/engine/log-lines.js';
+import type { Frame } from '../../dist/drivers/container/frames.js';
+import { linesOf } from '../../dist/drivers/container/log-lines.js';
 
 const AT = '2026-11-23T12:00:00.123456789Z';
 
