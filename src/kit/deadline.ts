@@ -56,6 +56,33 @@ export function withDeadline<T>(
   );
 }
 
+/**
+ * Runs `body` with a signal that aborts only `ms` after `signal` does: for a call that the other side carries out whoever
+ * hangs up, so that its outcome is known.
+ */
+export async function lingering<T>(
+  signal: AbortSignal,
+  ms: number,
+  body: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const end = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  function onAbort() {
+    timer = setTimeout(() => end.abort(signal.reason), ms);
+  }
+
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) {
+    onAbort();
+  }
+  try {
+    return await body(end.signal);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
 /** Resolves after `ms`, or rejects with the signal's reason. */
 export function delay(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

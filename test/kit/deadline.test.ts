@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { deadline, delay, runWithDeadline, withDeadline } from '../../dist/kit/deadline.js';
+import { deadline, delay, lingering, runWithDeadline, withDeadline } from '../../dist/kit/deadline.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -76,4 +76,22 @@ test('runWithDeadline leaves no listener on the signal', async () => {
     await runWithDeadline(60_000, signal, async () => {});
   }
   assert.deepEqual(getEventListeners(signal, 'abort'), []);
+});
+
+test('lingering gives what the other side finishes a while longer, and no more', async () => {
+  const cancel = new AbortController();
+  const finished = lingering(cancel.signal, 60_000, async (signal) => {
+    await delay(20);
+    assert.equal(signal.aborted, false);
+    return 'made';
+  });
+  cancel.abort(new Error('enough'));
+  assert.equal(await finished, 'made');
+  assert.deepEqual(getEventListeners(cancel.signal, 'abort'), []);
+  const hangs = lingering(cancel.signal, 10, (signal) => delay(60_000, signal));
+  await assert.rejects(hangs, /enough/);
+  await assert.rejects(
+    lingering(new AbortController().signal, 10, () => Promise.reject(new Error('its own'))),
+    /its own/,
+  );
 });

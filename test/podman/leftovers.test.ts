@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Code } from '../../dist/compute/errors.js';
 import { LABEL, ownerLabels } from '../../dist/compute/labels.js';
 import { containerName, networkName, secretPrefix, volumeName } from '../../dist/drivers/podman/names.js';
+import { delay } from '../../dist/kit/deadline.js';
 import { aSandbox } from '../conformance/sandboxes.js';
 import { onBothKinds } from './kinds.js';
 
@@ -58,6 +59,25 @@ await onBothKinds('podman leftovers of a create that was cut off', ({ bed, check
       const again = { ...aSandbox('localhost/openshell-test:none'), id: sandbox.id, name: sandbox.name };
       await assert.rejects(driver.create(again, { signal }), { code: Code.ALREADY_EXISTS });
       assert.deepEqual(await bed.objects(gatewayId), before);
+    },
+  );
+
+  check(
+    'a create that is cancelled at any moment leaves nothing, also when the engine went on',
+    async ({ driver, gatewayId }) => {
+      for (let round = 0; round < 24; round++) {
+        const sandbox = aSandbox(bed.images.shell);
+        const cancel = new AbortController();
+        const making = driver.create(sandbox, { signal: cancel.signal });
+        const timer = setTimeout(() => cancel.abort(new Error('deleted')), round * 15);
+        await making.catch(() => {});
+        clearTimeout(timer);
+        await driver.delete(sandbox, { signal: new AbortController().signal }).catch(() => {});
+        assert.deepEqual(await bed.objects(gatewayId), [], `after ${round * 15} ms`);
+      }
+      // What an engine makes late, it has made by now.
+      await delay(1_000);
+      assert.deepEqual(await bed.objects(gatewayId), []);
     },
   );
 });

@@ -12,6 +12,9 @@ import { eventually } from '../support/wait.js';
 import { type CrashOptions, crashRounds } from './crash.js';
 import { type CliResult, cli, type GatewayProcess, startGatewayProcess } from './process.js';
 
+/** Two reconciles and what they do. */
+const TAKEN_AWAY_MS = 150_000;
+
 export interface SystemBed {
   readonly bed: Bed;
   /** The driver's name in the gateway. */
@@ -195,6 +198,12 @@ ${system.table}
       // Also one that has hardly begun.
       await gateway.client.unary(api.deleteSandbox, { name });
       await assert.rejects(phase(name), { code: status.NOT_FOUND });
+      // What an engine makes of a create that was cut off, the reconcile of every minute takes away.
+      await eventually(
+        'nothing is left on the engine',
+        async () => (await ids(gatewayId)).size === 0,
+        TAKEN_AWAY_MS,
+      );
     });
 
     test('a process that ends at once is READY before it is ERROR with its exit code', async () => {

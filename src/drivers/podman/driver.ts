@@ -3,7 +3,7 @@ import type { DriverContext } from '../../compute/entry.js';
 import { Code, failedPrecondition, notFound, OpenShellError } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
 import type { DriverSandbox, SandboxRef } from '../../compute/sandbox.js';
-import { deadline } from '../../kit/deadline.js';
+import { deadline, lingering } from '../../kit/deadline.js';
 import { checkHostPaths } from '../container/allowed.js';
 import type { EventQueue } from '../container/event-queue.js';
 import type { HostAccess } from '../container/host-access.js';
@@ -31,6 +31,8 @@ import { createWorkspaces } from './workspace.js';
 
 /** What is undone after a failure is undone even when the caller has gone. */
 const UNDO_TIMEOUT_MS = 60_000;
+/** Podman makes a container to its end, whoever hangs up: so long its answer is waited for, for the undo to find it. */
+const SETTLE_MS = 10_000;
 const LOOKS_AT_ONCE = 8;
 
 export function createPodmanDriver(options: {
@@ -162,8 +164,12 @@ export function createPodmanDriver(options: {
       free = true;
       refuseReservedImageLabels(plan.container.image, image?.Labels);
       await network;
-      await makeOwnedResources(client, plan, { signal });
-      id = await client.createContainer(plan.container, { signal });
+      signal.throwIfAborted();
+      id = await lingering(signal, SETTLE_MS, async (until) => {
+        await makeOwnedResources(client, plan, { signal: until });
+        return client.createContainer(plan.container, { signal: until });
+      });
+      signal.throwIfAborted();
       report(step('Created', 'the container has been made', 'starting_sandbox'));
       await workspaces.prepare(
         {
