@@ -19,6 +19,8 @@ const PAGE_BYTES = 4 * 1024 * 1024;
 const MIB = 1024 * 1024;
 /** 60 to 100 ms are measured with other work on all cores; before lists were read in parts it was seconds. */
 const HELD_MS = 500;
+/** 100 to 175 are measured, most on Node 24 with other work on all cores; 1,000 rows at once are 250 and what they become. */
+const GROWTH_MIB = 220;
 
 interface Measured {
   readonly heldMs: number;
@@ -97,7 +99,7 @@ test('sandboxes of the largest size are listed in pages of 4 MiB, without a stan
   assert.equal(names.length, ROWS);
   const { heldMs, peak } = await measure();
   assert.ok(heldMs < HELD_MS, `the event loop was held for ${heldMs} ms`);
-  assert.ok(peak < idle.rss + 160 * MIB, `${peak / MIB} MiB, idle ${idle.rss / MIB} MiB`);
+  assert.ok(peak < idle.rss + GROWTH_MIB * MIB, `${peak / MIB} MiB, idle ${idle.rss / MIB} MiB`);
 });
 
 const scope = { workspaceScope: { selection: { case: 'workspace' as const, value: 'default' } } };
