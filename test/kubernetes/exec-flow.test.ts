@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Code } from '../../dist/compute/errors.js';
 import { createExecOutput } from '../../dist/drivers/kubernetes/exec-output.js';
 import { eventually } from '../conformance/eventually.js';
-import { followGrowth, type Growth } from '../conformance/growth.js';
 import { anExec } from '../conformance/run.js';
+import { followGrowth, type Growth } from '../support/growth.js';
 import { type AskedExec, CHANNEL, fakeExec } from './fake-exec.js';
 
 const spec = anExec(['flood']);

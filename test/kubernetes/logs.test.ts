@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, type TestContext, test } from 'node:test';
 import { readLogs } from '../../dist/drivers/kubernetes/logs.js';
-import { followGrowth } from '../conformance/growth.js';
+import { followGrowth } from '../support/growth.js';
 import { times } from '../support/soak.js';
 import { fakeApi, type Handler } from './fake-api.js';
 

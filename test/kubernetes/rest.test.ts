@@ -5,7 +5,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { Code } from '../../dist/compute/errors.js';
 import { createServerState } from '../../dist/drivers/kubernetes/server-state.js';
 import { createThrottle } from '../../dist/drivers/kubernetes/throttle.js';
-import { followGrowth } from '../conformance/growth.js';
+import { followGrowth } from '../support/growth.js';
 import { answer, fakeApi, type Handler, refusal } from './fake-api.js';
 
 const signal = new AbortController().signal;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { VM_HOME, vmBed } from '../conformance/vm-bed.js';
-import { growthDuring } from '../support/peak-memory.js';
+import { growthDuring } from '../support/growth.js';
 import { eventually } from '../support/wait.js';
 import { makeHostileGuest } from './hostile-guest.js';
 import { cli, type GatewayProcess, startGatewayProcess } from './process.js';

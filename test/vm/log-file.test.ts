@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogLine } from '../../dist/compute/driver.js';
 import { silentLogger } from '../../dist/compute/log.js';
 import { createLogFile, type LogFile } from '../../dist/drivers/vm/process/sandboxes/log-file.js';
-import { growthDuring } from '../support/peak-memory.js';
+import { growthDuring } from '../support/growth.js';
 import { times } from '../support/soak.js';
 
 const MIB = 1024 * 1024;

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ComputeDriver, EXEC_LEFT_BEHIND, type ExecSession } from '../../../dist/compute/driver.js';
 import { Code, OpenShellError } from '../../../dist/compute/errors.js';
 import type { DriverSandbox } from '../../../dist/compute/sandbox.js';
+import { followGrowth } from '../../support/growth.js';
 import { eventually } from '../eventually.js';
-import { followGrowth } from '../growth.js';
 import { openExec, run } from '../run.js';
 import type { Desk, Workbench } from '../workbench.js';
 
