@@ -5,8 +5,8 @@ import { LABEL } from '../../dist/compute/labels.js';
 import { silentLogger } from '../../dist/compute/log.js';
 import docker from '../../dist/drivers/docker/entry.js';
 import { createDriver } from '../../dist/drivers/docker/index.js';
+import { eventually } from '../support/wait.js';
 import type { Bed, EngineObject } from './bed.js';
-import { eventually } from './eventually.js';
 
 const SOCKET = /^unix:\/\/(.+)$/.exec(process.env.DOCKER_HOST ?? '')?.[1] ?? '/var/run/docker.sock';
 

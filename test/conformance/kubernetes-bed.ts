@@ -10,8 +10,8 @@ import {
 } from '@kubernetes/client-node';
 import { silentLogger } from '../../dist/compute/log.js';
 import entry from '../../dist/drivers/kubernetes/entry.js';
+import { eventually } from '../support/wait.js';
 import type { Bed, EngineObject, ForeignObject } from './bed.js';
-import { eventually } from './eventually.js';
 
 /** The class of the volumes that test/engines/kubernetes offers. */
 export const TEST_STORAGE_CLASS = 'openshell-test';

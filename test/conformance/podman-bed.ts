@@ -4,8 +4,8 @@ import { LABEL } from '../../dist/compute/labels.js';
 import { silentLogger } from '../../dist/compute/log.js';
 import podman from '../../dist/drivers/podman/entry.js';
 import { createDriver } from '../../dist/drivers/podman/index.js';
+import { eventually } from '../support/wait.js';
 import type { Bed, Capability, EngineObject } from './bed.js';
-import { eventually } from './eventually.js';
 import { type PodmanKind, podmanApi, podmanSocket } from './podman-api.js';
 
 /** The driver's table with every default filled in, as the configuration hands it over. */

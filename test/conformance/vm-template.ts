@@ -4,8 +4,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { observedState } from '../../dist/compute/conditions.js';
+import { eventually } from '../support/wait.js';
 import type { Bed } from './bed.js';
-import { eventually } from './eventually.js';
 import { aSandbox } from './sandboxes.js';
 import { VM_STATE } from './vm-bed.js';
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { Code } from '../../dist/compute/errors.js';
-import { eventually } from '../conformance/eventually.js';
 import { run } from '../conformance/run.js';
 import { aSandbox } from '../conformance/sandboxes.js';
+import { eventually } from '../support/wait.js';
 import { onDocker } from './real-engine.js';
 
 function docker(...args: string[]): string {

@@ -8,12 +8,12 @@ import type { ComputeDriver } from '../../dist/compute/driver.js';
 import { Code } from '../../dist/compute/errors.js';
 import type { DriverSandbox, JsonObject } from '../../dist/compute/sandbox.js';
 import { ceilingTests } from '../conformance/cases/ceilings.js';
-import { eventually } from '../conformance/eventually.js';
 import { createAccount, manifestRules } from '../conformance/kubernetes-account.js';
 import { createKubernetesBed, testKubeconfig } from '../conformance/kubernetes-bed.js';
 import { run } from '../conformance/run.js';
 import { aSandbox, limits, type SpecChange } from '../conformance/sandboxes.js';
 import { createWorkbench } from '../conformance/workbench.js';
+import { eventually } from '../support/wait.js';
 import { testCluster } from './cluster.js';
 
 const cluster = await testCluster('openshell-cluster');

@@ -3,9 +3,9 @@ import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Code } from '../../dist/compute/errors.js';
 import { createExecOutput } from '../../dist/drivers/kubernetes/exec-output.js';
-import { eventually } from '../conformance/eventually.js';
 import { anExec } from '../conformance/run.js';
 import { followGrowth, type Growth } from '../support/growth.js';
+import { eventually } from '../support/wait.js';
 import { type AskedExec, CHANNEL, fakeExec } from './fake-exec.js';
 
 const spec = anExec(['flood']);

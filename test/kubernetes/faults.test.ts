@@ -4,10 +4,10 @@ import { readFile } from 'node:fs/promises';
 import { describe, type TestContext, test } from 'node:test';
 import { observedState } from '../../dist/compute/conditions.js';
 import { Code } from '../../dist/compute/errors.js';
-import { eventually } from '../conformance/eventually.js';
 import { collect, openExec, run } from '../conformance/run.js';
 import { aSandbox } from '../conformance/sandboxes.js';
 import { type WatchLog, watchLog } from '../conformance/watch-log.js';
+import { eventually } from '../support/wait.js';
 import { testCluster } from './cluster.js';
 
 const cluster = await testCluster('openshell-faults');

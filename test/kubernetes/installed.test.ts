@@ -9,11 +9,11 @@ import { describe, type TestContext, test } from 'node:test';
 import tls from 'node:tls';
 import { CoreV1Api, KubeConfig, NetworkingV1Api } from '@kubernetes/client-node';
 import { observedState } from '../../dist/compute/conditions.js';
-import { eventually } from '../conformance/eventually.js';
 import { tokenKubeconfig } from '../conformance/kubernetes-account.js';
 import { createKubernetesBed, testKubeconfig } from '../conformance/kubernetes-bed.js';
 import { run } from '../conformance/run.js';
 import { aSandbox } from '../conformance/sandboxes.js';
+import { eventually } from '../support/wait.js';
 import { bash, gatewayToml, helm, helmMissing, install, type Release, ROOT, render } from './chart.js';
 import { testCluster } from './cluster.js';
 

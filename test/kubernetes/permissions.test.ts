@@ -8,9 +8,9 @@ import {
   neededPermissions,
   type Permission,
 } from '../../dist/drivers/kubernetes/permissions.js';
-import { eventually } from '../conformance/eventually.js';
 import { createAccount, manifestRules } from '../conformance/kubernetes-account.js';
 import { kubernetesSettings } from '../conformance/kubernetes-bed.js';
+import { eventually } from '../support/wait.js';
 import { testCluster } from './cluster.js';
 import { defaults } from './fixtures.js';
 

@@ -5,7 +5,7 @@ import type { DriverEvent } from '../../dist/compute/driver.js';
 import { Code } from '../../dist/compute/errors.js';
 import type { EventQueue } from '../../dist/drivers/container/event-queue.js';
 import { watchSandboxes } from '../../dist/drivers/podman/watch.js';
-import { eventually } from '../conformance/eventually.js';
+import { eventually } from '../support/wait.js';
 import { fakeEngine } from './fake-client.js';
 import { GATEWAY_ID } from './plan.js';
 

@@ -10,7 +10,7 @@ import { Code, unavailable } from '../../dist/compute/errors.js';
 import { silentLogger } from '../../dist/compute/log.js';
 import { connectDriver } from '../../dist/remote/client.js';
 import { serveDriver } from '../../dist/remote/server.js';
-import { eventually } from '../conformance/eventually.js';
+import { eventually } from '../support/wait.js';
 
 const REF = { id: 'a', name: 'a', workspace: 'default' };
 

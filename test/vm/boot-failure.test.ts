@@ -6,12 +6,13 @@ import { test } from 'node:test';
 import type { DriverSandbox } from '../../dist/compute/sandbox.js';
 import { type CpioEntry, writeCpio } from '../../dist/drivers/vm/process/guest/cpio.js';
 import { findMachine } from '../../dist/drivers/vm/process/sandboxes/machine.js';
+import { eventually } from '../support/wait.js';
 import {
   becomes,
-  eventually,
   execIn,
   makeDriver,
   type RunningDriver,
+  SLOW_MS,
   sandboxOf,
   stateOf,
   unavailable,
@@ -43,11 +44,15 @@ async function newMachine(
   before: ReadonlySet<number>,
 ): Promise<number> {
   let pid = 0;
-  await eventually('a machine starts', async () => {
-    const record = await readFile(join(folder, 'sandboxes', sandbox.id, 'sandbox.json'), 'utf8');
-    pid = (JSON.parse(record) as { run?: { pid?: number } }).run?.pid ?? 0;
-    return pid > 0 && !before.has(pid);
-  });
+  await eventually(
+    'a machine starts',
+    async () => {
+      const record = await readFile(join(folder, 'sandboxes', sandbox.id, 'sandbox.json'), 'utf8');
+      pid = (JSON.parse(record) as { run?: { pid?: number } }).run?.pid ?? 0;
+      return pid > 0 && !before.has(pid);
+    },
+    SLOW_MS,
+  );
   return pid;
 }
 

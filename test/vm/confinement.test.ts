@@ -8,7 +8,8 @@ import { type Logger, silentLogger } from '../../dist/compute/log.js';
 import type { MachineShape } from '../../dist/drivers/vm/process/qemu/arguments.js';
 import { openControlGroups } from '../../dist/drivers/vm/process/qemu/control-groups.js';
 import { claimUidRange } from '../../dist/drivers/vm/process/qemu/uid-range.js';
-import { becomes, eventually, execIn, makeDriver, sandboxOf, unavailable, VM_HOME } from './driver.js';
+import { eventually } from '../support/wait.js';
+import { becomes, execIn, makeDriver, sandboxOf, unavailable, VM_HOME } from './driver.js';
 
 const signal = AbortSignal.timeout(300_000);
 const MIB = 1024 * 1024;

@@ -4,7 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Code } from '../../dist/compute/errors.js';
-import { eventually, makeDriver, sandboxOf, unavailable, VM_HOME } from './driver.js';
+import { eventually } from '../support/wait.js';
+import { makeDriver, SLOW_MS, sandboxOf, unavailable, VM_HOME } from './driver.js';
 
 const PORT = 8080;
 const ECHO = ['/bin/busybox', 'nc', '-ll', '-p', String(PORT), '-e', '/bin/busybox', 'cat'];
@@ -23,14 +24,17 @@ test('a port inside a guest, through the driver process', options, async () => {
       return connecting;
     };
     await driver.create(sandbox, { signal });
-    await eventually('it listens', async () =>
-      connect(PORT).then(
-        ({ input }) => {
-          input.end();
-          return true;
-        },
-        () => false,
-      ),
+    await eventually(
+      'it listens',
+      async () =>
+        connect(PORT).then(
+          ({ input }) => {
+            input.end();
+            return true;
+          },
+          () => false,
+        ),
+      SLOW_MS,
     );
     const { input, output } = await connect(PORT);
     const sent = randomBytes(300_000);

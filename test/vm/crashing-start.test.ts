@@ -4,16 +4,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createSuspects } from '../../dist/drivers/vm/process/sandboxes/suspects.js';
-import {
-  becomes,
-  eventually,
-  execIn,
-  makeDriver,
-  sandboxOf,
-  stateOf,
-  unavailable,
-  VM_HOME,
-} from './driver.js';
+import { eventually } from '../support/wait.js';
+import { becomes, execIn, makeDriver, SLOW_MS, sandboxOf, stateOf, unavailable, VM_HOME } from './driver.js';
 
 const signal = AbortSignal.timeout(300_000);
 
@@ -36,12 +28,12 @@ test('a start in which the driver process ends three times is given up, and one 
       await running.driver.create(sandbox, { signal });
     }
     for (const { id } of [culprit, neighbour]) {
-      await eventually('it starts', () => started(id, 1));
+      await eventually('it starts', () => started(id, 1), SLOW_MS);
     }
     for (const count of [2, 3]) {
       await running.kill();
       running = await next();
-      await eventually(`it starts, number ${count}`, () => started(culprit.id, count));
+      await eventually(`it starts, number ${count}`, () => started(culprit.id, count), SLOW_MS);
     }
     await running.kill();
     running = await next();
@@ -51,7 +43,7 @@ test('a start in which the driver process ends three times is given up, and one 
     assert.equal(state.reason, 'StartCrashedDriver');
     assert.match(state.message, /the driver process ended in 3 starts of this sandbox in a row/);
     await becomes(running.driver, neighbour, 'running');
-    await eventually('its start is a finished one', () => started(neighbour.id, 0));
+    await eventually('its start is a finished one', () => started(neighbour.id, 0), SLOW_MS);
     assert.equal(await execIn(running.driver, neighbour, 'echo well'), 'well\n');
     for (const sandbox of [culprit, neighbour]) {
       assert.equal(await running.driver.delete(sandbox, { signal }), true);

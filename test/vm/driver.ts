@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type ObservedState, observedState } from '../../dist/compute/conditions.js';
 import type { ComputeDriver } from '../../dist/compute/driver.js';
 import { silentLogger } from '../../dist/compute/log.js';
@@ -11,9 +10,13 @@ import { superviseProcess } from '../../dist/drivers/vm/supervisor.js';
 import { connectDriver } from '../../dist/remote/client.js';
 import { removeControlGroups } from '../conformance/control-groups.js';
 import { run } from '../conformance/run.js';
+import { eventually } from '../support/wait.js';
 
 /** Where test/engines/vm/up put things. */
 export const VM_HOME = join(process.env.OPENSHELL_TEST_STATE ?? '/tmp/openshell-test', 'vm');
+
+/** How long to wait for what needs a machine: it is emulated, and shares the cores with other tests. */
+export const SLOW_MS = 120_000;
 
 export const vmSettings = {
   ...Object.fromEntries(
@@ -49,20 +52,6 @@ export async function unavailable(): Promise<string | undefined> {
   return why;
 }
 
-export async function eventually(
-  what: string,
-  ask: () => Promise<boolean>,
-  timeoutMs = 120_000,
-): Promise<void> {
-  const until = performance.now() + timeoutMs;
-  while (!(await ask())) {
-    if (performance.now() > until) {
-      throw new Error(`not within ${timeoutMs} ms: ${what}`);
-    }
-    await sleep(50);
-  }
-}
-
 /** What the driver says of a sandbox; undefined when it has none. */
 export async function stateOf(
   driver: ComputeDriver,
@@ -76,10 +65,11 @@ export function becomes(
   driver: ComputeDriver,
   sandbox: DriverSandbox,
   kind: ObservedState['kind'],
-): Promise<void> {
+): Promise<true> {
   return eventually(
     `sandbox '${sandbox.name}' is ${kind}`,
     async () => (await stateOf(driver, sandbox))?.kind === kind,
+    SLOW_MS,
   );
 }
 

@@ -5,7 +5,8 @@ import { type TestContext, test } from 'node:test';
 import type { ComputeDriver, DriverEvent } from '../../dist/compute/driver.js';
 import { Code } from '../../dist/compute/errors.js';
 import { mountSmallDisk, type SmallDisk } from '../support/small-disk.js';
-import { becomes, eventually, execIn, makeDriver, sandboxOf, stateOf, unavailable } from './driver.js';
+import { eventually } from '../support/wait.js';
+import { becomes, execIn, makeDriver, SLOW_MS, sandboxOf, stateOf, unavailable } from './driver.js';
 
 const options = { skip: (await unavailable()) ?? false, timeout: 600_000 };
 const signal = AbortSignal.timeout(600_000);
@@ -41,9 +42,12 @@ function listen(driver: ComputeDriver, t: TestContext): DriverEvent[] {
   return heard;
 }
 
-function hears(heard: readonly DriverEvent[], id: string, reason: string): Promise<void> {
-  return eventually(`${reason} is told`, async () =>
-    heard.some((event) => event.type === 'platform' && event.id === id && event.event.reason === reason),
+function hears(heard: readonly DriverEvent[], id: string, reason: string): Promise<true> {
+  return eventually(
+    `${reason} is told`,
+    async () =>
+      heard.some((event) => event.type === 'platform' && event.id === id && event.event.reason === reason),
+    SLOW_MS,
   );
 }
 
@@ -91,7 +95,11 @@ test('a full disk of the host: machines wait, and nothing of them is lost', opti
   assert.equal(await second.driver.delete(spare, { signal }), true, 'a full disk is freed by deleting');
   await rm(ballast, { force: true });
   const size = 'wc -c < /sandbox/two';
-  await eventually('all is written', async () => (await execIn(second.driver, writer, size)) === '8388608\n');
+  await eventually(
+    'all is written',
+    async () => (await execIn(second.driver, writer, size)) === '8388608\n',
+    SLOW_MS,
+  );
   assert.equal((await stateOf(second.driver, writer))?.kind, 'running');
   for (const one of [writer, printer]) {
     assert.equal(await second.driver.delete(one, { signal }), true);

@@ -7,7 +7,8 @@ import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import type { LogLevel } from '../../dist/compute/log.js';
 import { FROM_GATEWAY, type LaunchOptions } from '../../dist/drivers/vm/launch-options.js';
-import { eventually, unavailable, VM_HOME, vmSettings } from './driver.js';
+import { eventually } from '../support/wait.js';
+import { unavailable, VM_HOME, vmSettings } from './driver.js';
 
 const MAIN = resolve(import.meta.dirname, '../../dist/drivers/vm/process/main.js');
 

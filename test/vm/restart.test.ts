@@ -9,12 +9,13 @@ import type { ComputeDriver } from '../../dist/compute/driver.js';
 import type { DriverSandbox } from '../../dist/compute/sandbox.js';
 import { VM_FILES } from '../../dist/drivers/vm/process/qemu/arguments.js';
 import { connectQmp } from '../../dist/drivers/vm/process/qemu/qmp.js';
+import { eventually } from '../support/wait.js';
 import {
   becomes,
-  eventually,
   execIn,
   makeDriver,
   type RunningDriver,
+  SLOW_MS,
   sandboxOf,
   stateOf,
   unavailable,
@@ -98,10 +99,14 @@ async function switchOff(machine: string) {
   try {
     // QEMU is told to take a reset for the end.
     await qmp.run('system_reset', {}, signal);
-    await eventually('the guest is off', async () => {
-      const { status } = (await qmp.run('query-status', {}, signal)) as { status: string };
-      return status === 'shutdown';
-    });
+    await eventually(
+      'the guest is off',
+      async () => {
+        const { status } = (await qmp.run('query-status', {}, signal)) as { status: string };
+        return status === 'shutdown';
+      },
+      SLOW_MS,
+    );
   } finally {
     qmp.close();
     await folder.close();

@@ -8,12 +8,13 @@ import { type Logger, silentLogger } from '../../dist/compute/log.js';
 import type { DriverSandbox } from '../../dist/compute/sandbox.js';
 import { createDriver } from '../../dist/drivers/vm/process/module.js';
 import { findMachine } from '../../dist/drivers/vm/process/sandboxes/machine.js';
+import { eventually } from '../support/wait.js';
 import {
   becomes,
-  eventually,
   execIn,
   makeDriver,
   type RunningDriver,
+  SLOW_MS,
   sandboxOf,
   unavailable,
   VM_HOME,
@@ -115,7 +116,7 @@ async function madeOnce({ run, driver, templates, said }: Home) {
   const first = await run();
   assert.match(said.join('\n'), /boots cold: the template of 1 CPU, 192 MiB: there is none yet/);
   assert.equal(await driver.delete(first, { signal }), true);
-  await eventually('a template is made', async () => (await templates()).length === 1);
+  await eventually('a template is made', async () => (await templates()).length === 1, SLOW_MS);
   return (await templates())[0] as string;
 }
 
@@ -147,7 +148,7 @@ test(
         assert.equal(await execIn(driver, one, 'cat /sandbox/file; ls /dev/shm'), 'mine\n');
         // By now a clock that went on where the template's stood would be late.
         const { mtimeMs } = await stat(join(template, 'state'));
-        await eventually('the template is old', async () => Date.now() - mtimeMs > 8_000);
+        await eventually('the template is old', async () => Date.now() - mtimeMs > 8_000, SLOW_MS);
         const script =
           'cat /proc/sys/kernel/random/boot_id; head -c 16 /dev/urandom | od -An -tx1; hostname; date +%s';
         const tellers = [sandboxOf(['/bin/sh', '-c', script]), sandboxOf(['/bin/sh', '-c', script])];
@@ -216,7 +217,7 @@ test(
         );
         assert.equal(await driver.delete(unrestored, { signal }), true);
 
-        await eventually('another one is made', async () => (await templates()).includes(template));
+        await eventually('another one is made', async () => (await templates()).includes(template), SLOW_MS);
         said.length = 0;
         await truncate(join(template, 'state'), 4096);
         const cold = await run();
@@ -239,7 +240,11 @@ test(
       const sandbox = sandboxOf();
       await first.driver.create(sandbox, { signal });
       const nameOf = async () => `openshell-template:${(await unfinished())[0]}`;
-      await eventually('one is being made', async () => (await findMachine(await nameOf())) !== undefined);
+      await eventually(
+        'one is being made',
+        async () => (await findMachine(await nameOf())) !== undefined,
+        SLOW_MS,
+      );
       const name = await nameOf();
       await first.kill();
       const second = await drive(stateDir, gatewayId);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { ComputeDriver } from '../../../dist/compute/driver.js';
 import { Code } from '../../../dist/compute/errors.js';
 import type { SandboxRef } from '../../../dist/compute/sandbox.js';
-import { eventually } from '../eventually.js';
+import { eventually } from '../../support/wait.js';
 import { collect, openExec, run } from '../run.js';
 import type { Workbench } from '../workbench.js';
 

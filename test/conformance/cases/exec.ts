@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { Code } from '../../../dist/compute/errors.js';
-import { eventually } from '../eventually.js';
+import { eventually } from '../../support/wait.js';
 import { collect, openExec, type RunOptions, run } from '../run.js';
 import type { Workbench } from '../workbench.js';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { OpenShellError } from '../../../dist/compute/errors.js';
-import { eventually } from '../eventually.js';
+import { eventually } from '../../support/wait.js';
 import { aSandbox, limits } from '../sandboxes.js';
 import type { Workbench } from '../workbench.js';
 

@@ -5,7 +5,7 @@ import { type ComputeDriver, EXEC_LEFT_BEHIND, type ExecSession } from '../../..
 import { Code, OpenShellError } from '../../../dist/compute/errors.js';
 import type { DriverSandbox } from '../../../dist/compute/sandbox.js';
 import { followGrowth } from '../../support/growth.js';
-import { eventually } from '../eventually.js';
+import { eventually } from '../../support/wait.js';
 import { openExec, run } from '../run.js';
 import type { Desk, Workbench } from '../workbench.js';
 

@@ -4,7 +4,7 @@ import { observedState } from '../../../dist/compute/conditions.js';
 import { Code } from '../../../dist/compute/errors.js';
 import { LABEL } from '../../../dist/compute/labels.js';
 import type { DriverSandbox } from '../../../dist/compute/sandbox.js';
-import { eventually } from '../eventually.js';
+import { eventually } from '../../support/wait.js';
 import { aSandbox } from '../sandboxes.js';
 import type { Workbench } from '../workbench.js';
 

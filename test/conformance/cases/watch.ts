@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { observedState } from '../../../dist/compute/conditions.js';
-import { eventually } from '../eventually.js';
+import { eventually } from '../../support/wait.js';
 import { aSandbox } from '../sandboxes.js';
 import { watchLog } from '../watch-log.js';
 import type { Workbench } from '../workbench.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { eventually } from '../eventually.js';
+import { eventually } from '../../support/wait.js';
 import { run } from '../run.js';
 import type { Workbench } from '../workbench.js';
 
