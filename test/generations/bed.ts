@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import { skipWithout } from '../support/engines.js';
 import { createFakeEngine } from '../support/fake-engine.js';
 import { startTestGateway, tempFolder } from '../support/gateway.js';
 import { hostExec } from './host-exec.js';
@@ -87,18 +88,13 @@ export async function dockerBed(): Promise<ClientBed> {
   };
 }
 
-/** Why there is no Docker to test on; undefined when there is. Throws instead when the tests are told that it is. */
-export async function dockerMissing(): Promise<string | undefined> {
-  try {
-    await execute('docker', ['image', 'inspect', 'openshell-test:1'], { timeout: 20_000 });
-    return undefined;
-  } catch {
-    const reason = 'no Docker with the test images: run test/engines/docker/up and test/engines/docker/image';
-    if ((process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes('docker')) {
-      throw new Error(reason);
-    }
-    return reason;
-  }
+/** The `skip` of tests on Docker: false, or why there is none. */
+export async function withoutDocker(): Promise<string | false> {
+  const why = await execute('docker', ['image', 'inspect', 'openshell-test:1'], { timeout: 20_000 }).then(
+    () => undefined,
+    () => 'no Docker with the test images: run test/engines/docker/up and test/engines/docker/image',
+  );
+  return skipWithout('docker', why);
 }
 
 /** A client's configuration that names this gateway, as variables of its environment. */

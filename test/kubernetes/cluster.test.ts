@@ -62,7 +62,7 @@ function check(title: string, body: (t: TestContext) => Promise<void>) {
   return test(title, { timeout: 120_000 }, body);
 }
 
-describe('on the cluster', { skip: cluster.skip ?? false, concurrency: false }, () => {
+describe('on the cluster', { skip: cluster.skip, concurrency: false }, () => {
   check('why a sandbox does not run', async (t) => {
     const { make, state } = await desk(t, { schedule_timeout_secs: 2, max_cpu_limit: '' });
     const huge = await make({ template: { resources: limits('900', '') } });
@@ -245,11 +245,9 @@ describe('on the cluster', { skip: cluster.skip ?? false, concurrency: false }, 
   });
 });
 
-describe('limits', { skip: cluster.skip ?? false, concurrency: false }, () =>
-  ceilingTests(createWorkbench(bed)),
-);
+describe('limits', { skip: cluster.skip, concurrency: false }, () => ceilingTests(createWorkbench(bed)));
 
-describe('workspace_mode managed', { skip: cluster.skip ?? false, concurrency: false }, () => {
+describe('workspace_mode managed', { skip: cluster.skip, concurrency: false }, () => {
   const account = 'gateway-managed';
   const managed = createKubernetesBed({
     name: 'kubernetes',

@@ -34,7 +34,7 @@ function check(title: string, body: (t: TestContext) => Promise<void>) {
 /** A new API server makes the others wait long before they ask again, so they are new as well. */
 const CONTROL_PLANE = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet'];
 
-describe('faults', { skip: cluster.skip ?? false, concurrency: false }, () => {
+describe('faults', { skip: cluster.skip, concurrency: false }, () => {
   check('the API server goes away within a watch and an exec, and comes back', async (t) => {
     const { driver, watch, signal } = await desk(t);
     const box = aSandbox(bed.images.shell);

@@ -14,11 +14,11 @@ import { createKubernetesBed, testKubeconfig } from '../conformance/kubernetes-b
 import { run } from '../conformance/run.js';
 import { aSandbox } from '../conformance/sandboxes.js';
 import { eventually } from '../support/wait.js';
-import { bash, gatewayToml, helm, helmMissing, install, type Release, ROOT, render } from './chart.js';
+import { bash, gatewayToml, helm, install, type Release, ROOT, render, withoutHelm } from './chart.js';
 import { testCluster } from './cluster.js';
 
 const cluster = await testCluster('openshell-installed');
-const skip = cluster.skip ?? (await helmMissing()) ?? false;
+const skip = cluster.skip || (await withoutHelm());
 const admin = testKubeconfig();
 const PARTS = ['ca', 'tls', 'client'] as const;
 

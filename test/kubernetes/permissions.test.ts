@@ -33,7 +33,7 @@ describe('the probe', () => {
   });
 
   test('names a kubeconfig that is not there, and a context that is not in it', {
-    skip: cluster.skip ?? false,
+    skip: cluster.skip,
   }, async () => {
     assert.match(text(await probe({ kubeconfig: '/nope/config' })), /unavailable.*\/nope\/config/);
     const { clusters } = cluster.config();
@@ -72,7 +72,7 @@ const deadKubeconfig = JSON.stringify({
   'current-context': 'c',
 });
 
-describe('permissions', { skip: cluster.skip ?? false }, () => {
+describe('permissions', { skip: cluster.skip }, () => {
   after(async () => {
     await cluster
       .core()

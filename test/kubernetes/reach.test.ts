@@ -17,12 +17,12 @@ import { createAccount, manifestRules } from '../conformance/kubernetes-account.
 import { TEST_STORAGE_CLASS } from '../conformance/kubernetes-bed.js';
 import { eventually } from '../support/wait.js';
 import { type GatewayProcess, startGatewayProcess } from '../system/process.js';
-import { bash, gatewayToml, helmMissing, pem, render, theOne } from './chart.js';
+import { bash, gatewayToml, pem, render, theOne, withoutHelm } from './chart.js';
 import { testCluster } from './cluster.js';
 
 const cluster = await testCluster(`openshell-reach-${randomUUID().slice(0, 8)}`);
 const { namespace } = cluster;
-const skip = cluster.skip ?? (await helmMissing()) ?? false;
+const skip = cluster.skip || (await withoutHelm());
 
 const IN_DEFAULT = {
   workspaceScope: { selection: { case: 'workspace' as const, value: 'default' } },

@@ -11,6 +11,7 @@ import {
 import type { Manifest } from '../../dist-tools/flavor/package/manifest.js';
 import { packageFlavor } from '../../dist-tools/flavor/package/package-flavor.js';
 import { type Checkout, openCheckout } from '../flavor/checkout.js';
+import { isRequired } from '../support/engines.js';
 
 /** One packaging of one flavor, in a copy of this checkout. */
 export interface Made {
@@ -27,13 +28,9 @@ export interface MakeOptions {
   readonly kinds?: readonly ArtifactKind[];
 }
 
-function requires(engine: string): boolean {
-  return (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes(engine);
-}
-
 /** Whether guest agents are compiled: without musl-gcc only where no virtual machines are required. */
 export const withAgent: boolean =
-  requires('vm') ||
+  isRequired('vm') ||
   (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, 'musl-gcc')));
 
 const EPOCH_SECONDS = '1700000000';

@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import type { Bed } from '../conformance/bed.js';
+import { skipWithout } from '../support/engines.js';
 import { tempFolder } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
 import { cli, type GatewayProcess, startGatewayProcess } from '../system/process.js';
@@ -27,12 +28,12 @@ const PATIENCE_MS = 120_000;
  */
 export async function restartSuite(options: RestartBed): Promise<void> {
   const { bed, driver } = options;
-  const why =
+  const skip =
     process.env.OPENSHELL_RESTART_ENGINES === '1'
-      ? await bed.unavailable()
+      ? skipWithout(bed.name, await bed.unavailable())
       : 'it ends an engine that others may use; OPENSHELL_RESTART_ENGINES=1 allows it';
 
-  describe(`restart of ${bed.name}`, { skip: why ?? false }, () => {
+  describe(`restart of ${bed.name}`, { skip }, () => {
     const gatewayId = randomUUID();
     let folder: Awaited<ReturnType<typeof tempFolder>>;
     let gateway: GatewayProcess;

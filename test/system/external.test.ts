@@ -7,14 +7,16 @@ import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { dockerBed } from '../conformance/docker-bed.js';
+import { skipWithout } from '../support/engines.js';
 import { tempFolder } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
 import { cli, type GatewayProcess, startGatewayProcess } from './process.js';
 
 const DIST = resolve(import.meta.dirname, '../../dist');
 const bed = dockerBed();
+const skip = skipWithout('docker', await bed.unavailable());
 
-describe("Docker's driver in a process of its own", { skip: (await bed.unavailable()) ?? false }, () => {
+describe("Docker's driver in a process of its own", { skip }, () => {
   const gatewayId = randomUUID();
   let folder: Awaited<ReturnType<typeof tempFolder>>;
   let socket: string;

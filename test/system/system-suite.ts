@@ -7,6 +7,7 @@ import { status } from '@grpc/grpc-js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { methods as v01 } from '../../dist/wire/v01/index.js';
 import type { Bed } from '../conformance/bed.js';
+import { skipWithout } from '../support/engines.js';
 import { tempFolder } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
 import { type CrashOptions, crashRounds } from './crash.js';
@@ -52,13 +53,9 @@ const MANY_AT_ONCE = 8;
 /** The whole gateway as a process, driven by its CLI and by raw gRPC, on the bed's real engine. */
 export async function systemSuite(system: SystemBed): Promise<void> {
   const { bed, driver } = system;
-  const why = await bed.unavailable();
-  const required = (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes(bed.name);
-  if (why !== undefined && required) {
-    throw new Error(`OPENSHELL_REQUIRE_ENGINES names ${bed.name}: ${why}`);
-  }
+  const skip = skipWithout(bed.name, await bed.unavailable());
 
-  describe(`gateway on ${bed.name}`, { skip: why ?? false }, () => {
+  describe(`gateway on ${bed.name}`, { skip }, () => {
     const gatewayId = randomUUID();
     const others: string[] = [];
     let folder: Awaited<ReturnType<typeof tempFolder>>;

@@ -15,11 +15,11 @@ import {
   SLOW_MS,
   sandboxOf,
   stateOf,
-  unavailable,
   VM_HOME,
+  withoutMachines,
 } from './driver.js';
 
-const options = { skip: (await unavailable()) ?? false, timeout: 600_000 };
+const options = { skip: withoutMachines, timeout: 600_000 };
 const signal = AbortSignal.timeout(600_000);
 const guest = join(VM_HOME, 'guest');
 

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Code } from '../../dist/compute/errors.js';
 import { eventually } from '../support/wait.js';
-import { makeDriver, SLOW_MS, sandboxOf, unavailable, VM_HOME } from './driver.js';
+import { makeDriver, SLOW_MS, sandboxOf, VM_HOME, withoutMachines } from './driver.js';
 
 const PORT = 8080;
 const ECHO = ['/bin/busybox', 'nc', '-ll', '-p', String(PORT), '-e', '/bin/busybox', 'cat'];
 
-const options = { skip: (await unavailable()) ?? false, timeout: 300_000 };
+const options = { skip: withoutMachines, timeout: 300_000 };
 
 test('a port inside a guest, through the driver process', options, async () => {
   const signal = AbortSignal.timeout(240_000);

@@ -5,12 +5,21 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { createSuspects } from '../../dist/drivers/vm/process/sandboxes/suspects.js';
 import { eventually } from '../support/wait.js';
-import { becomes, execIn, makeDriver, SLOW_MS, sandboxOf, stateOf, unavailable, VM_HOME } from './driver.js';
+import {
+  becomes,
+  execIn,
+  makeDriver,
+  SLOW_MS,
+  sandboxOf,
+  stateOf,
+  VM_HOME,
+  withoutMachines,
+} from './driver.js';
 
 const signal = AbortSignal.timeout(300_000);
 
 test('a start in which the driver process ends three times is given up, and one beside it is not', {
-  skip: (await unavailable()) ?? false,
+  skip: withoutMachines,
   timeout: 300_000,
 }, async () => {
   const stateDir = await mkdtemp(join(VM_HOME, 'crashing-'));

@@ -6,9 +6,9 @@ import type { ComputeDriver, DriverEvent } from '../../dist/compute/driver.js';
 import { Code } from '../../dist/compute/errors.js';
 import { mountSmallDisk, type SmallDisk } from '../support/small-disk.js';
 import { eventually } from '../support/wait.js';
-import { becomes, execIn, makeDriver, SLOW_MS, sandboxOf, stateOf, unavailable } from './driver.js';
+import { becomes, execIn, makeDriver, SLOW_MS, sandboxOf, stateOf, withoutMachines } from './driver.js';
 
-const options = { skip: (await unavailable()) ?? false, timeout: 600_000 };
+const options = { skip: withoutMachines, timeout: 600_000 };
 const signal = AbortSignal.timeout(600_000);
 /** More than kernel, root disk and what two machines that idle write. */
 const DISK_MIB = 256;

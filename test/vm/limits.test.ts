@@ -13,9 +13,9 @@ import {
   makeDriver,
   sandboxOf,
   stateOf,
-  unavailable,
   VM_HOME,
   vmSettings,
+  withoutMachines,
 } from './driver.js';
 
 const signal = AbortSignal.timeout(300_000);
@@ -63,7 +63,7 @@ test("the operator's own sizes are below the ceilings", () => {
 });
 
 test('limits on processes and open files are in force inside, and an image beyond the largest disk is refused', {
-  skip: (await unavailable()) ?? false,
+  skip: withoutMachines,
   timeout: 300_000,
 }, async () => {
   const stateDir = await mkdtemp(join(VM_HOME, 'limits-'));

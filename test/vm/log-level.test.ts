@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import type { LogLevel } from '../../dist/compute/log.js';
 import { FROM_GATEWAY, type LaunchOptions } from '../../dist/drivers/vm/launch-options.js';
 import { eventually } from '../support/wait.js';
-import { unavailable, VM_HOME, vmSettings } from './driver.js';
+import { VM_HOME, vmSettings, withoutMachines } from './driver.js';
 
 const MAIN = resolve(import.meta.dirname, '../../dist/drivers/vm/process/main.js');
 
@@ -42,7 +42,7 @@ async function logged(stateDir: string, logLevel: LogLevel): Promise<string> {
 }
 
 test("a driver process keeps to the gateway's log level", {
-  skip: (await unavailable()) ?? false,
+  skip: withoutMachines,
 }, async () => {
   const stateDir = await mkdtemp(join(VM_HOME, 'log-'));
   try {

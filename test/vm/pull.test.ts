@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ComputeDriver, PlatformEvent } from '../../dist/compute/driver.js';
 import { busyboxLayer, startRegistry } from '../conformance/registry.js';
-import { becomes, execIn, makeDriver, sandboxOf, stateOf, unavailable, VM_HOME } from './driver.js';
+import { becomes, execIn, makeDriver, sandboxOf, stateOf, VM_HOME, withoutMachines } from './driver.js';
 
-const options = { skip: (await unavailable()) ?? false, timeout: 300_000 };
+const options = { skip: withoutMachines, timeout: 300_000 };
 const signal = AbortSignal.timeout(300_000);
 
 function listen(driver: ComputeDriver, until: AbortSignal): PlatformEvent[] {

@@ -16,12 +16,12 @@ import {
   type RunningDriver,
   SLOW_MS,
   sandboxOf,
-  unavailable,
   VM_HOME,
   vmSettings,
+  withoutMachines,
 } from './driver.js';
 
-const options = { skip: (await unavailable()) ?? false, timeout: 600_000 };
+const options = { skip: withoutMachines, timeout: 600_000 };
 const signal = new AbortController().signal;
 
 interface Home {

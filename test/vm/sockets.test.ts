@@ -10,7 +10,7 @@ import { test } from 'node:test';
 import { unconfined } from '../../dist/drivers/vm/process/qemu/confinement.js';
 import { listenForQemu } from '../../dist/drivers/vm/process/qemu/sockets.js';
 import { connectMachine } from '../../dist/drivers/vm/process/sandboxes/machine.js';
-import { becomes, execIn, makeDriver, sandboxOf, unavailable, VM_HOME } from './driver.js';
+import { becomes, execIn, makeDriver, sandboxOf, VM_HOME, withoutMachines } from './driver.js';
 
 const signal = AbortSignal.timeout(300_000);
 const isRoot = process.getuid?.() === 0;
@@ -84,7 +84,7 @@ test('a socket that listens for QEMU takes the place of anything that was there'
 });
 
 test("QEMU's user can change nothing in its folder, and cannot reach its sockets", {
-  skip: (await unavailable()) ?? (isRoot ? false : 'QEMU runs as our own user'),
+  skip: withoutMachines || (isRoot ? false : 'QEMU runs as our own user'),
   timeout: 300_000,
 }, async () => {
   const stateDir = await mkdtemp(join(VM_HOME, 'sockets-'));
