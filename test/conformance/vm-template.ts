@@ -4,9 +4,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { observedState } from '../../dist/compute/conditions.js';
+import { aSandbox } from '../support/sandboxes.js';
 import { eventually } from '../support/wait.js';
 import type { Bed } from './bed.js';
-import { aSandbox } from './sandboxes.js';
 import { VM_STATE } from './vm-bed.js';
 
 const TIMEOUT_MS = 120_000;

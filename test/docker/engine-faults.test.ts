@@ -13,9 +13,10 @@ import { createHostAccess } from '../../dist/drivers/container/host-access.js';
 import { createDockerDriver } from '../../dist/drivers/docker/driver.js';
 import { createEngine } from '../../dist/drivers/docker/engine.js';
 import docker from '../../dist/drivers/docker/entry.js';
-import type { DockerSettings } from '../../dist/drivers/docker/settings.js';
+import { dockerSettings } from '../../dist/drivers/docker/settings.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { dockerBed } from '../conformance/docker-bed.js';
+import { tableOf } from '../support/driver-context.js';
 import { FAULTS, type Fault } from '../support/faults.js';
 import { startTestGateway, tempFolder } from '../support/gateway.js';
 import { soak } from '../support/soak.js';
@@ -108,12 +109,7 @@ await onDocker('docker: an engine that hangs, breaks off or is slow', ({ bed }) 
   const start = async (gatewayId: string, name: string, folder: string) => {
     const proxy = await createProxy(join(folder, `${name}.sock`));
     const engine = createEngine(join(folder, `${name}.sock`), CALL_MS);
-    const settings = Object.fromEntries(
-      Object.entries(docker.settings).map(([key, setting]) => [
-        key,
-        'default' in setting ? setting.default : undefined,
-      ]),
-    ) as DockerSettings;
+    const settings = tableOf(dockerSettings, { image_pull_policy: 'never', stop_timeout_secs: 1 });
     const entry: DriverEntry = {
       ...docker,
       probe: async () => ({ state: 'ready', endpoint: '', engineVersion: '' }),
@@ -124,7 +120,7 @@ await onDocker('docker: an engine that hangs, breaks off or is slow', ({ bed }) 
             hostAccess: createHostAccess({ allowed: true, env: process.env, log: silentLogger }),
             dependencies: {
               owner: { gatewayId, version: '0' },
-              settings: { ...settings, image_pull_policy: 'never', stop_timeout_secs: 1 },
+              settings,
               ceilings: engineCeilings(settings, { cpus: 16, memoryBytes: 64 * 1024 ** 3 }, 'docker'),
               diskBytes: undefined,
             },

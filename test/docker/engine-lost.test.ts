@@ -9,8 +9,8 @@ import type { ComputeDriver } from '../../dist/compute/driver.js';
 import { Code, OpenShellError } from '../../dist/compute/errors.js';
 import { dockerBed, dockerDriver } from '../conformance/docker-bed.js';
 import { collect, openExec } from '../conformance/run.js';
-import { aSandbox } from '../conformance/sandboxes.js';
 import { watchLog } from '../conformance/watch-log.js';
+import { aSandbox } from '../support/sandboxes.js';
 import { onDocker } from './real-engine.js';
 
 const ENGINE = /^unix:\/\/(.+)$/.exec(process.env.DOCKER_HOST ?? '')?.[1] ?? '/var/run/docker.sock';

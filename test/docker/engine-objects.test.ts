@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { Code } from '../../dist/compute/errors.js';
 import { run } from '../conformance/run.js';
-import { aSandbox } from '../conformance/sandboxes.js';
+import { aSandbox } from '../support/sandboxes.js';
 import { eventually } from '../support/wait.js';
 import { onDocker } from './real-engine.js';
 

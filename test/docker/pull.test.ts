@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { after, before } from 'node:test';
 import { Code } from '../../dist/compute/errors.js';
 import { busyboxLayer, type Registry, startRegistry } from '../conformance/registry.js';
-import { aSandbox } from '../conformance/sandboxes.js';
 import type { Desk } from '../conformance/workbench.js';
+import { aSandbox } from '../support/sandboxes.js';
 import { onDocker } from './real-engine.js';
 
 /** Runs without any file from the image but busybox itself. */

@@ -11,8 +11,8 @@ import { ceilingTests } from '../conformance/cases/ceilings.js';
 import { createAccount, manifestRules } from '../conformance/kubernetes-account.js';
 import { createKubernetesBed, testKubeconfig } from '../conformance/kubernetes-bed.js';
 import { run } from '../conformance/run.js';
-import { aSandbox, limits, type SpecChange } from '../conformance/sandboxes.js';
 import { createWorkbench } from '../conformance/workbench.js';
+import { aSandbox, limits, type SpecChange } from '../support/sandboxes.js';
 import { eventually } from '../support/wait.js';
 import { testCluster } from './cluster.js';
 

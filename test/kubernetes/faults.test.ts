@@ -5,10 +5,11 @@ import { describe, type TestContext, test } from 'node:test';
 import { observedState } from '../../dist/compute/conditions.js';
 import { Code } from '../../dist/compute/errors.js';
 import { collect, openExec, run } from '../conformance/run.js';
-import { aSandbox } from '../conformance/sandboxes.js';
 import { type WatchLog, watchLog } from '../conformance/watch-log.js';
+import { aSandbox } from '../support/sandboxes.js';
 import { eventually } from '../support/wait.js';
 import { testCluster } from './cluster.js';
+import { defaults } from './fixtures.js';
 
 const cluster = await testCluster('openshell-faults');
 const { bed, namespace } = cluster;
@@ -94,8 +95,8 @@ describe('faults', { skip: cluster.skip, concurrency: false }, () => {
     const { driver, signal } = await desk(t);
     await driver.list({ signal });
     const { connect } = await import('../../dist/drivers/kubernetes/connect.js');
-    const { kubernetesSettings, testKubeconfig } = await import('../conformance/kubernetes-bed.js');
-    const rest = connect(kubernetesSettings({ kubeconfig: testKubeconfig() }) as never);
+    const { testKubeconfig } = await import('../conformance/kubernetes-bed.js');
+    const rest = connect(defaults({ kubeconfig: testKubeconfig() }));
     t.after(() => rest.close());
     const { isExpired } = await import('../../dist/drivers/kubernetes/api-errors.js');
     const { readLines } = await import('../../dist/kit/lines.js');

@@ -12,7 +12,7 @@ import { observedState } from '../../dist/compute/conditions.js';
 import { tokenKubeconfig } from '../conformance/kubernetes-account.js';
 import { createKubernetesBed, testKubeconfig } from '../conformance/kubernetes-bed.js';
 import { run } from '../conformance/run.js';
-import { aSandbox } from '../conformance/sandboxes.js';
+import { aSandbox } from '../support/sandboxes.js';
 import { eventually } from '../support/wait.js';
 import { bash, gatewayToml, helm, install, type Release, ROOT, render, withoutHelm } from './chart.js';
 import { testCluster } from './cluster.js';

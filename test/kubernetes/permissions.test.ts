@@ -9,7 +9,6 @@ import {
   type Permission,
 } from '../../dist/drivers/kubernetes/permissions.js';
 import { createAccount, manifestRules } from '../conformance/kubernetes-account.js';
-import { kubernetesSettings } from '../conformance/kubernetes-bed.js';
 import { eventually } from '../support/wait.js';
 import { testCluster } from './cluster.js';
 import { defaults } from './fixtures.js';
@@ -17,8 +16,8 @@ import { defaults } from './fixtures.js';
 const cluster = await testCluster('openshell-permissions');
 const { namespace } = cluster;
 
-function probe(settings: Record<string, unknown>, env = {}): Promise<ProbeResult> {
-  return entry.probe({ settings: kubernetesSettings(settings), env, signal: AbortSignal.timeout(20_000) });
+function probe(settings: Parameters<typeof defaults>[0], env = {}): Promise<ProbeResult> {
+  return entry.probe({ settings: defaults(settings), env, signal: AbortSignal.timeout(20_000) });
 }
 
 function text(result: ProbeResult) {
@@ -51,7 +50,7 @@ describe('the probe', () => {
     const path = `${folder}/config`;
     await writeFile(path, deadKubeconfig);
     const result = await entry.probe({
-      settings: kubernetesSettings({ kubeconfig: path }),
+      settings: defaults({ kubeconfig: path }),
       env: {},
       signal: AbortSignal.timeout(1_000),
     });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Code } from '../../dist/compute/errors.js';
 import type { Json } from '../../dist/compute/sandbox.js';
 import { run } from '../conformance/run.js';
-import { aSandbox } from '../conformance/sandboxes.js';
+import { aSandbox } from '../support/sandboxes.js';
 import { onBothKinds } from './kinds.js';
 
 await onBothKinds('podman mounts', ({ bed, check, api }) => {

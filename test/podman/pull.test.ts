@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import { Code } from '../../dist/compute/errors.js';
 import { busyboxLayer, type Registry, startRegistry } from '../conformance/registry.js';
-import { aSandbox } from '../conformance/sandboxes.js';
 import type { Desk } from '../conformance/workbench.js';
+import { aSandbox } from '../support/sandboxes.js';
 import { onBothKinds } from './kinds.js';
 
 /** Where test/engines/podman/up lets Podman pull from without TLS. */

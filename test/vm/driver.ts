@@ -11,6 +11,7 @@ import { removeControlGroups } from '../conformance/control-groups.js';
 import { run } from '../conformance/run.js';
 import { VM_HOME, vmBed, vmTable } from '../conformance/vm-bed.js';
 import { skipWithout } from '../support/engines.js';
+import { aSandbox } from '../support/sandboxes.js';
 import { eventually } from '../support/wait.js';
 
 export { VM_HOME };
@@ -122,28 +123,7 @@ export async function makeDriver(
 }
 
 export function sandboxOf(command: readonly string[] = [], image = 'openshell-test:1'): DriverSandbox {
-  const id = randomUUID();
-  return {
-    id,
-    name: `t-${id.slice(0, 8)}`,
-    workspace: 'default',
-    namespace: 'test',
-    spec: {
-      logLevel: '',
-      environment: {},
-      gpu: undefined,
-      command: [...command],
-      tty: false,
-      template: {
-        image,
-        labels: {},
-        environment: {},
-        resources: { cpuRequest: '', cpuLimit: '', memoryRequest: '', memoryLimit: '' },
-        platformConfig: {},
-        driverConfig: {},
-      },
-    },
-  };
+  return aSandbox(image, { command });
 }
 
 /** Runs a shell script in the sandbox and gives its stdout. */

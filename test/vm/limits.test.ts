@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { Code } from '../../dist/compute/errors.js';
 import { checkSizes, planMachine } from '../../dist/drivers/vm/process/sandboxes/plan.js';
 import type { VmSettings } from '../../dist/drivers/vm/settings.js';
+import { aSandbox, limits } from '../support/sandboxes.js';
 import {
   becomes,
   execIn,
@@ -24,10 +25,7 @@ function settingsOf(own: Partial<VmSettings> = {}) {
 }
 
 function asking(cpuLimit: string, memoryLimit: string) {
-  const sandbox = sandboxOf();
-  const { template } = sandbox.spec;
-  const resources = { ...template.resources, cpuLimit, memoryLimit };
-  return { ...sandbox, spec: { ...sandbox.spec, template: { ...template, resources } } };
+  return aSandbox('image:1', { template: { resources: limits(cpuLimit, memoryLimit) } });
 }
 
 test('nobody gets a larger machine than the operator allows, or than the host is', () => {

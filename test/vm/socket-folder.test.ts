@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { silentLogger } from '../../dist/compute/log.js';
 import { createDriver } from '../../dist/drivers/vm/index.js';
+import { driverContext } from '../support/driver-context.js';
 import { VM_HOME, vmSettings, withoutMachines } from './driver.js';
 
 const options = { skip: withoutMachines };
@@ -19,16 +19,9 @@ test(
     try {
       const stateDir = join(home, 'x'.repeat(100));
       await mkdir(stateDir);
-      const driver = await createDriver({
-        gatewayId: randomUUID(),
-        secret: 'ab'.repeat(32),
-        version: '0.0.0-test',
-        stateDir,
-        settings: vmSettings,
-        env: process.env,
-        endpoint: '',
-        log: silentLogger,
-      });
+      const driver = await createDriver(
+        driverContext({ gatewayId: randomUUID(), settings: vmSettings, stateDir, env: process.env }),
+      );
       assert.deepEqual(await driver.list({ signal: AbortSignal.timeout(30_000) }), []);
       assert.equal((await readdir(home)).filter((name) => name.startsWith('openshell-vm-')).length, 1);
       await driver.close();

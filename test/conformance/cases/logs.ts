@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ComputeDriver, LogLine, LogOptions } from '../../../dist/compute/driver.js';
 import type { SandboxRef } from '../../../dist/compute/sandbox.js';
-import { aSandbox } from '../sandboxes.js';
+import { aSandbox } from '../../support/sandboxes.js';
 import type { Workbench } from '../workbench.js';
 
 async function read(
