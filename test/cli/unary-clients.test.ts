@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import {
   constants,
   createSecureServer,
@@ -21,6 +20,7 @@ import { CallFailure } from '../../dist/rpc/call-failure.js';
 import { createRpcClient } from '../../dist/rpc/client/client.js';
 import type { UnaryClient } from '../../dist/rpc/client/contract.js';
 import { createUnaryClient, type UnaryClientOptions } from '../../dist/rpc/unary/client.js';
+import { createCertificates, type KeyPair, withoutOpenssl } from '../support/certificates.js';
 
 /** gRPC's status numbers. */
 const CANCELLED = 1;
@@ -410,73 +410,27 @@ for (const [name, openClient] of Object.entries(CLIENTS)) {
   });
 }
 
-const noOpenssl = spawnSync('openssl', ['version']).status !== 0 && 'no openssl here';
-
-interface Certificate {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-}
-
-const CA_CONFIG = `[ca]
-database = index.txt
-serial = serial
-new_certs_dir = .
-default_md = sha256
-policy = policy
-x509_extensions = extensions
-[policy]
-commonName = supplied
-[extensions]
-`;
-
 /** What TLS is tried with: an authority and what it signed, and another authority. */
 function certificates(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'openshell-unary-tls-'));
   t.after(() => rmSync(folder, { recursive: true }));
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });
-  const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  const read = (name: string): Certificate => ({
-    cert: readFileSync(join(folder, `${name}.crt`)),
-    key: readFileSync(join(folder, `${name}.key`)),
-  });
-  const authority = (name: string) => {
-    const files = ['-keyout', `${name}.key`, '-out', `${name}.crt`];
-    openssl(...request, '-days', '2', '-subj', `/CN=${name}`, ...files);
-    return read(name);
-  };
-  const issued = (name: string, extension: string) => {
-    const signer = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-addext', 'basicConstraints=critical,CA:FALSE'];
-    const files = ['-keyout', `${name}.key`, '-out', `${name}.crt`];
-    openssl(...request, '-days', '2', '-subj', `/CN=${name}`, '-addext', extension, ...signer, ...files);
-    return read(name);
-  };
-  const issuedOnce = (name: string, extension: string) => {
-    writeFileSync(join(folder, 'ca.cnf'), CA_CONFIG + extension);
-    writeFileSync(join(folder, 'index.txt'), '');
-    writeFileSync(join(folder, 'serial'), '01');
-    const [, , ...newKey] = request;
-    openssl('req', ...newKey, '-subj', `/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.csr`);
-    const dates = ['-startdate', '20200101000000Z', '-enddate', '20200102000000Z'];
-    const signer = ['-config', 'ca.cnf', '-name', 'ca', '-cert', 'ca.crt', '-keyfile', 'ca.key'];
-    openssl('ca', '-batch', '-notext', ...signer, ...dates, '-in', `${name}.csr`, '-out', `${name}.crt`);
-    return read(name);
-  };
+  const { authority, issue } = createCertificates(folder);
   const here = 'subjectAltName=IP:127.0.0.1';
   return {
     ca: authority('ca'),
     other: authority('other'),
-    server: issued('server', here),
-    expired: issuedOnce('expired', here),
-    elsewhere: issued('elsewhere', 'subjectAltName=DNS:elsewhere.example'),
-    client: issued('client', 'extendedKeyUsage=clientAuth'),
+    server: issue('server', { extensions: [here] }),
+    expired: issue('expired', { extensions: [here], from: '20200101000000Z', to: '20200102000000Z' }),
+    elsewhere: issue('elsewhere', { extensions: ['subjectAltName=DNS:elsewhere.example'] }),
+    client: issue('client', { extensions: ['extendedKeyUsage=clientAuth'] }),
   };
 }
 
 const UNKNOWN_SIGNER = /unable to verify|self.signed|local issuer|signature/i;
 
-test('TLS', { skip: noOpenssl }, async (t) => {
+test('TLS', { skip: withoutOpenssl }, async (t) => {
   const { ca, other, server, expired, elsewhere, client } = certificates(t);
-  const listen = async (own: Certificate, requestCert = false): Promise<string> => {
+  const listen = async (own: KeyPair, requestCert = false): Promise<string> => {
     const secure = createSecureServer({ ...own, ca: ca.cert, requestCert, rejectUnauthorized: requestCert });
     const sockets = new Set<Duplex>();
     secure.on('secureConnection', (socket) => {

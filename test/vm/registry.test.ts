@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -14,6 +13,7 @@ import { parseChallenge } from '../../dist/drivers/vm/process/images/registry/ch
 import { parseReference } from '../../dist/drivers/vm/process/images/registry/reference.js';
 import { createRegistry } from '../../dist/drivers/vm/process/images/registry/registry.js';
 import { type Registry, type RegistryOptions, startRegistry } from '../conformance/registry.js';
+import { createCertificates, withoutOpenssl } from '../support/certificates.js';
 import { writeTar } from './tar-writer.js';
 
 const signal = AbortSignal.timeout(120_000);
@@ -655,38 +655,12 @@ test('a password goes to no host outside the domain of its registry, unless it i
   }
 });
 
-/** A key and a certificate for an address that is this machine's, and that does not say so. */
-async function makeTls(folder: string) {
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-  const subject = ['-subj', '/CN=test', '-addext', 'subjectAltName=IP:0.0.0.0'];
-  execFileSync(
-    'openssl',
-    [
-      ...[
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-days',
-        '2',
-      ],
-      ...[...subject, '-keyout', key, '-out', cert],
-    ],
-    { stdio: 'ignore' },
-  );
-  return { key: await readFile(key, 'utf8'), cert: await readFile(cert, 'utf8') };
-}
-
-const openssl = spawnSync('openssl', ['version']).status === 0 ? false : 'openssl is not here';
-
 test('with TLS the certificate has to be trusted, and nothing leads back to plain HTTP', {
-  skip: openssl,
+  skip: withoutOpenssl,
 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'registry-tls-'));
-  const tls = await makeTls(folder);
+  // For an address that is this machine's, and that does not say so.
+  const tls = createCertificates(folder).authority('test', 'subjectAltName=IP:0.0.0.0');
   let plain = '';
   let asked = 0;
   const reject = (request: IncomingMessage, reply: ServerResponse): boolean => {
