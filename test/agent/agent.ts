@@ -1,12 +1,11 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { after } from 'node:test';
 import { compileAgent } from '../../dist/agent/build.js';
 import { type AgentChannel, openChannel } from '../../dist/agent/channel.js';
 import type { ExecSession } from '../../dist/compute/driver.js';
+import { tempFolder } from '../support/folder.js';
 
 export function soon(ms = 20_000): AbortSignal {
   return AbortSignal.timeout(ms);
@@ -17,8 +16,8 @@ let compiled: Promise<string | undefined> | undefined;
 /** The agent, compiled once; undefined on a machine without its compiler. */
 export function agentProgram(): Promise<string | undefined> {
   compiled ??= (async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'agent-'));
-    after(() => rmSync(directory, { recursive: true, force: true }));
+    const { path: directory, remove } = tempFolder();
+    after(remove);
     const path = join(directory, 'openshell-agent');
     return compileAgent(path, { signal: soon(60_000) }).then(
       () => path,

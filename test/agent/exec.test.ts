@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type AgentChannel, openChannel } from '../../dist/agent/channel.js';
@@ -10,6 +9,7 @@ import { execThroughAgent } from '../../dist/agent/exec.js';
 import type { AgentStream } from '../../dist/agent/stream.js';
 import type { ExecSession, ExecSpec } from '../../dist/compute/driver.js';
 import { Code } from '../../dist/compute/errors.js';
+import { tempFolder } from '../support/folder.js';
 import { agentProgram, collect, soon, startAgent, withAgent } from './agent.js';
 
 const DEFAULTS = { environment: { GREETING: 'from the sandbox' }, user: '', workdir: '/' };
@@ -87,7 +87,7 @@ test('environment and working directory: defaults, and what the spec says instea
 
 test('what cannot be run ends as a shell would end it', options, () =>
   withAgent(agent, async (channel) => {
-    const folder = await mkdtemp(join(tmpdir(), 'agent-refused-'));
+    const { path: folder, remove } = tempFolder();
     try {
       const junk = join(folder, 'junk');
       await writeFile(junk, '\x7fELF', { mode: 0o755 });
@@ -125,7 +125,7 @@ test('what cannot be run ends as a shell would end it', options, () =>
       });
       assert.equal((await collect(await exec(channel, sh('true')))).code, 0);
     } finally {
-      await rm(folder, { recursive: true });
+      remove();
     }
   }),
 );

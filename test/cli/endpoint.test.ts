@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { createArguments } from '../../dist/cli/arguments/parsed.js';
 import { type Endpoint, resolveEndpoint } from '../../dist/cli/connection/endpoint.js';
 import { fromGrpc } from '../../dist/cli/connection/grpc-failure.js';
 import { CallFailure } from '../../dist/rpc/call-failure.js';
+import { tempFolder } from '../support/folder.js';
 
-const home = mkdtempSync(join(tmpdir(), 'openshell-endpoint-'));
-after(() => rmSync(home, { recursive: true }));
+const { path: home, remove } = tempFolder();
+after(remove);
 
 function register(name: string, metadata: unknown, files: readonly string[] = []): void {
   const folder = join(home, 'openshell', 'gateways', name);

@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { ServerCredentials } from '@grpc/grpc-js';
 import { createCertificates, withoutOpenssl } from '../support/certificates.js';
+import { tempFolder } from '../support/folder.js';
 import { startFakeGateway } from './support/fake-gateway.js';
 import { type RunResult, runCli } from './support/run.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'openshell-tls-'));
-after(() => rmSync(folder, { recursive: true }));
+const { path: folder, remove } = tempFolder();
+after(remove);
 
 test('TLS: the gateway is verified, and our certificate tells it who we are', {
   skip: withoutOpenssl,

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
 import {
   constants,
   createSecureServer,
@@ -11,7 +10,6 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
@@ -21,6 +19,7 @@ import { createRpcClient } from '../../dist/rpc/client/client.js';
 import type { UnaryClient } from '../../dist/rpc/client/contract.js';
 import { createUnaryClient, type UnaryClientOptions } from '../../dist/rpc/unary/client.js';
 import { createCertificates, type KeyPair, withoutOpenssl } from '../support/certificates.js';
+import { tempFolder } from '../support/folder.js';
 
 /** gRPC's status numbers. */
 const CANCELLED = 1;
@@ -365,8 +364,8 @@ for (const [name, openClient] of Object.entries(CLIENTS)) {
   });
 
   test(`${name}: a unix socket does as well`, async (t) => {
-    const folder = mkdtempSync(join(tmpdir(), 'openshell-unary-'));
-    t.after(() => rmSync(folder, { recursive: true }));
+    const { path: folder, remove } = tempFolder();
+    t.after(remove);
     const server = await startServer(t, (stream, _, body) => reply(stream, body), {
       path: join(folder, 's'),
     });
@@ -412,8 +411,8 @@ for (const [name, openClient] of Object.entries(CLIENTS)) {
 
 /** What TLS is tried with: an authority and what it signed, and another authority. */
 function certificates(t: TestContext) {
-  const folder = mkdtempSync(join(tmpdir(), 'openshell-unary-tls-'));
-  t.after(() => rmSync(folder, { recursive: true }));
+  const { path: folder, remove } = tempFolder();
+  t.after(remove);
   const { authority, issue } = createCertificates(folder);
   const here = 'subjectAltName=IP:127.0.0.1';
   return {

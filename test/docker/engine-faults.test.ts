@@ -18,7 +18,8 @@ import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { dockerBed } from '../conformance/docker-bed.js';
 import { tableOf } from '../support/driver-context.js';
 import { FAULTS, type Fault } from '../support/faults.js';
-import { startTestGateway, tempFolder } from '../support/gateway.js';
+import { tempFolder } from '../support/folder.js';
+import { startTestGateway } from '../support/gateway.js';
 import { soak } from '../support/soak.js';
 import { eventually } from '../support/wait.js';
 import { onDocker } from './real-engine.js';
@@ -200,7 +201,7 @@ await onDocker('docker: an engine that hangs, breaks off or is slow', ({ bed }) 
 
   const timeout = soak ? 30 * 60_000 : 4 * 60_000;
   test('each operation ends as it was asked for, and nothing is left behind', { timeout }, async () => {
-    const folder = await tempFolder();
+    const folder = tempFolder();
     const gatewayId = randomUUID();
     try {
       const seen: Record<Operation, string[]> = { create: [], stop: [], start: [], delete: [] };

@@ -7,7 +7,7 @@ import { type ServedDriver, serveDriver } from '../../dist/remote/server.js';
 import { methods as v00, rpcs as v00Rpcs } from '../../dist/wire/v00/index.js';
 import { methods as v01, rpcs as v01Rpcs } from '../../dist/wire/v01/index.js';
 import { createFakeEngine, printing } from '../support/fake-engine.js';
-import { tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
 import { soak, times } from '../support/soak.js';
 import { type GatewayProcess, startGatewayProcess } from '../system/process.js';
 import { createRandom } from '../system/random.js';
@@ -20,13 +20,13 @@ const AT_ONCE = 8;
 /** 5 s is what is promised; a machine that runs other tests beside may take longer. */
 const ANSWER_MS = soak ? 5_000 : 20_000;
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
+let folder: TempFolder;
 let hosted: ServedDriver;
 let gateway: GatewayProcess;
 let client: Client;
 
 before(async () => {
-  folder = await tempFolder();
+  folder = tempFolder();
   const engine = createFakeEngine();
   engine.exec = () => printing([{ stream: 'stdout', data: Buffer.from('out') }], 0);
   const { createDriver } = await engine.entry().load();
@@ -50,7 +50,7 @@ after(async () => {
   client?.close();
   await gateway?.stop();
   await hosted?.close();
-  await folder.remove();
+  folder.remove();
 });
 
 async function lives() {

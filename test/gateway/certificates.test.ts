@@ -8,12 +8,13 @@ import { methods as api, rpcs as v00 } from '../../dist/wire/v00/index.js';
 import { rpcs as v01 } from '../../dist/wire/v01/index.js';
 import { type Certificates, createCertificates } from '../support/certificates.js';
 import { createFakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
+import { startTestGateway, type TestGateway } from '../support/gateway.js';
 import { times } from '../support/soak.js';
 import { eventually } from '../support/wait.js';
 import { make } from '../wire/hostile-calls.js';
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
+let folder: TempFolder;
 let running: TestGateway;
 const warnings: string[] = [];
 let certificates: Certificates;
@@ -48,7 +49,7 @@ function serve(name: string) {
 }
 
 before(async () => {
-  folder = await tempFolder();
+  folder = tempFolder();
   certificates = createCertificates(folder.path);
   const { authority, issue, revoke } = certificates;
   authority('ca');
@@ -75,7 +76,7 @@ before(async () => {
 });
 after(async () => {
   await running?.close();
-  await folder.remove();
+  folder.remove();
 });
 
 function identity(name: string | undefined) {

@@ -10,14 +10,15 @@ import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { SandboxPhase, methods as v00 } from '../../dist/wire/v00/index.js';
 import { DeletionOutcome, methods as v01 } from '../../dist/wire/v01/index.js';
 import { createFakeEngine, type FakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
+import { startTestGateway, type TestGateway } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
 
 const HERE = { workspaceScope: { selection: { case: 'workspace', value: 'default' } } } as const;
 /** Longer than any of these tests: what waits for it fails. */
 const NEVER_MS = 300_000;
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
+let folder: TempFolder;
 let engine: FakeEngine;
 let running: TestGateway;
 
@@ -67,13 +68,13 @@ function removalsOf(id: string): number {
 }
 
 beforeEach(async () => {
-  folder = await tempFolder();
+  folder = tempFolder();
   engine = createFakeEngine();
 });
 afterEach(async () => {
   engine.before = () => {};
   await running.close();
-  await folder.remove();
+  folder.remove();
 });
 
 test('a delete answers when the sandbox is gone: its name is free at once, in both generations', async () => {

@@ -12,7 +12,7 @@ import type { Store } from '../../dist/store/store.js';
 import { methods as v00 } from '../../dist/wire/v00/index.js';
 import { methods as v01 } from '../../dist/wire/v01/index.js';
 import { sandbox, workspace } from '../store/records.js';
-import { tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
 
 const ROWS = 1000;
 const PAGE_BYTES = 4 * 1024 * 1024;
@@ -48,7 +48,7 @@ function largest(i: number) {
   });
 }
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
+let folder: TempFolder;
 let gateway: ReturnType<typeof fork>;
 let client: RpcClient;
 let address = '';
@@ -60,7 +60,7 @@ async function measure(): Promise<Measured> {
 }
 
 before(async () => {
-  folder = await tempFolder();
+  folder = tempFolder();
   const store = await openStore({ path: join(folder.path, 'openshell.db') });
   await store.insertWorkspace(workspace('default'));
   for (let i = 0; i < ROWS; i += 10) {
@@ -77,7 +77,7 @@ before(async () => {
 end(async () => {
   client.close();
   gateway.kill('SIGKILL');
-  await folder.remove();
+  folder.remove();
 });
 
 test('sandboxes of the largest size are listed in pages of 4 MiB, without a standstill and in little memory', async (t) => {
@@ -182,7 +182,7 @@ test('taken: tabs in annotations, other control characters in variables, and all
 });
 
 test('the reconciler goes through large rows a few at a time, and reads no secrets', async (t) => {
-  const other = await tempFolder();
+  const other = tempFolder();
   const store = await openStore({ path: join(other.path, 'openshell.db') });
   t.after(async () => {
     await store.close();

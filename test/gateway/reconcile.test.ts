@@ -13,11 +13,12 @@ import { createHub } from '../../dist/gateway/lifecycle/hub.js';
 import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { createFakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, tempFolder } from '../support/gateway.js';
+import { tempFolder } from '../support/folder.js';
+import { startTestGateway } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
 
 test('a list that has aged until it is gone through changes nothing', async (t) => {
-  const folder = await tempFolder();
+  const folder = tempFolder();
   t.after(folder.remove);
   const engine = createFakeEngine();
   const first = await startTestGateway(folder.path, [engine.entry()]);
@@ -69,7 +70,7 @@ test('a list that has aged until it is gone through changes nothing', async (t) 
 
 /** A gateway over a fake engine, and the lines that it logs at `warn`. */
 async function gatewayWith(t: TestContext, lifecycle: LifecycleTuning = {}) {
-  const folder = await tempFolder();
+  const folder = tempFolder();
   t.after(folder.remove);
   const engine = createFakeEngine();
   const warnings: string[] = [];
@@ -180,7 +181,7 @@ test('nothing that an operation in flight shows is taken over by a list', async 
 });
 
 test('an engine that starts sandboxes again itself is not forestalled, and what it calls stopped is so', async (t) => {
-  const folder = await tempFolder();
+  const folder = tempFolder();
   t.after(folder.remove);
   const engine = createFakeEngine();
   const entry = engine.entry();
@@ -216,7 +217,7 @@ test('an engine that starts sandboxes again itself is not forestalled, and what 
 });
 
 test('a platform event of a sandbox that is gone leaves nothing in the hub', async (t) => {
-  const folder = await tempFolder();
+  const folder = tempFolder();
   t.after(folder.remove);
   const store = await openStore({ path: join(folder.path, 'openshell.db') });
   t.after(() => store.close());

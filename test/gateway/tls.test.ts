@@ -9,14 +9,15 @@ import { createRpcClient } from '../../dist/rpc/client/client.js';
 import { methods as api } from '../../dist/wire/v00/index.js';
 import { type Certificates, createCertificates } from '../support/certificates.js';
 import { createFakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
+import { startTestGateway, type TestGateway } from '../support/gateway.js';
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
+let folder: TempFolder;
 let running: TestGateway;
 let certificates: Certificates;
 
 before(async () => {
-  folder = await tempFolder();
+  folder = tempFolder();
   certificates = createCertificates(folder.path);
   const { authority, issue, file } = certificates;
   authority('ca');
@@ -31,7 +32,7 @@ before(async () => {
 });
 after(async () => {
   await running.close();
-  await folder.remove();
+  folder.remove();
 });
 
 function connect(name?: string) {
@@ -98,7 +99,7 @@ for (const [what, files, message] of [
 }
 
 test('a port that is taken is named with the reason, once', async () => {
-  const second = await tempFolder();
+  const second = tempFolder();
   const { address } = running.gateway;
   try {
     await assert.rejects(
@@ -109,6 +110,6 @@ test('a port that is taken is named with the reason, once', async () => {
       },
     );
   } finally {
-    await second.remove();
+    second.remove();
   }
 });

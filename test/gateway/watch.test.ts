@@ -9,17 +9,18 @@ import { createWatchService, type WatchItem } from '../../dist/gateway/services/
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { caller } from '../support/caller.js';
 import { createFakeEngine, type FakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
+import { startTestGateway, type TestGateway } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
+let folder: TempFolder;
 let engine: FakeEngine;
 let sandboxLog: SandboxLog;
 let running: TestGateway;
 let id: string;
 
 beforeEach(async () => {
-  folder = await tempFolder();
+  folder = tempFolder();
   engine = createFakeEngine();
   sandboxLog = createSandboxLog();
   running = await startTestGateway(folder.path, [engine.entry()], { sandboxLog });
@@ -32,7 +33,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await running.close();
-  await folder.remove();
+  folder.remove();
 });
 
 function line(message: string, level = 'INFO', timeMs = Date.now()) {

@@ -6,7 +6,8 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { skipWithout } from '../support/engines.js';
 import { createFakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, tempFolder } from '../support/gateway.js';
+import { tempFolder } from '../support/folder.js';
+import { startTestGateway } from '../support/gateway.js';
 import { hostExec } from './host-exec.js';
 
 const execute = promisify(execFile);
@@ -25,7 +26,7 @@ export interface ClientBed {
 
 /** In this process, on an engine in memory that runs its execs on the host. */
 export async function memoryBed(): Promise<ClientBed> {
-  const folder = await tempFolder();
+  const folder = tempFolder();
   const engine = createFakeEngine();
   engine.exec = (_, spec) => hostExec(spec);
   const { gateway, close } = await startTestGateway(folder.path, [engine.entry()]);
@@ -35,14 +36,14 @@ export async function memoryBed(): Promise<ClientBed> {
     env: await activeGateway(folder.path, gateway.address),
     async close() {
       await close();
-      await folder.remove();
+      folder.remove();
     },
   };
 }
 
 /** The built gateway as a process of its own, on Docker. */
 export async function dockerBed(): Promise<ClientBed> {
-  const folder = await tempFolder();
+  const folder = tempFolder();
   const gateway = spawn(
     process.execPath,
     [join(root, 'dist', 'main.js'), '--drivers', 'docker', '--port', '0'],
@@ -83,7 +84,7 @@ export async function dockerBed(): Promise<ClientBed> {
       const ended = once(gateway, 'exit');
       gateway.kill('SIGTERM');
       await ended;
-      await folder.remove();
+      folder.remove();
     },
   };
 }

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import tls from 'node:tls';
@@ -12,6 +11,7 @@ import { observedState } from '../../dist/compute/conditions.js';
 import { tokenKubeconfig } from '../conformance/kubernetes-account.js';
 import { createKubernetesBed, testKubeconfig } from '../conformance/kubernetes-bed.js';
 import { run } from '../conformance/run.js';
+import { tempFolder } from '../support/folder.js';
 import { aSandbox } from '../support/sandboxes.js';
 import { eventually } from '../support/wait.js';
 import { bash, gatewayToml, helm, install, type Release, ROOT, render, withoutHelm } from './chart.js';
@@ -129,8 +129,8 @@ describe('an installed chart', { skip, concurrency: false }, () => {
     const release = await aRelease(t);
     const { name, namespace } = release;
     const notes = await install(release, admin);
-    const folder = await mkdtemp(join(tmpdir(), 'openshell-notes-'));
-    t.after(() => rm(folder, { recursive: true }));
+    const { path: folder, remove } = tempFolder();
+    t.after(remove);
     const commands = /^ {2}\(umask 077\n[\s\S]*?metadata\.json"\)$/m.exec(notes)?.[0] ?? '';
     await bash(commands, { XDG_CONFIG_HOME: folder });
     const entry = join(folder, 'openshell', 'gateways', name);
@@ -164,8 +164,8 @@ describe('an installed chart', { skip, concurrency: false }, () => {
 
   check('has a sister without Helm: make-certs.sh', async (t) => {
     const { name, namespace } = await aRelease(t);
-    const folder = await mkdtemp(join(tmpdir(), 'openshell-certs-'));
-    t.after(() => rm(folder, { recursive: true }));
+    const { path: folder, remove } = tempFolder();
+    t.after(remove);
     const env = {
       NAMESPACE: namespace,
       RELEASE: name,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { after, describe, test } from 'node:test';
 import type { V1PolicyRule } from '@kubernetes/client-node';
 import type { ProbeResult } from '../../dist/compute/entry.js';
@@ -9,6 +10,7 @@ import {
   type Permission,
 } from '../../dist/drivers/kubernetes/permissions.js';
 import { createAccount, manifestRules } from '../conformance/kubernetes-account.js';
+import { tempFolder } from '../support/folder.js';
 import { eventually } from '../support/wait.js';
 import { testCluster } from './cluster.js';
 import { defaults } from './fixtures.js';
@@ -44,10 +46,10 @@ describe('the probe', () => {
     assert.match(text(result), /no context 'nope'/);
   });
 
-  test('names a server that does not answer', async () => {
-    const { writeFile, mkdtemp } = await import('node:fs/promises');
-    const folder = await mkdtemp('/tmp/openshell-probe-');
-    const path = `${folder}/config`;
+  test('names a server that does not answer', async (t) => {
+    const folder = tempFolder();
+    t.after(folder.remove);
+    const path = `${folder.path}/config`;
     await writeFile(path, deadKubeconfig);
     const result = await entry.probe({
       settings: defaults({ kubeconfig: path }),

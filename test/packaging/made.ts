@@ -1,5 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readFlavor, specOf } from '../../dist-tools/flavor/choose/flavor-files.js';
 import {
@@ -12,6 +11,7 @@ import type { Manifest } from '../../dist-tools/flavor/package/manifest.js';
 import { packageFlavor } from '../../dist-tools/flavor/package/package-flavor.js';
 import { type Checkout, openCheckout } from '../flavor/checkout.js';
 import { isRequired } from '../support/engines.js';
+import { tempFolder } from '../support/folder.js';
 
 /** One packaging of one flavor, in a copy of this checkout. */
 export interface Made {
@@ -65,8 +65,8 @@ export function openYard(): Yard {
   const closers: (() => void)[] = [];
   return {
     folder() {
-      const path = mkdtempSync(join(tmpdir(), 'openshell-packaging-'));
-      closers.push(() => rmSync(path, { recursive: true, force: true }));
+      const { path, remove } = tempFolder();
+      closers.push(remove);
       return path;
     },
     checkout() {

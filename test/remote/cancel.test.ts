@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { CallOptions, ComputeDriver } from '../../dist/compute/driver.js';
 import { silentLogger } from '../../dist/compute/log.js';
 import { connectDriver } from '../../dist/remote/client.js';
 import { serveDriver } from '../../dist/remote/server.js';
+import { tempFolder } from '../support/folder.js';
 import { aSandbox } from '../support/sandboxes.js';
 import { eventually } from '../support/wait.js';
 
@@ -34,7 +33,7 @@ test('a call that is cancelled as soon as it is made is cancelled for the driver
     get: async () => undefined,
     close: async () => {},
   } as unknown as ComputeDriver;
-  const folder = await mkdtemp(join(tmpdir(), 'openshell-remote-'));
+  const { path: folder, remove } = tempFolder();
   const socketPath = join(folder, 'run', 'driver.sock');
   const served = await serveDriver({ driver: hosted, socketPath, log: silentLogger });
   const signal = AbortSignal.timeout(20_000);
@@ -52,6 +51,6 @@ test('a call that is cancelled as soon as it is made is cancelled for the driver
   } finally {
     await driver.close();
     await served.close();
-    await rm(folder, { recursive: true });
+    remove();
   }
 });

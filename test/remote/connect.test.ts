@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer, connect as dial } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ComputeDriver, PortConnection, SandboxAccess } from '../../dist/compute/driver.js';
@@ -10,6 +8,7 @@ import { Code, unavailable } from '../../dist/compute/errors.js';
 import { silentLogger } from '../../dist/compute/log.js';
 import { connectDriver } from '../../dist/remote/client.js';
 import { serveDriver } from '../../dist/remote/server.js';
+import { tempFolder } from '../support/folder.js';
 import { eventually } from '../support/wait.js';
 
 const REF = { id: 'a', name: 'a', workspace: 'default' };
@@ -37,7 +36,7 @@ function hosting(connect: SandboxAccess['connect']) {
 }
 
 async function withDriver(hosted: ComputeDriver, body: (driver: ComputeDriver) => Promise<void>) {
-  const folder = await mkdtemp(join(tmpdir(), 'openshell-remote-'));
+  const { path: folder, remove } = tempFolder();
   const socketPath = join(folder, 'run', 'driver.sock');
   const served = await serveDriver({ driver: hosted, socketPath, log: silentLogger });
   const driver = await connectDriver({ name: hosted.name, socketPath, signal: AbortSignal.timeout(20_000) });
@@ -46,7 +45,7 @@ async function withDriver(hosted: ComputeDriver, body: (driver: ComputeDriver) =
   } finally {
     await driver.close();
     await served.close();
-    await rm(folder, { recursive: true });
+    remove();
   }
 }
 

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ComputeDriver, ExecSession } from '../../dist/compute/driver.js';
@@ -9,6 +7,7 @@ import { silentLogger } from '../../dist/compute/log.js';
 import { connectDriver } from '../../dist/remote/client.js';
 import { serveDriver } from '../../dist/remote/server.js';
 import { anExec } from '../conformance/run.js';
+import { tempFolder } from '../support/folder.js';
 
 const REF = { id: 'a', name: 'a', workspace: 'default' };
 const SPEC = anExec(['x']);
@@ -31,7 +30,7 @@ function losing(parts: number): ComputeDriver {
 
 for (const parts of [0, 1, 40]) {
   test(`a command that is lost after ${parts} parts of output ends with its error for the caller`, async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'openshell-remote-'));
+    const { path: folder, remove } = tempFolder();
     const socketPath = join(folder, 'run', 'driver.sock');
     const served = await serveDriver({ driver: losing(parts), socketPath, log: silentLogger });
     const signal = AbortSignal.timeout(10_000);
@@ -47,7 +46,7 @@ for (const parts of [0, 1, 40]) {
     } finally {
       await driver.close();
       await served.close();
-      await rm(folder, { recursive: true });
+      remove();
     }
   });
 }

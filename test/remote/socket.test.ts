@@ -4,20 +4,20 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { checkSocket, prepareSocket } from '../../dist/remote/socket.js';
-import { tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
+let folder: TempFolder;
 let socket: string;
 let server: Server | undefined;
 
 beforeEach(async () => {
-  folder = await tempFolder();
+  folder = tempFolder();
   socket = join(folder.path, 'driver.sock');
 });
 afterEach(async () => {
   server?.close();
   server = undefined;
-  await folder.remove();
+  folder.remove();
 });
 
 async function listen(mode = 0o600) {

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import type { Bed } from '../conformance/bed.js';
 import { skipWithout } from '../support/engines.js';
-import { tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
 import { eventually } from '../support/wait.js';
 import { cli, type GatewayProcess, startGatewayProcess } from '../system/process.js';
 
@@ -35,7 +35,7 @@ export async function restartSuite(options: RestartBed): Promise<void> {
 
   describe(`restart of ${bed.name}`, { skip }, () => {
     const gatewayId = randomUUID();
-    let folder: Awaited<ReturnType<typeof tempFolder>>;
+    let folder: TempFolder;
     let gateway: GatewayProcess;
 
     const engine = (script: 'up' | 'down') => promisify(execFile)(`${ENGINES}/${options.engine}/${script}`);
@@ -46,7 +46,7 @@ export async function restartSuite(options: RestartBed): Promise<void> {
       (await gateway.client.unary(api.getGatewayInfo, {})).computeDrivers.length;
 
     before(async () => {
-      folder = await tempFolder();
+      folder = tempFolder();
       gateway = await startGatewayProcess({
         folder: folder.path,
         config: `
@@ -63,7 +63,7 @@ ${options.table}
       await engine('up');
       await gateway?.stop();
       await bed.cleanup(gatewayId);
-      await folder.remove();
+      folder.remove();
     });
 
     test('the driver is failed while the engine is away, then ready, and idle sandboxes run with their files', async () => {

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
@@ -18,6 +16,7 @@ import { methodKinds } from '../../dist/rpc/server/methods.js';
 import { createRpcServer, type RpcServer, type RpcServerOptions } from '../../dist/rpc/server/server.js';
 import { encodeExecOutput } from '../../dist/wire/exec-output.js';
 import { methods as wire } from '../../dist/wire/v00/index.js';
+import { tempFolder } from '../support/folder.js';
 
 const { unary, serverStream, bidi, unimplemented } = methodKinds<IncomingCall>();
 type Options = RpcServerOptions<IncomingCall, ServedMethod<IncomingCall>>;
@@ -440,8 +439,8 @@ test('a drain refuses new calls, lets running ones end, and then ends the rest',
 });
 
 test('over a Unix socket all is the same, and an end is at once', LIMIT, async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'openshell-rpc-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const { path: folder, remove } = tempFolder();
+  t.after(remove);
   const began = deferred<AbortSignal>();
   const { server } = await serve(t, [
     unary(wire.getSandbox, ({ name }, { peer }) => ({

@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DriverEntry } from '../../dist/compute/entry.js';
 import { silentLogger } from '../../dist/compute/log.js';
@@ -14,11 +12,6 @@ export interface TestGateway {
   readonly gateway: Gateway;
   readonly client: RpcClient;
   close(): Promise<void>;
-}
-
-export async function tempFolder(): Promise<{ path: string; remove(): Promise<void> }> {
-  const path = await mkdtemp(join(tmpdir(), 'openshell-test-'));
-  return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
 /** A gateway in this process, on a free port, with its store in `folder`. */

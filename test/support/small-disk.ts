@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, rmdirSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, openSync, rmdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { tempFolder } from './folder.js';
 
 export interface SmallDisk {
   readonly folder: string;
@@ -12,7 +12,7 @@ export interface SmallDisk {
 
 /** A file system of `mib` MiB; why not, where none can be mounted. */
 export function mountSmallDisk(mib = 8): SmallDisk | string {
-  const folder = mkdtempSync(join(tmpdir(), 'openshell-full-'));
+  const { path: folder } = tempFolder();
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mib}m`, 'tmpfs', folder], { stdio: 'pipe' });
   } catch (error) {

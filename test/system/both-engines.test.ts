@@ -6,7 +6,7 @@ import { dockerBed } from '../conformance/docker-bed.js';
 import { podmanSocket } from '../conformance/podman-api.js';
 import { podmanBed } from '../conformance/podman-bed.js';
 import { skipWithout } from '../support/engines.js';
-import { tempFolder } from '../support/gateway.js';
+import { tempFolder } from '../support/folder.js';
 import { eventually } from '../support/wait.js';
 import { cli, startGatewayProcess } from './process.js';
 
@@ -18,7 +18,7 @@ test('one gateway on both engines, each with its own sandboxes', {
   timeout: 240_000,
 }, async () => {
   const gatewayId = randomUUID();
-  const folder = await tempFolder();
+  const folder = tempFolder();
   const gateway = await startGatewayProcess({
     folder: folder.path,
     config: `
@@ -58,6 +58,6 @@ engine_socket = "${podmanSocket('rootful')}"
     for (const bed of Object.values(beds)) {
       await bed.cleanup(gatewayId);
     }
-    await folder.remove();
+    folder.remove();
   }
 });

@@ -8,7 +8,7 @@ import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { methods as v01 } from '../../dist/wire/v01/index.js';
 import type { Bed } from '../conformance/bed.js';
 import { skipWithout } from '../support/engines.js';
-import { tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
 import { eventually } from '../support/wait.js';
 import { type CrashOptions, crashRounds } from './crash.js';
 import { type CliResult, cli, type GatewayProcess, startGatewayProcess } from './process.js';
@@ -58,7 +58,7 @@ export async function systemSuite(system: SystemBed): Promise<void> {
   describe(`gateway on ${bed.name}`, { skip }, () => {
     const gatewayId = randomUUID();
     const others: string[] = [];
-    let folder: Awaited<ReturnType<typeof tempFolder>>;
+    let folder: TempFolder;
     let gateway: GatewayProcess;
 
     const home = async () => {
@@ -123,7 +123,7 @@ ${system.table}
       for (const id of [gatewayId, ...others]) {
         await bed.cleanup(id);
       }
-      await folder.remove();
+      folder.remove();
     });
 
     test('the main job through the CLI: create, exec with output and exit code, stop, start, logs, delete', async () => {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { DriverSandbox } from '../../dist/compute/sandbox.js';
 import { type CpioEntry, writeCpio } from '../../dist/drivers/vm/process/guest/cpio.js';
 import { findMachine } from '../../dist/drivers/vm/process/sandboxes/machine.js';
+import { tempFolder } from '../support/folder.js';
 import { eventually } from '../support/wait.js';
 import {
   becomes,
@@ -27,13 +28,13 @@ async function inState(
   settings: (stateDir: string) => Promise<Record<string, unknown>>,
   body: (running: RunningDriver) => Promise<void>,
 ) {
-  const stateDir = await mkdtemp(join(VM_HOME, 'boot-'));
+  const { path: stateDir, remove } = tempFolder(VM_HOME);
   const running = await makeDriver(stateDir, randomUUID(), await settings(stateDir));
   try {
     await body(running);
   } finally {
     await running.destroy();
-    await rm(stateDir, { recursive: true, force: true });
+    remove();
   }
 }
 

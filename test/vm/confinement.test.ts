@@ -1,28 +1,19 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Logger, silentLogger } from '../../dist/compute/log.js';
 import type { MachineShape } from '../../dist/drivers/vm/process/qemu/arguments.js';
 import { openControlGroups } from '../../dist/drivers/vm/process/qemu/control-groups.js';
 import { claimUidRange } from '../../dist/drivers/vm/process/qemu/uid-range.js';
+import { inFolder, tempFolder } from '../support/folder.js';
 import { eventually } from '../support/wait.js';
 import { becomes, execIn, makeDriver, sandboxOf, VM_HOME, withoutMachines } from './driver.js';
 
 const signal = AbortSignal.timeout(300_000);
 const MIB = 1024 * 1024;
 const shape: MachineShape = { name: 'openshell-a', accelerator: 'tcg', vcpus: 2, memoryMib: 512 };
-
-async function inFolder(body: (folder: string) => Promise<void>) {
-  const folder = await mkdtemp(join(tmpdir(), 'confinement-'));
-  try {
-    await body(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
 
 function warningsInto(said: string[]): Logger {
   return {
@@ -124,7 +115,7 @@ test('QEMU has a user, namespaces and control groups of its own, no capability, 
   skip: withoutMachines || (process.getuid?.() === 0 ? false : 'QEMU runs as our own user'),
   timeout: 300_000,
 }, async (t) => {
-  const stateDir = await mkdtemp(join(VM_HOME, 'confinement-'));
+  const { path: stateDir, remove } = tempFolder(VM_HOME);
   const gatewayId = randomUUID();
   const running = await makeDriver(stateDir, gatewayId);
   try {
@@ -188,6 +179,6 @@ test('QEMU has a user, namespaces and control groups of its own, no capability, 
     });
   } finally {
     await running.destroy();
-    await rm(stateDir, { recursive: true, force: true });
+    remove();
   }
 });

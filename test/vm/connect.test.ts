@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
-import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { Code } from '../../dist/compute/errors.js';
 import { eventually } from '../support/wait.js';
-import { makeDriver, SLOW_MS, sandboxOf, VM_HOME, withoutMachines } from './driver.js';
+import { makeOwnDriver, SLOW_MS, sandboxOf, withoutMachines } from './driver.js';
 
 const PORT = 8080;
 const ECHO = ['/bin/busybox', 'nc', '-ll', '-p', String(PORT), '-e', '/bin/busybox', 'cat'];
@@ -14,8 +12,7 @@ const options = { skip: withoutMachines, timeout: 300_000 };
 
 test('a port inside a guest, through the driver process', options, async () => {
   const signal = AbortSignal.timeout(240_000);
-  const stateDir = await mkdtemp(join(VM_HOME, 'connect-'));
-  const { driver, destroy } = await makeDriver(stateDir, randomUUID());
+  const { driver, destroy } = await makeOwnDriver();
   try {
     const sandbox = sandboxOf(ECHO);
     const connect = (port: number) => {
@@ -49,6 +46,5 @@ test('a port inside a guest, through the driver process', options, async () => {
     await assert.rejects(connect(PORT), { code: Code.FAILED_PRECONDITION });
   } finally {
     await destroy();
-    await rm(stateDir, { recursive: true, force: true });
   }
 });

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createSuspects } from '../../dist/drivers/vm/process/sandboxes/suspects.js';
+import { tempFolder } from '../support/folder.js';
 import { eventually } from '../support/wait.js';
 import {
   becomes,
@@ -22,7 +23,7 @@ test('a start in which the driver process ends three times is given up, and one 
   skip: withoutMachines,
   timeout: 300_000,
 }, async () => {
-  const stateDir = await mkdtemp(join(VM_HOME, 'crashing-'));
+  const { path: stateDir, remove } = tempFolder(VM_HOME);
   const gatewayId = randomUUID();
   const [culprit, neighbour] = [sandboxOf(), sandboxOf()];
   const started = async (id: string, count: number) => {
@@ -59,7 +60,7 @@ test('a start in which the driver process ends three times is given up, and one 
     }
   } finally {
     await running.destroy();
-    await rm(stateDir, { recursive: true, force: true });
+    remove();
   }
 });
 

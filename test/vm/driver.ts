@@ -11,6 +11,7 @@ import { removeControlGroups } from '../conformance/control-groups.js';
 import { run } from '../conformance/run.js';
 import { VM_HOME, vmBed, vmTable } from '../conformance/vm-bed.js';
 import { skipWithout } from '../support/engines.js';
+import { tempFolder } from '../support/folder.js';
 import { aSandbox } from '../support/sandboxes.js';
 import { eventually } from '../support/wait.js';
 
@@ -120,6 +121,13 @@ export async function makeDriver(
       await removeControlGroups(gatewayId);
     },
   };
+}
+
+/** The same in a state directory of its own, which goes with it. */
+export async function makeOwnDriver(own: Readonly<Record<string, unknown>> = {}): Promise<RunningDriver> {
+  const { path, remove } = tempFolder(VM_HOME);
+  const running = await makeDriver(path, randomUUID(), own);
+  return { ...running, destroy: () => running.destroy().finally(remove) };
 }
 
 export function sandboxOf(command: readonly string[] = [], image = 'openshell-test:1'): DriverSandbox {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import {
@@ -12,6 +11,7 @@ import {
 import { createRegistry } from '../../dist/drivers/vm/process/images/registry/registry.js';
 import { createSharedWork } from '../../dist/drivers/vm/process/images/shared-work.js';
 import { type Registry, startRegistry } from '../conformance/registry.js';
+import { tempFolder } from '../support/folder.js';
 import { writeTar } from './tar-writer.js';
 
 const signal = AbortSignal.timeout(120_000);
@@ -38,7 +38,7 @@ async function withShelf(body: (shelf: Shelf) => Promise<void>) {
       return false;
     },
   });
-  const folder = await mkdtemp(join(tmpdir(), 'library-'));
+  const { path: folder, remove } = tempFolder();
   const cache = join(folder, 'cache');
   const news: ImageNews[] = [];
   const published: Shelf['published'] = async (pullPolicy, name = 'openshell/pulled:1') => {
@@ -63,7 +63,7 @@ async function withShelf(body: (shelf: Shelf) => Promise<void>) {
     await body({ registry, cache, blobs: () => blobs, published, news });
   } finally {
     await registry.close();
-    await rm(folder, { recursive: true, force: true });
+    remove();
   }
 }
 

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { totalmem } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { Code } from '../../dist/compute/errors.js';
 import { checkSizes, planMachine } from '../../dist/drivers/vm/process/sandboxes/plan.js';
 import type { VmSettings } from '../../dist/drivers/vm/settings.js';
+import { tempFolder } from '../support/folder.js';
 import { aSandbox, limits } from '../support/sandboxes.js';
 import {
   becomes,
@@ -64,7 +63,7 @@ test('limits on processes and open files are in force inside, and an image beyon
   skip: withoutMachines,
   timeout: 300_000,
 }, async () => {
-  const stateDir = await mkdtemp(join(VM_HOME, 'limits-'));
+  const { path: stateDir, remove } = tempFolder(VM_HOME);
   const own = { sandbox_pids_limit: 100, max_open_files: 2_000, templates: false };
   const running = await makeDriver(stateDir, randomUUID(), own);
   const small = await makeDriver(stateDir, randomUUID(), { max_disk_limit: '65Mi', templates: false });
@@ -86,6 +85,6 @@ test('limits on processes and open files are in force inside, and an image beyon
   } finally {
     await running.destroy();
     await small.destroy();
-    await rm(stateDir, { recursive: true, force: true });
+    remove();
   }
 });

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogLine } from '../../dist/compute/driver.js';
 import { silentLogger } from '../../dist/compute/log.js';
 import { createLogFile, type LogFile } from '../../dist/drivers/vm/process/sandboxes/log-file.js';
+import { inFolder } from '../support/folder.js';
 import { growthDuring } from '../support/growth.js';
 import { times } from '../support/soak.js';
 
@@ -19,13 +19,8 @@ function live() {
   return true;
 }
 
-async function inFolder(body: (log: LogFile, folder: string) => Promise<void>) {
-  const folder = await mkdtemp(join(tmpdir(), 'log-file-'));
-  try {
-    await body(createLogFile(folder, silentLogger), folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+function withLog(body: (log: LogFile, folder: string) => Promise<void>) {
+  return inFolder((folder) => body(createLogFile(folder, silentLogger), folder));
 }
 
 async function messages(lines: AsyncIterable<LogLine>): Promise<string[]> {
@@ -45,7 +40,7 @@ function numbers(from: number, to: number) {
 }
 
 test('the last lines, those since a time, and all of them', () =>
-  inFolder(async (log) => {
+  withLog(async (log) => {
     await print(log, `${numbers(0, 5_000).join('\n')}\n`);
     await sleep(5);
     const sinceMs = Date.now();
@@ -66,7 +61,7 @@ test('the last lines, those since a time, and all of them', () =>
   }));
 
 test('who follows hears each line once, in order, until the end', () =>
-  inFolder(async (log) => {
+  withLog(async (log) => {
     const heard = [
       messages(log.read(follow, live)),
       messages(log.read({ ...follow, tail: undefined }, live)),
@@ -82,7 +77,7 @@ test('who follows hears each line once, in order, until the end', () =>
   }));
 
 test('what a slow reader misses is told in its place, and all the rest comes', () =>
-  inFolder(async (log, folder) => {
+  withLog(async (log, folder) => {
     const reader = log.read(follow, live);
     const first = reader.next();
     await print(log, 'first\n');
@@ -105,7 +100,7 @@ test('what a slow reader misses is told in its place, and all the rest comes', (
   }));
 
 test('lines that no disk takes reach who follows, as many as fit', () =>
-  inFolder(async (log, folder) => {
+  withLog(async (log, folder) => {
     const reader = log.read(follow, live);
     const first = reader.next();
     await print(log, 'first\n');
@@ -123,7 +118,7 @@ test('lines that no disk takes reach who follows, as many as fit', () =>
   }));
 
 test('a storm of newlines costs no memory, however slowly somebody follows', () =>
-  inFolder(async (log) => {
+  withLog(async (log) => {
     const leave = new AbortController();
     const slow = async () => {
       for await (const _ of log.read({ ...follow, signal: leave.signal }, live)) {

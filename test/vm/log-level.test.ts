@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import type { LogLevel } from '../../dist/compute/log.js';
 import { FROM_GATEWAY, type LaunchOptions } from '../../dist/drivers/vm/launch-options.js';
+import { tempFolder } from '../support/folder.js';
 import { eventually } from '../support/wait.js';
 import { VM_HOME, vmSettings, withoutMachines } from './driver.js';
 
@@ -44,11 +45,11 @@ async function logged(stateDir: string, logLevel: LogLevel): Promise<string> {
 test("a driver process keeps to the gateway's log level", {
   skip: withoutMachines,
 }, async () => {
-  const stateDir = await mkdtemp(join(VM_HOME, 'log-'));
+  const { path: stateDir, remove } = tempFolder(VM_HOME);
   try {
     assert.match(await logged(stateDir, 'warn'), /"level":"warn","message":"guests are emulated/);
     assert.equal(await logged(stateDir, 'error'), '');
   } finally {
-    await rm(stateDir, { recursive: true, force: true });
+    remove();
   }
 });

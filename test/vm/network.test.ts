@@ -3,9 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -15,6 +14,7 @@ import { readNetwork } from '../../dist/drivers/vm/guest-network.js';
 import { freeLink, macOf, networkRecords } from '../../dist/drivers/vm/process/network/link.js';
 import { checkTap } from '../../dist/drivers/vm/process/network/tap.js';
 import { qemuArguments } from '../../dist/drivers/vm/process/qemu/arguments.js';
+import { tempFolder } from '../support/folder.js';
 import {
   becomes,
   execIn,
@@ -117,7 +117,7 @@ test('a device serves one machine; its address and name servers are told to the 
 });
 
 test('a device that is not there, is none, is down or another’s is refused with what to do', async () => {
-  const sysfs = await mkdtemp(join(tmpdir(), 'sysfs-'));
+  const { path: sysfs, remove } = tempFolder();
   const device = async (name: string, files: Record<string, string>) => {
     await mkdir(join(sysfs, name));
     for (const [file, text] of Object.entries(files)) {
@@ -138,7 +138,7 @@ test('a device that is not there, is none, is down or another’s is refused wit
     await refused('theirs', /belongs to user 1000, group -1, and QEMU runs as 4242/, /ip tuntap add/);
     await refused('down', /is down/, /ip link set down up/);
   } finally {
-    await rm(sysfs, { recursive: true, force: true });
+    remove();
   }
 });
 
@@ -171,7 +171,7 @@ test(
     ip('tuntap', 'add', 'dev', tap, 'mode', 'tap');
     ip('address', 'add', `${subnet}.1/24`, 'dev', tap);
     ip('link', 'set', tap, 'up');
-    const stateDir = await mkdtemp(join(VM_HOME, 'network-'));
+    const { path: stateDir, remove } = tempFolder(VM_HOME);
     const peers: string[] = [];
     const server = await listenOn(`${subnet}.1`, peers);
     let home: RunningDriver | undefined;
@@ -209,7 +209,7 @@ test(
       await home?.destroy();
       server.close();
       ip('link', 'delete', tap);
-      await rm(stateDir, { recursive: true, force: true });
+      remove();
     }
   },
 );

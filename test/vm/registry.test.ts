@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import https from 'node:https';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import * as zlib from 'node:zlib';
@@ -14,6 +13,7 @@ import { parseReference } from '../../dist/drivers/vm/process/images/registry/re
 import { createRegistry } from '../../dist/drivers/vm/process/images/registry/registry.js';
 import { type Registry, type RegistryOptions, startRegistry } from '../conformance/registry.js';
 import { createCertificates, withoutOpenssl } from '../support/certificates.js';
+import { tempFolder } from '../support/folder.js';
 import { writeTar } from './tar-writer.js';
 
 const signal = AbortSignal.timeout(120_000);
@@ -38,7 +38,7 @@ interface PullOptions {
 
 async function withRegistry(options: RegistryOptions, body: (bench: Bench) => Promise<void>) {
   const registry = await startRegistry(LAYER, 0, options);
-  const folder = await mkdtemp(join(tmpdir(), 'registry-'));
+  const { path: folder, remove } = tempFolder();
   const pull: Bench['pull'] = async ({
     name = 'openshell/pulled:1',
     settings,
@@ -53,7 +53,7 @@ async function withRegistry(options: RegistryOptions, body: (bench: Bench) => Pr
       ...settings,
     });
     const told: string[] = [];
-    const work = await mkdtemp(join(folder, 'work-'));
+    const work = tempFolder(folder).path;
     const image = await client.resolve(`${registry.address}/${name}`, own);
     const { config, layers } = await image.pull(work, (line) => told.push(line), own);
     return {
@@ -67,7 +67,7 @@ async function withRegistry(options: RegistryOptions, body: (bench: Bench) => Pr
     await body({ registry, folder, pull });
   } finally {
     await registry.close();
-    await rm(folder, { recursive: true, force: true });
+    remove();
   }
 }
 
@@ -658,7 +658,7 @@ test('a password goes to no host outside the domain of its registry, unless it i
 test('with TLS the certificate has to be trusted, and nothing leads back to plain HTTP', {
   skip: withoutOpenssl,
 }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'registry-tls-'));
+  const { path: folder, remove } = tempFolder();
   // For an address that is this machine's, and that does not say so.
   const tls = createCertificates(folder).authority('test', 'subjectAltName=IP:0.0.0.0');
   let plain = '';
@@ -697,6 +697,6 @@ test('with TLS the certificate has to be trusted, and nothing leads back to plai
   } finally {
     delete https.globalAgent.options.ca;
     await registry.close();
-    await rm(folder, { recursive: true, force: true });
+    remove();
   }
 });

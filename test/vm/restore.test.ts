@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ComputeDriver } from '../../dist/compute/driver.js';
@@ -8,6 +8,7 @@ import { type Logger, silentLogger } from '../../dist/compute/log.js';
 import type { DriverSandbox } from '../../dist/compute/sandbox.js';
 import { createDriver } from '../../dist/drivers/vm/process/module.js';
 import { findMachine } from '../../dist/drivers/vm/process/sandboxes/machine.js';
+import { tempFolder } from '../support/folder.js';
 import { eventually } from '../support/wait.js';
 import {
   becomes,
@@ -96,7 +97,7 @@ async function drive(stateDir: string, gatewayId: string): Promise<RunningDriver
 }
 
 async function inState(body: (stateDir: string, gatewayId: string) => Promise<void>) {
-  const stateDir = await mkdtemp(join(VM_HOME, 'restore-'));
+  const { path: stateDir, remove } = tempFolder(VM_HOME);
   const gatewayId = randomUUID();
   try {
     await body(stateDir, gatewayId);
@@ -108,7 +109,7 @@ async function inState(body: (stateDir: string, gatewayId: string) => Promise<vo
     for (const driver of processes.splice(0)) {
       await driver.destroy();
     }
-    await rm(stateDir, { recursive: true, force: true });
+    remove();
   }
 }
 

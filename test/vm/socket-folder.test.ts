@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createDriver } from '../../dist/drivers/vm/index.js';
 import { driverContext } from '../support/driver-context.js';
+import { tempFolder } from '../support/folder.js';
 import { VM_HOME, vmSettings, withoutMachines } from './driver.js';
 
 const options = { skip: withoutMachines };
@@ -13,7 +14,7 @@ test(
   'a state directory whose path is too long for a socket gets one elsewhere, and leaves none',
   options,
   async () => {
-    const home = await mkdtemp(join(VM_HOME, 'socket-'));
+    const { path: home, remove } = tempFolder(VM_HOME);
     const before = process.env.TMPDIR;
     process.env.TMPDIR = home;
     try {
@@ -35,7 +36,7 @@ test(
       } else {
         process.env.TMPDIR = before;
       }
-      await rm(home, { recursive: true, force: true });
+      remove();
     }
   },
 );

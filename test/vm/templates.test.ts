@@ -1,17 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import {
-  type FileHandle,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readlink,
-  rm,
-  symlink,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { type FileHandle, mkdir, readdir, readlink, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { silentLogger } from '../../dist/compute/log.js';
@@ -22,20 +11,12 @@ import { type TemplateKind, templateKey } from '../../dist/drivers/vm/process/te
 import { clearUnmade } from '../../dist/drivers/vm/process/templates/maker.js';
 import { createTemplateStore, type TemplateStore } from '../../dist/drivers/vm/process/templates/store.js';
 import { createTemplates, type TemplatesOptions } from '../../dist/drivers/vm/process/templates/templates.js';
+import { inFolder } from '../support/folder.js';
 
 const MIB = 1024 * 1024;
 const signal = new AbortController().signal;
 const shape: MachineShape = { name: 'openshell-a', accelerator: 'tcg', vcpus: 1, memoryMib: 192 };
 const kind: TemplateKind = { shape, guestDigest: 'g1', qemuBuild: 'QEMU 7.2', hostCpu: '' };
-
-async function inFolder(body: (folder: string) => Promise<void>) {
-  const folder = await mkdtemp(join(tmpdir(), 'templates-'));
-  try {
-    await body(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
 
 async function keep(store: TemplateStore, folder: string, key: string, state: Buffer) {
   const made = join(folder, `.work-${key}`);
