@@ -4,7 +4,6 @@ import { Duplex } from 'node:stream';
 import { after } from 'node:test';
 import { compileAgent } from '../../dist/agent/build.js';
 import { type AgentChannel, openChannel } from '../../dist/agent/channel.js';
-import type { ExecSession } from '../../dist/compute/driver.js';
 import { tempFolder } from '../support/folder.js';
 
 export function soon(ms = 20_000): AbortSignal {
@@ -55,16 +54,4 @@ export async function withAgent(
   } finally {
     agent.stop();
   }
-}
-
-/** All output by stream, and the exit code. */
-export async function collect(
-  session: Pick<ExecSession, 'output' | 'exitCode'>,
-): Promise<{ stdout: string; stderr: string; code: number }> {
-  const parts: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
-  for await (const { stream, data } of session.output) {
-    parts[stream].push(Buffer.from(data));
-  }
-  const text = (name: 'stdout' | 'stderr') => Buffer.concat(parts[name]).toString();
-  return { stdout: text('stdout'), stderr: text('stderr'), code: await session.exitCode };
 }

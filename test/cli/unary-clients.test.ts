@@ -20,6 +20,7 @@ import type { UnaryClient } from '../../dist/rpc/client/contract.js';
 import { createUnaryClient, type UnaryClientOptions } from '../../dist/rpc/unary/client.js';
 import { createCertificates, type KeyPair, withoutOpenssl } from '../support/certificates.js';
 import { tempFolder } from '../support/folder.js';
+import { listen } from '../support/listen.js';
 
 /** gRPC's status numbers. */
 const CANCELLED = 1;
@@ -62,7 +63,7 @@ interface TestServer {
 }
 
 /** An HTTP/2 server that answers as the test says; what it does not say stays without an answer. */
-async function startServer(t: TestContext, answer: Answer, listen?: { path: string }): Promise<TestServer> {
+async function startServer(t: TestContext, answer: Answer, path?: string): Promise<TestServer> {
   const http2: Http2Server = createServer();
   const sessions: ServerHttp2Session[] = [];
   const sockets = new Set<Socket>();
@@ -88,14 +89,13 @@ async function startServer(t: TestContext, answer: Answer, listen?: { path: stri
     drop();
     http2.close();
   });
-  if (listen === undefined) {
-    http2.listen(0, '127.0.0.1');
+  if (path === undefined) {
+    started.target = `127.0.0.1:${await listen(http2)}`;
   } else {
-    http2.listen(listen.path);
+    http2.listen(path);
+    await once(http2, 'listening');
+    started.target = `unix:${path}`;
   }
-  await once(http2, 'listening');
-  started.target =
-    listen === undefined ? `127.0.0.1:${(http2.address() as AddressInfo).port}` : `unix:${listen.path}`;
   return started;
 }
 
@@ -113,9 +113,7 @@ async function startTcp(t: TestContext, meet: (socket: Socket) => void): Promise
     }
     tcp.close();
   });
-  tcp.listen(0, '127.0.0.1');
-  await once(tcp, 'listening');
-  return `127.0.0.1:${(tcp.address() as AddressInfo).port}`;
+  return `127.0.0.1:${await listen(tcp)}`;
 }
 
 function frame(message: Uint8Array, flag = 0): Buffer {
@@ -366,9 +364,7 @@ for (const [name, openClient] of Object.entries(CLIENTS)) {
   test(`${name}: a unix socket does as well`, async (t) => {
     const { path: folder, remove } = tempFolder();
     t.after(remove);
-    const server = await startServer(t, (stream, _, body) => reply(stream, body), {
-      path: join(folder, 's'),
-    });
+    const server = await startServer(t, (stream, _, body) => reply(stream, body), join(folder, 's'));
     assert.equal((await (await open(t, server.target))()).toString(), 'hi');
     assert.equal((await failureOf((await open(t, `unix:${folder}/none`))())).code, UNAVAILABLE);
   });
@@ -429,7 +425,7 @@ const UNKNOWN_SIGNER = /unable to verify|self.signed|local issuer|signature/i;
 
 test('TLS', { skip: withoutOpenssl }, async (t) => {
   const { ca, other, server, expired, elsewhere, client } = certificates(t);
-  const listen = async (own: KeyPair, requestCert = false): Promise<string> => {
+  const serve = async (own: KeyPair, requestCert = false): Promise<string> => {
     const secure = createSecureServer({ ...own, ca: ca.cert, requestCert, rejectUnauthorized: requestCert });
     const sockets = new Set<Duplex>();
     secure.on('secureConnection', (socket) => {
@@ -449,15 +445,13 @@ test('TLS', { skip: withoutOpenssl }, async (t) => {
       }
       secure.close();
     });
-    secure.listen(0, '127.0.0.1');
-    await once(secure, 'listening');
-    return `127.0.0.1:${(secure.address() as AddressInfo).port}`;
+    return `127.0.0.1:${await listen(secure)}`;
   };
   const targets = {
-    open: await listen(server),
-    closed: await listen(server, true),
-    expired: await listen(expired),
-    elsewhere: await listen(elsewhere),
+    open: await serve(server),
+    closed: await serve(server, true),
+    expired: await serve(expired),
+    elsewhere: await serve(elsewhere),
   };
   for (const [name, openClient] of Object.entries(CLIENTS)) {
     const call = async (target: string, tls: UnaryClientOptions['tls']) => {

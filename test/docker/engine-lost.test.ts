@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import type { ComputeDriver } from '../../dist/compute/driver.js';
 import { Code, OpenShellError } from '../../dist/compute/errors.js';
 import { dockerBed, dockerDriver } from '../conformance/docker-bed.js';
-import { collect, openExec } from '../conformance/run.js';
 import { watchLog } from '../conformance/watch-log.js';
 import { tempFolder } from '../support/folder.js';
+import { collect, openExec } from '../support/run.js';
 import { aSandbox } from '../support/sandboxes.js';
 import { onDocker } from './real-engine.js';
 

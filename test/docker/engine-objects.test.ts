@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { Code } from '../../dist/compute/errors.js';
-import { run } from '../conformance/run.js';
+import { run } from '../support/run.js';
 import { aSandbox } from '../support/sandboxes.js';
 import { eventually } from '../support/wait.js';
 import { onDocker } from './real-engine.js';

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { Code } from '../../dist/compute/errors.js';
 import { allowedTests } from '../conformance/cases/allowed.js';
 import { ceilingTests } from '../conformance/cases/ceilings.js';
-import { run } from '../conformance/run.js';
+import { run } from '../support/run.js';
 import { onDocker } from './real-engine.js';
 
 function docker(args: string[], input = '') {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { copyFileSync, renameSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
-import { silentLogger } from '../../dist/compute/log.js';
 import { createRpcClient } from '../../dist/rpc/client/client.js';
 import { methods as api, rpcs as v00 } from '../../dist/wire/v00/index.js';
 import { rpcs as v01 } from '../../dist/wire/v01/index.js';
@@ -10,6 +9,7 @@ import { type Certificates, createCertificates } from '../support/certificates.j
 import { createFakeEngine } from '../support/fake-engine.js';
 import { type TempFolder, tempFolder } from '../support/folder.js';
 import { startTestGateway, type TestGateway } from '../support/gateway.js';
+import { warningsInto } from '../support/logger.js';
 import { times } from '../support/soak.js';
 import { eventually } from '../support/wait.js';
 import { make } from '../wire/hostile-calls.js';
@@ -36,7 +36,7 @@ function start() {
       pollMs: 50,
     },
     auth: { mutualTls: true, allowUnauthenticated: false },
-    log: { ...silentLogger, warn: (message) => warnings.push(message) },
+    log: warningsInto(warnings),
   });
 }
 

@@ -15,6 +15,7 @@ import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { createFakeEngine } from '../support/fake-engine.js';
 import { tempFolder } from '../support/folder.js';
 import { startTestGateway } from '../support/gateway.js';
+import { warningsInto } from '../support/logger.js';
 import { eventually } from '../support/wait.js';
 
 test('a list that has aged until it is gone through changes nothing', async (t) => {
@@ -74,11 +75,10 @@ async function gatewayWith(t: TestContext, lifecycle: LifecycleTuning = {}) {
   t.after(folder.remove);
   const engine = createFakeEngine();
   const warnings: string[] = [];
-  const log = { ...silentLogger, warn: (message: string) => void warnings.push(message) };
   const running = await startTestGateway(folder.path, [engine.entry()], {
     lifecycle: { reconcileEveryMs: 50, ...lifecycle },
     metricsBindAddress: '127.0.0.1:0',
-    log: { ...log, child: () => log } as typeof silentLogger,
+    log: warningsInto(warnings),
   });
   t.after(() => running.close());
   const metrics = async () => (await fetch(`http://${running.gateway.metricsAddress}/metrics`)).text();

@@ -8,6 +8,7 @@ import { encodeTarHeader } from '../../dist/kit/tar/header.js';
 import { readTar, readTarBuffer, type TarLimits } from '../../dist/kit/tar/read.js';
 import { type TarFile, type TarStream, writeTar, writeTarBuffer } from '../../dist/kit/tar/write.js';
 import { inFolder } from '../support/folder.js';
+import { toArray } from '../support/streams.js';
 
 const named = { mode: 0o640, uid: 1000, gid: 1000, mtimeSeconds: 1_700_000_000 };
 function file(path: string, content = ''): TarFile & { type: 'file' } {
@@ -28,11 +29,7 @@ async function* pieces(bytes: Uint8Array, length: number): AsyncGenerator<Buffer
 async function readAll(archive: Uint8Array, length = 64 * 1024, limits: TarLimits = {}) {
   const entries = [];
   for await (const { content, ...info } of readTar(pieces(archive, length), limits)) {
-    const parts: Buffer[] = [];
-    for await (const part of content) {
-      parts.push(part);
-    }
-    entries.push({ ...info, bytes: Buffer.concat(parts) });
+    entries.push({ ...info, bytes: Buffer.concat(await toArray(content)) });
   }
   return entries;
 }

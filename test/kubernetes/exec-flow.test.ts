@@ -3,8 +3,8 @@ import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Code } from '../../dist/compute/errors.js';
 import { createExecOutput } from '../../dist/drivers/kubernetes/exec-output.js';
-import { anExec } from '../conformance/run.js';
 import { followGrowth, type Growth } from '../support/growth.js';
+import { anExec } from '../support/run.js';
 import { eventually } from '../support/wait.js';
 import { type AskedExec, CHANNEL, fakeExec } from './fake-exec.js';
 
@@ -159,7 +159,7 @@ describe('a command whose sandbox', { concurrency: true }, () => {
     const leftBehind = () => {
       left += 1;
     };
-    await assert.rejects(exec(spec, { timeoutMs: 300, leftBehind }), {
+    await assert.rejects(exec(spec, { timeoutMs: 2_000, leftBehind }), {
       code: Code.DEADLINE_EXCEEDED,
       reason: 'ExecNotBegun',
     });

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile, stat } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import tls from 'node:tls';
@@ -10,8 +9,9 @@ import { CoreV1Api, KubeConfig, NetworkingV1Api } from '@kubernetes/client-node'
 import { observedState } from '../../dist/compute/conditions.js';
 import { tokenKubeconfig } from '../conformance/kubernetes-account.js';
 import { createKubernetesBed, testKubeconfig } from '../conformance/kubernetes-bed.js';
-import { run } from '../conformance/run.js';
 import { tempFolder } from '../support/folder.js';
+import { listen } from '../support/listen.js';
+import { run } from '../support/run.js';
 import { aSandbox } from '../support/sandboxes.js';
 import { eventually } from '../support/wait.js';
 import { bash, gatewayToml, helm, install, type Release, ROOT, render, withoutHelm } from './chart.js';
@@ -60,9 +60,7 @@ async function handshake(server: Data, client: Data, servername: string): Promis
     key: decode(data, 'tls.key'),
   });
   const listener = tls.createServer({ ...files(server), requestCert: true, rejectUnauthorized: true });
-  listener.listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const { port } = listener.address() as AddressInfo;
+  const port = await listen(listener);
   try {
     const accepted = once(listener, 'secureConnection') as Promise<[tls.TLSSocket]>;
     const refused = once(listener, 'tlsClientError').then(([error]) => Promise.reject(error));

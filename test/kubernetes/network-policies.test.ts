@@ -3,10 +3,11 @@ import type { IncomingMessage } from 'node:http';
 import { BlockList } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { Code } from '../../dist/compute/errors.js';
-import { type Logger, silentLogger } from '../../dist/compute/log.js';
+import { silentLogger } from '../../dist/compute/log.js';
 import { createNames, type WorkspaceMode } from '../../dist/drivers/kubernetes/names.js';
 import { createNamespaces } from '../../dist/drivers/kubernetes/namespaces.js';
 import { createNetworkPolicies } from '../../dist/drivers/kubernetes/network-policies.js';
+import { warningsInto } from '../support/logger.js';
 import { answer, fakeApi, refusal } from './fake-api.js';
 import { defaults, GATEWAY } from './fixtures.js';
 
@@ -65,13 +66,12 @@ async function open(t: TestContext, given: { mode?: WorkspaceMode; except?: read
   });
   t.after(api.close);
   const warnings: string[] = [];
-  const log: Logger = { ...silentLogger, warn: (message) => void warnings.push(message) };
   const policies = createNetworkPolicies({
     rest: api.rest,
     names,
     gatewayId: GATEWAY,
     egressExcept: given.except ?? defaults().sandbox_egress_except,
-    log,
+    log: warningsInto(warnings),
   });
   const namespaces = createNamespaces({ rest: api.rest, names, gatewayId: GATEWAY, policies });
   return { kept, warnings, namespaces, requests: api.requests };

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
@@ -15,6 +14,7 @@ import { rpcs, SandboxPhase, methods as v01 } from '../../dist/wire/v01/index.js
 import { createAccount, manifestRules } from '../conformance/kubernetes-account.js';
 import { TEST_STORAGE_CLASS } from '../conformance/kubernetes-bed.js';
 import { tempFolder } from '../support/folder.js';
+import { listen } from '../support/listen.js';
 import { eventually } from '../support/wait.js';
 import { type GatewayProcess, startGatewayProcess } from '../system/process.js';
 import { bash, gatewayToml, pem, render, theOne, withoutHelm } from './chart.js';
@@ -214,10 +214,8 @@ describe('a sandbox', { skip, concurrency: false }, () => {
       };
       Promise.race([outwards(), inwards()]).then(end, end);
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
     tunnels.push(server);
-    return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return `127.0.0.1:${await listen(server)}`;
   };
 
   /** The status that each method answers an empty request with. */

@@ -3,8 +3,8 @@ import { Code } from '../../dist/compute/errors.js';
 import podman from '../../dist/drivers/podman/entry.js';
 import { allowedTests } from '../conformance/cases/allowed.js';
 import { ceilingTests } from '../conformance/cases/ceilings.js';
-import { run } from '../conformance/run.js';
 import { tableOf } from '../support/driver-context.js';
+import { run } from '../support/run.js';
 import { aSandbox, limits } from '../support/sandboxes.js';
 import { onBothKinds } from './kinds.js';
 

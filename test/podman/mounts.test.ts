@@ -3,8 +3,8 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Code } from '../../dist/compute/errors.js';
 import type { Json } from '../../dist/compute/sandbox.js';
-import { run } from '../conformance/run.js';
 import { tempFolder } from '../support/folder.js';
+import { run } from '../support/run.js';
 import { aSandbox } from '../support/sandboxes.js';
 import { onBothKinds } from './kinds.js';
 

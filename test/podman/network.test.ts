@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { run } from '../conformance/run.js';
+import { run } from '../support/run.js';
 import { eventually } from '../support/wait.js';
 import { onBothKinds } from './kinds.js';
 

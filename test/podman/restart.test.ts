@@ -7,9 +7,9 @@ import { Code } from '../../dist/compute/errors.js';
 import podman from '../../dist/drivers/podman/entry.js';
 import { podmanDriver } from '../conformance/podman-bed.js';
 import { podmanService } from '../conformance/podman-service.js';
-import { run } from '../conformance/run.js';
 import { watchLog } from '../conformance/watch-log.js';
 import { tableOf } from '../support/driver-context.js';
+import { run } from '../support/run.js';
 import { aSandbox, type SpecChange } from '../support/sandboxes.js';
 import { onBothKinds } from './kinds.js';
 

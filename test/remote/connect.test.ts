@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { type AddressInfo, createServer, connect as dial } from 'node:net';
+import { createServer, connect as dial } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ComputeDriver, PortConnection, SandboxAccess } from '../../dist/compute/driver.js';
@@ -9,6 +9,8 @@ import { silentLogger } from '../../dist/compute/log.js';
 import { connectDriver } from '../../dist/remote/client.js';
 import { serveDriver } from '../../dist/remote/server.js';
 import { tempFolder } from '../support/folder.js';
+import { listen } from '../support/listen.js';
+import { toArray } from '../support/streams.js';
 import { eventually } from '../support/wait.js';
 
 const REF = { id: 'a', name: 'a', workspace: 'default' };
@@ -56,11 +58,7 @@ async function connected(driver: ComputeDriver, port: number, signal = AbortSign
 }
 
 async function readAll({ output }: PortConnection): Promise<Buffer> {
-  const all: Uint8Array[] = [];
-  for await (const data of output) {
-    all.push(data);
-  }
-  return Buffer.concat(all);
+  return Buffer.concat(await toArray(output));
 }
 
 async function echoing(body: (port: number, open: () => Promise<number>) => Promise<void>) {
@@ -68,10 +66,10 @@ async function echoing(body: (port: number, open: () => Promise<number>) => Prom
     socket.on('error', () => {});
     socket.pipe(socket);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = await listen(server);
   const open = () => new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count)));
   try {
-    await body((server.address() as AddressInfo).port, open);
+    await body(port, open);
   } finally {
     server.close();
   }

@@ -6,8 +6,8 @@ import { Code, unavailable } from '../../dist/compute/errors.js';
 import { silentLogger } from '../../dist/compute/log.js';
 import { connectDriver } from '../../dist/remote/client.js';
 import { serveDriver } from '../../dist/remote/server.js';
-import { anExec } from '../conformance/run.js';
 import { tempFolder } from '../support/folder.js';
+import { anExec } from '../support/run.js';
 
 const REF = { id: 'a', name: 'a', workspace: 'default' };
 const SPEC = anExec(['x']);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { Code, OpenShellError } from '../../dist/compute/errors.js';
-import type { Logger } from '../../dist/compute/log.js';
+import { silentLogger } from '../../dist/compute/log.js';
 import { foreignReason } from '../../dist/compute/reasons.js';
 import { currentTrace } from '../../dist/compute/trace.js';
 import { CallFailure } from '../../dist/rpc/call-failure.js';
@@ -20,9 +20,6 @@ import { tempFolder } from '../support/folder.js';
 
 const { unary, serverStream, bidi, unimplemented } = methodKinds<IncomingCall>();
 type Options = RpcServerOptions<IncomingCall, ServedMethod<IncomingCall>>;
-function quiet() {}
-
-const log = { debug: quiet, info: quiet, warn: quiet, error: quiet } as unknown as Logger;
 const LIMIT = { timeout: 60_000 };
 
 function deferred<T = void>() {
@@ -52,7 +49,7 @@ async function serve(
     requestBytes: 1024 * 1024,
     limits: RPC_LIMITS,
     tellsRequestIds: true,
-    log,
+    log: silentLogger,
     ...options,
   });
   const address = `127.0.0.1:${await server.listen('127.0.0.1:0')}`;
@@ -182,7 +179,7 @@ test('a request id is told again, or made', LIMIT, async (t) => {
       metadata.set('x-request-id', given);
       const same = (bytes: Buffer) => bytes;
       raw
-        .makeUnaryRequest(wire.getSandbox.path, same, same, Buffer.alloc(0), metadata, quiet)
+        .makeUnaryRequest(wire.getSandbox.path, same, same, Buffer.alloc(0), metadata, () => {})
         .on('metadata', (answer: Metadata) => resolve(answer.get('x-request-id')[0]));
     });
   assert.equal(await told('mine-1'), 'mine-1');
@@ -394,7 +391,7 @@ test(
         }),
       ],
       {
-        log: { ...log, error: (line: string) => faults.push(line) },
+        log: { ...silentLogger, error: (line: string) => faults.push(line) },
         observeCall: (_, code) => observed.resolve(code),
       },
     );

@@ -3,26 +3,17 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type Logger, silentLogger } from '../../dist/compute/log.js';
 import type { MachineShape } from '../../dist/drivers/vm/process/qemu/arguments.js';
 import { openControlGroups } from '../../dist/drivers/vm/process/qemu/control-groups.js';
 import { claimUidRange } from '../../dist/drivers/vm/process/qemu/uid-range.js';
 import { inFolder, tempFolder } from '../support/folder.js';
+import { warningsInto } from '../support/logger.js';
 import { eventually } from '../support/wait.js';
 import { becomes, execIn, makeDriver, sandboxOf, VM_HOME, withoutMachines } from './driver.js';
 
 const signal = AbortSignal.timeout(300_000);
 const MIB = 1024 * 1024;
 const shape: MachineShape = { name: 'openshell-a', accelerator: 'tcg', vcpus: 2, memoryMib: 512 };
-
-function warningsInto(said: string[]): Logger {
-  return {
-    ...silentLogger,
-    warn: (message) => {
-      said.push(message);
-    },
-  };
-}
 
 test('two gateways of a host never have a user id in common, and each keeps its own', () =>
   inFolder(async (folder) => {

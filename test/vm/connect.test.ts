@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { Code } from '../../dist/compute/errors.js';
+import { toArray } from '../support/streams.js';
 import { eventually } from '../support/wait.js';
 import { makeOwnDriver, SLOW_MS, sandboxOf, withoutMachines } from './driver.js';
 
@@ -36,10 +37,7 @@ test('a port inside a guest, through the driver process', options, async () => {
     const { input, output } = await connect(PORT);
     const sent = randomBytes(300_000);
     input.end(sent);
-    const got: Uint8Array[] = [];
-    for await (const data of output) {
-      got.push(data);
-    }
+    const got = await toArray(output);
     assert.ok(sent.equals(Buffer.concat(got)));
     await assert.rejects(connect(PORT + 1), { code: Code.UNAVAILABLE });
     await driver.stop(sandbox, { signal });

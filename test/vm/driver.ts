@@ -8,10 +8,10 @@ import type { DriverSandbox } from '../../dist/compute/sandbox.js';
 import { superviseProcess } from '../../dist/drivers/vm/supervisor.js';
 import { connectDriver } from '../../dist/remote/client.js';
 import { removeControlGroups } from '../conformance/control-groups.js';
-import { run } from '../conformance/run.js';
 import { VM_HOME, vmBed, vmTable } from '../conformance/vm-bed.js';
 import { skipWithout } from '../support/engines.js';
 import { tempFolder } from '../support/folder.js';
+import { run } from '../support/run.js';
 import { aSandbox } from '../support/sandboxes.js';
 import { eventually } from '../support/wait.js';
 

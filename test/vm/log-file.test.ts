@@ -9,6 +9,7 @@ import { createLogFile, type LogFile } from '../../dist/drivers/vm/process/sandb
 import { inFolder } from '../support/folder.js';
 import { growthDuring } from '../support/growth.js';
 import { times } from '../support/soak.js';
+import { toArray } from '../support/streams.js';
 
 const MIB = 1024 * 1024;
 const MOST_GROWTH_MIB = 64;
@@ -24,11 +25,7 @@ function withLog(body: (log: LogFile, folder: string) => Promise<void>) {
 }
 
 async function messages(lines: AsyncIterable<LogLine>): Promise<string[]> {
-  const found: string[] = [];
-  for await (const { message } of lines) {
-    found.push(message);
-  }
-  return found;
+  return (await toArray(lines)).map(({ message }) => message);
 }
 
 function print(log: LogFile, text: string) {

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -15,6 +14,7 @@ import { freeLink, macOf, networkRecords } from '../../dist/drivers/vm/process/n
 import { checkTap } from '../../dist/drivers/vm/process/network/tap.js';
 import { qemuArguments } from '../../dist/drivers/vm/process/qemu/arguments.js';
 import { tempFolder } from '../support/folder.js';
+import { listen } from '../support/listen.js';
 import {
   becomes,
   execIn,
@@ -151,14 +151,12 @@ function ip(...args: string[]) {
 }
 
 /** Says its name to whoever connects, and remembers from where that was. */
-async function listenOn(address: string, peers: string[]): Promise<Server> {
+async function listenOn(address: string, peers: string[]): Promise<{ server: Server; port: number }> {
   const server = createServer((socket) => {
     peers.push(socket.remoteAddress ?? '');
     socket.end('this is the host\n');
   });
-  server.listen(0, address);
-  await once(server, 'listening');
-  return server;
+  return { server, port: await listen(server, address) };
 }
 
 test(
@@ -173,7 +171,7 @@ test(
     ip('link', 'set', tap, 'up');
     const { path: stateDir, remove } = tempFolder(VM_HOME);
     const peers: string[] = [];
-    const server = await listenOn(`${subnet}.1`, peers);
+    const { server, port } = await listenOn(`${subnet}.1`, peers);
     let home: RunningDriver | undefined;
     try {
       const gatewayId = randomUUID();
@@ -183,7 +181,6 @@ test(
       const sandbox = sandboxOf();
       await driver.create(sandbox, { signal });
       await becomes(driver, sandbox, 'running');
-      const { port } = server.address() as AddressInfo;
       assert.equal(await execIn(driver, sandbox, `nc ${subnet}.1 ${port}`), 'this is the host\n');
       assert.deepEqual(peers, [`${subnet}.2`]);
       assert.equal(await execIn(driver, sandbox, 'cat /etc/resolv.conf'), `nameserver ${subnet}.53\n`);

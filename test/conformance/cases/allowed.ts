@@ -6,8 +6,8 @@ import { after } from 'node:test';
 import { Code } from '../../../dist/compute/errors.js';
 import type { Json } from '../../../dist/compute/sandbox.js';
 import { tempFolder } from '../../support/folder.js';
+import { run } from '../../support/run.js';
 import { aSandbox } from '../../support/sandboxes.js';
-import { run } from '../run.js';
 import type { Desk, Workbench } from '../workbench.js';
 
 export interface RawEngine {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
+import { run } from '../../support/run.js';
 import { eventually } from '../../support/wait.js';
-import { run } from '../run.js';
 import type { Workbench } from '../workbench.js';
 
 /** The workspace path: there, the user's own, and kept. */
