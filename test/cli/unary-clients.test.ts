@@ -14,10 +14,10 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
-import { CallFailure } from '../../dist/rpc/call-failure.js';
 import { createRpcClient } from '../../dist/rpc/client/client.js';
 import type { UnaryClient } from '../../dist/rpc/client/contract.js';
 import { createUnaryClient, type UnaryClientOptions } from '../../dist/rpc/unary/client.js';
+import { failureOf } from '../support/call-failure.js';
 import { createCertificates, type KeyPair, withoutOpenssl } from '../support/certificates.js';
 import { tempFolder } from '../support/folder.js';
 import { listen } from '../support/listen.js';
@@ -127,15 +127,6 @@ function reply(stream: ServerHttp2Stream, body: Buffer, trailers: Record<string,
   stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
   stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0', ...trailers }));
   stream.end(body);
-}
-
-async function failureOf(call: Promise<unknown>): Promise<CallFailure> {
-  const answer = await call.then(
-    () => assert.fail('the call went well'),
-    (error: unknown) => error,
-  );
-  assert(answer instanceof CallFailure, String(answer));
-  return answer;
 }
 
 for (const [name, openClient] of Object.entries(CLIENTS)) {

@@ -7,17 +7,11 @@ import { Code } from '../../dist/compute/errors.js';
 import { silentLogger } from '../../dist/compute/log.js';
 import { createExecSession, type ExecState } from '../../dist/drivers/container/exec-session.js';
 import { anExec, collect } from '../support/run.js';
+import { frame } from './frame.js';
 
 const WORD =
   'OCI runtime exec failed: exec failed: unable to start container process: exec: "/nope": stat /nope: no such file or directory: unknown\r\n';
 const NEVER: ExecState = { Running: false, ExitCode: 127, Pid: 0 };
-
-function frame(text: string): Buffer {
-  const header = Buffer.alloc(8);
-  header[0] = 1;
-  header.writeUInt32BE(Buffer.byteLength(text), 4);
-  return Buffer.concat([header, Buffer.from(text)]);
-}
 
 /** A session over a connection that carries what the test writes to it. */
 function session(state: ExecState, spec: Partial<ExecSpec> = {}) {
@@ -40,7 +34,7 @@ const LINE = 'openshell: exec: /nope: no such file or directory';
 describe('an exec whose engine says that it never ran', () => {
   test('ends with our line in place of the engine’s word, and the code of a shell', async () => {
     const { given, connection } = session(NEVER);
-    connection.end(frame(WORD));
+    connection.end(frame(1, WORD));
     assert.deepEqual(await collect(given), { stdout: '', stderr: `${LINE}\n`, exitCode: 127 });
   });
 
@@ -48,7 +42,7 @@ describe('an exec whose engine says that it never ran', () => {
     const { given, connection } = session(NEVER);
     const reading = collect(given);
     for (const part of [WORD.slice(0, 40), WORD.slice(40, 90), WORD.slice(90)]) {
-      connection.write(frame(part));
+      connection.write(frame(1, part));
       await new Promise((done) => setImmediate(done));
     }
     connection.end();
@@ -64,7 +58,7 @@ describe('an exec whose engine says that it never ran', () => {
   test('is INVALID_ARGUMENT for a reason that no shell has a code for', async () => {
     for (const word of ['', 'OCI runtime exec failed: unable to find user ghost\r\n']) {
       const { given, connection } = session({ ...NEVER, ExitCode: 126 });
-      connection.end(frame(word));
+      connection.end(frame(1, word));
       await assert.rejects(collect(given), { code: Code.INVALID_ARGUMENT, field: 'command' });
     }
   });
@@ -73,7 +67,7 @@ describe('an exec whose engine says that it never ran', () => {
 describe('a command that prints what an engine would', () => {
   test('keeps its output and its code', async () => {
     const { given, connection } = session({ Running: false, ExitCode: 127, Pid: 7 });
-    connection.end(frame(WORD));
+    connection.end(frame(1, WORD));
     assert.deepEqual(await collect(given), { stdout: WORD, stderr: '', exitCode: 127 });
   });
 
@@ -82,7 +76,7 @@ describe('a command that prints what an engine would', () => {
     const output = given.output[Symbol.asyncIterator]();
     const first = output.next();
     for (let i = 0; i < 8; i++) {
-      connection.write(frame(`runc ${i}\n`));
+      connection.write(frame(1, `runc ${i}\n`));
       await new Promise((done) => setImmediate(done));
     }
     const early = await Promise.race([

@@ -2,13 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { demultiplex, type Frame } from '../../dist/drivers/container/frames.js';
-
-function frame(stream: 1 | 2, data: Uint8Array): Buffer {
-  const header = Buffer.alloc(8);
-  header[0] = stream;
-  header.writeUInt32BE(data.length, 4);
-  return Buffer.concat([header, data]);
-}
+import { frame } from './frame.js';
 
 /** Cuts bytes at any places, as a connection may. */
 async function* cut(bytes: Buffer, places: readonly number[]): AsyncGenerator<Buffer> {

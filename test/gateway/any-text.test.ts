@@ -29,9 +29,8 @@ before(async () => {
   folder = tempFolder();
   const engine = createFakeEngine();
   engine.exec = () => printing([{ stream: 'stdout', data: Buffer.from('out') }], 0);
-  const { createDriver } = await engine.entry().load();
   const socketPath = join(folder.path, 'run', 'driver.sock');
-  hosted = await serveDriver({ driver: await createDriver({} as never), socketPath, log: silentLogger });
+  hosted = await serveDriver({ driver: engine.driver(), socketPath, log: silentLogger });
   gateway = await startGatewayProcess({
     folder: folder.path,
     config: `

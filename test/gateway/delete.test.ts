@@ -213,7 +213,6 @@ async function controllerOver(t: TestContext, deleteWaitMs: number) {
   const store = await openStore({ path: join(folder.path, 'openshell.db') });
   const hub = createHub();
   let listening = 0;
-  const module = await engine.entry().load();
   const controller = createController({
     store,
     hub: {
@@ -235,7 +234,7 @@ async function controllerOver(t: TestContext, deleteWaitMs: number) {
         'fake',
         createManagedDriver({
           ...{ name: 'fake', external: false, engineVersion: '', log: silentLogger },
-          create: () => module.createDriver({} as Parameters<typeof module.createDriver>[0]),
+          create: async () => engine.driver(),
         }),
       ],
     ]),

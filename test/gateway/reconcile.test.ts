@@ -33,8 +33,7 @@ test('a list that has aged until it is gone through changes nothing', async (t) 
 
   const store = await openStore({ path: join(folder.path, 'openshell.db') });
   t.after(() => store.close());
-  const module = await engine.entry().load();
-  const driver: ComputeDriver = await module.createDriver({} as Parameters<typeof module.createDriver>[0]);
+  const driver = engine.driver();
   const aged = (shown: ObservedSandbox): ObservedSandbox => ({
     ...shown,
     status: { ...shown.status, instanceId: `${id}#0`, conditions: exitedConditions(3) },
@@ -226,8 +225,7 @@ test('a platform event of a sandbox that is gone leaves nothing in the hub', asy
     ...{ timestampMs: 1, source: 'fake', type: 'Normal', reason: 'Pulled', message: '', metadata: {} },
   };
   const engine = createFakeEngine();
-  const module = await engine.entry().load();
-  const driver = await module.createDriver({} as Parameters<typeof module.createDriver>[0]);
+  const driver = engine.driver();
   let taken = 0;
   const controller = createController({
     ...{ store, hub, namespace: 'default', log: silentLogger },

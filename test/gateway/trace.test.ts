@@ -30,10 +30,9 @@ test("a client's trace reaches a driver in another process, each call's own, and
   engine.before = (call, id) => {
     seen.set(`${call} ${id}`, currentTrace());
   };
-  const { createDriver } = await engine.entry().load();
   const socketPath = join(folder.path, 'run', 'driver.sock');
   const served = await serveDriver({
-    driver: await createDriver({} as never),
+    driver: engine.driver(),
     socketPath,
     log: silentLogger,
   });

@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { createServer, connect as dial } from 'node:net';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ComputeDriver, PortConnection, SandboxAccess } from '../../dist/compute/driver.js';
 import { Code, unavailable } from '../../dist/compute/errors.js';
-import { silentLogger } from '../../dist/compute/log.js';
-import { connectDriver } from '../../dist/remote/client.js';
-import { serveDriver } from '../../dist/remote/server.js';
-import { tempFolder } from '../support/folder.js';
 import { listen } from '../support/listen.js';
 import { toArray } from '../support/streams.js';
 import { eventually } from '../support/wait.js';
+import { throughSocket } from './hosted.js';
 
 const REF = { id: 'a', name: 'a', workspace: 'default' };
 
@@ -35,20 +31,6 @@ function hosting(connect: SandboxAccess['connect']) {
     capabilities: async () => ({ driverName: 'connecting', driverVersion: '2', defaultImage: 'a:1' }),
     close: async () => {},
   } as unknown as ComputeDriver;
-}
-
-async function withDriver(hosted: ComputeDriver, body: (driver: ComputeDriver) => Promise<void>) {
-  const { path: folder, remove } = tempFolder();
-  const socketPath = join(folder, 'run', 'driver.sock');
-  const served = await serveDriver({ driver: hosted, socketPath, log: silentLogger });
-  const driver = await connectDriver({ name: hosted.name, socketPath, signal: AbortSignal.timeout(20_000) });
-  try {
-    await body(driver);
-  } finally {
-    await driver.close();
-    await served.close();
-    remove();
-  }
 }
 
 async function connected(driver: ComputeDriver, port: number, signal = AbortSignal.timeout(20_000)) {
@@ -77,7 +59,7 @@ async function echoing(body: (port: number, open: () => Promise<number>) => Prom
 
 test('a connection carries every byte both ways, and ends when both sides have', () =>
   echoing((port) =>
-    withDriver(hosting(connecting), async (driver) => {
+    throughSocket(hosting(connecting), async (driver) => {
       const connection = await connected(driver, port);
       const sent = randomBytes(3 * 1024 * 1024);
       connection.input.end(sent);
@@ -87,7 +69,7 @@ test('a connection carries every byte both ways, and ends when both sides have',
 
 test('leaving the output or aborting ends the connection at the other side', () =>
   echoing((port, open) =>
-    withDriver(hosting(connecting), async (driver) => {
+    throughSocket(hosting(connecting), async (driver) => {
       const left = await connected(driver, port);
       left.input.write('x');
       for await (const _ of left.output) {
@@ -105,7 +87,7 @@ test('leaving the output or aborting ends the connection at the other side', () 
   ));
 
 test('a port where nothing listens, and what is no port, are told as that', () =>
-  withDriver(hosting(connecting), async (driver) => {
+  throughSocket(hosting(connecting), async (driver) => {
     let port = 0;
     await echoing(async (free) => {
       port = free;
@@ -115,13 +97,13 @@ test('a port where nothing listens, and what is no port, are told as that', () =
   }));
 
 test('a driver that connects to no ports offers none', () =>
-  withDriver(hosting(undefined), async (driver) => {
+  throughSocket(hosting(undefined), async (driver) => {
     assert.equal(driver.access?.connect, undefined);
     assert.ok(driver.access?.exec);
   }));
 
 test('of what its sandboxes can be given a driver behind a socket tells nothing, and nothing is made up', () =>
-  withDriver(hosting(undefined), async (driver) => {
+  throughSocket(hosting(undefined), async (driver) => {
     const told = await driver.capabilities({ signal: new AbortController().signal });
     assert.deepEqual([told.driverVersion, told.defaultImage], ['2', 'a:1']);
     assert.equal(told.resources, undefined);

@@ -6,7 +6,6 @@ import { Code, OpenShellError } from '../../dist/compute/errors.js';
 import { silentLogger } from '../../dist/compute/log.js';
 import { foreignReason } from '../../dist/compute/reasons.js';
 import { currentTrace } from '../../dist/compute/trace.js';
-import { CallFailure } from '../../dist/rpc/call-failure.js';
 import { createRpcClient, type RpcClientOptions } from '../../dist/rpc/client/client.js';
 import type { RpcClient } from '../../dist/rpc/client/contract.js';
 import { detailsOf, fromFailure } from '../../dist/rpc/failure.js';
@@ -16,6 +15,7 @@ import { methodKinds } from '../../dist/rpc/server/methods.js';
 import { createRpcServer, type RpcServer, type RpcServerOptions } from '../../dist/rpc/server/server.js';
 import { encodeExecOutput } from '../../dist/wire/exec-output.js';
 import { methods as wire } from '../../dist/wire/v00/index.js';
+import { failureOf } from '../support/call-failure.js';
 import { tempFolder } from '../support/folder.js';
 
 const { unary, serverStream, bidi, unimplemented } = methodKinds<IncomingCall>();
@@ -82,15 +82,6 @@ function aborted(signal: AbortSignal): Promise<OpenShellError> {
     }
     signal.addEventListener('abort', () => resolve(signal.reason), { once: true });
   });
-}
-
-async function failureOf(call: Promise<unknown>): Promise<CallFailure> {
-  const thrown = await call.then(
-    () => assert.fail('the call went through'),
-    (error: unknown) => error,
-  );
-  assert(thrown instanceof CallFailure, String(thrown));
-  return thrown;
 }
 
 async function readAll(messages: AsyncIterable<unknown>): Promise<number> {

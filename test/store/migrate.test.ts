@@ -151,11 +151,10 @@ test('before an upgrade the file is copied, for its owner alone; the latest two 
 });
 
 test('without room for the copy there is no upgrade', async (t) => {
-  const disk = mountSmallDisk(16);
-  if (typeof disk === 'string') {
-    return t.skip(disk);
+  const disk = mountSmallDisk(t, 16);
+  if (disk === undefined) {
+    return;
   }
-  t.after(() => disk.unmount());
   const path = join(disk.folder, 'openshell.db');
   copyFileSync(await ofSchemaTwo(t), path);
   const ballast = disk.fill();

@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { type TestContext, test } from 'node:test';
 import type { ComputeDriver, DriverEvent } from '../../dist/compute/driver.js';
 import { Code } from '../../dist/compute/errors.js';
-import { mountSmallDisk, type SmallDisk } from '../support/small-disk.js';
+import { mountSmallDisk } from '../support/small-disk.js';
 import { eventually } from '../support/wait.js';
 import { becomes, execIn, makeDriver, SLOW_MS, sandboxOf, stateOf, withoutMachines } from './driver.js';
 
@@ -18,15 +18,6 @@ async function drive(t: TestContext, stateDir: string, gatewayId: string) {
   const running = await makeDriver(stateDir, gatewayId, { templates: false });
   t.after(() => running.destroy());
   return running;
-}
-
-function smallDisk(t: TestContext): SmallDisk | undefined {
-  const disk = mountSmallDisk(DISK_MIB);
-  if (typeof disk === 'string') {
-    return void t.skip(disk);
-  }
-  t.after(() => disk.unmount());
-  return disk;
 }
 
 /** What the driver says of its own accord, from now on. */
@@ -56,7 +47,7 @@ function write(file: string) {
 }
 
 test('a full disk of the host: machines wait, and nothing of them is lost', options, async (t) => {
-  const disk = smallDisk(t);
+  const disk = mountSmallDisk(t, DISK_MIB);
   if (disk === undefined) {
     return;
   }
