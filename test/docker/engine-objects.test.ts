@@ -57,10 +57,7 @@ await onDocker('docker: networks, volumes and mounts', ({ check, bed }) => {
       try {
         const made = await running({ template: { driverConfig } });
         assert.equal((await run(driver, made, ['touch', '/data/file'])).exitCode, 0);
-        const [major = 0] = docker(['version', '--format', '{{.Server.Version}}'])
-          .trim()
-          .split('.')
-          .map(Number);
+        const [major = 0] = docker(['version', '--format', '{{.Server.Version}}']).split('.').map(Number);
         if (major < 26) {
           const mounts = driverConfig.mounts.map((mount) => ({ ...mount, subpath: 'part' }));
           const partly = aSandbox(bed.images.shell, { template: { driverConfig: { mounts } } });

@@ -8,9 +8,9 @@ import { methods as v00, rpcs as v00Rpcs } from '../../dist/wire/v00/index.js';
 import { methods as v01, rpcs as v01Rpcs } from '../../dist/wire/v01/index.js';
 import { createFakeEngine, printing } from '../support/fake-engine.js';
 import { type TempFolder, tempFolder } from '../support/folder.js';
+import { createRandom } from '../support/random.js';
 import { soak, times } from '../support/soak.js';
 import { type GatewayProcess, startGatewayProcess } from '../system/process.js';
-import { createRandom } from '../system/random.js';
 import { hostileCalls, make, makeAll } from '../wire/hostile-calls.js';
 
 /** Calls of the program that users run, whose driver is in this process. */

@@ -9,10 +9,10 @@ import { Code, type OpenShellError } from '../../dist/compute/errors.js';
 import { connectDriver } from '../../dist/remote/client.js';
 import { accessMethods, driverMethods } from '../../dist/wire/compute/index.js';
 import { type TempFolder, tempFolder } from '../support/folder.js';
+import { createRandom } from '../support/random.js';
 import { aSandbox } from '../support/sandboxes.js';
 import { soak, times } from '../support/soak.js';
 import { eventually } from '../support/wait.js';
-import { createRandom } from '../system/random.js';
 import { hostileCalls, make, makeAll } from '../wire/hostile-calls.js';
 
 const CALLS = times(10_000, 100_000);
