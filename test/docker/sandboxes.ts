@@ -1,5 +1,5 @@
 import type { DriverSandbox, SandboxSpec, SandboxTemplate } from '../../dist/compute/sandbox.js';
-import { engineCeilings } from '../../dist/drivers/container/engine-limits.js';
+import { engineCeilings } from '../../dist/drivers/container/limits.js';
 import { planSandbox } from '../../dist/drivers/docker/container-spec.js';
 import docker from '../../dist/drivers/docker/entry.js';
 import type { DockerSettings } from '../../dist/drivers/docker/settings.js';

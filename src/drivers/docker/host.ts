@@ -1,4 +1,4 @@
-import { canLimitDisk, type EngineStorage, type HostSize } from '../container/engine-limits.js';
+import { canLimitDisk, type EngineStorage, type HostSize } from '../container/limits.js';
 
 /** What the engine says about its host, as far as the client's types know it or not. */
 export interface HostInfo {

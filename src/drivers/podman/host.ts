@@ -1,4 +1,4 @@
-import type { EngineStorage, HostSize } from '../container/engine-limits.js';
+import type { EngineStorage, HostSize } from '../container/limits.js';
 import type { Info } from './api/types.js';
 
 /** What Podman's host can do, read once from its own description. */

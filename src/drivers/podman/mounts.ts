@@ -9,9 +9,9 @@ import {
   tmpfsMode,
   volumeName,
 } from '../container/mount-parts.js';
+import { OWN_PREFIX } from '../container/names.js';
 import { type Reader, readObject } from '../container/reader.js';
 import type { ContainerSpec } from './api/types.js';
-import { OWN_PREFIX } from './names.js';
 
 /** One entry of `driver_config.podman.mounts`. */
 export type Mount =

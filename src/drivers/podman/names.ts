@@ -1,19 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { SandboxRef } from '../../compute/sandbox.js';
-
-/** What every name that the gateway gives to something on the engine begins with. */
-export const OWN_PREFIX = 'openshell-';
-
-const MAX_CONTAINER_NAME = 200;
-
-/** For people who look at `podman ps`; found again it is by its labels. */
-export function containerName(ref: SandboxRef): string {
-  const readable = `${OWN_PREFIX}${plain(ref.workspace)}--${plain(ref.name)}-${plain(ref.id)}`;
-  if (readable.length <= MAX_CONTAINER_NAME) {
-    return readable;
-  }
-  return `${readable.slice(0, MAX_CONTAINER_NAME - 17)}-${digest(ref.id).slice(0, 16)}`;
-}
+import { OWN_PREFIX, plainName } from '../container/names.js';
 
 /** The volume of the sandbox's workspace path. */
 export function volumeName(gatewayId: string, id: string): string {
@@ -44,7 +31,7 @@ export function secretPrefix(gatewayId: string, id: string): string {
 /** At most 63 characters that a host may be called. */
 export function hostName(ref: SandboxRef): string {
   return (
-    plain(ref.name)
+    plainName(ref.name)
       .replace(/[._]/g, '-')
       .slice(0, 63)
       .replace(/^-+|-+$/g, '') || 'sandbox'
@@ -57,8 +44,4 @@ function key(gatewayId: string, id: string) {
 
 function digest(text: string) {
   return createHash('sha256').update(text).digest('hex');
-}
-
-function plain(text: string) {
-  return text.replace(/[^A-Za-z0-9_.-]/g, '-');
 }

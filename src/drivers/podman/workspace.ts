@@ -4,7 +4,7 @@ import { directoryTar } from '../container/tar.js';
 import type { PodmanClient } from './api/client.js';
 
 const DEFAULT_MODE = 0o755;
-const SHELL = '/bin/sh';
+export const SHELL = '/bin/sh';
 /** A look into a container that does not run costs the engine a mount: an image is looked into once. */
 const MAX_IMAGES_KNOWN = 1_000;
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { ProbeContext, ProbeResult } from '../../compute/entry.js';
-import { ping } from './ping.js';
+import { ping } from './api/ping.js';
 
 /** One place where the engine's socket may be. */
 interface Strategy {

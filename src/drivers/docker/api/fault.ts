@@ -1,4 +1,4 @@
-import { Code, OpenShellError, type OpenShellErrorOptions, unavailable } from '../../compute/errors.js';
+import { Code, OpenShellError, type OpenShellErrorOptions, unavailable } from '../../../compute/errors.js';
 
 /** What an answer of the engine other than success looks like when dockerode throws it. */
 interface EngineFailure {

@@ -5,7 +5,7 @@ export type Report = (event: Omit<PlatformEvent, 'timestampMs' | 'source'>) => v
 
 type Step = 'requesting_sandbox' | 'pulling_image' | 'starting_sandbox';
 
-/** An event that changes no state: a step that is being worked on, or with `done` one that is finished. */
+/** An event that changes no state: a step in progress, or with `done` a finished one. */
 export function progress(
   reason: string,
   message: string,

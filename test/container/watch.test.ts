@@ -3,11 +3,11 @@ import { test } from 'node:test';
 import { observedState } from '../../dist/compute/conditions.js';
 import type { DriverEvent } from '../../dist/compute/driver.js';
 import { Code } from '../../dist/compute/errors.js';
+import { createContainers } from '../../dist/drivers/container/containers.js';
 import type { EventQueue } from '../../dist/drivers/container/event-queue.js';
-import { watchSandboxes } from '../../dist/drivers/podman/watch.js';
-import { eventually } from '../conformance/eventually.js';
-import { fakeEngine } from './fake-client.js';
-import { GATEWAY_ID } from './plan.js';
+import { watchSandboxes } from '../../dist/drivers/container/watch.js';
+import { eventually } from '../support/wait.js';
+import { fakeEngine } from './fake-engine.js';
 
 const START = '2026-11-23T12:00:00.000000001Z';
 function word(event: DriverEvent): string {
@@ -28,7 +28,8 @@ function watching(engine = fakeEngine()) {
       feed = joined;
       return () => {};
     };
-    const options = { client: engine.client, gatewayId: GATEWAY_ID, signal: stop.signal, join };
+    const containers = createContainers(engine.engine);
+    const options = { engine: engine.engine, containers, signal: stop.signal, join };
     for await (const event of watchSandboxes({ ...options, busy: (id) => busy.has(id) })) {
       said.push(word(event));
     }
@@ -111,15 +112,15 @@ test('the engine is not asked about what it can only repeat', async () => {
   engine.containers.delete('a');
   feed().push({ type: 'gone', sandboxId: 's-a' });
   // Late words about a's removal and about the starts that were seen.
-  engine.emit('a', 'died');
-  engine.emit('a', 'remove');
-  engine.emit('b', 'start');
+  engine.emit('a');
+  engine.emit('a');
+  engine.emit('b', 'started');
   engine.set('b', { Status: 'exited' });
-  engine.emit('b', 'died');
+  engine.emit('b');
   await says('synced', 's-a running', 's-b running', 's-a deleted', 's-b exited');
   assert.equal(engine.looks(), 3);
   engine.set('b', { Status: 'running', StartedAt: '2026-11-23T12:00:01Z' });
-  engine.emit('b', 'start');
+  engine.emit('b', 'started');
   await says('synced', 's-a running', 's-b running', 's-a deleted', 's-b exited', 's-b running');
   stop.abort();
 });

@@ -1,7 +1,8 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { type Ceilings, ceilingSettings, checkCeilings } from '../../compute/ceilings.js';
-import { failedPrecondition } from '../../compute/errors.js';
+import { failedPrecondition, invalidArgument } from '../../compute/errors.js';
 import { parseCpuNanos, parseMemoryBytes } from '../../compute/quantity.js';
+import type { GpuRequirements, SandboxResources } from '../../compute/sandbox.js';
 
 /** What one sandbox gets and may ask for: keys of both engines. */
 export const limitSettings = {
@@ -45,6 +46,70 @@ interface LimitSettings {
   readonly max_memory_limit: string;
   readonly max_gpus: number;
   readonly default_disk_limit: string;
+}
+
+const FIELD = 'spec.template.resources';
+/** Docker refuses less. */
+const MIN_CPU_NANOS = 10_000_000;
+/** With less a container cannot even start. */
+const MIN_MEMORY_BYTES = 6 * 1024 * 1024;
+
+/** A sandbox's limits, undefined for none. Requests mean nothing to an engine of containers: INVALID_ARGUMENT. */
+export function containerLimits(
+  title: string,
+  resources: SandboxResources,
+): { readonly cpuNanos: number | undefined; readonly memoryBytes: number | undefined } {
+  const { cpuRequest, memoryRequest, cpuLimit, memoryLimit } = resources;
+  for (const [key, value] of Object.entries({ cpu: cpuRequest, memory: memoryRequest })) {
+    if (value === '') {
+      continue;
+    }
+    const field = `${FIELD}.requests.${key}`;
+    throw invalidArgument(`${field}: ${title} has no requests, only limits`, {
+      field,
+      hint: 'set limits instead',
+    });
+  }
+  return {
+    cpuNanos: limitOf('cpu', cpuLimit, parseCpuNanos, MIN_CPU_NANOS, '10m'),
+    memoryBytes: limitOf('memory', memoryLimit, parseMemoryBytes, MIN_MEMORY_BYTES, '6Mi'),
+  };
+}
+
+function limitOf(
+  key: string,
+  quantity: string,
+  parse: (text: string, field: string) => number,
+  min: number,
+  minText: string,
+): number | undefined {
+  if (quantity === '') {
+    return undefined;
+  }
+  const field = `${FIELD}.limits.${key}`;
+  const limit = parse(quantity, field);
+  if (limit >= min) {
+    return limit;
+  }
+  throw invalidArgument(`${field}: '${quantity}' is too little to run in`, {
+    field,
+    hint: `ask for at least ${minText}`,
+  });
+}
+
+/** Named devices are the GPUs asked for, not more beside them: INVALID_ARGUMENT when the count differs. */
+export function checkGpuCount(
+  driver: string,
+  gpu: GpuRequirements | undefined,
+  cdiDevices: readonly string[],
+): void {
+  if (cdiDevices.length === 0 || gpu?.count === undefined || gpu.count === cdiDevices.length) {
+    return;
+  }
+  throw invalidArgument(
+    `${gpu.count} GPUs were asked for, but driver_config names ${cdiDevices.length} devices`,
+    { field: `driver_config.${driver}.cdi_devices`, hint: 'leave one of the two out' },
+  );
 }
 
 /** How large the engine's host is; undefined: the engine does not say. */

@@ -1,15 +1,15 @@
 import { Agent } from 'node:http';
 import { inspect } from 'node:util';
 import Docker from 'dockerode';
-import type { OpenShellErrorOptions } from '../../compute/errors.js';
-import { withDeadline } from '../../kit/deadline.js';
-import { engineError } from './engine-errors.js';
+import type { OpenShellErrorOptions } from '../../../compute/errors.js';
+import { withDeadline } from '../../../kit/deadline.js';
+import { engineError, engineStatus } from './fault.js';
 
 /** The longest that an ordinary call to the engine may take. Pulls, streams and stops have limits of their own. */
 const CALL_TIMEOUT_MS = 60_000;
 
 /** A connection to one Docker engine. */
-export interface Engine {
+export interface DockerClient {
   readonly docker: Docker;
   /**
    * One call, with a deadline and with its failure as an OpenShellError. `what` names the operation for the message.
@@ -18,13 +18,25 @@ export interface Engine {
   call<T>(
     what: string,
     body: (abortSignal: AbortSignal) => Promise<T>,
-    options?: EngineCallOptions,
+    options?: DockerCallOptions,
   ): Promise<T>;
-  /** Lets go of idle connections. */
+  /** Releases idle connections. */
   close(): void;
 }
 
-interface EngineCallOptions extends OpenShellErrorOptions {
+/** The result of a call, or `missing` when what it is about does not exist. */
+export async function orMissing<T, M>(missing: M, result: Promise<T>): Promise<T | M> {
+  try {
+    return await result;
+  } catch (error) {
+    if (engineStatus(error) === 404) {
+      return missing;
+    }
+    throw error;
+  }
+}
+
+interface DockerCallOptions extends OpenShellErrorOptions {
   readonly signal?: AbortSignal;
   /** Default 60,000 ms. */
   readonly timeoutMs?: number;
@@ -40,7 +52,7 @@ class BriefAgent extends Agent {
   }
 }
 
-export function createEngine(socketPath: string, callTimeoutMs = CALL_TIMEOUT_MS): Engine {
+export function createDockerClient(socketPath: string, callTimeoutMs = CALL_TIMEOUT_MS): DockerClient {
   const agent = new BriefAgent({ keepAlive: true, maxFreeSockets: 16 });
   // `host` empty, or docker-modem takes DOCKER_HOST from the environment before the path given here.
   const docker = new Docker({ socketPath, host: '', agent } as Docker.DockerOptions);
