@@ -87,7 +87,7 @@ export async function createSandbox<Plan extends ContainerPlan, Image extends Im
   }
 }
 
-/** An engine gives an image's labels to its containers, and there ours say whose a container is and what for. */
+/** Containers inherit their image's labels, and ours identify the owner of a container. */
 function refuseReservedLabels(reference: string, { Labels }: ImageInfo): void {
   const key = Object.keys(Labels ?? {}).find((one) => one.startsWith(RESERVED_LABEL_PREFIX));
   if (key === undefined) {

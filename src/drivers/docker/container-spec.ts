@@ -60,7 +60,7 @@ export function planSandbox(sandbox: DriverSandbox, dependencies: Dependencies):
       Labels: { ...labels, [HELPER_LABEL]: '' },
       WorkingDir: workspacePath,
       Tty: spec.tty,
-      // A shell without a terminal reads commands from it: until somebody closes it there is no end of file.
+      // A shell without a terminal reads commands from it; it stays open until a client closes it.
       OpenStdin: spec.tty || !idle,
       StdinOnce: false,
       StopSignal: 'SIGTERM',

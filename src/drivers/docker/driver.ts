@@ -108,7 +108,7 @@ function createEngine(
     prepare: () => network.ensure(),
     undoPrepare: async () => {},
 
-    // Not cut short: a container that nobody knows of would stay.
+    // Not cancelled: a container could be left without a record of its id.
     createContainer: (plan) =>
       client.call(
         `create of container '${plan.container.name}'`,
@@ -212,7 +212,7 @@ async function* readEvents(stream: Readable, signal: AbortSignal): AsyncGenerato
   }
 }
 
-/** One that runs is left as it is. A network that somebody removed is made again, once. */
+/** No effect on a running container. A network that was removed meanwhile is created again, once. */
 async function startContainer(
   client: DockerClient,
   network: SandboxNetwork,

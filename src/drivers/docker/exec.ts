@@ -5,7 +5,7 @@ import { delay } from '../../kit/deadline.js';
 import type { ExecApi } from '../container/engine.js';
 import type { DockerClient } from './api/client.js';
 
-/** No sequence that somebody types: the engine's default would take Ctrl-P and Ctrl-Q away from programs. */
+/** A sequence that nobody types: the engine's default would take Ctrl-P and Ctrl-Q away from programs. */
 const DETACH_KEYS = 'ctrl-@,ctrl-_,ctrl-@,ctrl-_,ctrl-@';
 /** The engine takes a size only once the process runs, which is a moment after the start's answer. */
 const FIRST_SIZE_ATTEMPTS = 40;

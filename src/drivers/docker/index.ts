@@ -8,7 +8,7 @@ import type { DockerSettings } from './settings.js';
 
 const TABLE = 'openshell.drivers.docker';
 
-/** The engine says its version when the driver is made; an engine that does not answer by then is UNAVAILABLE. */
+/** Asks the engine for its version and limits; UNAVAILABLE when it does not answer. */
 export const createDriver: DriverModule['createDriver'] = async (context) => {
   const client = createDockerClient(context.endpoint);
   try {
@@ -27,7 +27,7 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
     }
     const { host_access: allowed, network_name: network } = settings;
     const hostAccess = createHostAccess({ allowed, env: context.env, log: context.log });
-    // What is in the way is said at the start, not with the first sandbox, which waits for the rules; the start does not.
+    // Started early, so that a problem is logged at startup; startup does not wait for the rules, the first sandbox does.
     if (network !== 'none') {
       void hostAccess.keep(undefined);
     }

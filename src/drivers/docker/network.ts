@@ -14,7 +14,7 @@ const BRIDGE_NAME = 'com.docker.network.bridge.name';
 
 /** The network that the sandboxes are on. */
 export interface SandboxNetwork {
-  /** Makes it when it is missing, asking the engine once, and looks after the rules of its bridge. */
+  /** Creates it if it is missing, asking the engine once, and keeps the rules of its bridge in place. */
   ensure(): Promise<void>;
   /** Somebody removed it: the next `ensure` asks again. */
   forget(): void;
@@ -24,7 +24,7 @@ interface NetworkOptions {
   readonly client: DockerClient;
   readonly name: string;
   readonly hostAccess: HostAccess;
-  /** Whether the operator has said that they may. */
+  /** Whether the operator allows sandboxes to reach the host. */
   readonly hostAllowed: boolean;
   readonly log: Logger;
 }

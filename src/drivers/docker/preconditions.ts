@@ -5,7 +5,7 @@ import { type DockerClient, orMissing } from './api/client.js';
 import type { Plan } from './container-spec.js';
 import type { DockerSettings } from './settings.js';
 
-/** What the engine says about itself, as far as the client's types do not know it. */
+/** The engine's description of itself, as far as the client's types lack it. */
 interface EngineInfo {
   readonly Runtimes?: Readonly<Record<string, unknown>>;
   readonly CDISpecDirs?: readonly string[] | null;
@@ -56,7 +56,7 @@ function volumeOptions(
   );
 }
 
-/** An older engine would mount the whole volume without a word. */
+/** An older engine would silently mount the whole volume. */
 async function requireSubpaths(client: DockerClient, { signal }: CallOptions): Promise<void> {
   const { ApiVersion, Version } = await client.call(
     'version of the Docker engine',

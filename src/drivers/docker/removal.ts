@@ -11,7 +11,7 @@ export function removeContainer(client: DockerClient, containerId: string): Prom
         removing.then(() => true),
       );
     } catch (error) {
-      // Somebody else is removing it at this moment: it is as good as gone, and an event says when.
+      // Another client is removing it: treat it as gone; an event reports when it is.
       if (engineStatus(error) === 409 && /already in progress/.test(String(error))) {
         return true;
       }

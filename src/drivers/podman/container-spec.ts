@@ -26,7 +26,7 @@ export interface Plan extends ContainerPlan {
   readonly labels: Readonly<Record<string, string>>;
   readonly container: ContainerSpec;
   readonly config: PodmanConfig;
-  /** Names of what stands beside the container; undefined when it is not wanted. */
+  /** Names of the container's volume and network; undefined when it has none. */
   readonly volume: string | undefined;
   readonly network: string | undefined;
   /** What the network's bridge is called on the host. */
@@ -42,7 +42,7 @@ export function planSandbox(sandbox: DriverSandbox, dependencies: Dependencies):
   const { template } = spec;
   const config = parseDriverConfig(template.driverConfig);
   const { labels, resources } = checkSandbox('podman', sandbox, dependencies, config);
-  // A root that nobody can write to holds no workspace either.
+  // A read-only root cannot hold the workspace.
   const wantsVolume = config.readOnlyRoot || (config.workspaceVolume ?? settings.workspace_volume);
   const volume = wantsVolume ? volumeName(owner.gatewayId, sandbox.id) : undefined;
   const network = networkSpec(settings.network_name, host, networkName(owner.gatewayId, sandbox.id));
@@ -64,7 +64,7 @@ export function planSandbox(sandbox: DriverSandbox, dependencies: Dependencies):
     work_dir: settings.workspace_path,
     create_working_dir: true,
     terminal: spec.tty,
-    // A shell without a terminal reads commands from it: until somebody closes it there is no end of file.
+    // A shell without a terminal reads commands from it; it stays open until a client closes it.
     stdin: !idle,
     init: true,
     cap_drop: ['ALL'],

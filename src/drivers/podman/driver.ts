@@ -28,7 +28,7 @@ import {
 } from './owned-resources.js';
 import { createWorkspaces, SHELL } from './workspace.js';
 
-/** Podman makes a container to its end, whoever hangs up: so long its answer is awaited, for the undo to find it. */
+/** Podman finishes a create even when the client hangs up: how long to wait for its answer, so that the undo finds it. */
 const SETTLE_MS = 10_000;
 const LOOK_TIMEOUT_MS = 10_000;
 const CALLS_AT_ONCE = 8;
@@ -88,8 +88,8 @@ function createEngine(options: PodmanDriverOptions): ContainerEngine<Plan, Image
   }
 
   /**
-   * A service that is killed while it makes a container leaves storage that it shows to nobody: only the name leads to
-   * it. A container that it does show under this name is not ours.
+   * A service that is killed while it creates a container leaves storage that no list shows: only the name leads to it.
+   * A container that is listed under this name is not ours.
    */
   async function hidden(name: string, signal: AbortSignal): Promise<string[]> {
     return (await client.inspectContainer(name, { signal })) === undefined ? [name] : [];
@@ -134,7 +134,7 @@ function createEngine(options: PodmanDriverOptions): ContainerEngine<Plan, Image
       }),
     prepareWorkspace: (id, { Id: imageId }, plan, call) =>
       workspaces.prepare({ id, imageId, idle: plan.idle, mapped: plan.container.userns !== undefined }, call),
-    /** With its network's rules, which only a start brings about. */
+    /** Sets the rules of the network as well, whose bridge exists only from the first start on. */
     async start(containerId, _ref, { signal }) {
       if (isShut) {
         await hostAccess.keep(SHUT_BRIDGES);
@@ -152,7 +152,7 @@ function createEngine(options: PodmanDriverOptions): ContainerEngine<Plan, Image
 
     list,
     inspect: (containerId, call) => client.inspectContainer(containerId, call),
-    // A list has the second of the start alone: two runs that it does not tell apart are in one second.
+    // A list has only the second of the start: two runs in one second look alike.
     stateOf: ({ State }) =>
       `${State.Status} ${State.ExitCode} ${Math.floor(Date.parse(State.StartedAt) / 1_000)}`,
     events: async (call) =>

@@ -4,7 +4,7 @@ import type { ExecApi } from '../container/engine.js';
 import type { PodmanClient } from './api/client.js';
 
 const DEFAULT_SIZE: TerminalSize = { cols: 80, rows: 24 };
-/** What Podman gives an exec whose command its runtime could not start. */
+/** Podman's exit codes for a command that its runtime could not start. */
 const NOT_STARTED_EXIT_CODES = new Set([125, 126, 127]);
 /** For questions about an exec that runs, when the caller's own signal no longer counts. */
 const LOOK_TIMEOUT_MS = 10_000;

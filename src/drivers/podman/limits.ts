@@ -16,7 +16,7 @@ interface LimitRules {
 }
 
 /**
- * The sandbox's limits in Podman's words; only those that the host enforces. FAILED_PRECONDITION when the sandbox asks
+ * The sandbox's limits as Podman's API takes them; only those that the host enforces. FAILED_PRECONDITION when the sandbox asks
  * for one that has no effect here and the mode is strict. The operator's own limits are applied where they can be.
  */
 export function resourceLimits(

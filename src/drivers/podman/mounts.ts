@@ -69,7 +69,7 @@ function imageName(read: Reader): string {
   throw invalidArgument(`${read.field}.source: it is missing`, { field: `${read.field}.source` });
 }
 
-/** The mounts in the words of Podman's container description. */
+/** The mounts as Podman's container specification takes them. */
 export function mountSpec(
   mounts: readonly Mount[],
 ): Required<Pick<ContainerSpec, 'mounts' | 'volumes' | 'image_volumes'>> {

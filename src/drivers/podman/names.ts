@@ -12,10 +12,10 @@ export function networkName(gatewayId: string, id: string): string {
   return `${key(gatewayId, id)}-net`;
 }
 
-/** What the bridges of sandboxes begin with, on the host: by that rules tell which may reach the host. */
+/** Prefixes of the sandboxes' bridges on the host: rules match them to decide which may reach the host. */
 const BRIDGE_PREFIX = { shut: 'osh-', open: 'osw-' } as const;
 
-/** All bridges of sandboxes that may not reach the host, as iptables says it. */
+/** Matches all bridges of sandboxes that may not reach the host, in iptables' syntax. */
 export const SHUT_BRIDGES = `${BRIDGE_PREFIX.shut}+`;
 
 /** The bridge of a network; the kernel allows 15 characters. */
@@ -23,7 +23,7 @@ export function bridgeName(network: string, hostAccess: boolean): string {
   return `${BRIDGE_PREFIX[hostAccess ? 'open' : 'shut']}${digest(network).slice(0, 11)}`;
 }
 
-/** Secrets carry no labels in Podman 4.3: the name alone says whose one is. The engine allows 64 characters. */
+/** Secrets have no labels in Podman 4.3: only the name identifies the owner. At most 64 characters. */
 export function secretPrefix(gatewayId: string, id: string): string {
   return `${key(gatewayId, id)}-secret-`;
 }

@@ -63,7 +63,7 @@ export function createWorkspaces(client: PodmanClient, path: string): Workspaces
       if (workspaceMode === undefined && !mapped) {
         return;
       }
-      // Podman gives what is unpacked to the container's user, whatever the archive says.
+      // Podman makes the container's user the owner of what is unpacked, whatever the archive says.
       const tar = directoryTar(path.slice(1), { uid: 0, gid: 0, mode: workspaceMode ?? DEFAULT_MODE });
       await client.putArchive(id, '/', tar, options);
     },

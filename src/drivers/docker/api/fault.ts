@@ -14,7 +14,7 @@ export function engineStatus(thrown: unknown): number | undefined {
   return typeof status === 'number' ? status : undefined;
 }
 
-/** What the engine said, without dockerode's wrapping. */
+/** The engine's message, without dockerode's wrapping. */
 export function engineMessage(thrown: unknown): string {
   const json = (thrown as { json?: { message?: unknown } } | undefined)?.json;
   if (typeof json?.message === 'string') {

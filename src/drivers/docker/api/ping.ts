@@ -7,14 +7,14 @@ const PING_TIMEOUT_MS = 1_000;
 type PingResult =
   | { readonly kind: 'docker'; readonly version: string }
   | { readonly kind: 'podman' }
-  /** `denied`: something is there that this user may not open. */
+  /** `denied`: the socket exists, but this user may not open it. */
   | { readonly kind: 'none'; readonly denied: boolean; readonly reason: string };
 
 function none(reason: string, denied = false): PingResult {
   return { kind: 'none', denied, reason };
 }
 
-/** Asks a Unix socket for /_ping and tells Docker and Podman apart by their headers. Never rejects. */
+/** Requests /_ping over a Unix socket and distinguishes Docker from Podman by their headers. Never rejects. */
 export async function ping(socketPath: string, signal: AbortSignal): Promise<PingResult> {
   try {
     if (!(await stat(socketPath)).isSocket()) {

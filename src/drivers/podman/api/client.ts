@@ -23,7 +23,7 @@ const STOP_MARGIN_MS = 30_000;
 /** A large image on a slow line. */
 const PULL_HEAD_TIMEOUT_MS = 600_000;
 
-/** Podman's own REST API, typed, one method a call. A method without a word about it throws as Transport does. */
+/** Podman's own REST API, typed, one method a call. Methods throw as Transport does unless stated otherwise. */
 export interface PodmanClient {
   readonly socketPath: string;
   info(options: CallOptions): Promise<Info>;

@@ -12,7 +12,7 @@ export interface Call {
   /** Without the version prefix, e.g. `/containers/json`. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
-  /** An object goes as JSON, a buffer as it is. */
+  /** An object is sent as JSON, a buffer unchanged. */
   readonly body?: object | Buffer;
   readonly signal: AbortSignal;
   /** From the call to the end of its reply; for a stream, to the reply's head. Default 60 s. */
@@ -25,7 +25,7 @@ interface Reply {
   readonly text: string;
 }
 
-/** Speaks HTTP to an engine over its Unix socket. Failures are OpenShellErrors; UNAVAILABLE when nobody answers. */
+/** Speaks HTTP to an engine over its Unix socket. Failures are OpenShellErrors; UNAVAILABLE when nothing answers. */
 export interface Transport {
   /** The whole reply; any 2xx or 304 is success. */
   send(call: Call): Promise<Reply>;
