@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIP } from 'node:net';
 import { OpenShellError } from '../compute/errors.js';
+import { withDeadline } from '../kit/deadline.js';
 import { isLoopback } from '../kit/loopback.js';
 import { cutText } from '../kit/text.js';
 
@@ -92,20 +93,13 @@ interface CheckResult {
 
 async function run(check: () => Promise<void>): Promise<CheckResult> {
   const startedAt = performance.now();
-  let timer: NodeJS.Timeout | undefined;
   try {
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(new Error(`no answer within ${CHECK_TIMEOUT_MS} ms`)),
-        CHECK_TIMEOUT_MS,
-      );
-    });
-    await Promise.race([check(), late]);
+    await withDeadline(CHECK_TIMEOUT_MS, undefined, check);
     return { status: 'healthy', latency_ms: Math.round(performance.now() - startedAt) };
   } catch (error) {
-    return { status: 'unhealthy', error: OpenShellError.from(error).message };
-  } finally {
-    clearTimeout(timer);
+    const late = error instanceof DOMException && error.name === 'TimeoutError';
+    const text = late ? `no answer within ${CHECK_TIMEOUT_MS} ms` : OpenShellError.from(error).message;
+    return { status: 'unhealthy', error: text };
   }
 }
 

@@ -189,8 +189,8 @@ test('an engine that starts sandboxes again itself is not forestalled, and what 
     load: async () => ({
       createDriver: async (context) => {
         const driver = await (await entry.load()).createDriver(context);
-        const capabilities: ComputeDriver['capabilities'] = async (o) => ({
-          ...(await driver.capabilities(o)),
+        const capabilities: ComputeDriver['capabilities'] = async (options) => ({
+          ...(await driver.capabilities(options)),
           gatewayManagesLifecycle: false,
         });
         return { ...driver, capabilities };

@@ -77,7 +77,7 @@ export function createOperations(options: OperationsOptions): Operations {
   /** An engine that does not show what it has, for whatever reason, has not told how an operation ended. */
   async function query(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) {
     try {
-      return await calls.run(driver.name, 'get', signal, (o) => driver.get(refOf(record), o));
+      return await calls.run(driver.name, 'get', signal, (options) => driver.get(refOf(record), options));
     } catch (error) {
       const known = OpenShellError.from(error);
       if (signal.aborted || PASSING.has(known.code)) {
@@ -177,7 +177,7 @@ export function createOperations(options: OperationsOptions): Operations {
   }
 
   function remove(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) {
-    return calls.run(driver.name, 'delete', signal, (o) => driver.delete(refOf(record), o));
+    return calls.run(driver.name, 'delete', signal, (options) => driver.delete(refOf(record), options));
   }
 
   /** A create that was cut off leaves no resource, a whole one, or one that never ran or goes: then it is made anew. */
@@ -199,14 +199,14 @@ export function createOperations(options: OperationsOptions): Operations {
     if (driver.ensureWorkspace === undefined) {
       return;
     }
-    await calls.run(driver.name, 'ensure_workspace', signal, async (o) =>
-      driver.ensureWorkspace?.(record.workspace, o),
+    await calls.run(driver.name, 'ensure_workspace', signal, async (options) =>
+      driver.ensureWorkspace?.(record.workspace, options),
     );
   }
 
   function create(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) {
-    return calls.run(driver.name, 'create', signal, (o) =>
-      driver.create(toDriverSandbox(record, namespace), o),
+    return calls.run(driver.name, 'create', signal, (options) =>
+      driver.create(toDriverSandbox(record, namespace), options),
     );
   }
 
@@ -253,7 +253,7 @@ export function createOperations(options: OperationsOptions): Operations {
   /** Removes what a create that failed for good has left; false when that is not certain. */
   async function undo(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal): Promise<boolean> {
     try {
-      await calls.run(driver.name, 'undo', signal, (o) => driver.delete(refOf(record), o));
+      await calls.run(driver.name, 'undo', signal, (options) => driver.delete(refOf(record), options));
       return true;
     } catch (error) {
       if (signal.aborted) {
@@ -306,7 +306,7 @@ export function createOperations(options: OperationsOptions): Operations {
           if (again && (await isDown())) {
             return;
           }
-          await calls.run(driver.name, 'stop', signal, (o) => driver.stop(refOf(record), o));
+          await calls.run(driver.name, 'stop', signal, (options) => driver.stop(refOf(record), options));
         });
         await records.change(record.id, (current) =>
           current.phase === 'stopping' ? [toStopped(now())] : [],
@@ -336,7 +336,7 @@ export function createOperations(options: OperationsOptions): Operations {
           if (again && (await hasStarted())) {
             return;
           }
-          await calls.run(driver.name, 'start', signal, (o) => driver.start(refOf(record), o));
+          await calls.run(driver.name, 'start', signal, (options) => driver.start(refOf(record), options));
           await settle(driver, record.id, signal);
         });
       } catch (error) {

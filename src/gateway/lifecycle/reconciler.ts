@@ -151,7 +151,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     ref: SandboxRef,
     signal = closing,
   ): Promise<ObservedSandbox | undefined> {
-    return calls.run(driver.name, 'get', signal, (o) => driver.get(refOf(ref), o));
+    return calls.run(driver.name, 'get', signal, (options) => driver.get(refOf(ref), options));
   }
 
   async function take(shown: ObservedSandbox): Promise<void> {
@@ -178,7 +178,9 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       return;
     }
     collecting.add(shown.id);
-    const removed = calls.run(driver.name, 'delete', closing, (o) => driver.delete(refOf(shown), o));
+    const removed = calls.run(driver.name, 'delete', closing, (options) =>
+      driver.delete(refOf(shown), options),
+    );
     work.inBackground(
       shown.id,
       removed.finally(() => collecting.delete(shown.id)),
@@ -282,7 +284,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     }
     await reconcile(managed.name, async (signal) => {
       const driver = await managed.driver();
-      const shown = await calls.run(driver.name, 'list', signal, (o) => driver.list(o));
+      const shown = await calls.run(driver.name, 'list', signal, (options) => driver.list(options));
       return { driver, shown, isList: true, restart: false, signal };
     });
   }

@@ -39,8 +39,8 @@ export function createWorkspaceRemoval(options: {
       if (driver.deleteWorkspace === undefined) {
         continue;
       }
-      await calls.run(driver.name, 'delete_workspace', closing, async (o) =>
-        driver.deleteWorkspace?.(name, o),
+      await calls.run(driver.name, 'delete_workspace', closing, async (options) =>
+        driver.deleteWorkspace?.(name, options),
       );
     }
   }

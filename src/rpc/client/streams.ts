@@ -1,7 +1,7 @@
 import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
 import type { ClientDuplexStream, ClientReadableStream } from '@grpc/grpc-js';
+import { drained } from '../../kit/drain.js';
 import type { Method } from '../../wire/method.js';
-import { roomIn } from '../room.js';
 import type { DuplexCall } from './contract.js';
 import { failed } from './failed.js';
 
@@ -16,7 +16,7 @@ export function duplexCall<I extends DescMessage, O extends DescMessage>(
   });
   async function sendBytes(bytes: Buffer): Promise<void> {
     if (!isOver && !call.write(bytes)) {
-      await roomIn(call, ['status']);
+      await drained(call, ['status']);
     }
   }
 
