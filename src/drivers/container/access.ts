@@ -41,8 +41,8 @@ export function createAccess<Plan extends ContainerPlan, Image extends ImageInfo
   }
 
   return {
-    exec: (ref, spec, call) =>
-      containers.within(ref, call, async (containerId) => {
+    exec: (ref, spec, options) =>
+      containers.within(ref, options, async (containerId) => {
         const container = {
           containerId,
           hasShell: () => hasShell(containerId),
@@ -51,7 +51,7 @@ export function createAccess<Plan extends ContainerPlan, Image extends ImageInfo
           log,
         };
         try {
-          return await startExec(engine.execs, container, spec, call);
+          return await startExec(engine.execs, container, spec, options);
         } catch (error) {
           const known = OpenShellError.from(error);
           throw engine.execs.isNotRunning(known)

@@ -7,6 +7,7 @@ import { deadline } from '../../kit/deadline.js';
 import type { Containers } from './containers.js';
 import type { ContainerEngine, ContainerPlan, ImageInfo } from './engine.js';
 import { ensureImage } from './image.js';
+import { mapLimited } from './map-limited.js';
 import { progress, type Report } from './progress.js';
 
 /** A failure is undone even when the caller has gone. */
@@ -41,7 +42,7 @@ export async function createSandbox<Plan extends ContainerPlan, Image extends Im
     const [existing, image] = await Promise.all([
       containers.all(sandbox.id, { signal }),
       ensureImage(plan.image, images, { signal }),
-      ensureEach(plan.otherImages, images, { signal }),
+      mapLimited(plan.otherImages, 1, (reference) => ensureImage(reference, images, { signal })),
       engine.check(plan, { signal }),
     ]);
     if (existing.length > 0) {
@@ -98,15 +99,6 @@ function refuseReservedLabels(reference: string, { Labels }: ImageInfo): void {
     field: 'spec.template.image',
     hint: `build the image without labels that begin with ${RESERVED_LABEL_PREFIX}`,
   });
-}
-
-async function ensureEach<Image extends ImageInfo>(
-  references: readonly string[],
-  ...[options, call]: [Parameters<typeof ensureImage<Image>>[1], CallOptions]
-): Promise<void> {
-  for (const reference of references) {
-    await ensureImage(reference, options, call);
-  }
 }
 
 export function alreadyExists(title: string, { id, name }: SandboxRef): OpenShellError {

@@ -68,47 +68,47 @@ export function createContainerDriver<Plan extends ContainerPlan, Image extends 
 
     capabilities: async () => ({ driverName: engine.name, gatewayManagesLifecycle: true, ...capabilities }),
 
-    async validateCreate(sandbox, call) {
-      await engine.check(engine.plan(sandbox), call);
+    async validateCreate(sandbox, options) {
+      await engine.check(engine.plan(sandbox), options);
     },
 
-    async create(sandbox, call) {
+    async create(sandbox, options) {
       if (busy.has(sandbox.id)) {
         throw alreadyExists(engine.title, sandbox);
       }
       const parts = { engine, containers, pullPolicy, report: reporter(sandbox.id), log };
-      const id = await suppressEvents(sandbox.id, () => createSandbox(sandbox, parts, call));
+      const id = await suppressEvents(sandbox.id, () => createSandbox(sandbox, parts, options));
       containers.remember(sandbox.id, id);
       look(id, sandbox.id);
     },
 
-    async get(ref, call) {
-      const container = await containers.lookUp(ref, call);
+    async get(ref, options) {
+      const container = await containers.lookUp(ref, options);
       return container === undefined ? undefined : observe(container);
     },
 
-    list: (call) => containers.list(call),
+    list: (options) => containers.list(options),
 
-    async stop(ref, call) {
-      await containers.within(ref, call, async (id) => {
-        await engine.stop(id, ref, call);
+    async stop(ref, options) {
+      await containers.within(ref, options, async (id) => {
+        await engine.stop(id, ref, options);
         look(id, ref.id);
       });
     },
 
-    async start(ref, call) {
-      await containers.within(ref, call, async (id) => {
-        await engine.start(id, ref, call);
+    async start(ref, options) {
+      await containers.within(ref, options, async (id) => {
+        await engine.start(id, ref, options);
         look(id, ref.id);
       });
     },
 
-    async delete(ref, call) {
+    async delete(ref, options) {
       const known = containers.known(ref.id);
-      const removed = await suppressEvents(ref.id, () => engine.remove(ref, known, call)).catch(
+      const removed = await suppressEvents(ref.id, () => engine.remove(ref, known, options)).catch(
         async (error) => {
           // It may be half done: what is left is news.
-          const [left] = await containers.all(ref.id, call).catch(() => []);
+          const [left] = await containers.all(ref.id, options).catch(() => []);
           if (left !== undefined) {
             look(left.Id, ref.id);
           }

@@ -19,17 +19,17 @@ export async function checkEngineCan(
   client: DockerClient,
   { config, container }: Plan,
   settings: DockerSettings,
-  call: CallOptions,
+  options: CallOptions,
 ): Promise<void> {
   await checkHostPaths(settings, 'docker', config.mounts, (volume, i) =>
-    volumeOptions(client, volume, config.mounts[i]?.target ?? '', call),
+    volumeOptions(client, volume, config.mounts[i]?.target ?? '', options),
   );
   if (config.mounts.some((mount) => mount.type === 'volume' && mount.subpath !== undefined)) {
-    await requireSubpaths(client, call);
+    await requireSubpaths(client, options);
   }
   const devices = container.HostConfig?.DeviceRequests ?? [];
   if (devices.length > 0) {
-    await requireDevices(client, config.cdiDevices.length > 0, call);
+    await requireDevices(client, config.cdiDevices.length > 0, options);
   }
 }
 

@@ -125,15 +125,18 @@ function createEngine(options: PodmanDriverOptions): ContainerEngine<Plan, Image
           hint: `make it with: podman volume create ${volume}`,
         });
       }),
-    prepare: (plan, call) => makeNetwork(client, plan, call),
-    undoPrepare: (plan, call) => removeNetwork(client, plan, call),
+    prepare: (plan, options) => makeNetwork(client, plan, options),
+    undoPrepare: (plan, options) => removeNetwork(client, plan, options),
     createContainer: (plan, { signal }) =>
       lingering(signal, SETTLE_MS, async (until) => {
         await makeOwnedResources(client, plan, { signal: until });
         return client.createContainer(plan.container, { signal: until });
       }),
-    prepareWorkspace: (id, { Id: imageId }, plan, call) =>
-      workspaces.prepare({ id, imageId, idle: plan.idle, mapped: plan.container.userns !== undefined }, call),
+    prepareWorkspace: (id, { Id: imageId }, plan, options) =>
+      workspaces.prepare(
+        { id, imageId, idle: plan.idle, mapped: plan.container.userns !== undefined },
+        options,
+      ),
     /** Sets the rules of the network as well, whose bridge exists only from the first start on. */
     async start(containerId, _ref, { signal }) {
       if (isShut) {
@@ -147,16 +150,17 @@ function createEngine(options: PodmanDriverOptions): ContainerEngine<Plan, Image
         await isolation.keep();
       }
     },
-    stop: (containerId, _ref, call) => client.stopContainer(containerId, settings.stop_timeout_secs, call),
+    stop: (containerId, _ref, options) =>
+      client.stopContainer(containerId, settings.stop_timeout_secs, options),
     remove,
 
     list,
-    inspect: (containerId, call) => client.inspectContainer(containerId, call),
+    inspect: (containerId, options) => client.inspectContainer(containerId, options),
     // A list has only the second of the start: two runs in one second look alike.
     stateOf: ({ State }) =>
       `${State.Status} ${State.ExitCode} ${Math.floor(Date.parse(State.StartedAt) / 1_000)}`,
-    events: async (call) =>
-      readEvents(await client.events({ type: ['container'], event: EVENTS, label: ours }, call)),
+    events: async (options) =>
+      readEvents(await client.events({ type: ['container'], event: EVENTS, label: ours }, options)),
 
     images: createImageApi(client),
     execs: createExecApi(client, settings.workspace_path),
