@@ -2,12 +2,12 @@ interface Command {
   readonly name: string;
   readonly words: readonly [string, ...string[]];
   readonly json: boolean;
-  /** The one word that follows; without it there is none. */
+  /** The name of the argument; undefined: none. */
   readonly operand?: string;
   readonly doc: string;
 }
 
-/** What `openshell-gateway` can be told to do. The first is the default. */
+/** The commands of `openshell-gateway`. The first is the default. */
 export const COMMANDS = [
   { name: 'serve', words: ['serve'], json: false, doc: 'Start the gateway; the default.' },
   {
@@ -32,14 +32,14 @@ export const COMMANDS = [
     name: 'strays',
     words: ['strays'],
     json: false,
-    doc: 'List what this gateway made on its engines and no longer knows.',
+    doc: 'List resources of this gateway on its engines that are not in its database.',
   },
   {
     name: 'backup',
     words: ['backup'],
     json: false,
     operand: 'FILE',
-    doc: 'Copy the database into a new file, also while the gateway runs.',
+    doc: 'Copy the database to a new file, even while the gateway runs.',
   },
   {
     name: 'version',
