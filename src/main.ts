@@ -6,6 +6,8 @@ import { wordOf } from './compute/known-parts.js';
 import { partsOf } from './flavor/flavor.js';
 import { run } from './gateway/process/run.js';
 
+// Starts `openshell-gateway` with the parts of this build's flavor; process/run.ts has the commands.
+
 /** Reports parts in dist that are not in this flavor: an earlier build of another flavor left them. */
 function leftOverParts(): string[] {
   // A single executable is CommonJS and has no URL.

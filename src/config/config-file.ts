@@ -28,8 +28,8 @@ const READERS: Readonly<Record<string, (text: string) => Promise<ParsedText>>> =
 };
 
 /**
- * Reads the named file, else gateway.toml or gateway.ini in `configDir`. Undefined when there is none, or when it cannot be
- * used, which is reported.
+ * Reads the named file, else gateway.toml or gateway.ini in `configDir`. Undefined when there is none, or when it
+ * cannot be used, which is reported.
  *
  * @param named a path that must exist, with the place that names it
  */

@@ -41,9 +41,10 @@ export interface ConfigSources {
 }
 
 /**
- * Builds the configuration from flags, environment, file and defaults, in this order of precedence. keys.ts declares every
- * key once. values.ts reads the layers of each key, with check-table.ts and check-value.ts; the rules between keys are in
- * listeners.ts, access-rules.ts, driver-tables.ts and database.ts. All of them report problems, which are thrown together.
+ * Builds the configuration from flags, environment, file and defaults, in this order of precedence. keys.ts declares
+ * every key once. values.ts reads the layers of each key, with check-table.ts and check-value.ts; the rules between
+ * keys are in listeners.ts, access-rules.ts, driver-tables.ts and database.ts. All of them report problems, which are
+ * thrown together.
  *
  * @throws OpenShellError INVALID_ARGUMENT with reason `InvalidConfig`; its message lists every problem
  */

@@ -14,14 +14,14 @@ export interface TlsFiles extends TlsConfig {
 export interface Certificates {
   context(): SecureContextOptions;
   readonly clientsNeedOne: boolean;
-  /** `clients`: the client CA or the revocations changed, not only our certificate. Returns the unsubscribe function. */
+  /** `clients`: whether the client CA or the revocations changed. Returns the unsubscribe function. */
   onChange(listener: (clients: boolean) => void): () => void;
   close(): void;
 }
 
 const POLL_MS = 10_000;
 
-/** Loads PEM files; undefined, which means plaintext, without files. A file that is invalid at the start is an error. */
+/** Loads PEM files; undefined (plaintext) without files. Throws when a file is invalid at the start. */
 export async function loadCredentials(
   tls: TlsFiles | undefined,
   log: Logger,

@@ -88,9 +88,9 @@ const LOAD_AFTER_MS = 20;
 const WATCH_AFTER_MS = 100;
 
 /**
- * Composes the gateway, from the inside out: store, key, drivers, lifecycle (makes store and engines agree), services (the
- * use cases), api (maps both wire generations onto them), auth and the gRPC server, then the HTTP listeners. Each step
- * pushes how it is undone; a failed start and `close` run these in reverse order.
+ * Composes the gateway, from the inside out: store, key, drivers, lifecycle (makes store and engines agree), services
+ * (the use cases), api (maps both wire generations onto them), auth and the gRPC server, then the HTTP listeners. Each
+ * step pushes how it is undone; a failed start and `close` run these in reverse order.
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { log, flavor, version, selected } = options;

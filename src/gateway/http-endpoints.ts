@@ -162,8 +162,8 @@ async function handle(
 
 /**
  * Protects against DNS rebinding: a web page whose name was pointed at our address could read the answers, but its
- * requests carry that name. Allowed are addresses and the operator's names; on a loopback listener only loopback addresses
- * and `localhost`, which browsers never resolve elsewhere. A request without a host is not from a browser.
+ * requests carry that name. Allowed are addresses and the operator's names; on a loopback listener only loopback
+ * addresses and `localhost`, which browsers never resolve elsewhere. A request without a host is not from a browser.
  */
 function hostCheck(listening: string, allowed: readonly string[]) {
   const names = new Set(allowed.map((name) => name.toLowerCase()));

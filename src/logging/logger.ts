@@ -20,7 +20,7 @@ export interface SandboxLine {
   readonly fields: Readonly<Record<string, string>>;
 }
 
-/** Writes lines without secrets: fields with a suspicious name are masked, causes of errors appear at debug level only. */
+/** Writes lines without secrets: suspicious fields are masked, causes of errors appear at debug level only. */
 export function createLogger(options: LoggerOptions): Logger {
   const { write, readable, onSandboxLine } = options;
   const now = options.now ?? Date.now;

@@ -9,8 +9,8 @@ const MESSAGE_BYTES = 1024;
 const FRAMES = 12;
 
 /**
- * Logs an uncaught error or rejection as one line and ends the process, whose state is not known anymore. The next start
- * continues from the store.
+ * Logs an uncaught error or rejection as one line and ends the process, whose state is not known anymore. The next
+ * start continues from the store.
  */
 export function exitOnUncaught(log: Logger): void {
   function onUncaught(thrown: unknown) {

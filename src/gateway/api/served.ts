@@ -21,9 +21,9 @@ type Handlers = ReadonlyMap<string, Handler>;
 
 /**
  * Maps the public API onto the services. Loading the message schemas takes as long as loading the rest of the gateway,
- * so they are loaded by the first call that needs them, or by `load`. Health is answered without them. served.ts lists the
- * methods, generations.ts detects the generation of each request, v00/ and v01/ decode and encode, shared/ has what both
- * generations share.
+ * so they are loaded by the first call that needs them, or by `load`. Health is answered without them. served.ts lists
+ * the methods, generations.ts detects the generation of each request, v00/ and v01/ decode and encode, shared/ has what
+ * both generations share.
  */
 export function createApi(services: Services, observe: GenerationObserver): Api {
   const openShell = loadOnce(async () => {

@@ -30,7 +30,11 @@ export interface CreateDriversOptions {
   readonly signal: AbortSignal;
 }
 
-/** The selected drivers by name, the default one first; each loads when it is first used. */
+/**
+ * The selected drivers by name, the default one first. selection.ts probes and selects them before the store is open; a
+ * driver is created when it is first used; managed.ts tracks its state and keeps its watch open; states.ts reports on
+ * all drivers, present or absent.
+ */
 export function createDrivers(
   selected: readonly SelectedDriver[],
   options: CreateDriversOptions,

@@ -114,7 +114,7 @@ export async function reportDrivers(options: Omit<SelectionOptions, 'configured'
   );
 }
 
-/** @throws OpenShellError `DriverNotInBuild` or `DriverUnknown` for a configured driver that is neither in the build nor external */
+/** @throws OpenShellError `DriverNotInBuild` or `DriverUnknown` for a driver that is neither built in nor external */
 export function assertInBuild({ configured, external, flavor }: SelectionOptions): void {
   for (const name of configured) {
     if (!external.has(name) && entryOf(flavor, name) === undefined) {

@@ -13,11 +13,11 @@ export interface GatewayKeys {
   /** 32 bytes, always the same for one purpose. */
   derive(purpose: string): Buffer;
   /**
-   * Encrypts with AES-256-GCM. `use` names the secret and its owner, e.g. `credential default/github`: it is not part of
-   * the result, and `open` needs the same one. At most 2^32 secrets per key.
+   * Encrypts with AES-256-GCM. `use` names the secret and its owner, e.g. `credential default/github`: it is not part
+   * of the result, and `open` needs the same one. At most 2^32 secrets per key.
    */
   seal(plain: Uint8Array, use: string): string;
-  /** DATA_LOSS `SealBroken` when it was changed or has another use, FAILED_PRECONDITION `KeyMismatch` for another key. */
+  /** DATA_LOSS `SealBroken` for a changed text or another use, FAILED_PRECONDITION `KeyMismatch` for another key. */
   open(sealed: string, use: string): Buffer;
 }
 

@@ -55,11 +55,11 @@ export interface LifecycleTuning {
 }
 
 /**
- * Makes the engines agree with the store. A request changes the row first (`records`, by compare-and-swap; the changes are
- * the pure functions of `transition`) and then starts the operation that the new phase requires: `work` runs one at a time
- * per sandbox (`lanes`), `operations` has their steps, `driver-calls` limits and times the calls (`slots`). The reconciler
- * follows each driver's watch, writes what it reports into the rows, and continues operations that were interrupted.
- * `hub` publishes every change.
+ * Makes the engines agree with the store. A request changes the row first (`records`, by compare-and-swap; the changes
+ * are the pure functions of `transition`) and then starts the operation that the new phase requires: `work` runs one at
+ * a time per sandbox (`lanes`), `operations` has their steps, `driver-calls` limits and times the calls (`slots`). The
+ * reconciler follows each driver's watch, writes what it reports into the rows, and continues operations that were
+ * interrupted. `hub` publishes every change.
  */
 export interface Controller {
   /** Starts the watches and the reconciler, unless the first operation already did. */

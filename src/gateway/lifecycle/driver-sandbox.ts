@@ -7,7 +7,7 @@ export function refOf({ id, name, workspace }: SandboxRef): SandboxRef {
   return { id, name, workspace };
 }
 
-/** The sandbox in the form of the driver contract. INVALID_ARGUMENT when `resources` or `driver_config` has another form. */
+/** The sandbox for its driver. INVALID_ARGUMENT when `resources` or `driver_config` has the wrong form. */
 export function toDriverSandbox(
   record: Pick<SandboxRecord, 'id' | 'name' | 'workspace' | 'driver' | 'spec'>,
   namespace: string,

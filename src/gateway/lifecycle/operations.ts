@@ -42,12 +42,12 @@ export interface Attempt {
 type Run = (driver: ComputeDriver, record: SandboxRecord, attempt: Attempt) => Promise<void>;
 
 /**
- * Carries out a stored intent on the driver. Each operation may be interrupted anywhere and run again. When an outcome is
- * not known (a deadline, a broken connection), the operation has not failed: the row keeps phase and intent, with a
+ * Carries out a stored intent on the driver. Each operation may be interrupted anywhere and run again. When an outcome
+ * is not known (a deadline, a broken connection), the operation has not failed: the row keeps phase and intent, with a
  * condition, until the engine answers.
  */
 export interface Operations {
-  /** Creates a `provisioning` sandbox. After a failure the row is `failed`, with the engine's reason, and without resource. */
+  /** Creates a `provisioning` sandbox. After a failure the row is `failed`, with the reason, and has no resource. */
   provision: Run;
   stop: Run;
   start: Run;
@@ -182,8 +182,8 @@ export function createOperations(options: OperationsOptions): Operations {
   }
 
   /**
-   * An interrupted create leaves no resource, a complete one, or one that never ran or is being deleted. In the last case
-   * it is deleted and created again.
+   * An interrupted create leaves no resource, a complete one, or one that never ran or is being deleted. In the last
+   * case it is deleted and created again.
    */
   async function needsCreate(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) {
     const shown = await query(driver, record, signal);

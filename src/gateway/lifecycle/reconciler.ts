@@ -64,10 +64,10 @@ interface Snapshot {
 }
 
 /**
- * Follows the engines. Each driver's watch starts with a snapshot, which is compared with the rows: rows take over what the
- * engine reports, rows without a resource fail, resources with a tombstone are deleted, other resources without a row are
- * reported as strays, and interrupted operations continue. Later events of the watch are taken over one by one. A periodic
- * list of each driver is compared in the same way, in case a watch missed something.
+ * Follows the engines. Each driver's watch starts with a snapshot, which is compared with the rows: rows take over what
+ * the engine reports, rows without a resource fail, resources with a tombstone are deleted, other resources without a
+ * row are reported as strays, and interrupted operations continue. Later events of the watch are taken over one by one.
+ * A periodic list of each driver is compared in the same way, in case a watch missed something.
  */
 interface Reconciler {
   /** Follows a driver until `closing` aborts. */

@@ -1,6 +1,6 @@
 /** Runs a bounded number of tasks at a time; the others wait, in order of arrival. */
 export interface Slots {
-  /** Rejects with the signal's reason when it aborts before the task starts; a running task has to handle the signal. */
+  /** Rejects with the signal's reason when it aborts before the task starts; a running task handles it itself. */
   run<T>(
     task: () => Promise<T>,
     options: { readonly signal: AbortSignal; readonly urgent?: boolean },

@@ -149,8 +149,8 @@ export function toDeleting(nowMs: number): SandboxChange {
 }
 
 /**
- * The writes, in order, that an observation causes. A process that exited before it was observed running is first written
- * as running: every start is published before its exit.
+ * The writes, in order, that an observation causes. A process that exited before it was observed running is first
+ * written as running: every start is published before its exit.
  */
 export function observe(record: SandboxRecord, observed: ObservedSandbox, nowMs: number): SandboxChange[] {
   if (record.intent !== 'run') {

@@ -17,7 +17,7 @@ export function storeOf(flavor: Flavor, { scheme }: Database): StoreEntry {
   throw partNotInBuild(part, flavor.name, `the database URL (--db-url), which is ${scheme}:...,`);
 }
 
-/** The telemetry part; undefined when it is off or has no endpoint. FAILED_PRECONDITION `PartNotInBuild` when this build lacks it. */
+/** Undefined: off, or without endpoint. FAILED_PRECONDITION `PartNotInBuild` when this build lacks telemetry. */
 export function telemetryOf(
   flavor: Flavor,
   { enabled, endpoint }: GatewayConfig['telemetry'],

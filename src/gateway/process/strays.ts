@@ -20,8 +20,8 @@ const LIST_TIMEOUT_MS = 30_000;
 
 /**
  * `openshell-gateway strays`: lists resources on the engines that carry this gateway's id and have neither a row nor a
- * tombstone; those with a tombstone are removed by the next start. Changes nothing. A running gateway locks the store, so
- * it is asked over its health listener.
+ * tombstone; those with a tombstone are removed by the next start. Changes nothing. A running gateway locks the store,
+ * so it is asked over its health listener.
  */
 export async function printStrays(
   options: ProcessOptions,

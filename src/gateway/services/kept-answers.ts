@@ -13,8 +13,8 @@ type Unchanging = 'labels' | 'annotations';
 const WITHOUT_ROW: Pick<ObjectMeta, Unchanging> = { labels: {}, annotations: {} };
 
 /**
- * An answer is stored without the user's content, which is in the row. When the object was deleted meanwhile, the repeated
- * answer has the same identity and state, and no content.
+ * An answer is stored without the user's content, which is in the row. When the object was deleted meanwhile, the
+ * repeated answer has the same identity and state, and no content.
  */
 export const KEPT_SANDBOX: Kept<SandboxRecord> = {
   keep: ({ spec, labels, annotations, ...state }) => state,

@@ -19,8 +19,8 @@ export interface RequestIdentity {
 export interface RequestService {
   /**
    * Returns the stored answer, or runs `work`. `work` passes `remember` to the write that produces the answer, so that
-   * both are stored or neither; otherwise the answer is stored after `work`. Errors are not stored. The stored part of an
-   * answer must be JSON. INVALID_ARGUMENT when the id was used for another request.
+   * both are stored or neither; otherwise the answer is stored after `work`. Errors are not stored. The stored part of
+   * an answer must be JSON. INVALID_ARGUMENT when the id was used for another request.
    */
   once<T>(
     request: RequestIdentity,

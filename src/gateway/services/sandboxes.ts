@@ -63,7 +63,7 @@ export interface SandboxService {
     name: string,
     remember?: Remember<SandboxRecord>,
   ): Promise<SandboxRecord>;
-  /** Waits until a deleted sandbox is gone and its name free; false when it is not after 10 s or when the signal aborts. */
+  /** Waits for a delete: true once the name is free, false after 10 s or when the signal aborts. */
   gone(id: string, signal: AbortSignal): Promise<boolean>;
   stop(caller: Caller, workspace: string, name: string): Promise<SandboxRecord>;
   start(caller: Caller, workspace: string, name: string): Promise<SandboxRecord>;

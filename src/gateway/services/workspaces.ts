@@ -30,7 +30,7 @@ export interface WorkspaceService {
    * default workspace.
    */
   delete(caller: Caller, name: string, remember?: Remember<WorkspaceDeletion>): Promise<WorkspaceDeletion>;
-  /** The workspace of a request; empty: the default one. NOT_FOUND, or FAILED_PRECONDITION while it is being deleted. */
+  /** The workspace of a request; empty: the default. NOT_FOUND, or FAILED_PRECONDITION while it is deleted. */
   resolveActive(caller: Caller, name: string): Promise<string>;
   /** Creates the default workspace if there is none. */
   ensureDefault(): Promise<void>;

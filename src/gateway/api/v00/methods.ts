@@ -1,4 +1,3 @@
-import type { SandboxRecord } from '../../../store/model.js';
 import {
   type CreateSandboxRequest,
   type ExecSandboxRequest,
@@ -6,7 +5,6 @@ import {
   WorkspaceSchema,
   methods as wire,
 } from '../../../wire/v00/index.js';
-import type { Caller } from '../../auth/principal.js';
 import type { ExecInput } from '../../services/exec.js';
 import type { CreateSandboxInput } from '../../services/sandboxes.js';
 import type { Services } from '../../services/services.js';
@@ -14,26 +12,16 @@ import { readInput, runExec } from '../exec-stream.js';
 import type { Method } from '../method.js';
 import { bidi, serverStream, unary } from '../method.js';
 import { list } from '../page.js';
+import { sandboxEncoders } from '../shared/sandbox.js';
 import { toWatchInput, toWatchPayload } from '../shared/watch.js';
-import { environmentFor, type ShownEnvironment, toStoredSpec } from '../stored-spec.js';
+import { toStoredSpec } from '../stored-spec.js';
 import { toLogLine, toPlatformEvent, toSandbox, toWorkspace } from './to-wire.js';
 
 /** The methods of openshell.v1.OpenShell that differ in generation 0.0, mapped onto the services. */
 export function v00Methods(services: Services): Method[] {
   const { sandboxes, workspaces, exec, logs, watch } = services;
 
-  function shown(record: SandboxRecord, environment: ShownEnvironment) {
-    return toSandbox(record, sandboxes.orphaned(record), environment);
-  }
-
-  function sandbox(record: SandboxRecord, caller: Caller) {
-    return shown(record, environmentFor(caller));
-  }
-
-  function withoutEnvironment(record: SandboxRecord) {
-    return shown(record, 'left-out');
-  }
-
+  const { sandbox, withoutEnvironment } = sandboxEncoders(sandboxes, toSandbox);
   const watched = { sandbox: withoutEnvironment, log: toLogLine, event: toPlatformEvent };
 
   return [

@@ -20,9 +20,10 @@ import { bidi, serverStream, unary } from '../method.js';
 import { list } from '../page.js';
 import { identityOf } from '../request-identity.js';
 import { deletion } from '../shared/deletion.js';
+import { sandboxEncoders } from '../shared/sandbox.js';
 import { toWatchInput, toWatchPayload } from '../shared/watch.js';
 import { toWorkspace } from '../shared/workspace.js';
-import { environmentFor, refused, type ShownEnvironment } from '../stored-spec.js';
+import { refused } from '../stored-spec.js';
 import { toCreateInput, toExecInput, toScope, toSinceMs, toWorkspaceName } from './from-wire.js';
 import { templateMethods } from './templates.js';
 import { toLogLine, toPlatformEvent, toSandbox } from './to-wire.js';
@@ -40,18 +41,7 @@ interface Deleted {
 export function v01Methods(services: Services): Method[] {
   const { sandboxes, workspaces, exec, logs, requests, watch } = services;
 
-  function shown(record: SandboxRecord, environment: ShownEnvironment) {
-    return toSandbox(record, sandboxes.orphaned(record), environment);
-  }
-
-  function sandbox(record: SandboxRecord, caller: Caller) {
-    return shown(record, environmentFor(caller));
-  }
-
-  function withoutEnvironment(record: SandboxRecord) {
-    return shown(record, 'left-out');
-  }
-
+  const { sandbox, withoutEnvironment } = sandboxEncoders(sandboxes, toSandbox);
   const watched = { sandbox: withoutEnvironment, log: toLogLine, event: toPlatformEvent };
 
   function find(caller: Caller, { workspaceScope, name }: Scoped & { name: string }) {
