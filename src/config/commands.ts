@@ -4,7 +4,7 @@ interface Command {
   readonly option?: true;
   /** It has a JSON form. */
   readonly json?: true;
-  /** The one word that follows; without it there is none. */
+  /** The name of the argument; undefined: none. */
   readonly operand?: string;
   readonly doc: string;
 }
@@ -18,15 +18,15 @@ const TABLE = [
     json: true,
     doc: 'List all compute drivers and whether this build and this host have them.',
   },
-  { name: 'strays', doc: 'List what this gateway made on its engines and no longer knows.' },
-  { name: 'backup', operand: 'FILE', doc: 'Copy the database into a new file, also while the gateway runs.' },
+  { name: 'strays', doc: 'List resources of this gateway on its engines that are not in its database.' },
+  { name: 'backup', operand: 'FILE', doc: 'Copy the database to a new file, even while the gateway runs.' },
   { name: 'version', option: true, json: true, doc: 'Print version, flavor and drivers of this build.' },
   { name: 'help', option: true, doc: 'Print this text.' },
 ] as const satisfies readonly Command[];
 
 export type CommandName = (typeof TABLE)[number]['name'];
 
-/** What `openshell-gateway` can be told to do. The first is the default. */
+/** The commands of `openshell-gateway`. The first is the default. */
 export const COMMANDS: readonly (Command & { readonly name: CommandName })[] = TABLE;
 
 /** The words that ask for a command. */

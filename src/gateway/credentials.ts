@@ -3,30 +3,25 @@ import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { failedPrecondition, OpenShellError } from '../compute/errors.js';
 import type { Logger } from '../compute/log.js';
+import type { TlsConfig } from '../config/gateway-config.js';
 
-export interface TlsFiles {
-  readonly certPath: string;
-  readonly keyPath: string;
-  /** Undefined: clients need no certificate. */
-  readonly clientCaPath: string | undefined;
-  /** Undefined: no certificate of that CA is revoked. */
-  readonly clientCrlPath?: string | undefined;
-  /** How often the files are looked at. Default: 10,000. */
+export interface TlsFiles extends TlsConfig {
+  /** How often the files are checked for changes. Default: 10,000. */
   readonly pollMs?: number;
 }
 
-/** What the files hold, read again when they change. */
+/** The contents of the files, read again when they change. */
 export interface Certificates {
   context(): SecureContextOptions;
   readonly clientsNeedOne: boolean;
-  /** `clients`: who is let in has changed, and not only who we are. Returns the way to end it. */
+  /** `clients`: whether the client CA or the revocations changed. Returns the unsubscribe function. */
   onChange(listener: (clients: boolean) => void): () => void;
   close(): void;
 }
 
 const POLL_MS = 10_000;
 
-/** The certificates of PEM files; undefined, plaintext, without files. A file that is wrong at the start is an error. */
+/** Loads PEM files; undefined (plaintext) without files. Throws when a file is invalid at the start. */
 export async function loadCredentials(
   tls: TlsFiles | undefined,
   log: Logger,
@@ -37,10 +32,10 @@ export async function loadCredentials(
   let current = await readAll(tls);
   checkAll(tls, current);
   const listeners = new Set<(clients: boolean) => void>();
-  let complaint = '';
+  let lastProblem = '';
   let reading = false;
 
-  const look = async () => {
+  const reload = async () => {
     if (reading) {
       return;
     }
@@ -53,24 +48,24 @@ export async function loadCredentials(
       }
       checkAll(tls, found);
       current = found;
-      log.info('the certificates were read again', { changed: changed.join(',') });
+      log.info('the certificates were reloaded', { changed: changed.join(',') });
       for (const listener of listeners) {
         listener(changed.includes('ca') || changed.includes('crl'));
       }
-      complaint = '';
+      lastProblem = '';
     } catch (error) {
       const { text } = OpenShellError.from(error);
-      // Said once: a key that is replaced after its certificate fits again at the next look.
-      if (text !== complaint) {
-        log.warn(`the certificates stay as they were: ${text}`, { error });
+      // Logged once: a key that is replaced after its certificate matches at the next check.
+      if (text !== lastProblem) {
+        log.warn(`the certificates were not reloaded: ${text}`, { error });
       }
-      complaint = text;
+      lastProblem = text;
     } finally {
       reading = false;
     }
   };
-  // Not fs.watch: mounted secrets change by a link above the files.
-  const timer = setInterval(look, tls.pollMs ?? POLL_MS);
+  // Not fs.watch: mounted secrets are replaced by changing a link above the files.
+  const timer = setInterval(reload, tls.pollMs ?? POLL_MS);
   timer.unref();
   return {
     context: () => current,
@@ -84,7 +79,7 @@ export async function loadCredentials(
 }
 
 const PARTS = ['cert', 'key', 'ca', 'crl'] as const;
-type Pems = { readonly [P in (typeof PARTS)[number]]?: Buffer };
+type Pems = { readonly [P in (typeof PARTS)[number]]: Buffer | undefined };
 
 function same(a: Buffer | undefined, b: Buffer | undefined): boolean {
   return a === undefined || b === undefined ? a === b : a.equals(b);
@@ -97,7 +92,7 @@ async function readAll(tls: TlsFiles): Promise<Pems> {
     tls.clientCaPath === undefined ? undefined : read(tls.clientCaPath, 'client_ca_path'),
     tls.clientCrlPath === undefined ? undefined : read(tls.clientCrlPath, 'client_crl_path'),
   ]);
-  return { cert, key, ...(ca === undefined ? {} : { ca }), ...(crl === undefined ? {} : { crl }) } as Pems;
+  return { cert, key, ca, crl };
 }
 
 async function read(path: string, key: string): Promise<Buffer> {
@@ -106,34 +101,34 @@ async function read(path: string, key: string): Promise<Buffer> {
   } catch (error) {
     throw failedPrecondition(`tls.${key}: '${path}' cannot be read`, {
       reason: 'InvalidConfig',
-      hint: `check the path and that the gateway's user may read it`,
+      hint: `check the path and the file's permissions`,
       cause: error,
     });
   }
 }
 
 function checkAll(tls: TlsFiles, { cert, key, ca, crl }: Pems): void {
-  check(`tls: '${tls.certPath}' and '${tls.keyPath}' are no certificate and its key`, () =>
+  check(`tls: '${tls.certPath}' and '${tls.keyPath}' are not a certificate and its key`, () =>
     createSecureContext({ cert, key }),
   );
   if (ca !== undefined) {
-    check(`tls.client_ca_path: '${tls.clientCaPath}' is no certificate`, () => new X509Certificate(ca));
+    check(`tls.client_ca_path: '${tls.clientCaPath}' is not a certificate`, () => new X509Certificate(ca));
   }
   if (crl !== undefined) {
-    check(`tls.client_crl_path: '${tls.clientCrlPath}' is no revocation list`, () =>
+    check(`tls.client_crl_path: '${tls.clientCrlPath}' is not a revocation list`, () =>
       createSecureContext({ crl }),
     );
   }
 }
 
-/** A listener looks at what it is given only when it needs it, and then says nothing about which file is wrong. */
+/** A listener parses the files only when it uses them, and its error does not name the file. */
 function check(what: string, parse: () => unknown): void {
   try {
     parse();
   } catch (error) {
     throw failedPrecondition(what, {
       reason: 'InvalidConfig',
-      hint: 'give PEM files, the key without a passphrase',
+      hint: 'use PEM files, the key without a passphrase',
       cause: error,
     });
   }

@@ -3,37 +3,34 @@ import { commandFor } from '../compute/parts.js';
 import { type Flavor, partsOf } from '../flavor/flavor.js';
 import type { DriverReport } from './drivers/selection.js';
 
-/** A part that is no driver, in the build or not. */
+/** A part other than a driver, in the build or not. */
 interface PartReport {
   readonly kind: string;
   readonly name: string;
-  /** How commands call it. */
+  /** Its name in commands. */
   readonly word: string;
   readonly state: 'ready' | 'absent';
   /** The command that builds a gateway with it; empty when it is in this build. */
   readonly command: string;
 }
 
-/** Every known part and every part of the build that is no driver. */
+/** Every part, known or in the build, other than drivers. */
 export function reportParts(flavor: Flavor): PartReport[] {
   const others = partsOf(flavor).filter(({ kind }) => kind !== 'driver');
   const present = new Set(others.map(wordOf));
   const absent = KNOWN_PARTS.filter((part) => part.kind !== 'driver' && !present.has(wordOf(part)));
   return [
-    ...others.map(({ kind, name }) => ({ kind, name, state: 'ready' as const, command: '' })),
-    ...absent.map(({ kind, name }) => ({
-      ...{ kind, name, state: 'absent' as const },
-      command: commandFor({ kind, name }, flavor.name),
-    })),
-  ].map((part) => ({ ...part, word: wordOf(part) }));
+    ...others.map((part) => ({ part, state: 'ready' as const, command: '' })),
+    ...absent.map((part) => ({ part, state: 'absent' as const, command: commandFor(part, flavor.name) })),
+  ].map(({ part: { kind, name }, ...rest }) => ({ kind, name, ...rest, word: wordOf({ kind, name }) }));
 }
 
-/** What `openshell-gateway drivers --json` prints for one of them. */
+/** One part in the output of `openshell-gateway drivers --json`. */
 export function partToJson({ kind, name, state, command }: PartReport) {
   return { kind, name, state, command };
 }
 
-/** The parts for a person, below the drivers. */
+/** The parts as a table for people, below the drivers. */
 export function partsText(reports: readonly PartReport[]): string {
   const width = Math.max(...reports.map(({ word }) => word.length));
   return reports
@@ -45,7 +42,7 @@ export function partsText(reports: readonly PartReport[]): string {
     .join('');
 }
 
-/** What `openshell-gateway drivers --json` prints for one driver. */
+/** One driver in the output of `openshell-gateway drivers --json`. */
 export function driverToJson(report: DriverReport) {
   return {
     name: report.name,
@@ -60,7 +57,7 @@ export function driverToJson(report: DriverReport) {
   };
 }
 
-/** The drivers for a person: one line each, and below it what to know or do. */
+/** The drivers as a table for people: one line each, with notes below it. */
 export function driversText(reports: readonly DriverReport[]): string {
   const width = Math.max(...reports.map(({ name }) => name.length));
   return reports

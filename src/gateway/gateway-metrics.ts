@@ -4,33 +4,20 @@ import type { ManagedDriver } from './drivers/managed.js';
 import { driverStates } from './drivers/states.js';
 import type { DriverLoad } from './lifecycle/driver-calls.js';
 import type { Stray } from './lifecycle/reconciler.js';
-import { createMetricsRegistry, type MetricDescription } from './metrics.js';
+import { createMetricsRegistry } from './metrics.js';
 
-/** The gateway's metrics, named after OpenShell's where it has the same. */
-interface GatewayMetrics {
-  /** `subject` empty: nobody's. */
-  observeRpc(method: string, code: number, seconds: number, subject: string): void;
-  /** `either`: nothing in the request tells. */
-  observeGeneration(method: string, generation: string): void;
-  observeDriverCall(driver: string, call: string, seconds: number, error: boolean): void;
-  observeReconcile(driver: string, outcome: 'success' | 'failure'): void;
-  observeLeftBehind(driver: string): void;
-  observeUse(sandbox: { readonly driver: string }, use: string): void;
-  describe(): readonly MetricDescription[];
-  render(): Promise<string>;
-}
-
-/** Each is a series of its own. */
+/** Each subject is a series. */
 const MOST_SUBJECTS = 100;
 const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
+/** The gateway's metrics, with OpenShell's names where it has the same metric. */
 export function createGatewayMetrics(options: {
   store: Store;
   drivers: ReadonlyMap<string, ManagedDriver>;
   flavor: Flavor;
   strays: () => readonly Stray[];
   load: () => readonly DriverLoad[];
-}): GatewayMetrics {
+}) {
   const { store, drivers, flavor } = options;
   const registry = createMetricsRegistry();
   const rpcs = registry.counter(
@@ -40,7 +27,7 @@ export function createGatewayMetrics(options: {
   );
   const users = registry.counter(
     'openshell_server_user_requests_total',
-    `RPCs by whoever made them; beyond ${MOST_SUBJECTS} subjects as (other).`,
+    `RPCs by caller; callers after the first ${MOST_SUBJECTS} are counted as (other).`,
     ['subject'],
   );
   const subjects = new Set<string>();
@@ -50,7 +37,7 @@ export function createGatewayMetrics(options: {
   ]);
   const generations = registry.counter(
     'openshell_server_api_requests_total',
-    'Requests of openshell.v1.OpenShell by the generation of the API that they are in; either: nothing tells.',
+    'Requests of openshell.v1.OpenShell by generation of the API; either: the request is the same in both.',
     ['method', 'generation'],
   );
   const rpcSeconds = registry.histogram(
@@ -76,7 +63,7 @@ export function createGatewayMetrics(options: {
   ]);
   const leftBehind = registry.counter(
     'openshell_driver_exec_left_behind_total',
-    'Commands that were to end, at a timeout or because their client left, and go on in their sandbox.',
+    'Commands that should have been ended, at a timeout or after their client disconnected, and still run.',
     ['driver'],
   );
   registry.gauge('openshell_sandboxes', 'Stored sandboxes.', ['driver', 'phase'], async () =>
@@ -84,7 +71,7 @@ export function createGatewayMetrics(options: {
   );
   registry.gauge(
     'openshell_strays',
-    "Resources with this gateway's id that are in none of its rows.",
+    "Resources with this gateway's id that have no row in its database.",
     ['driver'],
     async () => {
       const counts = new Map([...drivers.keys()].map((name) => [name, 0]));
@@ -96,7 +83,7 @@ export function createGatewayMetrics(options: {
   );
   registry.gauge(
     'openshell_driver_operations',
-    'Creates, starts, stops and deletes that a compute driver carries out, and those that wait for their turn.',
+    'Creates, starts, stops and deletes that a compute driver is running, and those that are waiting.',
     ['driver', 'state'],
     async () =>
       options
@@ -108,13 +95,14 @@ export function createGatewayMetrics(options: {
   );
   registry.gauge(
     'openshell_driver_state',
-    'What each known driver is: 1 for its state. unavailable: in the build and not selected or not usable.',
+    '1 for the current state of each known driver. unavailable: in the build, but not selected or not usable.',
     ['driver', 'state'],
     async () => driverStates(flavor, drivers).map(({ name, state }) => [[name, state], 1]),
   );
 
   return {
-    observeRpc(path, code, seconds, subject) {
+    /** `subject` empty: not authenticated. */
+    observeRpc(path: string, code: number, seconds: number, subject: string): void {
       const method = path.slice(1);
       rpcs.add([method, String(code)]);
       rpcSeconds.observe([method], seconds);
@@ -126,16 +114,16 @@ export function createGatewayMetrics(options: {
       }
       users.add([subjects.has(subject) ? subject : '(other)']);
     },
-    observeGeneration: (method, generation) => generations.add([method, generation]),
-    observeDriverCall(driver, call, seconds, error) {
+    observeGeneration: (method: string, generation: string) => generations.add([method, generation]),
+    observeDriverCall(driver: string, call: string, seconds: number, error: boolean): void {
       driverSeconds.observe([driver, call], seconds);
       if (error) {
         driverErrors.add([driver, call]);
       }
     },
-    observeReconcile: (driver, outcome) => reconciles.add([driver, outcome]),
-    observeLeftBehind: (driver) => leftBehind.add([driver]),
-    observeUse: ({ driver }, use) => uses.add([driver, use]),
+    observeReconcile: (driver: string, outcome: 'success' | 'failure') => reconciles.add([driver, outcome]),
+    observeLeftBehind: (driver: string) => leftBehind.add([driver]),
+    observeUse: ({ driver }: { driver: string }, use: string) => uses.add([driver, use]),
     describe: () => registry.describe(),
     render: () => registry.render(),
   };

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIP } from 'node:net';
-import { OpenShellError } from '../compute/errors.js';
+import { Code, OpenShellError } from '../compute/errors.js';
 import { withDeadline } from '../kit/deadline.js';
 import { isLoopback } from '../kit/loopback.js';
 import { cutText } from '../kit/text.js';
@@ -11,21 +11,19 @@ export interface HttpEndpoint {
   close(): Promise<void>;
 }
 
-interface DriverHealth {
-  readonly name: string;
-  readonly state: string;
-  readonly reason: string;
-}
-
 export interface HealthServerOptions {
   readonly address: string;
   readonly version: string;
-  /** Each resolves when its part is healthy. */
+  /** Each resolves when what it checks is healthy. */
   readonly checks: Readonly<Record<string, () => Promise<void>>>;
-  readonly drivers: () => readonly DriverHealth[];
-  /** What /strays lists. */
+  readonly drivers: () => readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly reason: string;
+  }[];
+  /** The content of /strays. */
   readonly strays: () => readonly unknown[];
-  /** Host names that are answered to, beside addresses. */
+  /** Host names that requests may use besides addresses. */
   readonly allowedHosts?: readonly string[];
 }
 
@@ -34,9 +32,9 @@ const REQUEST_TIMEOUT_MS = 5_000;
 const MAX_CONNECTIONS = 100;
 
 /**
- * `/healthz` answers 200 while the process lives; `/readyz` and `/health` tell whether it can work, 200 or 503;
- * `/strays` lists what is on the engines and in no row, to callers on this machine: it names sandboxes, and probes come
- * from other machines.
+ * `/healthz` answers 200 while the process runs; `/readyz` and `/health` report whether it can work, 200 or 503;
+ * `/strays` lists resources on the engines that have no row. It names sandboxes, so it answers this machine only, while
+ * probes may come from others.
  */
 export function createHealthServer(options: HealthServerOptions): Promise<HttpEndpoint> {
   return open(options, async (path, response, { socket }) => {
@@ -97,9 +95,9 @@ async function run(check: () => Promise<void>): Promise<CheckResult> {
     await withDeadline(CHECK_TIMEOUT_MS, undefined, check);
     return { status: 'healthy', latency_ms: Math.round(performance.now() - startedAt) };
   } catch (error) {
-    const late = error instanceof DOMException && error.name === 'TimeoutError';
-    const text = late ? `no answer within ${CHECK_TIMEOUT_MS} ms` : OpenShellError.from(error).message;
-    return { status: 'unhealthy', error: text };
+    const { code, message } = OpenShellError.from(error);
+    const isLate = code === Code.DEADLINE_EXCEEDED;
+    return { status: 'unhealthy', error: isLate ? `no answer within ${CHECK_TIMEOUT_MS} ms` : message };
   }
 }
 
@@ -118,11 +116,11 @@ function open(
 ): Promise<HttpEndpoint> {
   const colon = address.lastIndexOf(':');
   const host = address.slice(0, colon).replace(/^\[|\]$/g, '');
-  const mayAsk = hostCheck(host, allowedHosts);
+  const isAllowedHost = hostCheck(host, allowedHosts);
   const server = createServer(
     { requestTimeout: REQUEST_TIMEOUT_MS, connectionsCheckingInterval: 1_000, maxHeaderSize: 8192 },
     (request, response) => {
-      handle(request, response, mayAsk, answer).catch(() => {
+      handle(request, response, isAllowedHost, answer).catch(() => {
         if (response.headersSent) {
           response.destroy();
         } else {
@@ -136,7 +134,7 @@ function open(
     server.once('error', reject);
     server.listen(Number(address.slice(colon + 1)), host, () => {
       server.off('error', reject);
-      // One that could not be accepted: the caller sees it.
+      // A connection that could not be accepted; the client sees the error.
       server.on('error', () => {});
       const { port } = server.address() as AddressInfo;
       resolve({ address: `${address.slice(0, colon)}:${port}`, close: () => close(server) });
@@ -147,13 +145,13 @@ function open(
 async function handle(
   request: IncomingMessage,
   response: ServerResponse,
-  mayAsk: (host: string | undefined) => boolean,
+  isAllowedHost: (host: string | undefined) => boolean,
   answer: (path: string, response: ServerResponse, request: IncomingMessage) => Promise<void>,
 ): Promise<void> {
   request.resume();
-  if (!mayAsk(request.headers.host)) {
+  if (!isAllowedHost(request.headers.host)) {
     const host = JSON.stringify(cutText(request.headers.host ?? '', 256));
-    const text = `the host ${host} is not served here: ask by address, or add it to http_allowed_hosts\n`;
+    const text = `the host ${host} is not served here: use an address, or add it to http_allowed_hosts\n`;
     return send(response, 421, 'text/plain', text);
   }
   if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -163,9 +161,9 @@ async function handle(
 }
 
 /**
- * Whether a request names us by what we are. A page whose own name was turned to our address (DNS rebinding) may read
- * what we answer, but it asks by its name: addresses are safe, and names that the operator gave. A loopback listener
- * answers to loopback alone, and to `localhost`, which browsers never ask elsewhere. What has no host is from no browser.
+ * Protects against DNS rebinding: a web page whose name was pointed at our address could read the answers, but its
+ * requests carry that name. Allowed are addresses and the operator's names; on a loopback listener only loopback
+ * addresses and `localhost`, which browsers never resolve elsewhere. A request without a host is not from a browser.
  */
 function hostCheck(listening: string, allowed: readonly string[]) {
   const names = new Set(allowed.map((name) => name.toLowerCase()));

@@ -1,4 +1,4 @@
-/** The values of a series' labels, in the order in which the metric names them. */
+/** The label values of a series, in the order of the metric's label names. */
 type LabelValues = readonly string[];
 
 interface Counter {
@@ -12,7 +12,7 @@ interface Histogram {
 /** Prometheus metrics in the text format 0.0.4. */
 interface MetricsRegistry {
   counter(name: string, help: string, labels: readonly string[]): Counter;
-  /** Asked for its series at every scrape; one that fails has none then, and the others still show. */
+  /** `read` is called at every scrape; when it fails, this gauge has no series and the others are still shown. */
   gauge(
     name: string,
     help: string,
@@ -21,7 +21,7 @@ interface MetricsRegistry {
   ): void;
   /** `buckets` are upper bounds, ascending, without +Inf. */
   histogram(name: string, help: string, labels: readonly string[], buckets: readonly number[]): Histogram;
-  /** In the order of their declaration. */
+  /** In order of declaration. */
   describe(): readonly MetricDescription[];
   render(): Promise<string>;
 }

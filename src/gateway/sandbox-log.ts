@@ -1,3 +1,5 @@
+import { createRecent, createTopics } from './topics.js';
+
 /** One line of a sandbox's log, whatever its source. */
 export interface SandboxLogLine {
   readonly sandboxId: string;
@@ -16,56 +18,25 @@ export interface SandboxLog {
   append(line: SandboxLogLine): void;
   /** Oldest first. */
   tail(sandboxId: string, lines: number): SandboxLogLine[];
-  /** `listener` must not throw. Returns the way to end it. */
+  /** `listener` must not throw. Returns the function that ends the subscription. */
   subscribe(sandboxId: string, listener: (line: SandboxLogLine) => void): () => void;
-  /** Forgets a sandbox that is gone. */
+  /** Drops the lines of a deleted sandbox. */
   drop(sandboxId: string): void;
 }
 
 const LINES_KEPT = 2000;
-/** A line that comes after `drop` starts a log that nothing drops again: with this many, the oldest goes. */
-const SANDBOXES_KEPT = 10_000;
 
 export function createSandboxLog(): SandboxLog {
-  const lines = new Map<string, SandboxLogLine[]>();
-  const listeners = new Map<string, Set<(line: SandboxLogLine) => void>>();
-  function start(sandboxId: string): SandboxLogLine[] {
-    if (lines.size >= SANDBOXES_KEPT) {
-      lines.delete(lines.keys().next().value as string);
-    }
-    const kept: SandboxLogLine[] = [];
-    lines.set(sandboxId, kept);
-    return kept;
-  }
-
+  const recent = createRecent<SandboxLogLine>(LINES_KEPT);
+  const topics = createTopics<SandboxLogLine>();
   return {
     append(line) {
-      const kept = lines.get(line.sandboxId) ?? start(line.sandboxId);
-      kept.push(line);
-      // Cut in larger steps: a shift for each line would move the whole ring every time.
-      if (kept.length >= LINES_KEPT * 2) {
-        kept.splice(0, kept.length - LINES_KEPT);
-      }
-      for (const listener of [...(listeners.get(line.sandboxId) ?? [])]) {
-        listener(line);
-      }
+      recent.add(line.sandboxId, line);
+      topics.publish(line.sandboxId, line);
     },
-    tail: (sandboxId, count) =>
-      count <= 0 ? [] : (lines.get(sandboxId) ?? []).slice(-Math.min(count, LINES_KEPT)),
-    subscribe(sandboxId, listener) {
-      const set = listeners.get(sandboxId) ?? new Set();
-      listeners.set(sandboxId, set);
-      set.add(listener);
-      return () => {
-        set.delete(listener);
-        if (set.size === 0 && listeners.get(sandboxId) === set) {
-          listeners.delete(sandboxId);
-        }
-      };
-    },
-    drop(sandboxId) {
-      lines.delete(sandboxId);
-    },
+    tail: recent.latest,
+    subscribe: topics.subscribe,
+    drop: recent.drop,
   };
 }
 
@@ -76,7 +47,7 @@ function rank(level: string): number {
   return RANK[level.toUpperCase()] ?? RANK_OTHER;
 }
 
-/** Whether a line passes a minimum level; an empty minimum lets all pass (OpenShell's table of levels). */
+/** Whether a line is at or above a minimum level, by OpenShell's table of levels; an empty minimum allows all. */
 export function levelAllows(minLevel: string, level: string): boolean {
   return minLevel === '' || rank(level) <= rank(minLevel);
 }

@@ -48,7 +48,7 @@ test('a configured driver that is not in the build names driver, flavor, drivers
   const { error, exitCode } = await failure([entry('docker', ready)], ['podman']);
   assert.equal(error.reason, 'DriverNotInBuild');
   assert.equal(exitCode, 3);
-  assert.match(error.text, /'podman' is configured and not in this build/);
+  assert.match(error.text, /'podman' is configured but not in this build/);
   assert.match(error.text, /flavor 'edge' with: docker/);
   assert.match(error.text, /npm run build -- podman/);
 });

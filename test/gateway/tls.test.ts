@@ -137,11 +137,11 @@ for (const [what, files, message] of [
     ['server.crt', 'client.key', undefined],
     /server\.crt'.*client\.key' are no/,
   ],
-  ['a file that holds no key', ['server.crt', 'san.cnf', undefined], /are no certificate and its key/],
+  ['a file that holds no key', ['server.crt', 'san.cnf', undefined], /are not a certificate and its key/],
   [
     'a client CA that is none',
     ['server.crt', 'server.key', 'san.cnf'],
-    /client_ca_path.*san\.cnf' is no cert/,
+    /client_ca_path.*san\.cnf' is not a cert/,
   ],
   [
     'a file that is not there',

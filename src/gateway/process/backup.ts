@@ -13,21 +13,17 @@ export async function printBackup(
   const entry = storeOf(flavor, database);
   const { backup } = await entry.load();
   if (backup === undefined) {
-    throw new OpenShellError(
-      Code.UNIMPLEMENTED,
-      `the store '${entry.name}' is not backed up by the gateway`,
-      {
-        reason: 'BackupUnsupported',
-        hint: "use its engine's own tools",
-      },
-    );
+    throw new OpenShellError(Code.UNIMPLEMENTED, `the gateway cannot back up the store '${entry.name}'`, {
+      reason: 'BackupUnsupported',
+      hint: 'use the tools of the database',
+    });
   }
   const to = resolve(file);
   const { bytes, schema, sandboxes, online } = await backup(database.url, to);
-  const source = online ? 'a running gateway has it' : 'no gateway runs on it';
+  const source = online ? 'in use by a gateway' : 'not in use';
   return (
     `${to}: ${bytes} bytes, schema ${schema}, ${sandboxes} sandboxes, checked; from ${database.path ?? database.shown} (${source})\n` +
-    `The key that belongs to it is not in it: keep a copy of ${secretKeyPath} too, in another place.\n` +
-    'The backup holds the environments of all sandboxes: keep it as a secret. docs/backup.md says how to restore it.\n'
+    `The key is not part of the backup: also keep a copy of ${secretKeyPath}, in another place.\n` +
+    'The backup contains the environments of all sandboxes: keep it secret. To restore it, see docs/backup.md.\n'
   );
 }

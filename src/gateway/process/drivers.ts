@@ -16,7 +16,7 @@ export async function printDrivers(
 ): Promise<string> {
   const found = await reportDrivers(selectionOptions(options, config, new AbortController().signal));
   const reports = await Promise.all(
-    found.map((report) => (report.external ? asked(report, options) : report)),
+    found.map((report) => (report.external ? probeExternal(report, options) : report)),
   );
   const parts = reportParts(options.flavor);
   return json
@@ -25,7 +25,10 @@ export async function printDrivers(
 }
 
 /** A driver in another process is ready when it answers on its socket. */
-async function asked(report: DriverReport, { connectExternal }: ProcessOptions): Promise<DriverReport> {
+async function probeExternal(
+  report: DriverReport,
+  { connectExternal }: ProcessOptions,
+): Promise<DriverReport> {
   const signal = deadline(EXTERNAL_TIMEOUT_MS);
   try {
     const driver = await connectExternal?.({ name: report.name, socketPath: report.endpoint, signal });

@@ -1,6 +1,6 @@
 import type { OpenShellError } from '../../compute/errors.js';
 
-/** Exit codes of a gateway that does not start, by the reason of its error. They never change their meaning. */
+/** Exit codes of a gateway that fails to start, by the reason of the error. Their meaning never changes. */
 const EXIT_CODES: Readonly<Record<string, number>> = {
   InvalidUsage: 2,
   InvalidConfig: 2,

@@ -1,15 +1,15 @@
 import type { Flavor } from '../../flavor/flavor.js';
 import type { ConnectExternal } from '../drivers/create.js';
 
-/** What a program that is a gateway starts it with. */
+/** The options of the program `openshell-gateway`. */
 export interface ProcessOptions {
   readonly flavor: Flavor;
-  /** What the build was made from, e.g. a commit. */
+  /** The commit that was built, or `dev`. */
   readonly build: string;
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Undefined: this build cannot reach drivers in other processes. */
+  /** Undefined: this build cannot connect to drivers in other processes. */
   readonly connectExternal: ConnectExternal | undefined;
-  /** What an operator should know about the build, e.g. left-over output. */
+  /** Warnings about the build, e.g. parts left over from another one. */
   readonly buildWarnings: readonly string[];
 }

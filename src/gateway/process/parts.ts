@@ -17,7 +17,7 @@ export function storeOf(flavor: Flavor, { scheme }: Database): StoreEntry {
   throw partNotInBuild(part, flavor.name, `the database URL (--db-url), which is ${scheme}:...,`);
 }
 
-/** Telemetry, when something is to be sent. FAILED_PRECONDITION `PartNotInBuild` when this build lacks it. */
+/** Undefined: off, or without endpoint. FAILED_PRECONDITION `PartNotInBuild` when this build lacks telemetry. */
 export function telemetryOf(
   flavor: Flavor,
   { enabled, endpoint }: GatewayConfig['telemetry'],
@@ -32,7 +32,7 @@ export function telemetryOf(
   throw partNotInBuild(part, flavor.name, 'openshell.telemetry.endpoint, which is set,');
 }
 
-/** That this build has every part which the configuration asks for, drivers aside. Errors as above. */
+/** Checks that this build has all configured parts except drivers. Errors as above. */
 export function assertParts(flavor: Flavor, { database, telemetry }: GatewayConfig): void {
   storeOf(flavor, database);
   telemetryOf(flavor, telemetry);

@@ -11,14 +11,14 @@ import type { ProcessOptions } from './options.js';
 import { assertParts } from './parts.js';
 import { selectionOptions } from './selection-options.js';
 
-/** A configuration that this build could never start with is not valid. */
+/** A configuration is invalid when this build lacks parts that it needs. */
 async function checkParts(options: ProcessOptions, config: GatewayConfig): Promise<void> {
   assertParts(options.flavor, config);
   const { assertInBuild } = await import('../drivers/selection.js');
   assertInBuild(selectionOptions(options, config, new AbortController().signal));
 }
 
-/** Runs `openshell-gateway` and gives its exit code. */
+/** Runs `openshell-gateway` and returns its exit code. Code that only one command needs is loaded by that command. */
 export async function run(options: ProcessOptions): Promise<number> {
   try {
     return await dispatch(options);

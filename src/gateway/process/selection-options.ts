@@ -2,7 +2,7 @@ import type { GatewayConfig } from '../../config/gateway-config.js';
 import type { SelectionOptions } from '../drivers/selection.js';
 import type { ProcessOptions } from './options.js';
 
-/** The configuration as the driver selection takes it. */
+/** The options of the driver selection, from the configuration. */
 export function selectionOptions(
   { flavor, env }: ProcessOptions,
   config: GatewayConfig,

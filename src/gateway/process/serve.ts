@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setImmediate as yieldToEvents } from 'node:timers/promises';
 import { unavailable } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import type { TelemetrySink } from '../../compute/telemetry.js';
@@ -11,21 +12,21 @@ import { delay } from '../../kit/deadline.js';
 import { freeBuffersAtOnce } from '../../kit/garbage.js';
 import { createLogger } from '../../logging/logger.js';
 import { exitOnUncaught } from '../../logging/uncaught.js';
+import type { StoreEntry } from '../../store/entry.js';
 import { databasePlace } from '../database-place.js';
 import { selectDrivers } from '../drivers/selection.js';
 import type { Gateway, GatewayOptions } from '../gateway.js';
 import { createSandboxLog } from '../sandbox-log.js';
-import { loadGateway } from './load-gateway.js';
 import type { ProcessOptions } from './options.js';
 import { assertParts, storeOf, telemetryOf } from './parts.js';
 import { selectionOptions } from './selection-options.js';
-import { type Signals, signals } from './signals.js';
+import { handleSignals, type Signals } from './signals.js';
 
-/** From SIGTERM to the cut. */
+/** How long running calls may take after SIGTERM. */
 const DRAIN_MS = 10_000;
 const TELEMETRY_CLOSE_MS = 2_000;
 
-/** Runs the gateway until it is told to end. */
+/** Runs the gateway until the first SIGTERM or SIGINT. */
 export async function serve(
   options: ProcessOptions,
   { config, warnings }: LoadedConfig,
@@ -45,15 +46,15 @@ export async function serve(
   for (const warning of [...options.buildWarnings, ...warnings]) {
     log.warn(warning);
   }
-  const ending = signals();
+  const ending = handleSignals();
   const telemetry = await openTelemetry(options, config, log);
   try {
-    const starting = start(options, config, home, { log, sandboxLog, telemetry, signal: ending.first });
-    const gateway = await Promise.race([starting, endedEarly(ending)]);
+    const starting = start(options, config, home, { log, sandboxLog, telemetry, signal: ending.signal });
+    const gateway = await Promise.race([starting, interrupted(ending)]);
     report(gateway, options, log);
-    await ending.asked;
-    log.info('ending; sandboxes keep running');
-    await Promise.race([gateway.close(DRAIN_MS), ending.insisted]);
+    await ending.first;
+    log.info('shutting down; sandboxes keep running');
+    await Promise.race([gateway.close(DRAIN_MS), ending.second]);
     return 0;
   } finally {
     await telemetry?.close(TELEMETRY_CLOSE_MS);
@@ -61,11 +62,11 @@ export async function serve(
   }
 }
 
-/** Rejects when a start that was told to end does not, e.g. because a file system hangs. */
-async function endedEarly({ asked, insisted }: Signals): Promise<never> {
-  await asked;
-  await Promise.race([insisted, delay(DRAIN_MS)]);
-  throw unavailable('told to end before it had started', { reason: 'Interrupted' });
+/** Rejects when an interrupted start does not end by itself, e.g. because a file system hangs. */
+async function interrupted({ first, second }: Signals): Promise<never> {
+  await first;
+  await Promise.race([second, delay(DRAIN_MS)]);
+  throw unavailable('interrupted before it had started', { reason: 'Interrupted' });
 }
 
 async function start(
@@ -106,9 +107,20 @@ async function start(
     stateDir: join(home.stateDir, 'drivers'),
     env: options.env,
     openStore: () => openStore({ url, log: parts.log }),
-    ...(path === undefined ? {} : { databasePlace: () => databasePlace(path, options.env) }),
+    databasePlace: path === undefined ? undefined : () => databasePlace(path, options.env),
     adoptDatabase: config.adoptDatabase,
   });
+}
+
+/** Loads the gateway's code in steps, so that answers to the driver probes are handled in between. */
+async function loadGateway(log: Logger, store: StoreEntry) {
+  await yieldToEvents();
+  const { quietGrpc } = await import('../../rpc/quiet.js');
+  quietGrpc(log);
+  await yieldToEvents();
+  const { startGateway } = await import('../gateway.js');
+  const { openStore } = await store.load();
+  return { startGateway, openStore };
 }
 
 async function openTelemetry(
@@ -127,8 +139,8 @@ async function openTelemetry(
 function report(gateway: Gateway, { flavor }: ProcessOptions, log: Logger): void {
   log.info(`listening on ${gateway.address}`, {
     address: gateway.address,
-    ...(gateway.healthAddress === undefined ? {} : { health_address: gateway.healthAddress }),
-    ...(gateway.metricsAddress === undefined ? {} : { metrics_address: gateway.metricsAddress }),
+    health_address: gateway.healthAddress,
+    metrics_address: gateway.metricsAddress,
     version: VERSION,
     flavor: flavor.name,
     drivers: gateway.drivers.map(({ name }) => name).join(','),

@@ -1,32 +1,32 @@
 import { createDeferred } from '../../kit/deferred.js';
 
-/** SIGTERM and SIGINT: the first asks the process to end, a second one insists. */
+/** SIGTERM and SIGINT: the first shuts down gracefully, a second one at once. */
 export interface Signals {
   /** Aborts at the first. */
-  readonly first: AbortSignal;
-  readonly asked: Promise<void>;
-  readonly insisted: Promise<void>;
+  readonly signal: AbortSignal;
+  readonly first: Promise<void>;
+  readonly second: Promise<void>;
   dispose(): void;
 }
 
-export function signals(): Signals {
-  const first = new AbortController();
-  const asked = createDeferred();
-  const insisted = createDeferred();
+export function handleSignals(): Signals {
+  const controller = new AbortController();
+  const first = createDeferred();
+  const second = createDeferred();
   function onSignal() {
-    if (first.signal.aborted) {
-      insisted.resolve();
+    if (first.settled) {
+      second.resolve();
     }
-    first.abort();
-    asked.resolve();
+    controller.abort();
+    first.resolve();
   }
 
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   return {
-    first: first.signal,
-    asked: asked.promise,
-    insisted: insisted.promise,
+    signal: controller.signal,
+    first: first.promise,
+    second: second.promise,
     dispose() {
       process.off('SIGTERM', onSignal);
       process.off('SIGINT', onSignal);

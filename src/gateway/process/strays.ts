@@ -11,6 +11,7 @@ import type { ManagedDriver } from '../drivers/managed.js';
 import { selectDrivers } from '../drivers/selection.js';
 import { gatewayId } from '../identity.js';
 import { openKeys } from '../keys/keys.js';
+import { toStrayLine } from '../lifecycle/reconciler.js';
 import type { ProcessOptions } from './options.js';
 import { storeOf } from './parts.js';
 import { selectionOptions } from './selection-options.js';
@@ -18,9 +19,9 @@ import { selectionOptions } from './selection-options.js';
 const LIST_TIMEOUT_MS = 30_000;
 
 /**
- * `openshell-gateway strays`: what carries this gateway's id on its engines and has neither a row nor a tombstone, by
- * which the next start removes it. It changes nothing. A running gateway holds the store, so it is asked over its
- * health listener.
+ * `openshell-gateway strays`: lists resources on the engines that carry this gateway's id and have neither a row nor a
+ * tombstone; those with a tombstone are removed by the next start. Changes nothing. A running gateway locks the store,
+ * so it is asked over its health listener.
  */
 export async function printStrays(
   options: ProcessOptions,
@@ -35,9 +36,9 @@ export async function printStrays(
       throw error;
     }
     if (config.healthBindAddress === undefined) {
-      throw unavailable('the gateway is running and has no health listener to ask', {
+      throw unavailable('the gateway is running and has no health listener', {
         reason: 'StoreLocked',
-        hint: 'set health_bind_address, look for "left alone" in its log, or stop it first',
+        hint: 'set health_bind_address, search its log for "left alone", or stop it first',
       });
     }
     const response = await fetch(`http://${formatAddress(config.healthBindAddress)}/strays`, { signal });
@@ -45,14 +46,8 @@ export async function printStrays(
   }
 }
 
-/** One stray as /strays gives it. */
-interface StrayLine {
-  readonly driver: string;
-  readonly resource: string;
-  readonly sandbox_id: string;
-  readonly workspace: string;
-  readonly name: string;
-}
+/** One stray in the answer of /strays. */
+type StrayLine = ReturnType<typeof toStrayLine>;
 
 async function fromStore(
   options: ProcessOptions,
@@ -80,14 +75,10 @@ async function fromStore(
     });
     for (const managed of drivers.values()) {
       for (const sandbox of await (await managed.driver()).list({ signal })) {
-        if ((await store.getSandbox(sandbox.id)) !== undefined) {
-          continue;
+        const known = (await store.getSandbox(sandbox.id)) ?? (await store.getTombstone(sandbox.id));
+        if (known === undefined) {
+          strays.push(toStrayLine({ driver: managed.name, sandbox }));
         }
-        if ((await store.getTombstone(sandbox.id)) !== undefined) {
-          continue;
-        }
-        const { id, workspace, name, status } = sandbox;
-        strays.push({ driver: managed.name, resource: status.resourceName, sandbox_id: id, workspace, name });
       }
     }
   } finally {
@@ -105,5 +96,5 @@ function text(strays: readonly StrayLine[]): string {
     (stray) =>
       `${stray.driver}  ${stray.resource}  sandbox ${stray.sandbox_id} (${stray.workspace}/${stray.name})\n`,
   );
-  return `${lines.join('')}These carry this gateway's id and are in none of its rows. Remove them with the engine's own tools.\n`;
+  return `${lines.join('')}These carry this gateway's id and have no row in its database. Remove them with the engine's own tools.\n`;
 }
