@@ -24,14 +24,19 @@ export interface Method<I extends DescMessage = DescMessage, O extends DescMessa
   decodeResponse(bytes: Uint8Array): MessageShape<O>;
 }
 
-/** Gives each of a service's `shapes` its messages, by the method's name. */
-export function methodFactory(shapes: readonly MethodShape[]) {
-  return <I extends DescMessage, O extends DescMessage>(name: string, input: I, output: O): Method<I, O> => {
+type Messages = Readonly<Record<string, readonly [request: DescMessage, response: DescMessage]>>;
+
+/** Methods of a service with their messages, given by name and keyed as in a generated service (`getSandbox`). */
+export function methodsOf<const M extends Messages>(shapes: readonly MethodShape[], messages: M) {
+  const methods = Object.entries(messages).map(([name, [input, output]]) => {
     const shape = shapes.find((known) => known.name === name);
     if (shape === undefined) {
       throw new Error(`the service has no method ${name}`);
     }
-    return createMethod(shape, input, output);
+    return [name.charAt(0).toLowerCase() + name.slice(1), createMethod(shape, input, output)];
+  });
+  return Object.fromEntries(methods) as {
+    readonly [K in keyof M & string as Uncapitalize<K>]: Method<M[K][0], M[K][1]>;
   };
 }
 
