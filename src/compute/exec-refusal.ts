@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream';
+import { createDeferred } from '../kit/deferred.js';
 import { cutText } from '../kit/text.js';
 import type { ExecChunk, ExecSession, ExecSpec } from './driver.js';
 import { Code, OpenShellError, type OpenShellErrorOptions } from './errors.js';
@@ -52,22 +53,19 @@ export function refusedExec(
 /** A session of a command that did not start. What is written to it goes nowhere. */
 export function refusedSession(refusal: ExecRefusal, spec: Refused & Pick<ExecSpec, 'stdin'>): ExecSession {
   const { chunk, exitCode } = refusedExec(refusal, spec);
-  let settle: (code: number) => void = () => {};
-  const ended = new Promise<number>((resolve) => {
-    settle = resolve;
-  });
+  const ended = createDeferred<number>();
   async function* output(): AsyncGenerator<ExecChunk> {
     try {
       yield chunk;
     } finally {
-      settle(exitCode);
+      ended.resolve(exitCode);
     }
   }
   return {
     output: output(),
     stdin: spec.stdin ? new Writable({ write: (_chunk, _encoding, done) => done() }) : undefined,
     resize: async () => {},
-    exitCode: ended,
+    exitCode: ended.promise,
   };
 }
 

@@ -1,7 +1,6 @@
 import { ChannelCredentials, Client, type ClientOptions, Metadata } from '@grpc/grpc-js';
 import { type CallOptions, type ClientTls, type RpcClient, UNARY_TIMEOUT_MS } from './contract.js';
-import { failed } from './failed.js';
-import { cancelOnAbort, duplexCall, responsesOf } from './streams.js';
+import { cancelOnAbort, duplexCall, failed, responsesOf } from './streams.js';
 
 /** How far a server may run ahead of the reader; HTTP/2's own 64 KiB would hold up the output of a command. */
 const WINDOW_BYTES = 4 * 1024 * 1024;

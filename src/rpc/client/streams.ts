@@ -1,9 +1,10 @@
 import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
-import type { ClientDuplexStream, ClientReadableStream } from '@grpc/grpc-js';
+import type { ClientDuplexStream, ClientReadableStream, ServiceError } from '@grpc/grpc-js';
+import { roomIn } from '../../kit/drain.js';
+import { STATUS_DETAILS } from '../../wire/errors/index.js';
 import type { Method } from '../../wire/method.js';
-import { roomIn } from '../room.js';
+import { CallFailure } from '../call-failure.js';
 import type { DuplexCall } from './contract.js';
-import { failed } from './failed.js';
 
 export function duplexCall<I extends DescMessage, O extends DescMessage>(
   method: Method<I, O>,
@@ -66,4 +67,17 @@ export function cancelOnAbort(call: { cancel(): void }, signal: AbortSignal | un
   }
   signal?.addEventListener('abort', cancel, { once: true });
   return () => signal?.removeEventListener('abort', cancel);
+}
+
+/** What grpc-js throws as a CallFailure; anything else, such as a response that cannot be decoded, as it is. */
+export function failed(thrown: unknown): unknown {
+  if (!isServiceError(thrown)) {
+    return thrown;
+  }
+  const trailer = thrown.metadata?.get(STATUS_DETAILS)[0];
+  return new CallFailure(thrown.code, thrown.details, Buffer.isBuffer(trailer) ? trailer : undefined);
+}
+
+function isServiceError(thrown: unknown): thrown is ServiceError {
+  return thrown instanceof Error && 'code' in thrown && 'details' in thrown;
 }

@@ -7,9 +7,9 @@ import type {
   ServerWritableStream,
 } from '@grpc/grpc-js';
 import { Code, OpenShellError } from '../../compute/errors.js';
+import { type Patience, roomIn } from '../../kit/drain.js';
 import type { Encoded } from '../../wire/bytes-field.js';
 import { REQUEST_ID } from '../headers.js';
-import { type Patience, roomIn } from '../room.js';
 import type { IncomingCall, MethodPath, Peer, Send } from './contract.js';
 
 /** A call of any kind as grpc-js hands it over. */

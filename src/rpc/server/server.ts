@@ -2,8 +2,8 @@ import { Metadata, Server, ServerCredentials, type ServerOptions, type sendUnary
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import { withTrace } from '../../compute/trace.js';
+import type { Patience } from '../../kit/drain.js';
 import { readTrace } from '../headers.js';
-import type { Patience } from '../room.js';
 import { type Status, toStatus } from '../status.js';
 import { cancelled, type GrpcCall, incoming, requestsOf, senderOf } from './call.js';
 import { createConnections } from './connections.js';
