@@ -21,6 +21,16 @@ export interface SqliteStatement {
   run(...values: SqlValue[]): { changes: number | bigint };
 }
 
+/** SQL as the rest of the store runs it; statements are prepared once. */
+export interface Sql {
+  get(sql: string, ...values: SqlValue[]): SqlRow | undefined;
+  all(sql: string, ...values: SqlValue[]): SqlRow[];
+  /** One row after the other; ends with the loop over it. */
+  iterate(sql: string, ...values: SqlValue[]): Iterable<SqlRow>;
+  /** Returns the number of rows it changed. */
+  run(sql: string, ...values: SqlValue[]): number;
+}
+
 /** Node's own module; undefined where this Node has none. Its ExperimentalWarning (Node 22) is kept off stderr. */
 function builtin(): SqliteModule | undefined {
   const emitWarning = process.emitWarning;

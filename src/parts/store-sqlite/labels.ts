@@ -1,6 +1,5 @@
 import type { LabelSelector } from '../../store/store.js';
-import type { SqlValue } from './engine.js';
-import type { Sql } from './sql.js';
+import type { Sql, SqlValue } from './engine.js';
 
 type LabelTable = 'sandbox_label' | 'template_label' | 'workspace_label';
 

@@ -1,5 +1,4 @@
-import type { SqlRow } from './engine.js';
-import type { Sql } from './sql.js';
+import type { Sql, SqlRow } from './engine.js';
 
 /**
  * Secrets stand in a table of their own, on pages that hold nothing else, so that deleting leaves nothing of them.
