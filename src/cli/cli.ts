@@ -6,8 +6,7 @@ import type { Arguments } from './arguments/parsed.js';
 import { COMMANDS } from './arguments/tree.js';
 import type { Gateway } from './connection/gateway.js';
 import type { Context } from './context.js';
-import { EXIT, exitCodeOf, failureLine, isSilent } from './failure.js';
-import { listenForInterrupts } from './interrupt.js';
+import { EXIT, exitCodeOf, failureLine, interruptedError, isSilent } from './failure.js';
 import { createOutput, type Output } from './output/output.js';
 import { printable } from './output/printable.js';
 
@@ -92,4 +91,22 @@ async function connect({ args, env, verbose, note }: Context): Promise<Gateway> 
   }
   const { openGateway } = await import('./connection/gateway.js');
   return openGateway(endpoint, env);
+}
+
+/**
+ * Turns the first signal of the user into an abort, so that a command can clean up; the reason is the error to end
+ * with. A second one ends the process at once.
+ */
+function listenForInterrupts(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.on(name, () => {
+      const error = interruptedError(name);
+      if (controller.signal.aborted) {
+        process.exit(exitCodeOf(error));
+      }
+      controller.abort(error);
+    });
+  }
+  return controller.signal;
 }

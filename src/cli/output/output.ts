@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import type { OpenShellError } from '../../compute/errors.js';
+import { roomIn } from '../../kit/drain.js';
 import { brokenPipeError } from '../failure.js';
 
 /** stdout or stderr with back-pressure, and quiet about a reader that went away. */
@@ -20,11 +20,10 @@ export function createOutput(stream: Writable & { isTTY?: boolean }): Output {
     isTerminal: stream.isTTY === true,
     closed: closed.signal,
     async write(data) {
-      if (closed.signal.aborted) {
-        throw closed.signal.reason as OpenShellError;
-      }
+      closed.signal.throwIfAborted();
       if (!stream.write(data)) {
-        await drained(stream, closed.signal);
+        await roomIn(stream, ['error']);
+        closed.signal.throwIfAborted();
       }
     },
     async flush() {
@@ -34,21 +33,4 @@ export function createOutput(stream: Writable & { isTTY?: boolean }): Output {
       await new Promise<void>((resolve) => stream.write('', () => resolve()));
     },
   };
-}
-
-function drained(stream: Writable, closed: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    function onDrain() {
-      closed.removeEventListener('abort', onClose);
-      resolve();
-    }
-
-    function onClose() {
-      stream.off('drain', onDrain);
-      reject(closed.reason);
-    }
-
-    stream.once('drain', onDrain);
-    closed.addEventListener('abort', onClose, { once: true });
-  });
 }

@@ -3,7 +3,6 @@ import type { Gateway } from '../connection/gateway.js';
 import type { Context } from '../context.js';
 import { EXIT } from '../failure.js';
 import { printable } from '../output/printable.js';
-import { unseenLines } from './log-overlap.js';
 import { idOf, nameOf } from './lookup.js';
 import { exitCodeOfMain, phaseOf } from './phase.js';
 import { watchSandbox } from './watch.js';
@@ -75,4 +74,25 @@ async function followUntilExit(
 async function passLine({ out, err }: Context, { message, target }: SandboxLogLine): Promise<void> {
   const output = target === 'stderr' ? err : out;
   await output.write(`${output.isTerminal ? printable(message) : message}\n`);
+}
+
+/**
+ * The lines of `latest` that come after `shown`, both in order: the two overlap by as many lines as the end of the one
+ * and the beginning of the other have in common.
+ */
+export function unseenLines(
+  shown: readonly SandboxLogLine[],
+  latest: readonly SandboxLogLine[],
+): readonly SandboxLogLine[] {
+  for (let overlap = Math.min(shown.length, latest.length); overlap > 0; overlap--) {
+    const end = shown.slice(-overlap);
+    if (end.every((line, at) => isSame(line, latest[at]))) {
+      return latest.slice(overlap);
+    }
+  }
+  return latest;
+}
+
+function isSame(a: SandboxLogLine, b: SandboxLogLine | undefined): boolean {
+  return a.timestampMs === b?.timestampMs && a.target === b.target && a.message === b.message;
 }

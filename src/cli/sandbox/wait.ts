@@ -5,7 +5,6 @@ import type { Gateway } from '../connection/gateway.js';
 import { timeoutError } from '../failure.js';
 import { enumWord } from '../output/plain.js';
 import type { Progress } from '../terminal/progress.js';
-import { createIdleDeadline } from './idle-deadline.js';
 import { idOf, nameOf } from './lookup.js';
 import { exitCodeOfMain, failureOf, phaseOf } from './phase.js';
 import { createEventDisplay, isProgress } from './progress-events.js';
@@ -37,8 +36,9 @@ export async function waitForPhase(options: WaitOptions): Promise<Sandbox> {
   if (settled !== undefined) {
     return settled;
   }
-  const idle = createIdleDeadline(timeoutMs, () => tookTooLong(options));
-  const signal = AbortSignal.any([options.signal, idle.signal]);
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(tookTooLong(options)), timeoutMs);
+  const signal = AbortSignal.any([options.signal, late.signal]);
   const eventTail = extendedByProgress ? EVENT_TAIL : 0;
   const request = { id: idOf(sandbox), followStatus: true, followEvents: true, eventTail };
   const showEvent = createEventDisplay(progress);
@@ -48,7 +48,7 @@ export async function waitForPhase(options: WaitOptions): Promise<Sandbox> {
       if (payload.case === 'event') {
         showEvent(payload.value);
         if (extendedByProgress && isProgress(payload.value)) {
-          idle.extend();
+          timer.refresh();
         }
       } else if (payload.case === 'sandbox') {
         const result = settle(payload.value, until);
@@ -65,7 +65,7 @@ export async function waitForPhase(options: WaitOptions): Promise<Sandbox> {
   } catch (error) {
     throw signal.aborted ? (signal.reason as OpenShellError) : error;
   } finally {
-    idle.stop();
+    clearTimeout(timer);
   }
 }
 
