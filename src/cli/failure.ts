@@ -22,14 +22,9 @@ export function usageError(message: string, hint?: string): OpenShellError {
   );
 }
 
-/** The user, or whoever started us, sent a signal. */
+/** The user or the caller sent a signal; SIGPIPE: whoever read our output has gone. */
 export function interruptedError(signal: string): OpenShellError {
   return new OpenShellError(Code.CANCELLED, 'interrupted', { reason: foreignReason(signal) });
-}
-
-/** Whoever read our output went away: nothing more is said. */
-export function brokenPipeError(): OpenShellError {
-  return new OpenShellError(Code.CANCELLED, 'nobody reads the output', { reason: foreignReason('SIGPIPE') });
 }
 
 export function timeoutError(message: string, hint: string): OpenShellError {

@@ -23,25 +23,13 @@ export interface Found {
 
 /** The sandbox as it is to be written. Errors as `Store.insertSandbox`. */
 export function newSandbox(given: Omit<SandboxRecord, 'resourceVersion'>, found: Found): SandboxRecord {
-  requireActive(given.workspace, found.workspace);
-  if (found.nameTaken) {
-    throw alreadyExists(`sandbox '${given.name}'`);
-  }
-  if (found.idTaken) {
-    throw alreadyExists(`sandbox with id '${given.id}'`);
-  }
+  requireRoom('sandbox', given, found);
   return { ...given, resourceVersion: 1 };
 }
 
 /** The template as it is to be written. Errors as `Store.insertTemplate`. */
 export function newTemplate(given: Omit<TemplateRecord, 'resourceVersion'>, found: Found): TemplateRecord {
-  requireActive(given.workspace, found.workspace);
-  if (found.nameTaken) {
-    throw alreadyExists(`sandbox template '${given.name}'`);
-  }
-  if (found.idTaken) {
-    throw alreadyExists(`sandbox template with id '${given.id}'`);
-  }
+  requireRoom('sandbox template', given, found);
   return { ...given, resourceVersion: 1 };
 }
 
@@ -104,13 +92,25 @@ export function requireEmpty(workspace: string, sandboxes: readonly string[]): v
   );
 }
 
-/** NOT_FOUND, or FAILED_PRECONDITION while it ends. */
-function requireActive(name: string, workspace: WorkspaceRecord | undefined): void {
+/** NOT_FOUND without the workspace, FAILED_PRECONDITION while it is being deleted, ALREADY_EXISTS for name and id. */
+function requireRoom(
+  what: string,
+  given: { readonly workspace: string; readonly name: string; readonly id: string },
+  { workspace, nameTaken, idTaken }: Found,
+): void {
   if (workspace === undefined) {
-    throw notFound(`workspace '${name}' not found`);
+    throw notFound(`workspace '${given.workspace}' not found`);
   }
   if (workspace.phase !== 'active') {
-    throw failedPrecondition(`workspace '${name}' is being deleted`, { reason: 'WorkspaceTerminating' });
+    throw failedPrecondition(`workspace '${given.workspace}' is being deleted`, {
+      reason: 'WorkspaceTerminating',
+    });
+  }
+  if (nameTaken) {
+    throw alreadyExists(`${what} '${given.name}'`);
+  }
+  if (idTaken) {
+    throw alreadyExists(`${what} with id '${given.id}'`);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import { roomIn } from '../../kit/drain.js';
-import { brokenPipeError } from '../failure.js';
+import { interruptedError } from '../failure.js';
 
 /** stdout or stderr with back-pressure, and quiet about a reader that went away. */
 export interface Output {
@@ -15,7 +15,7 @@ export interface Output {
 
 export function createOutput(stream: Writable & { isTTY?: boolean }): Output {
   const closed = new AbortController();
-  stream.on('error', () => closed.abort(brokenPipeError()));
+  stream.on('error', () => closed.abort(interruptedError('SIGPIPE')));
   return {
     isTerminal: stream.isTTY === true,
     closed: closed.signal,

@@ -1,5 +1,6 @@
 import { OpenShellError } from '../../compute/errors.js';
 import type { TelemetryOptions, TelemetrySink } from '../../compute/telemetry.js';
+import { deadline } from '../../kit/deadline.js';
 import { payload } from './payload.js';
 import { createPost } from './post.js';
 
@@ -18,17 +19,13 @@ export function createTelemetry(options: TelemetryOptions): TelemetrySink {
   let sending: Promise<void> | undefined;
 
   async function send(body: string): Promise<void> {
-    const late = new AbortController();
-    const timer = setTimeout(() => late.abort(), POST_TIMEOUT_MS).unref();
     try {
-      const status = await post(body, AbortSignal.any([ended.signal, late.signal]));
+      const status = await post(body, deadline(POST_TIMEOUT_MS, ended.signal));
       if (status >= 300) {
         log.debug('a telemetry event was refused', { status });
       }
     } catch (error) {
       log.debug('a telemetry event was not sent', { error: OpenShellError.from(error) });
-    } finally {
-      clearTimeout(timer);
     }
   }
 

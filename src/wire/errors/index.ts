@@ -1,5 +1,5 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { type Any, anyPack, anyUnpack, durationFromMs, durationMs } from '@bufbuild/protobuf/wkt';
+import { anyPack, anyUnpack, durationFromMs, durationMs } from '@bufbuild/protobuf/wkt';
 import {
   BadRequestSchema,
   ErrorInfoSchema,
@@ -56,35 +56,17 @@ export function decodeStatusDetails(bytes: Uint8Array): StatusDetails | undefine
     if (info === undefined) {
       return undefined;
     }
+    const [violation] = details.flatMap((any) => anyUnpack(any, BadRequestSchema)?.fieldViolations ?? []);
+    const [delay] = details.flatMap((any) => anyUnpack(any, RetryInfoSchema)?.retryDelay ?? []);
     return {
       code,
       message,
       reason: info.reason,
       hint: info.metadata.hint,
-      field: firstField(details),
-      retryAfterMs: retryDelay(details),
+      field: violation?.field,
+      retryAfterMs: delay && durationMs(delay),
     };
   } catch {
     return undefined;
   }
-}
-
-function firstField(details: readonly Any[]): string | undefined {
-  for (const any of details) {
-    const violation = anyUnpack(any, BadRequestSchema)?.fieldViolations[0];
-    if (violation !== undefined) {
-      return violation.field;
-    }
-  }
-  return undefined;
-}
-
-function retryDelay(details: readonly Any[]): number | undefined {
-  for (const any of details) {
-    const delay = anyUnpack(any, RetryInfoSchema)?.retryDelay;
-    if (delay !== undefined) {
-      return durationMs(delay);
-    }
-  }
-  return undefined;
 }
