@@ -18,7 +18,7 @@ export function didYouMean(word: string, candidates: Iterable<string>, otherwise
   return meant === undefined ? otherwise : `did you mean '${meant}'?`;
 }
 
-/** The number of letters put in, taken out, replaced, or swapped with their neighbour. */
+/** The number of letters inserted, deleted, replaced, or swapped with their neighbour. */
 function editDistance(a: string, b: string): number {
   let beforePrevious: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, i) => i);

@@ -11,8 +11,8 @@ import type { MethodShape } from './method-shape.js';
 /**
  * One method with the four conversions between its messages and bytes.
  *
- * Decoding throws an Error that names the message and what is wrong with the bytes; a server answers it with
- * INVALID_ARGUMENT. Unknown fields are dropped. `bytes` fields of a decoded message share memory with the input.
+ * Decoding throws an Error that names the message and the problem; a server responds to it with INVALID_ARGUMENT.
+ * Unknown fields are dropped. `bytes` fields of a decoded message share memory with the input.
  */
 export interface Method<I extends DescMessage = DescMessage, O extends DescMessage = DescMessage>
   extends MethodShape {
@@ -66,7 +66,7 @@ function decode<D extends DescMessage>(schema: D, bytes: Uint8Array): MessageSha
     return fromBinary(schema, bytes, { readUnknownFields: false });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`the ${bytes.length} bytes received are no ${schema.typeName}: ${reason}`, {
+    throw new Error(`the ${bytes.length} bytes received are not a ${schema.typeName}: ${reason}`, {
       cause: error,
     });
   }

@@ -51,7 +51,7 @@ async function serve(
     admit: (call: IncomingCall) => ({ caller: call, subject: 'me' }),
     requestBytes: 1024 * 1024,
     limits: RPC_LIMITS,
-    tellsRequestIds: true,
+    sendsRequestIds: true,
     log,
     ...options,
   });

@@ -3,7 +3,7 @@ import { OpenShellError, unavailable } from '../../compute/errors.js';
 export type SqlValue = string | number | null;
 export type SqlRow = Readonly<Record<string, SqlValue>>;
 
-/** What the store uses of `node:sqlite`; @photostructure/sqlite has the same API. */
+/** The part of `node:sqlite` that the store uses; @photostructure/sqlite has the same API. */
 export interface SqliteModule {
   readonly DatabaseSync: new (path: string) => SqliteDatabase;
 }
@@ -25,7 +25,7 @@ export interface SqliteStatement {
 export interface Sql {
   get(sql: string, ...values: SqlValue[]): SqlRow | undefined;
   all(sql: string, ...values: SqlValue[]): SqlRow[];
-  /** One row after the other; ends with the loop over it. */
+  /** One row after the other; ends when the loop does. */
   iterate(sql: string, ...values: SqlValue[]): Iterable<SqlRow>;
   /** Returns the number of rows it changed. */
   run(sql: string, ...values: SqlValue[]): number;

@@ -14,7 +14,7 @@ export function insertLabels(
   }
 }
 
-/** A part of a statement with the values for its question marks. */
+/** A condition of a statement with the values for its question marks. */
 export interface Clause {
   readonly sql: string;
   readonly values: readonly SqlValue[];

@@ -23,17 +23,17 @@ import * as templates from './templates.js';
 import * as workspaces from './workspaces.js';
 
 interface StoreOptions {
-  /** The database file. It and its folder are made when missing, mode 0600 and 0700. */
+  /** The database file. It and its folder are created when missing, mode 0600 and 0700. */
   readonly path: string;
   /** Default: silent. */
   readonly log?: Logger;
-  /** Whether another process may copy the database meanwhile: `backupDatabase`. */
+  /** Whether another process may copy the open database with `backupDatabase`. */
   readonly backups?: boolean;
-  /** A file up to that size is checked before this resolves, a larger one afterwards. */
+  /** A file up to this size is checked before this resolves, a larger one afterwards. */
   readonly checkedAtOpenBytes?: number;
 }
 
-/** A database that was closed well needs a little room before anything can be taken from it. */
+/** Even to delete something from a cleanly closed database takes a little space. */
 async function openWithReserve(
   { path, checkedAtOpenBytes }: StoreOptions,
   reserve: Reserve,
@@ -133,7 +133,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   };
 }
 
-/** Stores the request, if there is one, in the transaction that made its answer. */
+/** Stores the request, if there is one, in the same transaction as its response. */
 function commitWithRequest<T>(
   commit: Connection['write'],
   remember: Remember<T> | undefined,
@@ -154,7 +154,7 @@ const TABLES = ['workspace', 'sandbox', 'template', 'secret'] as const;
 
 /**
  * Reads every row of a database that is too large to be checked before the gateway listens, in small parts. Throws
- * what SQLite says of a page that is damaged.
+ * SQLite's error for a damaged page.
  */
 async function checkInBackground(read: Connection['read'], signal: AbortSignal): Promise<void> {
   for (const table of TABLES) {

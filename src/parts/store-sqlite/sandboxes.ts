@@ -9,15 +9,15 @@ import { insertSecret, secretOf, withSecret } from './secret-rows.js';
 import { selectInOrder } from './select.js';
 import { findWorkspace } from './workspaces.js';
 
-/** What of a spec stands apart from it. */
+/** The secrets of a spec, which are stored apart. */
 interface SpecSecret {
   readonly environment: SandboxRecord['spec']['environment'];
   readonly templateEnvironment: SandboxRecord['spec']['environment'];
-  /** Only where it holds secrets: what it is without them stands in the payload. */
+  /** Only if it holds secrets; the payload has it without them. */
   readonly driverConfig?: JsonObject | undefined;
 }
 
-/** The fields that are columns; everything else of a record, without its secrets, is its payload. */
+/** The fields with columns of their own; the rest of a record, without its secrets, is its payload. */
 type Columns = Pick<
   SandboxRecord,
   'id' | 'workspace' | 'name' | 'driver' | 'phase' | 'createdAtMs' | 'resourceVersion'
@@ -108,7 +108,7 @@ export function insertSandbox(sql: Sql, given: Omit<SandboxRecord, 'resourceVers
 }
 
 export function listSandboxes(sql: Sql, query: SandboxQuery): SandboxRecord[] {
-  // With the plus SQLite follows the order; by its index of drivers it would sort all their rows for every page.
+  // The plus makes SQLite follow the list's index; with that of drivers it would sort all rows for every page.
   const ofDriver = query.driver === undefined ? [] : [{ sql: '+driver = ?', values: [query.driver] }];
   return selectInOrder(sql, 'sandbox', query, ofDriver).map(toRecord);
 }

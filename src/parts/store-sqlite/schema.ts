@@ -1,10 +1,10 @@
 import type { SqliteDatabase } from './engine.js';
 import { moveSecrets } from './move-secrets.js';
 
-/** Marks a database file as one of this gateway ("OSGW"). */
+/** Marks a database file as this gateway's ("OSGW"). */
 export const APPLICATION_ID = 0x4f534757;
 
-/** SQL, or what SQL cannot do; within the transaction that all steps share. */
+/** SQL, or a function for what SQL cannot do; all steps share one transaction. */
 export type Migration = string | ((database: SqliteDatabase) => void);
 
 function labelTable(owner: string): string {
@@ -17,8 +17,8 @@ function labelTable(owner: string): string {
 }
 
 /**
- * One entry a schema version, from 1; an entry that was released never changes.
- * `payload` is JSON of what no query looks at; the other columns stand nowhere else.
+ * One entry per schema version, from 1; a released entry never changes.
+ * `payload` is JSON of the fields that no query uses; it does not repeat the other columns.
  */
 export const MIGRATIONS: readonly Migration[] = [
   `

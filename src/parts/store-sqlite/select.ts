@@ -32,7 +32,7 @@ export function selectInOrder(
     : upTo(page.bytes, sql.iterate(text, ...values));
 }
 
-/** Rows behind one by its id, whatever they hold. */
+/** Rows after a given id. */
 export function selectPage(
   sql: Sql,
   table: 'sandbox' | 'template' | 'workspace' | 'secret',
@@ -42,7 +42,7 @@ export function selectPage(
   return upTo(bytes, sql.iterate(`SELECT * FROM ${table} WHERE id > ? ORDER BY id LIMIT ?`, afterId, limit));
 }
 
-/** The rows until they are that large together, at least one. */
+/** The first rows until they reach that size together, at least one. */
 function upTo(bytes: number, rows: Iterable<SqlRow>): SqlRow[] {
   const taken: SqlRow[] = [];
   let size = 0;

@@ -10,7 +10,7 @@ import { findWorkspace } from './workspaces.js';
 
 type TemplateSecret = Partial<Workload>;
 
-/** The fields that are columns; everything else of a record, without its secrets, is its payload. */
+/** The fields with columns of their own; the rest of a record, without its secrets, is its payload. */
 type Columns = Pick<TemplateRecord, 'id' | 'workspace' | 'name' | 'createdAtMs' | 'resourceVersion'>;
 
 function payloadOf(record: TemplateRecord): string {

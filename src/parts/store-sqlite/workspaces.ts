@@ -5,7 +5,7 @@ import type { Sql, SqlRow } from './engine.js';
 import { insertLabels } from './labels.js';
 import { selectInOrder } from './select.js';
 
-/** The fields that are columns; everything else of a record is its payload. */
+/** The fields with columns of their own; the rest of a record is its payload. */
 type Columns = Pick<WorkspaceRecord, 'id' | 'name' | 'createdAtMs' | 'resourceVersion'>;
 
 function payloadOf(record: WorkspaceRecord): string {

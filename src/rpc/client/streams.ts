@@ -30,7 +30,7 @@ export function duplexCall<I extends DescMessage, O extends DescMessage>(
   };
 }
 
-/** The messages of a streaming call. A call that fails before anyone reads must not bring the process down. */
+/** The messages of a streaming call. A call that fails before anyone reads must not crash the process. */
 export function responsesOf<T>(
   call: ClientReadableStream<T> | ClientDuplexStream<Buffer, T>,
   signal: AbortSignal | undefined,
@@ -56,7 +56,7 @@ function cancelCall(call: { cancel(): void }): void {
   setImmediate(() => call.cancel());
 }
 
-/** Returns what takes the listener off again. */
+/** Returns a function that removes the listener. */
 export function cancelOnAbort(call: { cancel(): void }, signal: AbortSignal | undefined): () => void {
   function cancel() {
     return cancelCall(call);
@@ -69,7 +69,7 @@ export function cancelOnAbort(call: { cancel(): void }, signal: AbortSignal | un
   return () => signal?.removeEventListener('abort', cancel);
 }
 
-/** What grpc-js throws as a CallFailure; anything else, such as a response that cannot be decoded, as it is. */
+/** An error of grpc-js as a CallFailure; anything else, such as a decoding error, unchanged. */
 export function failed(thrown: unknown): unknown {
   if (!isServiceError(thrown)) {
     return thrown;

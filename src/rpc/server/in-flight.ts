@@ -3,10 +3,10 @@ import { withDeadline } from '../../kit/deadline.js';
 
 /** The calls that a server is answering. */
 interface InFlight {
-  /** `cancel` tells the call's handler to stop; `work` settles when it has, and never rejects. */
+  /** `cancel` stops the call's handler; `work` settles when it has stopped, and never rejects. */
   add(cancel: (reason: OpenShellError) => void, work: Promise<void>): void;
   cancelAll(reason: OpenShellError): void;
-  /** Resolves when the handlers of all that are there now have ended, or after `timeoutMs`. */
+  /** Resolves when the handlers of all current calls have ended, or after `timeoutMs`. */
   ended(timeoutMs: number): Promise<void>;
 }
 

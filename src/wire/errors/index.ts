@@ -9,7 +9,7 @@ import { StatusSchema } from './generated/google/rpc/status_pb.js';
 
 /** The trailer that carries the details. */
 export const STATUS_DETAILS = 'grpc-status-details-bin';
-/** In whose words the reasons are. */
+/** The domain of the reasons. */
 const DOMAIN = 'openshell.nvidia.com';
 
 /** Why a call failed, beyond its code and message. */
@@ -46,7 +46,7 @@ export function encodeStatusDetails(given: StatusDetails): Uint8Array {
   return toBinary(StatusSchema, create(StatusSchema, { code, message, details }));
 }
 
-/** Undefined when the bytes are no details, or hold no reason in our words. Unknown details are skipped. */
+/** Undefined when the bytes are not details, or have no reason of our domain. Unknown details are skipped. */
 export function decodeStatusDetails(bytes: Uint8Array): StatusDetails | undefined {
   try {
     const { code, message, details } = fromBinary(StatusSchema, bytes);

@@ -1,8 +1,8 @@
 /**
  * Generation 0.0 of the public gateway API.
  *
- * Schemas of the messages behind the served methods load with this module. The other messages are types only; who
- * serves their methods imports their schemas and moves them up.
+ * Schemas of the messages of served methods load with this module. The other messages are types only; to serve their
+ * methods, export their schemas too.
  */
 import { bytesField, type Encoded } from '../bytes-field.js';
 

@@ -8,10 +8,10 @@ import * as workspace from './generated/openshell/v1/workspace_pb.js';
 import { rpcs } from './rpcs.js';
 
 /**
- * The methods that a gateway of ours serves, keyed as in a generated service.
+ * The methods that our gateway serves, keyed as in a generated service.
  *
- * They are listed here, not taken from the generated service descriptor: that one pulls in the messages of all
- * methods, which costs a starting process more than twice as much.
+ * They are listed here, not taken from the generated service descriptor: that one loads the messages of all methods,
+ * which more than doubles the cost at startup.
  */
 export const methods = methodsOf(rpcs, {
   Health: [gateway.HealthRequestSchema, gateway.HealthResponseSchema],

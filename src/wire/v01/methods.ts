@@ -8,7 +8,7 @@ import * as watch from './generated/openshell/v1/watch_pb.js';
 import * as workspace from './generated/openshell/v1/workspace_pb.js';
 import { rpcs } from './rpcs.js';
 
-/** The methods that a gateway of ours serves in generation 0.1, keyed as in a generated service. */
+/** The methods that our gateway serves in generation 0.1, keyed as in a generated service. */
 export const methods = methodsOf(rpcs, {
   Health: [gateway.HealthRequestSchema, gateway.HealthResponseSchema],
   GetCurrentUser: [gateway.GetCurrentUserRequestSchema, gateway.GetCurrentUserResponseSchema],
