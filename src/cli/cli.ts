@@ -10,9 +10,9 @@ import { EXIT, exitCodeOf, failureLine, interruptedError, isSilent } from './fai
 import { createOutput, type Output } from './output/output.js';
 import { printable } from './output/printable.js';
 
-/** Runs one command line (without `node` and the script) on the process's own streams; answers the exit code. */
+/** Runs one command line (without `node` and the script) on the process's own streams; returns the exit code. */
 export async function runCli(argv: readonly string[]): Promise<number> {
-  // What Node thinks of a library's calls (grpc-js with an IP address as TLS name) is nothing to tell a user.
+  // Node's warnings about a library's calls (grpc-js with an IP address as TLS name) are of no use to a user.
   process.noDeprecation = true;
   freeBuffersAtOnce();
   const out = createOutput(process.stdout);

@@ -49,7 +49,7 @@ export async function run(context: Context): Promise<number> {
   return EXIT.ok;
 }
 
-/** `TIME LEVEL [source] message key=value`, with a newline. What a sandbox printed cannot steer the terminal. */
+/** `TIME LEVEL [source] message key=value`, with a newline. Escapes control characters of the sandbox's output. */
 export function logLine({ timestampMs, level, source, target, message, fields }: SandboxLogLine): string {
   const origin = source === 'sandbox' && target !== '' ? `${source} ${target}` : source;
   const extra = Object.entries(fields).map(([key, value]) => `${key}=${value}`);

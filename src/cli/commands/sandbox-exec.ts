@@ -43,8 +43,8 @@ export async function run(context: Context): Promise<number> {
 }
 
 /**
- * What stdin is good for: a `terminal`; a `stream` (pipe, file, socket), which belongs to the command; or `none`, such
- * as /dev/null or a closed descriptor.
+ * The kind of our stdin: a `terminal`; a `stream` (pipe, file, socket), which belongs to the command; or `none`, such as
+ * /dev/null or a closed descriptor.
  */
 function inputKind(stdin: ReadStream): 'terminal' | 'stream' | 'none' {
   if (stdin.isTTY) {

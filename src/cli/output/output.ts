@@ -2,14 +2,14 @@ import type { Writable } from 'node:stream';
 import { roomIn } from '../../kit/drain.js';
 import { interruptedError } from '../failure.js';
 
-/** stdout or stderr with back-pressure, and quiet about a reader that went away. */
+/** stdout or stderr with back-pressure; a reader that disconnects is not reported. */
 export interface Output {
   readonly isTerminal: boolean;
-  /** Aborts, with the error to end the process with, when nobody reads any more. */
+  /** Aborts, with the error to exit with, when the reader is gone. */
   readonly closed: AbortSignal;
-  /** Resolves when there is room for more; throws when nobody reads any more. */
+  /** Resolves when there is room for more; throws when the reader is gone. */
   write(data: string | Uint8Array): Promise<void>;
-  /** Resolves when everything written has left the process, or never will. */
+  /** Resolves when everything has been written, or never will be. */
   flush(): Promise<void>;
 }
 

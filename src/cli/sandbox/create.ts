@@ -14,12 +14,12 @@ import { nameOf, present } from './lookup.js';
 import { timeoutFrom, waitForPhase } from './wait.js';
 
 const ANSWER_TIMEOUT_MS = 60_000;
-/** After an interrupt: how long we still wait to learn which sandbox there is to delete. */
+/** After an interrupt: how long to wait for the name of the sandbox to delete. */
 const LATE_ANSWER_MS = 10_000;
 
 /**
- * Makes a sandbox and waits until it is ready. An interrupt deletes it again; so does a failure under `--no-keep`.
- * Otherwise a sandbox that failed stays, for a look at its reason.
+ * Creates a sandbox and waits until it is ready. An interrupt deletes it; so does a failure with `--no-keep`. Otherwise
+ * a failed sandbox is kept, so that its reason can be examined.
  */
 export async function createSandbox(
   context: Context,

@@ -10,7 +10,7 @@ const AGE_STEPS: readonly (readonly [unit: string, ms: number])[] = [
   ['m', 60_000],
 ];
 
-/** One sandbox. Of its environment people see the names only: values are often secrets. */
+/** One sandbox. The table shows only the names of its environment: values are often secrets. */
 export function sandboxView(sandbox: Sandbox): Shown {
   return { table: () => sandboxDetails(sandbox), value: () => plain(SandboxSchema, sandbox) };
 }
@@ -66,7 +66,7 @@ export function pairs(labels: Readonly<Record<string, string>> = {}): string | u
   return filled(Object.entries(labels).map(([key, value]) => `${key}=${value}`));
 }
 
-/** Empty for a time that is not known. */
+/** Empty for an unknown time. */
 export function ageOf(createdAtMs = 0n): string {
   return createdAtMs === 0n ? '' : age(Date.now() - Number(createdAtMs));
 }
