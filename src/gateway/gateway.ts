@@ -186,7 +186,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         log,
       }),
       requestBytes: REQUEST_BYTES,
-      tellsRequestIds: true,
+      sendsRequestIds: true,
       limits: { ...RPC_LIMITS, ...options.limits },
       log,
       observeCall: metrics.observeRpc,

@@ -1,15 +1,15 @@
 import type { EventEmitter } from 'node:events';
 import type { Writable } from 'node:stream';
 
-/** How long to wait for room, and with what to give up. */
+/** How long to wait for room, and the error when that is over. */
 export interface Patience {
   readonly ms: number;
   readonly late: () => Error;
 }
 
 /**
- * Resolves when a stream has room for more, or with the first of its `ends`: what is written then is dropped. Rejects
- * when patience is over; without any it waits for ever.
+ * Resolves when a stream has room for more, or with the first of its `ends`: what is written after that is dropped.
+ * Rejects when patience is over; without any it waits forever.
  */
 export function drained(stream: EventEmitter, ends: readonly string[], patience?: Patience): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -34,7 +34,7 @@ export function drained(stream: EventEmitter, ends: readonly string[], patience?
   });
 }
 
-/** Resolves when there is room for more; what is written to a stream that is over is dropped. */
+/** Resolves when there is room for more; what is written to a stream that has ended is dropped. */
 export async function write(stream: Writable, data: Uint8Array): Promise<void> {
   if (!stream.writableEnded && !stream.destroyed && !stream.write(data)) {
     await drained(stream, ['close']);

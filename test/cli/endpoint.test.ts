@@ -76,11 +76,11 @@ test('what cannot be used says why', async () => {
     hint: /gateways\/none\/metadata\.json in .*openshell and /,
   });
   await assert.rejects(resolve({ gateway: '../../etc' }), /no gateway '..\/..\/etc' is registered/);
-  await assert.rejects(resolve({ gateway: 'login' }), /wants a login of the kind 'oidc'/);
-  await assert.rejects(resolve({ gateway: 'broken' }), /is no JSON object/);
+  await assert.rejects(resolve({ gateway: 'login' }), /uses auth_mode 'oidc'/);
+  await assert.rejects(resolve({ gateway: 'broken' }), /is not a JSON object/);
   await assert.rejects(resolve({ gateway: 'empty' }), /has no gateway_endpoint/);
   for (const url of ['127.0.0.1:17670', 'ftp://h', 'http://', '']) {
-    await assert.rejects(resolve({ 'gateway-endpoint': url }), /the gateway's endpoint is/);
+    await assert.rejects(resolve({ 'gateway-endpoint': url }), /the gateway's endpoint/);
   }
   await assert.rejects(resolve({ 'gateway-endpoint': 'http://h/path' }), { hint: 'write http://h' });
   await assert.rejects(resolve({ 'gateway-endpoint': 'https://h', 'gateway-cert': '/c' }), /belong together/);
@@ -91,10 +91,10 @@ test("a failed connection is told from the gateway's own UNAVAILABLE", async () 
   const failure = (code: number, details: string) => fromGrpc(new CallFailure(code, details), endpoint);
   assert.match(
     failure(14, 'No connection established. Last error: Error: connect ECONNREFUSED').text,
-    /no gateway answers/,
+    /no gateway is listening/,
   );
-  assert.match(failure(14, 'Name resolution failed for target dns:h').text, /has no address/);
+  assert.match(failure(14, 'Name resolution failed for target dns:h').text, /cannot be resolved/);
   assert.equal(failure(14, 'the docker engine does not answer').message, 'the docker engine does not answer');
   assert.equal(failure(9, 'sandbox is not ready').code, 9);
-  assert.equal(failure(77, '').message, 'the gateway answered with status 77');
+  assert.equal(failure(77, '').message, 'the gateway responded with status 77');
 });

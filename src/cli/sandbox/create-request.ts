@@ -7,7 +7,7 @@ import { usageError } from '../failure.js';
 const DRIVER_ANNOTATION = 'openshell.ai/compute-driver';
 const MAX_GPUS = 1024;
 
-/** The options of `sandbox create` as the request that they ask for. */
+/** The options of `sandbox create` as a request. */
 export function createRequest(
   args: Arguments,
   workspace: string,

@@ -3,7 +3,7 @@ import { OpenShellError, unavailable } from '../../compute/errors.js';
 export type SqlValue = string | number | null;
 export type SqlRow = Readonly<Record<string, SqlValue>>;
 
-/** What the store uses of `node:sqlite`; @photostructure/sqlite has the same API. */
+/** The part of `node:sqlite` that the store uses; @photostructure/sqlite has the same API. */
 export interface SqliteModule {
   readonly DatabaseSync: new (path: string) => SqliteDatabase;
 }
@@ -19,6 +19,16 @@ export interface SqliteStatement {
   all(...values: SqlValue[]): SqlRow[];
   iterate(...values: SqlValue[]): Iterable<SqlRow>;
   run(...values: SqlValue[]): { changes: number | bigint };
+}
+
+/** SQL as the rest of the store runs it; statements are prepared once. */
+export interface Sql {
+  get(sql: string, ...values: SqlValue[]): SqlRow | undefined;
+  all(sql: string, ...values: SqlValue[]): SqlRow[];
+  /** One row after the other; ends when the loop does. */
+  iterate(sql: string, ...values: SqlValue[]): Iterable<SqlRow>;
+  /** Returns the number of rows it changed. */
+  run(sql: string, ...values: SqlValue[]): number;
 }
 
 /** Node's own module; undefined where this Node has none. Its ExperimentalWarning (Node 22) is kept off stderr. */

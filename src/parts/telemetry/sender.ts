@@ -4,11 +4,11 @@ import { deadline, withDeadline } from '../../kit/deadline.js';
 import { payload } from './payload.js';
 import { createPost } from './post.js';
 
-/** Events that wait; more than that are dropped. */
+/** How many events may be queued; further ones are dropped. */
 const MAX_QUEUED = 1024;
 const POST_TIMEOUT_MS = 5_000;
 
-/** Sends events one by one, each once, and forgets those that fail. INVALID_ARGUMENT when the endpoint is no URL. */
+/** Sends events one by one, each once, and drops those that fail. INVALID_ARGUMENT when the endpoint is no URL. */
 export function createTelemetry(options: TelemetryOptions): TelemetrySink {
   const { version, log } = options;
   const post = createPost(options.endpoint);

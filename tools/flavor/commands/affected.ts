@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import semver from 'semver';
 import { invalidArgument } from '../../../dist/compute/errors.js';
-import { nearest } from '../../../dist/kit/nearest.js';
+import { didYouMean } from '../../../dist/kit/nearest.js';
 import type { Command, CommandContext } from '../command.js';
 import { packageName, readLock } from '../lock-file.js';
 import { readRelease } from '../package/release.js';
@@ -21,9 +21,8 @@ function parseQuery(context: CommandContext): PackageQuery {
   }
   const names = new Set([...readLock(context.root)].map(([place, entry]) => packageName(place, entry)));
   if (!names.has(name)) {
-    const meant = nearest(name, names);
     throw invalidArgument(`package-lock.json has no package '${name}', so that no flavor can hold it`, {
-      hint: meant === undefined ? 'check its spelling' : `did you mean '${meant}'?`,
+      hint: didYouMean(name, names, 'check its spelling'),
     });
   }
   return { name, range };

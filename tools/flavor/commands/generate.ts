@@ -1,7 +1,6 @@
-import { flavorSource } from '../choose/flavor-source.js';
+import { flavorSource, writeFlavor } from '../choose/flavor-source.js';
 import { DEFAULT_FLAVOR, type FlavorSpec, flavorSpec } from '../choose/flavor-spec.js';
 import { partProjects } from '../choose/projects.js';
-import { writeFlavor } from '../choose/write-flavor.js';
 import { type Command, type CommandContext, commaList } from '../command.js';
 
 export function buildCommand({ name }: FlavorSpec): string {

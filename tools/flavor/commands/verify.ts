@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { invalidArgument, OpenShellError } from '../../../dist/compute/errors.js';
 import { VERSION } from '../../../dist/compute/version.js';
-import { nearest } from '../../../dist/kit/nearest.js';
+import { didYouMean } from '../../../dist/kit/nearest.js';
 import { flavorNames, readFlavor, specOf } from '../choose/flavor-files.js';
 import { DEFAULT_FLAVOR, wordsOf } from '../choose/flavor-spec.js';
 import { type Command, type CommandContext, commaList } from '../command.js';
@@ -51,13 +51,11 @@ function expectation(context: CommandContext, path: string): Expectation {
   const present = asked('present');
   const absent = asked('absent');
   for (const name of [...present, ...absent]) {
-    if (known.includes(name)) {
-      continue;
+    if (!known.includes(name)) {
+      throw invalidArgument(`there is no part '${name}' to look for`, {
+        hint: didYouMean(name, known, `known here: ${known.join(', ')}`),
+      });
     }
-    const meant = nearest(name, known);
-    throw invalidArgument(`there is no part '${name}' to look for`, {
-      hint: meant === undefined ? `known here: ${known.join(', ')}` : `did you mean '${meant}'?`,
-    });
   }
   if (present.length > 0 || absent.length > 0) {
     return { present, absent };
