@@ -4,7 +4,7 @@ import flavor from '#drivers';
 import { BUILD } from './build.js';
 import { wordOf } from './compute/known-parts.js';
 import { partsOf } from './flavor/flavor.js';
-import { run } from './gateway/process/run.js';
+import { run } from './gateway/program/run.js';
 
 // Starts `openshell-gateway` with the parts of this build's flavor; process/run.ts has the commands.
 

@@ -11,20 +11,19 @@ import { createApi } from './api/served.js';
 import { createAdmit } from './auth/admit.js';
 import { type AuthOptions, authenticators, createAuthenticate } from './auth/authenticate.js';
 import { createAuthorizer, type Rule } from './auth/authorizer.js';
-import { loadCredentials, type TlsFiles } from './credentials.js';
 import { type DatabasePlace, keepPlace } from './database-place.js';
 import { type CreateDriversOptions, createDrivers } from './drivers/create.js';
 import type { ManagedDriver } from './drivers/managed.js';
 import type { DriverReport, SelectedDriver } from './drivers/selection.js';
 import { driverStates } from './drivers/states.js';
-import { createGatewayMetrics } from './gateway-metrics.js';
-import { createHealthServer, createMetricsServer, type HttpEndpoint } from './http-endpoints.js';
 import { gatewayId } from './identity.js';
 import { openKeys } from './keys/keys.js';
 import { createController, type LifecycleTuning } from './lifecycle/controller.js';
-import { createHub } from './lifecycle/hub.js';
 import { toStrayLine } from './lifecycle/reconciler.js';
-import type { SandboxLog } from './sandbox-log.js';
+import { createSandboxEvents } from './lifecycle/sandbox-events.js';
+import { createGatewayMetrics } from './observe/gateway-metrics.js';
+import { createHealthServer, createMetricsServer, type HttpEndpoint } from './observe/http-endpoints.js';
+import type { SandboxLog } from './observe/sandbox-log.js';
 import { createExecService } from './services/exec.js';
 import { createLogService } from './services/logs.js';
 import { createPages } from './services/pages.js';
@@ -34,6 +33,7 @@ import { createInfoService } from './services/services.js';
 import { createTemplateService } from './services/templates.js';
 import { createWatchService } from './services/watch.js';
 import { createWorkspaceService } from './services/workspaces.js';
+import { loadCredentials, type TlsFiles } from './tls.js';
 
 export interface GatewayOptions
   extends Omit<CreateDriversOptions, 'gatewayId' | 'keys' | 'settings'>,
@@ -130,11 +130,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       strays: () => controller.strays(),
       load: () => controller.load(),
     });
-    const hub = createHub((id) => options.sandboxLog.drop(id));
+    const sandboxEvents = createSandboxEvents((id) => options.sandboxLog.drop(id));
     const controller = createController({
       store,
       drivers,
-      hub,
+      sandboxEvents,
       namespace: options.sandboxNamespace,
       log,
       observeCall: metrics.observeDriverCall,
@@ -171,7 +171,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       workspaces,
       logs,
       exec: createExecService({ sandboxes, drivers, activity }),
-      watch: createWatchService({ sandboxes, logs, hub }),
+      watch: createWatchService({ sandboxes, logs, sandboxEvents }),
       info: createInfoService({ version, drivers }),
       requests: createRequestService({ store, log, now: Date.now }),
     };

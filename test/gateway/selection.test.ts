@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { DriverEntry, ProbeResult } from '../../dist/compute/entry.js';
 import { OpenShellError } from '../../dist/compute/errors.js';
 import { assertInBuild, reportDrivers, selectDrivers } from '../../dist/gateway/drivers/selection.js';
-import { exitCodeOf } from '../../dist/gateway/process/exit-codes.js';
+import { exitCodeOf } from '../../dist/gateway/program/exit-codes.js';
 
 const ready: ProbeResult = { state: 'ready', endpoint: 'here', engineVersion: '1' };
 const away: ProbeResult = { state: 'unavailable', reason: 'no socket', tried: ['/run/x.sock: not there'] };

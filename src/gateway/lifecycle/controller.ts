@@ -14,12 +14,12 @@ import {
   type DriverDeadlines,
   type DriverLoad,
 } from './driver-calls.js';
-import type { Hub } from './hub.js';
 import { type Attempt, createOperations } from './operations.js';
 import { createReconciler, type Stray } from './reconciler.js';
 import { createRecords } from './records.js';
 import { isRestartPending, publicPhase } from './restart-policy.js';
 import { createRestartTimers } from './restart-timers.js';
+import type { SandboxEvents } from './sandbox-events.js';
 import { hasRun, REASON, toDeleting, toRestarting, toStarting, toStopped, toStopping } from './transition.js';
 import { createTrustedClock } from './trusted-clock.js';
 import { createWork, isNotFound, type Operation } from './work.js';
@@ -29,7 +29,7 @@ interface ControllerOptions {
   readonly store: Store;
   /** By name. */
   readonly drivers: ReadonlyMap<string, ManagedDriver>;
-  readonly hub: Hub;
+  readonly sandboxEvents: SandboxEvents;
   readonly namespace: string;
   readonly log: Logger;
   readonly observeCall?: CallObserver;
@@ -59,7 +59,7 @@ export interface LifecycleTuning {
  * are the pure functions of `transition`) and then starts the operation that the new phase requires: `work` runs one at
  * a time per sandbox (`lanes`), `operations` has their steps, `driver-calls` limits and times the calls (`slots`). The
  * reconciler follows each driver's watch, writes what it reports into the rows, and continues operations that were
- * interrupted. `hub` publishes every change.
+ * interrupted. `sandboxEvents` publishes every change.
  */
 export interface Controller {
   /** Starts the watches and the reconciler, unless the first operation already did. */
@@ -92,7 +92,7 @@ export const MAX_OPERATIONS = 16;
 export const MAX_PENDING_CREATES = 1_024;
 
 export function createController(options: ControllerOptions): Controller {
-  const { store, drivers, hub, log, tuning = {} } = options;
+  const { store, drivers, sandboxEvents, log, tuning = {} } = options;
   const now = tuning.now ?? Date.now;
   const deadlines = { ...DRIVER_DEADLINE_MS, ...tuning.deadlines };
   const closing = new AbortController();
@@ -100,7 +100,7 @@ export function createController(options: ControllerOptions): Controller {
     now,
     due: (record) => work.inBackground(record.id, restartByPolicy(record)),
   });
-  const records = createRecords({ store, hub, log, now, onChange: restarts.update });
+  const records = createRecords({ store, sandboxEvents, log, now, onChange: restarts.update });
   const deletionWaiters = createDeletionWaiters();
   const calls = createDriverCalls({
     observeCall: options.observeCall ?? (() => {}),
@@ -117,7 +117,7 @@ export function createController(options: ControllerOptions): Controller {
     records,
     work,
     calls,
-    hub,
+    sandboxEvents,
     deletionWaiters,
     restarts,
     log,

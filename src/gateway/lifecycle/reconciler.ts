@@ -9,10 +9,10 @@ import type { ManagedDriver } from '../drivers/managed.js';
 import type { DeletionWaiters } from './deletion-waiters.js';
 import type { DriverCalls } from './driver-calls.js';
 import { refOf } from './driver-sandbox.js';
-import type { Hub } from './hub.js';
 import { inTurns, rowsOf } from './in-turns.js';
 import type { Records } from './records.js';
 import type { RestartTimers } from './restart-timers.js';
+import type { SandboxEvents } from './sandbox-events.js';
 import { followFailed, hasLeftovers, observe, toMissing, toStarting } from './transition.js';
 import type { TrustedClock } from './trusted-clock.js';
 import { ignoreNotFound, type Work } from './work.js';
@@ -23,7 +23,7 @@ interface ReconcilerOptions {
   readonly records: Records;
   readonly work: Work;
   readonly calls: DriverCalls;
-  readonly hub: Hub;
+  readonly sandboxEvents: SandboxEvents;
   readonly deletionWaiters: DeletionWaiters;
   readonly restarts: RestartTimers;
   readonly log: Logger;
@@ -79,7 +79,19 @@ interface Reconciler {
 const TOMBSTONE_KEPT_MS = 7 * 24 * 60 * 60_000;
 
 export function createReconciler(options: ReconcilerOptions): Reconciler {
-  const { store, drivers, records, work, calls, hub, deletionWaiters, restarts, log, now, closing } = options;
+  const {
+    store,
+    drivers,
+    records,
+    work,
+    calls,
+    sandboxEvents,
+    deletionWaiters,
+    restarts,
+    log,
+    now,
+    closing,
+  } = options;
   const strays = new Map<string, Stray>();
   /** Ids of resources that are being deleted because they have a tombstone. */
   const collecting = new Set<string>();
@@ -325,10 +337,10 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
           options.observeLeftBehind?.(driver.name);
         }
         // Events of sandboxes without a row are dropped.
-        if (!hub.hasEvents(event.id) && (await store.getSandbox(event.id)) === undefined) {
+        if (!sandboxEvents.hasEvents(event.id) && (await store.getSandbox(event.id)) === undefined) {
           return;
         }
-        return hub.publish(event.id, { type: 'event', event: event.event });
+        return sandboxEvents.publish(event.id, { type: 'event', event: event.event });
       case 'deleted': {
         deletionWaiters.notify(event.id);
         const record = await store.getSandbox(event.id);

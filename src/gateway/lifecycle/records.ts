@@ -3,7 +3,7 @@ import type { Logger } from '../../compute/log.js';
 import { delay } from '../../kit/deadline.js';
 import type { SandboxRecord } from '../../store/model.js';
 import type { Remember, SandboxChange, Store } from '../../store/store.js';
-import type { Hub } from './hub.js';
+import type { SandboxEvents } from './sandbox-events.js';
 
 /** Attempts before a write gives up; each failed one means that another write succeeded. */
 const ATTEMPTS = 8;
@@ -63,13 +63,13 @@ function bounded(change: SandboxChange): SandboxChange {
 
 export function createRecords(options: {
   store: Store;
-  hub: Hub;
+  sandboxEvents: SandboxEvents;
   log: Logger;
   now: () => number;
   /** Called for every write, after the subscribers; must not throw. */
   onChange: (record: SandboxRecord) => void;
 }): Records {
-  const { store, hub, log, now } = options;
+  const { store, sandboxEvents, log, now } = options;
 
   async function get(id: string): Promise<SandboxRecord> {
     const record = await store.getSandbox(id);
@@ -102,7 +102,7 @@ export function createRecords(options: {
             if (record.phase !== before) {
               logPhase(record);
             }
-            hub.publish(id, { type: 'record', record });
+            sandboxEvents.publish(id, { type: 'record', record });
             options.onChange(record);
           }
           if (changes.length === 0 && remember !== undefined) {
@@ -118,7 +118,7 @@ export function createRecords(options: {
     },
     async until(id, wanted, ms, signal) {
       const done = new AbortController();
-      const unsubscribe = hub.subscribe(id, (event) => {
+      const unsubscribe = sandboxEvents.subscribe(id, (event) => {
         if (event.type === 'removed' || (event.type === 'record' && wanted(event.record))) {
           done.abort();
         }
@@ -137,7 +137,7 @@ export function createRecords(options: {
     },
     async remove(id) {
       await store.removeSandbox(id, now());
-      hub.publish(id, { type: 'removed' });
+      sandboxEvents.publish(id, { type: 'removed' });
     },
   };
 }

@@ -7,7 +7,7 @@ import type { SandboxRecord } from '../../store/model.js';
 import type { Caller } from '../auth/principal.js';
 import type { ManagedDriver } from '../drivers/managed.js';
 import { refOf } from '../lifecycle/driver-sandbox.js';
-import { levelAllows, type SandboxLog, type SandboxLogLine } from '../sandbox-log.js';
+import { levelAllows, type SandboxLog, type SandboxLogLine } from '../observe/sandbox-log.js';
 import { type Activity, accessOf } from './access.js';
 import { LIMIT } from './limits.js';
 

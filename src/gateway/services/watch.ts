@@ -3,9 +3,9 @@ import { Code, OpenShellError } from '../../compute/errors.js';
 import { createQueue } from '../../kit/queue.js';
 import type { SandboxRecord } from '../../store/model.js';
 import type { Caller } from '../auth/principal.js';
-import type { Hub } from '../lifecycle/hub.js';
 import { isRestartPending } from '../lifecycle/restart-policy.js';
-import type { SandboxLogLine } from '../sandbox-log.js';
+import type { SandboxEvents } from '../lifecycle/sandbox-events.js';
+import type { SandboxLogLine } from '../observe/sandbox-log.js';
 import { checkGiven } from './limits.js';
 import type { LogFilter, LogService } from './logs.js';
 import type { SandboxService } from './sandboxes.js';
@@ -49,9 +49,9 @@ function isTerminal(record: SandboxRecord): boolean {
 export function createWatchService(options: {
   sandboxes: SandboxService;
   logs: LogService;
-  hub: Hub;
+  sandboxEvents: SandboxEvents;
 }): WatchService {
-  const { sandboxes, logs, hub } = options;
+  const { sandboxes, logs, sandboxEvents } = options;
   return {
     async watch(caller, input, emit) {
       const { signal } = caller;
@@ -65,7 +65,7 @@ export function createWatchService(options: {
       }
 
       // Subscribed before the snapshot is read, so that no change is missed; older rows are skipped by their version.
-      const unsubscribe = hub.subscribe(input.sandboxId, (event) => {
+      const unsubscribe = sandboxEvents.subscribe(input.sandboxId, (event) => {
         if (event.type === 'removed') {
           queue.end(new OpenShellError(Code.CANCELLED, 'the sandbox was deleted'));
         } else if (event.type === 'record' && input.followStatus) {
@@ -98,7 +98,7 @@ export function createWatchService(options: {
             await emit({ type: 'log', line });
           }
         }
-        for (const event of hub.recentEvents(record.id, input.followEvents ? input.eventTail : 0)) {
+        for (const event of sandboxEvents.recentEvents(record.id, input.followEvents ? input.eventTail : 0)) {
           await emit({ type: 'event', event });
         }
         const follows = input.followStatus || input.followLogs || input.followEvents;

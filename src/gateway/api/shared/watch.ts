@@ -1,6 +1,6 @@
 import type { PlatformEvent } from '../../../compute/driver.js';
 import type { SandboxRecord } from '../../../store/model.js';
-import type { SandboxLogLine } from '../../sandbox-log.js';
+import type { SandboxLogLine } from '../../observe/sandbox-log.js';
 import type { WatchInput, WatchItem } from '../../services/watch.js';
 
 interface WatchRequest

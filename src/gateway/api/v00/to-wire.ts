@@ -10,7 +10,7 @@ import {
   type WorkspaceSchema,
 } from '../../../wire/v00/index.js';
 import { publicPhase } from '../../lifecycle/restart-policy.js';
-import type { SandboxLogLine } from '../../sandbox-log.js';
+import type { SandboxLogLine } from '../../observe/sandbox-log.js';
 import { toCommonMeta, toCommonStatus } from '../shared/sandbox.js';
 import { type ShownEnvironment, toWireSpec } from '../stored-spec.js';
 

@@ -11,7 +11,7 @@ import {
   type SandboxWorkloadTemplateSchema,
 } from '../../../wire/v01/index.js';
 import { isRestartPending, publicPhase } from '../../lifecycle/restart-policy.js';
-import type { SandboxLogLine } from '../../sandbox-log.js';
+import type { SandboxLogLine } from '../../observe/sandbox-log.js';
 import { toCommonMeta, toCommonStatus } from '../shared/sandbox.js';
 import { type ShownEnvironment, toWireDriverConfig, toWireEnvironment, toWireSpec } from '../stored-spec.js';
 

@@ -1,4 +1,4 @@
-import { createRecent, createTopics } from './topics.js';
+import { createRecent, createTopics } from '../topics.js';
 
 /** One line of a sandbox's log, whatever its source. */
 export interface SandboxLogLine {

@@ -2,7 +2,7 @@ import { OpenShellError } from '../../compute/errors.js';
 import type { GatewayConfig } from '../../config/gateway-config.js';
 import { deadline } from '../../kit/deadline.js';
 import { type DriverReport, reportDrivers } from '../drivers/selection.js';
-import { driversText, driverToJson, partsText, partToJson, reportParts } from '../drivers-table.js';
+import { driversText, driverToJson, partsText, partToJson, reportParts } from '../drivers/table.js';
 import type { ProcessOptions } from './options.js';
 import { selectionOptions } from './selection-options.js';
 

@@ -1,9 +1,9 @@
-import type { Flavor } from '../flavor/flavor.js';
-import type { Store } from '../store/store.js';
-import type { ManagedDriver } from './drivers/managed.js';
-import { driverStates } from './drivers/states.js';
-import type { DriverLoad } from './lifecycle/driver-calls.js';
-import type { Stray } from './lifecycle/reconciler.js';
+import type { Flavor } from '../../flavor/flavor.js';
+import type { Store } from '../../store/store.js';
+import type { ManagedDriver } from '../drivers/managed.js';
+import { driverStates } from '../drivers/states.js';
+import type { DriverLoad } from '../lifecycle/driver-calls.js';
+import type { Stray } from '../lifecycle/reconciler.js';
 import { createMetricsRegistry } from './metrics.js';
 
 /** Each subject is a series. */

@@ -16,7 +16,7 @@ import type { StoreEntry } from '../../store/entry.js';
 import { databasePlace } from '../database-place.js';
 import { selectDrivers } from '../drivers/selection.js';
 import type { Gateway, GatewayOptions } from '../gateway.js';
-import { createSandboxLog } from '../sandbox-log.js';
+import { createSandboxLog } from '../observe/sandbox-log.js';
 import type { ProcessOptions } from './options.js';
 import { assertParts, storeOf, telemetryOf } from './parts.js';
 import { selectionOptions } from './selection-options.js';

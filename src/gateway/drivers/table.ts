@@ -1,7 +1,7 @@
-import { KNOWN_PARTS, wordOf } from '../compute/known-parts.js';
-import { commandFor } from '../compute/parts.js';
-import { type Flavor, partsOf } from '../flavor/flavor.js';
-import type { DriverReport } from './drivers/selection.js';
+import { KNOWN_PARTS, wordOf } from '../../compute/known-parts.js';
+import { commandFor } from '../../compute/parts.js';
+import { type Flavor, partsOf } from '../../flavor/flavor.js';
+import type { DriverReport } from './selection.js';
 
 /** A part other than a driver, in the build or not. */
 interface PartReport {

@@ -2,17 +2,17 @@ import type { PlatformEvent } from '../../compute/driver.js';
 import type { SandboxRecord } from '../../store/model.js';
 import { createRecent, createTopics } from '../topics.js';
 
-type HubEvent =
+type SandboxEvent =
   | { readonly type: 'record'; readonly record: SandboxRecord }
   | { readonly type: 'event'; readonly event: PlatformEvent }
   /** The row was deleted. */
   | { readonly type: 'removed' };
 
 /** Delivers a sandbox's changes to its subscribers, and keeps the latest platform events. */
-export interface Hub {
-  publish(id: string, event: HubEvent): void;
+export interface SandboxEvents {
+  publish(id: string, event: SandboxEvent): void;
   /** `listener` must not throw. Returns the function that ends the subscription. */
-  subscribe(id: string, listener: (event: HubEvent) => void): () => void;
+  subscribe(id: string, listener: (event: SandboxEvent) => void): () => void;
   hasEvents(id: string): boolean;
   /** The latest platform events, oldest first; at most `count` and at most EVENTS_KEPT. */
   recentEvents(id: string, count: number): PlatformEvent[];
@@ -22,8 +22,8 @@ export interface Hub {
 const EVENTS_KEPT = 100;
 
 /** `onRemoved` is called for each sandbox whose row was deleted, after its subscribers. */
-export function createHub(onRemoved: (id: string) => void = () => {}): Hub {
-  const topics = createTopics<HubEvent>();
+export function createSandboxEvents(onRemoved: (id: string) => void = () => {}): SandboxEvents {
+  const topics = createTopics<SandboxEvent>();
   const recent = createRecent<PlatformEvent>(EVENTS_KEPT);
   return {
     publish(id, event) {

@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIP } from 'node:net';
-import { Code, OpenShellError } from '../compute/errors.js';
-import { withDeadline } from '../kit/deadline.js';
-import { isLoopback } from '../kit/loopback.js';
-import { cutText } from '../kit/text.js';
+import { Code, OpenShellError } from '../../compute/errors.js';
+import { withDeadline } from '../../kit/deadline.js';
+import { isLoopback } from '../../kit/loopback.js';
+import { cutText } from '../../kit/text.js';
 
 export interface HttpEndpoint {
   /** `host:port` as bound. */
