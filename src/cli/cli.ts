@@ -1,19 +1,18 @@
 import { OpenShellError } from '../compute/errors.js';
 import { VERSION } from '../compute/version.js';
+import type { Arguments } from '../kit/arguments/parse.js';
 import { freeBuffersAtOnce } from '../kit/garbage.js';
-import { parseArguments } from './arguments/parse.js';
-import type { Arguments } from './arguments/parsed.js';
+import { parseCommand } from './arguments/parse.js';
 import { COMMANDS } from './arguments/tree.js';
 import type { Gateway } from './connection/gateway.js';
 import type { Context } from './context.js';
-import { EXIT, exitCodeOf, failureLine, isSilent } from './failure.js';
-import { listenForInterrupts } from './interrupt.js';
+import { EXIT, exitCodeOf, failureLine, interruptedError, isSilent } from './failure.js';
 import { createOutput, type Output } from './output/output.js';
 import { printable } from './output/printable.js';
 
-/** Runs one command line (without `node` and the script) on the process's own streams; answers the exit code. */
+/** Runs one command line (without `node` and the script) on the process's own streams; returns the exit code. */
 export async function runCli(argv: readonly string[]): Promise<number> {
-  // What Node thinks of a library's calls (grpc-js with an IP address as TLS name) is nothing to tell a user.
+  // Node's warnings about a library's calls (grpc-js with an IP address as TLS name) are of no use to a user.
   process.noDeprecation = true;
   freeBuffersAtOnce();
   const out = createOutput(process.stdout);
@@ -39,7 +38,7 @@ interface Surroundings {
 }
 
 async function dispatch(argv: readonly string[], surroundings: Surroundings): Promise<number> {
-  const invocation = parseArguments(argv);
+  const invocation = parseCommand(argv);
   if (invocation.kind === 'version') {
     await surroundings.out.write(`openshell ${VERSION}\n`);
     return EXIT.ok;
@@ -92,4 +91,22 @@ async function connect({ args, env, verbose, note }: Context): Promise<Gateway> 
   }
   const { openGateway } = await import('./connection/gateway.js');
   return openGateway(endpoint, env);
+}
+
+/**
+ * Turns the first signal of the user into an abort, so that a command can clean up; the reason is the error to end
+ * with. A second one ends the process at once.
+ */
+function listenForInterrupts(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.on(name, () => {
+      const error = interruptedError(name);
+      if (controller.signal.aborted) {
+        process.exit(exitCodeOf(error));
+      }
+      controller.abort(error);
+    });
+  }
+  return controller.signal;
 }

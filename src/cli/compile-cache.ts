@@ -9,14 +9,14 @@ const OTHERS = 0o077;
 const STICKY = 0o1000;
 
 /**
- * Has Node (22.8 and later) keep the compiled form of our modules, so that the next command does not compile them
- * again: in `openshell/compile-cache` below XDG_CACHE_HOME, or `~/.cache`. Whoever writes there decides what we run; so
- * it is used only when it is the user's own, closed to others, on a path that nobody else can change. When it is not,
- * or cannot be made, nothing is kept, and nothing is said. NODE_DISABLE_COMPILE_CACHE=1 turns it off.
+ * Makes Node (22.8 and later) cache the compiled form of our modules, so that the next command need not compile them:
+ * in `openshell/compile-cache` below XDG_CACHE_HOME, or `~/.cache`. Whoever can write there controls what we run, so
+ * the folder must belong to the user, be closed to others, and be on a path that nobody else can change. Otherwise, or
+ * if it cannot be created, nothing is cached and nothing is reported. NODE_DISABLE_COMPILE_CACHE=1 turns it off.
  */
 export function keepCompiledCode(env: NodeJS.ProcessEnv): void {
   const { enableCompileCache } = module as { enableCompileCache?: (folder: string) => unknown };
-  // An executable or a single file has its code compiled already.
+  // An executable or a single file has its own code cache.
   if (enableCompileCache === undefined || import.meta.url === undefined) {
     return;
   }
@@ -29,7 +29,7 @@ export function keepCompiledCode(env: NodeJS.ProcessEnv): void {
       enableCompileCache(folder);
     }
   } catch {
-    // A cache is nothing that a command could fail for.
+    // A command must not fail because of the cache.
   }
 }
 
@@ -48,7 +48,7 @@ function ownFolder(env: NodeJS.ProcessEnv): string | undefined {
   return isOutOfReach(realpathSync(folder), uid) ? folder : undefined;
 }
 
-/** Whether nobody but the user and root can put something else in the place of `folder`, or of a folder above it. */
+/** Whether only the user and root can replace `folder` or a folder above it. */
 function isOutOfReach(folder: string, uid: number): boolean {
   for (let path = folder; ; path = dirname(path)) {
     const { uid: owner, mode } = lstatSync(path);

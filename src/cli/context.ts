@@ -1,5 +1,5 @@
 import type { ReadStream } from 'node:tty';
-import type { Arguments } from './arguments/parsed.js';
+import type { Arguments } from '../kit/arguments/parse.js';
 import type { Gateway } from './connection/gateway.js';
 import type { Output } from './output/output.js';
 
@@ -15,10 +15,10 @@ export interface Context {
   readonly out: Output;
   /** Everything else: progress, notices, a remote command's stderr. */
   readonly err: Output;
-  /** Aborts when the user interrupts or nobody reads the output; its reason is the error to end with. */
+  /** Aborts when the user interrupts or the output is closed; its reason is the error to exit with. */
   readonly signal: AbortSignal;
-  /** One line on stderr. Never throws: nobody may be reading there. */
+  /** Prints one line on stderr. Never throws, even when stderr is closed. */
   note(text: string): Promise<void>;
-  /** The connection of this invocation; opened at the first call. */
+  /** The connection of this invocation; opened on the first call. */
   connect(): Promise<Gateway>;
 }

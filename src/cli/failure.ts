@@ -2,7 +2,7 @@ import { Code, OpenShellError } from '../compute/errors.js';
 import { foreignReason } from '../compute/reasons.js';
 import { printable } from './output/printable.js';
 
-/** What the process answers to its caller. `exec` and `connect` answer the remote command's own code instead. */
+/** Exit codes of the process. `exec` and `connect` return the remote command's own code instead. */
 export const EXIT = { ok: 0, failure: 1, usage: 2, timeout: 124, interrupted: 130, brokenPipe: 141 } as const;
 
 const USAGE = 'Usage';
@@ -22,14 +22,9 @@ export function usageError(message: string, hint?: string): OpenShellError {
   );
 }
 
-/** The user, or whoever started us, sent a signal. */
+/** The user or the caller sent a signal; SIGPIPE: whoever read our output has gone. */
 export function interruptedError(signal: string): OpenShellError {
   return new OpenShellError(Code.CANCELLED, 'interrupted', { reason: foreignReason(signal) });
-}
-
-/** Whoever read our output went away: nothing more is said. */
-export function brokenPipeError(): OpenShellError {
-  return new OpenShellError(Code.CANCELLED, 'nobody reads the output', { reason: foreignReason('SIGPIPE') });
 }
 
 export function timeoutError(message: string, hint: string): OpenShellError {
@@ -49,15 +44,15 @@ export function exitCodeOf(error: OpenShellError): number {
   return EXIT.failure;
 }
 
-/** An end that the user brought about needs no words. */
+/** An end that the user caused is not reported. */
 export function isSilent(error: OpenShellError): boolean {
   return error.code === Code.CANCELLED && (error.reason ?? '') in SIGNAL_EXITS;
 }
 
-/** `error: what (hint)`, one line whatever the gateway put into its message; the field too, unless it is named. */
+/** `error: what (hint)` in one line, even for a multi-line message; with the field unless the message names it. */
 export function failureLine(error: OpenShellError): string {
-  const { field, hint: told, message } = error;
+  const { field, message } = error;
   const where = field === undefined || message.includes(field) ? '' : `${field}: `;
-  const hint = told === undefined ? '' : ` (${told})`;
+  const hint = error.hint === undefined ? '' : ` (${error.hint})`;
   return `error: ${printable(`${where}${message}${hint}`.replaceAll(/\s*\n\s*/g, '; '))}`;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { keepCompiledCode } from './compile-cache.js';
 
-// Before the rest is loaded.
+// Before anything else is loaded.
 keepCompiledCode(process.env);
 import('./cli.js')
   .then(({ runCli }) => runCli(process.argv.slice(2)))

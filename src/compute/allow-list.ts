@@ -1,11 +1,11 @@
 import { failedPrecondition, type OpenShellError } from './errors.js';
 
-/** Whether an operator's list has this name, or its beginning and a `*`. */
+/** Whether an operator's list contains this name, or a prefix of it followed by `*`. */
 export function isListed(name: string, list: readonly string[]): boolean {
   return list.some((entry) => (entry.endsWith('*') ? name.startsWith(entry.slice(0, -1)) : name === entry));
 }
 
-/** The refusal of what an operator has not listed; `key` is where they would. */
+/** The error for what an operator has not listed; `key` is the setting that would allow it. */
 export function notAllowed(field: string, what: string, key: string, driver: string): OpenShellError {
   return failedPrecondition(`${field}: ${what} is not allowed here`, {
     reason: 'NotAllowed',

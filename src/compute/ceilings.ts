@@ -2,24 +2,24 @@ import { invalidArgument, type OpenShellError } from './errors.js';
 import { parseCpuNanos, parseMemoryBytes } from './quantity.js';
 import type { GpuRequirements, SandboxResources } from './sandbox.js';
 
-/** What one sandbox gets, and what it may ask for: the keys that every driver has beside `default_*`. */
+/** The most that one sandbox may request: the keys that every driver has beside `default_*`. */
 export const ceilingSettings = {
   max_cpu_limit: {
     type: 'string',
     default: '',
-    doc: 'Most CPU that one sandbox may ask for, e.g. 8 or 500m.',
+    doc: 'Maximum CPU of one sandbox, e.g. 8 or 500m.',
   },
   max_memory_limit: {
     type: 'string',
     default: '',
-    doc: 'Most memory that one sandbox may ask for, e.g. 16Gi.',
+    doc: 'Maximum memory of one sandbox, e.g. 16Gi.',
   },
   max_gpus: {
     type: 'integer',
     default: 8,
     min: 0,
     max: 1024,
-    doc: 'Most GPUs that one sandbox may ask for; 0 refuses them all.',
+    doc: 'Maximum number of GPUs of one sandbox; 0 allows none.',
   },
 } as const;
 
@@ -35,7 +35,7 @@ export interface Ceilings {
 const FIELD = 'spec.template.resources';
 
 /**
- * The resources with the operator's defaults in place of limits that were not asked for; without a default the ceiling
+ * The resources with the operator's defaults in place of limits that were not requested; without a default the ceiling
  * itself is the limit. INVALID_ARGUMENT `LimitTooHigh` when a limit, a request or the GPUs are above their ceiling, and
  * INVALID_ARGUMENT for a limit of 0.
  */
@@ -56,7 +56,7 @@ export function withinCeilings(
       continue;
     }
     const amount = parse(asked, field);
-    // Engines take it for no limit at all.
+    // Engines treat 0 as unlimited.
     if (amount === 0 && part.startsWith('limits')) {
       throw invalidArgument(`${field}: 0 is no limit`, { field });
     }
@@ -83,7 +83,7 @@ export function tooHigh(field: string, asked: string, most: string): OpenShellEr
   });
 }
 
-/** The operator's own values, checked when the driver starts: INVALID_ARGUMENT names the key and its table. */
+/** Checks the operator's own values when the driver starts; INVALID_ARGUMENT names the key and its table. */
 export function checkCeilings(ceilings: Ceilings, table: string): void {
   for (const [key, fallback, most, parse] of [
     ['cpu', ceilings.defaultCpu, ceilings.maxCpu, parseCpuNanos],

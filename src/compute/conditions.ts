@@ -1,4 +1,4 @@
-/** One observed fact about a sandbox, in the form that Kubernetes made common. */
+/** One observed fact about a sandbox, in the form that Kubernetes uses. */
 export interface Condition {
   /** `Ready`, `Suspended` or `MainProcess` decide the state; others only inform. */
   readonly type: string;
@@ -11,7 +11,7 @@ export interface Condition {
   readonly lastTransitionTime: string;
 }
 
-/** What a driver's conditions say about the sandbox, as the lifecycle controller reads it. */
+/** The state that a driver's conditions describe, as the lifecycle controller reads it. */
 export type ObservedState =
   | { readonly kind: 'running' }
   | { readonly kind: 'provisioning'; readonly reason: string; readonly message: string }
@@ -21,10 +21,10 @@ export type ObservedState =
   | { readonly kind: 'deleting' }
   | { readonly kind: 'unknown' };
 
-/** The engine made the resource but has never started it: a create that was cut off. */
+/** The engine created the resource but never started it: an interrupted create. */
 export const REASON_CREATED = 'ContainerCreated';
 
-/** Reasons of Ready=False that pass by themselves (compared lower-case); any other is terminal. From OpenShell's table. */
+/** Reasons of Ready=False that are transient (compared in lower case); any other is terminal. From OpenShell's table. */
 const TRANSIENT_REASONS = new Set([
   'reconcilererror',
   'dependenciesnotready',
@@ -46,17 +46,17 @@ function condition(
   return { type, status, reason, message, lastTransitionTime: at ?? '' };
 }
 
-/** Ready: the main process runs. `at` is RFC 3339. */
+/** Ready: the main process is running. `at` is RFC 3339. */
 export function runningConditions(at?: string): Condition[] {
   return [condition('Ready', 'True', 'BackendReady', 'the main process runs', at)];
 }
 
-/** Not ready yet, and on its way: `reason` is one of the transient ones. */
+/** Not ready yet: `reason` is one of the transient ones. */
 export function startingConditions(reason: string, message: string, at?: string): Condition[] {
   return [condition('Ready', 'False', reason, message, at)];
 }
 
-/** The main process ended. `detail` tells a person why (e.g. `OOMKilled`), default none. */
+/** The main process ended. `detail` says why, e.g. `OOMKilled`. Default: none. */
 export function exitedConditions(exitCode: number, detail = '', at?: string): Condition[] {
   return [
     condition(
@@ -70,7 +70,7 @@ export function exitedConditions(exitCode: number, detail = '', at?: string): Co
   ];
 }
 
-/** Held by the engine without a process, e.g. a scaled-down Pod or a VM that is switched off. */
+/** Kept by the engine without a process, e.g. a scaled-down Pod or a stopped VM. */
 export function suspendedConditions(at?: string): Condition[] {
   return [
     condition('Ready', 'False', 'ContainerStopped', 'the sandbox is stopped', at),
@@ -78,12 +78,12 @@ export function suspendedConditions(at?: string): Condition[] {
   ];
 }
 
-/** It cannot run, and will not by itself. */
+/** It cannot run and will not recover by itself. */
 export function failedConditions(reason: string, message: string, at?: string): Condition[] {
   return [condition('Ready', 'False', reason, message, at)];
 }
 
-/** Reads the state out of a driver's conditions (OpenShell's phase derivation, plus the exit code's condition). */
+/** Derives the state from a driver's conditions (OpenShell's phase derivation, plus the exit code's condition). */
 export function observedState(status: {
   readonly conditions: readonly Condition[];
   readonly deleting: boolean;

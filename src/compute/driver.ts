@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream';
 import type { DriverSandbox, ObservedSandbox, SandboxRef } from './sandbox.js';
 
 export interface CallOptions {
-  /** Ends the wait. A driver that has begun something on its engine undoes it or leaves it for `delete`. */
+  /** Cancels the call. A driver that has started something on its engine undoes it or leaves it to `delete`. */
   readonly signal: AbortSignal;
 }
 
@@ -10,23 +10,23 @@ export interface DriverCapabilities {
   readonly driverName: string;
   /** The engine's version. */
   readonly driverVersion: string;
-  /** Fills an empty template.image; empty when the driver has none. */
+  /** Used when template.image is empty; empty when the driver has no default. */
   readonly defaultImage: string;
-  /** After a restart of the host the gateway starts idle sandboxes again. False when the engine does (Kubernetes). */
+  /** The gateway restarts idle sandboxes after a reboot of the host. False when the engine does (Kubernetes). */
   readonly gatewayManagesLifecycle: boolean;
-  /** Undefined: not known, as of a driver in a process of its own, whose protocol has no word for it. */
+  /** Undefined: unknown, as for a driver in its own process, whose protocol does not carry it. */
   readonly resources: ResourceCapabilities | undefined;
 }
 
 export interface ResourceCapabilities {
   readonly cpuLimit: boolean;
   readonly memoryLimit: boolean;
-  /** A GPU without a count can be asked for. */
+  /** A GPU can be requested without a count. */
   readonly gpuDefault: boolean;
   readonly gpuCount: boolean;
 }
 
-/** Progress and other news about a sandbox that change no state. `metadata` may carry the PROGRESS_* keys. */
+/** Progress and other events of a sandbox that do not change its state. `metadata` may carry the PROGRESS_* keys. */
 export interface PlatformEvent {
   readonly timestampMs: number;
   /** The driver's name. */
@@ -46,23 +46,23 @@ export const PROGRESS = {
 } as const;
 
 /**
- * Reason of the Warning that a driver sends for a command that was to end and could not be ended. The gateway counts them
- * in `openshell_driver_exec_left_behind_total`.
+ * Reason of the Warning that a driver emits for a command that it could not kill. The gateway counts them in
+ * `openshell_driver_exec_left_behind_total`.
  */
 export const EXEC_LEFT_BEHIND = 'ExecLeftBehind';
 
 export type DriverEvent =
-  /** The sandbox as it is now; also sent for every sandbox when the watch begins. */
+  /** The sandbox as it is now; also emitted for every sandbox when the watch begins. */
   | { readonly type: 'sandbox'; readonly sandbox: ObservedSandbox }
-  /** The snapshot is whole: what was not in it does not exist. Sent once, after the snapshot. */
+  /** The snapshot is complete: what was not in it does not exist. Emitted once, after the snapshot. */
   | { readonly type: 'synced' }
   | { readonly type: 'deleted'; readonly id: string }
   | { readonly type: 'platform'; readonly id: string; readonly event: PlatformEvent };
 
 /**
- * One engine that runs sandboxes. Every call is about the gateway that the driver was made for: resources of another
- * gateway id are neither seen nor touched. Calls throw OpenShellError; DEADLINE_EXCEEDED, UNAVAILABLE and ABORTED say
- * that the outcome is not known: the gateway asks `get` and calls again until it is.
+ * One engine that runs sandboxes. Every call concerns the gateway that the driver was created for: resources of another
+ * gateway id are neither seen nor touched. Calls throw OpenShellError; DEADLINE_EXCEEDED, UNAVAILABLE and ABORTED mean
+ * that the outcome is unknown: the gateway calls `get` and retries until it is known.
  */
 export interface ComputeDriver {
   readonly name: string;
@@ -75,9 +75,9 @@ export interface ComputeDriver {
   validateCreate(sandbox: DriverSandbox, options: CallOptions): Promise<void>;
 
   /**
-   * Makes and starts the sandbox; progress comes on the watch. Resolves when the engine has started it, or has
-   * recorded it and goes on in the background. ALREADY_EXISTS when the id exists, UNAVAILABLE when the engine is away:
-   * then it is tried again. A failure leaves nothing behind.
+   * Creates and starts the sandbox; progress is emitted on the watch. Resolves when the engine has started it, or has
+   * recorded it and continues in the background. ALREADY_EXISTS when the id exists, UNAVAILABLE when the engine is
+   * unreachable: the gateway then retries. A failure leaves nothing behind.
    */
   create(sandbox: DriverSandbox, options: CallOptions): Promise<void>;
 
@@ -86,13 +86,13 @@ export interface ComputeDriver {
 
   list(options: CallOptions): Promise<ObservedSandbox[]>;
 
-  /** Ends the main process, gently first, and keeps the workspace path. Idempotent. NOT_FOUND when unknown. */
+  /** Stops the main process, gracefully first, and keeps the workspace path. Idempotent. NOT_FOUND when unknown. */
   stop(ref: SandboxRef, options: CallOptions): Promise<void>;
 
   /** Runs the main process again on the kept workspace path. Idempotent. NOT_FOUND when unknown. */
   start(ref: SandboxRef, options: CallOptions): Promise<void>;
 
-  /** Removes all that `create` made. False when there was nothing. */
+  /** Removes everything that `create` created. False when there was nothing. */
   delete(ref: SandboxRef, options: CallOptions): Promise<boolean>;
 
   /**
@@ -101,11 +101,11 @@ export interface ComputeDriver {
    */
   watch(options: CallOptions): AsyncIterable<DriverEvent>;
 
-  /** Prepares and removes what a workspace needs on the engine. Left out by drivers without such a thing. */
+  /** Prepare and remove what a workspace needs on the engine. Only for drivers that need it. */
   ensureWorkspace?(workspace: string, options: CallOptions): Promise<void>;
   deleteWorkspace?(workspace: string, options: CallOptions): Promise<void>;
 
-  /** Lets go of connections and child processes. Sandboxes keep running. */
+  /** Closes connections and ends child processes. Sandboxes keep running. */
   close(): Promise<void>;
 }
 
@@ -115,14 +115,14 @@ export interface TerminalSize {
 }
 
 export interface ExecSpec {
-  /** argv, never put through a shell. */
+  /** argv, never passed through a shell. */
   readonly command: readonly string[];
   /** Empty: the sandbox's workspace path. */
   readonly workdir: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly tty: boolean;
   readonly size: TerminalSize | undefined;
-  /** 0: no limit. When it passes, the process and its children are ended and the exit code is 124. */
+  /** 0: no limit. After it, the process and its children are killed and the exit code is 124. */
   readonly timeoutMs: number;
   /** Whether `stdin` will be written. When false the process reads end of file. */
   readonly stdin: boolean;
@@ -134,18 +134,18 @@ export interface ExecChunk {
   readonly data: Uint8Array;
 }
 
-/** From TERM to KILL for a command that is ended before its time. */
+/** Time from TERM to KILL for a command that is ended early. */
 export const EXEC_KILL_GRACE_MS = 2_000;
 
 /** A command running in a sandbox. */
 export interface ExecSession {
-  /** Ends when the process has ended and all is read. Reading slowly holds the process back. */
+  /** Ends when the process has exited and everything is read. Slow reading blocks the process. */
   readonly output: AsyncIterable<ExecChunk>;
-  /** Respects back-pressure; `end()` gives the process end of file. Undefined unless the spec asked for it. */
+  /** Respects back-pressure; `end()` sends end of file to the process. Undefined unless the spec requests it. */
   readonly stdin: Writable | undefined;
   /** No effect without a TTY. */
   resize(size: TerminalSize): Promise<void>;
-  /** Settles after `output` has ended. Rejects when the exec was cancelled or its engine lost it. */
+  /** Settles after `output` has ended. Rejects when the exec was cancelled or the engine lost it. */
   readonly exitCode: Promise<number>;
 }
 
@@ -159,7 +159,7 @@ export interface LogLine {
 
 export interface LogOptions extends CallOptions {
   readonly follow: boolean;
-  /** How many of the latest lines to begin with; undefined: all. */
+  /** How many of the latest lines to start with; undefined: all. */
   readonly tail: number | undefined;
   /** Only lines of this time and later; 0: all. */
   readonly sinceMs: number;
@@ -168,12 +168,12 @@ export interface LogOptions extends CallOptions {
 /** What can be done inside a running sandbox. */
 export interface SandboxAccess {
   /**
-   * Starts a command. Aborting the signal ends the process and its children, and rejects `exitCode`.
+   * Starts a command. Aborting the signal kills the process and its children, and rejects `exitCode`.
    * NOT_FOUND: no such sandbox. FAILED_PRECONDITION: it does not run, or has no /bin/sh to enforce a timeout with.
-   * A command that does not start because of its program or working directory ends as a shell would end it, where the
-   * engine tells so: exit code 127 (no such program) or 126 (not executable, or no such directory), and one line of ours
-   * on stderr (see exec-refusal.ts). INVALID_ARGUMENT: it does not start for another reason that is the caller's, such as
-   * an unknown user; an engine that finds out only while the command starts lets `exitCode` reject with it.
+   * A command that cannot start because of its program or working directory ends as in a shell, if the engine reports
+   * the cause: exit code 127 (no such program) or 126 (not executable, or no such directory), and one line of ours on
+   * stderr (see exec-refusal.ts). INVALID_ARGUMENT: it cannot start for another reason that is the caller's, such as an
+   * unknown user; if the engine reports that only while the command starts, `exitCode` rejects with it.
    */
   exec(ref: SandboxRef, spec: ExecSpec, options: CallOptions): Promise<ExecSession>;
 
@@ -181,16 +181,16 @@ export interface SandboxAccess {
   logs(ref: SandboxRef, options: LogOptions): AsyncIterable<LogLine>;
 
   /**
-   * Connects to a TCP port (1 to 65,535) on the sandbox's own loopback address; drivers that cannot have no such method.
-   * Aborting the signal ends the connection. NOT_FOUND, FAILED_PRECONDITION: as for exec. UNAVAILABLE: nothing listens.
+   * Connects to a TCP port (1 to 65,535) on the sandbox's own loopback address; only for drivers that can.
+   * Aborting the signal closes the connection. NOT_FOUND, FAILED_PRECONDITION: as for exec. UNAVAILABLE: nothing listens.
    */
   connect?(ref: SandboxRef, port: number, options: CallOptions): Promise<PortConnection>;
 }
 
 /** A connection to a port inside a sandbox. */
 export interface PortConnection {
-  /** What comes from inside, until all has come; reading slowly holds it back, leaving the loop ends the connection. */
+  /** Bytes from inside, until the end; slow reading applies back-pressure, leaving the loop closes the connection. */
   readonly output: AsyncIterable<Uint8Array>;
-  /** Its end tells the other side that no more comes; what it sends goes on. */
+  /** Ending it sends end of file to the other side, which may keep sending. */
   readonly input: Writable;
 }

@@ -8,33 +8,33 @@ export type DriverSettings = Readonly<Record<string, unknown>>;
 export interface ProbeContext {
   readonly settings: DriverSettings;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** A probe waits no longer than this signal lets it. */
+  /** A probe stops waiting when this signal aborts. */
   readonly signal: AbortSignal;
 }
 
-/** Whether this host has the driver's engine. `tried` names every place that was looked at, with its outcome. */
+/** Whether this host has the driver's engine. `tried` lists every place that was checked, with its outcome. */
 export type ProbeResult =
   | {
       readonly state: 'ready';
       /** Where the engine answers, e.g. a socket path or a URL. */
       readonly endpoint: string;
       readonly engineVersion: string;
-      /** What a user should know although it works, e.g. limits that this engine cannot enforce. */
+      /** What a user should know even so, e.g. limits that this engine cannot enforce. */
       readonly warnings?: readonly string[];
     }
   | { readonly state: 'unavailable'; readonly reason: string; readonly tried?: readonly string[] };
 
 export interface DriverContext {
-  /** Marks everything this gateway makes on the engine. */
+  /** Marks everything this gateway creates on the engine. */
   readonly gatewayId: string;
   /**
-   * 64 hex digits that only the gateway and this driver know, the same after every restart: with them a driver proves
-   * that what it left on its engine is its own.
+   * 64 hex digits that only the gateway and this driver know, the same after every restart. A driver signs with them
+   * what it leaves on its engine.
    */
   readonly secret: string;
   /** The gateway's version. */
   readonly version: string;
-  /** Where a driver may keep files, e.g. sockets and disk images; made by the driver, mode 0700. */
+  /** Where a driver may keep files, e.g. sockets and disk images; created by the driver, mode 0700. */
   readonly stateDir: string;
   readonly settings: DriverSettings;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -44,11 +44,11 @@ export interface DriverContext {
 }
 
 export interface DriverModule {
-  /** Does not wait for the engine longer than a call to it may take. */
+  /** Waits for the engine no longer than one call to it may take. */
   createDriver(context: DriverContext): Promise<ComputeDriver>;
 }
 
-/** A compute driver as a part of a flavor. Probe and schema pull in no engine client, `load` does. */
+/** A compute driver as a part of a flavor. Probe and schema load no engine client, `load` does. */
 export interface DriverEntry<Name extends string = string> extends PartEntry<'driver', DriverModule, Name> {
   /** Whether a gateway without a configured driver may choose this one. */
   readonly autoDetect: boolean;

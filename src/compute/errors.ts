@@ -24,8 +24,8 @@ export type Code = (typeof Code)[keyof typeof Code];
 
 export interface OpenShellErrorOptions {
   /**
-   * A stable word for programs out of the table in reasons.ts, e.g. `ImagePullFailed`. It becomes the reason of a sandbox's condition
-   * when the error ends a sandbox. Default: none.
+   * A stable word for programs from the table in reasons.ts, e.g. `ImagePullFailed`. It becomes the reason of a
+   * sandbox's condition when the error ends the sandbox. Default: none.
    */
   reason?: Reason | ForeignReason | undefined;
   /** The request field at fault, dotted, e.g. `spec.template.image`. Default: none. */

@@ -1,11 +1,12 @@
 import { Writable } from 'node:stream';
+import { createDeferred } from '../kit/deferred.js';
 import { cutText } from '../kit/text.js';
 import type { ExecChunk, ExecSession, ExecSpec } from './driver.js';
 import { Code, OpenShellError, type OpenShellErrorOptions } from './errors.js';
 
 /**
- * Why a command did not start, and the exit code that a shell would end with: 127 for a program that is not there, 126
- * for one that is and cannot run, or for the working directory. Clients and scripts know these codes.
+ * Why a command did not start, and the exit code of a shell in that case: 127 for a missing program, 126 for one that
+ * cannot run, or for the working directory. Clients and scripts know these codes.
  */
 const CODES = {
   'command not found': 127,
@@ -23,7 +24,7 @@ const CODES = {
 
 export type ExecRefusal = keyof typeof CODES;
 
-/** `words` in any case as a refusal, or undefined when it is none that is known. */
+/** `words`, in any case, as a refusal; undefined for an unknown one. */
 export function refusalOf(words: string): ExecRefusal | undefined {
   const lower = words.toLowerCase();
   return Object.hasOwn(CODES, lower) ? (lower as ExecRefusal) : undefined;
@@ -31,7 +32,7 @@ export function refusalOf(words: string): ExecRefusal | undefined {
 
 type Refused = Pick<ExecSpec, 'command' | 'workdir' | 'tty'>;
 
-/** How much of a program's or directory's name is repeated, with what is escaped in it. */
+/** How much of a program's or directory's name is repeated, after escaping. */
 const LONGEST_NAME_BYTES = 256;
 
 /** Output and exit code of a command that did not start: one line of ours on stderr, on stdout with a TTY. */
@@ -44,34 +45,31 @@ export function refusedExec(
   const name = isWorkdir ? workdir || 'the workspace path' : program;
   const isBare = refusal === 'no such file or directory' && !program.includes('/');
   const line = `openshell: exec: ${printable(name)}: ${isBare ? 'command not found' : refusal}`;
-  // A terminal in between would have made the two of it.
+  // As a terminal would translate the newline.
   const data = Buffer.from(tty ? `${line}\r\n` : `${line}\n`);
   return { chunk: { stream: tty ? 'stdout' : 'stderr', data }, exitCode: CODES[refusal] };
 }
 
-/** A session of a command that did not start. What is written to it goes nowhere. */
+/** The session of a command that did not start. What is written to it is discarded. */
 export function refusedSession(refusal: ExecRefusal, spec: Refused & Pick<ExecSpec, 'stdin'>): ExecSession {
   const { chunk, exitCode } = refusedExec(refusal, spec);
-  let settle: (code: number) => void = () => {};
-  const ended = new Promise<number>((resolve) => {
-    settle = resolve;
-  });
+  const ended = createDeferred<number>();
   async function* output(): AsyncGenerator<ExecChunk> {
     try {
       yield chunk;
     } finally {
-      settle(exitCode);
+      ended.resolve(exitCode);
     }
   }
   return {
     output: output(),
     stdin: spec.stdin ? new Writable({ write: (_chunk, _encoding, done) => done() }) : undefined,
     resize: async () => {},
-    exitCode: ended,
+    exitCode: ended.promise,
   };
 }
 
-/** INVALID_ARGUMENT for where no exec can carry the refusal, such as the start of a main process. */
+/** INVALID_ARGUMENT, for refusals outside of an exec, such as at the start of a main process. */
 export class ExecRefused extends OpenShellError {
   readonly refusal: ExecRefusal;
 
@@ -81,7 +79,7 @@ export class ExecRefused extends OpenShellError {
   }
 }
 
-/** Without what moves a cursor, colours, reorders or has no UTF-8. */
+/** Escapes what moves the cursor, colours, reorders or has no UTF-8. */
 function printable(name: string): string {
   return cutText(
     name.slice(0, LONGEST_NAME_BYTES + 1).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, escaped),

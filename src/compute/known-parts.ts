@@ -1,6 +1,6 @@
 /** What kinds of parts there are. Adding a kind adds a line here, and one in `FlavorParts`. */
 export const PART_KINDS = [
-  /** `key`: the flavor's list of them. `many`: whether a build may have several. `required`: whether it needs one. */
+  /** `key`: the flavor's list of them. `many`: a build may have several. `required`: it needs at least one. */
   { kind: 'driver', key: 'drivers', many: true, required: true },
   { kind: 'store', key: 'stores', many: true, required: true },
   { kind: 'telemetry', key: 'telemetry', many: false, required: false },
@@ -11,9 +11,9 @@ export type PartKind = (typeof PART_KINDS)[number]['kind'];
 /** A part that this project can build, whether or not it is in this build. */
 export interface KnownPart {
   readonly kind: PartKind;
-  /** As its entry has it. */
+  /** As in its entry. */
   readonly name: string;
-  /** Whether a flavor has it unless it is told otherwise. A driver is chosen by name. */
+  /** Whether a flavor has it by default. A driver is chosen by name. */
   readonly usual: boolean;
 }
 
@@ -56,7 +56,7 @@ export const KNOWN_PARTS: readonly KnownPart[] = [
   { kind: 'telemetry', name: 'telemetry', usual: false },
 ];
 
-/** A part as commands have it, unique among all: a driver's name, else its folder in src/parts. */
+/** A part as commands name it, unique among all: a driver's name, else its folder in src/parts. */
 export function wordOf({ kind, name }: { readonly kind: string; readonly name: string }): string {
   return kind === 'driver' || kind === name ? name : `${kind}-${name}`;
 }

@@ -1,6 +1,6 @@
 import type { SandboxRef } from './sandbox.js';
 
-/** Keys of the labels that say whose an engine's object is. */
+/** Keys of the labels that identify the owner of an engine's object. */
 export const LABEL = {
   managedBy: 'openshell.ai/managed-by',
   gatewayId: 'openshell.ai/gateway-id',
@@ -14,7 +14,7 @@ export const LABEL = {
 /** Prefix of the label keys that users may not set. */
 export const RESERVED_LABEL_PREFIX = 'openshell.ai/';
 
-/** The labels of everything that a driver makes for one sandbox; every filter of ours includes the gateway id. */
+/** The labels of everything that a driver creates for one sandbox; every filter of ours includes the gateway id. */
 export function ownerLabels(
   owner: { readonly gatewayId: string; readonly version: string },
   sandbox: SandboxRef & { readonly namespace: string },

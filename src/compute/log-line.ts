@@ -1,2 +1,2 @@
-/** A line of a log is split after this much. */
+/** Longer log lines are split. */
 export const LONGEST_LOG_LINE_BYTES = 16 * 1024;

@@ -3,9 +3,9 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** Where a room writes what happened. A field named `sandbox_id` also puts the line into that sandbox's log. */
+/** Where code logs what happened. A field named `sandbox_id` also puts the line into that sandbox's log. */
 export interface Logger {
-  /** The least important level that is written; what a program that works for us is told to keep to. */
+  /** The least important level that is written; also passed to programs that we start. */
   readonly level: LogLevel;
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;

@@ -8,7 +8,7 @@ export function partText({ kind, name }: { readonly kind: string; readonly name:
   return kind === name ? `the part '${name}'` : `the ${kind} '${name}'`;
 }
 
-/** The command that gives a gateway with the part: a driver's own flavor, else this flavor with the part put in. */
+/** The command that builds a gateway with the part: a driver's own flavor, else this flavor plus the part. */
 export function commandFor(part: Pick<KnownPart, 'kind' | 'name'>, flavor: string): string {
   const { kind, name } = part;
   const own = kind === 'driver' ? KNOWN_DRIVERS.find((known) => known.name === name) : undefined;
@@ -20,7 +20,7 @@ export function commandFor(part: Pick<KnownPart, 'kind' | 'name'>, flavor: strin
 }
 
 /**
- * FAILED_PRECONDITION with reason `PartNotInBuild`, for whatever needs a part that this build lacks: a configuration at
+ * FAILED_PRECONDITION with reason `PartNotInBuild`, for what needs a part that this build lacks: a configuration at
  * startup, before anything listens, or a request.
  *
  * @param part one that the project knows

@@ -1,7 +1,7 @@
 import { parseQuantity } from '../kit/quantity.js';
 import { invalidArgument } from './errors.js';
 
-/** INVALID_ARGUMENT with `field` when it is no quantity. */
+/** INVALID_ARGUMENT with `field` when it is not a quantity. */
 function parse(text: string, field: string): number {
   const value = parseQuantity(text);
   if (value !== undefined) {
@@ -22,7 +22,7 @@ export function parseCpuNanos(text: string, field = 'cpu'): number {
 export function parseMemoryBytes(text: string, field = 'memory'): number {
   const bytes = Math.ceil(parse(text, field) - 1e-6);
   if (!Number.isSafeInteger(bytes)) {
-    throw invalidArgument(`${field}: '${text}' is more than can be counted`, { field });
+    throw invalidArgument(`${field}: '${text}' is too large`, { field });
   }
   return bytes;
 }

@@ -1,17 +1,17 @@
 import type { Condition } from './conditions.js';
 
-/** JSON as it stands in a driver's own configuration of one sandbox. */
+/** JSON in a driver's own configuration of one sandbox. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
 
-/** How a driver is told which sandbox is meant: `id` decides, name and workspace help a person. */
+/** Identifies a sandbox to a driver: `id` decides, name and workspace are for people. */
 export interface SandboxRef {
   readonly id: string;
   readonly name: string;
   readonly workspace: string;
 }
 
-/** Limits and requests as Kubernetes quantities ("500m", "2", "512Mi"); empty means not asked for. */
+/** Limits and requests as Kubernetes quantities ("500m", "2", "512Mi"); empty means not requested. */
 export interface SandboxResources {
   readonly cpuRequest: string;
   readonly cpuLimit: string;
@@ -20,7 +20,7 @@ export interface SandboxResources {
 }
 
 export interface GpuRequirements {
-  /** How many; undefined asks for the driver's default selection. */
+  /** How many; undefined requests the driver's default selection. */
   readonly count: number | undefined;
 }
 
@@ -30,7 +30,7 @@ export interface SandboxTemplate {
   readonly labels: Readonly<Record<string, string>>;
   readonly environment: Readonly<Record<string, string>>;
   readonly resources: SandboxResources;
-  /** What the public template says that only some drivers understand: annotations, runtime_class_name, host_users, resources_raw. */
+  /** Template fields that only some drivers support: annotations, runtime_class_name, host_users, resources_raw. */
   readonly platformConfig: JsonObject;
   /** `driver_config[<driver name>]` of the public template. */
   readonly driverConfig: JsonObject;
@@ -38,7 +38,7 @@ export interface SandboxTemplate {
 
 /** What a driver is asked to run. */
 export interface SandboxSpec {
-  /** For the software that a driver may put into its sandboxes; ours put none there that logs. Empty: the driver's choice. */
+  /** For software that a driver may put into its sandboxes; ours put none there that logs. Empty: the driver's choice. */
   readonly logLevel: string;
   /** Wins over the template's environment. */
   readonly environment: Readonly<Record<string, string>>;
@@ -55,7 +55,7 @@ export interface DriverSandbox extends SandboxRef {
   readonly spec: SandboxSpec;
 }
 
-/** A sandbox as its engine shows it. */
+/** A sandbox as its engine reports it. */
 export interface ObservedSandbox extends SandboxRef {
   readonly namespace: string;
   readonly status: DriverStatus;
@@ -64,14 +64,14 @@ export interface ObservedSandbox extends SandboxRef {
 export interface DriverStatus {
   /** The engine's name for the resource, e.g. a container or Pod name. */
   readonly resourceName: string;
-  /** Names one run of the main process; another start has another id. Empty before the first start. */
+  /** Identifies one run of the main process; each start has its own. Empty before the first start. */
   readonly instanceId: string;
   readonly conditions: readonly Condition[];
   /** The engine is removing the resource. */
   readonly deleting: boolean;
 }
 
-/** Idles until told to end and then ends at once with 0 (tried: 0.1 s). Needs a /bin/sh and nothing else. */
+/** Idles until terminated and then exits at once with 0 (measured: 0.1 s). Needs only /bin/sh. */
 export const IDLE_COMMAND: readonly string[] = [
   '/bin/sh',
   '-c',

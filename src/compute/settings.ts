@@ -1,4 +1,4 @@
-/** What one key of a configuration table may hold. `doc` is one sentence; it is printed in docs and errors. */
+/** The type of one key of a configuration table. `doc` is one sentence; it is printed in docs and errors. */
 export type Setting = { readonly doc: string; readonly secret?: true } & (
   | {
       readonly type: 'string';

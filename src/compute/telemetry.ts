@@ -3,7 +3,7 @@ import type { PartEntry } from './part.js';
 
 export type Outcome = 'success' | 'failure';
 
-/** What happened, in the gateway's own words, with nothing in it that names a user's thing. */
+/** What happened, in the gateway's own terms, without names of anything a user owns. */
 export type GatewayEvent =
   | {
       readonly kind: 'sandbox-lifecycle';
@@ -21,7 +21,7 @@ export type GatewayEvent =
 export interface TelemetrySink {
   /** Never throws and never waits. */
   record(event: GatewayEvent): void;
-  /** Gives what is queued at most `timeoutMs` to leave. */
+  /** Waits at most `timeoutMs` for queued events to be sent. */
   close(timeoutMs: number): Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** Where a call belongs in its caller's trace, as W3C Trace Context writes it (https://www.w3.org/TR/trace-context/). */
+/** A call's place in its caller's trace, in the format of W3C Trace Context (https://www.w3.org/TR/trace-context/). */
 export interface TraceContext {
   /** Version, trace id, parent id and flags in lower-case hex, e.g. `00-<32 digits>-<16 digits>-01`. */
   readonly traceparent: string;
@@ -8,10 +8,10 @@ export interface TraceContext {
   readonly tracestate: string;
 }
 
-/** Made at the first use: from then on the runtime follows every promise, which callers without a trace do not pay for. */
+/** Created on first use: from then on the runtime tracks every promise, a cost that callers without a trace avoid. */
 let storage: AsyncLocalStorage<TraceContext> | undefined;
 
-/** Runs `work`, and all that it begins, as a part of this trace; undefined: of none. */
+/** Runs `work`, and all that it starts, as part of this trace; undefined: of none. */
 export function withTrace<T>(trace: TraceContext | undefined, work: () => T): T {
   if (trace === undefined) {
     return work();
@@ -20,7 +20,7 @@ export function withTrace<T>(trace: TraceContext | undefined, work: () => T): T 
   return storage.run(trace, work);
 }
 
-/** The trace that the caller's code runs for. */
+/** The trace that the calling code is part of. */
 export function currentTrace(): TraceContext | undefined {
   return storage?.getStore();
 }

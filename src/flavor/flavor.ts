@@ -13,7 +13,7 @@ export interface FlavorParts {
 /** What a build contains. */
 export interface Flavor {
   readonly name: string;
-  /** In the order given; the order of auto-detection is not decided here. */
+  /** In the order given; it does not affect the order of auto-detection. */
   readonly drivers: readonly DriverEntry[];
   readonly stores: readonly StoreEntry[];
   readonly telemetry: TelemetryEntry | undefined;
@@ -36,12 +36,12 @@ type IsEmpty<L> = L extends readonly [unknown, ...unknown[]] ? false : true;
 
 type ListOf<P extends FlavorParts, K extends keyof FlavorParts> = K extends keyof P ? P[K] : undefined;
 
-/** What is wrong with a choice, as a sentence that the compiler's error shows; never when nothing is. */
+/** What is wrong with a choice, as a sentence in the compiler's error; never when nothing is. */
 type Complaint<P extends FlavorParts> =
   IsEmpty<ListOf<P, 'drivers'>> extends true
-    ? 'A build needs at least one compute driver: import one from #drivers/<name>, put it into drivers, and reference src/drivers/<name> in the flavor tsconfig.'
+    ? 'A build needs at least one compute driver: import one from #drivers/<name>, add it to drivers, and reference src/drivers/<name> in the flavor tsconfig.'
     : IsEmpty<ListOf<P, 'stores'>> extends true
-      ? 'A build needs at least one store: import one from #parts/store-<name>, put it into stores, and reference src/parts/store-<name> in the flavor tsconfig.'
+      ? 'A build needs at least one store: import one from #parts/store-<name>, add it to stores, and reference src/parts/store-<name> in the flavor tsconfig.'
       : [Twice<ListOf<P, 'drivers'>>] extends [never]
         ? [Twice<ListOf<P, 'stores'>>] extends [never]
           ? [Exclude<keyof P, keyof FlavorParts>] extends [never]
@@ -50,7 +50,7 @@ type Complaint<P extends FlavorParts> =
           : `The store '${Twice<ListOf<P, 'stores'>>}' is listed twice: remove one of the two.`
         : `The driver '${Twice<ListOf<P, 'drivers'>>}' is listed twice: remove one of the two.`;
 
-/** Declares a flavor. Without a driver or a store, or with one part twice, it does not compile. */
+/** Declares a flavor. Does not compile without a driver or a store, or with a part listed twice. */
 export function flavor<const P extends FlavorParts>(
   name: string,
   parts: P & ([Complaint<P>] extends [never] ? unknown : Complaint<P>),

@@ -1,12 +1,12 @@
 /** Growing waits between attempts. */
 interface Backoff {
-  /** The next wait in ms, at most twice the last one's bound; chance takes away up to half of it. */
+  /** The next wait in ms: a bound that doubles each time, minus a random part of up to half. */
   next(): number;
-  /** As before the first attempt. */
+  /** Starts over, as before the first attempt. */
   reset(): void;
 }
 
-/** Jitter keeps a thousand sandboxes from asking an engine that came back all in the same moment. */
+/** Jitter keeps a thousand sandboxes from calling a recovered engine all at once. */
 export function createBackoff(firstMs: number, mostMs: number, random: () => number = Math.random): Backoff {
   let bound = firstMs;
   return {
@@ -21,7 +21,7 @@ export function createBackoff(firstMs: number, mostMs: number, random: () => num
   };
 }
 
-/** Milliseconds that no change of the wall clock moves: for patience and deadlines. */
+/** Milliseconds that wall-clock changes do not affect: for timeouts and deadlines. */
 export function monotonicMs(): number {
   return performance.now();
 }

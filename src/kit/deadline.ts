@@ -11,9 +11,8 @@ export function deadline(timeoutMs: number, signal?: AbortSignal): AbortSignal {
 }
 
 /**
- * Runs `body` with a signal that aborts when `signal` does, or after `timeoutMs` with a TimeoutError, and is over when
- * `body` is: for work that must not go on behind its caller's back. Unlike `deadline` nothing is left then: for calls
- * of which there are many.
+ * Runs `body` with a signal that aborts when `signal` does, or after `timeoutMs` with a TimeoutError. Settles only when
+ * `body` does, so that no work continues unseen. Unlike `deadline` it leaves no timer behind: for frequent calls.
  */
 export async function runWithDeadline<T>(
   timeoutMs: number,
@@ -40,7 +39,7 @@ export async function runWithDeadline<T>(
   }
 }
 
-/** As `runWithDeadline`, but rejects as soon as the signal aborts, even when the body does not heed it. */
+/** As `runWithDeadline`, but rejects as soon as the signal aborts, even when the body ignores it. */
 export function withDeadline<T>(
   timeoutMs: number,
   signal: AbortSignal | undefined,
@@ -57,8 +56,8 @@ export function withDeadline<T>(
 }
 
 /**
- * Runs `body` with a signal that aborts only `ms` after `signal` does: for a call that the other side carries out whoever
- * hangs up, so that its outcome is known.
+ * Runs `body` with a signal that aborts only `ms` after `signal` does: for a call that the other side completes even when
+ * the caller hangs up, so that its outcome is known.
  */
 export async function lingering<T>(
   signal: AbortSignal,

@@ -1,8 +1,8 @@
-/** A promise that is settled from outside, once: what comes later does nothing. */
+/** A promise that is settled from outside, once; later calls have no effect. */
 interface Deferred<T> {
   /**
-   * A rejection that nobody waits for is no unhandled one and does not end the process: whoever needs it waits for it.
-   * That holds for this promise alone, not for what is made from it with `then`.
+   * A rejection that nobody awaits is not reported as unhandled and does not end the process. This holds for this
+   * promise alone, not for promises derived from it with `then`.
    */
   readonly promise: Promise<T>;
   /** Whether `resolve` or `reject` was called. */

@@ -10,8 +10,8 @@ interface LinePart {
 }
 
 /**
- * The lines of a byte stream as text; the last one may lack its newline. A line of more than `longestBytes` comes in
- * parts of that size, so that no more than a part is ever kept.
+ * The lines of a byte stream as text; the last one may lack its newline. A line longer than `longestBytes` is
+ * split into parts of that size, so that no more than one part is buffered.
  */
 export async function* readLines(
   stream: AsyncIterable<Uint8Array>,
@@ -25,7 +25,7 @@ export async function* readLines(
     for (let from = 0; from < chunk.length; ) {
       const newline = chunk.indexOf(NEWLINE, from);
       const to = newline === -1 ? chunk.length : newline;
-      // Most lines lie whole in a chunk; copying each would be most of the garbage of a fast log.
+      // Most lines lie within one chunk; copying each would cause most of a fast log's garbage.
       if (newline !== -1 && heldBytes === 0 && to - from <= longestBytes) {
         yield { text: bytes.toString('utf8', from, to), begins, ends: true };
         begins = true;
@@ -60,7 +60,7 @@ export async function* readLines(
   }
 }
 
-/** As `readLines`, for lines that are of no use in parts: throws `tooLong()` when one has more than `longestBytes`. */
+/** As `readLines`, for lines that are useless in parts: throws `tooLong()` for one longer than `longestBytes`. */
 export async function* wholeLines(
   stream: AsyncIterable<Uint8Array>,
   longestBytes: number,

@@ -12,7 +12,13 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** The number of letters put in, taken out, replaced, or swapped with their neighbour. */
+/** A hint for a word that is not one of the candidates: the nearest of them, or else `otherwise`. */
+export function didYouMean(word: string, candidates: Iterable<string>, otherwise: string): string {
+  const meant = nearest(word, candidates);
+  return meant === undefined ? otherwise : `did you mean '${meant}'?`;
+}
+
+/** The number of letters inserted, deleted, replaced, or swapped with their neighbour. */
 function editDistance(a: string, b: string): number {
   let beforePrevious: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, i) => i);

@@ -19,7 +19,7 @@ const SUFFIX: Readonly<Record<string, number>> = {
 
 const FORM = /^([+-]?\d+(?:\.\d*)?|[+-]?\.\d+)(?:([eE][+-]?\d{1,3})|([numkMGTPE]|[KMGTPE]i))?$/;
 
-/** A Kubernetes quantity as a number; undefined when it is none, negative or not finite. */
+/** A Kubernetes quantity as a number; undefined when it is not one, is negative or is not finite. */
 export function parseQuantity(text: string): number | undefined {
   const match = FORM.exec(text);
   if (match === null) {

@@ -1,41 +1,41 @@
-/** What a queue holds back while it is full; a stream is one. */
+/** A producer that a full queue pauses, such as a stream. */
 export interface Source {
   pause(): void;
   resume(): void;
 }
 
 export interface QueueOptions<T> {
-  /** How much may wait, in units of `cost`. What is let in while less waits may go beyond it, by its own cost. */
+  /** How much may be queued, in units of `cost`. The last item taken may exceed it by its own cost. */
   readonly capacity: number;
-  /** What an item counts, 0 or more, the same each time it is asked. Default: 1, so that capacity is in items. */
+  /** The cost of an item, 0 or more, the same on every call. Default: 1, so that capacity is in items. */
   readonly cost?: (item: T) => number;
-  /** `put` waits while this much waits. Default: capacity. Less leaves room for those who cannot wait. */
+  /** `put` waits while this much is queued. Default: capacity. Less leaves room for writers that cannot wait. */
   readonly putCapacity?: number;
-  /** Paused by `accept` at capacity, resumed when less than `resumeBelow` (default: capacity) waits, or none ever will. */
+  /** Paused by `accept` at capacity, resumed when less than `resumeBelow` (default: capacity) is queued, or at the end. */
   readonly source?: Source;
   readonly resumeBelow?: number;
 }
 
 /**
- * From many writers to one reader, in order and bounded. Each way in says what happens when the queue is full. After
- * `end`, `close`, or when the reader left, nothing is taken any more, no writer waits, and no source is paused.
+ * A bounded queue from many writers to one reader, in order. Each method for writing says what it does when the queue is
+ * full. After `end`, `close`, or when the reader has left, no items are taken, no writer waits, and no source is paused.
  *
- * The reader gets items as they come. It may be iterated once, one `next` at a time; leaving the loop closes the queue.
+ * It may be iterated once, one `next` at a time; leaving the loop closes the queue.
  */
 export interface Queue<T> extends AsyncIterable<T> {
-  /** Full: refused, and false. True when it was taken, or the queue is over and nobody misses it. */
+  /** Full: refuses, returns false. True when the item was taken, or dropped because the queue is over. */
   offer(item: T): boolean;
-  /** Full: waits, in the order of the calls. Resolves when the item is in, or the queue is over. Never rejects. */
+  /** Full: waits, in the order of the calls. Resolves when the item is queued, or the queue is over. Never rejects. */
   put(item: T): Promise<void>;
-  /** Full: the oldest items that cost anything make room for it, and are lost. */
+  /** Full: drops the oldest items that have a cost, to make room. */
   displace(item: T): void;
-  /** Full: taken still, and the source is paused. */
+  /** Full: still takes the item, and pauses the source. */
   accept(item: T): void;
-  /** From now on `accept` holds the source back no more; it goes on where it was. */
+  /** From now on `accept` no longer pauses the source, which resumes if it was paused. */
   release(): void;
-  /** No more items. The reader gets what waits, that of waiting writers too, and then the end, or `error`. */
+  /** No more items. The reader receives what is queued, also from waiting writers, then the end or `error`. */
   end(error?: unknown): void;
-  /** Over at once: what waits is dropped, and the reader gets the end, or `error`. Also after `end`. */
+  /** Ends at once: what is queued is dropped, and the reader receives the end or `error`. Also after `end`. */
   close(error?: unknown): void;
 }
 
@@ -53,10 +53,10 @@ export function createQueue<T>(options: QueueOptions<T>): Queue<T> {
   let isReleased = false;
   let isRead = false;
   let reader: Reader<T> | undefined;
-  /** Set when nothing more is taken. */
+  /** Set when no more items are taken. */
   let over: { readonly error?: unknown } | undefined;
-  /** The reader was told so, or left. */
-  let isTold = false;
+  /** The reader has received the end, or left. */
+  let isEndDelivered = false;
 
   function add(item: T): void {
     if (reader !== undefined) {
@@ -107,14 +107,14 @@ export function createQueue<T>(options: QueueOptions<T>): Queue<T> {
     if (reader === undefined) {
       return;
     }
-    tell(reader);
+    deliverEnd(reader);
     reader = undefined;
   }
 
-  /** The end, or the error that it came with, once. */
-  function tell({ resolve, reject }: Reader<T>): void {
-    const error = isTold ? undefined : over?.error;
-    isTold = true;
+  /** Delivers the end, or its error, once. */
+  function deliverEnd({ resolve, reject }: Reader<T>): void {
+    const error = isEndDelivered ? undefined : over?.error;
+    isEndDelivered = true;
     if (error === undefined) {
       resolve(DONE);
     } else {
@@ -123,7 +123,7 @@ export function createQueue<T>(options: QueueOptions<T>): Queue<T> {
   }
 
   function close(error?: unknown): void {
-    if (isTold) {
+    if (isEndDelivered) {
       return;
     }
     for (const { resolve } of writers.splice(0)) {
@@ -141,7 +141,7 @@ export function createQueue<T>(options: QueueOptions<T>): Queue<T> {
       }
       return new Promise((resolve, reject) => {
         if (over !== undefined) {
-          tell({ resolve, reject });
+          deliverEnd({ resolve, reject });
         } else if (reader !== undefined) {
           reject(new Error('a queue is read one item at a time'));
         } else {
@@ -151,7 +151,7 @@ export function createQueue<T>(options: QueueOptions<T>): Queue<T> {
     },
     return() {
       close();
-      isTold = true;
+      isEndDelivered = true;
       return Promise.resolve(DONE);
     },
   };

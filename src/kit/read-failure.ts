@@ -4,10 +4,10 @@ const WORDS: Readonly<Record<string, string>> = {
   EACCES: 'this user may not read it',
   EPERM: 'this user may not read it',
   EISDIR: 'it is a folder',
-  ELOOP: 'its symbolic links lead in a circle',
+  ELOOP: 'its symbolic links form a loop',
 };
 
-/** Why a file could not be read, in words; an error without any keeps its code. */
+/** Why a file could not be read, in plain words; any other error keeps its code. */
 export function readFailure(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException;
   return code === undefined ? String(error) : (WORDS[code] ?? code);

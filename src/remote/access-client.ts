@@ -19,7 +19,7 @@ export async function connectAccess(
     if (!connect) {
       return access;
     }
-    return { ...access, connect: (ref, port, o) => connectPort(client, ref, port, o.signal) };
+    return { ...access, connect: (ref, port, options) => connectPort(client, ref, port, options.signal) };
   } catch (thrown) {
     const error = fromFailure(thrown, signal);
     if (error instanceof OpenShellError && error.code === Code.UNIMPLEMENTED) {

@@ -44,17 +44,17 @@ export async function connectDriver(options: ConnectDriverOptions): Promise<Comp
     }
   }
 
-  function query(o: CallOptions) {
-    return { signal: o.signal, timeoutMs: QUERY_TIMEOUT_MS };
+  function query(options: CallOptions) {
+    return { signal: options.signal, timeoutMs: QUERY_TIMEOUT_MS };
   }
 
-  function change(o: CallOptions) {
-    return { signal: o.signal, timeoutMs: CHANGE_TIMEOUT_MS };
+  function change(options: CallOptions) {
+    return { signal: options.signal, timeoutMs: CHANGE_TIMEOUT_MS };
   }
 
-  async function unlessUnimplemented(call: Promise<unknown>, o: CallOptions): Promise<void> {
+  async function unlessUnimplemented(call: Promise<unknown>, options: CallOptions): Promise<void> {
     try {
-      await ask(call, o.signal);
+      await ask(call, options.signal);
     } catch (error) {
       if (!(error instanceof OpenShellError) || error.code !== Code.UNIMPLEMENTED) {
         throw error;
@@ -65,8 +65,8 @@ export async function connectDriver(options: ConnectDriverOptions): Promise<Comp
   return {
     name,
     access: await connectAccess(client, signal),
-    async capabilities(o): Promise<DriverCapabilities> {
-      const told = await ask(client.unary(wire.getCapabilities, {}, query(o)), o.signal);
+    async capabilities(options): Promise<DriverCapabilities> {
+      const told = await ask(client.unary(wire.getCapabilities, {}, query(options)), options.signal);
       return {
         driverName: told.driverName || name,
         driverVersion: told.driverVersion,
@@ -75,21 +75,24 @@ export async function connectDriver(options: ConnectDriverOptions): Promise<Comp
         resources: undefined,
       };
     },
-    async validateCreate(sandbox, o) {
+    async validateCreate(sandbox, options) {
       await ask(
-        client.unary(wire.validateSandboxCreate, { sandbox: fromDriverSandbox(sandbox) }, query(o)),
-        o.signal,
+        client.unary(wire.validateSandboxCreate, { sandbox: fromDriverSandbox(sandbox) }, query(options)),
+        options.signal,
       );
     },
-    async create(sandbox, o) {
+    async create(sandbox, options) {
       await ask(
-        client.unary(wire.createSandbox, { sandbox: fromDriverSandbox(sandbox) }, change(o)),
-        o.signal,
+        client.unary(wire.createSandbox, { sandbox: fromDriverSandbox(sandbox) }, change(options)),
+        options.signal,
       );
     },
-    async get(ref, o) {
+    async get(ref, options) {
       try {
-        const { sandbox } = await ask(client.unary(wire.getSandbox, fromRef(ref), query(o)), o.signal);
+        const { sandbox } = await ask(
+          client.unary(wire.getSandbox, fromRef(ref), query(options)),
+          options.signal,
+        );
         return sandbox && toObserved(sandbox);
       } catch (error) {
         if (error instanceof OpenShellError && error.code === Code.NOT_FOUND) {
@@ -98,24 +101,25 @@ export async function connectDriver(options: ConnectDriverOptions): Promise<Comp
         throw error;
       }
     },
-    async list(o) {
-      const { sandboxes } = await ask(client.unary(wire.listSandboxes, {}, query(o)), o.signal);
+    async list(options) {
+      const { sandboxes } = await ask(client.unary(wire.listSandboxes, {}, query(options)), options.signal);
       return sandboxes.map(toObserved);
     },
-    async stop(ref, o) {
-      await ask(client.unary(wire.stopSandbox, fromRef(ref), change(o)), o.signal);
+    async stop(ref, options) {
+      await ask(client.unary(wire.stopSandbox, fromRef(ref), change(options)), options.signal);
     },
-    async start(ref, o) {
-      await ask(client.unary(wire.startSandbox, fromRef(ref), change(o)), o.signal);
+    async start(ref, options) {
+      await ask(client.unary(wire.startSandbox, fromRef(ref), change(options)), options.signal);
     },
-    async delete(ref, o) {
-      return (await ask(client.unary(wire.deleteSandbox, fromRef(ref), change(o)), o.signal)).deleted;
+    async delete(ref, options) {
+      return (await ask(client.unary(wire.deleteSandbox, fromRef(ref), change(options)), options.signal))
+        .deleted;
     },
-    async *watch(o): AsyncGenerator<DriverEvent> {
+    async *watch(options): AsyncGenerator<DriverEvent> {
       try {
         // Opened before the list: what changes in between comes on the stream.
-        const stream = client.serverStream(wire.watchSandboxes, {}, { signal: o.signal });
-        const { sandboxes } = await client.unary(wire.listSandboxes, {}, query(o));
+        const stream = client.serverStream(wire.watchSandboxes, {}, { signal: options.signal });
+        const { sandboxes } = await client.unary(wire.listSandboxes, {}, query(options));
         for (const sandbox of sandboxes) {
           yield { type: 'sandbox', sandbox: toObserved(sandbox) };
         }
@@ -127,19 +131,19 @@ export async function connectDriver(options: ConnectDriverOptions): Promise<Comp
           }
         }
       } catch (error) {
-        if (o.signal.aborted) {
+        if (options.signal.aborted) {
           return;
         }
         throw fromFailure(error);
       }
-      if (!o.signal.aborted) {
+      if (!options.signal.aborted) {
         throw unavailable(`driver '${name}' at '${socketPath}' ended its watch`);
       }
     },
-    ensureWorkspace: (workspace, o) =>
-      unlessUnimplemented(client.unary(wire.ensureWorkspace, { workspace }, change(o)), o),
-    deleteWorkspace: (workspace, o) =>
-      unlessUnimplemented(client.unary(wire.deleteWorkspace, { workspace }, change(o)), o),
+    ensureWorkspace: (workspace, options) =>
+      unlessUnimplemented(client.unary(wire.ensureWorkspace, { workspace }, change(options)), options),
+    deleteWorkspace: (workspace, options) =>
+      unlessUnimplemented(client.unary(wire.deleteWorkspace, { workspace }, change(options)), options),
     async close() {
       client.close();
     },

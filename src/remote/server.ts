@@ -37,7 +37,7 @@ export async function serveDriver(options: ServeDriverOptions): Promise<ServedDr
     methods: methods.map((method) => ({ ...method, handler: () => method.handler })),
     admit: admitter(token),
     requestBytes: REQUEST_BYTES,
-    tellsRequestIds: false,
+    sendsRequestIds: false,
     log,
   });
   await prepareSocket(socketPath);

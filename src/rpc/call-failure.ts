@@ -1,6 +1,6 @@
 import { Code } from '../compute/errors.js';
 
-/** How a call failed: with the server's status, or with one that the client made up when there was none. */
+/** How a call failed: with the server's status, or with one from the client when there was none. */
 export class CallFailure extends Error {
   override readonly name = 'CallFailure';
   /** A gRPC status number, not 0. */

@@ -4,20 +4,20 @@ import { decodeStatusDetails } from '../wire/errors/index.js';
 import { CallFailure } from './call-failure.js';
 import { reasonOfCode } from './status.js';
 
-/** A status number as one of the codes that we know. */
+/** A status number as one of our codes; UNKNOWN for any other. */
 export function codeOf(status: number): Code {
   return Object.values(Code).find((code) => code === status) ?? Code.UNKNOWN;
 }
 
-/** What the server said in our words beyond code and message; undefined when it said nothing. */
+/** The server's error details beyond code and message; undefined when there are none of ours. */
 export function detailsOf(failure: CallFailure): OpenShellErrorOptions | undefined {
   const { code, details, trailer } = failure;
-  const told = trailer && decodeStatusDetails(trailer);
-  // Beside a long message the details leave it out.
-  if (told?.code !== code || (told.message !== '' && told.message !== details)) {
+  const decoded = trailer && decodeStatusDetails(trailer);
+  // With a long message the details omit it.
+  if (decoded?.code !== code || (decoded.message !== '' && decoded.message !== details)) {
     return undefined;
   }
-  const { reason, field, hint, retryAfterMs } = told;
+  const { reason, field, hint, retryAfterMs } = decoded;
   return {
     reason: foreignReason(reason),
     ...(field === undefined ? {} : { field }),
@@ -27,7 +27,7 @@ export function detailsOf(failure: CallFailure): OpenShellErrorOptions | undefin
   };
 }
 
-/** A failed call as the error that the server threw; anything else as it is. `signal`: whether we cancelled it ourselves. */
+/** A failed call as the error that the server threw; anything else unchanged. `signal`: for calls that we cancelled. */
 export function fromFailure(thrown: unknown, signal?: AbortSignal): unknown {
   if (signal?.aborted === true) {
     return signal.reason;
@@ -36,8 +36,8 @@ export function fromFailure(thrown: unknown, signal?: AbortSignal): unknown {
     return thrown;
   }
   const code = codeOf(thrown.code);
-  const { reason, ...told } = detailsOf(thrown) ?? { cause: thrown };
-  // What only says the code again stands for an error without a reason.
+  const { reason, ...rest } = detailsOf(thrown) ?? { cause: thrown };
+  // A reason that only repeats the code stands for none.
   const named = reason === undefined || reason === reasonOfCode(code) ? {} : { reason };
-  return new OpenShellError(code, thrown.details, { ...told, ...named });
+  return new OpenShellError(code, thrown.details, { ...rest, ...named });
 }

@@ -1,7 +1,7 @@
 import { setLogger } from '@grpc/grpc-js';
 import type { Logger } from '../compute/log.js';
 
-/** What grpc-js would print on stderr beside our lines becomes a debug line: whatever matters is an error of ours too. */
+/** Logs at debug level what grpc-js would print on stderr; what matters is an error of ours as well. */
 export function quietGrpc(log: Logger): void {
   function line(...parts: readonly unknown[]) {
     return log.debug(`grpc: ${parts.join(' ')}`);

@@ -2,7 +2,7 @@ import { Code, OpenShellError } from '../compute/errors.js';
 import { cutText } from '../kit/text.js';
 import type { StatusDetails } from '../wire/errors/index.js';
 
-/** What a status may take of the trailers in all: many clients refuse trailers of more than 8 KiB and never answer. */
+/** The size of a status in the trailers: many clients reject trailers above 8 KiB and then hang. */
 const STATUS_BYTES = 4096;
 const MESSAGE_BYTES = 1024;
 const HINT_BYTES = 512;
@@ -15,14 +15,14 @@ export interface Status {
   readonly details: string;
   /** By name, not encoded. */
   readonly trailers: Readonly<Record<string, Buffer>>;
-  /** What it was made of, with its cause. */
+  /** The error it was created from, with its cause. */
   readonly error: OpenShellError;
 }
 
 /**
- * A thrown value as the status that a client gets, with its reason, field, hint and when to try again as details. The
- * one place that makes a status, for the gateway and for driver processes: whatever a caller's text is, the status can
- * be written. Causes stay here. Never rejects: when what encodes the details does not load, there are none.
+ * A thrown value as the status that a client receives, with reason, field, hint and retry delay as details. The one
+ * place that creates a status, for the gateway and for driver processes: it is valid whatever text a caller sends.
+ * Causes are not sent. Never rejects: without the code that encodes details there are none.
  */
 export async function toStatus(thrown: unknown): Promise<Status> {
   const error = asError(thrown);
@@ -32,8 +32,8 @@ export async function toStatus(thrown: unknown): Promise<Status> {
   if (errors === undefined) {
     return { code, details: message, trailers: {}, error };
   }
-  for (const [details, told] of candidates(error, message)) {
-    const encoded = Buffer.from(errors.encodeStatusDetails(told));
+  for (const [details, candidate] of candidates(error, message)) {
+    const encoded = Buffer.from(errors.encodeStatusDetails(candidate));
     if (trailerBytes(details) + base64Bytes(encoded) > STATUS_BYTES) {
       continue;
     }
@@ -42,7 +42,7 @@ export async function toStatus(thrown: unknown): Promise<Status> {
   return { code, details: cutText(message, MESSAGE_BYTES / 4), trailers: {}, error };
 }
 
-/** The message and the details beside it, each pair smaller than the one before. */
+/** Pairs of a message and details, each smaller than the one before. */
 function candidates(error: OpenShellError, message: string): [string, StatusDetails][] {
   const { code, retryAfterMs } = error;
   const reason = cutText(error.reason ?? reasonOfCode(code), REASON_BYTES);
@@ -51,14 +51,14 @@ function candidates(error: OpenShellError, message: string): [string, StatusDeta
   const short = cutText(message, MESSAGE_BYTES / 4);
   return [
     [message, { code, message, reason, field, hint, retryAfterMs }],
-    // The message stands beside the details, and the details say it twice.
+    // The details need not repeat the message.
     [message, { code, message: '', reason, field, hint, retryAfterMs }],
     [short, { code, message: '', reason, field, hint, retryAfterMs }],
     [short, { code, message: '', reason, retryAfterMs }],
   ];
 }
 
-/** As grpc-js writes a message into its trailer. */
+/** The size of a message as grpc-js writes it into its trailer. */
 function trailerBytes(details: string): number {
   return encodeURI(details).length;
 }
@@ -67,12 +67,12 @@ function base64Bytes(bytes: Buffer): number {
   return Math.ceil(bytes.length / 3) * 4;
 }
 
-/** A thrown object need not have a text. */
+/** A thrown object may not even convert to text. */
 function asError(thrown: unknown): OpenShellError {
   try {
     return OpenShellError.from(thrown);
   } catch {
-    return new OpenShellError(Code.INTERNAL, 'something was thrown that has no text', { cause: thrown });
+    return new OpenShellError(Code.INTERNAL, 'a value without a text was thrown', { cause: thrown });
   }
 }
 

@@ -8,7 +8,7 @@ export interface ObjectMeta {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly createdAtMs: number;
-  /** 0 until a delete was asked for. */
+  /** 0 until a delete was requested. */
   readonly deletionAtMs: number;
   /** Counts the object's writes, from 1; the store sets it. */
   readonly resourceVersion: number;
@@ -22,7 +22,7 @@ export interface StoredCondition {
   readonly transitionAtMs: number;
 }
 
-/** What the user asked for, in our own words: no generation of the public API shows here. */
+/** What the user requested, independent of the generations of the public API. */
 export interface StoredSandboxSpec {
   readonly logLevel: string;
   readonly environment: Readonly<Record<string, string>>;
@@ -44,7 +44,7 @@ export interface StoredSandboxSpec {
   readonly restartPolicy: RestartPolicy;
 }
 
-/** When the gateway starts a main process again that ended by itself. */
+/** When the gateway restarts a main process that ended by itself. */
 export type RestartPolicy = 'never' | 'on-failure' | 'always';
 
 /** The restarts since the user last started the sandbox. */
@@ -52,11 +52,11 @@ export interface Restarts {
   readonly count: number;
   /** Waited before the latest one; 0 before the first. */
   readonly delayMs: number;
-  /** When the process that has ended is started again; 0: not at all. */
+  /** When the ended process is restarted; 0: never. */
   readonly nextAtMs: number;
 }
 
-/** What the user wants to be so, stored before an engine is asked. */
+/** The state that the user wants, stored before an engine is called. */
 export type Intent = 'run' | 'stop' | 'delete';
 
 export type SandboxPhase =
@@ -76,20 +76,20 @@ export interface SandboxRecord extends ObjectMeta {
   readonly spec: StoredSandboxSpec;
   readonly intent: Intent;
   readonly phase: SandboxPhase;
-  /** Of the last main process; undefined while it runs and before it ever ran. */
+  /** Of the last main process; undefined while it runs and before its first run. */
   readonly exitCode: number | undefined;
-  /** Why it is `failed`, a CamelCase word; else empty. */
+  /** Why it is `failed`, a CamelCase word; otherwise empty. */
   readonly reason: string;
   readonly message: string;
-  /** The engine's name of the resource; empty before it exists. */
+  /** The engine's name for the resource; empty before it exists. */
   readonly resourceName: string;
-  /** The run of the main process that phase and exitCode speak of. */
+  /** The run of the main process that phase and exitCode refer to. */
   readonly instanceId: string;
   readonly conditions: readonly StoredCondition[];
   readonly restarts: Restarts;
   /** Of the latest run of the main process; 0 before the first. */
   readonly startedAtMs: number;
-  /** The template that it was created from, as that was then. */
+  /** The template that it was created from, at that version. */
   readonly fromTemplate: { readonly name: string; readonly resourceVersion: number } | undefined;
 }
 
@@ -109,19 +109,19 @@ export interface TemplateRecord extends ObjectMeta {
   readonly driverConfig: JsonObject | undefined;
 }
 
-/** What a request with an id of its own was, and its answer: the same request again gets the same answer. */
+/** A request with an id, and its response: repeating the request returns the same response. */
 export interface StoredRequest {
-  /** Whose request it was; ids of different users do not meet. */
+  /** The user; request ids are unique per user. */
   readonly subject: string;
   readonly requestId: string;
-  /** Of the method and everything that the request says. */
+  /** Digest of the method and the whole request. */
   readonly fingerprint: string;
   /** JSON. */
   readonly answer: string;
   readonly createdAtMs: number;
 }
 
-/** That a sandbox of ours was deleted: what its engine still shows of it may be removed. */
+/** Records that a sandbox of ours was deleted: what its engine still has of it may be removed. */
 export interface Tombstone {
   readonly sandboxId: string;
   readonly driver: string;

@@ -3,13 +3,13 @@ import type { SandboxRecord, TemplateRecord, WorkspaceRecord } from './model.js'
 import type { SandboxChange, WorkspaceChange } from './store.js';
 
 /**
- * The rules of the domain, the same for every store. A store reads what a rule asks about and writes what it gives in
- * one transaction, so that nothing comes between.
+ * The rules of the domain, the same for every store. A store reads what a rule needs and writes what it returns in one
+ * transaction, so that no other write comes between.
  */
 
-/** How many of the sandboxes that keep a workspace from being removed are named. */
+/** How many of the sandboxes that prevent a workspace's removal are named. */
 const MAX_NAMED = 10;
-/** How many names a store reads for `requireEmpty`: one more tells that there are more. */
+/** How many names a store reads for `requireEmpty`: one extra shows that there are more. */
 export const NAMES_TO_READ = MAX_NAMED + 1;
 
 /** What a store found before an insert. */
@@ -21,31 +21,19 @@ export interface Found {
   readonly idTaken: boolean;
 }
 
-/** The sandbox as it is to be written. Errors as `Store.insertSandbox`. */
+/** Returns the sandbox to write. Errors as `Store.insertSandbox`. */
 export function newSandbox(given: Omit<SandboxRecord, 'resourceVersion'>, found: Found): SandboxRecord {
-  requireActive(given.workspace, found.workspace);
-  if (found.nameTaken) {
-    throw alreadyExists(`sandbox '${given.name}'`);
-  }
-  if (found.idTaken) {
-    throw alreadyExists(`sandbox with id '${given.id}'`);
-  }
+  requireRoom('sandbox', given, found);
   return { ...given, resourceVersion: 1 };
 }
 
-/** The template as it is to be written. Errors as `Store.insertTemplate`. */
+/** Returns the template to write. Errors as `Store.insertTemplate`. */
 export function newTemplate(given: Omit<TemplateRecord, 'resourceVersion'>, found: Found): TemplateRecord {
-  requireActive(given.workspace, found.workspace);
-  if (found.nameTaken) {
-    throw alreadyExists(`sandbox template '${given.name}'`);
-  }
-  if (found.idTaken) {
-    throw alreadyExists(`sandbox template with id '${given.id}'`);
-  }
+  requireRoom('sandbox template', given, found);
   return { ...given, resourceVersion: 1 };
 }
 
-/** The workspace as it is to be written. ALREADY_EXISTS when its name or its id is taken. */
+/** Returns the workspace to write. ALREADY_EXISTS when its name or id is taken. */
 export function newWorkspace(
   given: Omit<WorkspaceRecord, 'resourceVersion'>,
   isTaken: boolean,
@@ -56,7 +44,7 @@ export function newWorkspace(
   return { ...given, resourceVersion: 1 };
 }
 
-/** The changed sandbox as it is to be written. Errors as `Store.updateSandbox`. */
+/** Returns the changed sandbox to write. Errors as `Store.updateSandbox`. */
 export function changedSandbox(
   id: string,
   current: SandboxRecord | undefined,
@@ -71,7 +59,7 @@ export function changedSandbox(
 }
 
 /**
- * The changed workspace as it is to be written. Errors as `Store.updateWorkspace`.
+ * Returns the changed workspace to write. Errors as `Store.updateWorkspace`.
  *
  * @param sandboxesIn reads the names of the first `NAMES_TO_READ` sandboxes of a workspace, in order
  */
@@ -104,17 +92,29 @@ export function requireEmpty(workspace: string, sandboxes: readonly string[]): v
   );
 }
 
-/** NOT_FOUND, or FAILED_PRECONDITION while it ends. */
-function requireActive(name: string, workspace: WorkspaceRecord | undefined): void {
+/** NOT_FOUND without the workspace, FAILED_PRECONDITION while it is being deleted, ALREADY_EXISTS for name and id. */
+function requireRoom(
+  what: string,
+  given: { readonly workspace: string; readonly name: string; readonly id: string },
+  { workspace, nameTaken, idTaken }: Found,
+): void {
   if (workspace === undefined) {
-    throw notFound(`workspace '${name}' not found`);
+    throw notFound(`workspace '${given.workspace}' not found`);
   }
   if (workspace.phase !== 'active') {
-    throw failedPrecondition(`workspace '${name}' is being deleted`, { reason: 'WorkspaceTerminating' });
+    throw failedPrecondition(`workspace '${given.workspace}' is being deleted`, {
+      reason: 'WorkspaceTerminating',
+    });
+  }
+  if (nameTaken) {
+    throw alreadyExists(`${what} '${given.name}'`);
+  }
+  if (idTaken) {
+    throw alreadyExists(`${what} with id '${given.id}'`);
   }
 }
 
-/** ABORTED unless the row still has the version that the writer has seen. */
+/** ABORTED unless the row still has the version that the writer read. */
 function requireVersion(what: string, expectedVersion: number, currentVersion: number): void {
   if (expectedVersion === currentVersion) {
     return;

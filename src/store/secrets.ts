@@ -1,17 +1,17 @@
 import type { Json, JsonObject } from '../compute/sandbox.js';
 import type { StoredSandboxSpec } from './model.js';
 
-/** What stands in the place of a value that is not shown. */
+/** Replaces a value that is not shown. */
 export const HIDDEN = '<hidden>';
 
-/** A driver marks what nobody may read again by the name of the key above it. */
+/** Values below this key are secret. */
 const SECRETS_KEY = 'secrets';
-/** What tells where a secret goes, and not what it is. */
+/** Keys that say where a secret goes, not what it is. */
 const OPEN_KEYS: ReadonlySet<string> = new Set(['env', 'path', 'name']);
 
 /**
- * `driver_config` as it may be read: whatever stands below a key `secrets` is hidden, but for what tells where it goes.
- * It goes by the key and not by the driver, for the driver may be missing from this build, or be a process of its own.
+ * `driver_config` as it may be shown: everything below a key `secrets` is hidden, except where each secret goes. This
+ * depends on the key, not the driver, because the driver may be missing from this build or run in its own process.
  */
 export function hideDriverSecrets(config: JsonObject): JsonObject {
   return hideBelow(config, false) as JsonObject;
@@ -34,12 +34,12 @@ function hideBelow(value: Json, secret: boolean): Json {
   );
 }
 
-/** Whether something of it would be hidden. */
+/** Whether any of it would be hidden. */
 export function hasDriverSecrets(config: JsonObject | undefined): boolean {
   return config !== undefined && JSON.stringify(hideDriverSecrets(config)) !== JSON.stringify(config);
 }
 
-/** Whether a value that was hidden came back as if it were one. */
+/** Whether the placeholder of a hidden value was sent back as a value. */
 export function holdsHidden(value: Json): boolean {
   if (value === null || typeof value !== 'object') {
     return value === HIDDEN;

@@ -6,13 +6,13 @@ export type LabelSelector = ReadonlyMap<string, string>;
 export interface Page {
   readonly limit: number;
   readonly offset: number;
-  /** Begins behind this place in the order, whether or not its object is still there. Undefined: at the first. */
+  /** Starts after this position, whether or not its object still exists. Undefined: at the first. */
   readonly after?: Position | undefined;
-  /** Ends, however few its rows are, with the one that brings what was read to this size. Undefined: `limit` alone counts. */
+  /** Ends with the row that brings the bytes read to this size. Undefined: only `limit` applies. */
   readonly bytes?: number | undefined;
 }
 
-/** A place in the order of lists. */
+/** A position in the order of lists. */
 export interface Position {
   readonly createdAtMs: number;
   readonly name: string;
@@ -26,7 +26,7 @@ export interface SandboxQuery {
   readonly selector?: LabelSelector;
   /** Undefined: all. */
   readonly page?: Page;
-  /** Environments are empty in what it gives, and secrets of drivers hidden: they are not read. */
+  /** Returns empty environments and hides secrets of drivers: they are not read. */
   readonly withoutSecrets?: boolean;
 }
 
@@ -49,16 +49,16 @@ export type SandboxChange = Partial<
 
 export type WorkspaceChange = Partial<Pick<WorkspaceRecord, 'phase' | 'deletionAtMs'>>;
 
-/** What a write leaves behind for a repetition of its request; both reach the disk, or neither. */
+/** The record that a write stores for a repetition of its request; both are committed, or neither. */
 export type Remember<T> = (answer: T) => StoredRequest;
 
 /**
- * Durable state. What a method resolves with has reached the disk. Lists are in order of creation, then name.
+ * Durable state: when a method resolves, its result is on disk. Lists are in order of creation, then name.
  * Errors: NOT_FOUND, ALREADY_EXISTS, ABORTED when the expected resource version is not the stored one,
  * RESOURCE_EXHAUSTED when the disk is full, UNAVAILABLE when the database cannot be used.
  */
 export interface Store {
-  /** ALREADY_EXISTS when the id, or the name in its workspace, is taken; NOT_FOUND when the workspace is gone. */
+  /** ALREADY_EXISTS when the id, or the name in its workspace, is taken; NOT_FOUND without the workspace. */
   insertSandbox(
     record: Omit<SandboxRecord, 'resourceVersion'>,
     remember?: Remember<SandboxRecord>,
@@ -74,7 +74,7 @@ export interface Store {
     change: SandboxChange,
     remember?: Remember<SandboxRecord>,
   ): Promise<SandboxRecord>;
-  /** Removes the row and leaves a tombstone, in one step. False when there was no row. */
+  /** Removes the row and stores a tombstone, in one transaction. False when there was no row. */
   removeSandbox(id: string, deletedAtMs: number): Promise<boolean>;
 
   insertWorkspace(
@@ -86,17 +86,17 @@ export interface Store {
     readonly selector?: LabelSelector;
     readonly page?: Page;
   }): Promise<WorkspaceRecord[]>;
-  /** To `terminating`: as `removeWorkspace` while sandboxes are in it. From then on nothing is inserted there. */
+  /** To `terminating`: fails as `removeWorkspace` while it has sandboxes. Nothing can be inserted after that. */
   updateWorkspace(
     id: string,
     expectedVersion: number,
     change: WorkspaceChange,
     remember?: Remember<WorkspaceRecord>,
   ): Promise<WorkspaceRecord>;
-  /** With its templates. FAILED_PRECONDITION, naming up to ten, when sandboxes are in it. False without a row. */
+  /** With its templates. FAILED_PRECONDITION, naming up to ten, while it has sandboxes. False without a row. */
   removeWorkspace(name: string, remember?: Remember<boolean>): Promise<boolean>;
 
-  /** ALREADY_EXISTS when the name in its workspace is taken; NOT_FOUND when the workspace is gone, FAILED_PRECONDITION while it ends. */
+  /** ALREADY_EXISTS when the name in its workspace is taken; NOT_FOUND without the workspace, FAILED_PRECONDITION while it is being deleted. */
   insertTemplate(
     record: Omit<TemplateRecord, 'resourceVersion'>,
     remember?: Remember<TemplateRecord>,
@@ -107,13 +107,13 @@ export interface Store {
   removeTemplate(workspace: string, name: string, remember?: Remember<boolean>): Promise<boolean>;
 
   getRequest(subject: string, requestId: string): Promise<StoredRequest | undefined>;
-  /** In the place of one with the same subject and id. */
+  /** Replaces one with the same subject and id. */
   putRequest(request: StoredRequest): Promise<void>;
-  /** Forgets requests older than that; gives their number. */
+  /** Deletes older requests; returns how many. */
   pruneRequests(createdBeforeMs: number): Promise<number>;
 
   getTombstone(sandboxId: string): Promise<Tombstone | undefined>;
-  /** Forgets tombstones older than that; gives their number. */
+  /** Deletes older tombstones; returns how many. */
   pruneTombstones(deletedBeforeMs: number): Promise<number>;
 
   /** Small values of the gateway itself, such as its id. */

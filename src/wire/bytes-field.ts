@@ -1,6 +1,6 @@
 const LENGTH_DELIMITED = 2;
 
-/** A message that writes itself where it is to stand. A Buffer is one that is written already. */
+/** A message that can copy its encoding into a buffer. A Buffer is one that is already encoded. */
 export interface Encoded {
   readonly byteLength: number;
   /** Writes all of it into `target`, from `at` on. */
@@ -8,11 +8,11 @@ export interface Encoded {
 }
 
 /**
- * One `bytes` field as it stands on the wire: tag, length, data; empty data is written too.
+ * One encoded `bytes` field: tag, length, data; empty data is written too.
  *
  * With `within`, the field is the only one of a message that is itself that field of an outer message; empty data
- * is then left out, as proto3 does for a field without presence. Output of a command passes here at full rate: it is
- * copied once, straight into the frame of the call, where the general encoder makes two copies on the way.
+ * is then left out, as proto3 does for a field without presence. A command's output passes here at full rate: it is
+ * copied once, directly into the frame of the call, where the general encoder makes two copies.
  */
 export function bytesField(fieldNumber: number, data: Uint8Array, within?: number): Encoded {
   const isLeftOut = within !== undefined && data.length === 0;
@@ -28,7 +28,7 @@ export function bytesField(fieldNumber: number, data: Uint8Array, within?: numbe
   };
 }
 
-/** The same in a buffer of its own. */
+/** The same in a new buffer. */
 export function encodeBytesField(fieldNumber: number, data: Uint8Array): Buffer {
   const field = bytesField(fieldNumber, data);
   const buffer = Buffer.allocUnsafe(field.byteLength);

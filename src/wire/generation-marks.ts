@@ -1,5 +1,5 @@
 /**
- * What a field of a request says about its generation. The letters stand in the table below.
+ * What a field of a request reveals about its generation. The letters are used in the tables below.
  *
  * - `n` new: only 0.1 has the number
  * - `o` old: only 0.0 has it
@@ -11,7 +11,7 @@
  */
 export const MARK = { n: 1, o: 2, s: 3, t: 4, f: 5, a: 6 } as const;
 
-/** By method, for every request of which the two generations differ. */
+/** By method, for every request that differs between the two generations. */
 export const REQUEST_MARKS: Readonly<Record<string, string>> = {
   CreateSandbox: '5f 6n 7n 8n 9n',
   GetSandbox: '2s',
@@ -75,7 +75,7 @@ export const REQUEST_MARKS: Readonly<Record<string, string>> = {
   GetDraftHistory: '2s',
 };
 
-/** Streams whose first message holds, as field 1, what tells. */
+/** Streams whose first message has the marked message as field 1. */
 export const FIRST_MESSAGE_MARKS: Readonly<Record<string, string>> = {
   ExecSandboxInteractive: '5o 10n 11n 12n 105n',
   ForwardTcp: '3n',

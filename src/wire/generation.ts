@@ -1,27 +1,28 @@
 import { FIRST_MESSAGE_MARKS, MARK, REQUEST_MARKS } from './generation-marks.js';
 
-/** A generation of the public API; both use the same names of packages, services and messages. */
+/** A generation of the public API; both use the same package, service and message names. */
 export type Generation = '0.0' | '0.1';
 
 /** Every generation that a gateway of ours serves, the oldest first. */
 export const GENERATIONS: readonly Generation[] = ['0.0', '0.1'];
 
-/** What a request's bytes say. `unmarked`: nothing in them differs between the generations. */
+/** The generation of a request. `unmarked`: its bytes are valid in both. */
 export type Told = Generation | 'unmarked';
 
 const VARINT = 0;
 const FIXED64 = 1;
 const LENGTH_DELIMITED = 2;
 const FIXED32 = 5;
-/** The lowest byte that a workspace's name can begin with: `0`. */
+/** The lowest first byte of a workspace's name: `0`. */
 const NAME_BEGINS = 0x30;
 const HIGHEST_FIELD = 127;
 
 /**
- * How a request of `method` (`GetSandbox`) is told, before anything is decoded. The first mark decides.
+ * Returns a function that detects the generation of a request of `method` (`GetSandbox`) before it is decoded. The
+ * first mark decides.
  *
- * It takes any bytes, also such that are no message at all: what cannot be read is `unmarked`, and the decoder then
- * says what is wrong. Nothing is allocated, and no length is believed that goes beyond the end.
+ * It accepts any bytes, even invalid ones: what cannot be read is `unmarked`, and the decoder then reports the error.
+ * It allocates nothing, and ignores lengths that exceed the input.
  */
 export function generationTeller(method: string): (request: Uint8Array) => Told {
   const marks = REQUEST_MARKS[method];

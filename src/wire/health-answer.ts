@@ -5,8 +5,8 @@ const VERSION = 2;
 const HEALTHY = 1;
 
 /**
- * A HealthResponse that says healthy, the same in both generations, encoded without any schema: a process that has
- * just started is asked for it before it needs one.
+ * A healthy HealthResponse, the same in both generations, encoded without any schema: a process is asked for it right
+ * after its start, before it needs one.
  */
 export function encodeHealthy(version: string): Buffer {
   const status = Buffer.from([STATUS << 3, HEALTHY]);

@@ -1,6 +1,6 @@
 export type MethodKind = 'unary' | 'server_streaming' | 'client_streaming' | 'bidi_streaming';
 
-/** What gRPC has to know of a method before any message is read. */
+/** What gRPC needs to know about a method before any message is read. */
 export interface MethodShape<Name extends string = string> {
   /** As on the wire, for example `GetSandbox`. */
   readonly name: Name;

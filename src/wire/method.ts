@@ -11,8 +11,8 @@ import type { MethodShape } from './method-shape.js';
 /**
  * One method with the four conversions between its messages and bytes.
  *
- * Decoding throws an Error that names the message and what is wrong with the bytes; a server answers it with
- * INVALID_ARGUMENT. Unknown fields are dropped. `bytes` fields of a decoded message share memory with the input.
+ * Decoding throws an Error that names the message and the problem; a server responds to it with INVALID_ARGUMENT.
+ * Unknown fields are dropped. `bytes` fields of a decoded message share memory with the input.
  */
 export interface Method<I extends DescMessage = DescMessage, O extends DescMessage = DescMessage>
   extends MethodShape {
@@ -24,14 +24,19 @@ export interface Method<I extends DescMessage = DescMessage, O extends DescMessa
   decodeResponse(bytes: Uint8Array): MessageShape<O>;
 }
 
-/** Gives each of a service's `shapes` its messages, by the method's name. */
-export function methodFactory(shapes: readonly MethodShape[]) {
-  return <I extends DescMessage, O extends DescMessage>(name: string, input: I, output: O): Method<I, O> => {
+type Messages = Readonly<Record<string, readonly [request: DescMessage, response: DescMessage]>>;
+
+/** Methods of a service with their messages, given by name and keyed as in a generated service (`getSandbox`). */
+export function methodsOf<const M extends Messages>(shapes: readonly MethodShape[], messages: M) {
+  const methods = Object.entries(messages).map(([name, [input, output]]) => {
     const shape = shapes.find((known) => known.name === name);
     if (shape === undefined) {
       throw new Error(`the service has no method ${name}`);
     }
-    return createMethod(shape, input, output);
+    return [name.charAt(0).toLowerCase() + name.slice(1), createMethod(shape, input, output)];
+  });
+  return Object.fromEntries(methods) as {
+    readonly [K in keyof M & string as Uncapitalize<K>]: Method<M[K][0], M[K][1]>;
   };
 }
 
@@ -61,7 +66,7 @@ function decode<D extends DescMessage>(schema: D, bytes: Uint8Array): MessageSha
     return fromBinary(schema, bytes, { readUnknownFields: false });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new Error(`the ${bytes.length} bytes received are no ${schema.typeName}: ${reason}`, {
+    throw new Error(`the ${bytes.length} bytes received are not a ${schema.typeName}: ${reason}`, {
       cause: error,
     });
   }

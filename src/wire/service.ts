@@ -2,7 +2,7 @@ import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2
 import { createMethod, type Method } from './method.js';
 import { methodShape } from './method-shape.js';
 
-/** The methods of a service, keyed by name with a small first letter (`getSandbox`). */
+/** The methods of a service, keyed by name with a lower-case first letter (`getSandbox`). */
 export type MethodTable<S extends GenService<GenServiceMethods>> = {
   readonly [K in keyof S['method']]: Method<S['method'][K]['input'], S['method'][K]['output']>;
 };

@@ -61,7 +61,7 @@ test('whoami understands a gateway that does not know the question', async (t) =
   const gateway = await gatewayForTest(t, {});
   const unknown = await gateway.run(['whoami']);
   assert.deepEqual([unknown.code, unknown.stderr], [0, '']);
-  assert.match(unknown.stdout, /does not tell/);
+  assert.match(unknown.stdout, /does not support/);
   gateway.behaviour.getCurrentUser = () => ({ subject: 'ada', roles: ['admin'], identityProvider: 'mtls' });
   assert.equal((await gateway.run(['whoami'])).stdout, 'Subject:   ada\nRoles:     admin\nKnown by:  mtls\n');
 });
@@ -159,7 +159,10 @@ test('nobody at the endpoint: the error names it and says how to start a gateway
   await gateway.close();
   const { code, stderr } = await gateway.run(['sandbox', 'list']);
   assert.equal(code, 1);
-  assert.match(stderr, new RegExp(`^error: no gateway answers at http://${gateway.address} \\(start one`));
+  assert.match(
+    stderr,
+    new RegExp(`^error: no gateway is listening at http://${gateway.address} \\(start one`),
+  );
 });
 
 test('delete waits until the sandbox is gone', async (t) => {
@@ -211,7 +214,7 @@ test('delete gives up after its time with exit code 124', async (t) => {
   const env = { OPENSHELL_LIFECYCLE_TIMEOUT: '1' };
   const { code, stderr } = await gateway.run(['sandbox', 'delete', 'box'], { env });
   assert.equal(code, 124);
-  assert.match(stderr, /sandbox 'box' was not gone after 1 s/);
+  assert.match(stderr, /sandbox 'box' was not deleted after 1 s/);
 });
 
 test('workspaces are made, listed, shown and removed', async (t) => {

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { createArguments } from '../../dist/cli/arguments/parsed.js';
+import { GLOBAL_OPTIONS } from '../../dist/cli/arguments/options.js';
 import { type Endpoint, resolveEndpoint } from '../../dist/cli/connection/endpoint.js';
 import { fromGrpc } from '../../dist/cli/connection/grpc-failure.js';
+import { parseArguments } from '../../dist/kit/arguments/parse.js';
 import { CallFailure } from '../../dist/rpc/call-failure.js';
 import { tempFolder } from '../support/folder.js';
 
@@ -34,8 +35,10 @@ register('broken', '{');
 register('empty', {});
 
 function resolve(flags: Record<string, string>, env: NodeJS.ProcessEnv = {}): Promise<Endpoint> {
-  const values = new Map(Object.entries(flags).map(([name, value]) => [name, [value]]));
-  return resolveEndpoint(createArguments(values, [], []), { XDG_CONFIG_HOME: home, ...env });
+  const words = Object.entries(flags).map(([name, value]) =>
+    name === 'gateway-insecure' ? `--${name}` : `--${name}=${value}`,
+  );
+  return resolveEndpoint(parseArguments(words, GLOBAL_OPTIONS), { XDG_CONFIG_HOME: home, ...env });
 }
 
 test('a flag wins over the environment, that over the active gateway, that over the default', async () => {
@@ -73,11 +76,11 @@ test('what cannot be used says why', async () => {
     hint: /gateways\/none\/metadata\.json in .*openshell and /,
   });
   await assert.rejects(resolve({ gateway: '../../etc' }), /no gateway '..\/..\/etc' is registered/);
-  await assert.rejects(resolve({ gateway: 'login' }), /wants a login of the kind 'oidc'/);
-  await assert.rejects(resolve({ gateway: 'broken' }), /is no JSON object/);
+  await assert.rejects(resolve({ gateway: 'login' }), /uses auth_mode 'oidc'/);
+  await assert.rejects(resolve({ gateway: 'broken' }), /is not a JSON object/);
   await assert.rejects(resolve({ gateway: 'empty' }), /has no gateway_endpoint/);
   for (const url of ['127.0.0.1:17670', 'ftp://h', 'http://', '']) {
-    await assert.rejects(resolve({ 'gateway-endpoint': url }), /the gateway's endpoint is/);
+    await assert.rejects(resolve({ 'gateway-endpoint': url }), /the gateway's endpoint/);
   }
   await assert.rejects(resolve({ 'gateway-endpoint': 'http://h/path' }), { hint: 'write http://h' });
   await assert.rejects(resolve({ 'gateway-endpoint': 'https://h', 'gateway-cert': '/c' }), /belong together/);
@@ -88,10 +91,10 @@ test("a failed connection is told from the gateway's own UNAVAILABLE", async () 
   const failure = (code: number, details: string) => fromGrpc(new CallFailure(code, details), endpoint);
   assert.match(
     failure(14, 'No connection established. Last error: Error: connect ECONNREFUSED').text,
-    /no gateway answers/,
+    /no gateway is listening/,
   );
-  assert.match(failure(14, 'Name resolution failed for target dns:h').text, /has no address/);
+  assert.match(failure(14, 'Name resolution failed for target dns:h').text, /cannot be resolved/);
   assert.equal(failure(14, 'the docker engine does not answer').message, 'the docker engine does not answer');
   assert.equal(failure(9, 'sandbox is not ready').code, 9);
-  assert.equal(failure(77, '').message, 'the gateway answered with status 77');
+  assert.equal(failure(77, '').message, 'the gateway responded with status 77');
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { create } from '@bufbuild/protobuf';
 import fc from 'fast-check';
-import { unseenLines } from '../../dist/cli/sandbox/log-overlap.js';
+import { unseenLines } from '../../dist/cli/sandbox/main-process.js';
 import { SandboxLogLineSchema } from '../../dist/wire/v00/index.js';
 import { logLine } from './support/sandboxes.js';
 

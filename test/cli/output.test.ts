@@ -3,12 +3,12 @@ import { test } from 'node:test';
 import { create } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { load } from 'js-yaml';
-import { age } from '../../dist/cli/output/age.js';
+import { logLine } from '../../dist/cli/commands/logs.js';
 import { plain } from '../../dist/cli/output/plain.js';
 import { printable } from '../../dist/cli/output/printable.js';
 import { details, table } from '../../dist/cli/output/table.js';
 import { toYaml } from '../../dist/cli/output/yaml.js';
-import { logLine } from '../../dist/cli/views/log-line.js';
+import { age } from '../../dist/cli/views/sandbox-view.js';
 import {
   ExecSandboxEventSchema,
   GetSandboxConfigResponseSchema,

@@ -57,5 +57,5 @@ test('plaintext against a gateway with TLS says what the endpoint wants', {
   t.after(() => gateway.close());
   const { code, stderr } = await runCli(['whoami', '--gateway-endpoint', `http://${gateway.address}`]);
   assert.equal(code, 1);
-  assert.match(stderr, /^error: the connection to http:\S+ failed \(a gateway with TLS wants an https:/);
+  assert.match(stderr, /^error: the connection to http:\S+ failed \(a gateway with TLS needs an https:/);
 });

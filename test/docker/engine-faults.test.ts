@@ -8,10 +8,10 @@ import { test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import type { DriverEntry } from '../../dist/compute/entry.js';
 import { silentLogger } from '../../dist/compute/log.js';
-import { engineCeilings } from '../../dist/drivers/container/engine-limits.js';
 import { createHostAccess } from '../../dist/drivers/container/host-access.js';
+import { engineCeilings } from '../../dist/drivers/container/limits.js';
+import { createDockerClient } from '../../dist/drivers/docker/api/client.js';
 import { createDockerDriver } from '../../dist/drivers/docker/driver.js';
-import { createEngine } from '../../dist/drivers/docker/engine.js';
 import docker from '../../dist/drivers/docker/entry.js';
 import { dockerSettings } from '../../dist/drivers/docker/settings.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
@@ -109,7 +109,7 @@ async function createProxy(path: string) {
 await onDocker('docker: an engine that hangs, breaks off or is slow', ({ bed }) => {
   const start = async (gatewayId: string, name: string, folder: string) => {
     const proxy = await createProxy(join(folder, `${name}.sock`));
-    const engine = createEngine(join(folder, `${name}.sock`), CALL_MS);
+    const dockerClient = createDockerClient(join(folder, `${name}.sock`), CALL_MS);
     const settings = tableOf(dockerSettings, { image_pull_policy: 'never', stop_timeout_secs: 1 });
     const entry: DriverEntry = {
       ...docker,
@@ -117,7 +117,7 @@ await onDocker('docker: an engine that hangs, breaks off or is slow', ({ bed }) 
       load: async () => ({
         createDriver: async () =>
           createDockerDriver({
-            ...{ engine, engineVersion: '', log: silentLogger },
+            ...{ client: dockerClient, engineVersion: '', log: silentLogger },
             hostAccess: createHostAccess({ allowed: true, env: process.env, log: silentLogger }),
             dependencies: {
               owner: { gatewayId, version: '0' },

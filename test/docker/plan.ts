@@ -1,4 +1,4 @@
-import { engineCeilings } from '../../dist/drivers/container/engine-limits.js';
+import { engineCeilings } from '../../dist/drivers/container/limits.js';
 import { planSandbox } from '../../dist/drivers/docker/container-spec.js';
 import { type DockerSettings, dockerSettings } from '../../dist/drivers/docker/settings.js';
 import { tableOf } from '../support/driver-context.js';

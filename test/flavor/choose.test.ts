@@ -177,7 +177,7 @@ test('lint finds a flavor edited by hand, a # name elsewhere, a registry in the 
       lock.packages['node_modules/@grpc/grpc-js'].engines.node = '>=99';
       return JSON.stringify(lock);
     }),
-    /@grpc\/grpc-js@[\d.]+ wants Node >=99, and we promise 20\.20\.0/,
+    /@grpc\/grpc-js@[\d.]+ needs Node >=99, and we promise 20\.20\.0/,
   );
   assert.match(
     await lintAfter('src/drivers/docker/package.json', (text) =>

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ComputeDriver } from '../../dist/compute/driver.js';
 import { silentLogger } from '../../dist/compute/log.js';
 import { createManagedDriver } from '../../dist/gateway/drivers/managed.js';
-import { createSandboxLog } from '../../dist/gateway/sandbox-log.js';
+import { createSandboxLog } from '../../dist/gateway/observe/sandbox-log.js';
 import { createLogService } from '../../dist/gateway/services/logs.js';
 import type { SandboxRecord } from '../../dist/store/model.js';
 import { eventually } from '../support/wait.js';

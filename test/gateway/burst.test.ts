@@ -106,7 +106,7 @@ test('a create beyond what may wait is refused at once, and nothing of it is sto
   assert.equal(refused.length, 15);
   for (const error of refused) {
     assert.equal(error.code, status.RESOURCE_EXHAUSTED);
-    assert.match(error.details, /10 creates of driver 'fake' are under way or wait/);
+    assert.match(error.details, /driver 'fake' has 10 running and waiting creates/);
     assert.ok(error.trailer !== undefined, 'with RetryInfo');
   }
   assert.equal((await client.unary(api.listSandboxes, {})).sandboxes.length, 10);

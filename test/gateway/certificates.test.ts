@@ -179,7 +179,7 @@ test('a new file that is broken keeps the old certificate and is told once', asy
   warnings.length = 0;
   writeFileSync(certificates.file('tls.crt'), 'no certificate');
   await eventually('a warning', () => warnings.length > 0);
-  assert.match(warnings[0] ?? '', /stay as they were: tls: .* are no certificate and its key/);
+  assert.match(warnings[0] ?? '', /were not reloaded: tls: .* are not a certificate and its key/);
   assert.equal(await served(), name);
   assert.equal(await whoami('right'), 'alice');
   assert.equal(warnings.length, 1);

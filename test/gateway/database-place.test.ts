@@ -9,7 +9,7 @@ import {
   keepPlace,
   placeWord,
 } from '../../dist/gateway/database-place.js';
-import { exitCodeOf } from '../../dist/gateway/process/exit-codes.js';
+import { exitCodeOf } from '../../dist/gateway/program/exit-codes.js';
 import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { createFakeEngine } from '../support/fake-engine.js';
 import { tempFolder } from '../support/folder.js';

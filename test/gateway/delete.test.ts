@@ -5,7 +5,7 @@ import { status } from '@grpc/grpc-js';
 import { silentLogger } from '../../dist/compute/log.js';
 import { createManagedDriver } from '../../dist/gateway/drivers/managed.js';
 import { createController, type LifecycleTuning } from '../../dist/gateway/lifecycle/controller.js';
-import { createHub } from '../../dist/gateway/lifecycle/hub.js';
+import { createSandboxEvents } from '../../dist/gateway/lifecycle/sandbox-events.js';
 import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { SandboxPhase, methods as v00 } from '../../dist/wire/v00/index.js';
 import { DeletionOutcome, methods as v01 } from '../../dist/wire/v01/index.js';
@@ -208,17 +208,17 @@ test('nothing is left of a wait, however it ended', async (t) => {
   assert.equal(listeners(), 0);
 });
 
-/** A controller of the same store and engine, and how many listeners its hub has. */
+/** A controller of the same store and engine, and how many listeners its sandboxEvents has. */
 async function controllerOver(t: TestContext, deleteWaitMs: number) {
   const store = await openStore({ path: join(folder.path, 'openshell.db') });
-  const hub = createHub();
+  const sandboxEvents = createSandboxEvents();
   let listening = 0;
   const controller = createController({
     store,
-    hub: {
-      ...hub,
+    sandboxEvents: {
+      ...sandboxEvents,
       subscribe(id, listener) {
-        const leave = hub.subscribe(id, listener);
+        const leave = sandboxEvents.subscribe(id, listener);
         listening++;
         return () => {
           listening--;

@@ -127,38 +127,42 @@ const refusals: [string, object, RegExp][] = [
         Array.from({ length: 110 }, (_, i) => [`k${i}`, '\u0001'.repeat(8190)]),
       ),
     },
-    /^annotations\.k0 holds a control character other than a tab/,
+    /^annotations\.k0 contains a control character other than a tab/,
   ],
   [
     'annotations of 65 KiB',
     { annotations: words(9, 7500) },
-    /^annotations are \d+ bytes in all; at most 65536/,
+    /^annotations are \d+ bytes in total; at most 65536/,
   ],
   [
     "annotations of 65 KiB, the object's and the template's together",
     { annotations: words(5, 7000), spec: { template: { annotations: words(5, 7000) } } },
-    /^annotations are \d+ bytes in all; at most 65536/,
+    /^annotations are \d+ bytes in total; at most 65536/,
   ],
   [
     'a spec of 257 KiB',
     { spec: { command: ['x'.repeat(200_000)], environment: words(10, 6500) } },
-    /^spec is \d+ bytes in all; at most 262144/,
+    /^spec is \d+ bytes in total; at most 262144/,
   ],
   [
     'control characters that are six bytes each in the store',
     { spec: { command: ['\u0001'.repeat(50_000)] } },
-    /^spec is \d+ bytes in all/,
+    /^spec is \d+ bytes in total/,
   ],
   [
     'an image with a control character',
     { spec: { template: { image: 'a\u0007' } } },
-    /^spec\.template\.image holds/,
+    /^spec\.template\.image contains/,
   ],
-  ['a log level with one', { spec: { logLevel: 'a\u0007' } }, /^spec\.log_level holds a control character/],
+  [
+    'a log level with one',
+    { spec: { logLevel: 'a\u0007' } },
+    /^spec\.log_level contains a control character/,
+  ],
   [
     'a runtime class with one',
     { spec: { template: { runtimeClassName: 'a\u001b' } } },
-    /^spec\.template\.runtime_class_name holds/,
+    /^spec\.template\.runtime_class_name contains/,
   ],
 ];
 for (const [what, request, details] of refusals) {

@@ -112,7 +112,7 @@ test('what was hidden does not come back as a value', async (t) => {
   const refused = (details: RegExp) => ({ code: status.INVALID_ARGUMENT, details });
   await assert.rejects(
     client.unary(v00.createSandbox, { spec: { environment: { TOKEN: HIDDEN } } }),
-    refused(/^spec\.environment\.TOKEN is <hidden>, which stands/),
+    refused(/^spec\.environment\.TOKEN is <hidden>, the placeholder/),
   );
   await assert.rejects(
     client.unary(v00.createSandbox, {

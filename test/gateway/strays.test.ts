@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { GatewayConfig } from '../../dist/config/gateway-config.js';
-import { printStrays } from '../../dist/gateway/process/strays.js';
+import { printStrays } from '../../dist/gateway/program/strays.js';
 import sqlite from '../../dist/parts/store-sqlite/entry.js';
 import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';

@@ -3,8 +3,8 @@ import { after, before, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import type { OpenShellError } from '../../dist/compute/errors.js';
 import { silentLogger } from '../../dist/compute/log.js';
-import { loadCredentials } from '../../dist/gateway/credentials.js';
-import { exitCodeOf } from '../../dist/gateway/process/exit-codes.js';
+import { exitCodeOf } from '../../dist/gateway/program/exit-codes.js';
+import { loadCredentials } from '../../dist/gateway/tls.js';
 import { createRpcClient } from '../../dist/rpc/client/client.js';
 import { methods as api } from '../../dist/wire/v00/index.js';
 import { type Certificates, createCertificates } from '../support/certificates.js';
@@ -78,8 +78,12 @@ for (const [what, files, message] of [
     ['server.crt', 'client.key', undefined],
     /server\.crt'.*client\.key' are no/,
   ],
-  ['a file that holds no key', ['server.crt', 'ca.cnf', undefined], /are no certificate and its key/],
-  ['a client CA that is none', ['server.crt', 'server.key', 'ca.cnf'], /client_ca_path.*ca\.cnf' is no cert/],
+  ['a file that holds no key', ['server.crt', 'ca.cnf', undefined], /are not a certificate and its key/],
+  [
+    'a client CA that is none',
+    ['server.crt', 'server.key', 'ca.cnf'],
+    /client_ca_path.*ca\.cnf' is not a cert/,
+  ],
   [
     'a file that is not there',
     ['none.crt', 'server.key', undefined],

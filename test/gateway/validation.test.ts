@@ -85,7 +85,7 @@ refused(
   'our own labels',
   { name: 'a', labels: { 'openshell.ai/sandbox-id': 'x' } },
   INVALID_ARGUMENT,
-  /the gateway's/,
+  /reserved for the gateway/,
 );
 refused(
   'another driver than those that run',

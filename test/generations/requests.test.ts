@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { silentLogger } from '../../dist/compute/log.js';
-import { asItIs } from '../../dist/gateway/services/kept-answers.js';
+import { asIs } from '../../dist/gateway/services/kept-answers.js';
 import { createRequestService } from '../../dist/gateway/services/requests.js';
 import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { SandboxPhase, methods as v01 } from '../../dist/wire/v01/index.js';
@@ -95,7 +95,7 @@ test('after 24 hours an id is free again', async (t) => {
     const ask = (fingerprint: string) =>
       requests.once(
         { subject: 's', requestId: 'r', fingerprint: () => fingerprint },
-        asItIs<string>(),
+        asIs<string>(),
         async () => fingerprint,
       );
     assert.equal(await ask('first'), 'first');
@@ -106,7 +106,7 @@ test('after 24 hours an id is free again', async (t) => {
     const of = (subject: string) =>
       requests.once(
         { subject, requestId: 'r', fingerprint: () => subject },
-        asItIs<string>(),
+        asIs<string>(),
         async () => subject,
       );
     assert.equal(await of('another user'), 'another user');

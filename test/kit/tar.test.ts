@@ -150,7 +150,7 @@ test('a limit, a lie or a cut is the error of the caller', async () => {
     await assert.rejects(readAll(archive, 100, limits), refused, String(message));
     assert.throws(() => readTarBuffer(Buffer.from(archive), limits), refused, String(message));
   }
-  await assert.rejects(readAll(badSum), /not a whole tar archive/);
+  await assert.rejects(readAll(badSum), /not a complete tar archive/);
 });
 
 test('a file that is not as long as it said is an error of who wrote it', async () => {

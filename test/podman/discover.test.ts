@@ -98,7 +98,7 @@ describe('where Podman is looked for', () => {
     await writeFile(join(bin, 'podman'), '');
     await chmod(join(bin, 'podman'), 0o755);
     const found = await reasonOf({ PATH: `/nowhere:${bin}` }, path);
-    assert.deepEqual(found.tried, [`${path}: nobody listens on it`]);
+    assert.deepEqual(found.tried, [`${path}: nothing listens on it`]);
     assert.match(
       found.reason,
       /service is not running: start it with 'systemctl --user enable --now podman\.socket'/,

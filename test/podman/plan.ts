@@ -1,4 +1,4 @@
-import { engineCeilings } from '../../dist/drivers/container/engine-limits.js';
+import { engineCeilings } from '../../dist/drivers/container/limits.js';
 import type { Info } from '../../dist/drivers/podman/api/types.js';
 import { type Plan, planSandbox } from '../../dist/drivers/podman/container-spec.js';
 import { type PodmanHost, readHost } from '../../dist/drivers/podman/host.js';

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger } from '../../dist/compute/log.js';
-import { engineCeilings } from '../../dist/drivers/container/engine-limits.js';
 import { createHostAccess } from '../../dist/drivers/container/host-access.js';
+import { engineCeilings } from '../../dist/drivers/container/limits.js';
+import { containerName } from '../../dist/drivers/container/names.js';
 import type { PodmanClient } from '../../dist/drivers/podman/api/client.js';
 import { createPodmanDriver } from '../../dist/drivers/podman/driver.js';
 import { readHost } from '../../dist/drivers/podman/host.js';
-import { containerName } from '../../dist/drivers/podman/names.js';
 import { podmanSettings } from '../../dist/drivers/podman/settings.js';
-import { driverContext, tableOf } from '../support/driver-context.js';
+import { tableOf } from '../support/driver-context.js';
 import { aSandbox } from '../support/sandboxes.js';
 import { GATEWAY_ID, info } from './plan.js';
 
@@ -39,7 +39,7 @@ test('what a killed service left in storage is removed by its name, what it show
       ceilings: engineCeilings(settings, host.size, 'podman'),
       diskBytes: undefined,
     },
-    context: driverContext({ ...owner, settings }),
+    context: { env: {}, log: silentLogger },
   });
   const { signal } = new AbortController();
   assert.equal(await driver.delete(sandbox, { signal }), false);

@@ -13,8 +13,7 @@ import type { IncomingCall, Method, ServedMethod } from '../../dist/rpc/server/c
 import { RPC_LIMITS } from '../../dist/rpc/server/limits.js';
 import { methodKinds } from '../../dist/rpc/server/methods.js';
 import { createRpcServer, type RpcServer, type RpcServerOptions } from '../../dist/rpc/server/server.js';
-import { encodeExecOutput } from '../../dist/wire/exec-output.js';
-import { methods as wire } from '../../dist/wire/v00/index.js';
+import { encodeExecOutput, methods as wire } from '../../dist/wire/v00/index.js';
 import { failureOf } from '../support/call-failure.js';
 import { tempFolder } from '../support/folder.js';
 
@@ -48,7 +47,7 @@ async function serve(
     admit: (call: IncomingCall) => ({ caller: call, subject: 'me' }),
     requestBytes: 1024 * 1024,
     limits: RPC_LIMITS,
-    tellsRequestIds: true,
+    sendsRequestIds: true,
     log: silentLogger,
     ...options,
   });

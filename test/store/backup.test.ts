@@ -133,7 +133,7 @@ test("a gateway that gives no backups is named, and the socket is its user's alo
   const silent = await openStore({ path });
   await assert.rejects(backupDatabase(path, `${path}-x`), {
     reason: 'StoreLocked',
-    message: /in use by another process, which gives no backups/,
+    message: /in use by another process, which serves no backups/,
   });
   await silent.close();
   const store = await serving(t, path);
@@ -167,6 +167,6 @@ test('a large file is checked after it was opened, and what is damaged is told b
   writeFileSync(path, bytes);
   const damaged = await open();
   t.after(() => damaged.close());
-  await eventually('damage', () => lines.some((line) => line.includes('is damaged or no database')));
+  await eventually('damage', () => lines.some((line) => line.includes('is damaged or not a database')));
   await assert.rejects(damaged.ping(), { reason: 'StoreCorrupt' });
 });

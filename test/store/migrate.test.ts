@@ -10,11 +10,11 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { loadSqlite } from '../../dist/parts/store-sqlite/engine.js';
 import { migrate, schemaVersion } from '../../dist/parts/store-sqlite/migrate.js';
 import { closeDatabase, openDatabase } from '../../dist/parts/store-sqlite/open-database.js';
 import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { MIGRATIONS } from '../../dist/parts/store-sqlite/schema.js';
+import { loadSqlite } from '../../dist/parts/store-sqlite/sqlite-module.js';
 import { mountSmallDisk } from '../support/small-disk.js';
 import { databasePath, plain, sandbox, template } from './records.js';
 

@@ -3,7 +3,7 @@ import type { DriverEntry } from '../../dist/compute/entry.js';
 import { silentLogger } from '../../dist/compute/log.js';
 import { selectDrivers } from '../../dist/gateway/drivers/selection.js';
 import { type Gateway, type GatewayOptions, startGateway } from '../../dist/gateway/gateway.js';
-import { createSandboxLog } from '../../dist/gateway/sandbox-log.js';
+import { createSandboxLog } from '../../dist/gateway/observe/sandbox-log.js';
 import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { createRpcClient } from '../../dist/rpc/client/client.js';
 import type { RpcClient } from '../../dist/rpc/client/contract.js';

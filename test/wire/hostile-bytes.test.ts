@@ -16,7 +16,7 @@ function decodes(method: Method, bytes: Uint8Array): boolean {
     assert(error instanceof Error);
     assert.match(
       error.message,
-      new RegExp(`^the ${bytes.length} bytes received are no ${method.input.typeName}: `),
+      new RegExp(`^the ${bytes.length} bytes received are not a ${method.input.typeName}: `),
     );
     return false;
   }

@@ -1,13 +1,15 @@
-import { methods } from '../../wire/v00/index.js';
+import { methods, type SandboxLogLine, SandboxLogLineSchema } from '../../wire/v00/index.js';
 import { readAgeMs, readCount } from '../arguments/values.js';
 import type { Context } from '../context.js';
 import { EXIT } from '../failure.js';
+import { plain } from '../output/plain.js';
+import { printable, printableJson } from '../output/printable.js';
 import { getSandbox, idOf } from '../sandbox/lookup.js';
 import { watchSandbox } from '../sandbox/watch.js';
-import { logJson, logLine } from '../views/log-line.js';
 
 const DEFAULT_LINES = 200;
 const MAX_LINES = 1_000_000;
+const LEVEL_WIDTH = 5;
 
 export async function run(context: Context): Promise<number> {
   const { args, out, signal, workspace } = context;
@@ -45,4 +47,22 @@ export async function run(context: Context): Promise<number> {
     }
   }
   return EXIT.ok;
+}
+
+/** `TIME LEVEL [source] message key=value`, with a newline. Escapes control characters of the sandbox's output. */
+export function logLine({ timestampMs, level, source, target, message, fields }: SandboxLogLine): string {
+  const origin = source === 'sandbox' && target !== '' ? `${source} ${target}` : source;
+  const extra = Object.entries(fields).map(([key, value]) => `${key}=${value}`);
+  const words = [timeOf(timestampMs), level.padEnd(LEVEL_WIDTH), `[${origin}]`, message, ...extra];
+  return `${printable(words.join(' '))}\n`;
+}
+
+/** One JSON object in one line, with a newline. */
+function logJson(line: SandboxLogLine): string {
+  return `${printableJson(plain(SandboxLogLineSchema, line))}\n`;
+}
+
+function timeOf(timestampMs: bigint): string {
+  const date = new Date(Number(timestampMs));
+  return Number.isNaN(date.getTime()) ? String(timestampMs) : date.toISOString();
 }

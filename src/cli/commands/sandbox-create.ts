@@ -30,7 +30,7 @@ export async function run(context: Context): Promise<number> {
   }
 }
 
-/** What is done with the sandbox once it is ready. */
+/** What to do once the sandbox is ready. */
 function whatFollows({ args, stdin, out }: Context): 'shell' | 'command' | 'report' {
   const hasCommand = args.trailing.length > 0;
   const onTerminal = stdin.isTTY && out.isTerminal;
@@ -39,7 +39,9 @@ function whatFollows({ args, stdin, out }: Context): 'shell' | 'command' | 'repo
     return asksForShell && onTerminal ? 'shell' : 'report';
   }
   if (args.flag('detach') || args.text('output') !== undefined) {
-    throw usageError('--no-keep waits for the end, --detach and --output do not');
+    throw usageError(
+      '--no-keep waits for the command to end, so it cannot be combined with --detach or --output',
+    );
   }
   if (hasCommand) {
     return 'command';

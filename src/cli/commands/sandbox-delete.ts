@@ -10,7 +10,7 @@ import { timeoutFrom } from '../sandbox/wait.js';
 const CONCURRENCY = 8;
 const PAGE_SIZE = 1000;
 
-/** Deletes several at a time; one that fails is reported and does not keep the others. */
+/** Deletes several at a time; a failure is reported and does not stop the others. */
 export async function run(context: Context): Promise<number> {
   const { args, env, workspace, signal } = context;
   const all = args.flag('all');
@@ -51,7 +51,7 @@ async function allNames(gateway: Gateway, { workspace, signal }: Context): Promi
     const request = { workspace, limit: PAGE_SIZE, offset: names.length };
     const { sandboxes } = await gateway.call(methods.listSandboxes, request, { signal });
     names.push(...sandboxes.map(nameOf));
-    // A page may have fewer rows than asked for: large ones end it early.
+    // A page may have fewer rows than requested: large ones end it early.
     if (sandboxes.length === 0) {
       return names;
     }

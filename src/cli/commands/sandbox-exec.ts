@@ -1,13 +1,15 @@
+import { fstatSync } from 'node:fs';
+import type { ReadStream } from 'node:tty';
 import { readCount, readEnvironment, readSwitch } from '../arguments/values.js';
 import type { Context } from '../context.js';
 import { usageError } from '../failure.js';
-import { inputKind } from '../sandbox/input-kind.js';
 import { getSandbox, idOf } from '../sandbox/lookup.js';
 import { requireReady } from '../sandbox/phase.js';
 import { runOnTerminal, runWithInput, runWithoutInput } from '../sandbox/remote-command.js';
 import { terminalEnvironment } from '../sandbox/shell.js';
 
 const MAX_TIMEOUT_S = 2 ** 31 - 1;
+const STDIN_FD = 0;
 
 export async function run(context: Context): Promise<number> {
   const { args, env, stdin } = context;
@@ -38,4 +40,20 @@ export async function run(context: Context): Promise<number> {
   return input === 'stream'
     ? runWithInput(context, gateway, command)
     : runWithoutInput(context, gateway, command);
+}
+
+/**
+ * The kind of our stdin: a `terminal`; a `stream` (pipe, file, socket), which belongs to the command; or `none`, such as
+ * /dev/null or a closed descriptor.
+ */
+function inputKind(stdin: ReadStream): 'terminal' | 'stream' | 'none' {
+  if (stdin.isTTY) {
+    return 'terminal';
+  }
+  try {
+    const stat = fstatSync(STDIN_FD);
+    return stat.isFIFO() || stat.isFile() || stat.isSocket() ? 'stream' : 'none';
+  } catch {
+    return 'none';
+  }
 }

@@ -35,32 +35,26 @@ export async function run(context: Context): Promise<number> {
   return EXIT.ok;
 }
 
-/** Health needs no identity, GetGatewayInfo does: its answer tells whether we have one. Older gateways lack it. */
+/** What a refused GetGatewayInfo says about our identity; older gateways lack the method. */
+const REFUSALS: ReadonlyMap<Code, string> = new Map([
+  [Code.UNIMPLEMENTED, 'Unverified'],
+  [Code.UNAUTHENTICATED, 'Missing'],
+  [Code.PERMISSION_DENIED, 'Denied'],
+]);
+
+/** Health needs no identity, GetGatewayInfo does: its response shows whether we have one. */
 async function askInfo(
   gateway: Gateway,
   signal: AbortSignal,
-): Promise<{
-  authentication: 'Verified' | 'Unverified' | 'Missing' | 'Denied';
-  info?: GatewayInfo;
-}> {
+): Promise<{ authentication: string; info?: GatewayInfo }> {
   try {
-    return {
-      authentication: 'Verified',
-      info: await gateway.call(plainMethods.getGatewayInfo, undefined, { signal }),
-    };
+    const info = await gateway.call(plainMethods.getGatewayInfo, undefined, { signal });
+    return { authentication: 'Verified', info };
   } catch (error) {
-    if (!(error instanceof OpenShellError)) {
+    const authentication = error instanceof OpenShellError ? REFUSALS.get(error.code) : undefined;
+    if (authentication === undefined) {
       throw error;
     }
-    if (error.code === Code.UNIMPLEMENTED) {
-      return { authentication: 'Unverified' };
-    }
-    if (error.code === Code.UNAUTHENTICATED) {
-      return { authentication: 'Missing' };
-    }
-    if (error.code === Code.PERMISSION_DENIED) {
-      return { authentication: 'Denied' };
-    }
-    throw error;
+    return { authentication };
   }
 }

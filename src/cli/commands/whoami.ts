@@ -25,7 +25,7 @@ export async function run(context: Context): Promise<number> {
       throw error;
     }
     await show(context, {
-      table: () => 'The gateway does not tell its clients who they are.\n',
+      table: () => 'The gateway does not support this request.\n',
       value: () => ({}),
     });
   }

@@ -47,7 +47,7 @@ ${places.flatMap(placeLines).join('\n')}
 
 function placeLines(place: CompletedPlace): string[] {
   const isLeaf = place.path !== '' && place.words.every(({ help }) => help === '');
-  const at = quoted(`__openshell_at ${doubled(place.path)}${isLeaf ? ' arguments' : ''}`);
+  const at = quoted(`__openshell_at "${place.path}"${isLeaf ? ' arguments' : ''}`);
   const words = place.words.map(
     ({ word, help }) => `complete -c openshell -n ${at} -a ${word}${help ? ` -d ${quoted(help)}` : ''}`,
   );
@@ -77,8 +77,4 @@ function optionLine(at: string, { flags, takesWord, choices, completes, help }: 
 /** fish reads backslashes inside single quotes. */
 function quoted(text: string): string {
   return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
-}
-
-function doubled(path: string): string {
-  return `"${path}"`;
 }

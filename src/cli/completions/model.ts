@@ -20,7 +20,7 @@ export interface CompletedPlace {
   readonly options: readonly CompletedOption[];
 }
 
-/** The command tree as the three completion scripts need it: one entry for each place that a cursor can be in. */
+/** The command tree as the completion scripts need it: one entry for each place that the cursor can be in. */
 export function completedPlaces(commands: readonly CommandNode[]): CompletedPlace[] {
   return [
     {
@@ -40,7 +40,7 @@ export function aliases(commands: readonly CommandNode[]): (readonly [alias: str
   );
 }
 
-/** The options whose value is the next word, as typed: a completion script must not take the value for a command. */
+/** The options whose value is the next word: a completion script must not mistake the value for a command. */
 export function valueFlags(commands: readonly CommandNode[]): string[] {
   const flags = completedPlaces(commands).flatMap(({ options }) =>
     options.filter(({ takesWord }) => takesWord).flatMap((option) => option.flags),

@@ -2,8 +2,8 @@ import type { CommandNode } from '../arguments/command.js';
 import { aliases, type CompletedOption, type CompletedPlace, completedPlaces, valueFlags } from './model.js';
 
 /*
- * bash and zsh share their `case` syntax and these three tables; around them each has its own way to know the words of
- * the line and to offer candidates. The scripts call `_openshell_offer WORD...` and `_openshell_names WHAT`.
+ * bash and zsh share their `case` syntax and these three tables; each has its own way to read the words of the line and
+ * to offer candidates. The scripts call `_openshell_offer WORD...` and `_openshell_names WHAT`.
  */
 
 /** Pattern of the options whose value is the next word. */
@@ -63,7 +63,7 @@ function offer(words: readonly string[]): string {
   return `_openshell_offer ${words.join(' ')}`;
 }
 
-/** What a cursor's place and the next word look like together: ` sandbox`, `sandbox create`. */
+/** The cursor's place and the next word together: ` sandbox`, `sandbox create`. */
 function stepInto(path: string): string {
   return path.includes(' ') ? path : ` ${path}`;
 }

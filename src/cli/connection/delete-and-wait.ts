@@ -2,7 +2,7 @@ import { Code, OpenShellError } from '../../compute/errors.js';
 import { deadline, delay } from '../../kit/deadline.js';
 import { timeoutError } from '../failure.js';
 
-const ASK_AGAIN_MS = 250;
+const POLL_MS = 250;
 
 interface CallOptions {
   readonly timeoutMs: number;
@@ -10,7 +10,7 @@ interface CallOptions {
 }
 
 interface Deletion {
-  /** For messages, as in `sandbox 'box'`. */
+  /** For messages, such as `sandbox 'box'`. */
   readonly what: string;
   /** The command that shows it. */
   readonly see: string;
@@ -22,8 +22,8 @@ interface Deletion {
 }
 
 /**
- * Deletes something and waits until it is gone. A gateway answers the deletion of a sandbox when it is gone, or after
- * 10 s; older ones, and the deletion of a workspace, answer before that: then it is asked for until it is not found.
+ * Deletes something and waits until it is gone. A gateway responds to the deletion of a sandbox when it is gone, or
+ * after 10 s; older ones, and the deletion of a workspace, respond earlier: then this polls until it is not found.
  */
 export async function deleteAndWait({ timeoutMs, ...deletion }: Deletion): Promise<void> {
   const signal = deadline(timeoutMs, deletion.signal);
@@ -31,7 +31,7 @@ export async function deleteAndWait({ timeoutMs, ...deletion }: Deletion): Promi
   try {
     await deletion.remove(options);
     while (await exists(deletion.get(options))) {
-      await delay(ASK_AGAIN_MS, signal);
+      await delay(POLL_MS, signal);
     }
   } catch (error) {
     deletion.signal?.throwIfAborted();
@@ -39,8 +39,8 @@ export async function deleteAndWait({ timeoutMs, ...deletion }: Deletion): Promi
       throw error;
     }
     throw timeoutError(
-      `${deletion.what} was not gone after ${timeoutMs / 1000} s`,
-      `the gateway goes on deleting it: see ${deletion.see}`,
+      `${deletion.what} was not deleted after ${timeoutMs / 1000} s`,
+      `the gateway continues to delete it: see ${deletion.see}`,
     );
   }
 }

@@ -1,19 +1,19 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Arguments } from '../arguments/parsed.js';
+import type { Arguments } from '../../kit/arguments/parse.js';
 import { usageError } from '../failure.js';
 import { activeGateway, type RegisteredGateway, registeredGateway } from './registry.js';
 
 const DEFAULT_URL = 'http://127.0.0.1:17670';
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' };
 
-/** PEM files of a TLS connection; what is undefined is not used. */
+/** PEM files of a TLS connection; undefined ones are not used. */
 export interface TlsFiles {
-  /** Without it the certificate authorities that Node knows. */
+  /** Undefined: the certificate authorities that Node trusts. */
   readonly ca: string | undefined;
   readonly cert: string | undefined;
   readonly key: string | undefined;
-  /** False: any certificate is taken. */
+  /** False: any certificate is accepted. */
   readonly verify: boolean;
 }
 
@@ -27,9 +27,9 @@ export interface Endpoint {
 }
 
 /**
- * Which gateway to talk to: `--gateway-endpoint`, `--gateway`, their environment variables in the same order, the
- * active gateway of the registry, and last the default on this machine. A registered gateway brings its own
- * certificates; options and variables override each file.
+ * Chooses the gateway: `--gateway-endpoint`, `--gateway`, their environment variables in the same order, the active
+ * gateway of the registry, and finally the default on this machine. A registered gateway has its own certificates;
+ * options and variables override each file.
  */
 export async function resolveEndpoint(args: Arguments, env: NodeJS.ProcessEnv): Promise<Endpoint> {
   const { url, registered } = await chooseGateway(args, env);
@@ -79,7 +79,10 @@ async function chooseGateway(
 function readUrl(text: string): { protocol: string; target: string } {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !(url.protocol in DEFAULT_PORTS) || url.hostname === '') {
-    throw usageError(`the gateway's endpoint is '${text}'`, 'write http://HOST:PORT or https://HOST:PORT');
+    throw usageError(
+      `the gateway's endpoint '${text}' is not a valid URL`,
+      'write http://HOST:PORT or https://HOST:PORT',
+    );
   }
   if (url.pathname !== '/' || url.username !== '' || url.search !== '') {
     throw usageError(

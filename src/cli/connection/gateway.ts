@@ -14,7 +14,7 @@ import { fullClientReason } from '../../rpc/unary/full-client-reason.js';
 import type { Method } from '../../wire/method.js';
 import type { Endpoint, TlsFiles } from './endpoint.js';
 
-/** gRPC's own limit of 4 MiB is less than a thousand sandboxes can take in one answer. */
+/** A response with a thousand sandboxes can exceed gRPC's limit of 4 MiB. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 /** One open connection. Its calls throw OpenShellError; streams without a deadline end with their signal. */
@@ -38,8 +38,8 @@ export interface Gateway {
 }
 
 /**
- * Unary calls go over the light client. The full one, which takes longer to load than a call to be answered, is opened
- * at the first stream, or at once where the environment asks for what only it can do.
+ * Unary calls use the light client. The full one, which takes longer to load than a call takes, is opened for the first
+ * stream, or at once if the environment requires it.
  */
 export async function openGateway(endpoint: Endpoint, env: NodeJS.ProcessEnv): Promise<Gateway> {
   const { target } = endpoint;
@@ -91,7 +91,7 @@ async function* translated<T>(open: () => Promise<AsyncIterable<T>>, endpoint: E
   }
 }
 
-/** What failures are read with is loaded when there is one. */
+/** Loads the code for failures only when there is one. */
 async function shown(error: unknown, endpoint: Endpoint): Promise<Error> {
   const { fromGrpc } = await import('./grpc-failure.js');
   return fromGrpc(error, endpoint);

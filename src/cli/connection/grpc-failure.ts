@@ -4,7 +4,7 @@ import { codeOf, detailsOf } from '../../rpc/failure.js';
 import type { Endpoint } from './endpoint.js';
 
 const START_HINT = 'start one with: node dist/main.js, or name another with --gateway-endpoint';
-const HTTPS_HINT = 'a gateway with TLS wants an https:// endpoint';
+const HTTPS_HINT = 'a gateway with TLS needs an https:// endpoint';
 const TLS_HINT = 'check --gateway-ca, --gateway-cert, --gateway-key, and that the gateway speaks TLS';
 
 /**
@@ -17,28 +17,28 @@ export function fromGrpc(thrown: unknown, endpoint: Endpoint): OpenShellError {
   }
   const { code, details } = thrown;
   const known = codeOf(code);
-  const told = detailsOf(thrown);
-  if (told !== undefined && (told.hint !== undefined || code !== Code.UNAUTHENTICATED)) {
-    return new OpenShellError(known, details, told);
+  const given = detailsOf(thrown);
+  if (given !== undefined && (given.hint !== undefined || code !== Code.UNAUTHENTICATED)) {
+    return new OpenShellError(known, details, given);
   }
   if (code === Code.UNAVAILABLE) {
     return unreachable(details, endpoint, thrown);
   }
   if (code === Code.UNAUTHENTICATED) {
-    return new OpenShellError(Code.UNAUTHENTICATED, details || 'the gateway does not know you', {
-      hint: 'give a client certificate with --gateway-cert and --gateway-key',
+    return new OpenShellError(Code.UNAUTHENTICATED, details || 'the gateway could not authenticate you', {
+      hint: 'use a client certificate: --gateway-cert and --gateway-key',
       cause: thrown,
     });
   }
   if (code === Code.UNIMPLEMENTED) {
-    return new OpenShellError(Code.UNIMPLEMENTED, details || 'the gateway does not offer this', {
+    return new OpenShellError(Code.UNIMPLEMENTED, details || 'the gateway does not support this', {
       cause: thrown,
     });
   }
-  return new OpenShellError(known, details || `the gateway answered with status ${code}`, { cause: thrown });
+  return new OpenShellError(known, details || `the gateway responded with status ${code}`, { cause: thrown });
 }
 
-/** grpc-js words a connection that never came about in its own way; the gateway's own UNAVAILABLE passes through. */
+/** Translates grpc-js's messages about failed connections; the gateway's own UNAVAILABLE passes through. */
 function unreachable(details: string, endpoint: Endpoint, cause: unknown): OpenShellError {
   const { url } = endpoint;
   function because(message: string, hint?: string) {
@@ -47,15 +47,15 @@ function unreachable(details: string, endpoint: Endpoint, cause: unknown): OpenS
 
   const why = reasonIn(details);
   if (/ECONNREFUSED/.test(details)) {
-    return because(`no gateway answers at ${url}`, START_HINT);
+    return because(`no gateway is listening at ${url}`, START_HINT);
   }
   if (/ENOTFOUND|EAI_AGAIN|Name resolution failed/.test(details)) {
-    return because(`the host of ${url} has no address`, 'check its name');
+    return because(`the host of ${url} cannot be resolved`, 'check its name');
   }
   if (/certificate|SSL|TLS|EPROTO|altname/i.test(details)) {
     return because(`no TLS connection to ${url}: ${why}`, TLS_HINT);
   }
-  // What a plaintext client sees of a listener with TLS; grpc-js adds only a time.
+  // What a plaintext client gets from a TLS listener; grpc-js adds only a time.
   if (/Failed to connect/.test(details)) {
     return because(`the connection to ${url} failed`, HTTPS_HINT);
   }
@@ -65,7 +65,7 @@ function unreachable(details: string, endpoint: Endpoint, cause: unknown): OpenS
   return because(details || `${url} is unavailable`);
 }
 
-/** The part of grpc-js's text that says something: the last error, and of OpenSSL's line the reason. */
+/** The relevant part of grpc-js's text: the last error, or the reason in OpenSSL's line. */
 function reasonIn(details: string): string {
   const [, openssl] = /SSL routines:[^:]*:([^:]+):/.exec(details) ?? [];
   const [, last] = /Last error: (?:Error: )?(.*?)(?:\. Resolution note:.*)?$/s.exec(details) ?? [];

@@ -52,9 +52,12 @@ function readEntry(name: string, text: string): string {
     throw failedPrecondition(`the entry of gateway '${name}' has no gateway_endpoint`);
   }
   if (auth !== undefined && auth !== null && auth !== 'mtls' && auth !== 'plaintext') {
-    throw failedPrecondition(`gateway '${name}' wants a login of the kind '${String(auth)}'`, {
-      hint: 'this client offers mtls and plaintext',
-    });
+    throw failedPrecondition(
+      `gateway '${name}' uses auth_mode '${String(auth)}', which this client does not support`,
+      {
+        hint: 'this client supports mtls and plaintext',
+      },
+    );
   }
   return url;
 }
@@ -66,9 +69,9 @@ function parseObject(name: string, text: string): Record<string, unknown> {
       return value as Record<string, unknown>;
     }
   } catch {
-    // said below
+    // Reported below.
   }
-  throw failedPrecondition(`the entry of gateway '${name}' is no JSON object`, {
+  throw failedPrecondition(`the entry of gateway '${name}' is not a JSON object`, {
     hint: `repair or remove gateways/${name}/metadata.json`,
   });
 }

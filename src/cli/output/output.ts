@@ -1,30 +1,29 @@
 import type { Writable } from 'node:stream';
-import type { OpenShellError } from '../../compute/errors.js';
-import { brokenPipeError } from '../failure.js';
+import { drained } from '../../kit/drain.js';
+import { interruptedError } from '../failure.js';
 
-/** stdout or stderr with back-pressure, and quiet about a reader that went away. */
+/** stdout or stderr with back-pressure; a reader that disconnects is not reported. */
 export interface Output {
   readonly isTerminal: boolean;
-  /** Aborts, with the error to end the process with, when nobody reads any more. */
+  /** Aborts, with the error to exit with, when the reader is gone. */
   readonly closed: AbortSignal;
-  /** Resolves when there is room for more; throws when nobody reads any more. */
+  /** Resolves when there is room for more; throws when the reader is gone. */
   write(data: string | Uint8Array): Promise<void>;
-  /** Resolves when everything written has left the process, or never will. */
+  /** Resolves when everything has been written, or never will be. */
   flush(): Promise<void>;
 }
 
 export function createOutput(stream: Writable & { isTTY?: boolean }): Output {
   const closed = new AbortController();
-  stream.on('error', () => closed.abort(brokenPipeError()));
+  stream.on('error', () => closed.abort(interruptedError('SIGPIPE')));
   return {
     isTerminal: stream.isTTY === true,
     closed: closed.signal,
     async write(data) {
-      if (closed.signal.aborted) {
-        throw closed.signal.reason as OpenShellError;
-      }
+      closed.signal.throwIfAborted();
       if (!stream.write(data)) {
-        await drained(stream, closed.signal);
+        await drained(stream, ['error']);
+        closed.signal.throwIfAborted();
       }
     },
     async flush() {
@@ -34,21 +33,4 @@ export function createOutput(stream: Writable & { isTTY?: boolean }): Output {
       await new Promise<void>((resolve) => stream.write('', () => resolve()));
     },
   };
-}
-
-function drained(stream: Writable, closed: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    function onDrain() {
-      closed.removeEventListener('abort', onClose);
-      resolve();
-    }
-
-    function onClose() {
-      stream.off('drain', onDrain);
-      reject(closed.reason);
-    }
-
-    stream.once('drain', onDrain);
-    closed.addEventListener('abort', onClose, { once: true });
-  });
 }

@@ -3,7 +3,7 @@ import type { DescEnum, DescField, DescMessage, MessageShape } from '@bufbuild/p
 /**
  * A message as JSON and YAML show it: names as on the wire (snake_case), enum values as lower-case words (`ready`),
  * bytes in base64. 64-bit integers are numbers up to 2^53 and decimal strings beyond. Scalars, lists and maps are
- * always there, also when empty; messages and optional scalars only when they are set.
+ * always present, even when empty; messages and optional scalars only when they are set.
  */
 export function plain<D extends DescMessage>(schema: D, message: MessageShape<D>): Record<string, unknown> {
   const entries = schema.fields.map((field): [string, unknown] => [
@@ -13,7 +13,7 @@ export function plain<D extends DescMessage>(schema: D, message: MessageShape<D>
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
 }
 
-/** `ready` for SANDBOX_PHASE_READY; the number in decimal for a value that this client does not know. */
+/** `ready` for SANDBOX_PHASE_READY; the decimal number for a value that is unknown to this client. */
 export function enumWord(schema: DescEnum, value: number): string {
   return schema.value[value]?.localName.toLowerCase() ?? String(value);
 }
@@ -39,7 +39,7 @@ function fieldValue(field: DescField, message: Record<string, unknown>): unknown
 
 function single(field: DescField, value: unknown): unknown {
   if (field.message !== undefined) {
-    // Structs are held as the JSON that they stand for.
+    // Structs are plain JSON.
     if (field.message.typeName === 'google.protobuf.Struct') {
       return value;
     }

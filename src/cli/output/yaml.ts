@@ -1,8 +1,8 @@
-/** Words that every YAML reader takes for a string, and that no reader of any version takes for something else. */
+/** Words that every version of YAML reads as strings. */
 const PLAIN = /^[A-Za-z][A-Za-z0-9_./-]*$/;
 const RESERVED = new Set(['true', 'false', 'yes', 'no', 'on', 'off', 'y', 'n', 'null']);
 
-/** JSON leaves these unescaped, YAML does not print them or breaks the line at them. */
+/** JSON leaves these unescaped, but they are not printable or break lines in YAML. */
 const UNPRINTABLE = /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g;
 
 /** Plain data (what JSON can hold) as a block-style YAML document with a newline at its end. */

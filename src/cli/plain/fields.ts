@@ -1,6 +1,6 @@
 /**
- * What a field holds: text, an enum by the words of its values from 0 on, or a message. Of every message here the
- * generated schema exists as well; a test holds the two together.
+ * Type of a field: text, an enum by the words of its values from 0 on, or a message. Each message here also has a
+ * generated schema; a test compares the two.
  */
 type FieldType = 'text' | readonly string[] | Fields;
 
@@ -22,8 +22,8 @@ const FIXED_BYTES: Readonly<Record<number, number>> = { 1: 8, 5: 4 };
 const VARINT_BYTES = 10;
 
 /**
- * A message as `plain` shows it, read without its schema: loading a schema, and what reads schemas, takes longer than
- * a call does. Unknown fields are skipped. Throws an Error when the bytes are no message.
+ * Decodes a message as `plain` shows it, without its schema: loading schemas and their decoder takes longer than a
+ * call. Unknown fields are skipped. Throws an Error when the bytes are not a message.
  */
 export function readFields({ fields }: Fields, bytes: Uint8Array): Record<string, unknown> {
   const message: Record<string, unknown> = {};

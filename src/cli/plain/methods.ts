@@ -1,7 +1,7 @@
 import type { UnaryMethod } from '../../rpc/client/contract.js';
 import { type Fields, readFields } from './fields.js';
 
-/** What the commands that only look at the gateway are answered, as JSON shows it. */
+/** The responses for commands that only inspect the gateway, as JSON shows them. */
 export interface Health {
   readonly status: string;
   readonly version: string;

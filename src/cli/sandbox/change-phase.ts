@@ -15,9 +15,9 @@ interface PhaseChange {
     options: CallOptions,
   ): Promise<SandboxResponse>;
   readonly until: WaitOptions['until'];
-  /** What the progress display says. */
+  /** Text of the progress display. */
   readonly doing: string;
-  /** What the sandbox is then. */
+  /** The state of the sandbox afterwards. */
   readonly done: string;
 }
 

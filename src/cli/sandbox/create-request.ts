@@ -1,13 +1,13 @@
 import type { JsonObject, MessageInitShape } from '@bufbuild/protobuf';
+import type { Arguments } from '../../kit/arguments/parse.js';
 import type { CreateSandboxRequestSchema } from '../../wire/v00/index.js';
-import type { Arguments } from '../arguments/parsed.js';
 import { readCount, readEnvironment, readJsonObject, readPairs, readSwitch } from '../arguments/values.js';
 import { usageError } from '../failure.js';
 
 const DRIVER_ANNOTATION = 'openshell.ai/compute-driver';
 const MAX_GPUS = 1024;
 
-/** The options of `sandbox create` as the request that they ask for. */
+/** The options of `sandbox create` as a request. */
 export function createRequest(
   args: Arguments,
   workspace: string,

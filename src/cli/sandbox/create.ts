@@ -1,4 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import { lingering } from '../../kit/deadline.js';
 import {
   type CreateSandboxRequestSchema,
   methods,
@@ -13,12 +14,12 @@ import { nameOf, present } from './lookup.js';
 import { timeoutFrom, waitForPhase } from './wait.js';
 
 const ANSWER_TIMEOUT_MS = 60_000;
-/** After an interrupt: how long we still wait to learn which sandbox there is to delete. */
+/** After an interrupt: how long to wait for the name of the sandbox to delete. */
 const LATE_ANSWER_MS = 10_000;
 
 /**
- * Makes a sandbox and waits until it is ready. An interrupt deletes it again; so does a failure under `--no-keep`.
- * Otherwise a sandbox that failed stays, for a look at its reason.
+ * Creates a sandbox and waits until it is ready. An interrupt deletes it; so does a failure with `--no-keep`. Otherwise
+ * a failed sandbox is kept, so that its reason can be examined.
  */
 export async function createSandbox(
   context: Context,
@@ -33,17 +34,18 @@ export async function createSandbox(
     verbose,
     first: 'Requesting the sandbox',
   });
+  function onInterrupt() {
+    progress.stop();
+    void note('interrupted; waiting for the name of the sandbox, to delete it');
+  }
+
   let name: string | undefined;
   try {
-    const late = abortedLater(signal, LATE_ANSWER_MS, () => {
-      progress.stop();
-      void note('interrupted; waiting for the name of the sandbox, to delete it');
-    });
-    const answer = await gateway.call(methods.createSandbox, request, {
-      timeoutMs: ANSWER_TIMEOUT_MS,
-      signal: late.signal,
-    });
-    late.release();
+    signal.addEventListener('abort', onInterrupt, { once: true });
+    const answer = await lingering(signal, LATE_ANSWER_MS, (signal) =>
+      gateway.call(methods.createSandbox, request, { timeoutMs: ANSWER_TIMEOUT_MS, signal }),
+    );
+    signal.removeEventListener('abort', onInterrupt);
     const sandbox = present(answer.sandbox);
     name = nameOf(sandbox);
     signal.throwIfAborted();
@@ -68,20 +70,4 @@ export async function createSandbox(
   } finally {
     progress.stop();
   }
-}
-
-/** Aborts a while after the other signal does, and tells at once when that happens. */
-function abortedLater(signal: AbortSignal, ms: number, onAbort: () => void) {
-  const controller = new AbortController();
-  function arm() {
-    onAbort();
-    setTimeout(() => controller.abort(signal.reason), ms).unref();
-  }
-
-  if (signal.aborted) {
-    arm();
-  } else {
-    signal.addEventListener('abort', arm, { once: true });
-  }
-  return { signal: controller.signal, release: () => signal.removeEventListener('abort', arm) };
 }

@@ -7,8 +7,8 @@ import { deleteSandbox } from './delete.js';
 const DISCARD_TIMEOUT_MS = 60_000;
 
 /**
- * Removes a sandbox that this invocation made, also after an interrupt, and says so. Never throws: what is left behind
- * is said with the command that removes it.
+ * Removes a sandbox that this invocation created, also after an interrupt, and reports it. Never throws: if the sandbox
+ * is left behind, it prints the command that removes it.
  */
 export async function discardSandbox(
   { workspace, note }: Context,

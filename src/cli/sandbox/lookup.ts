@@ -3,7 +3,7 @@ import { methods, type Sandbox } from '../../wire/v00/index.js';
 import type { Gateway } from '../connection/gateway.js';
 import type { Context } from '../context.js';
 
-/** A sandbox of the current workspace by its name. NOT_FOUND says how to see which there are. */
+/** A sandbox of the current workspace by its name. NOT_FOUND with a hint how to list sandboxes. */
 export async function getSandbox(
   gateway: Gateway,
   { workspace, signal }: Pick<Context, 'workspace' | 'signal'>,
@@ -14,7 +14,7 @@ export async function getSandbox(
   return present(sandbox);
 }
 
-/** An answer about a sandbox. NOT_FOUND says which, and how to see which there are. */
+/** A response about a sandbox. NOT_FOUND names the sandbox, with a hint how to list sandboxes. */
 export async function sayMissing<T>(
   { name, workspace }: { readonly name: string; readonly workspace: string },
   answer: Promise<T>,
@@ -32,7 +32,7 @@ export async function sayMissing<T>(
   }
 }
 
-/** The sandbox of an answer, which the wire allows to be missing. */
+/** The sandbox of a response; the protocol allows it to be missing. */
 export function present(sandbox: Sandbox | undefined): Sandbox {
   if (sandbox?.metadata === undefined || sandbox.metadata.id === '') {
     throw new OpenShellError(Code.INTERNAL, 'the gateway answered without a sandbox');

@@ -3,18 +3,17 @@ import type { Gateway } from '../connection/gateway.js';
 import type { Context } from '../context.js';
 import { EXIT } from '../failure.js';
 import { printable } from '../output/printable.js';
-import { unseenLines } from './log-overlap.js';
 import { idOf, nameOf } from './lookup.js';
 import { exitCodeOfMain, phaseOf } from './phase.js';
 import { watchSandbox } from './watch.js';
 
 const SOURCES = ['sandbox'];
-/** As many lines as a gateway keeps. */
+/** The number of lines that a gateway keeps. */
 const LOG_LINES = 2000;
 
 /**
- * Shows the output of a sandbox's main process until it ends; answers its exit code. Lines that had not come by the
- * time of the end are asked for afterwards.
+ * Shows the output of a sandbox's main process until it ends; returns its exit code. Lines that have not arrived by
+ * then are fetched afterwards.
  */
 export async function followMainProcess(
   context: Context,
@@ -71,8 +70,29 @@ async function followUntilExit(
   return undefined;
 }
 
-/** A program's output goes on as it is, unless it would be shown on a terminal. */
+/** A program's output is passed on unchanged, except to a terminal. */
 async function passLine({ out, err }: Context, { message, target }: SandboxLogLine): Promise<void> {
   const output = target === 'stderr' ? err : out;
   await output.write(`${output.isTerminal ? printable(message) : message}\n`);
+}
+
+/**
+ * The lines of `latest` that come after `shown`, both in order: the end of the one and the beginning of the other
+ * overlap by the lines they have in common.
+ */
+export function unseenLines(
+  shown: readonly SandboxLogLine[],
+  latest: readonly SandboxLogLine[],
+): readonly SandboxLogLine[] {
+  for (let overlap = Math.min(shown.length, latest.length); overlap > 0; overlap--) {
+    const end = shown.slice(-overlap);
+    if (end.every((line, at) => isSame(line, latest[at]))) {
+      return latest.slice(overlap);
+    }
+  }
+  return latest;
+}
+
+function isSame(a: SandboxLogLine, b: SandboxLogLine | undefined): boolean {
+  return a.timestampMs === b?.timestampMs && a.target === b.target && a.message === b.message;
 }

@@ -6,7 +6,7 @@ export function phaseOf(sandbox: Sandbox): SandboxPhase {
   return sandbox.status?.phase ?? SandboxPhase.UNSPECIFIED;
 }
 
-/** The code that the main process ended with; undefined while it runs, and when it never did. */
+/** The exit code of the main process; undefined while it runs, and if it never ran. */
 export function exitCodeOfMain(sandbox: Sandbox): number | undefined {
   return phaseOf(sandbox) === SandboxPhase.ERROR ? sandbox.status?.exitCode : undefined;
 }
@@ -17,7 +17,7 @@ export function phaseWord(sandbox: Sandbox): string {
   return code === undefined ? enumWord(SandboxPhaseSchema, phaseOf(sandbox)) : `exited (${code})`;
 }
 
-/** Why a sandbox is not ready, in the engine's words; empty when it does not say. */
+/** Why a sandbox is not ready, as the engine reports it; empty when unknown. */
 export function failureOf(sandbox: Sandbox): string {
   const condition = sandbox.status?.conditions.find(
     ({ type, status }) => type === 'Ready' && status === 'False',
@@ -29,7 +29,7 @@ export function failureOf(sandbox: Sandbox): string {
   return reason && message ? `${reason}: ${message}` : message || reason;
 }
 
-/** FAILED_PRECONDITION, with what to do about it, for a sandbox in which nothing can be run now. */
+/** FAILED_PRECONDITION, with a hint, for a sandbox in which nothing can be run now. */
 export function requireReady(sandbox: Sandbox): void {
   const phase = phaseOf(sandbox);
   if (phase === SandboxPhase.READY) {

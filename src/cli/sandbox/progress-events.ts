@@ -9,12 +9,12 @@ const STEP_LABELS: Readonly<Record<string, string>> = {
   starting_sandbox: 'Starting the sandbox',
 };
 
-/** Only events that carry progress say that the sandbox is still on its way. */
+/** Only events with progress show that the sandbox is still being created. */
 export function isProgress({ metadata }: PlatformEvent): boolean {
   return Object.keys(metadata).some((key) => key.startsWith('openshell.progress.'));
 }
 
-/** Shows each event once: a watch that is opened again begins with events that were seen already. */
+/** Shows each event once: a reopened watch starts with events that were already seen. */
 export function createEventDisplay(progress: Progress): (event: PlatformEvent) => void {
   const seen = new Set<string>();
   return (event) => {

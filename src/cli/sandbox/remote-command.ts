@@ -1,14 +1,21 @@
+import type { ReadStream } from 'node:tty';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { Code, OpenShellError } from '../../compute/errors.js';
-import { type ExecSandboxEvent, ExecSandboxRequestSchema, methods } from '../../wire/v00/index.js';
+import { Code, failedPrecondition, OpenShellError } from '../../compute/errors.js';
+import type { DuplexCall } from '../../rpc/client/contract.js';
+import {
+  type ExecSandboxEvent,
+  type ExecSandboxEventSchema,
+  type ExecSandboxInputSchema,
+  ExecSandboxRequestSchema,
+  methods,
+} from '../../wire/v00/index.js';
 import type { Gateway } from '../connection/gateway.js';
 import type { Context } from '../context.js';
-import { enterRawMode } from '../terminal/raw-mode.js';
-import { feedInput } from './remote-input.js';
 
 type RemoteCommand = MessageInitShape<typeof ExecSandboxRequestSchema>;
+type ExecCall = DuplexCall<typeof ExecSandboxInputSchema, typeof ExecSandboxEventSchema>;
 
-/** Runs a command without input: its output goes to ours, the answer is its exit code. */
+/** Runs a command without input, with its output on ours; returns its exit code. */
 export async function runWithoutInput(
   { out, err, signal }: Context,
   gateway: Gateway,
@@ -19,28 +26,26 @@ export async function runWithoutInput(
 
 /** Runs a command with our stdin, a pipe or a file, as its own. */
 export async function runWithInput(
-  { stdin, out, err, signal }: Context,
+  context: Context,
   gateway: Gateway,
   command: RemoteCommand,
 ): Promise<number> {
-  const call = await gateway.duplex(methods.execSandboxInteractive, { signal });
-  await call.send({ payload: { case: 'start', value: create(ExecSandboxRequestSchema, command) } });
-  const input = feedInput(stdin, call);
+  const call = await gateway.duplex(methods.execSandboxInteractive, { signal: context.signal });
   try {
-    return await Promise.race([passOutput(call.responses, { out, err }), input.failed]);
+    await call.send({ payload: { case: 'start', value: create(ExecSandboxRequestSchema, command) } });
+    return await attach(context, call);
   } finally {
-    input.stop();
     call.cancel();
   }
 }
 
-/** Runs a command on a terminal of its own that behaves as ours: every key goes there, its size follows. */
+/** Runs a command on a terminal of its own that behaves as ours: it receives every key and follows our size. */
 export async function runOnTerminal(
   context: Context,
   gateway: Gateway,
   command: RemoteCommand,
 ): Promise<number> {
-  const { stdin, out, err, signal } = context;
+  const { stdin, signal } = context;
   const call = await gateway.duplex(methods.execSandboxInteractive, { signal });
   const start = create(ExecSandboxRequestSchema, { ...command, tty: true, ...windowSize() });
   function resize() {
@@ -51,12 +56,7 @@ export async function runOnTerminal(
   try {
     await call.send({ payload: { case: 'start', value: start } });
     process.stdout.on('resize', resize);
-    const input = feedInput(stdin, call);
-    try {
-      return await Promise.race([passOutput(call.responses, { out, err }), input.failed]);
-    } finally {
-      input.stop();
-    }
+    return await attach(context, call);
   } finally {
     process.stdout.off('resize', resize);
     restore();
@@ -64,10 +64,36 @@ export async function runOnTerminal(
   }
 }
 
-/** Empty when our stdout is no terminal: the gateway then takes 80 x 24. */
+/** Empty when our stdout is not a terminal: the gateway then uses 80 x 24. */
 function windowSize(): { cols?: number; rows?: number } {
   const { columns, rows } = process.stdout;
   return columns > 0 && rows > 0 ? { cols: columns, rows } : {};
+}
+
+/** Passes our stdin to the command and its output to ours until it ends; what stdin still holds stays unread. */
+async function attach({ stdin, out, err }: Context, call: ExecCall): Promise<number> {
+  let isOver = false;
+  const inputFailed = new Promise<never>((_, reject) => {
+    sendAll(stdin, call).catch((error: NodeJS.ErrnoException) => {
+      if (!isOver) {
+        reject(failedPrecondition(`cannot read stdin: ${error.code ?? error.message}`));
+      }
+    });
+  });
+  try {
+    return await Promise.race([passOutput(call.responses, { out, err }), inputFailed]);
+  } finally {
+    isOver = true;
+    stdin.destroy();
+  }
+}
+
+/** Sends stdin as fast as it can be taken, and its end as the end of the requests. */
+async function sendAll(stdin: ReadStream, call: ExecCall): Promise<void> {
+  for await (const chunk of stdin as AsyncIterable<Buffer>) {
+    await call.send({ payload: { case: 'stdin', value: chunk } });
+  }
+  call.end();
 }
 
 async function passOutput(
@@ -84,4 +110,19 @@ async function passOutput(
     }
   }
   throw new OpenShellError(Code.UNAVAILABLE, 'the gateway ended the stream before the command had ended');
+}
+
+/**
+ * Passes every key to the program instead of the terminal's line editing. Returns a function that undoes this; the end
+ * of the process, however it comes, does so too.
+ */
+function enterRawMode(stdin: ReadStream): () => void {
+  function restore() {
+    process.off('exit', restore);
+    stdin.setRawMode(false);
+  }
+
+  process.once('exit', restore);
+  stdin.setRawMode(true);
+  return restore;
 }

@@ -10,7 +10,7 @@ const SHELL_COMMAND = [
   'if command -v bash >/dev/null 2>&1; then exec bash; else exec /bin/sh -i; fi',
 ];
 
-/** Opens an interactive shell in a ready sandbox on our terminal; answers its exit code. */
+/** Opens an interactive shell in a ready sandbox on our terminal; returns its exit code. */
 export async function openShell(context: Context, gateway: Gateway, sandbox: Sandbox): Promise<number> {
   return runOnTerminal(context, gateway, {
     sandboxId: idOf(sandbox),
@@ -19,7 +19,7 @@ export async function openShell(context: Context, gateway: Gateway, sandbox: San
   });
 }
 
-/** The kind of terminal, so that programs in the sandbox draw what ours can show. */
+/** The type of terminal, so that programs in the sandbox use what ours supports. */
 export function terminalEnvironment(env: NodeJS.ProcessEnv): { TERM: string } {
   return { TERM: env.TERM || 'xterm-256color' };
 }

@@ -5,7 +5,6 @@ import type { Gateway } from '../connection/gateway.js';
 import { timeoutError } from '../failure.js';
 import { enumWord } from '../output/plain.js';
 import type { Progress } from '../terminal/progress.js';
-import { createIdleDeadline } from './idle-deadline.js';
 import { idOf, nameOf } from './lookup.js';
 import { exitCodeOfMain, failureOf, phaseOf } from './phase.js';
 import { createEventDisplay, isProgress } from './progress-events.js';
@@ -17,11 +16,11 @@ const EVENT_TAIL = 50;
 
 export interface WaitOptions {
   readonly gateway: Gateway;
-  /** As the call that began the change answered it. */
+  /** As the response to the call that started the change has it. */
   readonly sandbox: Sandbox;
   readonly until: typeof SandboxPhase.READY | typeof SandboxPhase.STOPPED;
   readonly timeoutMs: number;
-  /** Progress of the sandbox starts the time anew. */
+  /** Progress of the sandbox restarts the timeout. */
   readonly extendedByProgress: boolean;
   readonly progress: Progress;
   readonly signal: AbortSignal;
@@ -29,7 +28,7 @@ export interface WaitOptions {
 
 /**
  * Waits until the sandbox has reached a phase. A main process that has ended was READY before: that counts too, and
- * the answer then carries its exit code. Any other ERROR is thrown with the sandbox's own reason.
+ * the result then has its exit code. Any other ERROR is thrown with the sandbox's own reason.
  */
 export async function waitForPhase(options: WaitOptions): Promise<Sandbox> {
   const { gateway, sandbox, until, timeoutMs, extendedByProgress, progress } = options;
@@ -37,8 +36,9 @@ export async function waitForPhase(options: WaitOptions): Promise<Sandbox> {
   if (settled !== undefined) {
     return settled;
   }
-  const idle = createIdleDeadline(timeoutMs, () => tookTooLong(options));
-  const signal = AbortSignal.any([options.signal, idle.signal]);
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(tookTooLong(options)), timeoutMs);
+  const signal = AbortSignal.any([options.signal, late.signal]);
   const eventTail = extendedByProgress ? EVENT_TAIL : 0;
   const request = { id: idOf(sandbox), followStatus: true, followEvents: true, eventTail };
   const showEvent = createEventDisplay(progress);
@@ -48,7 +48,7 @@ export async function waitForPhase(options: WaitOptions): Promise<Sandbox> {
       if (payload.case === 'event') {
         showEvent(payload.value);
         if (extendedByProgress && isProgress(payload.value)) {
-          idle.extend();
+          timer.refresh();
         }
       } else if (payload.case === 'sandbox') {
         const result = settle(payload.value, until);
@@ -65,7 +65,7 @@ export async function waitForPhase(options: WaitOptions): Promise<Sandbox> {
   } catch (error) {
     throw signal.aborted ? (signal.reason as OpenShellError) : error;
   } finally {
-    idle.stop();
+    clearTimeout(timer);
   }
 }
 
@@ -83,7 +83,7 @@ function settle(sandbox: Sandbox, until: SandboxPhase): Sandbox | undefined {
   if (until === SandboxPhase.READY && exitCodeOfMain(sandbox) !== undefined) {
     return sandbox;
   }
-  const why = failureOf(sandbox) || 'the gateway does not say why';
+  const why = failureOf(sandbox) || 'the gateway reported no reason';
   throw failedPrecondition(`sandbox '${nameOf(sandbox)}' failed: ${why}`, {
     hint: `look at it with openshell logs ${nameOf(sandbox)}, remove it with openshell sandbox delete ${nameOf(sandbox)}`,
   });
@@ -94,7 +94,7 @@ function tookTooLong({ sandbox, until, timeoutMs, extendedByProgress }: WaitOpti
   const seconds = timeoutMs / 1000;
   return timeoutError(
     `sandbox '${nameOf(sandbox)}' was not ${word} after ${seconds} s${extendedByProgress ? ' without progress' : ''}`,
-    `it goes on by itself: see openshell sandbox get ${nameOf(sandbox)}; ${extendedByProgress ? 'OPENSHELL_PROVISION_TIMEOUT' : 'OPENSHELL_LIFECYCLE_TIMEOUT'} sets the time`,
+    `it continues by itself: see openshell sandbox get ${nameOf(sandbox)}; ${extendedByProgress ? 'OPENSHELL_PROVISION_TIMEOUT' : 'OPENSHELL_LIFECYCLE_TIMEOUT'} sets the time`,
   );
 }
 

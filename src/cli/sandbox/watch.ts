@@ -7,12 +7,12 @@ import type { Gateway } from '../connection/gateway.js';
 const MAX_FAILURES = 5;
 const FIRST_PAUSE_MS = 200;
 
-/** A lagging watcher is cut off, a gateway is restarted: the next watch begins with the sandbox as it is then. */
-const PASSING: readonly Code[] = [Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.ABORTED];
+/** Transient: a lagging watcher is cut off, or a gateway restarts. The next watch starts with the current state. */
+const TRANSIENT: readonly Code[] = [Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, Code.ABORTED];
 
 /**
- * The events of a sandbox, also past the end of one stream: a new one is opened then, at most 5 times in a row without
- * an event in between. Ends never by itself; throws when the sandbox is gone, and the signal's reason when it aborts.
+ * The events of a sandbox across streams: when one ends, a new one is opened, at most 5 times in a row without an event
+ * in between. Never ends by itself; throws when the sandbox is gone, and the signal's reason when it aborts.
  */
 export async function* watchSandbox(
   gateway: Gateway,
@@ -27,7 +27,7 @@ export async function* watchSandbox(
       }
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof OpenShellError) || !PASSING.includes(error.code) || failures >= MAX_FAILURES) {
+      if (!(error instanceof OpenShellError) || !TRANSIENT.includes(error.code) || failures >= MAX_FAILURES) {
         throw error;
       }
     }

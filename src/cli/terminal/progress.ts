@@ -1,18 +1,18 @@
 import { styleText } from 'node:util';
 import { printable } from '../output/printable.js';
 
-/** What a person sees while a sandbox is on its way. */
+/** Progress display while a sandbox is created or changed. */
 export interface Progress {
-  /** What goes on now. An empty step keeps the last one. */
+  /** The current step. An empty step keeps the last one. */
   active(step: string, detail: string): void;
   done(label: string): void;
   phase(word: string): void;
   warning(text: string): void;
-  /** Takes the moving line off the screen. */
+  /** Clears the animated line. */
   stop(): void;
 }
 
-/** A terminal, as `process.stderr` is one. */
+/** A terminal such as `process.stderr`. */
 interface Terminal {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -28,13 +28,13 @@ const silent: Progress = { active() {}, done() {}, phase() {}, warning() {}, sto
 interface ProgressOptions {
   readonly terminal: Terminal;
   readonly env: NodeJS.ProcessEnv;
-  /** Finished steps are said off a terminal too. */
+  /** Print finished steps even without a terminal. */
   readonly verbose: boolean;
-  /** What goes on before anything is heard. */
+  /** The step shown before the first event. */
   readonly first: string;
 }
 
-/** Progress on a terminal: one line a finished step, and below them one that moves. */
+/** Progress on a terminal: one line per finished step, and an animated one below. */
 export function createProgress({ terminal, env, verbose, first }: ProgressOptions): Progress {
   if (terminal.isTTY !== true) {
     return verbose ? plainLines(terminal) : silent;
@@ -81,7 +81,7 @@ export function createProgress({ terminal, env, verbose, first }: ProgressOption
   };
 }
 
-/** For files, and terminals that cannot go back in a line. */
+/** For files, and terminals that cannot rewrite a line. */
 function plainLines(terminal: Terminal): Progress {
   return {
     ...silent,

@@ -1,11 +1,16 @@
 import { type Sandbox, SandboxSchema } from '../../wire/v00/index.js';
-import { age } from '../output/age.js';
 import { plain } from '../output/plain.js';
 import type { Shown } from '../output/show.js';
 import { details, table } from '../output/table.js';
 import { failureOf, phaseWord } from '../sandbox/phase.js';
 
-/** One sandbox. Of its environment people see the names only: values are often secrets. */
+const AGE_STEPS: readonly (readonly [unit: string, ms: number])[] = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['m', 60_000],
+];
+
+/** One sandbox. The table shows only the names of its environment: values are often secrets. */
 export function sandboxView(sandbox: Sandbox): Shown {
   return { table: () => sandboxDetails(sandbox), value: () => plain(SandboxSchema, sandbox) };
 }
@@ -61,11 +66,19 @@ export function pairs(labels: Readonly<Record<string, string>> = {}): string | u
   return filled(Object.entries(labels).map(([key, value]) => `${key}=${value}`));
 }
 
-/** Empty for a time that is not known. */
+/** Empty for an unknown time. */
 export function ageOf(createdAtMs = 0n): string {
   return createdAtMs === 0n ? '' : age(Date.now() - Number(createdAtMs));
 }
 
 function filled(items: readonly string[]): string | undefined {
   return items.length === 0 ? undefined : items.join(', ');
+}
+
+/** How long ago, in the largest whole unit: `5d`, `3h`, `12m`, `0s`. */
+export function age(ms: number): string {
+  const step = AGE_STEPS.find(([, unitMs]) => ms >= unitMs);
+  return step === undefined
+    ? `${Math.max(0, Math.floor(ms / 1000))}s`
+    : `${Math.floor(ms / step[1])}${step[0]}`;
 }

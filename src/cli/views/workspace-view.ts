@@ -43,7 +43,7 @@ function phaseWord({ status }: Workspace): string {
   return enumWord(WorkspacePhaseSchema, status?.phase ?? WorkspacePhase.UNSPECIFIED);
 }
 
-/** The workspace of an answer, which the wire allows to be missing. */
+/** The workspace of a response; the protocol allows it to be missing. */
 export function presentWorkspace(workspace: Workspace | undefined): Workspace {
   if (workspace === undefined) {
     throw new OpenShellError(Code.INTERNAL, 'the gateway answered without a workspace');

@@ -58,7 +58,7 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
     return {
       ...driver,
       // The protocol does not carry them.
-      capabilities: async (o) => ({ ...(await driver.capabilities(o)), resources: RESOURCES }),
+      capabilities: async (options) => ({ ...(await driver.capabilities(options)), resources: RESOURCES }),
       async close() {
         await driver.close();
         await supervised.stop();

@@ -1,9 +1,9 @@
-/** Archives are made of these; a file's content is filled up with zeros. */
+/** Archives consist of blocks of this size; file content is padded with zeros. */
 export const TAR_BLOCK_BYTES = 512;
 export const TAR_NAME_BYTES = 100;
 export const TAR_PREFIX_BYTES = 155;
 
-/** Of a header block: offset and length. */
+/** Offset and length of each field in a header block. */
 const FIELD = {
   name: [0, TAR_NAME_BYTES],
   mode: [100, 8],
@@ -18,10 +18,10 @@ const FIELD = {
   prefix: [345, TAR_PREFIX_BYTES],
 } as const;
 
-/** One header block as it stands, without the extended headers that may precede it. */
+/** One header block, without the extended headers that may precede it. */
 export interface TarHeader {
   readonly name: string;
-  /** What comes before the name, with a slash between. */
+  /** Precedes the name, with a slash between. */
   readonly prefix: string;
   readonly mode: number;
   readonly uid: number;
@@ -33,7 +33,7 @@ export interface TarHeader {
   readonly target: string;
 }
 
-/** Cuts what is too long for its field. Numbers too large for octal digits are in GNU's binary form. */
+/** Truncates what is too long for its field. Numbers too large for octal digits use GNU's binary form. */
 export function encodeTarHeader(header: TarHeader): Buffer {
   const block = Buffer.alloc(TAR_BLOCK_BYTES);
   function write([offset, length]: readonly [number, number], text: string) {
@@ -114,7 +114,7 @@ export function tarText(field: Buffer): string {
   return field.toString('utf8', 0, end < 0 ? field.length : end);
 }
 
-/** It counts its own field as blanks. */
+/** The checksum counts its own field as blanks. */
 function checksum(block: Buffer): number {
   const [offset, length] = FIELD.checksum;
   let sum = 0;

@@ -19,17 +19,17 @@ export interface TarEntry extends TarInfo {
 }
 
 export interface TarLimits {
-  /** Of one extended header. Default: 1 MiB; they are small, and more is an attack. */
+  /** Of one extended header. Default: 1 MiB; real ones are small, a larger one is an attack. */
   readonly maxHeaderBytes?: number;
-  /** Of a path or a link's target. Default: 4095, what the kernel takes. */
+  /** Of a path or a link's target. Default: 4095, the kernel's limit. */
   readonly maxPathBytes?: number;
-  /** The error for an archive that is damaged or goes beyond a limit; `why` is 'it ...' or 'a ...'. Default: Error. */
+  /** The error for an archive that is damaged or exceeds a limit; `why` is 'it ...' or 'a ...'. Default: Error. */
   readonly broken?: (why: string) => Error;
 }
 
 /**
- * Reads an uncompressed archive (ustar, GNU, pax) entry by entry, holding no more than a header. How many entries and
- * bytes there may be is for the caller to count. Leaving early does not end the input.
+ * Reads an uncompressed archive (ustar, GNU, pax) entry by entry, buffering no more than a header. Limiting the number
+ * of entries and bytes is up to the caller. Leaving early does not end the input.
  */
 export async function* readTar(
   input: AsyncIterable<Buffer>,
@@ -68,7 +68,7 @@ export async function* readTar(
   }
 }
 
-/** The entries of an archive in memory, whose bytes they share. */
+/** The entries of an archive in memory; they share its bytes. */
 export function readTarBuffer(
   archive: Buffer,
   limits: TarLimits = {},
@@ -105,10 +105,10 @@ function padding(bytes: number): number {
   return (TAR_BLOCK_BYTES - (bytes % TAR_BLOCK_BYTES)) % TAR_BLOCK_BYTES;
 }
 
-/** A long path, a long link, of the next entry, of all entries. */
+/** Long path, long link, pax header of the next entry, pax header of all entries. */
 const EXTENSIONS = 'LKxg';
 const MAX_OWNER = 2 ** 32 - 2;
-/** What ext4 can keep. */
+/** The latest time that ext4 can store. */
 const MAX_SECONDS = 2 ** 34 - 1;
 
 const TYPES: Readonly<Record<string, TarInfo['type']>> = {
@@ -122,10 +122,10 @@ const TYPES: Readonly<Record<string, TarInfo['type']>> = {
   '5': 'directory',
 };
 
-/** What headers say, with the extended ones that precede them. */
+/** Reads headers together with the extended ones that precede them. */
 function createHeaders(limits: TarLimits) {
   const { maxHeaderBytes = 1024 * 1024, maxPathBytes = 4095 } = limits;
-  const broken = limits.broken ?? ((why: string) => new Error(`not a whole tar archive: ${why}`));
+  const broken = limits.broken ?? ((why: string) => new Error(`not a complete tar archive: ${why}`));
   let longPath: string | undefined;
   let longTarget: string | undefined;
   let pax: ReadonlyMap<string, string> = new Map();
@@ -137,7 +137,7 @@ function createHeaders(limits: TarLimits) {
       return undefined;
     }
     if (!/^-?\d{1,20}(\.\d{0,20})?$/.test(written)) {
-      throw broken(`its ${key} is no number`);
+      throw broken(`its ${key} is not a number`);
     }
     return Number(written);
   }
@@ -154,14 +154,14 @@ function createHeaders(limits: TarLimits) {
       throw broken('a path or link is too long');
     }
     if (path.includes('\0')) {
-      throw broken('a path or link holds a NUL');
+      throw broken('a path or link contains a NUL');
     }
     return path;
   }
 
   return {
     broken,
-    /** Undefined at the archive's end. `extends`: it is about the next entry, and its body belongs to `extend`. */
+    /** Undefined at the archive's end. `extends`: it describes the next entry, and its body goes to `extend`. */
     read(block: Buffer): (TarHeader & { readonly extends: boolean }) | undefined {
       if (block.every((byte) => byte === 0)) {
         return undefined;
@@ -201,7 +201,7 @@ function createHeaders(limits: TarLimits) {
         mode: header.mode & 0o7777,
         uid: owner(decimal('uid') ?? header.uid),
         gid: owner(decimal('gid') ?? header.gid),
-        // What no file system can keep becomes the nearest that it can.
+        // Clamped to what file systems can store.
         mtimeMs: Math.round(Math.min(Math.max(seconds, 0), MAX_SECONDS) * 1000),
         target: checkedPath(pax.get('linkpath') ?? longTarget ?? target),
         sizeBytes,

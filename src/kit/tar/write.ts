@@ -19,7 +19,7 @@ interface Unfilled extends Named {
 /** An entry with its bytes in memory. */
 export type TarFile = Unfilled | (Named & { readonly type: 'file'; readonly bytes: Uint8Array });
 
-/** An entry whose bytes come when they are asked for, and are exactly `sizeBytes`. */
+/** An entry whose bytes are read on demand, exactly `sizeBytes` of them. */
 export type TarStream =
   | Unfilled
   | (Named & {
@@ -33,7 +33,7 @@ const END = Buffer.alloc(2 * TAR_BLOCK_BYTES);
 
 /**
  * A ustar archive in the order given, with pax headers for long names and links: the same entries give the same bytes.
- * Numbers that ustar cannot hold, a size of 8 GiB for one, are in GNU's form, which GNU, BSD, Go, Python and busybox read.
+ * Numbers that ustar cannot hold, such as a size of 8 GiB, use GNU's form, which GNU, BSD, Go, Python and busybox read.
  */
 export function writeTarBuffer(entries: Iterable<TarFile>): Buffer {
   const blocks: Uint8Array[] = [];
@@ -44,7 +44,7 @@ export function writeTarBuffer(entries: Iterable<TarFile>): Buffer {
   return Buffer.concat([...blocks, END]);
 }
 
-/** As `writeTarBuffer`, piece by piece. Throws when a file brings more or fewer bytes than it said. */
+/** As `writeTarBuffer`, piece by piece. Throws when a file has more or fewer bytes than declared. */
 export async function* writeTar(
   entries: AsyncIterable<TarStream> | Iterable<TarStream>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
@@ -98,7 +98,7 @@ function headers(entry: TarFile | TarStream, sizeBytes: number): Uint8Array[] {
   return blocks;
 }
 
-/** A name over two fields as ustar has them; undefined when it does not fit. */
+/** Splits a name over ustar's two fields; undefined when it does not fit. */
 function split(path: string): { readonly name: string; readonly prefix: string } | undefined {
   if (Buffer.byteLength(path) <= TAR_NAME_BYTES) {
     return { name: path, prefix: '' };
@@ -116,7 +116,7 @@ function split(path: string): { readonly name: string; readonly prefix: string }
   return undefined;
 }
 
-/** It says its own length. */
+/** Begins with its own length, which counts too. */
 function paxRecord(key: string, value: string): Buffer {
   const body = ` ${key}=${value}\n`;
   const bodyBytes = Buffer.byteLength(body);

@@ -6,24 +6,24 @@ import { OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import type { Hold } from './log-of-writes.js';
 
-/** Beside the database: who may read that may have it copied. */
+/** Beside the database: whoever may read the database may copy it. */
 export function backupSocket(path: string): string {
   return `${path}-backup`;
 }
 
-/** What the two ends say, each a line: the file stands still; it was copied; it stood still all the time, or why not. */
+/** Messages, one line each: the file is held; it was copied; it did not change meanwhile, or else why it did. */
 export const SAYS = { still: 'still', copied: 'copied', whole: 'whole' } as const;
 
 const SOCKET_MODE = 0o600;
 const MAX_CONNECTIONS = 4;
-/** A copy that takes longer is given up: the log of writes grows as long as it lasts. */
+/** A longer copy is abandoned: the write-ahead log grows while it lasts. */
 const HOLD_MS = 10 * 60_000;
 
 interface BackupServer {
   close(): Promise<void>;
 }
 
-/** Holds the database file still for whoever connects, so that another process can copy it while writes go on. */
+/** Keeps the database file unchanged for a client, so that another process can copy it while writes continue. */
 export async function serveBackups(
   path: string,
   hold: () => Hold,
@@ -52,7 +52,7 @@ export async function serveBackups(
   };
 }
 
-/** Whatever stands there is a dead gateway's: this one holds the lock of the database. */
+/** An existing socket is a dead gateway's: this one holds the lock of the database. */
 async function listen(server: Server, socketPath: string): Promise<void> {
   await rm(socketPath, { force: true });
   await new Promise<void>((resolve, reject) => {
@@ -80,7 +80,7 @@ function serve(socket: Socket, hold: () => Hold): void {
     socket.end(
       line === SAYS.copied && wasHeld
         ? `${SAYS.whole}\n`
-        : 'the gateway had to write into the file meanwhile; try again\n',
+        : 'the gateway had to write to the file meanwhile; try again\n',
     );
   });
 }

@@ -7,23 +7,23 @@ import { Code, failedPrecondition, notFound, OpenShellError, unavailable } from 
 import type { Backup } from '../../store/entry.js';
 import { backupSocket, SAYS } from './backup-server.js';
 import { copyInto } from './copy.js';
-import { loadSqlite } from './engine.js';
 import { corruptError, storeError } from './errors.js';
 import { schemaVersion } from './migrate.js';
 import { closeDatabase, findingOf, openAsItIs } from './open-database.js';
+import { loadSqlite } from './sqlite-module.js';
 
 const FILE_MODE = 0o600;
 const GATEWAY_PATIENCE_MS = 30_000;
 
 /**
  * Copies the database at `path` into the new file `to`, whether a gateway runs on it or not, and checks the copy.
- * ALREADY_EXISTS rather than to write over anything; what is not whole is removed again.
+ * ALREADY_EXISTS instead of overwriting a file; an incomplete copy is removed.
  */
 export async function backupDatabase(path: string, to: string): Promise<Backup> {
   if ((await stat(path).catch(() => undefined)) === undefined) {
     throw notFound(`there is no database ${path}`, {
       reason: 'StoreMissing',
-      hint: 'name it with --db-url, as the gateway is told it',
+      hint: 'name it with --db-url, as for the gateway',
     });
   }
   const online = await copy(path, to);
@@ -35,7 +35,7 @@ export async function backupDatabase(path: string, to: string): Promise<Backup> 
   }
 }
 
-/** Whether a gateway had to be asked. */
+/** Returns whether a gateway was asked. */
 async function copy(path: string, to: string): Promise<boolean> {
   try {
     const { database } = await openAsItIs(path);
@@ -61,11 +61,11 @@ async function copyOnline(path: string, to: string, locked: unknown): Promise<vo
   let made = false;
   try {
     const lines = createInterface(socket)[Symbol.asyncIterator]();
-    async function hear(): Promise<string> {
+    async function nextLine(): Promise<string> {
       return (await lines.next()).value ?? 'the gateway ended the connection';
     }
 
-    const first = await hear();
+    const first = await nextLine();
     if (first !== SAYS.still) {
       throw refused(first);
     }
@@ -74,7 +74,7 @@ async function copyOnline(path: string, to: string, locked: unknown): Promise<vo
     });
     made = true;
     socket.write(`${SAYS.copied}\n`);
-    const last = await hear();
+    const last = await nextLine();
     if (last !== SAYS.whole) {
       throw refused(last);
     }
@@ -99,7 +99,7 @@ function dial(socketPath: string, locked: unknown): Promise<Socket> {
     socket.once('connect', () => resolve(socket));
     socket.on('error', (cause: NodeJS.ErrnoException) =>
       reject(
-        unavailable(`${OpenShellError.from(locked).message}, which gives no backups: ${cause.message}`, {
+        unavailable(`${OpenShellError.from(locked).message}, which serves no backups: ${cause.message}`, {
           reason: 'StoreLocked',
           hint: 'run this as the user of the gateway, or stop the gateway first',
           cause,
@@ -111,7 +111,7 @@ function dial(socketPath: string, locked: unknown): Promise<Socket> {
 
 function writeError(thrown: unknown, to: string): OpenShellError {
   if ((thrown as NodeJS.ErrnoException).code === 'EEXIST') {
-    return new OpenShellError(Code.ALREADY_EXISTS, `${to} exists already, and is not written over`, {
+    return new OpenShellError(Code.ALREADY_EXISTS, `${to} already exists and is not overwritten`, {
       reason: 'BackupExists',
       hint: 'name a new file',
     });
@@ -122,7 +122,7 @@ function writeError(thrown: unknown, to: string): OpenShellError {
   return storeError(thrown, to);
 }
 
-/** Makes the copy one plain file on the disk, and reads all of it. */
+/** Turns the copy into one plain file on disk, and reads all of it. */
 async function seal(to: string): Promise<Omit<Backup, 'online'>> {
   await chmod(to, FILE_MODE);
   const { DatabaseSync } = await loadSqlite();

@@ -1,26 +1,25 @@
 import { unavailable } from '../../compute/errors.js';
-import type { SqliteDatabase, SqliteStatement, SqlValue } from './engine.js';
 import { fullError, isFull, storeError } from './errors.js';
 import { createLog, type Hold } from './log-of-writes.js';
 import { closeDatabase } from './open-database.js';
 import type { Reserve } from './reserve.js';
-import type { Sql } from './sql.js';
+import type { Sql, SqliteDatabase, SqliteStatement, SqlValue } from './sqlite-module.js';
 import { inTransaction } from './transaction.js';
 
 export interface Connection {
   read<T>(work: (sql: Sql) => T): Promise<T>;
   /**
-   * Runs `work` in a transaction and resolves when that is on the disk. `work` may run twice, the first time
-   * without effect: it must do nothing but SQL.
+   * Runs `work` in a transaction and resolves when that is on disk. `work` may run twice, the first time
+   * without effect: it must only run SQL.
    */
   write<T>(work: (sql: Sql) => T): Promise<T>;
-  /** The same for what adds something: refused on a full disk before a write would be. */
+  /** The same for additions: refused on a full disk earlier than other writes. */
   add<T>(work: (sql: Sql) => T): Promise<T>;
-  /** The same for what takes secrets away: a second later nothing of them is left in the files. */
+  /** The same for removing secrets: a second later nothing of them is left in the files. */
   erase<T>(work: (sql: Sql) => T): Promise<T>;
-  /** The database file as it is now, which stays so until the hold ends. Everything goes on meanwhile. */
+  /** Keeps the database file unchanged until the hold ends. Reads and writes continue. */
   hold(): Hold;
-  /** Writes what was asked for before, then gives the file up. */
+  /** Commits pending writes, then releases the file. */
   close(): Promise<void>;
 }
 
@@ -33,12 +32,12 @@ interface Job {
   readonly reject: (error: unknown) => void;
 }
 
-/** How many writes share one fsync at most. */
+/** The most writes that share one fsync. */
 const MAX_BATCH = 64;
-/** What a commit writes at most before its last write: the reserve is sized by it. */
+/** The most bytes of a commit before its last write; determines the size of the reserve. */
 const MAX_BATCH_BYTES = 256 * 1024;
 
-/** `written`: told how many bytes a statement puts down. */
+/** @param written called with how many bytes a statement writes */
 function preparedSql(database: SqliteDatabase, written: (bytes: number) => void): Sql {
   const statements = new Map<string, SqliteStatement>();
   function prepared(sql: string): SqliteStatement {
@@ -72,7 +71,7 @@ function bytesOf(values: readonly SqlValue[]): number {
   );
 }
 
-/** Reads at once, and writes in the order asked for; writes that come in one turn of the event loop share a commit. */
+/** Reads at once and writes in order; writes of one turn of the event loop share a commit. */
 export function connect(database: SqliteDatabase, path: string, reserve: Reserve): Connection {
   let written = 0;
   const sql = preparedSql(database, (bytes) => {
@@ -83,7 +82,7 @@ export function connect(database: SqliteDatabase, path: string, reserve: Reserve
   let scheduled = false;
   let closed = false;
 
-  /** The answers of as many of the jobs, from the first, as share this commit. */
+  /** Commits jobs, from the first on, up to the size limit; returns their results. */
   function commit(jobs: readonly Job[]): unknown[] {
     const answers: unknown[] = [];
     written = 0;
@@ -102,7 +101,7 @@ export function connect(database: SqliteDatabase, path: string, reserve: Reserve
     return answers;
   }
 
-  /** On a full disk it makes what room there is: the log's own, then, for what adds nothing, that of the reserve. */
+  /** On a full disk it frees space: the log's, then, unless the job adds something, the reserve's. */
   function commitAlone(job: Job): unknown {
     function giveUpReserve() {
       reserve.release();
@@ -130,7 +129,7 @@ export function connect(database: SqliteDatabase, path: string, reserve: Reserve
     }
   }
 
-  /** How many of the jobs it settled. */
+  /** Returns how many of the jobs it settled. */
   function settle(jobs: readonly Job[]): number {
     let values: unknown[];
     try {

@@ -1,17 +1,17 @@
 import { open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { SqliteDatabase } from './engine.js';
 import { storeError } from './errors.js';
+import type { SqliteDatabase } from './sqlite-module.js';
 
 const FILE_MODE = 0o600;
-/** Copies from before an upgrade that are kept: of the latest schemas. */
+/** How many copies from before an upgrade are kept, of the latest schemas. */
 const KEPT = 2;
 
-/** Writes what the database holds, and nothing that it once held, into a new file. EEXIST when there is one. */
+/** Writes the database, without remains of deleted data, into a new file. EEXIST when the file exists. */
 export async function copyInto(database: SqliteDatabase, file: string): Promise<void> {
   const handle = await open(file, 'wx', FILE_MODE);
   try {
-    // SQLite takes an empty file as none, and keeps its mode.
+    // SQLite treats an empty file as new, and keeps its mode.
     database.prepare('VACUUM INTO ?').run(file);
     await handle.sync();
   } catch (error) {
@@ -22,7 +22,7 @@ export async function copyInto(database: SqliteDatabase, file: string): Promise<
   }
 }
 
-/** A copy beside the file, with the number of its schema in its name. Without it there is no upgrade. */
+/** Copies the file, with its schema version in the copy's name. The upgrade fails without it. */
 export async function copyBeforeUpgrade(
   database: SqliteDatabase,
   path: string,

@@ -8,7 +8,7 @@ const FULL = 13;
 const CANTOPEN = 14;
 const NOTADB = 26;
 
-/** SQLite's words for CORRUPT. */
+/** SQLite's message for CORRUPT. */
 const MALFORMED = 'database disk image is malformed';
 
 function lockedError(path: string, cause?: unknown): OpenShellError {
@@ -20,7 +20,7 @@ function lockedError(path: string, cause?: unknown): OpenShellError {
 }
 
 export function corruptError(path: string, detail: string, cause?: unknown): OpenShellError {
-  return unavailable(`the database ${path} is damaged or no database: ${detail}`, {
+  return unavailable(`the database ${path} is damaged or not a database: ${detail}`, {
     reason: 'StoreCorrupt',
     hint:
       `stop the gateway and put a backup in its place, or move it and ${path}-wal away to start with an empty one: ` +
@@ -47,12 +47,12 @@ function notWritableError(path: string, cause: Error): OpenShellError {
   });
 }
 
-/** SQLite's own words for a disk without room. */
+/** Whether SQLite reports a full disk. */
 export function isFull(thrown: unknown): boolean {
   return thrown instanceof Error && ((thrown as { errcode?: number }).errcode ?? 0) % 256 === FULL;
 }
 
-/** Whatever SQLite or the file system threw about the database at `path`, in the project's words. */
+/** An error of SQLite or the file system about the database at `path`, as one of ours. */
 export function storeError(thrown: unknown, path: string): OpenShellError {
   if (thrown instanceof OpenShellError || !(thrown instanceof Error)) {
     return OpenShellError.from(thrown);
@@ -61,7 +61,7 @@ export function storeError(thrown: unknown, path: string): OpenShellError {
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return fullError(path, thrown);
   }
-  // @photostructure/sqlite gives no number when a row of many cannot be read.
+  // @photostructure/sqlite sets no errcode when one of many rows cannot be read.
   const number = errcode ?? (thrown.message === MALFORMED ? CORRUPT : undefined);
   switch (number === undefined ? undefined : number & 0xff) {
     case BUSY:

@@ -1,5 +1,5 @@
-import type { Tombstone } from '../../store/model.js';
-import type { Sql } from './sql.js';
+import type { StoredRequest, Tombstone } from '../../store/model.js';
+import type { Sql } from './sqlite-module.js';
 
 export function getTombstone(sql: Sql, sandboxId: string): Tombstone | undefined {
   const row = sql.get('SELECT * FROM tombstone WHERE sandbox_id = ?', sandboxId);
@@ -23,4 +23,30 @@ export function setMeta(sql: Sql, key: string, value: string): void {
     'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
     ...[key, value],
   );
+}
+
+export function getRequest(sql: Sql, subject: string, requestId: string): StoredRequest | undefined {
+  const row = sql.get('SELECT * FROM request WHERE subject = ? AND request_id = ?', subject, requestId);
+  if (row === undefined) {
+    return undefined;
+  }
+  return {
+    subject,
+    requestId,
+    fingerprint: String(row.fingerprint),
+    answer: String(row.answer),
+    createdAtMs: Number(row.created_at_ms),
+  };
+}
+
+export function putRequest(sql: Sql, request: StoredRequest): void {
+  sql.run(
+    `INSERT OR REPLACE INTO request (subject, request_id, fingerprint, answer, created_at_ms)
+     VALUES (?, ?, ?, ?, ?)`,
+    ...[request.subject, request.requestId, request.fingerprint, request.answer, request.createdAtMs],
+  );
+}
+
+export function pruneRequests(sql: Sql, createdBeforeMs: number): number {
+  return sql.run('DELETE FROM request WHERE created_at_ms < ?', createdBeforeMs);
 }

@@ -3,7 +3,7 @@ import { backupDatabase } from './backup.js';
 import { openStore as open } from './open-store.js';
 import { sqlitePath } from './url.js';
 
-/** While it is open, another process may copy it: `backup`. */
+/** While it is open, another process may copy it with `backup`. */
 export const openStore: StoreModule['openStore'] = ({ url, log }) =>
   open({ path: sqlitePath(url), log, backups: true });
 

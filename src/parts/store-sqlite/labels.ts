@@ -1,6 +1,5 @@
 import type { LabelSelector } from '../../store/store.js';
-import type { SqlValue } from './engine.js';
-import type { Sql } from './sql.js';
+import type { Sql, SqlValue } from './sqlite-module.js';
 
 type LabelTable = 'sandbox_label' | 'template_label' | 'workspace_label';
 
@@ -15,7 +14,7 @@ export function insertLabels(
   }
 }
 
-/** A part of a statement with the values for its question marks. */
+/** A condition of a statement with the values for its question marks. */
 export interface Clause {
   readonly sql: string;
   readonly values: readonly SqlValue[];

@@ -1,30 +1,30 @@
 import { Code, OpenShellError } from '../../compute/errors.js';
-import type { SqliteDatabase, SqliteStatement } from './engine.js';
 import { storeError } from './errors.js';
+import type { SqliteDatabase, SqliteStatement } from './sqlite-module.js';
 
-/** The database file held as it is, for a copy of it. */
+/** Keeps the database file unchanged while it is copied. */
 export interface Hold {
-  /** Lets the file change again. False when it had to change before. */
+  /** Lets the file change again. False when it had to change earlier. */
   release(): boolean;
 }
 
-/** SQLite's log of writes (WAL): when it goes into the database, and when nothing of it may be left. */
+/** SQLite's write-ahead log: when it is checkpointed, and when it is truncated. */
 interface LogOfWrites {
-  /** After every commit, with about what it wrote. */
+  /** Call after every commit, with roughly the bytes it wrote. */
   committed(bytes: number, erased: boolean): void;
-  /** Takes it into the database, so that the next write begins it anew and needs no room. */
+  /** Checkpoints the log, so that the next write reuses its space. */
   restart(): void;
-  /** RESOURCE_EXHAUSTED while another one lasts. */
+  /** RESOURCE_EXHAUSTED during another hold. */
   hold(): Hold;
   close(): void;
 }
 
-/** Pages in the log from which a commit takes them into the database. */
+/** Number of pages in the log at which a commit checkpoints it. */
 export const AUTO_CHECKPOINT_PAGES = 200;
 
-/** From a deletion to the end of what the log keeps of it; deletions in between share it. */
+/** Time until the log is truncated after a deletion; deletions in between share it. */
 const ERASE_AFTER_MS = 1_000;
-/** A log that grows further ends the hold. */
+/** A log that grows beyond this ends the hold. */
 const HOLD_BYTES = 64 * 1024 * 1024;
 
 export function createLog(database: SqliteDatabase, path: string): LogOfWrites {
@@ -37,13 +37,13 @@ export function createLog(database: SqliteDatabase, path: string): LogOfWrites {
     database.exec(`PRAGMA wal_autocheckpoint = ${AUTO_CHECKPOINT_PAGES}`);
   }
 
-  /** Whether all of the log went into the database. */
+  /** Returns whether all of the log was checkpointed. */
   function checkpoint(mode: 'RESTART' | 'TRUNCATE'): boolean {
     statements[mode] ??= database.prepare(`PRAGMA wal_checkpoint(${mode})`);
     try {
       return statements[mode]?.get()?.busy === 0;
     } catch {
-      // What the log has more than the database needs room itself.
+      // On a full disk there may be no space for what the database grows by.
       return false;
     }
   }
@@ -73,7 +73,7 @@ export function createLog(database: SqliteDatabase, path: string): LogOfWrites {
       }
     },
     restart() {
-      // Room for the writes of others is worth more than a copy.
+      // Space for writes matters more than a backup.
       if (held !== undefined) {
         end();
       }
@@ -81,13 +81,13 @@ export function createLog(database: SqliteDatabase, path: string): LogOfWrites {
     },
     hold() {
       if (held !== undefined) {
-        throw new OpenShellError(Code.RESOURCE_EXHAUSTED, `another backup of ${path} is under way`, {
+        throw new OpenShellError(Code.RESOURCE_EXHAUSTED, `another backup of ${path} is in progress`, {
           reason: 'BackupUnderWay',
           hint: 'try again when it is done',
         });
       }
       if (!checkpoint('TRUNCATE')) {
-        throw storeError(new Error('its log cannot be taken into it'), path);
+        throw storeError(new Error('its log cannot be checkpointed'), path);
       }
       database.exec('PRAGMA wal_autocheckpoint = 0');
       const hold = { bytesLeft: HOLD_BYTES };

@@ -1,7 +1,7 @@
 import { failedPrecondition } from '../../compute/errors.js';
-import type { SqliteDatabase } from './engine.js';
 import { isFull } from './errors.js';
 import { APPLICATION_ID, MIGRATIONS, type Migration } from './schema.js';
+import type { SqliteDatabase } from './sqlite-module.js';
 import { inTransaction } from './transaction.js';
 
 function read(database: SqliteDatabase, sql: string): number {
@@ -10,7 +10,7 @@ function read(database: SqliteDatabase, sql: string): number {
 
 /**
  * The file's schema version, 0 for an empty one. FAILED_PRECONDITION when the file is another program's, or was
- * written by a newer gateway; it is then left as it is.
+ * written by a newer gateway; it is then left unchanged.
  */
 export function schemaVersion(database: SqliteDatabase, path: string): number {
   const version = read(database, 'PRAGMA user_version');
@@ -33,7 +33,7 @@ export function schemaVersion(database: SqliteDatabase, path: string): number {
   return version;
 }
 
-/** Brings the schema from `version` to the newest one (default: of this gateway), all steps or none. */
+/** Upgrades the schema from `version` to the newest one, all steps or none. Default: this gateway's migrations. */
 export function migrate(
   database: SqliteDatabase,
   version: number,
@@ -56,19 +56,19 @@ export function migrate(
     `);
   });
   if (version > 0 && version < ERASING_SINCE) {
-    leaveNothing(database);
+    eraseFreeSpace(database);
   }
 }
 
-/** The first schema whose deletions leave no bytes behind. */
+/** The first schema whose deletions leave no data behind. */
 const ERASING_SINCE = 3;
 
-/** Writes all pages anew: what older gateways deleted still stood in the gaps. */
-function leaveNothing(database: SqliteDatabase): void {
+/** Rewrites all pages: data that older gateways deleted is still in free space. */
+function eraseFreeSpace(database: SqliteDatabase): void {
   try {
     database.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE)');
   } catch (error) {
-    // It needs as much room again as the file has; the upgrade does not depend on it.
+    // It needs as much space as the file; the upgrade does not depend on it.
     if (!isFull(error)) {
       throw error;
     }

@@ -1,11 +1,11 @@
 import type { SandboxRecord, TemplateRecord } from '../../store/model.js';
 import { specWithoutSecrets, withoutSecrets } from '../../store/secrets.js';
-import type { SqliteDatabase, SqlValue } from './engine.js';
 import { secretOfSpec } from './sandboxes.js';
 import { insertSecret } from './secret-rows.js';
+import type { SqliteDatabase, SqlValue } from './sqlite-module.js';
 import { secretOfTemplate } from './templates.js';
 
-/** Takes the secrets out of the payloads of schema 2, row by row: a file can be larger than memory. */
+/** Moves the secrets out of the payloads of schema 2, row by row: a file can be larger than memory. */
 export function moveSecrets(database: SqliteDatabase): void {
   const insert = database.prepare('INSERT INTO secret (data) VALUES (?) RETURNING id');
   const sql = { get: (_: string, ...values: SqlValue[]) => insert.get(...values) };

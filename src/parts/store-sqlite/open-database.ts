@@ -1,17 +1,17 @@
 import { chmod, mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { copyBeforeUpgrade } from './copy.js';
-import { loadSqlite, type SqliteDatabase } from './engine.js';
 import { corruptError, storeError } from './errors.js';
 import { AUTO_CHECKPOINT_PAGES } from './log-of-writes.js';
 import { migrate, schemaVersion } from './migrate.js';
 import { MIGRATIONS } from './schema.js';
+import { loadSqlite, type SqliteDatabase } from './sqlite-module.js';
 
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 
 /**
- * Before WAL: so the file stays locked until it is closed or the process is gone, and needs no shared memory.
+ * Set before WAL: the file then stays locked until it is closed or the process ends, and needs no shared memory.
  * WAL was chosen by measurement: one fsync a commit, where a rollback journal takes several (docs/store.md).
  */
 const LOCK = 'PRAGMA locking_mode = EXCLUSIVE';
@@ -30,7 +30,7 @@ const UNLOCK = `
   SELECT count(*) FROM sqlite_schema;
 `;
 
-/** Folder by folder: Node's own recursive mkdir never comes back below a folder that takes none, such as /proc. */
+/** Folder by folder: Node's recursive mkdir never returns below a folder such as /proc. */
 async function prepareFolder(path: string): Promise<void> {
   function make() {
     return mkdir(path, { mode: FOLDER_MODE });
@@ -51,7 +51,7 @@ async function prepareFolder(path: string): Promise<void> {
   }
 }
 
-/** Makes the file, if there is none, for its owner alone. */
+/** Creates the file, if there is none, for its owner alone. */
 async function prepareFile(path: string): Promise<void> {
   await prepareFolder(dirname(path));
   try {
@@ -64,14 +64,14 @@ async function prepareFile(path: string): Promise<void> {
   }
 }
 
-/** Takes other people's access away. Only from what is known to be ours: a path can name a folder, or anything. */
+/** Removes other users' access. Only for what is known to be ours: a path can name anything. */
 async function closeToOthers(path: string): Promise<void> {
   if (((await stat(path)).mode & 0o077) !== 0) {
     await chmod(path, FILE_MODE);
   }
 }
 
-/** Read in about 0.3 s where the disk is quick. */
+/** Takes about 0.3 s to read on a fast disk. */
 const CHECKED_AT_OPEN_BYTES = 128 * 1024 * 1024;
 
 export interface OpenedDatabase {
@@ -87,19 +87,19 @@ export function findingOf(database: SqliteDatabase): string | undefined {
 }
 
 /**
- * Leaves one plain file. The lock is given back before closing, because @photostructure/sqlite closes for good
- * only when the last prepared statement was collected as garbage.
+ * Leaves one plain file. The lock is released before closing, because @photostructure/sqlite really closes only when
+ * the last prepared statement has been garbage-collected.
  */
 export function closeDatabase(database: SqliteDatabase): void {
   try {
     database.exec(UNLOCK);
   } catch {
-    // A full or broken disk: what was committed stands in the WAL file, and the next start reads it from there.
+    // A full or broken disk: what was committed is in the WAL file, and the next start reads it from there.
   }
   database.close();
 }
 
-/** The database at `path`, locked for this process and of `version`: as it stands, whatever its schema. */
+/** Opens the database at `path` and locks it for this process, whatever its schema. */
 export async function openAsItIs(
   path: string,
 ): Promise<{ readonly database: SqliteDatabase; readonly version: number }> {
@@ -121,8 +121,8 @@ export async function openAsItIs(
 }
 
 /**
- * The database at `path`, made if need be, locked for this process, sound, and of the newest schema. A file of an
- * older schema is copied first. A large one is not checked here: see `checkInBackground`.
+ * Opens the database at `path`, creating, checking and upgrading it as needed, and locks it for this process. A file
+ * with an older schema is copied first. A large one is not checked here: see `checkInBackground`.
  */
 export async function openDatabase(
   path: string,

@@ -1,31 +1,39 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { OpenShellError } from '../../compute/errors.js';
 import { type Logger, silentLogger } from '../../compute/log.js';
 import type { Remember, Store } from '../../store/store.js';
-import { checkInBackground } from './background-check.js';
 import { serveBackups } from './backup-server.js';
-import { connect } from './connection.js';
+import { type Connection, connect } from './connection.js';
 import { corruptError, FULL_REASON } from './errors.js';
-import { getMeta, getTombstone, pruneTombstones, setMeta } from './gateway-rows.js';
+import {
+  getMeta,
+  getRequest,
+  getTombstone,
+  pruneRequests,
+  pruneTombstones,
+  putRequest,
+  setMeta,
+} from './gateway-rows.js';
 import { type OpenedDatabase, openDatabase } from './open-database.js';
-import { getRequest, pruneRequests, putRequest, remembered } from './requests.js';
 import { createReserve, type Reserve } from './reserve.js';
 import * as sandboxes from './sandboxes.js';
-import type { Sql } from './sql.js';
+import { selectPage } from './select.js';
+import type { Sql, SqlRow, SqlValue } from './sqlite-module.js';
 import * as templates from './templates.js';
 import * as workspaces from './workspaces.js';
 
 interface StoreOptions {
-  /** The database file. It and its folder are made when missing, mode 0600 and 0700. */
+  /** The database file. It and its folder are created when missing, mode 0600 and 0700. */
   readonly path: string;
   /** Default: silent. */
   readonly log?: Logger;
-  /** Whether another process may copy the database meanwhile: `backupDatabase`. */
+  /** Whether another process may copy the open database with `backupDatabase`. */
   readonly backups?: boolean;
-  /** A file up to that size is checked before this resolves, a larger one afterwards. */
+  /** A file up to this size is checked before this resolves, a larger one afterwards. */
   readonly checkedAtOpenBytes?: number;
 }
 
-/** A database that was closed well needs a little room before anything can be taken from it. */
+/** Even to delete something from a cleanly closed database takes a little space. */
 async function openWithReserve(
   { path, checkedAtOpenBytes }: StoreOptions,
   reserve: Reserve,
@@ -73,41 +81,33 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   if (!checked) {
     void checkLater();
   }
-  function writeAnd<T>(remember: Remember<T> | undefined, work: (sql: Sql) => T): Promise<T> {
-    return write((sql) => remembered(sql, work(sql), remember));
-  }
-
-  function eraseAnd<T>(remember: Remember<T> | undefined, work: (sql: Sql) => T): Promise<T> {
-    return erase((sql) => remembered(sql, work(sql), remember));
-  }
-
-  function addAnd<T>(remember: Remember<T> | undefined, work: (sql: Sql) => T): Promise<T> {
-    return add((sql) => remembered(sql, work(sql), remember));
-  }
-
   log.debug('store opened', { path: options.path });
   return {
-    insertSandbox: (record, remember) => addAnd(remember, (sql) => sandboxes.insertSandbox(sql, record)),
+    insertSandbox: (record, remember) =>
+      commitWithRequest(add, remember, (sql) => sandboxes.insertSandbox(sql, record)),
     getSandbox: (id) => read((sql) => sandboxes.getSandbox(sql, id)),
     findSandbox: (workspace, name) => read((sql) => sandboxes.findSandbox(sql, workspace, name)),
     listSandboxes: (query) => read((sql) => sandboxes.listSandboxes(sql, query)),
     countSandboxes: () => read(sandboxes.countSandboxes),
     updateSandbox: (id, version, change, remember) =>
-      writeAnd(remember, (sql) => sandboxes.updateSandbox(sql, id, version, change)),
+      commitWithRequest(write, remember, (sql) => sandboxes.updateSandbox(sql, id, version, change)),
     removeSandbox: (id, deletedAtMs) => erase((sql) => sandboxes.removeSandbox(sql, id, deletedAtMs)),
 
-    insertWorkspace: (record, remember) => addAnd(remember, (sql) => workspaces.insertWorkspace(sql, record)),
+    insertWorkspace: (record, remember) =>
+      commitWithRequest(add, remember, (sql) => workspaces.insertWorkspace(sql, record)),
     findWorkspace: (name) => read((sql) => workspaces.findWorkspace(sql, name)),
     listWorkspaces: (query) => read((sql) => workspaces.listWorkspaces(sql, query)),
     updateWorkspace: (id, version, change, remember) =>
-      writeAnd(remember, (sql) => workspaces.updateWorkspace(sql, id, version, change)),
-    removeWorkspace: (name, remember) => eraseAnd(remember, (sql) => workspaces.removeWorkspace(sql, name)),
+      commitWithRequest(write, remember, (sql) => workspaces.updateWorkspace(sql, id, version, change)),
+    removeWorkspace: (name, remember) =>
+      commitWithRequest(erase, remember, (sql) => workspaces.removeWorkspace(sql, name)),
 
-    insertTemplate: (record, remember) => addAnd(remember, (sql) => templates.insertTemplate(sql, record)),
+    insertTemplate: (record, remember) =>
+      commitWithRequest(add, remember, (sql) => templates.insertTemplate(sql, record)),
     findTemplate: (workspace, name) => read((sql) => templates.findTemplate(sql, workspace, name)),
     listTemplates: (query) => read((sql) => templates.listTemplates(sql, query)),
     removeTemplate: (workspace, name, remember) =>
-      eraseAnd(remember, (sql) => templates.removeTemplate(sql, workspace, name)),
+      commitWithRequest(erase, remember, (sql) => templates.removeTemplate(sql, workspace, name)),
 
     getRequest: (subject, requestId) => read((sql) => getRequest(sql, subject, requestId)),
     putRequest: (request) => write((sql) => putRequest(sql, request)),
@@ -131,4 +131,38 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       await close();
     },
   };
+}
+
+/** Stores the request, if there is one, in the same transaction as its response. */
+function commitWithRequest<T>(
+  commit: Connection['write'],
+  remember: Remember<T> | undefined,
+  work: (sql: Sql) => T,
+): Promise<T> {
+  return commit((sql) => {
+    const answer = work(sql);
+    if (remember !== undefined) {
+      putRequest(sql, remember(answer));
+    }
+    return answer;
+  });
+}
+
+const PAUSE_MS = 5;
+const PAGE = { limit: 500, bytes: 512 * 1024 };
+const TABLES = ['workspace', 'sandbox', 'template', 'secret'] as const;
+
+/**
+ * Reads every row of a database that is too large to be checked before the gateway listens, in small parts. Throws
+ * SQLite's error for a damaged page.
+ */
+async function checkInBackground(read: Connection['read'], signal: AbortSignal): Promise<void> {
+  for (const table of TABLES) {
+    for (let after: SqlValue | undefined = table === 'secret' ? 0 : ''; after !== undefined; ) {
+      const from: SqlValue = after;
+      const rows: SqlRow[] = await read((sql) => selectPage(sql, table, from, PAGE));
+      after = rows.at(-1)?.id;
+      await pause(PAUSE_MS, undefined, { signal });
+    }
+  }
 }

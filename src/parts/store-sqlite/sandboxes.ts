@@ -3,22 +3,21 @@ import type { SandboxRecord } from '../../store/model.js';
 import { changedSandbox, newSandbox } from '../../store/rules.js';
 import { hasDriverSecrets, specWithoutSecrets } from '../../store/secrets.js';
 import type { SandboxChange, SandboxQuery } from '../../store/store.js';
-import type { SqlRow } from './engine.js';
-import { type Clause, insertLabels, matchLabels } from './labels.js';
+import { insertLabels } from './labels.js';
 import { insertSecret, secretOf, withSecret } from './secret-rows.js';
 import { selectInOrder } from './select.js';
-import type { Sql } from './sql.js';
+import type { Sql, SqlRow } from './sqlite-module.js';
 import { findWorkspace } from './workspaces.js';
 
-/** What of a spec stands apart from it. */
+/** The secrets of a spec, which are stored apart. */
 interface SpecSecret {
   readonly environment: SandboxRecord['spec']['environment'];
   readonly templateEnvironment: SandboxRecord['spec']['environment'];
-  /** Only where it holds secrets: what it is without them stands in the payload. */
+  /** Only if it holds secrets; the payload has it without them. */
   readonly driverConfig?: JsonObject | undefined;
 }
 
-/** The fields that are columns; everything else of a record, without its secrets, is its payload. */
+/** The fields with columns of their own; the rest of a record, without its secrets, is its payload. */
 type Columns = Pick<
   SandboxRecord,
   'id' | 'workspace' | 'name' | 'driver' | 'phase' | 'createdAtMs' | 'resourceVersion'
@@ -109,16 +108,9 @@ export function insertSandbox(sql: Sql, given: Omit<SandboxRecord, 'resourceVers
 }
 
 export function listSandboxes(sql: Sql, query: SandboxQuery): SandboxRecord[] {
-  const clauses: Clause[] = matchLabels('sandbox_label', query.selector ?? new Map());
-  if (query.workspace !== undefined) {
-    clauses.push({ sql: 'workspace = ?', values: [query.workspace] });
-  }
-  // With the plus SQLite goes along the order; by its index of drivers it would sort all their rows for every page.
-  if (query.driver !== undefined) {
-    clauses.push({ sql: '+driver = ?', values: [query.driver] });
-  }
-  const columns = query.withoutSecrets ? '*' : WITH_SECRET;
-  return selectInOrder(sql, 'sandbox', clauses, query.page, columns).map(toRecord);
+  // The plus makes SQLite follow the list's index; with that of drivers it would sort all rows for every page.
+  const ofDriver = query.driver === undefined ? [] : [{ sql: '+driver = ?', values: [query.driver] }];
+  return selectInOrder(sql, 'sandbox', query, ofDriver).map(toRecord);
 }
 
 export function countSandboxes(sql: Sql): { driver: string; phase: string; count: number }[] {

@@ -1,15 +1,24 @@
-import type { SqliteDatabase } from './engine.js';
 import { moveSecrets } from './move-secrets.js';
+import type { SqliteDatabase } from './sqlite-module.js';
 
-/** Marks a database file as one of this gateway ("OSGW"). */
+/** Marks a database file as this gateway's ("OSGW"). */
 export const APPLICATION_ID = 0x4f534757;
 
-/** SQL, or what SQL cannot do; within the transaction that all steps share. */
+/** SQL, or a function for what SQL cannot do; all steps share one transaction. */
 export type Migration = string | ((database: SqliteDatabase) => void);
 
+function labelTable(owner: string): string {
+  return `CREATE TABLE ${owner}_label (
+    owner TEXT NOT NULL REFERENCES ${owner} (id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (owner, key)
+  ) STRICT, WITHOUT ROWID;`;
+}
+
 /**
- * One entry a schema version, from 1; an entry that was released never changes.
- * `payload` is JSON of what no query looks at; the other columns stand nowhere else.
+ * One entry per schema version, from 1; a released entry never changes.
+ * `payload` is JSON of the fields that no query uses; it does not repeat the other columns.
  */
 export const MIGRATIONS: readonly Migration[] = [
   `
@@ -23,12 +32,7 @@ export const MIGRATIONS: readonly Migration[] = [
     payload TEXT NOT NULL
   ) STRICT;
   CREATE INDEX workspace_order ON workspace (created_at_ms, name);
-  CREATE TABLE workspace_label (
-    owner TEXT NOT NULL REFERENCES workspace (id) ON DELETE CASCADE,
-    key TEXT NOT NULL,
-    value TEXT NOT NULL,
-    PRIMARY KEY (owner, key)
-  ) STRICT, WITHOUT ROWID;
+  ${labelTable('workspace')}
 
   CREATE TABLE sandbox (
     id TEXT PRIMARY KEY,
@@ -44,12 +48,7 @@ export const MIGRATIONS: readonly Migration[] = [
   CREATE INDEX sandbox_order ON sandbox (created_at_ms, name, id);
   CREATE INDEX sandbox_workspace_order ON sandbox (workspace, created_at_ms, name, id);
   CREATE INDEX sandbox_driver_phase ON sandbox (driver, phase);
-  CREATE TABLE sandbox_label (
-    owner TEXT NOT NULL REFERENCES sandbox (id) ON DELETE CASCADE,
-    key TEXT NOT NULL,
-    value TEXT NOT NULL,
-    PRIMARY KEY (owner, key)
-  ) STRICT, WITHOUT ROWID;
+  ${labelTable('sandbox')}
   CREATE INDEX sandbox_label_value ON sandbox_label (key, value);
 
   CREATE TABLE tombstone (
@@ -78,12 +77,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ) STRICT;
   CREATE INDEX template_order ON template (created_at_ms, name, id);
   CREATE INDEX template_workspace_order ON template (workspace, created_at_ms, name, id);
-  CREATE TABLE template_label (
-    owner TEXT NOT NULL REFERENCES template (id) ON DELETE CASCADE,
-    key TEXT NOT NULL,
-    value TEXT NOT NULL,
-    PRIMARY KEY (owner, key)
-  ) STRICT, WITHOUT ROWID;
+  ${labelTable('template')}
 
   CREATE TABLE request (
     subject TEXT NOT NULL,

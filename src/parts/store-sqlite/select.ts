@@ -1,27 +1,25 @@
-import type { Page } from '../../store/store.js';
-import type { SqlRow, SqlValue } from './engine.js';
-import type { Clause } from './labels.js';
-import type { Sql } from './sql.js';
+import type { SandboxQuery } from '../../store/store.js';
+import { type Clause, matchLabels } from './labels.js';
+import { withSecret } from './secret-rows.js';
+import type { Sql, SqlRow, SqlValue } from './sqlite-module.js';
 
-/** The rows of `table` that fulfil all clauses, in order of creation, then name; id settles what is left. */
+/** The rows of `table` that match the query and all of `more`, in order of creation, then name, then id. */
 export function selectInOrder(
   sql: Sql,
   table: 'sandbox' | 'template' | 'workspace',
-  matching: readonly Clause[],
-  page: Page | undefined,
-  columns = '*',
+  query: Omit<SandboxQuery, 'driver'>,
+  more: readonly Clause[] = [],
 ): SqlRow[] {
-  const after = page?.after;
-  const clauses =
-    after === undefined
-      ? matching
-      : [
-          ...matching,
-          {
-            sql: '(created_at_ms, name, id) > (?, ?, ?)',
-            values: [after.createdAtMs, after.name, after.id],
-          },
-        ];
+  const { workspace, selector, page, withoutSecrets } = query;
+  const clauses = [...matchLabels(`${table}_label`, selector ?? new Map()), ...more];
+  if (workspace !== undefined) {
+    clauses.push({ sql: 'workspace = ?', values: [workspace] });
+  }
+  if (page?.after !== undefined) {
+    const { createdAtMs, name, id } = page.after;
+    clauses.push({ sql: '(created_at_ms, name, id) > (?, ?, ?)', values: [createdAtMs, name, id] });
+  }
+  const columns = table === 'workspace' || withoutSecrets ? '*' : withSecret(table);
   const where = clauses.length === 0 ? '' : `WHERE ${clauses.map((clause) => clause.sql).join(' AND ')}`;
   const limit = page === undefined ? '' : 'LIMIT ? OFFSET ?';
   const text = `SELECT ${columns} FROM ${table} ${where} ORDER BY created_at_ms, name, id ${limit}`;
@@ -34,7 +32,7 @@ export function selectInOrder(
     : upTo(page.bytes, sql.iterate(text, ...values));
 }
 
-/** Rows behind one by its id, whatever they hold. */
+/** Rows after a given id. */
 export function selectPage(
   sql: Sql,
   table: 'sandbox' | 'template' | 'workspace' | 'secret',
@@ -44,7 +42,7 @@ export function selectPage(
   return upTo(bytes, sql.iterate(`SELECT * FROM ${table} WHERE id > ? ORDER BY id LIMIT ?`, afterId, limit));
 }
 
-/** The rows until they are that large together, at least one. */
+/** The first rows until they reach that size together, at least one. */
 function upTo(bytes: number, rows: Iterable<SqlRow>): SqlRow[] {
   const taken: SqlRow[] = [];
   let size = 0;

@@ -2,16 +2,15 @@ import type { TemplateRecord } from '../../store/model.js';
 import { newTemplate } from '../../store/rules.js';
 import { hasDriverSecrets, type Workload, withoutSecrets } from '../../store/secrets.js';
 import type { SandboxQuery } from '../../store/store.js';
-import type { SqlRow } from './engine.js';
-import { type Clause, insertLabels, matchLabels } from './labels.js';
+import { insertLabels } from './labels.js';
 import { insertSecret, secretOf, withSecret } from './secret-rows.js';
 import { selectInOrder } from './select.js';
-import type { Sql } from './sql.js';
+import type { Sql, SqlRow } from './sqlite-module.js';
 import { findWorkspace } from './workspaces.js';
 
 type TemplateSecret = Partial<Workload>;
 
-/** The fields that are columns; everything else of a record, without its secrets, is its payload. */
+/** The fields with columns of their own; the rest of a record, without its secrets, is its payload. */
 type Columns = Pick<TemplateRecord, 'id' | 'workspace' | 'name' | 'createdAtMs' | 'resourceVersion'>;
 
 function payloadOf(record: TemplateRecord): string {
@@ -68,12 +67,7 @@ export function insertTemplate(sql: Sql, given: Omit<TemplateRecord, 'resourceVe
 }
 
 export function listTemplates(sql: Sql, query: Omit<SandboxQuery, 'driver'>): TemplateRecord[] {
-  const clauses: Clause[] = matchLabels('template_label', query.selector ?? new Map());
-  if (query.workspace !== undefined) {
-    clauses.push({ sql: 'workspace = ?', values: [query.workspace] });
-  }
-  const columns = query.withoutSecrets ? '*' : WITH_SECRET;
-  return selectInOrder(sql, 'template', clauses, query.page, columns).map(toRecord);
+  return selectInOrder(sql, 'template', query).map(toRecord);
 }
 
 export function removeTemplate(sql: Sql, workspace: string, name: string): boolean {

@@ -1,6 +1,6 @@
-import type { SqliteDatabase } from './engine.js';
+import type { SqliteDatabase } from './sqlite-module.js';
 
-/** Runs `work` and commits what it did, or takes all of it back. The commit is on the disk when this returns. */
+/** Runs `work` and commits it, or rolls everything back. The commit is on disk when this returns. */
 export function inTransaction<T>(database: SqliteDatabase, work: () => T): T {
   database.exec('BEGIN IMMEDIATE');
   try {
@@ -11,7 +11,7 @@ export function inTransaction<T>(database: SqliteDatabase, work: () => T): T {
     try {
       database.exec('ROLLBACK');
     } catch {
-      // SQLite has rolled back by itself, as it does when the disk is full.
+      // SQLite has already rolled back, as it does when the disk is full.
     }
     throw error;
   }

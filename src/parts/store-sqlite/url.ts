@@ -3,7 +3,7 @@ import type { DatabaseAddress } from '../../store/entry.js';
 
 const PREFIX = 'sqlite:';
 
-/** `sqlite:PATH`; `sqlite://PATH` and the suffix `?mode=rwc` are understood as upstream writes them. */
+/** `sqlite:PATH`; `sqlite://PATH` and the suffix `?mode=rwc` are accepted as upstream writes them. */
 export function parseSqliteUrl(url: string): DatabaseAddress | { readonly complaint: string } {
   const [, path = '', query] = /^sqlite:(?:\/\/)?([^?]*)(?:\?(.*))?$/is.exec(url) ?? [];
   if (query !== undefined && query !== 'mode=rwc') {
@@ -16,7 +16,7 @@ export function parseSqliteUrl(url: string): DatabaseAddress | { readonly compla
   return { url: PREFIX + file, shown: PREFIX + file, path: file };
 }
 
-/** The file of a URL that `parseSqliteUrl` gave. */
+/** The file of a URL that `parseSqliteUrl` returned. */
 export function sqlitePath(url: string): string {
   return url.slice(PREFIX.length);
 }

@@ -1,12 +1,11 @@
 import type { WorkspaceRecord } from '../../store/model.js';
 import { changedWorkspace, NAMES_TO_READ, newWorkspace, requireEmpty } from '../../store/rules.js';
 import type { LabelSelector, Page, WorkspaceChange } from '../../store/store.js';
-import type { SqlRow } from './engine.js';
-import { insertLabels, matchLabels } from './labels.js';
+import { insertLabels } from './labels.js';
 import { selectInOrder } from './select.js';
-import type { Sql } from './sql.js';
+import type { Sql, SqlRow } from './sqlite-module.js';
 
-/** The fields that are columns; everything else of a record is its payload. */
+/** The fields with columns of their own; the rest of a record is its payload. */
 type Columns = Pick<WorkspaceRecord, 'id' | 'name' | 'createdAtMs' | 'resourceVersion'>;
 
 function payloadOf(record: WorkspaceRecord): string {
@@ -46,12 +45,7 @@ export function listWorkspaces(
   sql: Sql,
   query: { readonly selector?: LabelSelector; readonly page?: Page },
 ): WorkspaceRecord[] {
-  return selectInOrder(
-    sql,
-    'workspace',
-    matchLabels('workspace_label', query.selector ?? new Map()),
-    query.page,
-  ).map(toRecord);
+  return selectInOrder(sql, 'workspace', query).map(toRecord);
 }
 
 export function updateWorkspace(

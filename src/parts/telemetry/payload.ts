@@ -1,7 +1,7 @@
 import { KNOWN_DRIVERS } from '../../compute/known-parts.js';
 import type { GatewayEvent } from '../../compute/telemetry.js';
 
-/** The drivers that an event may name; any other is `unknown`, so that no name of a user's leaves the machine. */
+/** The drivers that an event may name; any other is `unknown`, so that no user-chosen name leaves the machine. */
 const NAMED_DRIVERS: ReadonlySet<string> = new Set(KNOWN_DRIVERS.map(({ name }) => name));
 
 type Parameters = Readonly<Record<string, string | number | boolean>>;
@@ -19,7 +19,7 @@ function describe(event: GatewayEvent): { name: string; parameters: Parameters }
         parameters: {
           outcome: event.outcome,
           requestedGpu: event.requestedGpu,
-          // Neither can be asked for yet: a create with one is refused.
+          // Not supported yet: a create with one is refused.
           providerCount: 0,
           hasCustomPolicy: false,
           templateSource: event.image === 'default' ? 'default' : 'image',
@@ -29,7 +29,7 @@ function describe(event: GatewayEvent): { name: string; parameters: Parameters }
   }
 }
 
-/** One event as the body of its POST. There is nothing in it that tells one installation from another. */
+/** One event as the body of its POST. Nothing in it identifies an installation. */
 export function payload(event: GatewayEvent, version: string, atMs: number): string {
   const at = new Date(atMs).toISOString();
   return JSON.stringify({

@@ -2,7 +2,7 @@ import { type ClientRequest, request as httpRequest, type RequestOptions } from 
 import { request as httpsRequest } from 'node:https';
 import { invalidArgument } from '../../compute/errors.js';
 
-/** Sends one body; resolves with the HTTP status once the answer has ended, and keeps no process alive. */
+/** Sends one body; resolves with the HTTP status once the response has ended. Does not keep the process alive. */
 type Post = (body: string, signal: AbortSignal) => Promise<number>;
 
 /** POSTs JSON to `endpoint` and nowhere else: redirects are not followed. INVALID_ARGUMENT unless it is http or https. */

@@ -1,13 +1,14 @@
 import { OpenShellError } from '../../compute/errors.js';
 import type { TelemetryOptions, TelemetrySink } from '../../compute/telemetry.js';
+import { deadline, withDeadline } from '../../kit/deadline.js';
 import { payload } from './payload.js';
 import { createPost } from './post.js';
 
-/** Events that wait; more than that are dropped. */
+/** How many events may be queued; further ones are dropped. */
 const MAX_QUEUED = 1024;
 const POST_TIMEOUT_MS = 5_000;
 
-/** Sends events one by one, each once, and forgets those that fail. INVALID_ARGUMENT when the endpoint is no URL. */
+/** Sends events one by one, each once, and drops those that fail. INVALID_ARGUMENT when the endpoint is no URL. */
 export function createTelemetry(options: TelemetryOptions): TelemetrySink {
   const { version, log } = options;
   const post = createPost(options.endpoint);
@@ -18,17 +19,14 @@ export function createTelemetry(options: TelemetryOptions): TelemetrySink {
   let sending: Promise<void> | undefined;
 
   async function send(body: string): Promise<void> {
-    const late = new AbortController();
-    const timer = setTimeout(() => late.abort(), POST_TIMEOUT_MS).unref();
     try {
-      const status = await post(body, AbortSignal.any([ended.signal, late.signal]));
+      // Not runWithDeadline, whose timer keeps the process alive: no event is worth that.
+      const status = await post(body, deadline(POST_TIMEOUT_MS, ended.signal));
       if (status >= 300) {
         log.debug('a telemetry event was refused', { status });
       }
     } catch (error) {
       log.debug('a telemetry event was not sent', { error: OpenShellError.from(error) });
-    } finally {
-      clearTimeout(timer);
     }
   }
 
@@ -57,11 +55,8 @@ export function createTelemetry(options: TelemetryOptions): TelemetrySink {
     },
     async close(timeoutMs) {
       isClosed = true;
-      if (sending !== undefined) {
-        const timer = setTimeout(() => ended.abort(), timeoutMs);
-        await sending;
-        clearTimeout(timer);
-      }
+      await withDeadline(timeoutMs, undefined, async () => sending).catch(() => ended.abort());
+      await sending;
       dropped += queue.length;
       queue.length = 0;
       if (dropped > 0) {

@@ -1,23 +1,22 @@
 import { ChannelCredentials, Client, type ClientOptions, Metadata } from '@grpc/grpc-js';
 import { type CallOptions, type ClientTls, type RpcClient, UNARY_TIMEOUT_MS } from './contract.js';
-import { failed } from './failed.js';
-import { cancelOnAbort, duplexCall, responsesOf } from './streams.js';
+import { cancelOnAbort, duplexCall, failed, responsesOf } from './streams.js';
 
-/** How far a server may run ahead of the reader; HTTP/2's own 64 KiB would hold up the output of a command. */
+/** How far a server may be ahead of the reader; HTTP/2's default of 64 KiB would slow a command's output. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
 
 export interface RpcClientOptions {
   /** Default: plaintext. */
   readonly tls?: ClientTls;
-  /** Asks a silent connection so often whether it lives, and ends it when no answer comes in time. Default: never. */
+  /** Pings a silent connection this often, and closes it when no answer comes in time. Default: never. */
   readonly keepalive?: { readonly everyMs: number; readonly timeoutMs: number };
-  /** The largest answer. Default: gRPC's own 4 MiB. */
+  /** The largest response. Default: gRPC's 4 MiB. */
   readonly maxAnswerBytes?: number;
-  /** How far the server may run ahead of the reader. Default: 4 MiB. */
+  /** How far the server may be ahead of the reader. Default: 4 MiB. */
   readonly windowBytes?: number;
-  /** The least and the most time between attempts to connect again. Default: grpc-js's. */
+  /** The minimum and maximum time between reconnection attempts. Default: grpc-js's. */
   readonly reconnect?: { readonly leastMs: number; readonly mostMs: number };
-  /** Shares no connection with another client of this process. Default: false. */
+  /** Does not share connections with other clients of this process. Default: false. */
   readonly ownConnection?: boolean;
 }
 
@@ -88,7 +87,7 @@ function channelOptions(options: RpcClientOptions): ClientOptions {
   const { keepalive, maxAnswerBytes, windowBytes = WINDOW_BYTES, reconnect, ownConnection } = options;
   return {
     'grpc-node.flow_control_window': windowBytes,
-    // Whether to try again is for whoever knows what the call does.
+    // Only the caller knows whether a call may be retried.
     'grpc.enable_retries': 0,
     'grpc.service_config_disable_resolution': 1,
     ...(keepalive && {

@@ -10,21 +10,21 @@ export interface CallOptions {
   headers?: Readonly<Record<string, string>>;
 }
 
-/** How long a unary call may take whose caller does not say. */
+/** Default deadline of a unary call. */
 export const UNARY_TIMEOUT_MS = 30_000;
 
-/** How a client knows the server, and the server it. */
+/** How client and server authenticate each other. */
 export interface ClientTls {
-  /** PEM of the authorities that may have signed the server's certificate. Default: those that Node trusts. */
+  /** PEM of the authorities for the server's certificate. Default: those that Node trusts. */
   readonly ca?: Buffer | undefined;
   /** PEM of the client's own key and certificate, both or neither. */
   readonly key?: Buffer | undefined;
   readonly cert?: Buffer | undefined;
-  /** False: any certificate will do. Default: true. */
+  /** False: accepts any certificate. Default: true. */
   readonly verify?: boolean;
 }
 
-/** What a unary call has to know of its method; every Method has it. */
+/** What a unary call needs of its method; every Method has it. */
 export interface UnaryMethod<Request, Response> {
   /** HTTP/2 path, for example `/openshell.v1.OpenShell/Health`. */
   readonly path: string;
@@ -62,9 +62,9 @@ export interface DuplexCall<I extends DescMessage, O extends DescMessage> {
   readonly responses: AsyncIterable<MessageShape<O>>;
   /** Resolves when there is room for another message, or when the call is over. */
   send(message: MessageInitShape<I>): Promise<void>;
-  /** The same for a message that is encoded already. */
+  /** The same for an encoded message. */
   sendBytes(bytes: Buffer): Promise<void>;
-  /** No more requests; the responses go on. */
+  /** No more requests; responses continue. */
   end(): void;
   cancel(): void;
 }

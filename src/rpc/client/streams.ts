@@ -1,9 +1,10 @@
 import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
-import type { ClientDuplexStream, ClientReadableStream } from '@grpc/grpc-js';
+import type { ClientDuplexStream, ClientReadableStream, ServiceError } from '@grpc/grpc-js';
+import { drained } from '../../kit/drain.js';
+import { STATUS_DETAILS } from '../../wire/errors/index.js';
 import type { Method } from '../../wire/method.js';
-import { roomIn } from '../room.js';
+import { CallFailure } from '../call-failure.js';
 import type { DuplexCall } from './contract.js';
-import { failed } from './failed.js';
 
 export function duplexCall<I extends DescMessage, O extends DescMessage>(
   method: Method<I, O>,
@@ -16,7 +17,7 @@ export function duplexCall<I extends DescMessage, O extends DescMessage>(
   });
   async function sendBytes(bytes: Buffer): Promise<void> {
     if (!isOver && !call.write(bytes)) {
-      await roomIn(call, ['status']);
+      await drained(call, ['status']);
     }
   }
 
@@ -29,7 +30,7 @@ export function duplexCall<I extends DescMessage, O extends DescMessage>(
   };
 }
 
-/** The messages of a streaming call. A call that fails before anyone reads must not bring the process down. */
+/** The messages of a streaming call. A call that fails before anyone reads must not crash the process. */
 export function responsesOf<T>(
   call: ClientReadableStream<T> | ClientDuplexStream<Buffer, T>,
   signal: AbortSignal | undefined,
@@ -55,7 +56,7 @@ function cancelCall(call: { cancel(): void }): void {
   setImmediate(() => call.cancel());
 }
 
-/** Returns what takes the listener off again. */
+/** Returns a function that removes the listener. */
 export function cancelOnAbort(call: { cancel(): void }, signal: AbortSignal | undefined): () => void {
   function cancel() {
     return cancelCall(call);
@@ -66,4 +67,17 @@ export function cancelOnAbort(call: { cancel(): void }, signal: AbortSignal | un
   }
   signal?.addEventListener('abort', cancel, { once: true });
   return () => signal?.removeEventListener('abort', cancel);
+}
+
+/** An error of grpc-js as a CallFailure; anything else, such as a decoding error, unchanged. */
+export function failed(thrown: unknown): unknown {
+  if (!isServiceError(thrown)) {
+    return thrown;
+  }
+  const trailer = thrown.metadata?.get(STATUS_DETAILS)[0];
+  return new CallFailure(thrown.code, thrown.details, Buffer.isBuffer(trailer) ? trailer : undefined);
+}
+
+function isServiceError(thrown: unknown): thrown is ServiceError {
+  return thrown instanceof Error && 'code' in thrown && 'details' in thrown;
 }

@@ -7,9 +7,9 @@ import type {
   ServerWritableStream,
 } from '@grpc/grpc-js';
 import { Code, OpenShellError } from '../../compute/errors.js';
+import { drained, type Patience } from '../../kit/drain.js';
 import type { Encoded } from '../../wire/bytes-field.js';
 import { REQUEST_ID } from '../headers.js';
-import { type Patience, roomIn } from '../room.js';
 import type { IncomingCall, MethodPath, Peer, Send } from './contract.js';
 
 /** A call of any kind as grpc-js hands it over. */
@@ -21,7 +21,7 @@ export type GrpcCall = ServerUnaryCall<Buffer, Buffer> &
 const OVER = ['cancelled', 'close'] as const;
 const ENDINGS = ['end', 'close', 'error', 'cancelled'] as const;
 
-/** What is known of a call before its caller; `aborter` ends it. */
+/** What is known of a call before its caller is; `aborter` ends it. */
 export function incoming(call: GrpcCall, method: MethodPath, aborter: AbortController): IncomingCall {
   let peer: Peer | undefined;
   const given = textOf(call.metadata.get('x-request-id'));
@@ -39,7 +39,7 @@ export function incoming(call: GrpcCall, method: MethodPath, aborter: AbortContr
   };
 }
 
-/** Binary headers are none of ours. */
+/** Binary headers are ignored. */
 function textOf([value]: readonly MetadataValue[]): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
@@ -53,13 +53,13 @@ function peerOf(call: GrpcCall): Peer {
   };
 }
 
-/** What sends the messages of a stream, for as long as the client reads them. */
+/** Returns the function that sends messages of a stream, as long as the client reads. */
 export function senderOf(call: GrpcCall, patience: Patience | undefined): Send {
   return (message) => {
     if (call.cancelled || call.destroyed) {
       throw cancelled();
     }
-    return call.write(message) ? undefined : roomIn(call, OVER, patience);
+    return call.write(message) ? undefined : drained(call, OVER, patience);
   };
 }
 
@@ -68,9 +68,9 @@ export function cancelled(): OpenShellError {
 }
 
 /**
- * The messages that the client of a streaming call sends, until it has sent all or the call is over; throws CANCELLED
- * when it was cancelled. A stream's own iterator destroys the stream when the call fails, and the status with it when a
- * message is still on its way out: the client would wait for ever.
+ * The messages of a streaming call's client, until it has sent all or the call is over; throws CANCELLED when it was
+ * cancelled. The stream's own iterator would destroy the stream when the call fails, and lose the status if a message
+ * is still being sent: the client would wait forever.
  */
 export async function* requestsOf(call: GrpcCall): AsyncGenerator<Buffer> {
   let isOver = call.destroyed || call.readableEnded;

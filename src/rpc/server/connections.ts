@@ -4,9 +4,9 @@ import { Code, OpenShellError } from '../../compute/errors.js';
 /** The connections that are open, and the calls on each. */
 export interface Connections {
   add(socket: Socket): void;
-  /** Counts a call of a peer, `address:port`; throws when its connection is stale. Returns what its end calls. */
+  /** Counts a call of a peer, `address:port`; throws if its connection is stale. Returns a function to call at its end. */
   enter(peer: string, cancel: (reason: OpenShellError) => void): () => void;
-  /** Who is let in has changed: all that are open end with their last call, those left after `staleMs` at once. */
+  /** Admission has changed: open connections end with their last call, and after `staleMs` at once. */
   stale(): void;
 }
 
@@ -16,7 +16,7 @@ interface Connection {
   stale: boolean;
 }
 
-/** For the last status of a call to reach its client. */
+/** Time for the last status of a call to reach its client. */
 const FLUSH_MS = 500;
 
 export function createConnections(staleMs: number): Connections {

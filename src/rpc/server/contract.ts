@@ -5,13 +5,13 @@ import type { Encoded } from '../../wire/bytes-field.js';
 export interface Peer {
   /** `host:port`, `[v6]:port`, or `unknown`. */
   readonly address: string;
-  /** Those of its certificate, which may have several. */
+  /** Of its certificate, which may have several. */
   readonly certificateCommonNames: readonly string[];
   /** When its certificate expires; undefined without one. */
   readonly certificateExpiresMs?: number | undefined;
 }
 
-/** What a caller shows of itself. */
+/** What an authenticator can see of a call. */
 export interface Evidence {
   readonly peer: Peer;
   /** `/package.Service/Method`. */
@@ -20,11 +20,11 @@ export interface Evidence {
   header(name: string): string | undefined;
 }
 
-/** A call before anyone knows whose it is. */
+/** A call before its caller is known. */
 export interface IncomingCall extends Evidence {
-  /** From the client's `x-request-id`, or made here. */
+  /** From the client's `x-request-id`, or generated. */
   readonly requestId: string;
-  /** Aborts when the client goes away, its deadline passes or the server ends. */
+  /** Aborts when the client disconnects, its deadline passes or the server stops. */
   readonly signal: AbortSignal;
   /** Whether more than one message goes either way. */
   readonly isStream: boolean;
@@ -34,18 +34,18 @@ export interface IncomingCall extends Evidence {
 
 /** A call that may be answered. */
 export interface Admitted<Caller> {
-  /** What its handler is told of it. */
+  /** Passed to the handler. */
   readonly caller: Caller;
-  /** By whose name streams are counted. */
+  /** The name for counting streams. */
   readonly subject: string;
-  /** Told when it is over, with its gRPC code. */
+  /** Called at its end with its gRPC code. */
   readonly ended?: (code: number) => void;
 }
 
-/** Hands one message to the client. A promise means: wait for it before the next, the client reads slowly. */
+/** Sends one message to the client. If it returns a promise, wait for that before the next: the client reads slowly. */
 export type Send = (message: Encoded) => Promise<void> | undefined;
 
-/** How an RPC is answered. Messages are raw bytes: decoding is the affair of whoever knows the generation. */
+/** How an RPC is answered. Messages are raw bytes: the generation's handler decodes them. */
 export type Handler<Caller> =
   | { readonly kind: 'unary'; handle(request: Buffer, caller: Caller): Promise<Uint8Array> }
   | {
@@ -59,7 +59,7 @@ export type Handler<Caller> =
   /** UNIMPLEMENTED, whatever its streaming. */
   | { readonly kind: 'unimplemented' };
 
-/** What gRPC has to know of a method before any message is read. */
+/** What gRPC needs to know about a method before any message is read. */
 export interface MethodPath {
   /** `/package.Service/Method`. */
   readonly path: string;
@@ -73,6 +73,6 @@ export interface Method<Caller> extends MethodPath {
 
 /** A method whose handler may have to load first. */
 export interface ServedMethod<Caller> extends MethodPath {
-  /** Asked at each call. */
+  /** Called for each call. */
   readonly handler: () => Handler<Caller> | Promise<Handler<Caller>>;
 }

@@ -30,7 +30,7 @@ function asIs(message: Buffer): Buffer {
   return message;
 }
 
-/** Of what is sent, grpc-js asks for no more than its length and that it copies itself behind five bytes of its own. */
+/** grpc-js uses only the length of what is sent, and its `copy`, after five bytes of its own. */
 function asFrame(message: Encoded): Buffer {
   return message as Buffer;
 }

@@ -1,12 +1,12 @@
 import type { OpenShellError } from '../../compute/errors.js';
-import { delay } from '../../kit/deadline.js';
+import { withDeadline } from '../../kit/deadline.js';
 
 /** The calls that a server is answering. */
 interface InFlight {
-  /** `cancel` tells the call's handler to stop; `work` settles when it has, and never rejects. */
+  /** `cancel` stops the call's handler; `work` settles when it has stopped, and never rejects. */
   add(cancel: (reason: OpenShellError) => void, work: Promise<void>): void;
   cancelAll(reason: OpenShellError): void;
-  /** Resolves when the handlers of all that are there now have ended, or after `timeoutMs`. */
+  /** Resolves when the handlers of all current calls have ended, or after `timeoutMs`. */
   ended(timeoutMs: number): Promise<void>;
 }
 
@@ -28,16 +28,10 @@ export function createInFlight(): InFlight {
   };
 }
 
-/** Whether `work` is done in time. Nothing of the wait is left behind. */
+/** Whether `work`, which never rejects, is done in time. */
 export async function within(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
-  const over = new AbortController();
-  const late = delay(timeoutMs, over.signal).then(
-    () => false,
+  return withDeadline(timeoutMs, undefined, () => work).then(
     () => true,
+    () => false,
   );
-  try {
-    return await Promise.race([work.then(() => true), late]);
-  } finally {
-    over.abort();
-  }
 }

@@ -1,29 +1,29 @@
 import type { EventEmitter } from 'node:events';
 import { Code, OpenShellError } from '../../compute/errors.js';
 
-/** How much of the gateway callers may hold, and for how long. */
+/** How many resources callers may hold, and for how long. */
 export interface RpcLimits {
   /** Connections in all, and from one address. */
   readonly connections: number;
   readonly connectionsPerAddress: number;
-  /** Calls at a time on one connection: what is more waits at the client. */
+  /** Concurrent calls on one connection: further ones wait at the client. */
   readonly callsPerConnection: number;
   /** Streaming calls of one user in all. */
   readonly streamsPerUser: number;
-  /** How long a stream waits for a client that reads nothing. */
+  /** How long a stream waits for a client that does not read. */
   readonly stalledMs: number;
-  /** A connection that was silent for so long is asked whether it lives, and has so long to answer. */
+  /** A connection that is silent for this long is pinged, and must answer within the timeout. */
   readonly keepaliveMs: number;
   readonly keepaliveTimeoutMs: number;
-  /** A connection without a call is closed after it. */
+  /** A connection without calls is closed after this time. */
   readonly idleMs: number;
-  /** How long calls go on whose connection was made before the client CA or the revocations changed. */
+  /** How long calls may continue on connections from before a change of the client CA or the revocations. */
   readonly staleMs: number;
 }
 
 /**
- * There is no greatest age of a connection: grpc-js, here and at the client, gives up a connection that was told to
- * end when it is next asked whether it lives, and with it the execs and watches on it.
+ * Connections have no maximum age: grpc-js, at both ends, drops a connection that is being closed at its next ping, and
+ * with it the execs and watches on it.
  */
 export const RPC_LIMITS: RpcLimits = {
   connections: 1024,
@@ -39,7 +39,7 @@ export const RPC_LIMITS: RpcLimits = {
 
 /** Streaming calls that are open, by user. */
 interface StreamLimit {
-  /** Counts a call until its last message has left or its client is gone; throws RESOURCE_EXHAUSTED when there are too many. */
+  /** Counts a call until its last message is sent or its client is gone; RESOURCE_EXHAUSTED when there are too many. */
   take(user: string, call: EventEmitter): void;
 }
 

@@ -3,12 +3,12 @@ import { createServer as createTlsServer, type SecureContextOptions, type TLSSoc
 import type { Logger } from '../../compute/log.js';
 import type { RpcLimits } from './limits.js';
 
-/** What a listener with TLS shows, and whom it lets in. */
+/** The certificates of a TLS listener, and whom it admits. */
 export interface Certificates {
-  /** As they are now. */
+  /** The current ones. */
   context(): SecureContextOptions;
   readonly clientsNeedOne: boolean;
-  /** `clients`: who is let in has changed, and not only who we are. Returns the way to end it. */
+  /** `clients`: admission has changed, not just our certificate. Returns a function that removes the listener. */
   onChange(listener: (clients: boolean) => void): () => void;
 }
 
@@ -25,25 +25,25 @@ interface ListenOptions {
 export interface Listener {
   /** 0 for a path. */
   readonly port: number;
-  /** Takes no more connections. */
+  /** Stops accepting connections. */
   close(): void;
 }
 
-/** A client that does not finish its handshake holds a connection for no longer. */
+/** Time for a client to finish its handshake. */
 const HANDSHAKE_MS = 10_000;
 const WARN_EVERY_MS = 60_000;
 const UNIX = 'unix:';
 
 /**
- * Takes connections, at most as many as the limits allow, in TLS when there are certificates; those that come later are
- * served with the certificates of then.
+ * Accepts connections, within the limits, over TLS when there are certificates; each connection uses the certificates
+ * at that time.
  */
 export async function listen(
   { address, certificates, limits, log }: ListenOptions,
   onConnection: (socket: Socket | TLSSocket) => void,
 ): Promise<Listener> {
   const server = certificates === undefined ? createServer(onConnection) : secure(certificates, onConnection);
-  const warn = seldom((message) => log.warn(message, { reason: 'TooManyConnections' }));
+  const warn = throttled((message) => log.warn(message, { reason: 'TooManyConnections' }));
   if (limits) {
     limitConnections(server, limits, warn);
   }
@@ -51,7 +51,7 @@ export async function listen(
     server.once('error', reject);
     server.listen(placeOf(address), () => {
       server.off('error', reject);
-      // A host without room for another connection is no reason to end those that are open.
+      // Failing to accept another connection must not end those that are open.
       server.on('error', (error) => warn(`a connection could not be accepted: ${error.message}`));
       resolve();
     });
@@ -110,13 +110,13 @@ function secure(certificates: Certificates, onConnection: (socket: TLSSocket) =>
       socket.destroy();
     }
   });
-  // With the new context come new keys for session tickets: nobody takes up a session that was let in before.
+  // A new context has new keys for session tickets: sessions admitted before cannot be resumed.
   const stop = certificates.onChange(() => server.setSecureContext(certificates.context()));
   server.once('close', stop);
   return server;
 }
 
-function seldom(write: (message: string) => void): (message: string) => void {
+function throttled(write: (message: string) => void): (message: string) => void {
   let last = Number.NEGATIVE_INFINITY;
   return (message) => {
     if (performance.now() - last < WARN_EVERY_MS) {

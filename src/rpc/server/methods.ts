@@ -4,7 +4,7 @@ import type { Method as WireMethod } from '../../wire/method.js';
 import type { MethodShape } from '../../wire/method-shape.js';
 import type { Method, Send } from './contract.js';
 
-/** Makes methods of handlers that take messages, for a server that tells them of a `Caller`. */
+/** Creates methods from handlers that take messages, for a server that passes them a `Caller`. */
 interface MethodKinds<Caller> {
   /** One request, one answer. */
   unary<I extends DescMessage, O extends DescMessage>(

@@ -2,8 +2,8 @@ import { Metadata, Server, ServerCredentials, type ServerOptions, type sendUnary
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import { withTrace } from '../../compute/trace.js';
+import type { Patience } from '../../kit/drain.js';
 import { readTrace } from '../headers.js';
-import type { Patience } from '../room.js';
 import { type Status, toStatus } from '../status.js';
 import { cancelled, type GrpcCall, incoming, requestsOf, senderOf } from './call.js';
 import { createConnections } from './connections.js';
@@ -14,44 +14,44 @@ import { createStreamLimit, type RpcLimits } from './limits.js';
 import { type Certificates, type Listener, listen } from './listener.js';
 
 export interface RpcServerOptions<Caller, M extends ServedMethod<Caller>> {
-  /** What it is, in its errors: `gateway`. */
+  /** Its name in errors, such as `gateway`. */
   readonly what: string;
   readonly methods: readonly M[];
-  /** Tells who makes a call, or throws. */
+  /** Returns the caller of a call, or throws. */
   readonly admit: (call: IncomingCall, method: M) => Admitted<Caller> | Promise<Admitted<Caller>>;
   /** The largest request. */
   readonly requestBytes: number;
-  /** Undefined: none, for the one process that may enter a Unix socket. */
+  /** Undefined: none, for a Unix socket that only one process may use. */
   readonly limits?: RpcLimits;
-  /** Whether answers begin with the request's id as `x-request-id`. */
-  readonly tellsRequestIds: boolean;
+  /** Whether responses carry the request's id as `x-request-id`. */
+  readonly sendsRequestIds: boolean;
   readonly log: Logger;
-  /** Tells of every finished call: full method name, gRPC code, seconds, whose it was; empty: nobody's. */
+  /** Called after every call: full method name, gRPC code, seconds, subject (empty: none). */
   readonly observeCall?: (method: string, code: number, seconds: number, subject: string) => void;
 }
 
 export interface RpcServer {
   /**
-   * Takes connections at `host:port`, or `unix:/path`. Returns the port that was bound, 0 for a path. Without
+   * Accepts connections at `host:port` or `unix:/path`. Returns the port that was bound, 0 for a path. Without
    * certificates: plaintext.
    */
   listen(address: string, certificates?: Certificates): Promise<number>;
-  /** Refuses new calls, gives running ones `graceMs`, then ends them: what they began, an exec's command too, is undone. */
+  /** Refuses new calls, gives running ones `graceMs`, then cancels them, which also kills commands of execs. */
   close(graceMs: number): Promise<void>;
   /** Ends calls and connections at once. */
   end(): void;
 }
 
-/** For handlers that were cancelled: an exec ends its command with TERM, and 2 s later with KILL. */
+/** Time for cancelled handlers: an exec ends its command with TERM, and 2 s later with KILL. */
 const UNDO_MS = 5_000;
-/** For the last status of a call to reach its client. */
+/** Time for the last status of a call to reach its client. */
 const FLUSH_MS = 500;
 
 /** Serves methods, whose handlers know nothing of gRPC. */
 export function createRpcServer<Caller, M extends ServedMethod<Caller>>(
   options: RpcServerOptions<Caller, M>,
 ): RpcServer {
-  const { what, admit, limits, tellsRequestIds, log, observeCall } = options;
+  const { what, admit, limits, sendsRequestIds, log, observeCall } = options;
   const server = new Server(serverOptions(options));
   const inFlight = createInFlight();
   const connections = limits && createConnections(limits.staleMs);
@@ -74,7 +74,7 @@ export function createRpcServer<Caller, M extends ServedMethod<Caller>>(
     let leave = () => {};
     let admitted: Admitted<Caller> | undefined;
     try {
-      if (tellsRequestIds) {
+      if (sendsRequestIds) {
         const initial = new Metadata();
         initial.set('x-request-id', requestId);
         call.sendMetadata(initial);
@@ -88,7 +88,7 @@ export function createRpcServer<Caller, M extends ServedMethod<Caller>>(
       const known = await admit(asked, method);
       admitted = known;
       if (isStream) {
-        // A call that ended meanwhile would keep its place.
+        // A call that has ended meanwhile would still be counted.
         signal.throwIfAborted();
         streams?.take(known.subject, call);
       }
@@ -155,7 +155,7 @@ export function createRpcServer<Caller, M extends ServedMethod<Caller>>(
               `this ${what} does not serve ${method.path.slice(1)}`,
             );
         }
-        // A stream that ended because it was cancelled is not complete.
+        // A cancelled stream is not complete.
         aborter.signal.throwIfAborted();
         call.end();
       });
@@ -170,7 +170,7 @@ export function createRpcServer<Caller, M extends ServedMethod<Caller>>(
 
   return {
     async listen(address, certificates) {
-      // TLS is the listener's: grpc-js gets the connections as they are inside.
+      // The listener handles TLS: grpc-js receives the decrypted connections.
       const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
       certificates?.onChange((clients) => clients && connections?.stale());
       const listener = await listen({ address, certificates, limits, log }, (socket) => {
@@ -181,8 +181,8 @@ export function createRpcServer<Caller, M extends ServedMethod<Caller>>(
       return listener.port;
     },
     async close(graceMs) {
-      // Connections stay open meanwhile: a client that was told that its connection ends can ping it no more, and
-      // grpc-js takes that for a broken one and gives up what runs on it.
+      // Connections stay open meanwhile: a client can no longer ping a connection that is being closed, and grpc-js then
+      // treats it as broken and drops what runs on it.
       closing = true;
       await inFlight.ended(graceMs);
       inFlight.cancelAll(shuttingDown(what));
@@ -248,7 +248,7 @@ function shuttingDown(what: string): OpenShellError {
   return new OpenShellError(Code.UNAVAILABLE, `the ${what} is shutting down`, { reason: 'ShuttingDown' });
 }
 
-/** A client is told so when it reads again; its exec is ended, its watch given up. */
+/** The client receives this error when it reads again; its exec is killed, its watch dropped. */
 function patienceOf(ms: number): Patience {
   return {
     ms,

@@ -12,11 +12,11 @@ export interface Attempt {
   /** The request's message, framed. */
   readonly body: Buffer;
   readonly maxAnswerBytes: number;
-  /** Called once: with the one message of the answer, or with why there is none. */
+  /** Called once: with the message of the response, or with the failure. */
   ended(outcome: Buffer | CallFailure): void;
 }
 
-/** The request as HTTP/2 carries it: never compressed. */
+/** A message with its gRPC frame, uncompressed. */
 export function framed(message: Uint8Array): Buffer {
   const frame = Buffer.allocUnsafe(FRAME_BYTES + message.length);
   frame.writeUInt8(0, 0);
@@ -25,7 +25,7 @@ export function framed(message: Uint8Array): Buffer {
   return frame;
 }
 
-/** Sends a request on a connection. Gives what cancels it; `ended` is not called then. */
+/** Sends a request on a connection. Returns a function that cancels it; `ended` is not called then. */
 export function attempt(link: Link, { headers, body, maxAnswerBytes, ended }: Attempt): () => void {
   let stream: ClientHttp2Stream;
   try {
@@ -39,7 +39,7 @@ export function attempt(link: Link, { headers, body, maxAnswerBytes, ended }: At
   const release = link.use();
   const answer = createAnswer(maxAnswerBytes);
   let httpStatus: number | undefined;
-  let told: { readonly failure: CallFailure | undefined } | undefined;
+  let status: { readonly failure: CallFailure | undefined } | undefined;
   let isOver = false;
 
   function finish(outcome?: Buffer | CallFailure) {
@@ -48,7 +48,7 @@ export function attempt(link: Link, { headers, body, maxAnswerBytes, ended }: At
     }
     isOver = true;
     release();
-    // Whatever else comes is taken and dropped, so that the stream can close.
+    // Drain what still comes, so that the stream can close.
     stream.resume();
     if (!stream.closed) {
       stream.close(constants.NGHTTP2_CANCEL);
@@ -61,13 +61,13 @@ export function attempt(link: Link, { headers, body, maxAnswerBytes, ended }: At
   stream.on('response', (received, flags) => {
     httpStatus = Number(received[':status']);
     if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) {
-      told = { failure: failureIn(received, httpStatus) };
+      status = { failure: failureIn(received, httpStatus) };
     }
   });
   stream.on('trailers', (received) => {
-    told = { failure: failureIn(received, httpStatus ?? 0) };
-    if (told.failure !== undefined) {
-      finish(told.failure);
+    status = { failure: failureIn(received, httpStatus ?? 0) };
+    if (status.failure !== undefined) {
+      finish(status.failure);
     }
   });
   stream.on('data', (bytes: Buffer) => {
@@ -75,21 +75,21 @@ export function attempt(link: Link, { headers, body, maxAnswerBytes, ended }: At
       return;
     }
     const failure = answer.add(bytes);
-    // A page of HTML that a proxy sends is no message of a gigabyte: its status says more.
+    // A proxy's HTML page would be read as a huge message: its HTTP status says more.
     if (failure !== undefined) {
       finish(httpStatus === 200 ? failure : httpFailure(httpStatus ?? 0));
     }
   });
-  // Said again when the stream closes, with more beside it.
+  // Handled on 'close', with more detail.
   stream.on('error', () => {});
   stream.on('close', () => {
-    // The connection's own error comes in the same turn.
+    // The connection's own error is emitted in the same turn.
     setImmediate(() => {
       if (isOver) {
         return;
       }
-      if (told !== undefined) {
-        return finish(told.failure ?? answer.message());
+      if (status !== undefined) {
+        return finish(status.failure ?? answer.message());
       }
       finish(link.failure() ?? resetFailure(stream.rstCode, httpStatus));
     });
@@ -98,11 +98,11 @@ export function attempt(link: Link, { headers, body, maxAnswerBytes, ended }: At
   return () => finish();
 }
 
-/** Puts the message of an answer together, and refuses what is none. */
+/** Assembles the message of a response, and rejects an invalid one. */
 function createAnswer(maxBytes: number) {
   const parts: Buffer[] = [];
   let length = 0;
-  /** With its frame; unknown until the frame is there. */
+  /** Length including the frame; unknown until the frame has arrived. */
   let wanted: number | undefined;
   function readFrame(): CallFailure | undefined {
     const frame = Buffer.concat(parts);
@@ -120,7 +120,7 @@ function createAnswer(maxBytes: number) {
   }
 
   return {
-    /** Gives why the answer cannot be taken. */
+    /** Returns why the response is invalid. */
     add(bytes: Buffer): CallFailure | undefined {
       parts.push(bytes);
       length += bytes.length;
@@ -132,7 +132,7 @@ function createAnswer(maxBytes: number) {
         ? new CallFailure(Code.UNIMPLEMENTED, 'Too many responses received')
         : undefined;
     },
-    /** When the server has said OK. */
+    /** Call after status OK. */
     message(): Buffer | CallFailure {
       if (length !== wanted) {
         return new CallFailure(Code.UNIMPLEMENTED, 'No message received');

@@ -4,24 +4,24 @@ import { type ClientTls, UNARY_TIMEOUT_MS, type UnaryClient } from '../client/co
 import { attempt, framed } from './call.js';
 import { type Keepalive, type Link, type LinkTls, openLink } from './link.js';
 
-/** What gRPC takes by default. */
+/** gRPC's default. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
-/** The longest that a timer can wait; a later deadline is none. */
+/** The longest timeout of a timer; a later deadline is ignored. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export interface UnaryClientOptions {
   /** Default: plain text. */
   readonly tls?: ClientTls;
-  /** Asks a connection that a call waits on so often whether it lives, and ends it when no answer comes in time. Default: never. */
+  /** Pings a connection this often during calls, and closes it when no answer comes in time. Default: never. */
   readonly keepalive?: Keepalive;
-  /** The largest answer. Default: gRPC's own 4 MiB. */
+  /** The largest response. Default: gRPC's 4 MiB. */
   readonly maxAnswerBytes?: number;
 }
 
 /**
- * A gRPC client for unary calls alone, over node:http2: a program that makes a call or two and ends starts in a third
- * of the time that loading grpc-js takes. It does not know proxies, retries of a service config, nor compression; see
- * `fullClientReason`. Throws when the certificates cannot be read.
+ * A gRPC client for unary calls alone, over node:http2: a program that makes a call or two starts in a third of the
+ * time that loading grpc-js takes. It does not support proxies, retries of a service config, or compression; see
+ * `fullClientReason`. Throws when the certificates are invalid.
  *
  * @param target `HOST:PORT`, `[ADDRESS]:PORT` or `unix:PATH`
  */
@@ -119,7 +119,7 @@ async function tlsFor({ ca, cert, key, verify = true }: ClientTls): Promise<Link
   const { connect, createSecureContext } = await import('node:tls');
   const any = verify ? {} : { checkServerIdentity: () => undefined };
   const secureContext = createSecureContext({ ca, cert, key });
-  // Said in any case: Node's own default is what NODE_TLS_REJECT_UNAUTHORIZED says, which grpc-js does not follow.
+  // Always set: Node's default follows NODE_TLS_REJECT_UNAUTHORIZED, which grpc-js ignores.
   return { connect, options: { secureContext, rejectUnauthorized: verify, ...any } };
 }
 
@@ -130,7 +130,7 @@ const TIMEOUT_UNITS = [
   ['H', 3_600_000],
 ] as const;
 
-/** At most 8 digits and a unit; none for a deadline that never comes. */
+/** At most 8 digits and a unit; no header for a deadline too far away. */
 function timeoutHeader(ms: number): { 'grpc-timeout'?: string } {
   const [unit, unitMs] = TIMEOUT_UNITS.find(([, unitMs]) => Math.ceil(ms / unitMs) < 1e8) ?? [];
   return unit === undefined ? {} : { 'grpc-timeout': `${Math.ceil(ms / unitMs)}${unit}` };

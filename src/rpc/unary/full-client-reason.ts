@@ -5,8 +5,8 @@ const ROOTS = 'GRPC_DEFAULT_SSL_ROOTS_FILE_PATH';
 const CIPHERS = 'GRPC_SSL_CIPHER_SUITES';
 
 /**
- * What in the environment only the full client honours, as the variable's name; undefined when there is nothing: a
- * proxy that this target goes through, and settings of grpc-js itself (`GRPC_TRACE`, `GRPC_SSL_CIPHER_SUITES`, ...).
+ * The name of an environment variable that only the full client supports; undefined without any: a proxy for this
+ * target, or a setting of grpc-js itself (`GRPC_TRACE`, `GRPC_SSL_CIPHER_SUITES`, ...).
  *
  * @param target as `createUnaryClient` takes it
  */
@@ -31,7 +31,7 @@ export function fullClientReason(
   return proxy === undefined || isDirect(target, env) ? undefined : proxy;
 }
 
-/** As grpc-js reads the list of ends of names; a network in it (10.0.0.0/8) is left to the full client. */
+/** Matches suffixes of names as grpc-js does; networks (10.0.0.0/8) are left to the full client. */
 function isDirect(target: string, env: NodeJS.ProcessEnv): boolean {
   const host = target.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
   const list = env.no_grpc_proxy || env.no_proxy;

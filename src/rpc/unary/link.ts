@@ -4,10 +4,10 @@ import type { ConnectionOptions } from 'node:tls';
 import { Code } from '../../compute/errors.js';
 import { CallFailure } from '../call-failure.js';
 
-/** As the full client's: an answer may be this far ahead of its reader. */
+/** As in the full client: a response may be this far ahead of its reader. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
 
-/** TLS as node:tls takes it, with the context made already; `connect` is node:tls's own, loaded by who needs it. */
+/** Options for node:tls, with the context already created; `connect` is node:tls's own, loaded by the caller. */
 export interface LinkTls {
   readonly connect: typeof import('node:tls').connect;
   readonly options: ConnectionOptions;
@@ -16,11 +16,11 @@ export interface LinkTls {
 /** One HTTP/2 connection. */
 export interface Link {
   readonly session: ClientHttp2Session;
-  /** Takes no call any more: it is closed, or the server said that it goes away. */
+  /** Accepts no more calls: it is closed, or the server sent GOAWAY. */
   readonly isSpent: boolean;
-  /** Why a call failed whose connection is gone; undefined while it stands. */
+  /** Why calls on a lost connection failed; undefined while it is open. */
   failure(): CallFailure | undefined;
-  /** Keeps the process alive, and watches that the server still answers, until the function given back is called. */
+  /** Keeps the process alive and pings the server until the returned function is called. */
   use(): () => void;
 }
 
@@ -38,7 +38,7 @@ export function openLink(target: string, tls: LinkTls | undefined, keepalive?: K
   const session = connectHttp2(`${tls === undefined ? 'http' : 'https'}://${authority}`, {
     createConnection: () => open(),
     settings: { initialWindowSize: WINDOW_BYTES },
-    // As grpc-js sets them: Node's limits end a session in the middle of a large answer.
+    // As in grpc-js: Node's limits end a session in the middle of a large response.
     maxSendHeaderBlockLength: Number.MAX_SAFE_INTEGER,
     maxSessionMemory: Number.MAX_SAFE_INTEGER,
   });
@@ -104,19 +104,19 @@ function dialer(target: string, tls: LinkTls | undefined): { authority: string; 
       if (tls === undefined) {
         return connectTcp(where).setNoDelay();
       }
-      // RFC 6066: an address is no server name.
+      // RFC 6066: an address is not a server name.
       const servername = isIP(name) === 0 ? { servername: name } : {};
       return tls.connect({ ...where, ...servername, ...tls.options, ALPNProtocols: ['h2'] }).setNoDelay();
     },
   };
 }
 
-/** In grpc-js's words, which the CLI's hints go by. */
+/** Uses grpc-js's messages, which the CLI's hints depend on. */
 function notConnected(target: string, error: Error | undefined): CallFailure {
   if (error === undefined) {
     return new CallFailure(Code.UNAVAILABLE, 'No connection established. Last error: Failed to connect');
   }
-  // An attempt at several addresses fails with all of their errors, and without a text of its own.
+  // A failure of several addresses has all their errors, and no message of its own.
   const last =
     error instanceof AggregateError ? ((error.errors.at(-1) as Error | undefined) ?? error) : error;
   const { code } = last as NodeJS.ErrnoException;
@@ -126,7 +126,7 @@ function notConnected(target: string, error: Error | undefined): CallFailure {
   return new CallFailure(Code.UNAVAILABLE, `No connection established. Last error: Error: ${last.message}`);
 }
 
-/** A server that vanished without a word is noticed while a call waits for it. */
+/** Detects a server that disappeared silently while a call waits for it. */
 function pingWhile(session: ClientHttp2Session, { everyMs, timeoutMs }: Keepalive): () => void {
   let late: NodeJS.Timeout | undefined;
   const every = setInterval(() => {

@@ -2,7 +2,7 @@ import { constants, type IncomingHttpHeaders } from 'node:http2';
 import { Code } from '../../compute/errors.js';
 import { CallFailure } from '../call-failure.js';
 
-/** As grpc-js maps a status of HTTP that came without one of gRPC. */
+/** As grpc-js maps an HTTP status without a gRPC status. */
 const FROM_HTTP: Readonly<Record<number, number>> = {
   400: Code.INTERNAL,
   401: Code.UNAUTHENTICATED,
@@ -14,7 +14,7 @@ const FROM_HTTP: Readonly<Record<number, number>> = {
   504: Code.UNAVAILABLE,
 };
 
-/** What the trailers, or headers that are all there is, say of a call; undefined for OK. */
+/** The status in the trailers, or in headers without a body; undefined for OK. */
 export function failureIn(trailers: IncomingHttpHeaders, httpStatus: number): CallFailure | undefined {
   const text = trailers['grpc-status'];
   if (text === undefined) {

@@ -1,5 +1,5 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { type Any, anyPack, anyUnpack, durationFromMs, durationMs } from '@bufbuild/protobuf/wkt';
+import { anyPack, anyUnpack, durationFromMs, durationMs } from '@bufbuild/protobuf/wkt';
 import {
   BadRequestSchema,
   ErrorInfoSchema,
@@ -9,7 +9,7 @@ import { StatusSchema } from './generated/google/rpc/status_pb.js';
 
 /** The trailer that carries the details. */
 export const STATUS_DETAILS = 'grpc-status-details-bin';
-/** In whose words the reasons are. */
+/** The domain of the reasons. */
 const DOMAIN = 'openshell.nvidia.com';
 
 /** Why a call failed, beyond its code and message. */
@@ -46,7 +46,7 @@ export function encodeStatusDetails(given: StatusDetails): Uint8Array {
   return toBinary(StatusSchema, create(StatusSchema, { code, message, details }));
 }
 
-/** Undefined when the bytes are no details, or hold no reason in our words. Unknown details are skipped. */
+/** Undefined when the bytes are not details, or have no reason of our domain. Unknown details are skipped. */
 export function decodeStatusDetails(bytes: Uint8Array): StatusDetails | undefined {
   try {
     const { code, message, details } = fromBinary(StatusSchema, bytes);
@@ -56,35 +56,17 @@ export function decodeStatusDetails(bytes: Uint8Array): StatusDetails | undefine
     if (info === undefined) {
       return undefined;
     }
+    const [violation] = details.flatMap((any) => anyUnpack(any, BadRequestSchema)?.fieldViolations ?? []);
+    const [delay] = details.flatMap((any) => anyUnpack(any, RetryInfoSchema)?.retryDelay ?? []);
     return {
       code,
       message,
       reason: info.reason,
       hint: info.metadata.hint,
-      field: firstField(details),
-      retryAfterMs: retryDelay(details),
+      field: violation?.field,
+      retryAfterMs: delay && durationMs(delay),
     };
   } catch {
     return undefined;
   }
-}
-
-function firstField(details: readonly Any[]): string | undefined {
-  for (const any of details) {
-    const violation = anyUnpack(any, BadRequestSchema)?.fieldViolations[0];
-    if (violation !== undefined) {
-      return violation.field;
-    }
-  }
-  return undefined;
-}
-
-function retryDelay(details: readonly Any[]): number | undefined {
-  for (const any of details) {
-    const delay = anyUnpack(any, RetryInfoSchema)?.retryDelay;
-    if (delay !== undefined) {
-      return durationMs(delay);
-    }
-  }
-  return undefined;
 }

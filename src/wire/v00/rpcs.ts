@@ -33,7 +33,7 @@ const NAMES = [
 
 export type MethodName = (typeof NAMES)[number];
 
-/** Every method of the service, also those that no gateway of ours serves: they are refused by name. */
+/** Every method of the service, including those that our gateway refuses by name. */
 export const rpcs: readonly MethodShape<MethodName>[] = NAMES.map((name) =>
   methodShape(SERVICE, name, STREAMING[name] ?? 'unary'),
 );

@@ -1,8 +1,8 @@
 /**
  * Generation 0.1 of the public gateway API.
  *
- * Schemas of the messages behind the served methods load with this module. The other messages are in generated/;
- * who serves their methods exports them here.
+ * Schemas of the messages of served methods load with this module. The other messages are in generated/; to serve
+ * their methods, export them here.
  */
 export * from './generated/openshell/datamodel/v1/datamodel_pb.js';
 export * from './generated/openshell/v1/exec_pb.js';

@@ -1,11 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import semver from 'semver';
-import { type LockPackage, packageName, readLock } from '../lock-file.js';
-
-function describe(place: string, entry: LockPackage): string {
-  return `${packageName(place, entry)}@${entry.version}`;
-}
+import { packageName, readLock } from '../lock-file.js';
 
 /** Whether the lock file serves the oldest Node we promise, and names no registry. */
 export function lockProblems(root: string): string[] {
@@ -23,9 +19,8 @@ export function lockProblems(root: string): string[] {
     const range = entry.engines?.node;
     const needed = entry.dev !== true && entry.optional !== true && entry.devOptional !== true;
     if (needed && range !== undefined && !semver.satisfies(oldest, range)) {
-      problems.push(
-        `package-lock.json: ${describe(place, entry)} wants Node ${range}, and we promise ${oldest}`,
-      );
+      const name = `${packageName(place, entry)}@${entry.version}`;
+      problems.push(`package-lock.json: ${name} needs Node ${range}, and we promise ${oldest}`);
     }
   }
   return problems;

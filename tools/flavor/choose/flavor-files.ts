@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { invalidArgument } from '../../../dist/compute/errors.js';
-import { nearest } from '../../../dist/kit/nearest.js';
+import { didYouMean } from '../../../dist/kit/nearest.js';
 import { manifestPath, tsconfigPath } from './flavor-source.js';
 import { DEFAULT_FLAVOR, type FlavorSpec } from './flavor-spec.js';
 
@@ -56,9 +56,9 @@ function parseManifest(path: string, text: string): FlavorFiles['manifest'] {
 export function readFlavor(root: string, name: string): FlavorFiles {
   const path = tsconfigPath(name);
   if (!existsSync(join(root, path))) {
-    const meant = nearest(name, flavorNames(root));
+    const names = flavorNames(root);
     throw invalidArgument(`there is no flavor '${name}' (${path})`, {
-      hint: meant === undefined ? `flavors: ${flavorNames(root).join(', ')}` : `did you mean '${meant}'?`,
+      hint: didYouMean(name, names, `flavors: ${names.join(', ')}`),
     });
   }
   const manifest = manifestPath(name);

@@ -1,3 +1,5 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { PART_KINDS } from '../../../dist/compute/known-parts.js';
 import { DEFAULT_FLAVOR, type FlavorSpec, wordsOf } from './flavor-spec.js';
 import type { PartProject } from './projects.js';
@@ -81,4 +83,17 @@ export function flavorSource(spec: FlavorSpec, available: readonly PartProject[]
     tsconfig: { path: tsconfigPath(spec.name), text: renderTsconfig(spec, projects) },
     manifest: { path: manifestPath(spec.name), text: renderManifest(spec, chosen) },
   };
+}
+
+/** Writes both files where their text changes; gives the paths that it wrote. */
+export function writeFlavor(root: string, { tsconfig, manifest }: FlavorSource): string[] {
+  return [tsconfig, manifest].flatMap(({ path, text }) => {
+    const target = join(root, path);
+    if (existsSync(target) && readFileSync(target, 'utf8') === text) {
+      return [];
+    }
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, text);
+    return [path];
+  });
 }

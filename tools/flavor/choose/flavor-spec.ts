@@ -1,7 +1,7 @@
 import { invalidArgument } from '../../../dist/compute/errors.js';
 import { KNOWN_DRIVERS, KNOWN_PARTS, PART_KINDS, wordOf } from '../../../dist/compute/known-parts.js';
 import { partText } from '../../../dist/compute/parts.js';
-import { nearest } from '../../../dist/kit/nearest.js';
+import { didYouMean } from '../../../dist/kit/nearest.js';
 import { type PartProject, usualParts } from './projects.js';
 
 /** What a flavor holds, by words, each list sorted, so that one choice has one spelling. */
@@ -112,9 +112,8 @@ export function requirePart(word: string, available: readonly PartProject[]): vo
   if (words.includes(word)) {
     return;
   }
-  const meant = nearest(word, words);
   throw invalidArgument(`there is no part '${word}' in src/parts`, {
-    hint: meant === undefined ? `choose from ${words.join(', ')}` : `did you mean '${meant}'?`,
+    hint: didYouMean(word, words, `choose from ${words.join(', ')}`),
   });
 }
 
@@ -146,8 +145,7 @@ function noSuchDriver(driver: string, names: readonly string[]) {
     });
   }
   const byFlavor = KNOWN_DRIVERS.find(({ flavor }) => flavor === driver)?.name;
-  const meant = byFlavor ?? nearest(driver, names);
   return invalidArgument(`there is no driver '${driver}' in src/drivers`, {
-    hint: meant === undefined ? `choose from ${names.join(', ')}` : `did you mean '${meant}'?`,
+    hint: didYouMean(byFlavor ?? driver, names, `choose from ${names.join(', ')}`),
   });
 }

@@ -1,11 +1,25 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { VERSION } from '../../../dist/compute/version.js';
 import { disagreements, drift } from '../checks/flavor-problems.js';
 import { hashNames } from '../checks/hash-names.js';
 import { lockProblems } from '../checks/lock.js';
 import { partProblems } from '../checks/part-problems.js';
-import { versionProblems } from '../checks/version.js';
 import { flavorNames, readFlavor } from '../choose/flavor-files.js';
 import { partProjects } from '../choose/projects.js';
 import type { Command } from '../command.js';
+
+/** Whether every package of the repository has the version that the gateway reports. */
+function versionProblems(root: string): string[] {
+  function read(path: string) {
+    return JSON.parse(readFileSync(join(root, path), 'utf8')) as { version: string; workspaces?: string[] };
+  }
+
+  const { workspaces = [] } = read('package.json');
+  return ['package.json', ...workspaces.map((folder) => `${folder}/package.json`)]
+    .filter((path) => read(path).version !== VERSION)
+    .map((path) => `${path}: version is ${read(path).version}, and src/compute/version.ts says ${VERSION}`);
+}
 
 export const lint: Command = {
   name: 'lint',

@@ -1,7 +1,6 @@
 import { flavorNames, readFlavor, specOf } from '../choose/flavor-files.js';
-import { flavorSource } from '../choose/flavor-source.js';
+import { flavorSource, writeFlavor } from '../choose/flavor-source.js';
 import { partProjects } from '../choose/projects.js';
-import { writeFlavor } from '../choose/write-flavor.js';
 import type { Command } from '../command.js';
 
 export const regenerate: Command = {

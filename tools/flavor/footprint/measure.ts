@@ -8,6 +8,7 @@ import { countLines } from '../package/bundle.js';
 import { readFolder } from '../package/files.js';
 import { optionalNames, packageFlavor } from '../package/package-flavor.js';
 import { programs } from '../package/programs.js';
+import type { Component } from '../package/sbom.js';
 import { measureTimes, type Times } from './times.js';
 
 /** What does not depend on the machine: the same commit has the same figures everywhere. */
@@ -33,18 +34,6 @@ export interface Measured {
   readonly footprint: Footprint;
   readonly names: readonly string[];
   readonly times: Times | undefined;
-}
-
-interface Sbom {
-  readonly components: readonly {
-    readonly 'bom-ref': string;
-    readonly name: string;
-    readonly version: string;
-    readonly licenses?: readonly {
-      readonly license?: { readonly id: string };
-      readonly expression?: string;
-    }[];
-  }[];
 }
 
 function countBy(values: readonly string[]): Record<string, number> {
@@ -81,7 +70,9 @@ export async function measure(
       return join(out, artifactName(kind, baseName(spec, version), platform));
     }
 
-    const { components } = JSON.parse(readFileSync(`${path('folder')}.cdx.json`, 'utf8')) as Sbom;
+    const { components } = JSON.parse(readFileSync(`${path('folder')}.cdx.json`, 'utf8')) as {
+      components: Component[];
+    };
     const lock = readLock(root);
     const footprint = {
       flavor: spec.name,

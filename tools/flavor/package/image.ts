@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { gzipSync } from 'node:zlib';
-import { byPath, sha256 } from './files.js';
-import { type TarEntry, writeTar } from './formats/tar.js';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { failedPrecondition } from '../../../dist/compute/errors.js';
+import { byPath, foldersAbove, sha256 } from './files.js';
+import { readTar, type TarEntry, writeTar } from './formats/tar.js';
 import type { Program } from './programs.js';
 import type { Release } from './release.js';
 import type { SystemFile } from './system-files.js';
@@ -26,17 +27,11 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: '
 
 /** Every folder above the entries, which a tar reader may otherwise make with modes of its own. */
 function withFolders(entries: readonly TarEntry[]): TarEntry[] {
-  const folders = new Map<string, TarEntry>();
+  const folders = new Set(entries.flatMap(({ path }) => foldersAbove(path)));
   for (const { path } of entries) {
-    for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1)) {
-      const folder = path.slice(0, at);
-      folders.set(folder, { type: 'folder', path: folder });
-    }
+    folders.delete(path);
   }
-  for (const entry of entries) {
-    folders.delete(entry.path);
-  }
-  return [...folders.values(), ...entries].sort(byPath);
+  return [...[...folders].map((path): TarEntry => ({ type: 'folder', path })), ...entries].sort(byPath);
 }
 
 /** The same for every flavor: what the executable links against, certificates and the user. */
@@ -155,4 +150,24 @@ export function imageArchive(options: ImageOptions): Buffer {
     ]),
     release.epochSeconds,
   );
+}
+
+const GZIP_MAGIC = 0x8b1f;
+
+/** The files of an image's layers, in their order; links and folders with them. */
+export function imageRoot(archive: Buffer): TarEntry[] {
+  const entries = new Map(readTar(archive).map((entry) => [entry.path, entry]));
+  function bytes(path: string): Buffer {
+    const entry = entries.get(path);
+    if (entry?.type !== 'file') {
+      throw failedPrecondition(`the image lacks ${path}`);
+    }
+    return entry.bytes;
+  }
+
+  const [image] = JSON.parse(bytes('manifest.json').toString()) as { Layers: string[] }[];
+  return (image?.Layers ?? []).flatMap((path) => {
+    const layer = bytes(path);
+    return readTar(layer.readUInt16LE(0) === GZIP_MAGIC ? gunzipSync(layer) : layer);
+  });
 }

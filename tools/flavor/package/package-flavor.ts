@@ -104,6 +104,16 @@ async function make(
     written.push({ kind, name, node: range, packages, files, sbom: singleFile(sbomName(name), text) });
   }
 
+  function writeOne(
+    kind: ArtifactKind,
+    range: string,
+    bytes: Buffer,
+    more?: Partial<Parameters<typeof sbom>[0]>,
+  ): void {
+    writeExactly(pathOf(kind), bytes);
+    note(kind, range, [singleFile(artifactName(kind, base, platform), bytes)], more);
+  }
+
   if (kinds.includes('folder') || kinds.includes('tgz')) {
     progress('folder and archive');
     const code = folderEntries(toolchain, {
@@ -120,9 +130,7 @@ async function make(
       note('folder', RANGE[node], folderFiles(entries));
     }
     if (kinds.includes('tgz')) {
-      const bytes = archive(entries, base, release.epochSeconds);
-      writeExactly(pathOf('tgz'), bytes);
-      note('tgz', RANGE[node], [singleFile(artifactName('tgz', base, platform), bytes)]);
+      writeOne('tgz', RANGE[node], archive(entries, base, release.epochSeconds));
     }
   }
   const single = kinds.filter((kind) => kind === 'bundle' || kind === 'executable' || kind === 'image');
@@ -140,9 +148,7 @@ async function make(
     const packages = new Map([...installed].filter(([place]) => places.includes(place)));
     await writeCodeCache(root, toolchain, bundle);
     if (kinds.includes('bundle')) {
-      const bytes = Buffer.from(singleFileText(root, toolchain), 'latin1');
-      writeExactly(pathOf('bundle'), bytes);
-      note('bundle', RANGE[22], [singleFile(artifactName('bundle', base, platform), bytes)], { packages });
+      writeOne('bundle', RANGE[22], Buffer.from(singleFileText(root, toolchain), 'latin1'), { packages });
     }
     if (kinds.includes('executable') || kinds.includes('image')) {
       const { version } = pinnedNode(root);
@@ -168,9 +174,7 @@ async function make(
           release,
           architecture: process.arch,
         });
-        writeExactly(pathOf('image'), bytes);
-        const file = singleFile(artifactName('image', base, platform), bytes);
-        note('image', '', [file], { packages, node: version, system });
+        writeOne('image', '', bytes, { packages, node: version, system });
       }
     }
   }

@@ -4,7 +4,7 @@ import { AGENT, type GuestAgent } from './guest-agent.js';
 import type { Release } from './release.js';
 import type { SystemFile } from './system-files.js';
 
-interface Component {
+export interface Component {
   readonly type: 'application' | 'library' | 'platform' | 'data';
   readonly 'bom-ref': string;
   readonly name: string;
@@ -43,10 +43,6 @@ function hashes(integrity: string | undefined): Pick<Component, 'hashes'> {
   return { hashes: [{ alg: 'SHA-512', content: Buffer.from(digest, 'base64').toString('hex') }] };
 }
 
-function npmPurl(name: string, version: string): string {
-  return `pkg:npm/${name.replace(/^@/, '%40')}@${version}`;
-}
-
 function npmComponent(place: string, entry: LockPackage): Component {
   const name = packageName(place, entry);
   const version = entry.version ?? '';
@@ -55,7 +51,7 @@ function npmComponent(place: string, entry: LockPackage): Component {
     'bom-ref': place,
     name,
     version,
-    purl: npmPurl(name, version),
+    purl: `pkg:npm/${name.replace(/^@/, '%40')}@${version}`,
     ...licenses(entry.license),
     ...hashes(entry.integrity),
   };

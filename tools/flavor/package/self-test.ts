@@ -6,7 +6,7 @@ import { program } from '../program.js';
 import type { ArtifactKind } from './artifacts.js';
 import { writeEntries } from './files.js';
 import { readTar } from './formats/tar.js';
-import { imageRoot } from './image-root.js';
+import { imageRoot } from './image.js';
 import type { Manifest } from './manifest.js';
 
 /** The words that run an artifact, before its own arguments. */

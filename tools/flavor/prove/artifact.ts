@@ -6,7 +6,7 @@ import { type ArtifactKind, kindOf } from '../package/artifacts.js';
 import { readFolder } from '../package/files.js';
 import { readTar, type TarEntry } from '../package/formats/tar.js';
 import { AGENT_FILE, EMBEDDED_BEGINS } from '../package/guest-agent.js';
-import { imageRoot } from '../package/image-root.js';
+import { imageRoot } from '../package/image.js';
 import { nodeCheck } from '../package/multi-call.js';
 
 /** An artifact, opened: an archive is unpacked, an image is the files of its layers. */
@@ -38,14 +38,7 @@ export function artifactKind(path: string): ArtifactKind {
 
 function filesOf(entries: readonly TarEntry[]): Artifact['files'] {
   return entries.flatMap((entry) =>
-    entry.type === 'file'
-      ? [
-          {
-            path: entry.path,
-            bytes: Buffer.from(entry.bytes.buffer, entry.bytes.byteOffset, entry.bytes.length),
-          },
-        ]
-      : [],
+    entry.type === 'file' ? [{ path: entry.path, bytes: entry.bytes }] : [],
   );
 }
 

@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync, readFileSync, type Stats } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { ArtifactKind } from '../package/artifacts.js';
-import { sha256 } from '../package/files.js';
+import { foldersAbove, sha256 } from '../package/files.js';
 import { type ManifestFile, modeText } from '../package/manifest.js';
 
 export interface Compared {
@@ -50,17 +50,6 @@ function walk(root: string): Found[] {
   return found;
 }
 
-/** The folders that the listed paths need. */
-function foldersOf(listed: readonly ManifestFile[]): Set<string> {
-  const folders = new Set<string>();
-  for (const { path } of listed) {
-    for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1)) {
-      folders.add(path.slice(0, at));
-    }
-  }
-  return folders;
-}
-
 function wrongMode(path: string, stats: Stats, expected: string): string[] {
   const mode = modeText(stats.mode & PERMISSIONS);
   return mode === expected ? [] : [`${path} has mode ${mode} instead of ${expected}`];
@@ -82,7 +71,7 @@ export function compareFiles(
   }
   const found = isFolder ? walk(artifact) : [{ path: basename(artifact), stats: own }];
   const expected = new Map(listed.map((file) => [file.path, file]));
-  const folders = foldersOf(listed);
+  const folders = new Set(listed.flatMap(({ path }) => foldersAbove(path)));
   const read = new Map<string, Buffer>();
   function compare({ path, stats }: Found): string[] {
     const file = expected.get(path);

@@ -25,14 +25,6 @@ export function markerOf(root: string, folder: string): string | undefined {
   return existsSync(path) ? MARKER.exec(readFileSync(path, 'utf8'))?.[1] : undefined;
 }
 
-function requireMarker(root: string, folder: string): string {
-  const marker = markerOf(root, folder);
-  if (marker === undefined) {
-    throw failedPrecondition(`${folder}/entry.ts has no marker to look for`);
-  }
-  return marker;
-}
-
 /** The parts that can be searched for, by words: those of the table whose source is here, and any other. */
 export function searchable(root: string): string[] {
   const order = KNOWN_PARTS.map(wordOf);
@@ -57,6 +49,10 @@ export function evidenceOf(
     throw failedPrecondition(`there is no part '${word}' to look for`);
   }
   const { folder } = project;
+  const marker = markerOf(root, folder);
+  if (marker === undefined) {
+    throw failedPrecondition(`${folder}/entry.ts has no marker to look for`);
+  }
   const rest = projects.filter((other) => other.word !== word && others.includes(other.word));
   const shared = closure(lock, ['', ...rest.map((other) => other.folder)], { optional: 'all' });
   function own(optional?: 'own'): string[] {
@@ -68,7 +64,7 @@ export function evidenceOf(
   const packages = own().sort();
   return {
     part: word,
-    strings: [requireMarker(root, folder), ...project.evidence],
+    strings: [marker, ...project.evidence],
     packages,
     dispensable: own('own')
       .filter((place) => !packages.includes(place))

@@ -2,11 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { sha256 } from '../package/files.js';
 import { AGENT } from '../package/guest-agent.js';
+import type { Component } from '../package/sbom.js';
 import { type Artifact, agentIn, packagesIn } from './artifact.js';
-
-interface Sbom {
-  readonly components: readonly { readonly 'bom-ref': string; readonly version: string }[];
-}
 
 /**
  * Where an artifact and the SBOM beside it differ, in both directions: packages, versions where the artifact says
@@ -17,7 +14,9 @@ export function sbomDifferences(artifact: Artifact): string[] | undefined {
   if (!existsSync(path)) {
     return undefined;
   }
-  const { components } = JSON.parse(readFileSync(path, 'utf8')) as Sbom;
+  const { components } = JSON.parse(readFileSync(path, 'utf8')) as {
+    components: Component[];
+  };
   const listed = new Map(
     components
       .filter((component) => component['bom-ref'].includes('node_modules/'))
@@ -40,15 +39,12 @@ export function sbomDifferences(artifact: Artifact): string[] | undefined {
         ([place, version]) =>
           `${place} is ${contained.get(place)} in the artifact and ${version} in its SBOM`,
       ),
-    ...systemDifferences(artifact, path),
-    ...agentDifferences(artifact, path),
+    ...systemDifferences(artifact, components),
+    ...agentDifferences(artifact, components),
   ];
 }
 
-function agentDifferences(artifact: Artifact, sbomPath: string): string[] {
-  const { components } = JSON.parse(readFileSync(sbomPath, 'utf8')) as {
-    components: { 'bom-ref': string; hashes?: { content: string }[] }[];
-  };
+function agentDifferences(artifact: Artifact, components: readonly Component[]): string[] {
   const listed = components.find((component) => component['bom-ref'] === AGENT)?.hashes?.[0]?.content;
   const contained = agentIn(artifact);
   const found = contained === undefined ? undefined : sha256(contained);
@@ -57,13 +53,10 @@ function agentDifferences(artifact: Artifact, sbomPath: string): string[] {
     : [`${AGENT} is ${found ?? 'not'} in ${basename(artifact.path)} and ${listed ?? 'not'} in its SBOM`];
 }
 
-function systemDifferences({ kind, files }: Artifact, sbomPath: string): string[] {
+function systemDifferences({ kind, files }: Artifact, components: readonly Component[]): string[] {
   if (kind !== 'image') {
     return [];
   }
-  const { components } = JSON.parse(readFileSync(sbomPath, 'utf8')) as {
-    components: { properties?: { name: string; value: string }[] }[];
-  };
   const listed = new Set(
     components.flatMap(({ properties = [] }) =>
       properties.filter(({ name }) => name === 'openshell:file').map(({ value }) => value.slice(1)),

@@ -11,7 +11,7 @@ export type TarEntry = {
   /** Default: 0. */
   readonly owner?: number;
 } & (
-  | { readonly type: 'file'; readonly bytes: Uint8Array }
+  | { readonly type: 'file'; readonly bytes: Buffer }
   | { readonly type: 'folder' }
   | { readonly type: 'link'; readonly target: string }
 );
