@@ -1,16 +1,16 @@
 import { observedState, runningConditions } from '../../compute/conditions.js';
 import type { DriverEvent } from '../../compute/driver.js';
 import type { ObservedSandbox } from '../../compute/sandbox.js';
-import type { CoreEvent, Keeper, Pod } from './objects.js';
+import type { CoreEvent, Owner, Pod } from './objects.js';
 import { isMissing, type Objects } from './pod-status.js';
 import { toPlatformEvent } from './progress.js';
 import type { Change } from './reflector.js';
 import { idOf } from './resources.js';
 
-/** Puts the changes of Pods, keepers and Events together into what happened to sandboxes. */
+/** Puts the changes of Pods, owners and Events together into what happened to sandboxes. */
 export interface Cache {
   pods(change: Change<Pod>): Promise<void>;
-  keepers(change: Change<Keeper>): Promise<void>;
+  owners(change: Change<Owner>): Promise<void>;
   events(change: Change<CoreEvent>): Promise<void>;
   /** Looks again at sandboxes that time alone may change. */
   tick(): Promise<void>;
@@ -18,7 +18,7 @@ export interface Cache {
 
 interface CacheOptions {
   readonly observe: (objects: Objects) => ObservedSandbox;
-  /** Asks the API server itself. The two watches are not in step: a keeper can be seen without the Pod it belongs to. */
+  /** Asks the API server itself. The two watches are not in step: a owner can be seen without the Pod it belongs to. */
   readonly confirm: (shown: ObservedSandbox) => Promise<Objects>;
   readonly emit: (event: DriverEvent) => Promise<void>;
 }
@@ -28,35 +28,35 @@ const EARLY_EVENTS = 256;
 
 export function createCache({ observe, confirm, emit }: CacheOptions): Cache {
   const pods = new Map<string, Pod>();
-  const keepers = new Map<string, Keeper>();
+  const owners = new Map<string, Owner>();
   const shown = new Map<string, string>();
   /** The last run of each that was shown running or ended. */
   const ran = new Map<string, string>();
   const idsByPod = new Map<string, string>();
   const early: CoreEvent[] = [];
-  const listed = { pods: false, keepers: false };
+  const listed = { pods: false, owners: false };
   let synced = false;
 
   function look(id: string): Objects {
-    return { pod: pods.get(id), keeper: keepers.get(id) };
+    return { pod: pods.get(id), owner: owners.get(id) };
   }
 
   async function confirmed(id: string): Promise<ObservedSandbox | undefined> {
     for (;;) {
-      const { pod, keeper } = look(id);
-      if (pod === undefined && keeper === undefined) {
+      const { pod, owner } = look(id);
+      if (pod === undefined && owner === undefined) {
         return undefined;
       }
-      const sandbox = observe({ pod, keeper });
+      const sandbox = observe({ pod, owner });
       if (!isMissing(sandbox)) {
         return sandbox;
       }
       const fresh = await confirm(sandbox);
-      if (pods.get(id) !== pod || keepers.get(id) !== keeper) {
+      if (pods.get(id) !== pod || owners.get(id) !== owner) {
         continue;
       }
       // Nothing left: the watch will say so in its own time.
-      return fresh.pod === undefined && fresh.keeper === undefined ? undefined : observe(fresh);
+      return fresh.pod === undefined && fresh.owner === undefined ? undefined : observe(fresh);
     }
   }
 
@@ -66,7 +66,7 @@ export function createCache({ observe, confirm, emit }: CacheOptions): Cache {
     }
     const sandbox = await confirmed(id);
     if (sandbox === undefined) {
-      if (!pods.has(id) && !keepers.has(id) && shown.delete(id)) {
+      if (!pods.has(id) && !owners.has(id) && shown.delete(id)) {
         ran.delete(id);
         await emit({ type: 'deleted', id });
       }
@@ -105,8 +105,8 @@ export function createCache({ observe, confirm, emit }: CacheOptions): Cache {
     }
   }
 
-  async function apply<T extends Pod | Keeper>(
-    kind: 'pods' | 'keepers',
+  async function apply<T extends Pod | Owner>(
+    kind: 'pods' | 'owners',
     known: Map<string, T>,
     change: Change<T>,
   ): Promise<void> {
@@ -117,10 +117,10 @@ export function createCache({ observe, confirm, emit }: CacheOptions): Cache {
         known.set(idOf(object), object);
       }
       listed[kind] = true;
-      if (!listed.pods || !listed.keepers) {
+      if (!listed.pods || !listed.owners) {
         return;
       }
-      for (const id of new Set([...before, ...pods.keys(), ...keepers.keys()])) {
+      for (const id of new Set([...before, ...pods.keys(), ...owners.keys()])) {
         await refresh(id);
       }
       if (!synced) {
@@ -154,7 +154,7 @@ export function createCache({ observe, confirm, emit }: CacheOptions): Cache {
       }
       await apply('pods', pods, change);
     },
-    keepers: (change) => apply('keepers', keepers, change),
+    owners: (change) => apply('owners', owners, change),
     async events(change) {
       // The list is of the past: it has been told before.
       if (change.type !== 'put') {

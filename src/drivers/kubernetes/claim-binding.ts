@@ -1,5 +1,5 @@
 import { runWithDeadline } from '../../kit/deadline.js';
-import type { Keeper } from './objects.js';
+import type { Owner } from './objects.js';
 
 /** Whether a class of storage binds its claims before anybody uses them is learned from them: no role is needed to ask. */
 interface ClaimBinding {
@@ -8,7 +8,7 @@ interface ClaimBinding {
    * and a kubelet that meets a claim half bound tries again after 10 s and more. A class that was late three times in a
    * row, as one that waits for its first consumer is, is not waited for any more. Never rejects.
    */
-  settle(claim: Keeper, storageClass: string, signal: AbortSignal): Promise<void>;
+  settle(claim: Owner, storageClass: string, signal: AbortSignal): Promise<void>;
 }
 
 const PATIENCE_MS = 500;
@@ -16,7 +16,7 @@ const MOST_MISSES = 3;
 
 /** `waitBound` resolves when the claim is bound, or rejects when its signal aborts. */
 export function createClaimBinding(
-  waitBound: (claim: Keeper, signal: AbortSignal) => Promise<void>,
+  waitBound: (claim: Owner, signal: AbortSignal) => Promise<void>,
   patienceMs = PATIENCE_MS,
 ): ClaimBinding {
   const misses = new Map<string, number>();

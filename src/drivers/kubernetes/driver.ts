@@ -8,7 +8,6 @@ import {
 import type { DriverContext } from '../../compute/entry.js';
 import { failedPrecondition, notFound } from '../../compute/errors.js';
 import type { ObservedSandbox, SandboxRef } from '../../compute/sandbox.js';
-import { createAgentLifecycle } from './agent-lifecycle.js';
 import { startExec } from './exec.js';
 import { createLifecycle } from './lifecycle.js';
 import { readLogs } from './logs.js';
@@ -23,6 +22,7 @@ import { isMissing, type Objects } from './pod-status.js';
 import { serverVersion } from './probe.js';
 import { createResources } from './resources.js';
 import type { Rest } from './rest.js';
+import { createSandboxCrdLifecycle } from './sandbox-crd-lifecycle.js';
 import type { KubernetesSettings } from './settings.js';
 import { createNews, watchSandboxes } from './watch.js';
 
@@ -30,21 +30,21 @@ import { createNews, watchSandboxes } from './watch.js';
 export function createKubernetesDriver(context: DriverContext, rest: Rest): ComputeDriver {
   const settings = context.settings as KubernetesSettings;
   const { gatewayId, log } = context;
-  const owner = { gatewayId, version: context.version };
+  const gateway = { gatewayId, version: context.version };
   const names = createNames({
     gatewayId,
     mode: settings.workspace_mode as WorkspaceMode,
     namespace: settings.namespace,
   });
   const asPod = settings.sandbox_api === 'pod';
-  const keeperKind = asPod ? 'persistentvolumeclaims' : 'sandboxes';
-  const resources = createResources({ rest, names, gatewayId, keeperKind });
+  const ownerKind = asPod ? 'persistentvolumeclaims' : 'sandboxes';
+  const resources = createResources({ rest, names, gatewayId, ownerKind });
   const policies = settings.network_policy
     ? createNetworkPolicies({ rest, names, gatewayId, egressExcept: settings.sandbox_egress_except, log })
     : undefined;
   const namespaces = createNamespaces({ rest, names, gatewayId, policies });
   function plan(sandbox: Parameters<ComputeDriver['create']>[0]) {
-    return planSandbox(sandbox, names.placeOf(sandbox), owner, settings);
+    return planSandbox(sandbox, names.placeOf(sandbox), gateway, settings);
   }
 
   const seal = createPodSeal({
@@ -52,7 +52,7 @@ export function createKubernetesDriver(context: DriverContext, rest: Rest): Comp
     secret: context.secret,
     trustUnsigned: settings.trust_unsigned_claims,
   });
-  const lifecycle = (asPod ? createLifecycle : createAgentLifecycle)({
+  const lifecycle = (asPod ? createLifecycle : createSandboxCrdLifecycle)({
     resources,
     namespaces,
     plan,
@@ -83,7 +83,7 @@ export function createKubernetesDriver(context: DriverContext, rest: Rest): Comp
     });
   }
 
-  /** Pods and keepers are read one after the other: a sandbox without its Pod is looked at again as a whole. */
+  /** Pods and owners are read one after the other: a sandbox without its Pod is looked at again as a whole. */
   async function observeSure(objects: Objects, signal: AbortSignal): Promise<ObservedSandbox | undefined> {
     const seen = observe(objects);
     if (!isMissing(seen)) {
@@ -98,11 +98,11 @@ export function createKubernetesDriver(context: DriverContext, rest: Rest): Comp
     if (named !== undefined) {
       return named;
     }
-    const { pod, keeper } = await resources.find(ref, signal);
+    const { pod, owner } = await resources.find(ref, signal);
     if (pod !== undefined) {
       return pod;
     }
-    if (keeper === undefined) {
+    if (owner === undefined) {
       throw notFound(`sandbox '${ref.name || ref.id}' does not exist in the cluster`);
     }
     throw notRunning(ref);
@@ -111,7 +111,7 @@ export function createKubernetesDriver(context: DriverContext, rest: Rest): Comp
   const access: SandboxAccess = {
     async exec(ref, spec, { signal }) {
       const pod = await podOf(ref, signal);
-      if (observe({ pod, keeper: undefined }).status.conditions[0]?.status !== 'True') {
+      if (observe({ pod, owner: undefined }).status.conditions[0]?.status !== 'True') {
         throw notRunning(ref);
       }
       return startExec({
@@ -126,10 +126,10 @@ export function createKubernetesDriver(context: DriverContext, rest: Rest): Comp
       });
     },
     async *logs(ref: SandboxRef, options: LogOptions) {
-      const { pod, keeper } = await resources.find(ref, options.signal);
+      const { pod, owner } = await resources.find(ref, options.signal);
       if (pod !== undefined) {
         yield* readLogs(rest, placeOf(pod), options);
-      } else if (keeper === undefined) {
+      } else if (owner === undefined) {
         throw notFound(`sandbox '${ref.name || ref.id}' does not exist in the cluster`);
       }
     },
@@ -171,7 +171,7 @@ export function createKubernetesDriver(context: DriverContext, rest: Rest): Comp
     start: (ref, { signal }) => lifecycle.start(ref, signal),
     delete: (ref, { signal }) => lifecycle.delete(ref, signal),
     watch: ({ signal }) =>
-      watchSandboxes({ rest, names, keeperKind, find: resources.find, observe, news, signal, log }),
+      watchSandboxes({ rest, names, ownerKind, find: resources.find, observe, news, signal, log }),
     ensureWorkspace: (workspace, { signal }) => namespaces.ensure(workspace, signal),
     // One namespace for all stays when a workspace goes.
     ...(names.mode === 'managed' && {
@@ -183,8 +183,8 @@ export function createKubernetesDriver(context: DriverContext, rest: Rest): Comp
   };
 }
 
-function isThere({ pod, keeper }: Objects): boolean {
-  return pod !== undefined || keeper !== undefined;
+function isThere({ pod, owner }: Objects): boolean {
+  return pod !== undefined || owner !== undefined;
 }
 
 function placeOf({ metadata }: Pod): Place {

@@ -6,7 +6,7 @@ import { hasCode } from './api-errors.js';
 import { createClaimBinding } from './claim-binding.js';
 import { ANNOTATION, STATE } from './names.js';
 import type { Namespaces } from './namespaces.js';
-import type { ClaimSpec, Keeper, Pod } from './objects.js';
+import type { ClaimSpec, Owner, Pod } from './objects.js';
 import type { Plan } from './pod.js';
 import type { PodSeal } from './pod-seal.js';
 import type { Objects } from './pod-status.js';
@@ -42,20 +42,20 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
 
   async function findOrThrow(ref: SandboxRef, signal: AbortSignal): Promise<Objects> {
     const objects = await resources.find(ref, signal);
-    if (objects.pod === undefined && objects.keeper === undefined) {
+    if (objects.pod === undefined && objects.owner === undefined) {
       throw notFound(`sandbox '${ref.name || ref.id}' has no Pod and no volume in the cluster`);
     }
     return objects;
   }
 
-  async function undo(plan: Plan, made: Partial<Record<'pod' | 'keeper', Pod | Keeper>>): Promise<void> {
+  async function undo(plan: Plan, made: Partial<Record<'pod' | 'owner', Pod | Owner>>): Promise<void> {
     const signal = deadline(UNDO_TIMEOUT_MS);
     try {
       if (made.pod) {
         await resources.removePod(made.pod as Pod, 0, signal);
       }
-      if (made.keeper) {
-        await resources.removeKeeper(made.keeper as Keeper, signal);
+      if (made.owner) {
+        await resources.removeOwner(made.owner as Owner, signal);
       }
     } catch (error) {
       log.warn(`what a failed create made under '${plan.place.name}' was not removed`, { error });
@@ -63,9 +63,9 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
   }
 
   /** The state only tells a cut-off create from a Pod that someone removed, so a failure here is not the sandbox's. */
-  function markStarted(keeper: Keeper, signal: AbortSignal, more = {}): Promise<void> {
-    return resources.setState(keeper, STATE.started, signal, more).catch((error) => {
-      log.warn(`claim '${keeper.metadata.name}' could not be marked as started`, { error });
+  function markStarted(owner: Owner, signal: AbortSignal, more = {}): Promise<void> {
+    return resources.setState(owner, STATE.started, signal, more).catch((error) => {
+      log.warn(`claim '${owner.metadata.name}' could not be marked as started`, { error });
     });
   }
 
@@ -77,23 +77,23 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
         await namespaces.within(sandbox.workspace, signal, () => resources.createPod(plan.pod, signal));
         return;
       }
-      const keeper = await namespaces.within(sandbox.workspace, signal, () =>
-        resources.createKeeper(claimOf(plan, workspace, seal.seal(plan.pod, sandbox.id)), signal),
+      const owner = await namespaces.within(sandbox.workspace, signal, () =>
+        resources.createOwner(claimOf(plan, workspace, seal.seal(plan.pod, sandbox.id)), signal),
       );
       try {
-        await binding.settle(keeper, workspace.storageClass, signal);
-        await resources.createPod(ownedBy(keeper, plan.pod), signal);
+        await binding.settle(owner, workspace.storageClass, signal);
+        await resources.createPod(ownedBy(owner, plan.pod), signal);
       } catch (error) {
-        await undo(plan, { keeper });
+        await undo(plan, { owner });
         throw error;
       }
-      await markStarted(keeper, signal);
+      await markStarted(owner, signal);
     },
 
     async stop(ref, signal) {
       const objects = await findOrThrow(ref, signal);
-      const keeper = requireKeeper(objects, ref);
-      await resources.setState(keeper, STATE.stopped, signal);
+      const owner = requireOwner(objects, ref);
+      await resources.setState(owner, STATE.stopped, signal);
       if (objects.pod !== undefined) {
         await resources.removePod(
           objects.pod,
@@ -108,10 +108,10 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       if (objects.pod !== undefined && isAlive(objects.pod)) {
         return;
       }
-      const keeper = requireKeeper(objects, ref);
-      const pod = seal.open(keeper, ref.id);
+      const owner = requireOwner(objects, ref);
+      const pod = seal.open(owner, ref.id);
       if (objects.pod !== undefined) {
-        await resources.setState(keeper, STATE.stopped, signal);
+        await resources.setState(owner, STATE.stopped, signal);
         await resources.removePod(
           objects.pod,
           undefined,
@@ -119,25 +119,25 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
         );
       }
       try {
-        await resources.createPod(ownedBy(keeper, pod), signal);
+        await resources.createPod(ownedBy(owner, pod), signal);
       } catch (error) {
         if (!hasCode(error, Code.ALREADY_EXISTS)) {
           throw error;
         }
       }
-      const isSigned = keeper.metadata.annotations?.[ANNOTATION.podSignature] !== undefined;
-      await markStarted(keeper, signal, isSigned ? {} : seal.seal(pod, ref.id));
+      const isSigned = owner.metadata.annotations?.[ANNOTATION.podSignature] !== undefined;
+      await markStarted(owner, signal, isSigned ? {} : seal.seal(pod, ref.id));
     },
 
     async delete(ref, signal) {
-      const { pod, keeper } = await resources.find(ref, signal);
-      if (pod === undefined && keeper === undefined) {
+      const { pod, owner } = await resources.find(ref, signal);
+      if (pod === undefined && owner === undefined) {
         return false;
       }
       const until = deadline(REMOVE_TIMEOUT_MS, signal);
       await Promise.all([
         pod && resources.removePod(pod, DELETE_GRACE_SECONDS, until),
-        keeper && resources.removeKeeper(keeper, until),
+        owner && resources.removeOwner(owner, until),
       ]);
       return true;
     },
@@ -145,17 +145,17 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
 }
 
 /** FAILED_PRECONDITION when nothing would outlive the Pod. */
-export function requireKeeper({ keeper }: Objects, ref: SandboxRef): Keeper {
-  if (keeper === undefined) {
+export function requireOwner({ owner }: Objects, ref: SandboxRef): Owner {
+  if (owner === undefined) {
     throw failedPrecondition(`sandbox '${ref.name}' has no workspace volume that would outlive its Pod`, {
       reason: 'NoWorkspaceVolume',
       hint: 'set workspace_default_storage_size above 0 in [openshell.drivers.kubernetes]',
     });
   }
-  if (keeper.metadata.deletionTimestamp !== undefined) {
+  if (owner.metadata.deletionTimestamp !== undefined) {
     throw failedPrecondition(`sandbox '${ref.name}' is being removed`, { reason: 'Deleting' });
   }
-  return keeper;
+  return owner;
 }
 
 function isAlive(pod: Pod): boolean {
@@ -171,7 +171,7 @@ function claimOf(
   plan: Plan,
   workspace: NonNullable<Plan['workspace']>,
   sealed: Readonly<Record<string, string>>,
-): Keeper {
+): Owner {
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
@@ -194,7 +194,7 @@ export function claimSpec({ size, storageClass }: NonNullable<Plan['workspace']>
 }
 
 /** Whoever removes the claim removes the Pod with it, so half of a sandbox cannot stay. */
-function ownedBy(keeper: Keeper, pod: Pod): Pod {
+function ownedBy(owner: Owner, pod: Pod): Pod {
   return {
     ...pod,
     metadata: {
@@ -203,8 +203,8 @@ function ownedBy(keeper: Keeper, pod: Pod): Pod {
         {
           apiVersion: 'v1',
           kind: 'PersistentVolumeClaim',
-          name: keeper.metadata.name,
-          uid: keeper.metadata.uid ?? '',
+          name: owner.metadata.name,
+          uid: owner.metadata.uid ?? '',
         },
       ],
     },

@@ -8,11 +8,11 @@ export const CONTAINER = 'agent';
 export const WORKSPACE_VOLUME = 'workspace';
 
 export const ANNOTATION = {
-  /** On the keeper: the Pod to make at each start, see `encodePod`. */
+  /** On the owner: the Pod to make at each start, see `encodePod`. */
   pod: 'openshell.ai/pod',
-  /** On the keeper: that the Pod is ours, see `createPodSeal`. */
+  /** On the owner: that the Pod is ours, see `createPodSeal`. */
   podSignature: 'openshell.ai/pod-signature',
-  /** On the keeper: what the driver last did, one of STATE. */
+  /** On the owner: what the driver last did, one of STATE. */
   state: 'openshell.ai/state',
 } as const;
 
@@ -26,7 +26,7 @@ export const STATE = {
 } as const;
 
 /** What keeps a sandbox that has no Pod. */
-export type KeeperKind = 'persistentvolumeclaims' | 'sandboxes';
+export type OwnerKind = 'persistentvolumeclaims' | 'sandboxes';
 
 /** Groups of resources that are not of the core. */
 const GROUPS: Readonly<Record<string, string>> = {

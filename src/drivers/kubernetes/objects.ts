@@ -96,7 +96,7 @@ export interface ClaimSpec {
 }
 
 /** What stays of a sandbox while it has no Pod: a claim, or a Sandbox of the agent-sandbox controller. */
-export interface Keeper extends KubeObject {
+export interface Owner extends KubeObject {
   spec: unknown;
   status?: { phase?: string };
 }

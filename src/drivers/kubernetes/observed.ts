@@ -9,8 +9,8 @@ interface ObserveOptions {
 
 /** A sandbox as its objects show it. One of the two must be there. */
 export function observeObjects(objects: Objects, options: ObserveOptions): ObservedSandbox {
-  const { pod, keeper } = objects;
-  const metadata = (pod ?? keeper)?.metadata;
+  const { pod, owner } = objects;
+  const metadata = (pod ?? owner)?.metadata;
   const labels = metadata?.labels ?? {};
   return {
     id: labels[LABEL.sandboxId] ?? '',

@@ -19,7 +19,7 @@ const CORE: Readonly<Record<string, readonly string[]>> = {
   events: ['list', 'watch'],
 };
 
-const KEEPER = ['create', 'get', 'list', 'watch', 'patch', 'delete'];
+const OWNER_VERBS = ['create', 'get', 'list', 'watch', 'patch', 'delete'];
 
 export const UNSUPPORTED_API =
   "sandbox_api 'agents.x-k8s.io/v1beta1' is not served yet: use 'pod' or 'agents.x-k8s.io/v1alpha1'";
@@ -38,10 +38,13 @@ export function neededPermissions(settings: KubernetesSettings): Permission[] {
   return [
     ...expand('', CORE),
     ...(settings.sandbox_api === 'pod'
-      ? expand('', { pods: ['create', 'get', 'list', 'watch', 'delete'], persistentvolumeclaims: KEEPER })
+      ? expand('', {
+          pods: ['create', 'get', 'list', 'watch', 'delete'],
+          persistentvolumeclaims: OWNER_VERBS,
+        })
       : [
           ...expand('', { pods: ['get', 'list', 'watch'] }),
-          ...expand('agents.x-k8s.io', { sandboxes: KEEPER }),
+          ...expand('agents.x-k8s.io', { sandboxes: OWNER_VERBS }),
         ]),
     ...(settings.network_policy
       ? expand('networking.k8s.io', { networkpolicies: ['create', 'list', 'update'] })

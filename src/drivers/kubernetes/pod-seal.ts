@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { failedPrecondition, invalidArgument } from '../../compute/errors.js';
 import { ANNOTATION } from './names.js';
-import type { Keeper, Pod } from './objects.js';
+import type { Owner, Pod } from './objects.js';
 
 /**
  * How a Pod is kept with its claim, and known again: whoever may patch the claim must not choose what the gateway makes
@@ -12,7 +12,7 @@ export interface PodSeal {
   /** Annotations of the claim of the same name. INVALID_ARGUMENT when the Pod is too big. */
   seal(pod: Pod, sandboxId: string): Record<string, string>;
   /** FAILED_PRECONDITION when it is not as this gateway sealed it for this sandbox and claim. */
-  open(claim: Keeper, sandboxId: string): Pod;
+  open(claim: Owner, sandboxId: string): Pod;
 }
 
 export interface PodSealOptions {

@@ -9,30 +9,30 @@ import {
 } from '../../compute/conditions.js';
 import type { ObservedSandbox } from '../../compute/sandbox.js';
 import { ANNOTATION, CONTAINER, STATE } from './names.js';
-import type { ContainerState, Keeper, Pod, PodCondition } from './objects.js';
+import type { ContainerState, Owner, Pod, PodCondition } from './objects.js';
 
 /** What is known of one sandbox: its Pod, what keeps it without one, or both. */
 export interface Objects {
   readonly pod: Pod | undefined;
-  readonly keeper: Keeper | undefined;
+  readonly owner: Owner | undefined;
 }
 
 const REASON_MISSING = 'BackendResourceMissing';
 
-/** The keeper is there and says that the Pod should be, but it is not. */
+/** The owner is there and says that the Pod should be, but it is not. */
 export function isMissing({ status }: ObservedSandbox): boolean {
   return status.conditions.some((one) => one.type === 'Ready' && one.reason === REASON_MISSING);
 }
 
 /** The sandbox's conditions. `scheduleTimeoutMs` turns a wait for a node into a failure. */
 export function conditionsOf(
-  { pod, keeper }: Objects,
+  { pod, owner }: Objects,
   options: { nowMs: number; scheduleTimeoutMs: number },
 ): Condition[] {
   if (pod !== undefined) {
     return podConditions(pod, options);
   }
-  const state = keeper?.metadata.annotations?.[ANNOTATION.state];
+  const state = owner?.metadata.annotations?.[ANNOTATION.state];
   if (state === STATE.stopped) {
     return suspendedConditions();
   }
@@ -49,10 +49,10 @@ export function conditionsOf(
 }
 
 /** The engine is removing the sandbox, not only its Pod. */
-export function isDeleting({ pod, keeper }: Objects): boolean {
-  return keeper === undefined
+export function isDeleting({ pod, owner }: Objects): boolean {
+  return owner === undefined
     ? pod?.metadata.deletionTimestamp !== undefined
-    : keeper.metadata.deletionTimestamp !== undefined;
+    : owner.metadata.deletionTimestamp !== undefined;
 }
 
 function podConditions(pod: Pod, options: { nowMs: number; scheduleTimeoutMs: number }): Condition[] {

@@ -16,7 +16,7 @@ import type { Pod } from './objects.js';
 import type { KubernetesSettings } from './settings.js';
 import { anyObject, flag, mapOf, objectOf, text } from './shape.js';
 
-export interface Owner {
+export interface GatewayIdentity {
   readonly gatewayId: string;
   readonly version: string;
 }
@@ -41,7 +41,7 @@ const platformShape = objectOf({
 export function planSandbox(
   sandbox: DriverSandbox,
   place: Place,
-  owner: Owner,
+  gateway: GatewayIdentity,
   settings: KubernetesSettings,
 ): Plan {
   const { template } = sandbox.spec;
@@ -49,7 +49,7 @@ export function planSandbox(
   const platform = platformShape(template.platformConfig, 'spec.template');
   const labels = {
     ...allowedOnly(template.labels, 'labels', settings),
-    ...ownerLabels({ ...owner, version: labelValue(owner.version) }, sandbox),
+    ...ownerLabels({ ...gateway, version: labelValue(gateway.version) }, sandbox),
   };
   if (platform.runtime_class_name !== undefined) {
     checkRuntimeClass(platform.runtime_class_name, 'spec.template.runtime_class_name', settings);

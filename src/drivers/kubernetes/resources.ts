@@ -3,14 +3,14 @@ import { LABEL } from '../../compute/labels.js';
 import type { SandboxRef } from '../../compute/sandbox.js';
 import { delay } from '../../kit/deadline.js';
 import { hasCode, namespaceMissing } from './api-errors.js';
-import { ANNOTATION, type KeeperKind, type Names, type Place, STATE } from './names.js';
-import type { Keeper, KubeObject, Pod } from './objects.js';
+import { ANNOTATION, type Names, type OwnerKind, type Place, STATE } from './names.js';
+import type { KubeObject, Owner, Pod } from './objects.js';
 import { isOf } from './pod.js';
 import type { Objects } from './pod-status.js';
 import { reflect } from './reflector.js';
 import type { Rest } from './rest.js';
 
-/** The Pods and keepers of one gateway; what carries no label of it is never returned nor changed. */
+/** The Pods and owners of one gateway; what carries no label of it is never returned nor changed. */
 export interface Resources {
   find(ref: SandboxRef, signal: AbortSignal): Promise<Objects>;
   /** The Pod alone, in one call. Undefined also when the name in `ref` is not the sandbox's. */
@@ -18,10 +18,10 @@ export interface Resources {
   /** By sandbox id. */
   listAll(signal: AbortSignal): Promise<Map<string, Objects>>;
   createPod(pod: Pod, signal: AbortSignal): Promise<Pod>;
-  createKeeper(keeper: Keeper, signal: AbortSignal): Promise<Keeper>;
+  createOwner(owner: Owner, signal: AbortSignal): Promise<Owner>;
   /** With other annotations, if they are given. */
   setState(
-    keeper: Keeper,
+    owner: Owner,
     state: string,
     signal: AbortSignal,
     annotations?: Readonly<Record<string, string>>,
@@ -31,11 +31,11 @@ export interface Resources {
   /** Resolves when somebody else has removed it. */
   waitPodGone(pod: Pod, signal: AbortSignal): Promise<void>;
   /** Resolves when the claim has its volume; rejects with the signal's reason. */
-  waitBound(claim: Keeper, signal: AbortSignal): Promise<void>;
-  removeKeeper(keeper: Keeper, signal: AbortSignal): Promise<void>;
+  waitBound(claim: Owner, signal: AbortSignal): Promise<void>;
+  removeOwner(owner: Owner, signal: AbortSignal): Promise<void>;
 }
 
-type Kind = 'pods' | KeeperKind;
+type Kind = 'pods' | OwnerKind;
 
 /** A new namespace gets its service account a moment later. */
 const SERVICE_ACCOUNT_WAIT_MS = 100;
@@ -45,9 +45,9 @@ export function createResources(options: {
   rest: Rest;
   names: Names;
   gatewayId: string;
-  keeperKind: KeeperKind;
+  ownerKind: OwnerKind;
 }): Resources {
-  const { rest, names, gatewayId, keeperKind } = options;
+  const { rest, names, gatewayId, ownerKind } = options;
 
   async function get<T>(kind: Kind, place: Place, signal: AbortSignal): Promise<T | undefined> {
     const path = names.path(place.namespace, kind, place.name);
@@ -76,23 +76,23 @@ export function createResources(options: {
 
   async function findByName(ref: SandboxRef, signal: AbortSignal): Promise<Objects> {
     const place = names.placeOf(ref);
-    const [pod, keeper] = await Promise.all([
+    const [pod, owner] = await Promise.all([
       get<Pod>('pods', place, signal),
-      get<Keeper>(keeperKind, place, signal),
+      get<Owner>(ownerKind, place, signal),
     ]);
     return {
       pod: isOf(pod?.metadata.labels, gatewayId, ref.id) ? pod : undefined,
-      keeper: isOf(keeper?.metadata.labels, gatewayId, ref.id) ? keeper : undefined,
+      owner: isOf(owner?.metadata.labels, gatewayId, ref.id) ? owner : undefined,
     };
   }
 
   async function findById(id: string, signal: AbortSignal): Promise<Objects> {
     const selector = `${names.ownSelector},${LABEL.sandboxId}=${id}`;
-    const [pods, keepers] = await Promise.all([
+    const [pods, owners] = await Promise.all([
       list<Pod>('pods', selector, signal),
-      list<Keeper>(keeperKind, selector, signal),
+      list<Owner>(ownerKind, selector, signal),
     ]);
-    return { pod: pods.items[0], keeper: keepers.items[0] };
+    return { pod: pods.items[0], owner: owners.items[0] };
   }
 
   async function create<T extends KubeObject>(kind: Kind, object: T, signal: AbortSignal): Promise<T> {
@@ -167,8 +167,8 @@ export function createResources(options: {
     });
   }
 
-  async function waitBound(claim: Keeper, signal: AbortSignal): Promise<void> {
-    for await (const change of follow(keeperKind, claim, signal)) {
+  async function waitBound(claim: Owner, signal: AbortSignal): Promise<void> {
+    for await (const change of follow(ownerKind, claim, signal)) {
       const seen = change.type === 'list' ? change.items : [change.object];
       if (seen.some((one) => one.metadata.uid === claim.metadata.uid && one.status?.phase === 'Bound')) {
         return;
@@ -199,7 +199,7 @@ export function createResources(options: {
   return {
     async find(ref, signal) {
       const objects = ref.name === '' ? undefined : await findByName(ref, signal);
-      if (objects?.pod !== undefined || objects?.keeper !== undefined) {
+      if (objects?.pod !== undefined || objects?.owner !== undefined) {
         return objects;
       }
       return findById(ref.id, signal);
@@ -209,16 +209,16 @@ export function createResources(options: {
       return isOf(pod?.metadata.labels, gatewayId, ref.id) ? pod : undefined;
     },
     async listAll(signal) {
-      const [pods, keepers] = await Promise.all([
+      const [pods, owners] = await Promise.all([
         list<Pod>('pods', names.ownSelector, signal),
-        list<Keeper>(keeperKind, names.ownSelector, signal),
+        list<Owner>(ownerKind, names.ownSelector, signal),
       ]);
       const all = new Map<string, Objects>();
-      for (const keeper of keepers.items) {
-        all.set(idOf(keeper), { pod: undefined, keeper });
+      for (const owner of owners.items) {
+        all.set(idOf(owner), { pod: undefined, owner });
       }
       for (const pod of pods.items) {
-        all.set(idOf(pod), { keeper: all.get(idOf(pod))?.keeper, pod });
+        all.set(idOf(pod), { owner: all.get(idOf(pod))?.owner, pod });
       }
       all.delete('');
       return all;
@@ -237,16 +237,16 @@ export function createResources(options: {
         }
       }
     },
-    createKeeper: (keeper, signal) => create(keeperKind, keeper, signal),
+    createOwner: (owner, signal) => create(ownerKind, owner, signal),
     async setState({ metadata: { namespace = '', name, uid } }, state, signal, annotations) {
       await rest.json({
         method: 'PATCH',
-        path: names.path(namespace, keeperKind, name),
+        path: names.path(namespace, ownerKind, name),
         body: {
           metadata: { uid, annotations: { ...annotations, [ANNOTATION.state]: state } },
-          ...(keeperKind === 'sandboxes' && { spec: { replicas: state === STATE.stopped ? 0 : 1 } }),
+          ...(ownerKind === 'sandboxes' && { spec: { replicas: state === STATE.stopped ? 0 : 1 } }),
         },
-        what: `patch ${keeperKind} '${name}' in '${namespace}'`,
+        what: `patch ${ownerKind} '${name}' in '${namespace}'`,
         signal,
       });
     },
@@ -256,9 +256,9 @@ export function createResources(options: {
     },
     waitBound,
     waitPodGone: (pod, signal) => waitGone('pods', pod, signal),
-    async removeKeeper(keeper, signal) {
-      await remove(keeperKind, keeper, undefined, signal);
-      await waitGone(keeperKind, keeper, signal);
+    async removeOwner(owner, signal) {
+      await remove(ownerKind, owner, undefined, signal);
+      await waitGone(ownerKind, owner, signal);
     },
   };
 }

@@ -4,8 +4,8 @@ import type { ObservedSandbox, SandboxRef } from '../../compute/sandbox.js';
 import { delay } from '../../kit/deadline.js';
 import { createQueue } from '../../kit/queue.js';
 import { createCache } from './cache.js';
-import type { KeeperKind, Names } from './names.js';
-import type { CoreEvent, Keeper, KubeObject, Pod } from './objects.js';
+import type { Names, OwnerKind } from './names.js';
+import type { CoreEvent, KubeObject, Owner, Pod } from './objects.js';
 import type { Objects } from './pod-status.js';
 import { type Change, reflect } from './reflector.js';
 import type { Rest } from './rest.js';
@@ -15,7 +15,7 @@ export interface WatchOptions {
   readonly names: Names;
   readonly find: (ref: SandboxRef, signal: AbortSignal) => Promise<Objects>;
   readonly observe: (objects: Objects) => ObservedSandbox;
-  readonly keeperKind: KeeperKind;
+  readonly ownerKind: OwnerKind;
   readonly news: News;
   readonly signal: AbortSignal;
   readonly log: Logger;
@@ -49,7 +49,7 @@ const TICK_MS = 5_000;
 /** News that a slow reader has not taken; what comes beyond is dropped. */
 const MOST_NEWS = 64;
 
-/** A snapshot, `synced`, then changes, from watches of Pods, keepers and Events. */
+/** A snapshot, `synced`, then changes, from watches of Pods, owners and Events. */
 export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<DriverEvent, void> {
   const { rest, names, log } = options;
   const stop = new AbortController();
@@ -98,7 +98,7 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
   const own = { labelSelector: names.ownSelector };
   const loops = [
     necessary(follow<Pod>('pods', own, cache.pods)),
-    necessary(follow<Keeper>(options.keeperKind, own, cache.keepers)),
+    necessary(follow<Owner>(options.ownerKind, own, cache.owners)),
     necessary(ticking()),
     // Progress only: a cluster that keeps its Events to itself still runs sandboxes.
     follow<CoreEvent>('events', { fieldSelector: 'involvedObject.kind=Pod' }, cache.events).catch((error) => {

@@ -15,13 +15,13 @@ import { createRegistry } from './images/registry/registry.js';
 import { openConfinement } from './qemu/confinement.js';
 import { claimUidRange } from './qemu/uid-range.js';
 import { qemuUser } from './qemu/user.js';
-import { createHub } from './sandboxes/hub.js';
+import { createBroadcaster } from './sandboxes/broadcaster.js';
 import { checkSizes, planMachine } from './sandboxes/plan.js';
 import { readRecord, type SandboxRecord } from './sandboxes/record.js';
 import { createSandbox, type Sandbox, type SandboxDependencies } from './sandboxes/sandbox.js';
 import { createSuspects } from './sandboxes/suspects.js';
-import { describeHostCpu } from './templates/key.js';
-import { createTemplates, type Templates } from './templates/templates.js';
+import { describeHostCpu } from './snapshots/key.js';
+import { openSnapshots, type Snapshots } from './snapshots/snapshots.js';
 
 interface VmDriverOptions {
   readonly context: Omit<DriverContext, 'secret'>;
@@ -35,8 +35,8 @@ interface VmDriverOptions {
 }
 
 const MIB = 1024 * 1024;
-/** Whose user id it is while a template is made; no sandbox has such an id. */
-const TEMPLATE = ':template';
+/** Whose user id it is while a snapshot is taken; no sandbox has such an id. */
+const SNAPSHOT = ':template';
 
 /** Sandboxes as virtual machines. What it finds in its state directory is listed at once and taken up again. */
 export async function createVmDriver(options: VmDriverOptions): Promise<ComputeDriver> {
@@ -47,7 +47,7 @@ export async function createVmDriver(options: VmDriverOptions): Promise<ComputeD
   const root = join(context.stateDir, context.gatewayId);
   const folder = join(root, 'sandboxes');
   const cacheDir = join(context.stateDir, 'disks');
-  const hub = createHub('vm');
+  const broadcaster = createBroadcaster('vm');
   const sandboxes = new Map<string, Sandbox>();
   const uids = new Map<string, number>();
 
@@ -84,8 +84,8 @@ export async function createVmDriver(options: VmDriverOptions): Promise<ComputeD
     log,
   });
 
-  async function openTemplates(): Promise<Templates> {
-    return createTemplates({
+  async function snapshotsOf(): Promise<Snapshots> {
+    return openSnapshots({
       directory: join(context.stateDir, 'templates'),
       cacheMib: settings.template_cache_mib,
       qemu: settings.qemu,
@@ -96,14 +96,14 @@ export async function createVmDriver(options: VmDriverOptions): Promise<ComputeD
       confinement,
       asUser: async (work) => {
         const uid = freeUid();
-        uids.set(TEMPLATE, uid);
-        await work(await qemuUser(uid, accelerator)).finally(() => uids.delete(TEMPLATE));
+        uids.set(SNAPSHOT, uid);
+        await work(await qemuUser(uid, accelerator)).finally(() => uids.delete(SNAPSHOT));
       },
       log: context.log,
     });
   }
 
-  const templates = settings.templates ? await openTemplates() : undefined;
+  const snapshots = settings.templates ? await snapshotsOf() : undefined;
   const dependencies: SandboxDependencies = {
     settings,
     accelerator,
@@ -122,13 +122,13 @@ export async function createVmDriver(options: VmDriverOptions): Promise<ComputeD
       }),
     }),
     guest: options.guest,
-    templates,
+    snapshots,
     network: options.network,
     takenTaps: () => new Set([...sandboxes.values()].flatMap((sandbox) => sandbox.tap() ?? [])),
     uidOf,
     confinement,
     suspects: createSuspects(),
-    hub,
+    broadcaster,
     log,
   };
 
@@ -249,9 +249,9 @@ export async function createVmDriver(options: VmDriverOptions): Promise<ComputeD
     stop: async (ref) => find(ref).stop(),
     start: async (ref) => find(ref).start(),
     delete: (ref) => remove(ref.id),
-    watch: ({ signal }) => hub.watch(observeAll, signal),
+    watch: ({ signal }) => broadcaster.watch(observeAll, signal),
     close: async () => {
-      await Promise.all([templates?.close(), ...[...sandboxes.values()].map((sandbox) => sandbox.detach())]);
+      await Promise.all([snapshots?.close(), ...[...sandboxes.values()].map((sandbox) => sandbox.detach())]);
       await confinement.close();
     },
   };

@@ -2,7 +2,7 @@ import { OpenShellError, unavailable } from '../../../../compute/errors.js';
 import type { Logger } from '../../../../compute/log.js';
 import { deadline, delay } from '../../../../kit/deadline.js';
 import type { GuestFiles } from '../guest/prepare.js';
-import type { Templates } from '../templates/templates.js';
+import type { Snapshots } from '../snapshots/snapshots.js';
 import { type LaunchOptions, launchMachine, type Machine, QEMU_KILLED } from './machine.js';
 
 interface BootOptions extends Omit<LaunchOptions, 'stateFd' | 'onAnswered'> {
@@ -10,7 +10,7 @@ interface BootOptions extends Omit<LaunchOptions, 'stateFd' | 'onAnswered'> {
   /** Puts the guest's files where QEMU looks for them; a restored machine needs none. */
   readonly placeGuest: () => Promise<void>;
   /** Undefined: every machine boots. */
-  readonly templates: Templates | undefined;
+  readonly snapshots: Snapshots | undefined;
   /** All that must have worked before the main process may start. */
   readonly prepare: (machine: Machine, signal: AbortSignal) => Promise<void>;
   /** Starts the main process. */
@@ -29,19 +29,19 @@ function bringUp(options: BootOptions, stateFd: number | undefined, bootTimeoutM
 }
 
 /**
- * A machine that is ready for its main process: restored from a template, or booted where none can serve, with the
+ * A machine that is ready for its main process: restored from a snapshot, or booted where none can serve, with the
  * reason in the log. A failure leaves no process.
  */
 async function bootMachine(options: BootOptions): Promise<Machine> {
-  const { templates, signal, log } = options;
+  const { snapshots, signal, log } = options;
   const wanted = { shape: options.shape, guest: options.guest };
-  const template = await templates?.find(wanted, signal);
+  const snapshot = await snapshots?.find(wanted, signal);
   let trouble: string | undefined;
-  if (typeof template === 'string') {
-    log.info(`the virtual machine boots cold: ${template}`);
-  } else if (template !== undefined) {
+  if (typeof snapshot === 'string') {
+    log.info(`the virtual machine boots cold: ${snapshot}`);
+  } else if (snapshot !== undefined) {
     try {
-      return await bringUp(options, template.fd, Math.min(options.bootTimeoutMs, MAX_RESTORE_MS));
+      return await bringUp(options, snapshot.fd, Math.min(options.bootTimeoutMs, MAX_RESTORE_MS));
     } catch (error) {
       signal.throwIfAborted();
       const known = OpenShellError.from(error);
@@ -49,18 +49,18 @@ async function bootMachine(options: BootOptions): Promise<Machine> {
         throw known;
       }
       trouble = known.text;
-      log.warn(`the virtual machine boots cold: it cannot be restored from its template: ${trouble}`);
+      log.warn(`the virtual machine boots cold: it cannot be restored from its snapshot: ${trouble}`);
     } finally {
-      await template.close();
+      await snapshot.close();
     }
   }
   await options.placeGuest();
   const machine = await bringUp(options, undefined, options.bootTimeoutMs);
-  // What no boot can mend, such as a broken root disk, is not the template's fault.
+  // What no boot can mend, such as a broken root disk, is not the snapshot's fault.
   if (trouble !== undefined) {
-    await templates?.discard(wanted, trouble);
+    await snapshots?.discard(wanted, trouble);
   }
-  templates?.want(wanted);
+  snapshots?.want(wanted);
   return machine;
 }
 

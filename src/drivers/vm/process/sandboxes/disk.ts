@@ -50,7 +50,7 @@ export async function makeDisk(directory: string, base: string): Promise<void> {
   }
 }
 
-/** The disk of a template's machine: nothing, in the place of what each copy brings. */
+/** The disk of a machine that a snapshot is taken of: nothing, in the place of what each copy brings. */
 export async function makeBlankDisk(directory: string, owner: number | undefined): Promise<void> {
   const vm = vmDirectory(directory);
   await mkdir(vm, { recursive: true, mode: 0o700 });

@@ -37,7 +37,7 @@ export interface LaunchOptions {
   /** Undefined: the driver's own user. */
   readonly user: QemuUser | undefined;
   readonly confinement: Confinement;
-  /** An open template's descriptor, read from its start; undefined: the guest boots. */
+  /** An open snapshot's descriptor, read from its start; undefined: the guest boots. */
   readonly stateFd: number | undefined;
   readonly bootTimeoutMs: number;
   /** Called as soon as there is a process that a new driver process would have to know of. */

@@ -1,6 +1,6 @@
 import { OpenShellError } from '../../../../compute/errors.js';
 import type { Logger } from '../../../../compute/log.js';
-import type { Hub } from './hub.js';
+import type { Broadcaster } from './broadcaster.js';
 import { type Ending, type SandboxRecord, writeRecord } from './record.js';
 import { observe } from './status.js';
 
@@ -18,7 +18,7 @@ interface RecordFile {
 export function keepRecord(
   directory: string,
   initial: SandboxRecord,
-  { hub, log }: { readonly hub: Hub; readonly log: Logger },
+  { broadcaster, log }: { readonly broadcaster: Broadcaster; readonly log: Logger },
 ): RecordFile {
   let record = initial;
   let writing: Promise<void> = Promise.resolve();
@@ -28,7 +28,7 @@ export function keepRecord(
     const changed = record;
     const written = writing.then(async () => {
       await writeRecord(directory, changed);
-      hub.sandbox(observe(changed));
+      broadcaster.sandbox(observe(changed));
     });
     writing = written.catch(() => {});
     return written;
@@ -42,7 +42,7 @@ export function keepRecord(
     end: (ending) =>
       save({ ending, unfinishedStarts: 0 }).catch((error) => {
         log.warn(`the end of a run is not written: ${OpenShellError.from(error).text}`);
-        hub.sandbox(observe(record));
+        broadcaster.sandbox(observe(record));
       }),
     note: (intent) =>
       save({ intent }).catch((error) => {

@@ -24,10 +24,10 @@ import { freeLink, macOf, networkRecords } from '../network/link.js';
 import { checkTap } from '../network/tap.js';
 import type { Confinement } from '../qemu/confinement.js';
 import { type QemuUser, qemuUser } from '../qemu/user.js';
-import type { Templates } from '../templates/templates.js';
+import type { Snapshots } from '../snapshots/snapshots.js';
 import { startMachine } from './boot.js';
+import type { Broadcaster } from './broadcaster.js';
 import { giveDisk, hasDisk, makeDisk, placeGuest, vmDirectory } from './disk.js';
-import type { Hub } from './hub.js';
 import { createLogFile } from './log-file.js';
 import { connectMachine, findMachine, killMachine, type Machine } from './machine.js';
 import { diskTooLarge, type Plan, planMachine } from './plan.js';
@@ -42,7 +42,7 @@ export interface SandboxDependencies {
   readonly library: ImageLibrary;
   readonly guest: () => Promise<GuestFiles>;
   /** Undefined when they are switched off. */
-  readonly templates: Templates | undefined;
+  readonly snapshots: Snapshots | undefined;
   /** Undefined: no guest has a network card. */
   readonly network: GuestNetwork | undefined;
   /** Tap devices of machines that run or start. */
@@ -51,7 +51,7 @@ export interface SandboxDependencies {
   readonly uidOf: (id: string) => number;
   readonly confinement: Confinement;
   readonly suspects: Suspects;
-  readonly hub: Hub;
+  readonly broadcaster: Broadcaster;
   readonly log: Logger;
 }
 
@@ -88,11 +88,11 @@ export function createSandbox(
   initial: SandboxRecord,
   dependencies: SandboxDependencies,
 ): Sandbox {
-  const { settings, hub } = dependencies;
+  const { settings, broadcaster } = dependencies;
   const { id, name, spec } = initial.sandbox;
   const log = dependencies.log.child({ sandbox_id: id });
   const output = createLogFile(directory, log);
-  const kept = keepRecord(directory, initial, { hub, log });
+  const kept = keepRecord(directory, initial, { broadcaster, log });
   let machine: Machine | undefined;
   /** Settles when the present run is over and its ending is written. */
   let over: Promise<void> = Promise.resolve();
@@ -112,22 +112,22 @@ export function createSandbox(
     if (waits) {
       const message = 'the host has no room for what the virtual machine writes: it waits until there is';
       log.warn(message);
-      hub.warning(id, 'HostDiskFull', message);
+      broadcaster.warning(id, 'HostDiskFull', message);
     } else {
       log.info('the host has room again: the virtual machine goes on');
-      hub.platform(id, 'HostDiskFreed', 'the host has room again: the virtual machine goes on');
+      broadcaster.platform(id, 'HostDiskFreed', 'the host has room again: the virtual machine goes on');
     }
   }
 
   function progress(step: string, detail: string) {
-    return hub.platform(id, 'Progress', detail, {
+    return broadcaster.platform(id, 'Progress', detail, {
       [PROGRESS.activeStep]: step,
       [PROGRESS.activeDetail]: detail,
     });
   }
 
   function tellOfImage({ reason, message }: ImageNews) {
-    return hub.platform(id, reason, message, {
+    return broadcaster.platform(id, reason, message, {
       [PROGRESS.activeStep]: 'pulling_image',
       [PROGRESS.activeDetail]: message,
     });
@@ -140,7 +140,7 @@ export function createSandbox(
     progress('pulling_image', `preparing ${spec.template.image}`);
     const { image } = spec.template;
     const disk = await dependencies.library.rootDisk(image, tellOfImage, signal);
-    hub.platform(id, 'ImagePresent', `the image ${image} is there`, {
+    broadcaster.platform(id, 'ImagePresent', `the image ${image} is there`, {
       [PROGRESS.completeStep]: 'pulling_image',
       [PROGRESS.completeLabel]: `Image ${image}`,
     });
@@ -258,7 +258,7 @@ export function createSandbox(
       signal,
       guest,
       placeGuest: () => placeGuest(directory, guest),
-      templates: dependencies.templates,
+      snapshots: dependencies.snapshots,
       prepare: (machine, until) => setUp(plan, image, link, machine, until),
       begin: (machine, until) => startMain(machine, image, until),
       log,
@@ -477,7 +477,7 @@ export function createSandbox(
     await dependencies.confinement.release(machineName(id));
     output.ended();
     await rm(directory, { recursive: true, force: true });
-    hub.deleted(id);
+    broadcaster.deleted(id);
   }
 
   async function running(): Promise<Machine> {

@@ -8,9 +8,9 @@ import { lockDirectory } from '../lock.js';
 import type { MachineShape } from '../qemu/arguments.js';
 import type { Confinement } from '../qemu/confinement.js';
 import type { QemuUser } from '../qemu/user.js';
-import { templateKey } from './key.js';
-import { clearUnmade, makeTemplate } from './maker.js';
-import { clearGone, createTemplateStore } from './store.js';
+import { snapshotKey } from './key.js';
+import { clearGone, createSnapshotStore } from './store.js';
+import { clearUnmade, takeSnapshot } from './take.js';
 
 /** What a machine would be restored as. */
 interface Wanted {
@@ -19,8 +19,8 @@ interface Wanted {
 }
 
 /** Machines that booted once and stand still where every sandbox begins. */
-export interface Templates {
-  /** A template's state, for the caller to close; or why no template can serve. */
+export interface Snapshots {
+  /** A snapshot's state, for the caller to close; or why no snapshot can serve. */
   find(wanted: Wanted, signal: AbortSignal): Promise<FileHandle | string>;
   /** Makes one in the background when there is none, no other is being made, and it did not fail too often. */
   want(wanted: Wanted): void;
@@ -30,7 +30,7 @@ export interface Templates {
   close(): Promise<void>;
 }
 
-export interface TemplatesOptions {
+export interface SnapshotsOptions {
   readonly directory: string;
   readonly cacheMib: number;
   readonly qemu: string;
@@ -45,7 +45,7 @@ export interface TemplatesOptions {
   readonly log: Logger;
 }
 
-/** After so many failures there are no templates of a kind in this process. */
+/** After so many failures there are no snapshots of a kind in this process. */
 const MAX_FAILURES = 3;
 /** Beside the boot: stopping the machine and writing its state. */
 const SAVE_TIMEOUT_MS = 60_000;
@@ -60,9 +60,9 @@ function describe({ shape }: Wanted): string {
 }
 
 /** Also ends and removes what processes that are gone were making. */
-export async function createTemplates(options: TemplatesOptions): Promise<Templates> {
+export async function openSnapshots(options: SnapshotsOptions): Promise<Snapshots> {
   const { directory, log } = options;
-  const store = createTemplateStore(directory, options.cacheMib);
+  const store = createSnapshotStore(directory, options.cacheMib);
   const failures = new Map<string, Failures>();
   const closing = new AbortController();
   let making: Promise<void> | undefined;
@@ -70,7 +70,7 @@ export async function createTemplates(options: TemplatesOptions): Promise<Templa
   await clearGone(directory);
 
   function keyOf({ shape, guest }: Wanted): string {
-    return templateKey({
+    return snapshotKey({
       shape,
       guestDigest: guest.digest,
       qemuBuild: options.qemuBuild,
@@ -97,13 +97,13 @@ export async function createTemplates(options: TemplatesOptions): Promise<Templa
         return await isThere.close();
       }
       await options.asUser((user) =>
-        makeTemplate({ ...options, ...wanted, user, signal }, async (made, saved) => {
+        takeSnapshot({ ...options, ...wanted, user, signal }, async (made, saved) => {
           const now = await options.guest();
           if (now.digest !== wanted.guest.digest) {
-            return log.info('the guest changed while a template was made');
+            return log.info('the guest changed while a snapshot was made');
           }
           await store.keep(key, made, saved);
-          log.info(`a template is ready: ${describe(wanted)}, ${saved.bytes} bytes`);
+          log.info(`a snapshot is ready: ${describe(wanted)}, ${saved.bytes} bytes`);
         }),
       );
     } finally {
@@ -115,15 +115,15 @@ export async function createTemplates(options: TemplatesOptions): Promise<Templa
     async find(wanted, signal) {
       // A state fits no machine with other devices, and a card's address is a part of it.
       if (wanted.shape.card !== undefined) {
-        return 'no template has a network card';
+        return 'no snapshot has a network card';
       }
       const key = keyOf(wanted);
       const known = givenUp(key);
       if (known !== undefined) {
-        return `templates of ${describe(wanted)} failed ${known.count} times: ${known.last}`;
+        return `snapshots of ${describe(wanted)} failed ${known.count} times: ${known.last}`;
       }
       const found = await store.open(key, signal);
-      return typeof found === 'string' ? `the template of ${describe(wanted)}: ${found}` : found;
+      return typeof found === 'string' ? `the snapshot of ${describe(wanted)}: ${found}` : found;
     },
     want(wanted) {
       const key = keyOf(wanted);
@@ -140,7 +140,7 @@ export async function createTemplates(options: TemplatesOptions): Promise<Templa
             return;
           }
           failed(key, error.text);
-          log.warn(`no template of ${describe(wanted)} was made: ${error.text}`);
+          log.warn(`no snapshot of ${describe(wanted)} was made: ${error.text}`);
         })
         .finally(() => {
           making = undefined;

@@ -15,8 +15,8 @@ import { join } from 'node:path';
 import { failedPrecondition, OpenShellError } from '../../../../compute/errors.js';
 import type { SavedState } from './state.js';
 
-/** Templates on the disk: a folder each, `<key>/state` and `<key>/manifest.json`, put there as a whole. */
-export interface TemplateStore {
+/** Snapshots on the disk: a folder each, `<key>/state` and `<key>/manifest.json`, put there as a whole. */
+export interface SnapshotStore {
   /** The state, open for reading from its start and for the caller to close; or why there is none that can be used. */
   open(key: string, signal: AbortSignal): Promise<FileHandle | string>;
   /** Takes over the folder `made`, which holds a state. FAILED_PRECONDITION when it is larger than all may be. */
@@ -66,7 +66,7 @@ function isThere(path: string): Promise<boolean> {
   );
 }
 
-export function createTemplateStore(directory: string, cacheMib: number): TemplateStore {
+export function createSnapshotStore(directory: string, cacheMib: number): SnapshotStore {
   /** The digest of each state that was read to its end in this process, once for all who want it at the same time. */
   const digests = new Map<string, { readonly identity: string; readonly sha256: Promise<string> }>();
 
@@ -157,8 +157,8 @@ export function createTemplateStore(directory: string, cacheMib: number): Templa
     async keep(key, made, saved) {
       if (saved.bytes > cacheMib * MIB) {
         const needed = Math.ceil(saved.bytes / MIB);
-        throw failedPrecondition(`a template of ${needed} MiB has no room in ${cacheMib} MiB`, {
-          hint: 'raise template_cache_mib, or switch templates off',
+        throw failedPrecondition(`a snapshot of ${needed} MiB has no room in ${cacheMib} MiB`, {
+          hint: 'raise template_cache_mib, or switch snapshots off',
         });
       }
       await writeFile(join(made, MANIFEST_FILE), JSON.stringify(saved), { mode: 0o600 });

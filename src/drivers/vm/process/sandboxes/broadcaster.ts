@@ -7,7 +7,7 @@ import { createQueue } from '../../../../kit/queue.js';
 const MAX_BEHIND = 10_000;
 
 /** Tells every watcher what happens, each state once. */
-export interface Hub {
+export interface Broadcaster {
   sandbox(observed: ObservedSandbox): void;
   deleted(id: string): void;
   platform(id: string, reason: string, message: string, metadata?: Readonly<Record<string, string>>): void;
@@ -15,7 +15,7 @@ export interface Hub {
   watch(snapshot: () => ObservedSandbox[], signal: AbortSignal): AsyncGenerator<DriverEvent>;
 }
 
-export function createHub(source: string): Hub {
+export function createBroadcaster(source: string): Broadcaster {
   const watchers = new Set<(event: DriverEvent) => void>();
   const told = new Map<string, string>();
   function tell(event: DriverEvent) {

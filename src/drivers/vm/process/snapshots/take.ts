@@ -11,7 +11,7 @@ import { type SavedState, saveState } from './state.js';
 import { STATE_FILE } from './store.js';
 
 export interface MakeOptions {
-  /** Where templates are; the work is done in a folder of its own below it. */
+  /** Where snapshots are; the work is done in a folder of its own below it. */
   readonly directory: string;
   readonly qemu: string;
   readonly shape: MachineShape;
@@ -37,7 +37,7 @@ function nameOf(work: string): string {
  * Boots a machine that is nobody's, stops it where all sandboxes begin, before it has a root disk, and hands the folder
  * with its state to `keep`. Leaves no process and nothing else on the disk.
  */
-export async function makeTemplate(
+export async function takeSnapshot(
   options: MakeOptions,
   keep: (made: string, saved: SavedState) => Promise<void>,
 ): Promise<void> {

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { type MachineShape, qemuArguments } from '../qemu/arguments.js';
 
-/** What the state in a template depends on: it fits no machine that differs in any of it. */
-export interface TemplateKind {
+/** What the state in a snapshot depends on: it fits no machine that differs in any of it. */
+export interface SnapshotKind {
   /** The machine; its name does not count. */
   readonly shape: MachineShape;
   /** Of kernel and initramfs. */
@@ -15,11 +15,11 @@ export interface TemplateKind {
   readonly hostCpu: string;
 }
 
-/** Changes when what a template holds, or how it is taken, changes. */
+/** Changes when what a snapshot holds, or how it is taken, changes. */
 const FORMAT = 1;
 
-/** The name of the template for this kind of machine, the same in every driver process. */
-export function templateKey({ shape, ...rest }: TemplateKind): string {
+/** The name of the snapshot for this kind of machine, the same in every driver process. */
+export function snapshotKey({ shape, ...rest }: SnapshotKind): string {
   const machine = qemuArguments({ ...shape, name: '' }, 'boot');
   return createHash('sha256')
     .update(JSON.stringify([FORMAT, machine, rest.guestDigest, rest.qemuBuild, rest.hostCpu]))
