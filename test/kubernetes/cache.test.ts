@@ -4,8 +4,8 @@ import { observedState } from '../../dist/compute/conditions.js';
 import type { DriverEvent } from '../../dist/compute/driver.js';
 import { createCache } from '../../dist/drivers/kubernetes/cache.js';
 import type { ContainerState, Pod } from '../../dist/drivers/kubernetes/objects.js';
-import { observeObjects } from '../../dist/drivers/kubernetes/observed.js';
 import type { Objects } from '../../dist/drivers/kubernetes/pod-status.js';
+import { observeObjects } from '../../dist/drivers/kubernetes/pod-status.js';
 import { GATEWAY, podWith } from './fixtures.js';
 
 const ID = 'id-1';

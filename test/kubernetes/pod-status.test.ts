@@ -39,7 +39,7 @@ describe('what a Pod says of its sandbox', () => {
     const silent = container({ running: {} }, 'Running', { conditions: [condition('Ready', 'False')] });
     const state = ofPod(silent);
     assert.equal(state.kind, 'provisioning');
-    assert.match(JSON.stringify(state), /node 'n1' does not answer/);
+    assert.match(JSON.stringify(state), /node 'n1' does not respond/);
   });
 
   test('a node that is lost', () => {
@@ -67,7 +67,7 @@ describe('what a Pod says of its sandbox', () => {
         reason: 'Evicted',
         message: 'Pod ephemeral local storage usage exceeds the total limit of containers 8Mi. ',
       },
-      /^Evicted: the sandbox wrote more than it may: .*8Mi/,
+      /^Evicted: the sandbox exceeded its disk limit: .*8Mi/,
       137,
     ],
     ['a restart of the node', { exitCode: 137, reason: 'ContainerStatusUnknown' }, {}, /^NodeRestarted/, 137],

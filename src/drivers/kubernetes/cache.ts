@@ -7,30 +7,30 @@ import { toPlatformEvent } from './progress.js';
 import type { Change } from './reflector.js';
 import { idOf } from './resources.js';
 
-/** Puts the changes of Pods, owners and Events together into what happened to sandboxes. */
+/** Merges the changes of Pods, owners and Events into events of sandboxes. */
 export interface Cache {
   pods(change: Change<Pod>): Promise<void>;
   owners(change: Change<Owner>): Promise<void>;
   events(change: Change<CoreEvent>): Promise<void>;
-  /** Looks again at sandboxes that time alone may change. */
+  /** Refreshes sandboxes whose state depends on the time. */
   tick(): Promise<void>;
 }
 
 interface CacheOptions {
   readonly observe: (objects: Objects) => ObservedSandbox;
-  /** Asks the API server itself. The two watches are not in step: a owner can be seen without the Pod it belongs to. */
+  /** Reads from the API server. The two watches are not in step: an owner can be seen before its Pod. */
   readonly confirm: (shown: ObservedSandbox) => Promise<Objects>;
   readonly emit: (event: DriverEvent) => Promise<void>;
 }
 
-/** Events that came before their Pod. */
-const EARLY_EVENTS = 256;
+/** How many Events that came before their Pod are kept. */
+const MAX_EARLY_EVENTS = 256;
 
 export function createCache({ observe, confirm, emit }: CacheOptions): Cache {
   const pods = new Map<string, Pod>();
   const owners = new Map<string, Owner>();
   const shown = new Map<string, string>();
-  /** The last run of each that was shown running or ended. */
+  /** The last run of each sandbox that was emitted as running or exited. */
   const ran = new Map<string, string>();
   const idsByPod = new Map<string, string>();
   const early: CoreEvent[] = [];
@@ -55,7 +55,7 @@ export function createCache({ observe, confirm, emit }: CacheOptions): Cache {
       if (pods.get(id) !== pod || owners.get(id) !== owner) {
         continue;
       }
-      // Nothing left: the watch will say so in its own time.
+      // Nothing left: the watch will report it.
       return fresh.pod === undefined && fresh.owner === undefined ? undefined : observe(fresh);
     }
   }
@@ -79,7 +79,7 @@ export function createCache({ observe, confirm, emit }: CacheOptions): Cache {
     shown.set(id, text);
     const { kind } = observedState(sandbox.status);
     const { instanceId } = sandbox.status;
-    // A process may be over before the kubelet's first word about it; that it ran is told all the same.
+    // A process may end before the kubelet first reports it; emit that it ran nevertheless.
     if (kind === 'exited' && synced && ran.get(id) !== instanceId) {
       await emit({
         type: 'sandbox',
@@ -156,7 +156,7 @@ export function createCache({ observe, confirm, emit }: CacheOptions): Cache {
     },
     owners: (change) => apply('owners', owners, change),
     async events(change) {
-      // The list is of the past: it has been told before.
+      // A list holds past Events only.
       if (change.type !== 'put') {
         return;
       }
@@ -166,7 +166,7 @@ export function createCache({ observe, confirm, emit }: CacheOptions): Cache {
         return publish(id, change.object);
       }
       early.push(change.object);
-      if (early.length > EARLY_EVENTS) {
+      if (early.length > MAX_EARLY_EVENTS) {
         early.shift();
       }
     },

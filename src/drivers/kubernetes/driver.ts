@@ -1,6 +1,7 @@
 import {
   type CallOptions,
   type ComputeDriver,
+  type DriverEvent,
   EXEC_LEFT_BEHIND,
   type LogOptions,
   type SandboxAccess,
@@ -15,16 +16,15 @@ import { createNames, type Place, type WorkspaceMode } from './names.js';
 import { createNamespaces } from './namespaces.js';
 import { createNetworkPolicies } from './network-policies.js';
 import type { Pod } from './objects.js';
-import { observeObjects } from './observed.js';
 import { planSandbox } from './pod.js';
 import { createPodSeal } from './pod-seal.js';
-import { isMissing, type Objects } from './pod-status.js';
+import { isMissing, type Objects, observeObjects } from './pod-status.js';
 import { serverVersion } from './probe.js';
 import { createResources } from './resources.js';
 import type { Rest } from './rest.js';
 import { createSandboxCrdLifecycle } from './sandbox-crd-lifecycle.js';
 import type { KubernetesSettings } from './settings.js';
-import { createNews, watchSandboxes } from './watch.js';
+import { watchSandboxes } from './watch.js';
 
 /** Sandboxes as Pods of the cluster that `rest` talks to. */
 export function createKubernetesDriver(context: DriverContext, rest: Rest): ComputeDriver {
@@ -67,9 +67,9 @@ export function createKubernetesDriver(context: DriverContext, rest: Rest): Comp
     });
   }
 
-  const news = createNews();
-  function leftBehind(id: string) {
-    return news.tell({
+  const listeners = new Set<(event: DriverEvent) => void>();
+  function reportLeftBehind(id: string) {
+    const event: DriverEvent = {
       type: 'platform',
       id,
       event: {
@@ -77,20 +77,23 @@ export function createKubernetesDriver(context: DriverContext, rest: Rest): Comp
         source: 'kubernetes',
         type: 'Warning',
         reason: EXEC_LEFT_BEHIND,
-        message: 'a command was to end and could not be ended: only a stop of the sandbox ends it now',
+        message: 'a command could not be ended: it runs until the sandbox is stopped',
         metadata: {},
       },
-    });
+    };
+    for (const listener of listeners) {
+      listener(event);
+    }
   }
 
-  /** Pods and owners are read one after the other: a sandbox without its Pod is looked at again as a whole. */
+  /** Pods and owners are read one after the other, so a sandbox without a Pod is read again before it is reported. */
   async function observeSure(objects: Objects, signal: AbortSignal): Promise<ObservedSandbox | undefined> {
     const seen = observe(objects);
     if (!isMissing(seen)) {
       return seen;
     }
     const again = await resources.find(seen, signal);
-    return isThere(again) ? observe(again) : undefined;
+    return exists(again) ? observe(again) : undefined;
   }
 
   async function podOf(ref: SandboxRef, signal: AbortSignal): Promise<Pod> {
@@ -121,7 +124,7 @@ export function createKubernetesDriver(context: DriverContext, rest: Rest): Comp
         workspacePath: settings.workspace_path,
         signal,
         timeoutMs: settings.api_timeout_secs * 1000,
-        leftBehind: () => leftBehind(ref.id),
+        onLeftBehind: () => reportLeftBehind(ref.id),
         log: log.child({ sandbox_id: ref.id }),
       });
     },
@@ -154,12 +157,12 @@ export function createKubernetesDriver(context: DriverContext, rest: Rest): Comp
     create: (sandbox, { signal }) => lifecycle.create(sandbox, signal),
     async get(ref, { signal }) {
       const objects = await resources.find(ref, signal);
-      return isThere(objects) ? observeSure(objects, signal) : undefined;
+      return exists(objects) ? observeSure(objects, signal) : undefined;
     },
     async list({ signal }) {
       const keeping = namespaces.keepPolicies(signal).catch((error) => {
         if (!signal.aborted) {
-          log.warn('NetworkPolicies of sandboxes could not be looked after', { error });
+          log.warn('the NetworkPolicies of the sandboxes could not be checked', { error });
         }
       });
       const [objects] = await Promise.all([resources.listAll(signal), keeping]);
@@ -171,9 +174,9 @@ export function createKubernetesDriver(context: DriverContext, rest: Rest): Comp
     start: (ref, { signal }) => lifecycle.start(ref, signal),
     delete: (ref, { signal }) => lifecycle.delete(ref, signal),
     watch: ({ signal }) =>
-      watchSandboxes({ rest, names, ownerKind, find: resources.find, observe, news, signal, log }),
+      watchSandboxes({ rest, names, ownerKind, find: resources.find, observe, listeners, signal, log }),
     ensureWorkspace: (workspace, { signal }) => namespaces.ensure(workspace, signal),
-    // One namespace for all stays when a workspace goes.
+    // A shared namespace outlives its workspaces.
     ...(names.mode === 'managed' && {
       deleteWorkspace: (workspace: string, { signal }: CallOptions) => namespaces.remove(workspace, signal),
     }),
@@ -183,7 +186,7 @@ export function createKubernetesDriver(context: DriverContext, rest: Rest): Comp
   };
 }
 
-function isThere({ pod, owner }: Objects): boolean {
+function exists({ pod, owner }: Objects): boolean {
   return pod !== undefined || owner !== undefined;
 }
 
@@ -192,7 +195,7 @@ function placeOf({ metadata }: Pod): Place {
 }
 
 function notRunning(ref: SandboxRef) {
-  return failedPrecondition(`sandbox '${ref.name || ref.id}' does not run`, {
+  return failedPrecondition(`sandbox '${ref.name || ref.id}' is not running`, {
     reason: 'NotRunning',
     hint: 'start it, or wait until it is ready',
   });

@@ -7,41 +7,40 @@ import type { Owner, Pod } from './objects.js';
 import type { Plan } from './pod.js';
 import type { Objects } from './pod-status.js';
 
-/** Of what the controller does, beyond the process's own time. */
+/** For the controller's own work, on top of the process's time. */
 const CONTROLLER_TIMEOUT_MS = 60_000;
 
-/** A sandbox that is an `agents.x-k8s.io` Sandbox: its controller makes and removes Pod and claim. */
+/** Sandboxes that are `agents.x-k8s.io` Sandboxes: their controller creates and removes Pods and claims. */
 export function createSandboxCrdLifecycle(options: LifecycleOptions): Lifecycle {
   const { resources, namespaces, stopTimeoutMs } = options;
 
   async function findOrThrow(ref: SandboxRef, signal: AbortSignal): Promise<Objects> {
     const objects = await resources.find(ref, signal);
-    if (objects.owner !== undefined) {
-      return objects;
+    if (objects.owner === undefined) {
+      throw notFound(`sandbox '${ref.name || ref.id}' has no Sandbox in the cluster`);
     }
-    throw notFound(`sandbox '${ref.name || ref.id}' has no Sandbox in the cluster`);
+    return objects;
   }
 
   async function suspend(owner: Owner, pod: Pod | undefined, signal: AbortSignal): Promise<void> {
     await resources.setState(owner, STATE.stopped, signal);
-    const until = deadline(stopTimeoutMs + CONTROLLER_TIMEOUT_MS, signal);
     if (pod !== undefined) {
-      await resources.waitPodGone(pod, until);
+      await resources.waitPodGone(pod, deadline(stopTimeoutMs + CONTROLLER_TIMEOUT_MS, signal));
     }
   }
 
-  /** Without a claim of its own the Sandbox would come back with an empty workspace. */
+  /** Without a claim of its own the Sandbox would restart with an empty workspace. */
   function requireVolume(objects: Objects, ref: SandboxRef): Owner {
     const spec = objects.owner?.spec as SandboxSpec | undefined;
-    const keeps = (spec?.volumeClaimTemplates?.length ?? 0) > 0;
-    return requireOwner(keeps ? objects : { ...objects, owner: undefined }, ref);
+    const hasClaim = (spec?.volumeClaimTemplates?.length ?? 0) > 0;
+    return requireOwner(hasClaim ? objects : { ...objects, owner: undefined }, ref);
   }
 
   return {
     async create(sandbox, signal) {
       const plan = options.plan(sandbox);
       await namespaces.within(sandbox.workspace, signal, () =>
-        resources.createOwner(sandboxOf(plan), signal),
+        resources.createOwner(sandboxResource(plan), signal),
       );
     },
     async stop(ref, signal) {
@@ -83,7 +82,7 @@ interface SandboxSpec {
 }
 
 /** The controller adds a volume for each claim template, under the template's name. */
-function sandboxOf(plan: Plan): Owner {
+function sandboxResource(plan: Plan): Owner {
   const { metadata, spec } = plan.pod;
   const volumes = (spec.volumes as { name: string }[]).filter(
     ({ name }) => plan.workspace === undefined || name !== WORKSPACE_VOLUME,
@@ -101,12 +100,7 @@ function sandboxOf(plan: Plan): Owner {
   return {
     apiVersion: 'agents.x-k8s.io/v1alpha1',
     kind: 'Sandbox',
-    metadata: {
-      name: plan.place.name,
-      namespace: plan.place.namespace,
-      labels: plan.labels,
-      annotations: { [ANNOTATION.state]: STATE.held },
-    },
+    metadata: { ...plan.place, labels: plan.labels, annotations: { [ANNOTATION.state]: STATE.held } },
     spec: sandboxSpec,
   };
 }

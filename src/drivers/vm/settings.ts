@@ -97,7 +97,7 @@ export const vmSettings = {
     unit: 's',
     doc: 'How long a main process may take to end when its sandbox is stopped.',
   },
-  default_image: { type: 'string', default: '', doc: 'Image of sandboxes that name none.' },
+  default_image: { type: 'string', default: '', doc: 'Image of sandboxes that specify none.' },
   image_dir: {
     type: 'string',
     default: '',
