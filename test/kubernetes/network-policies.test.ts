@@ -150,7 +150,7 @@ describe('the NetworkPolicies of sandboxes', () => {
     (kept.get(ingress) as Policy).spec.ingress = [{}];
     (kept.get(ingress) as Policy).metadata.labels = {};
     await namespaces.keepPolicies(signal);
-    assert.match(warnings.pop() ?? '', /removed it/);
+    assert.match(warnings.pop() ?? '', /was removed/);
     assert.deepEqual(warnings, []);
     assert.deepEqual(new Map(before), kept);
   });
