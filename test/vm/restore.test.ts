@@ -113,7 +113,7 @@ async function inState(body: (stateDir: string, gatewayId: string) => Promise<vo
 
 async function madeOnce({ run, driver, snapshots, said }: Home) {
   const first = await run();
-  assert.match(said.join('\n'), /boots cold: the snapshot of 1 CPU, 192 MiB: there is none yet/);
+  assert.match(said.join('\n'), /boots cold: the snapshot of 1 CPU, 192 MiB: none exists yet/);
   assert.equal(await driver.delete(first, { signal }), true);
   await eventually('a snapshot is made', async () => (await snapshots()).length === 1);
   return (await snapshots())[0] as string;
@@ -221,7 +221,7 @@ test(
         await truncate(join(snapshot, 'state'), 4096);
         const cold = await run();
         assert.doesNotMatch(await commandLine(cold), /-incoming/);
-        assert.match(said.join('\n'), /boots cold: .*it was damaged and is removed: it has 4096 bytes/);
+        assert.match(said.join('\n'), /boots cold: .*it was damaged and has been removed: it has 4096 bytes/);
         assert.equal(await driver.delete(cold, { signal }), true);
       }),
     ),

@@ -100,7 +100,7 @@ test('a restored machine has the devices of one that boots, and no kernel to rea
 test('what was kept is found again, from its start, also by another process', () =>
   inFolder(async (folder) => {
     const store = createSnapshotStore(folder, 64);
-    assert.equal(await store.open('k', signal), 'there is none yet');
+    assert.equal(await store.open('k', signal), 'none exists yet');
     await keep(store, folder, 'k', Buffer.from('state'));
     for (const one of [store, store, createSnapshotStore(folder, 64)]) {
       assert.equal(await contentOf(await one.open('k', signal)), 'state');
@@ -113,7 +113,7 @@ test('a damaged snapshot is told and removed', () =>
     const store = createSnapshotStore(folder, 64);
     const damages: [(path: string) => Promise<void>, RegExp][] = [
       [(path) => writeFile(join(path, 'state'), 'sta'), /it has 3 bytes instead of 5/],
-      [(path) => writeFile(join(path, 'state'), 'stale'), /its bytes are not those that were written/],
+      [(path) => writeFile(join(path, 'state'), 'stale'), /its digest is wrong/],
       [(path) => rm(join(path, 'manifest.json')), /it has no manifest/],
       [(path) => writeFile(join(path, 'manifest.json'), '{'), /it has no manifest/],
     ];
@@ -131,7 +131,7 @@ test('a folder without a state is in nobody’s way', () =>
     const store = createSnapshotStore(folder, 64);
     await mkdir(join(folder, 'k'));
     await writeFile(join(folder, 'k', 'manifest.json'), '{}');
-    assert.equal(await store.open('k', signal), 'there is none yet');
+    assert.equal(await store.open('k', signal), 'none exists yet');
     await keep(store, folder, 'k', Buffer.from('state'));
     assert.equal(await contentOf(await store.open('k', signal)), 'state');
   }));
@@ -151,7 +151,7 @@ test('the longest unused snapshots go when there is no room, and one that is too
     assert.deepEqual((await readdir(folder)).sort(), ['a', 'c']);
     await assert.rejects(
       keep(store, folder, 'd', Buffer.alloc(3 * MIB)),
-      /a snapshot of 3 MiB has no room in 2 MiB/,
+      /a snapshot of 3 MiB does not fit into 2 MiB/,
     );
   }));
 
@@ -181,12 +181,12 @@ test('snapshots that fail again and again are given up, with the last reason', (
       log: { ...silentLogger, warn: tell },
     });
     const wanted = { shape, guest };
-    assert.match(String(await snapshots.find(wanted, signal)), /1 CPU, 192 MiB: there is none yet/);
+    assert.match(String(await snapshots.find(wanted, signal)), /1 CPU, 192 MiB: none exists yet/);
     await snapshots.discard(wanted, 'it does not start');
     await snapshots.discard(wanted, 'it does not start');
     snapshots.want(wanted);
     snapshots.want(wanted);
-    assert.match(await told, /no snapshot of 1 CPU, 192 MiB was made: .*no user is free/);
+    assert.match(await told, /no snapshot of 1 CPU, 192 MiB was taken: .*no user is free/);
     assert.equal(asked, 1, 'one is made at a time');
     assert.match(String(await snapshots.find(wanted, signal)), /failed 3 times: .*no user is free/);
     snapshots.want(wanted);
@@ -220,6 +220,6 @@ test('the lock of another process that makes a snapshot is respected', () =>
       snapshots.want({ shape, guest });
       await snapshots.close();
     }
-    assert.match(String(await snapshots.find({ shape, guest }, signal)), /there is none yet/);
+    assert.match(String(await snapshots.find({ shape, guest }, signal)), /none exists yet/);
     assert.match(await readlink(join(folder, '.making', 'driver.lock')), /^\d+ \d+$/);
   }));

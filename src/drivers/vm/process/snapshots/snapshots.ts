@@ -12,21 +12,21 @@ import { snapshotKey } from './key.js';
 import { clearGone, createSnapshotStore } from './store.js';
 import { clearUnmade, takeSnapshot } from './take.js';
 
-/** What a machine would be restored as. */
+/** The machine to restore. */
 interface Wanted {
   readonly shape: MachineShape;
   readonly guest: GuestFiles;
 }
 
-/** Machines that booted once and stand still where every sandbox begins. */
+/** Saved states of booted machines, from which sandboxes start. */
 export interface Snapshots {
-  /** A snapshot's state, for the caller to close; or why no snapshot can serve. */
+  /** A snapshot's state, for the caller to close; or why no snapshot can be used. */
   find(wanted: Wanted, signal: AbortSignal): Promise<FileHandle | string>;
-  /** Makes one in the background when there is none, no other is being made, and it did not fail too often. */
+  /** Takes one in the background unless one exists, another is being taken, or it failed too often. */
   want(wanted: Wanted): void;
-  /** It failed where a boot did not. */
+  /** Restoring failed although booting worked. */
   discard(wanted: Wanted, reason: string): Promise<void>;
-  /** Gives up what is being made. */
+  /** Cancels the one being taken. */
   close(): Promise<void>;
 }
 
@@ -40,14 +40,14 @@ export interface SnapshotsOptions {
   /** The guest's files as they are now. */
   readonly guest: () => Promise<GuestFiles>;
   readonly confinement: Confinement;
-  /** Lends a user that no sandbox has. */
+  /** Runs `work` with a user that no sandbox has. */
   readonly asUser: (work: (user: QemuUser | undefined) => Promise<void>) => Promise<void>;
   readonly log: Logger;
 }
 
-/** After so many failures there are no snapshots of a kind in this process. */
+/** After this many failures, this process takes no more snapshots of that kind. */
 const MAX_FAILURES = 3;
-/** Beside the boot: stopping the machine and writing its state. */
+/** For stopping the machine and writing its state, after the boot. */
 const SAVE_TIMEOUT_MS = 60_000;
 
 interface Failures {
@@ -59,7 +59,7 @@ function describe({ shape }: Wanted): string {
   return `${shape.vcpus} CPU, ${shape.memoryMib} MiB`;
 }
 
-/** Also ends and removes what processes that are gone were making. */
+/** Also cleans up after earlier processes. */
 export async function openSnapshots(options: SnapshotsOptions): Promise<Snapshots> {
   const { directory, log } = options;
   const store = createSnapshotStore(directory, options.cacheMib);
@@ -89,18 +89,18 @@ export async function openSnapshots(options: SnapshotsOptions): Promise<Snapshot
 
   async function make(key: string, wanted: Wanted): Promise<void> {
     const signal = deadline(options.bootTimeoutMs + SAVE_TIMEOUT_MS, closing.signal);
-    // One at a time in all driver processes: it costs as much as a boot.
+    // One at a time among all driver processes: it costs as much as a boot.
     const unlock = await lockDirectory(join(directory, '.making'), 0);
     try {
-      const isThere = await store.open(key, signal);
-      if (typeof isThere !== 'string') {
-        return await isThere.close();
+      const existing = await store.open(key, signal);
+      if (typeof existing !== 'string') {
+        return await existing.close();
       }
       await options.asUser((user) =>
         takeSnapshot({ ...options, ...wanted, user, signal }, async (made, saved) => {
           const now = await options.guest();
           if (now.digest !== wanted.guest.digest) {
-            return log.info('the guest changed while a snapshot was made');
+            return log.info('the guest files changed while a snapshot was taken');
           }
           await store.keep(key, made, saved);
           log.info(`a snapshot is ready: ${describe(wanted)}, ${saved.bytes} bytes`);
@@ -113,7 +113,7 @@ export async function openSnapshots(options: SnapshotsOptions): Promise<Snapshot
 
   return {
     async find(wanted, signal) {
-      // A state fits no machine with other devices, and a card's address is a part of it.
+      // A state includes its devices and the address of a network card.
       if (wanted.shape.card !== undefined) {
         return 'no snapshot has a network card';
       }
@@ -140,7 +140,7 @@ export async function openSnapshots(options: SnapshotsOptions): Promise<Snapshot
             return;
           }
           failed(key, error.text);
-          log.warn(`no snapshot of ${describe(wanted)} was made: ${error.text}`);
+          log.warn(`no snapshot of ${describe(wanted)} was taken: ${error.text}`);
         })
         .finally(() => {
           making = undefined;
@@ -151,7 +151,7 @@ export async function openSnapshots(options: SnapshotsOptions): Promise<Snapshot
       await store.drop(keyOf(wanted));
     },
     async close() {
-      closing.abort(new DOMException('the driver ends', 'AbortError'));
+      closing.abort(new DOMException('the driver is closing', 'AbortError'));
       await making;
     },
   };
