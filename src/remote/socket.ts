@@ -23,7 +23,7 @@ export async function prepareSocket(path: string): Promise<void> {
     const { code } = cause as NodeJS.ErrnoException;
     throw fault(
       path,
-      `cannot be given a folder: ${code}`,
+      `cannot have a folder: ${code}`,
       'choose a path in a folder that this user may write to',
     );
   });

@@ -81,7 +81,7 @@ test('the folder is made, for its owner alone; where it cannot be, the error say
   await writeFile(join(folder.path, 'file'), '');
   await assert.rejects(prepareSocket(join(folder.path, 'file', 'driver.sock')), {
     reason: 'DriverSocketUnsafe',
-    message: /cannot be given a folder: (ENOTDIR|EEXIST)$/,
+    message: /cannot have a folder: (ENOTDIR|EEXIST)$/,
     hint: /may write/,
   });
 });

@@ -7,15 +7,6 @@ import { toPlatformEvent } from './progress.js';
 import type { Change } from './reflector.js';
 import { idOf } from './resources.js';
 
-/** Merges the changes of Pods, owners and Events into events of sandboxes. */
-export interface Cache {
-  pods(change: Change<Pod>): Promise<void>;
-  owners(change: Change<Owner>): Promise<void>;
-  events(change: Change<CoreEvent>): Promise<void>;
-  /** Refreshes sandboxes whose state depends on the time. */
-  tick(): Promise<void>;
-}
-
 interface CacheOptions {
   readonly observe: (objects: Objects) => ObservedSandbox;
   /** Reads from the API server. The two watches are not in step: an owner can be seen before its Pod. */
@@ -26,7 +17,8 @@ interface CacheOptions {
 /** How many Events that came before their Pod are kept. */
 const MAX_EARLY_EVENTS = 256;
 
-export function createCache({ observe, confirm, emit }: CacheOptions): Cache {
+/** Merges the changes of Pods, owners and Events into events of sandboxes. */
+export function createCache({ observe, confirm, emit }: CacheOptions) {
   const pods = new Map<string, Pod>();
   const owners = new Map<string, Owner>();
   const shown = new Map<string, string>();
@@ -141,7 +133,7 @@ export function createCache({ observe, confirm, emit }: CacheOptions): Cache {
   }
 
   return {
-    async pods(change) {
+    async pods(change: Change<Pod>): Promise<void> {
       if (change.type === 'gone') {
         idsByPod.delete(change.object.metadata.uid ?? '');
       } else {
@@ -154,8 +146,8 @@ export function createCache({ observe, confirm, emit }: CacheOptions): Cache {
       }
       await apply('pods', pods, change);
     },
-    owners: (change) => apply('owners', owners, change),
-    async events(change) {
+    owners: (change: Change<Owner>) => apply('owners', owners, change),
+    async events(change: Change<CoreEvent>): Promise<void> {
       // A list holds past Events only.
       if (change.type !== 'put') {
         return;
@@ -170,7 +162,8 @@ export function createCache({ observe, confirm, emit }: CacheOptions): Cache {
         early.shift();
       }
     },
-    async tick() {
+    /** Refreshes sandboxes whose state depends on the time. */
+    async tick(): Promise<void> {
       if (!synced) {
         return;
       }

@@ -30,10 +30,10 @@ export const wholeNumber: Shape<number> = (value, field) => {
   return value;
 };
 
-export function oneOf<T extends string>(...words: readonly T[]): Shape<T> {
+export function oneOf<T extends string>(...values: readonly T[]): Shape<T> {
   return (value, field) => {
-    if (!(words as readonly Json[]).includes(value)) {
-      throw wrong(field, `one of ${words.join(', ')}`);
+    if (!(values as readonly Json[]).includes(value)) {
+      throw wrong(field, `one of ${values.join(', ')}`);
     }
     return value as T;
   };

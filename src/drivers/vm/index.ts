@@ -13,7 +13,7 @@ const MAX_SOCKET_PATH = 107;
 const CONNECT_TIMEOUT_MS = 40_000;
 
 /** Returns the socket's path, and what to remove when it is no longer needed. */
-async function chooseSocket(stateDir: string, gatewayId: string): Promise<[path: string, made: string]> {
+async function chooseSocket(stateDir: string, gatewayId: string): Promise<[path: string, created: string]> {
   const path = join(
     stateDir,
     'run',
@@ -30,7 +30,7 @@ async function chooseSocket(stateDir: string, gatewayId: string): Promise<[path:
 /** Starts the driver process, keeps it running, and speaks the compute protocol to it. */
 export const createDriver: DriverModule['createDriver'] = async (context) => {
   const settings = context.settings as VmSettings;
-  const [socketPath, made] = await chooseSocket(context.stateDir, context.gatewayId);
+  const [socketPath, created] = await chooseSocket(context.stateDir, context.gatewayId);
   const token = randomBytes(TOKEN_BYTES).toString('hex');
   const supervised = superviseProcess({
     program: settings.driver_bin,
@@ -48,7 +48,7 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
   });
   async function cleanUp() {
     await supervised.stop();
-    await rm(made, { recursive: true, force: true });
+    await rm(created, { recursive: true, force: true });
   }
 
   try {

@@ -198,6 +198,6 @@ export type VmSettings = Settings<typeof vmSettings>;
 
 /** The setting, including OpenShell's own spellings, as one of three values. */
 export function pullPolicy(settings: VmSettings): 'missing' | 'always' | 'never' {
-  const word = settings.image_pull_policy.toLowerCase();
-  return word === 'always' || word === 'never' ? word : 'missing';
+  const policy = settings.image_pull_policy.toLowerCase();
+  return policy === 'always' || policy === 'never' ? policy : 'missing';
 }

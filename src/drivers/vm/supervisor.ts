@@ -15,11 +15,6 @@ interface SuperviseOptions {
   readonly log: Logger;
 }
 
-interface SupervisedProcess {
-  /** Ends it for good. Sandboxes keep running. */
-  stop(): Promise<void>;
-}
-
 const FIRST_BACK_OFF_MS = 250;
 const MAX_BACK_OFF_MS = 10_000;
 /** After running this long, the first pause applies again. */
@@ -47,7 +42,7 @@ function ownProgram(): readonly [command: string, ...args: string[]] {
 }
 
 /** Starts the driver process, and restarts it, with growing pauses, whenever it ends. */
-export function superviseProcess({ program, options, env, log }: SuperviseOptions): SupervisedProcess {
+export function superviseProcess({ program, options, env, log }: SuperviseOptions) {
   const stopping = new AbortController();
   let child: ChildProcess | undefined;
 
@@ -84,7 +79,8 @@ export function superviseProcess({ program, options, env, log }: SuperviseOption
   const looping = loop();
 
   return {
-    stop: async () => {
+    /** Ends it for good. Sandboxes keep running. */
+    async stop(): Promise<void> {
       stopping.abort();
       child?.stdin?.end();
       const late = new AbortController();

@@ -80,15 +80,15 @@ export async function prepareGuest(
     const initramfs = await createInitramfs(agent, fetched.modules);
     const digest = digestOf(kernel, initramfs);
     const manifest: Manifest = { kernelVersion: fetched.version, digest };
-    const made = pathsIn(work);
-    await writeFile(made.kernel, kernel, { mode: 0o444 });
-    await writeFile(made.initramfs, initramfs, { mode: 0o444 });
-    await writeFile(made.manifest, `${JSON.stringify(manifest)}\n`);
+    const drafts = pathsIn(work);
+    await writeFile(drafts.kernel, kernel, { mode: 0o444 });
+    await writeFile(drafts.initramfs, initramfs, { mode: 0o444 });
+    await writeFile(drafts.manifest, `${JSON.stringify(manifest)}\n`);
     const final = pathsIn(directory);
-    await rename(made.kernel, final.kernel);
-    await rename(made.initramfs, final.initramfs);
+    await rename(drafts.kernel, final.kernel);
+    await rename(drafts.initramfs, final.initramfs);
     // The manifest last: it marks the others as complete.
-    await rename(made.manifest, final.manifest);
+    await rename(drafts.manifest, final.manifest);
     progress(`kernel ${fetched.version} and the agent are ready in ${directory}`);
     return { kernel: final.kernel, initramfs: final.initramfs, digest };
   } finally {
@@ -98,19 +98,19 @@ export async function prepareGuest(
 
 async function agentProgram(
   work: string,
-  given: string,
+  file: string,
   progress: (text: string) => void,
   signal: AbortSignal,
 ): Promise<Buffer> {
-  if (given !== '') {
-    return readFile(given);
+  if (file !== '') {
+    return readFile(file);
   }
   const shipped = await shippedAgent();
   if (shipped !== undefined) {
     return shipped;
   }
   progress('compiling the guest agent');
-  const path = join(work, 'openshell-agent');
-  await compileAgent(path, { signal });
-  return readFile(path);
+  const compiled = join(work, 'openshell-agent');
+  await compileAgent(compiled, { signal });
+  return readFile(compiled);
 }

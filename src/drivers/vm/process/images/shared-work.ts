@@ -1,29 +1,19 @@
 import { createDeferred } from '../../../../kit/deferred.js';
 
-/** Work shared by concurrent callers: done once, and aborted when the last caller aborts. */
-interface SharedWork<T, Progress> {
-  /**
-   * The result of the work with this name, started by `start` unless it is in progress. Rejects with the signal's reason
-   * when it aborts: at once if others wait, otherwise when the work has ended.
-   */
-  join(
-    name: string,
-    report: (progress: Progress) => void,
-    signal: AbortSignal,
-    start: (report: (progress: Progress) => void, signal: AbortSignal) => Promise<T>,
-  ): Promise<T>;
-}
+type Report<Progress> = (progress: Progress) => void;
+type Start<T, Progress> = (report: Report<Progress>, signal: AbortSignal) => Promise<T>;
 
 interface InFlight<T, Progress> {
   readonly done: Promise<T>;
   readonly abort: AbortController;
-  readonly waiting: Set<{ readonly report: (progress: Progress) => void }>;
+  readonly waiting: Set<{ readonly report: Report<Progress> }>;
 }
 
-export function createSharedWork<T, Progress>(): SharedWork<T, Progress> {
+/** Work shared by concurrent callers: done once, and aborted when the last caller aborts. */
+export function createSharedWork<T, Progress>() {
   const inFlight = new Map<string, InFlight<T, Progress>>();
 
-  function begin(name: string, start: Parameters<SharedWork<T, Progress>['join']>[3]): InFlight<T, Progress> {
+  function begin(name: string, start: Start<T, Progress>): InFlight<T, Progress> {
     const waiting: InFlight<T, Progress>['waiting'] = new Set();
     const abort = new AbortController();
     function reportAll(progress: Progress) {
@@ -49,7 +39,16 @@ export function createSharedWork<T, Progress>(): SharedWork<T, Progress> {
   }
 
   return {
-    async join(name, report, signal, start) {
+    /**
+     * The result of the work with this name, started by `start` unless it is in progress. Rejects with the signal's
+     * reason when it aborts: at once if others wait, otherwise when the work has ended.
+     */
+    async join(
+      name: string,
+      report: Report<Progress>,
+      signal: AbortSignal,
+      start: Start<T, Progress>,
+    ): Promise<T> {
       signal.throwIfAborted();
       const work = inFlight.get(name) ?? begin(name, start);
       const me = { report };

@@ -157,9 +157,9 @@ export function createTree(limits: TreeLimits) {
         trail.push(child);
         continue;
       }
-      const made = directory(layer);
-      put(here, name, made);
-      trail.push(made);
+      const created = directory(layer);
+      put(here, name, created);
+      trail.push(created);
     }
     return trail.at(-1) as TreeNode;
   }

@@ -6,21 +6,11 @@ import { type Ending, type SandboxRecord, writeRecord } from './record.js';
 import { observe } from './status.js';
 
 /** A sandbox's record. A change takes effect at once, and is broadcast after it has been written. */
-interface RecordFile {
-  readonly now: SandboxRecord;
-  /** RESOURCE_EXHAUSTED when the disk is full. */
-  save(change: Partial<SandboxRecord>): Promise<void>;
-  /** Broadcast even when it cannot be written: the run is over in any case. */
-  end(ending: Ending): Promise<void>;
-  /** Ignores write errors: ending a machine has to work on a full disk, and the gateway retries. */
-  note(intent: 'stop' | 'delete'): Promise<void>;
-}
-
 export function openRecord(
   directory: string,
   initial: SandboxRecord,
   { broadcaster, log }: { readonly broadcaster: Broadcaster; readonly log: Logger },
-): RecordFile {
+) {
   let record = initial;
   const inTurn = createSerialQueue();
 
@@ -37,13 +27,16 @@ export function openRecord(
     get now() {
       return record;
     },
+    /** RESOURCE_EXHAUSTED when the disk is full. */
     save,
-    end: (ending) =>
+    /** Broadcast even when it cannot be written: the run is over in any case. */
+    end: (ending: Ending): Promise<void> =>
       save({ ending, unfinishedStarts: 0 }).catch((error) => {
         log.warn(`the end of a run could not be written: ${OpenShellError.from(error).text}`);
         broadcaster.sandbox(observe(record));
       }),
-    note: (intent) =>
+    /** Ignores write errors: ending a machine has to work on a full disk, and the gateway retries. */
+    note: (intent: 'stop' | 'delete'): Promise<void> =>
       save({ intent }).catch((error) => {
         log.warn(`the intent to ${intent} could not be written: ${OpenShellError.from(error).text}`);
       }),

@@ -97,12 +97,12 @@ export async function openSnapshots(options: SnapshotsOptions): Promise<Snapshot
         return await existing.close();
       }
       await options.asUser((user) =>
-        takeSnapshot({ ...options, ...wanted, user, signal }, async (made, saved) => {
+        takeSnapshot({ ...options, ...wanted, user, signal }, async (folder, saved) => {
           const now = await options.guest();
           if (now.digest !== wanted.guest.digest) {
             return log.info('the guest files changed while a snapshot was taken');
           }
-          await store.keep(key, made, saved);
+          await store.keep(key, folder, saved);
           log.info(`a snapshot is ready: ${describe(wanted)}, ${saved.bytes} bytes`);
         }),
       );

@@ -20,8 +20,8 @@ import type { SavedState } from './state.js';
 export interface SnapshotStore {
   /** The state, opened at its start for the caller to close; or why there is none that can be used. */
   open(key: string, signal: AbortSignal): Promise<FileHandle | string>;
-  /** Takes over the folder `made`, which holds a state. FAILED_PRECONDITION when it is larger than the whole cache. */
-  keep(key: string, made: string, saved: SavedState): Promise<void>;
+  /** Moves `folder`, which holds a state, into the cache. FAILED_PRECONDITION when it is larger than the whole cache. */
+  keep(key: string, folder: string, saved: SavedState): Promise<void>;
   drop(key: string): Promise<void>;
 }
 
@@ -139,20 +139,20 @@ export function createSnapshotStore(directory: string, cacheMib: number): Snapsh
         return `it cannot be read: ${OpenShellError.from(error).text}`;
       }
     },
-    async keep(key, made, saved) {
+    async keep(key, folder, saved) {
       if (saved.bytes > cacheMib * MIB) {
         const needed = Math.ceil(saved.bytes / MIB);
         throw failedPrecondition(`a snapshot of ${needed} MiB does not fit into ${cacheMib} MiB`, {
           hint: 'raise template_cache_mib, or set templates = false',
         });
       }
-      await writeFile(join(made, MANIFEST_FILE), JSON.stringify(saved), { mode: 0o600 });
+      await writeFile(join(folder, MANIFEST_FILE), JSON.stringify(saved), { mode: 0o600 });
       await mkdir(directory, { recursive: true, mode: 0o700 });
       // A folder without a state is useless; one with a state was created by another process in the meantime.
       if (!(await exists(join(directory, key, STATE_FILE)))) {
         await drop(key);
       }
-      await rename(made, join(directory, key)).catch((error: NodeJS.ErrnoException) => {
+      await rename(folder, join(directory, key)).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') {
           throw error;
         }

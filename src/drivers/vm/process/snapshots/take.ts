@@ -39,15 +39,15 @@ function nameOf(work: string): string {
  */
 export async function takeSnapshot(
   options: MakeOptions,
-  keep: (made: string, saved: SavedState) => Promise<void>,
+  keep: (folder: string, saved: SavedState) => Promise<void>,
 ): Promise<void> {
   const { shape, user, signal } = options;
   await mkdir(options.directory, { recursive: true, mode: 0o700 });
   const maker = ((await identityOf(process.pid)) ?? `${process.pid} 0`).replace(' ', '-');
   const work = await mkdtemp(join(options.directory, `${WORK_PREFIX}${maker}-`));
   try {
-    const made = join(work, 'made');
-    await mkdir(made, { mode: 0o700 });
+    const folder = join(work, 'made');
+    await mkdir(folder, { mode: 0o700 });
     await createBlankDisk(work, user?.uid);
     await placeGuest(work, options.guest);
     const machine = await launchMachine({
@@ -67,11 +67,11 @@ export async function takeSnapshot(
       const saved = await saveState(machine, {
         directory: vmDirectory(work),
         owner: user?.uid,
-        file: join(made, STATE_FILE),
+        file: join(folder, STATE_FILE),
         maxBytes: (shape.memoryMib + DEVICES_MIB) * MIB,
         signal,
       });
-      await keep(made, saved);
+      await keep(folder, saved);
     } finally {
       await machine.kill();
     }
