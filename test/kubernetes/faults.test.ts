@@ -93,7 +93,7 @@ describe('faults', { skip: cluster.skip ?? false, concurrency: false }, () => {
   check('a watch from a version that is too old is refused with a word for it', async (t) => {
     const { driver, signal } = await desk(t);
     await driver.list({ signal });
-    const { connect } = await import('../../dist/drivers/kubernetes/connect.js');
+    const { connect } = await import('../../dist/drivers/kubernetes/rest.js');
     const { kubernetesSettings, testKubeconfig } = await import('../conformance/kubernetes-bed.js');
     const rest = connect(kubernetesSettings({ kubeconfig: testKubeconfig() }) as never);
     t.after(() => rest.close());
