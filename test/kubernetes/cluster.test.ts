@@ -223,7 +223,7 @@ describe('on the cluster', { skip: cluster.skip, concurrency: false }, () => {
       },
       90_000,
     );
-    assert.match(JSON.stringify(ended), /Evicted: the sandbox wrote more than it may: .*8Mi/);
+    assert.match(JSON.stringify(ended), /Evicted: the sandbox exceeded its disk limit: .*8Mi/);
     assert.equal((await run(driver, neighbour, ['echo', 'a'])).stdout, 'a\n');
   });
 

@@ -127,10 +127,10 @@ describe('a command whose sandbox', { concurrency: true }, () => {
         one.flood(CHANNEL.stdout, chunk);
       });
       let left = 0;
-      const leftBehind = () => {
+      const onLeftBehind = () => {
         left += 1;
       };
-      const session = await exec(anExec(['flood'], { timeoutMs: 200 }), { leftBehind });
+      const session = await exec(anExec(['flood'], { timeoutMs: 200 }), { onLeftBehind });
       const began = performance.now();
       // A slow reader: what comes while the command is being ended must not wait for it.
       const reading = (async () => {
@@ -156,10 +156,10 @@ describe('a command whose sandbox', { concurrency: true }, () => {
       }
     });
     let left = 0;
-    const leftBehind = () => {
+    const onLeftBehind = () => {
       left += 1;
     };
-    await assert.rejects(exec(spec, { timeoutMs: 2_000, leftBehind }), {
+    await assert.rejects(exec(spec, { timeoutMs: 2_000, onLeftBehind }), {
       code: Code.DEADLINE_EXCEEDED,
       reason: 'ExecNotBegun',
     });
@@ -197,11 +197,11 @@ describe('a command whose sandbox', { concurrency: true }, () => {
       command?.end(exitCode(143));
     });
     let left = 0;
-    const leftBehind = () => {
+    const onLeftBehind = () => {
       left += 1;
     };
     const began = performance.now();
-    const session = await exec(anExec(['sleep'], { timeoutMs: 200 }), { leftBehind });
+    const session = await exec(anExec(['sleep'], { timeoutMs: 200 }), { onLeftBehind });
     assert.equal(await session.exitCode, 124);
     assert.ok(performance.now() - began < 5_000);
     assert.equal(left, 0);

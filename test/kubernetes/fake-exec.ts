@@ -3,9 +3,9 @@ import type { TestContext } from 'node:test';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { ExecSpec } from '../../dist/compute/driver.js';
 import { silentLogger } from '../../dist/compute/log.js';
+import { createServerState } from '../../dist/drivers/kubernetes/api-errors.js';
 import { type ExecOptions, startExec } from '../../dist/drivers/kubernetes/exec.js';
 import type { Rest } from '../../dist/drivers/kubernetes/rest.js';
-import { createServerState } from '../../dist/drivers/kubernetes/server-state.js';
 import { listen } from '../support/listen.js';
 
 export const CHANNEL = { stdout: 1, stderr: 2, status: 3 } as const;
@@ -73,7 +73,7 @@ export async function fakeExec(t: TestContext, run: (asked: AskedExec) => void):
         workspacePath: '/sandbox',
         signal: new AbortController().signal,
         timeoutMs: 5_000,
-        leftBehind: () => {},
+        onLeftBehind: () => {},
         log: silentLogger,
         ...more,
       }),

@@ -94,7 +94,7 @@ describe('faults', { skip: cluster.skip, concurrency: false }, () => {
   check('a watch from a version that is too old is refused with a word for it', async (t) => {
     const { driver, signal } = await desk(t);
     await driver.list({ signal });
-    const { connect } = await import('../../dist/drivers/kubernetes/connect.js');
+    const { connect } = await import('../../dist/drivers/kubernetes/rest.js');
     const { testKubeconfig } = await import('../conformance/kubernetes-bed.js');
     const rest = connect(defaults({ kubeconfig: testKubeconfig() }));
     t.after(() => rest.close());

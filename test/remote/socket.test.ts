@@ -35,15 +35,15 @@ test('a socket that is missing is told as that, whatever its folder', async () =
   await chmod(folder.path, 0o755);
   await assert.rejects(checkSocket(socket), {
     reason: 'DriverSocketMissing',
-    message: /driver\.sock' is not there$/,
+    message: /driver\.sock' does not exist$/,
   });
   await assert.rejects(checkSocket('/nope/driver.sock'), { reason: 'DriverSocketMissing' });
 });
 
 test('what is no socket is told as that', async () => {
   await writeFile(socket, '');
-  await assert.rejects(checkSocket(socket), { reason: 'DriverSocketUnsafe', message: /is no socket$/ });
-  await assert.rejects(prepareSocket(socket), { message: /is taken by something that is no socket$/ });
+  await assert.rejects(checkSocket(socket), { reason: 'DriverSocketUnsafe', message: /is not a socket$/ });
+  await assert.rejects(prepareSocket(socket), { message: /exists and is not a socket$/ });
 });
 
 test('a folder that others may enter is refused by name, and nobody is told to close it', async () => {

@@ -99,7 +99,7 @@ test('a guest whose agent never answers fails at its deadline', options, () =>
 
 test('a guest that dies fails at once, with what its console said', options, () =>
   inState(nothing, async (running) => {
-    const sandbox = await failsToBoot(running, /switched off.*Kernel panic/s);
+    const sandbox = await failsToBoot(running, /powered off.*Kernel panic/s);
     assert.match(await consoleOf(running, sandbox), /Kernel panic/);
     assert.equal(await running.driver.delete(sandbox, { signal }), true);
   }),

@@ -37,7 +37,7 @@ test('two gateways of a host never have a user id in common, and each keeps its 
     assert.deepEqual([await claim('one'), await claim('two')], [one, two]);
     assert.deepEqual(said, []);
     await claim('three');
-    assert.match(said.join(), /user ids of QEMU may be another gateway's.*all 2 ranges are taken/);
+    assert.match(said.join(), /user ids could not be reserved.*all 2 ranges are taken/);
     await rm(join(folder, 'state', 'one'), { recursive: true });
     assert.deepEqual(await claim('three'), one, 'what belongs to nobody any more is given away');
   }));
@@ -70,7 +70,7 @@ test('a machine gets a control group of either version, and what a host has not 
     await writeFile(join(two, 'cgroup.controllers'), 'cpuset cpu io memory pids\n');
     const v2 = await open(two);
     const group = join(two, 'openshell-vm', 'g_1', 'openshell-a');
-    assert.deepEqual(await v2.make(shape), [group]);
+    assert.deepEqual(await v2.create(shape), [group]);
     const read = (file: string) => readFile(join(group, file), 'utf8');
     assert.equal(await read('memory.max'), String((512 + 384) * MIB));
     assert.equal(await read('cpu.max'), '300000 100000');
@@ -87,14 +87,14 @@ test('a machine gets a control group of either version, and what a host has not 
     }
     const v1 = await open(one, '8:pids:/\n4:memory:/own\n1:cpu,cpuacct:/not/here\n');
     assert.deepEqual(
-      await v1.make(shape),
+      await v1.create(shape),
       ['memory/own', 'cpu', 'pids'].map((path) => join(one, path, 'openshell-vm', 'g_1', 'openshell-a')),
     );
     assert.deepEqual(said, []);
 
     const none = await open(join(folder, 'none'));
     for (let i = 0; i < 3; i++) {
-      assert.deepEqual(await none.make(shape), []);
+      assert.deepEqual(await none.create(shape), []);
     }
     assert.deepEqual(
       said.map((text) => /on (\w+): no such control group$/.exec(text)?.[1]),

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { createSuspects } from '../../dist/drivers/vm/process/sandboxes/suspects.js';
+import { createRetryStart } from '../../dist/drivers/vm/process/sandboxes/crash-loop.js';
 import { tempFolder } from '../support/folder.js';
 import { eventually } from '../support/wait.js';
 import {
@@ -65,11 +65,11 @@ test('a start in which the driver process ends three times is given up, and one 
 });
 
 test('starts under suspicion take turns, and one that is given up meanwhile waits for none', async () => {
-  const suspects = createSuspects();
+  const retryStart = createRetryStart();
   const never = new AbortController().signal;
   const order: string[] = [];
   let finish: () => void = () => {};
-  const first = suspects.alone(
+  const first = retryStart(
     never,
     () =>
       new Promise<void>((resolve) => {
@@ -78,8 +78,8 @@ test('starts under suspicion take turns, and one that is given up meanwhile wait
       }),
   );
   const leaving = new AbortController();
-  const second = suspects.alone(leaving.signal, async () => assert.fail('it was given up'));
-  const third = suspects.alone(never, async () => order.push('third'));
+  const second = retryStart(leaving.signal, async () => assert.fail('it was given up'));
+  const third = retryStart(never, async () => order.push('third'));
   leaving.abort(new Error('given up'));
   await assert.rejects(second, /given up/);
   assert.deepEqual(order, ['first']);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import {
   createLibrary,
-  type ImageNews,
+  type ImageProgress,
   type PullPolicy,
 } from '../../dist/drivers/vm/process/images/library.js';
 import { createRegistry } from '../../dist/drivers/vm/process/images/registry/registry.js';
@@ -25,7 +25,7 @@ interface Shelf {
   readonly blobs: () => number;
   /** The variable that the image was published with. */
   published(policy: PullPolicy, name?: string): Promise<string | undefined>;
-  readonly news: ImageNews[];
+  readonly news: ImageProgress[];
 }
 
 async function withShelf(body: (shelf: Shelf) => Promise<void>) {
@@ -40,7 +40,7 @@ async function withShelf(body: (shelf: Shelf) => Promise<void>) {
   });
   const { path: folder, remove } = tempFolder();
   const cache = join(folder, 'cache');
-  const news: ImageNews[] = [];
+  const news: ImageProgress[] = [];
   const published: Shelf['published'] = async (pullPolicy, name = 'openshell/pulled:1') => {
     const library = createLibrary({
       imageDir: join(folder, 'images'),

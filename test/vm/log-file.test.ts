@@ -88,7 +88,7 @@ test('what a slow reader misses is told in its place, and all the rest comes', (
     const rest = await messages(reader);
     const marks = rest.filter((text) => text !== line);
     assert.equal(marks.length, 1, marks.join());
-    const lost = Number(/^\[openshell: (\d+) bytes of this log are lost here/.exec(marks[0] ?? '')?.[1]);
+    const lost = Number(/^\[openshell: (\d+) bytes of this log are missing here/.exec(marks[0] ?? '')?.[1]);
     const row = `${Date.now()} o ${line}\n`.length;
     assert.equal(lost / row + rest.length - 1, written);
     for (const name of await readdir(folder)) {
@@ -111,7 +111,7 @@ test('lines that no disk takes reach who follows, as many as fit', () =>
     const heard = rest.slice(0, -1);
     assert.deepEqual(heard, numbers(0, heard.length));
     assert.ok(heard.length > 100 && heard.length < 5_000, `${heard.length} lines`);
-    assert.match(rest.at(-1) ?? '', /^\[openshell: \d+ bytes of this log are lost here/);
+    assert.match(rest.at(-1) ?? '', /^\[openshell: \d+ bytes of this log are missing here/);
   }));
 
 test('a storm of newlines costs no memory, however slowly somebody follows', () =>

@@ -46,20 +46,20 @@ test('the keys of the network fit together, or say what does not', async () => {
     nameservers: ['192.0.2.53'],
   });
   const wrong: [ReturnType<typeof settingsOf>, RegExp][] = [
-    [settingsOf(['tap0']), /no device with an IPv4 address/],
-    [settingsOf(['tap0=1.2.3.4']), /no device/],
-    [settingsOf(['tap0=1.2.3.400/24']), /no device/],
-    [settingsOf(['tap0=1.2.3.4/33']), /no device/],
-    [settingsOf(['tap0,script=/tmp/x=1.2.3.4/24']), /no device/],
-    [settingsOf(['a-name-of-16-chars=1.2.3.4/24']), /no device/],
-    [settingsOf(['../x=1.2.3.4/24']), /no device/],
-    [settingsOf(['tap0=1.2.3.4/24', 'tap0=1.2.3.5/24']), /device tap0 is there twice/],
-    [settingsOf(['tap0=1.2.3.4/24', 'tap1=1.2.3.4/24']), /address 1.2.3.4 is there twice/],
+    [settingsOf(['tap0']), /not a device with an IPv4 address/],
+    [settingsOf(['tap0=1.2.3.4']), /not a device/],
+    [settingsOf(['tap0=1.2.3.400/24']), /not a device/],
+    [settingsOf(['tap0=1.2.3.4/33']), /not a device/],
+    [settingsOf(['tap0,script=/tmp/x=1.2.3.4/24']), /not a device/],
+    [settingsOf(['a-name-of-16-chars=1.2.3.4/24']), /not a device/],
+    [settingsOf(['../x=1.2.3.4/24']), /not a device/],
+    [settingsOf(['tap0=1.2.3.4/24', 'tap0=1.2.3.5/24']), /device tap0 is listed twice/],
+    [settingsOf(['tap0=1.2.3.4/24', 'tap1=1.2.3.4/24']), /address 1.2.3.4 is listed twice/],
     [settingsOf(['tap0=1.2.3.4/24'], '1.2.4.1'), /not in the network of tap0/],
-    [settingsOf(['tap0=1.2.3.4/24'], 'gateway'), /no IPv4 address/],
-    [settingsOf(['tap0=1.2.3.4/24'], '', ['dns.example']), /no IPv4 address/],
-    [settingsOf([], '1.2.3.1'), /no device for what is set/],
-    [settingsOf([], '', ['1.2.3.1']), /no device for what is set/],
+    [settingsOf(['tap0=1.2.3.4/24'], 'gateway'), /not an IPv4 address/],
+    [settingsOf(['tap0=1.2.3.4/24'], '', ['dns.example']), /not an IPv4 address/],
+    [settingsOf([], '1.2.3.1'), /no device is listed/],
+    [settingsOf([], '', ['1.2.3.1']), /no device is listed/],
   ];
   for (const [settings, message] of wrong) {
     assert.throws(() => readNetwork(settings), { code: Code.FAILED_PRECONDITION, message });
@@ -132,7 +132,7 @@ test('a device that is not there, is none, is down or another’s is refused wit
     await device('tun0', { flags: '0x1', tun_flags: '0x1001', owner: '-1', group: '-1' });
     await device('down', { flags: '0x1002', tun_flags: '0x1002', owner: '-1', group: '4243' });
     await device('theirs', { flags: '0x1003', tun_flags: '0x1002', owner: '1000', group: '-1' });
-    await refused('gone', /'gone' .*not there/, /ip tuntap add dev gone mode tap`/);
+    await refused('gone', /'gone' .*does not exist/, /ip tuntap add dev gone mode tap`/);
     await refused('eth0', /another kind/, /ip tuntap add/);
     await refused('tun0', /another kind/, /ip tuntap add/);
     await refused('theirs', /belongs to user 1000, group -1, and QEMU runs as 4242/, /ip tuntap add/);

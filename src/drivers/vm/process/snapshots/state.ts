@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { chown, open } from 'node:fs/promises';
+import { chown } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { unavailable } from '../../../../compute/errors.js';
 import { delay } from '../../../../kit/deadline.js';
+import { withShortPaths } from '../files.js';
 import type { Machine } from '../sandboxes/machine.js';
 
 export interface SavedState {
@@ -14,10 +15,10 @@ export interface SavedState {
 }
 
 interface SaveOptions {
-  /** The directory that QEMU runs in, where it finds our socket. */
+  /** QEMU's working directory, where it finds our socket. */
   readonly directory: string;
   readonly owner: number | undefined;
-  /** Where to write the state. QEMU is given no way to this file. */
+  /** Where to write the state. QEMU has no access to this file. */
   readonly file: string;
   readonly maxBytes: number;
   readonly signal: AbortSignal;
@@ -25,21 +26,18 @@ interface SaveOptions {
 
 const SOCKET = 'state.sock';
 const POLL_MS = 10;
-/** No limit: QEMU's own one is for machines that run meanwhile. */
+/** Effectively no limit: QEMU's default is for machines that keep running. */
 const BYTES_PER_SECOND = 2 ** 40;
 
-/** Stops the machine and writes all of its state, memory included. It stays stopped. */
+/** Stops the machine and writes all of its state, including memory. It stays stopped. */
 export async function saveState(machine: Machine, options: SaveOptions): Promise<SavedState> {
-  const { signal } = options;
-  // Through the directory's descriptor: a socket's path may have 107 bytes, and a state directory more.
-  const folder = await open(options.directory, 'r');
+  const { signal, owner } = options;
   const server = createServer();
-  try {
-    const path = `/proc/self/fd/${folder.fd}/${SOCKET}`;
-    server.listen(path);
+  return withShortPaths(options.directory, async (at) => {
+    server.listen(at(SOCKET));
     await once(server, 'listening', { signal });
-    if (options.owner !== undefined) {
-      await chown(path, options.owner, options.owner);
+    if (owner !== undefined) {
+      await chown(at(SOCKET), owner, owner);
     }
     const received = once(server, 'connection', { signal }).then(([socket]) =>
       receive(socket as Socket, options),
@@ -49,11 +47,8 @@ export async function saveState(machine: Machine, options: SaveOptions): Promise
     await machine.control.run('migrate-set-parameters', { 'max-bandwidth': BYTES_PER_SECOND }, signal);
     await machine.control.run('migrate', { uri: `unix:${SOCKET}` }, signal);
     await migrated(machine, signal);
-    return await received;
-  } finally {
-    server.close();
-    await folder.close();
-  }
+    return received;
+  }).finally(() => server.close());
 }
 
 async function migrated(machine: Machine, signal: AbortSignal): Promise<void> {
@@ -66,7 +61,7 @@ async function migrated(machine: Machine, signal: AbortSignal): Promise<void> {
       return;
     }
     if (answer.status === 'failed' || answer.status === 'cancelled') {
-      throw unavailable(`QEMU does not give its state: ${answer['error-desc'] ?? answer.status}`);
+      throw unavailable(`QEMU cannot save its state: ${answer['error-desc'] ?? answer.status}`);
     }
     await delay(POLL_MS, signal);
   }
@@ -79,7 +74,7 @@ async function receive(socket: Socket, { file, maxBytes, signal }: SaveOptions):
     for await (const chunk of source) {
       bytes += chunk.length;
       if (bytes > maxBytes) {
-        throw unavailable(`QEMU gives more than ${maxBytes} bytes of state`);
+        throw unavailable(`QEMU's state is larger than ${maxBytes} bytes`);
       }
       hash.update(chunk);
       yield chunk;

@@ -3,23 +3,23 @@ import { readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { type MachineShape, qemuArguments } from '../qemu/arguments.js';
 
-/** What the state in a template depends on: it fits no machine that differs in any of it. */
-export interface TemplateKind {
-  /** The machine; its name does not count. */
+/** What a snapshot's state depends on: it fits only machines that are equal in all of it. */
+export interface SnapshotKind {
+  /** The machine's name is ignored. */
   readonly shape: MachineShape;
-  /** Of kernel and initramfs. */
+  /** Digest of kernel and initramfs. */
   readonly guestDigest: string;
-  /** What `qemu --version` says, with the package's revision. */
+  /** The output of `qemu --version`, which includes the package's revision. */
   readonly qemuBuild: string;
-  /** The host's CPU, where the guest sees it; empty under emulation. */
+  /** The host's CPU as the guest sees it; empty under emulation. */
   readonly hostCpu: string;
 }
 
-/** Changes when what a template holds, or how it is taken, changes. */
+/** Increased when the contents of snapshots change, or how they are taken. */
 const FORMAT = 1;
 
-/** The name of the template for this kind of machine, the same in every driver process. */
-export function templateKey({ shape, ...rest }: TemplateKind): string {
+/** The name of the snapshot for this kind of machine, the same in every driver process. */
+export function snapshotKey({ shape, ...rest }: SnapshotKind): string {
   const machine = qemuArguments({ ...shape, name: '' }, 'boot');
   return createHash('sha256')
     .update(JSON.stringify([FORMAT, machine, rest.guestDigest, rest.qemuBuild, rest.hostCpu]))
@@ -27,7 +27,7 @@ export function templateKey({ shape, ...rest }: TemplateKind): string {
     .slice(0, 32);
 }
 
-/** The host's CPU and kernel, which a guest on hardware gets to see through `-cpu host`. */
+/** The host's CPU and kernel, which `-cpu host` exposes to the guest. */
 export async function describeHostCpu(): Promise<string> {
   const text = await readFile('/proc/cpuinfo', 'utf8').catch(() => '');
   const first = text.split('\n\n', 1)[0] ?? '';

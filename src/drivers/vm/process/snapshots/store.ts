@@ -13,20 +13,21 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failedPrecondition, OpenShellError } from '../../../../compute/errors.js';
+import { type CacheEntry, exists, toEvict } from '../files.js';
 import type { SavedState } from './state.js';
 
-/** Templates on the disk: a folder each, `<key>/state` and `<key>/manifest.json`, put there as a whole. */
-export interface TemplateStore {
-  /** The state, open for reading from its start and for the caller to close; or why there is none that can be used. */
+/** Snapshots on disk, each a folder with `<key>/state` and `<key>/manifest.json` that appears atomically. */
+export interface SnapshotStore {
+  /** The state, opened at its start for the caller to close; or why there is none that can be used. */
   open(key: string, signal: AbortSignal): Promise<FileHandle | string>;
-  /** Takes over the folder `made`, which holds a state. FAILED_PRECONDITION when it is larger than all may be. */
-  keep(key: string, made: string, saved: SavedState): Promise<void>;
+  /** Moves `folder`, which holds a state, into the cache. FAILED_PRECONDITION when it is larger than the whole cache. */
+  keep(key: string, folder: string, saved: SavedState): Promise<void>;
   drop(key: string): Promise<void>;
 }
 
 export const STATE_FILE = 'state';
 const MANIFEST_FILE = 'manifest.json';
-/** Folders on their way out. */
+/** Prefix of folders that are being removed. */
 const GONE = '.gone-';
 const MIB = 1024 * 1024;
 const READ_BYTES = MIB;
@@ -36,7 +37,7 @@ async function identityOf(file: FileHandle): Promise<string> {
   return [dev, ino, size, mtimeNs].join(' ');
 }
 
-/** Reads at positions: the descriptor's own, which QEMU goes by, stays at the start. */
+/** Reads at explicit positions: the descriptor's own, which QEMU reads from, stays at the start. */
 async function sha256Of(file: FileHandle): Promise<string> {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(READ_BYTES);
@@ -59,15 +60,8 @@ async function readManifest(folder: string): Promise<SavedState | undefined> {
   }
 }
 
-function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-export function createTemplateStore(directory: string, cacheMib: number): TemplateStore {
-  /** The digest of each state that was read to its end in this process, once for all who want it at the same time. */
+export function createSnapshotStore(directory: string, cacheMib: number): SnapshotStore {
+  /** The digest of each state that this process has read; concurrent callers share one computation. */
   const digests = new Map<string, { readonly identity: string; readonly sha256: Promise<string> }>();
 
   async function digestOf(key: string, file: FileHandle): Promise<string> {
@@ -100,30 +94,21 @@ export function createTemplateStore(directory: string, cacheMib: number): Templa
       return `it has ${size} bytes instead of ${manifest.bytes}`;
     }
     const isSound = (await digestOf(key, file)) === manifest.sha256;
-    return isSound ? undefined : 'its bytes are not those that were written';
+    return isSound ? undefined : 'its digest is wrong';
   }
 
   async function evict(keep: string): Promise<void> {
-    const kept: { key: string; bytes: number; usedMs: number }[] = [];
+    const entries: CacheEntry[] = [];
     for (const key of await readdir(directory)) {
       const manifest = key.startsWith('.') ? undefined : await readManifest(join(directory, key));
       if (manifest === undefined) {
         continue;
       }
       const used = await stat(join(directory, key, MANIFEST_FILE)).catch(() => undefined);
-      kept.push({ key, bytes: manifest.bytes, usedMs: used?.mtimeMs ?? 0 });
+      entries.push({ key, bytes: manifest.bytes, usedMs: used?.mtimeMs ?? 0 });
     }
-    kept.sort((a, b) => a.usedMs - b.usedMs);
-    let total = kept.reduce((sum, { bytes }) => sum + bytes, 0);
-    for (const { key, bytes } of kept) {
-      if (total <= cacheMib * MIB) {
-        return;
-      }
-      if (key === keep) {
-        continue;
-      }
+    for (const key of toEvict(entries, cacheMib * MIB, keep)) {
       await drop(key);
-      total -= bytes;
     }
   }
 
@@ -133,18 +118,18 @@ export function createTemplateStore(directory: string, cacheMib: number): Templa
       const folder = join(directory, key);
       const file = await open(join(folder, STATE_FILE), 'r').catch(() => undefined);
       if (file === undefined) {
-        return 'there is none yet';
+        return 'none exists yet';
       }
       try {
         const obstacle = await obstacleIn(key, file, await readManifest(folder));
         if (obstacle !== undefined) {
           await file.close();
           await drop(key);
-          return `it was damaged and is removed: ${obstacle}`;
+          return `it was damaged and has been removed: ${obstacle}`;
         }
         signal.throwIfAborted();
         const now = new Date();
-        // The time of the last use decides what goes first.
+        // The least recently used is evicted first.
         await utimes(join(folder, MANIFEST_FILE), now, now).catch(() => {});
         return file;
       } catch (error) {
@@ -154,20 +139,20 @@ export function createTemplateStore(directory: string, cacheMib: number): Templa
         return `it cannot be read: ${OpenShellError.from(error).text}`;
       }
     },
-    async keep(key, made, saved) {
+    async keep(key, folder, saved) {
       if (saved.bytes > cacheMib * MIB) {
         const needed = Math.ceil(saved.bytes / MIB);
-        throw failedPrecondition(`a template of ${needed} MiB has no room in ${cacheMib} MiB`, {
-          hint: 'raise template_cache_mib, or switch templates off',
+        throw failedPrecondition(`a snapshot of ${needed} MiB does not fit into ${cacheMib} MiB`, {
+          hint: 'raise template_cache_mib, or set templates = false',
         });
       }
-      await writeFile(join(made, MANIFEST_FILE), JSON.stringify(saved), { mode: 0o600 });
+      await writeFile(join(folder, MANIFEST_FILE), JSON.stringify(saved), { mode: 0o600 });
       await mkdir(directory, { recursive: true, mode: 0o700 });
-      // A folder without a state serves nobody; one with a state was made by another process meanwhile.
-      if (!(await isThere(join(directory, key, STATE_FILE)))) {
+      // A folder without a state is useless; one with a state was created by another process in the meantime.
+      if (!(await exists(join(directory, key, STATE_FILE)))) {
         await drop(key);
       }
-      await rename(made, join(directory, key)).catch((error: NodeJS.ErrnoException) => {
+      await rename(folder, join(directory, key)).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') {
           throw error;
         }
@@ -177,7 +162,7 @@ export function createTemplateStore(directory: string, cacheMib: number): Templa
   };
 }
 
-/** Removes what was being removed when its process ended. */
+/** Finishes removals that an earlier process did not finish. */
 export async function clearGone(directory: string): Promise<void> {
   for (const name of await readdir(directory).catch(() => [])) {
     if (name.startsWith(GONE)) {

@@ -5,13 +5,13 @@ import { identityOf } from '../lock.js';
 import type { MachineShape } from '../qemu/arguments.js';
 import type { Confinement } from '../qemu/confinement.js';
 import type { QemuUser } from '../qemu/user.js';
-import { makeBlankDisk, placeGuest, vmDirectory } from '../sandboxes/disk.js';
+import { createBlankDisk, placeGuest, vmDirectory } from '../sandboxes/disk.js';
 import { findMachine, killMachine, launchMachine } from '../sandboxes/machine.js';
 import { type SavedState, saveState } from './state.js';
 import { STATE_FILE } from './store.js';
 
 export interface MakeOptions {
-  /** Where templates are; the work is done in a folder of its own below it. */
+  /** Where snapshots are stored; the work is done in a temporary folder below it. */
   readonly directory: string;
   readonly qemu: string;
   readonly shape: MachineShape;
@@ -22,33 +22,33 @@ export interface MakeOptions {
   readonly signal: AbortSignal;
 }
 
-/** Then the process that makes one, by number and start time, and six letters. */
-const MAKE = '.make-';
+/** Prefix of temporary folders, followed by the process's id and start time and six letters. */
+const WORK_PREFIX = '.make-';
 const MIB = 1024 * 1024;
-/** What a state holds beside the guest's memory. */
+/** What a state holds besides the guest's memory. */
 const DEVICES_MIB = 64;
 
-/** No sandbox has a name like it: a colon is in none. */
+/** Differs from every sandbox's name, none of which has a colon. */
 function nameOf(work: string): string {
   return `openshell-template:${basename(work)}`;
 }
 
 /**
- * Boots a machine that is nobody's, stops it where all sandboxes begin, before it has a root disk, and hands the folder
- * with its state to `keep`. Leaves no process and nothing else on the disk.
+ * Boots a machine without a sandbox, stops it before it mounts a root disk, where all sandboxes start from, and passes the
+ * folder with its state to `keep`. Leaves no process and nothing else on disk.
  */
-export async function makeTemplate(
+export async function takeSnapshot(
   options: MakeOptions,
-  keep: (made: string, saved: SavedState) => Promise<void>,
+  keep: (folder: string, saved: SavedState) => Promise<void>,
 ): Promise<void> {
   const { shape, user, signal } = options;
   await mkdir(options.directory, { recursive: true, mode: 0o700 });
   const maker = ((await identityOf(process.pid)) ?? `${process.pid} 0`).replace(' ', '-');
-  const work = await mkdtemp(join(options.directory, `${MAKE}${maker}-`));
+  const work = await mkdtemp(join(options.directory, `${WORK_PREFIX}${maker}-`));
   try {
-    const made = join(work, 'made');
-    await mkdir(made, { mode: 0o700 });
-    await makeBlankDisk(work, user?.uid);
+    const folder = join(work, 'made');
+    await mkdir(folder, { mode: 0o700 });
+    await createBlankDisk(work, user?.uid);
     await placeGuest(work, options.guest);
     const machine = await launchMachine({
       qemu: options.qemu,
@@ -67,11 +67,11 @@ export async function makeTemplate(
       const saved = await saveState(machine, {
         directory: vmDirectory(work),
         owner: user?.uid,
-        file: join(made, STATE_FILE),
+        file: join(folder, STATE_FILE),
         maxBytes: (shape.memoryMib + DEVICES_MIB) * MIB,
         signal,
       });
-      await keep(made, saved);
+      await keep(folder, saved);
     } finally {
       await machine.kill();
     }
@@ -80,7 +80,7 @@ export async function makeTemplate(
   }
 }
 
-/** Ends the machines and removes the folders of processes that are gone. */
+/** Ends the machines and removes the folders that earlier processes left. */
 export async function clearUnmade(directory: string): Promise<void> {
   for (const name of await readdir(directory).catch(() => [])) {
     const match = /^\.make-(\d+)-(\d+)-/.exec(name);

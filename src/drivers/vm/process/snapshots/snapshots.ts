@@ -8,29 +8,29 @@ import { lockDirectory } from '../lock.js';
 import type { MachineShape } from '../qemu/arguments.js';
 import type { Confinement } from '../qemu/confinement.js';
 import type { QemuUser } from '../qemu/user.js';
-import { templateKey } from './key.js';
-import { clearUnmade, makeTemplate } from './maker.js';
-import { clearGone, createTemplateStore } from './store.js';
+import { snapshotKey } from './key.js';
+import { clearGone, createSnapshotStore } from './store.js';
+import { clearUnmade, takeSnapshot } from './take.js';
 
-/** What a machine would be restored as. */
+/** The machine to restore. */
 interface Wanted {
   readonly shape: MachineShape;
   readonly guest: GuestFiles;
 }
 
-/** Machines that booted once and stand still where every sandbox begins. */
-export interface Templates {
-  /** A template's state, for the caller to close; or why no template can serve. */
+/** Saved states of booted machines, from which sandboxes start. */
+export interface Snapshots {
+  /** A snapshot's state, for the caller to close; or why no snapshot can be used. */
   find(wanted: Wanted, signal: AbortSignal): Promise<FileHandle | string>;
-  /** Makes one in the background when there is none, no other is being made, and it did not fail too often. */
+  /** Takes one in the background unless one exists, another is being taken, or it failed too often. */
   want(wanted: Wanted): void;
-  /** It failed where a boot did not. */
+  /** Restoring failed although booting worked. */
   discard(wanted: Wanted, reason: string): Promise<void>;
-  /** Gives up what is being made. */
+  /** Cancels the one being taken. */
   close(): Promise<void>;
 }
 
-export interface TemplatesOptions {
+export interface SnapshotsOptions {
   readonly directory: string;
   readonly cacheMib: number;
   readonly qemu: string;
@@ -40,14 +40,14 @@ export interface TemplatesOptions {
   /** The guest's files as they are now. */
   readonly guest: () => Promise<GuestFiles>;
   readonly confinement: Confinement;
-  /** Lends a user that no sandbox has. */
+  /** Runs `work` with a user that no sandbox has. */
   readonly asUser: (work: (user: QemuUser | undefined) => Promise<void>) => Promise<void>;
   readonly log: Logger;
 }
 
-/** After so many failures there are no templates of a kind in this process. */
+/** After this many failures, this process takes no more snapshots of that kind. */
 const MAX_FAILURES = 3;
-/** Beside the boot: stopping the machine and writing its state. */
+/** For stopping the machine and writing its state, after the boot. */
 const SAVE_TIMEOUT_MS = 60_000;
 
 interface Failures {
@@ -59,10 +59,10 @@ function describe({ shape }: Wanted): string {
   return `${shape.vcpus} CPU, ${shape.memoryMib} MiB`;
 }
 
-/** Also ends and removes what processes that are gone were making. */
-export async function createTemplates(options: TemplatesOptions): Promise<Templates> {
+/** Also cleans up after earlier processes. */
+export async function openSnapshots(options: SnapshotsOptions): Promise<Snapshots> {
   const { directory, log } = options;
-  const store = createTemplateStore(directory, options.cacheMib);
+  const store = createSnapshotStore(directory, options.cacheMib);
   const failures = new Map<string, Failures>();
   const closing = new AbortController();
   let making: Promise<void> | undefined;
@@ -70,7 +70,7 @@ export async function createTemplates(options: TemplatesOptions): Promise<Templa
   await clearGone(directory);
 
   function keyOf({ shape, guest }: Wanted): string {
-    return templateKey({
+    return snapshotKey({
       shape,
       guestDigest: guest.digest,
       qemuBuild: options.qemuBuild,
@@ -89,21 +89,21 @@ export async function createTemplates(options: TemplatesOptions): Promise<Templa
 
   async function make(key: string, wanted: Wanted): Promise<void> {
     const signal = deadline(options.bootTimeoutMs + SAVE_TIMEOUT_MS, closing.signal);
-    // One at a time in all driver processes: it costs as much as a boot.
+    // One at a time among all driver processes: it costs as much as a boot.
     const unlock = await lockDirectory(join(directory, '.making'), 0);
     try {
-      const isThere = await store.open(key, signal);
-      if (typeof isThere !== 'string') {
-        return await isThere.close();
+      const existing = await store.open(key, signal);
+      if (typeof existing !== 'string') {
+        return await existing.close();
       }
       await options.asUser((user) =>
-        makeTemplate({ ...options, ...wanted, user, signal }, async (made, saved) => {
+        takeSnapshot({ ...options, ...wanted, user, signal }, async (folder, saved) => {
           const now = await options.guest();
           if (now.digest !== wanted.guest.digest) {
-            return log.info('the guest changed while a template was made');
+            return log.info('the guest files changed while a snapshot was taken');
           }
-          await store.keep(key, made, saved);
-          log.info(`a template is ready: ${describe(wanted)}, ${saved.bytes} bytes`);
+          await store.keep(key, folder, saved);
+          log.info(`a snapshot is ready: ${describe(wanted)}, ${saved.bytes} bytes`);
         }),
       );
     } finally {
@@ -113,17 +113,17 @@ export async function createTemplates(options: TemplatesOptions): Promise<Templa
 
   return {
     async find(wanted, signal) {
-      // A state fits no machine with other devices, and a card's address is a part of it.
+      // A state includes its devices and the address of a network card.
       if (wanted.shape.card !== undefined) {
-        return 'no template has a network card';
+        return 'no snapshot has a network card';
       }
       const key = keyOf(wanted);
       const known = givenUp(key);
       if (known !== undefined) {
-        return `templates of ${describe(wanted)} failed ${known.count} times: ${known.last}`;
+        return `snapshots of ${describe(wanted)} failed ${known.count} times: ${known.last}`;
       }
       const found = await store.open(key, signal);
-      return typeof found === 'string' ? `the template of ${describe(wanted)}: ${found}` : found;
+      return typeof found === 'string' ? `the snapshot of ${describe(wanted)}: ${found}` : found;
     },
     want(wanted) {
       const key = keyOf(wanted);
@@ -140,7 +140,7 @@ export async function createTemplates(options: TemplatesOptions): Promise<Templa
             return;
           }
           failed(key, error.text);
-          log.warn(`no template of ${describe(wanted)} was made: ${error.text}`);
+          log.warn(`no snapshot of ${describe(wanted)} was taken: ${error.text}`);
         })
         .finally(() => {
           making = undefined;
@@ -151,7 +151,7 @@ export async function createTemplates(options: TemplatesOptions): Promise<Templa
       await store.drop(keyOf(wanted));
     },
     async close() {
-      closing.abort(new DOMException('the driver ends', 'AbortError'));
+      closing.abort(new DOMException('the driver is closing', 'AbortError'));
       await making;
     },
   };

@@ -3,22 +3,23 @@ import { Code, OpenShellError } from '../../../../compute/errors.js';
 import type { ObservedSandbox } from '../../../../compute/sandbox.js';
 import { createQueue } from '../../../../kit/queue.js';
 
-/** A watcher that is this far behind is cut off; it opens a new watch and gets a new snapshot. */
+/** A watcher that is this far behind is disconnected; it then opens a new watch. */
 const MAX_BEHIND = 10_000;
 
-/** Tells every watcher what happens, each state once. */
-export interface Hub {
+/** Sends events to all watchers, without repeating an unchanged state. */
+export interface Broadcaster {
   sandbox(observed: ObservedSandbox): void;
   deleted(id: string): void;
   platform(id: string, reason: string, message: string, metadata?: Readonly<Record<string, string>>): void;
   warning(id: string, reason: string, message: string): void;
-  watch(snapshot: () => ObservedSandbox[], signal: AbortSignal): AsyncGenerator<DriverEvent>;
+  /** The present sandboxes, `synced`, then all events. */
+  watch(list: () => ObservedSandbox[], signal: AbortSignal): AsyncGenerator<DriverEvent>;
 }
 
-export function createHub(source: string): Hub {
+export function createBroadcaster(source: string): Broadcaster {
   const watchers = new Set<(event: DriverEvent) => void>();
-  const told = new Map<string, string>();
-  function tell(event: DriverEvent) {
+  const lastStatus = new Map<string, string>();
+  function broadcast(event: DriverEvent) {
     for (const watcher of watchers) {
       watcher(event);
     }
@@ -31,7 +32,7 @@ export function createHub(source: string): Hub {
     message: string,
     metadata: PlatformEvent['metadata'],
   ) {
-    return tell({
+    return broadcast({
       type: 'platform',
       id,
       event: { timestampMs: Date.now(), source, type, reason, message, metadata },
@@ -41,23 +42,23 @@ export function createHub(source: string): Hub {
   return {
     sandbox: (observed) => {
       const text = JSON.stringify(observed.status);
-      if (told.get(observed.id) === text) {
+      if (lastStatus.get(observed.id) === text) {
         return;
       }
-      told.set(observed.id, text);
-      tell({ type: 'sandbox', sandbox: observed });
+      lastStatus.set(observed.id, text);
+      broadcast({ type: 'sandbox', sandbox: observed });
     },
     deleted: (id) => {
-      told.delete(id);
-      tell({ type: 'deleted', id });
+      lastStatus.delete(id);
+      broadcast({ type: 'deleted', id });
     },
     platform: (id, reason, message, metadata = {}) => platform(id, 'Normal', reason, message, metadata),
     warning: (id, reason, message) => platform(id, 'Warning', reason, message, {}),
-    async *watch(snapshot, signal) {
+    async *watch(list, signal) {
       const queue = createQueue<DriverEvent>({ capacity: MAX_BEHIND });
       function watcher(event: DriverEvent) {
         if (!queue.offer(event)) {
-          queue.close(tooSlow());
+          queue.close(new OpenShellError(Code.RESOURCE_EXHAUSTED, 'the watcher is too slow'));
         }
       }
 
@@ -71,7 +72,7 @@ export function createHub(source: string): Hub {
         onAbort();
       }
       try {
-        for (const sandbox of snapshot()) {
+        for (const sandbox of list()) {
           yield { type: 'sandbox', sandbox };
         }
         yield { type: 'synced' };
@@ -82,8 +83,4 @@ export function createHub(source: string): Hub {
       }
     },
   };
-}
-
-function tooSlow(): OpenShellError {
-  return new OpenShellError(Code.RESOURCE_EXHAUSTED, 'the watcher is too slow for what happens');
 }

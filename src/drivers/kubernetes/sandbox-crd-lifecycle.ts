@@ -1,47 +1,46 @@
 import { notFound } from '../../compute/errors.js';
 import type { SandboxRef } from '../../compute/sandbox.js';
 import { deadline } from '../../kit/deadline.js';
-import { claimSpec, type Lifecycle, type LifecycleOptions, requireKeeper } from './lifecycle.js';
+import { claimSpec, type Lifecycle, type LifecycleOptions, requireOwner } from './lifecycle.js';
 import { ANNOTATION, STATE, WORKSPACE_VOLUME } from './names.js';
-import type { Keeper, Pod } from './objects.js';
+import type { Owner, Pod } from './objects.js';
 import type { Plan } from './pod.js';
 import type { Objects } from './pod-status.js';
 
-/** Of what the controller does, beyond the process's own time. */
+/** For the controller's own work, on top of the process's time. */
 const CONTROLLER_TIMEOUT_MS = 60_000;
 
-/** A sandbox that is an `agents.x-k8s.io` Sandbox: its controller makes and removes Pod and claim. */
-export function createAgentLifecycle(options: LifecycleOptions): Lifecycle {
+/** Sandboxes that are `agents.x-k8s.io` Sandboxes: their controller creates and removes Pods and claims. */
+export function createSandboxCrdLifecycle(options: LifecycleOptions): Lifecycle {
   const { resources, namespaces, stopTimeoutMs } = options;
 
   async function findOrThrow(ref: SandboxRef, signal: AbortSignal): Promise<Objects> {
     const objects = await resources.find(ref, signal);
-    if (objects.keeper !== undefined) {
-      return objects;
+    if (objects.owner === undefined) {
+      throw notFound(`sandbox '${ref.name || ref.id}' has no Sandbox in the cluster`);
     }
-    throw notFound(`sandbox '${ref.name || ref.id}' has no Sandbox in the cluster`);
+    return objects;
   }
 
-  async function suspend(keeper: Keeper, pod: Pod | undefined, signal: AbortSignal): Promise<void> {
-    await resources.setState(keeper, STATE.stopped, signal);
-    const until = deadline(stopTimeoutMs + CONTROLLER_TIMEOUT_MS, signal);
+  async function suspend(owner: Owner, pod: Pod | undefined, signal: AbortSignal): Promise<void> {
+    await resources.setState(owner, STATE.stopped, signal);
     if (pod !== undefined) {
-      await resources.waitPodGone(pod, until);
+      await resources.waitPodGone(pod, deadline(stopTimeoutMs + CONTROLLER_TIMEOUT_MS, signal));
     }
   }
 
-  /** Without a claim of its own the Sandbox would come back with an empty workspace. */
-  function requireVolume(objects: Objects, ref: SandboxRef): Keeper {
-    const spec = objects.keeper?.spec as SandboxSpec | undefined;
-    const keeps = (spec?.volumeClaimTemplates?.length ?? 0) > 0;
-    return requireKeeper(keeps ? objects : { ...objects, keeper: undefined }, ref);
+  /** Without a claim of its own the Sandbox would restart with an empty workspace. */
+  function requireVolume(objects: Objects, ref: SandboxRef): Owner {
+    const spec = objects.owner?.spec as SandboxSpec | undefined;
+    const hasClaim = (spec?.volumeClaimTemplates?.length ?? 0) > 0;
+    return requireOwner(hasClaim ? objects : { ...objects, owner: undefined }, ref);
   }
 
   return {
     async create(sandbox, signal) {
       const plan = options.plan(sandbox);
       await namespaces.within(sandbox.workspace, signal, () =>
-        resources.createKeeper(sandboxOf(plan), signal),
+        resources.createOwner(sandboxResource(plan), signal),
       );
     },
     async stop(ref, signal) {
@@ -55,18 +54,18 @@ export function createAgentLifecycle(options: LifecycleOptions): Lifecycle {
       if (pod !== undefined && !ended && pod.metadata.deletionTimestamp === undefined) {
         return;
       }
-      const keeper = requireVolume(objects, ref);
-      await suspend(keeper, pod, signal);
-      await resources.setState(keeper, STATE.held, signal);
+      const owner = requireVolume(objects, ref);
+      await suspend(owner, pod, signal);
+      await resources.setState(owner, STATE.held, signal);
     },
     async delete(ref, signal) {
-      const { pod, keeper } = await resources.find(ref, signal);
-      if (pod === undefined && keeper === undefined) {
+      const { pod, owner } = await resources.find(ref, signal);
+      if (pod === undefined && owner === undefined) {
         return false;
       }
       const until = deadline(stopTimeoutMs + CONTROLLER_TIMEOUT_MS, signal);
-      if (keeper !== undefined) {
-        await resources.removeKeeper(keeper, until);
+      if (owner !== undefined) {
+        await resources.removeOwner(owner, until);
       }
       if (pod !== undefined) {
         await resources.waitPodGone(pod, until);
@@ -83,7 +82,7 @@ interface SandboxSpec {
 }
 
 /** The controller adds a volume for each claim template, under the template's name. */
-function sandboxOf(plan: Plan): Keeper {
+function sandboxResource(plan: Plan): Owner {
   const { metadata, spec } = plan.pod;
   const volumes = (spec.volumes as { name: string }[]).filter(
     ({ name }) => plan.workspace === undefined || name !== WORKSPACE_VOLUME,
@@ -101,12 +100,7 @@ function sandboxOf(plan: Plan): Keeper {
   return {
     apiVersion: 'agents.x-k8s.io/v1alpha1',
     kind: 'Sandbox',
-    metadata: {
-      name: plan.place.name,
-      namespace: plan.place.namespace,
-      labels: plan.labels,
-      annotations: { [ANNOTATION.state]: STATE.held },
-    },
+    metadata: { ...plan.place, labels: plan.labels, annotations: { [ANNOTATION.state]: STATE.held } },
     spec: sandboxSpec,
   };
 }

@@ -7,18 +7,18 @@ import { silentLogger } from '../../dist/compute/log.js';
 import { identityOf } from '../../dist/drivers/vm/process/lock.js';
 import { type MachineShape, qemuArguments } from '../../dist/drivers/vm/process/qemu/arguments.js';
 import { unconfined } from '../../dist/drivers/vm/process/qemu/confinement.js';
-import { type TemplateKind, templateKey } from '../../dist/drivers/vm/process/templates/key.js';
-import { clearUnmade } from '../../dist/drivers/vm/process/templates/maker.js';
-import { createTemplateStore, type TemplateStore } from '../../dist/drivers/vm/process/templates/store.js';
-import { createTemplates, type TemplatesOptions } from '../../dist/drivers/vm/process/templates/templates.js';
+import { type SnapshotKind, snapshotKey } from '../../dist/drivers/vm/process/snapshots/key.js';
+import { openSnapshots, type SnapshotsOptions } from '../../dist/drivers/vm/process/snapshots/snapshots.js';
+import { createSnapshotStore, type SnapshotStore } from '../../dist/drivers/vm/process/snapshots/store.js';
+import { clearUnmade } from '../../dist/drivers/vm/process/snapshots/take.js';
 import { inFolder } from '../support/folder.js';
 
 const MIB = 1024 * 1024;
 const signal = new AbortController().signal;
 const shape: MachineShape = { name: 'openshell-a', accelerator: 'tcg', vcpus: 1, memoryMib: 192 };
-const kind: TemplateKind = { shape, guestDigest: 'g1', qemuBuild: 'QEMU 7.2', hostCpu: '' };
+const kind: SnapshotKind = { shape, guestDigest: 'g1', qemuBuild: 'QEMU 7.2', hostCpu: '' };
 
-async function keep(store: TemplateStore, folder: string, key: string, state: Buffer) {
+async function keep(store: SnapshotStore, folder: string, key: string, state: Buffer) {
   const made = join(folder, `.work-${key}`);
   await mkdir(made);
   await writeFile(join(made, 'state'), state);
@@ -39,9 +39,9 @@ async function contentOf(file: FileHandle | string): Promise<string> {
 
 const guest = { kernel: '/none', initramfs: '/none', digest: 'g1' };
 
-/** Templates of a QEMU that is nowhere. */
-function templatesIn(folder: string, own: Pick<TemplatesOptions, 'asUser' | 'log'>) {
-  return createTemplates({
+/** Snapshots of a QEMU that is nowhere. */
+function snapshotsIn(folder: string, own: Pick<SnapshotsOptions, 'asUser' | 'log'>) {
+  return openSnapshots({
     directory: folder,
     cacheMib: 64,
     qemu: '/none',
@@ -54,10 +54,10 @@ function templatesIn(folder: string, own: Pick<TemplatesOptions, 'asUser' | 'log
   });
 }
 
-test('a template is for one kernel, size, QEMU and host, and for sandboxes of any name', () => {
-  const key = templateKey(kind);
-  assert.equal(templateKey({ ...kind, shape: { ...shape, name: 'openshell-b' } }), key);
-  const others: TemplateKind[] = [
+test('a snapshot is for one kernel, size, QEMU and host, and for sandboxes of any name', () => {
+  const key = snapshotKey(kind);
+  assert.equal(snapshotKey({ ...kind, shape: { ...shape, name: 'openshell-b' } }), key);
+  const others: SnapshotKind[] = [
     { ...kind, shape: { ...shape, memoryMib: 193 } },
     { ...kind, shape: { ...shape, vcpus: 2 } },
     { ...kind, shape: { ...shape, accelerator: 'kvm' } },
@@ -65,7 +65,7 @@ test('a template is for one kernel, size, QEMU and host, and for sandboxes of an
     { ...kind, qemuBuild: 'QEMU 7.3' },
     { ...kind, hostCpu: 'another' },
   ];
-  assert.equal(new Set([key, ...others.map(templateKey)]).size, others.length + 1);
+  assert.equal(new Set([key, ...others.map(snapshotKey)]).size, others.length + 1);
 });
 
 test('a restored machine has the devices of one that boots, and no kernel to read', () => {
@@ -80,21 +80,21 @@ test('a restored machine has the devices of one that boots, and no kernel to rea
 
 test('what was kept is found again, from its start, also by another process', () =>
   inFolder(async (folder) => {
-    const store = createTemplateStore(folder, 64);
-    assert.equal(await store.open('k', signal), 'there is none yet');
+    const store = createSnapshotStore(folder, 64);
+    assert.equal(await store.open('k', signal), 'none exists yet');
     await keep(store, folder, 'k', Buffer.from('state'));
-    for (const one of [store, store, createTemplateStore(folder, 64)]) {
+    for (const one of [store, store, createSnapshotStore(folder, 64)]) {
       assert.equal(await contentOf(await one.open('k', signal)), 'state');
     }
     assert.deepEqual(await readdir(folder), ['k']);
   }));
 
-test('a damaged template is told and removed', () =>
+test('a damaged snapshot is told and removed', () =>
   inFolder(async (folder) => {
-    const store = createTemplateStore(folder, 64);
+    const store = createSnapshotStore(folder, 64);
     const damages: [(path: string) => Promise<void>, RegExp][] = [
       [(path) => writeFile(join(path, 'state'), 'sta'), /it has 3 bytes instead of 5/],
-      [(path) => writeFile(join(path, 'state'), 'stale'), /its bytes are not those that were written/],
+      [(path) => writeFile(join(path, 'state'), 'stale'), /its digest is wrong/],
       [(path) => rm(join(path, 'manifest.json')), /it has no manifest/],
       [(path) => writeFile(join(path, 'manifest.json'), '{'), /it has no manifest/],
     ];
@@ -109,17 +109,17 @@ test('a damaged template is told and removed', () =>
 
 test('a folder without a state is in nobody’s way', () =>
   inFolder(async (folder) => {
-    const store = createTemplateStore(folder, 64);
+    const store = createSnapshotStore(folder, 64);
     await mkdir(join(folder, 'k'));
     await writeFile(join(folder, 'k', 'manifest.json'), '{}');
-    assert.equal(await store.open('k', signal), 'there is none yet');
+    assert.equal(await store.open('k', signal), 'none exists yet');
     await keep(store, folder, 'k', Buffer.from('state'));
     assert.equal(await contentOf(await store.open('k', signal)), 'state');
   }));
 
-test('the longest unused templates go when there is no room, and one that is too large is not kept', () =>
+test('the longest unused snapshots go when there is no room, and one that is too large is not kept', () =>
   inFolder(async (folder) => {
-    const store = createTemplateStore(folder, 2);
+    const store = createSnapshotStore(folder, 2);
     const state = Buffer.alloc(0.9 * MIB);
     await keep(store, folder, 'a', state);
     await keep(store, folder, 'b', state);
@@ -132,7 +132,7 @@ test('the longest unused templates go when there is no room, and one that is too
     assert.deepEqual((await readdir(folder)).sort(), ['a', 'c']);
     await assert.rejects(
       keep(store, folder, 'd', Buffer.alloc(3 * MIB)),
-      /a template of 3 MiB has no room in 2 MiB/,
+      /a snapshot of 3 MiB does not fit into 2 MiB/,
     );
   }));
 
@@ -140,21 +140,21 @@ test('what a process that is gone was making is removed, what a living one makes
   inFolder(async (folder) => {
     const mine = `.make-${(await identityOf(process.pid))?.replace(' ', '-')}-abcdef`;
     const gone = `.make-${process.pid}-1-abcdef`;
-    for (const name of [mine, gone, 'a-template']) {
+    for (const name of [mine, gone, 'a-snapshot']) {
       await mkdir(join(folder, name));
     }
     await clearUnmade(folder);
-    assert.deepEqual((await readdir(folder)).sort(), [mine, 'a-template'].sort());
+    assert.deepEqual((await readdir(folder)).sort(), [mine, 'a-snapshot'].sort());
   }));
 
-test('templates that fail again and again are given up, with the last reason', () =>
+test('snapshots that fail again and again are given up, with the last reason', () =>
   inFolder(async (folder) => {
     let asked = 0;
     let tell: (message: string) => void = () => {};
     const told = new Promise<string>((resolve) => {
       tell = resolve;
     });
-    const templates = await templatesIn(folder, {
+    const snapshots = await snapshotsIn(folder, {
       asUser: async () => {
         asked++;
         throw new Error('no user is free');
@@ -162,45 +162,45 @@ test('templates that fail again and again are given up, with the last reason', (
       log: { ...silentLogger, warn: tell },
     });
     const wanted = { shape, guest };
-    assert.match(String(await templates.find(wanted, signal)), /1 CPU, 192 MiB: there is none yet/);
-    await templates.discard(wanted, 'it does not start');
-    await templates.discard(wanted, 'it does not start');
-    templates.want(wanted);
-    templates.want(wanted);
-    assert.match(await told, /no template of 1 CPU, 192 MiB was made: .*no user is free/);
+    assert.match(String(await snapshots.find(wanted, signal)), /1 CPU, 192 MiB: none exists yet/);
+    await snapshots.discard(wanted, 'it does not start');
+    await snapshots.discard(wanted, 'it does not start');
+    snapshots.want(wanted);
+    snapshots.want(wanted);
+    assert.match(await told, /no snapshot of 1 CPU, 192 MiB was taken: .*no user is free/);
     assert.equal(asked, 1, 'one is made at a time');
-    assert.match(String(await templates.find(wanted, signal)), /failed 3 times: .*no user is free/);
-    templates.want(wanted);
-    await templates.close();
+    assert.match(String(await snapshots.find(wanted, signal)), /failed 3 times: .*no user is free/);
+    snapshots.want(wanted);
+    await snapshots.close();
     assert.equal(asked, 1, 'and none after so many failures');
     assert.deepEqual(await readdir(join(folder, '.making')), [], 'the lock is given back');
   }));
 
-test('a machine with a network card boots: no template is made for it', () =>
+test('a machine with a network card boots: no snapshot is made for it', () =>
   inFolder(async (folder) => {
-    const templates = await templatesIn(folder, {
+    const snapshots = await snapshotsIn(folder, {
       asUser: () => assert.fail('none may be made'),
       log: { ...silentLogger, warn: (message) => assert.fail(message) },
     });
     const wanted = { shape: { ...shape, card: { tap: 'tap0', mac: '52:54:00:00:00:01' } }, guest };
-    assert.equal(await templates.find(wanted, signal), 'no template has a network card');
-    templates.want(wanted);
-    await templates.close();
+    assert.equal(await snapshots.find(wanted, signal), 'no snapshot has a network card');
+    snapshots.want(wanted);
+    await snapshots.close();
   }));
 
-test('the lock of another process that makes a template is respected', () =>
+test('the lock of another process that makes a snapshot is respected', () =>
   inFolder(async (folder) => {
     await mkdir(join(folder, '.making'));
     // A process that lives: the parent of this one.
     await symlink((await identityOf(process.ppid)) ?? '', join(folder, '.making', 'driver.lock'));
-    const templates = await templatesIn(folder, {
+    const snapshots = await snapshotsIn(folder, {
       asUser: () => assert.fail('it would be made twice'),
       log: silentLogger,
     });
     for (let i = 0; i < 4; i++) {
-      templates.want({ shape, guest });
-      await templates.close();
+      snapshots.want({ shape, guest });
+      await snapshots.close();
     }
-    assert.match(String(await templates.find({ shape, guest }, signal)), /there is none yet/);
+    assert.match(String(await snapshots.find({ shape, guest }, signal)), /none exists yet/);
     assert.match(await readlink(join(folder, '.making', 'driver.lock')), /^\d+ \d+$/);
   }));

@@ -11,17 +11,17 @@ import { VM_STATE } from './vm-bed.js';
 
 const TIMEOUT_MS = 120_000;
 
-/** Names of the templates that are whole. */
-async function templates(): Promise<string[]> {
+/** Names of the snapshots that are whole. */
+async function snapshots(): Promise<string[]> {
   return (await readdir(join(VM_STATE, 'templates')).catch(() => [])).filter((name) => !name.startsWith('.'));
 }
 
 /**
- * Declares a test that leaves a template for what follows: the suite's own driver processes live too short for one to
+ * Declares a test that leaves a snapshot for what follows: the suite's own driver processes live too short for one to
  * be made beside their tests.
  */
-export function templateTest(bed: Bed): void {
-  test('vm: machines are restored from a template', { timeout: 3 * TIMEOUT_MS }, async (t) => {
+export function snapshotTest(bed: Bed): void {
+  test('vm: machines are restored from a snapshot', { timeout: 3 * TIMEOUT_MS }, async (t) => {
     const signal = AbortSignal.timeout(3 * TIMEOUT_MS);
     const gatewayId = randomUUID();
     const driver = await bed.createDriver(gatewayId);
@@ -46,12 +46,12 @@ export function templateTest(bed: Bed): void {
       await driver.delete(sandbox, { signal });
       return line.includes('-incoming');
     };
-    const before = await templates();
+    const before = await snapshots();
     if (await isRestored()) {
       return;
     }
-    const isNew = async () => (await templates()).some((name) => !before.includes(name));
-    await eventually('a template is made', isNew, TIMEOUT_MS);
+    const isNew = async () => (await snapshots()).some((name) => !before.includes(name));
+    await eventually('a snapshot is made', isNew, TIMEOUT_MS);
     assert.ok(await isRestored());
   });
 }
