@@ -1,10 +1,10 @@
 import type { ParseArgsConfig } from 'node:util';
 
-/** What a command gets. */
+/** Input and output of a command. */
 export interface CommandContext {
   /** The repository. */
   readonly root: string;
-  /** What relative paths of the command line are relative to. */
+  /** The folder for relative paths of the command line. */
   readonly cwd: string;
   readonly positionals: readonly string[];
   readonly options: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
@@ -20,7 +20,7 @@ export interface Command {
   readonly usage: string;
   readonly doc: string;
   readonly options?: NonNullable<ParseArgsConfig['options']>;
-  /** Gives the exit code: 0, or 1 when what was asked for does not hold. Throws OpenShellError. */
+  /** Returns the exit code: 0, or 1 when a check fails. Throws OpenShellError. */
   run(context: CommandContext): Promise<number>;
 }
 

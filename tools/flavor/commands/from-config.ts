@@ -14,7 +14,7 @@ function holdsTheSame(a: FlavorSpec, b: FlavorSpec): boolean {
 export const fromConfig: Command = {
   name: 'from-config',
   usage: 'FILE [--name NAME] [--write] [--json]',
-  doc: 'Find the smallest flavor that can run a configuration, and why.',
+  doc: 'Find the smallest flavor that can run a configuration, with reasons.',
   options: { name: { type: 'string' }, write: { type: 'boolean' }, json: { type: 'boolean' } },
   async run(context) {
     const { root, cwd, positionals, print } = context;
@@ -37,7 +37,7 @@ export const fromConfig: Command = {
       print(reason);
     }
     if (present !== undefined) {
-      print(`the flavor '${present.name}' is that: ${buildCommand(present)}`);
+      print(`the flavor '${present.name}' matches: ${buildCommand(present)}`);
     } else if (context.options.write === true) {
       emit(context, spec);
     } else {
