@@ -1,4 +1,4 @@
-// npm run build [-- FLAVOR]: leaves in dist/ what the flavor holds, and nothing of any other flavor.
+// npm run build [-- FLAVOR]: builds the flavor into dist/ and removes output of other flavors.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -46,7 +46,7 @@ const wanted = new Set(
   [...projects(join(root, tsconfig))].map((path) => path.slice(join(root, 'src').length + 1)),
 );
 const dist = join(root, 'dist');
-/** Rooms whose folders are in a build, or not, one by one. */
+/** Rooms whose folders are individually in a build or not. */
 const PARTS = ['drivers', 'parts'];
 function rooms(folder) {
   return existsSync(folder)

@@ -1,7 +1,8 @@
 // npm run cells [-- --flavor NAME] [--node 20|22|24]: the cells of the matrix flavor x Node release. Each is packaged
-// as a folder, and for Node 22 and later as a single file, run by that Node, compared with its manifest, and searched for what it must not hold.
+// as a folder, and for Node 22 and later as a single file, run by that Node, compared with its manifest, and searched for
+// parts that it must not contain.
 // The default flavor's cells on Node 22 and 24 also run the tests that need no engine, while the others are packaged;
-// Node 20 is the one that `npm test` runs on.
+// `npm test` covers Node 20.
 import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -39,7 +40,7 @@ function fail(message) {
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 const TAIL = 4_000;
 
-/** Gives what the program printed; ends this program when it fails, and with it whatever else runs at that moment. */
+/** Returns the program's output; exits, with everything else that is running, when it fails. */
 function run(file, args, options = {}) {
   return new Promise((done) => {
     const all = { cwd: root, encoding: 'utf8', maxBuffer: MAX_OUTPUT_BYTES, ...options };
@@ -55,7 +56,7 @@ function run(file, args, options = {}) {
   });
 }
 
-/** The binary of a Node release: npm's for 22 and 24; for 20 the one on PATH, when it is that. */
+/** The binary of a Node release: npm's for 22 and 24; for 20 the one on PATH, if it is that version. */
 function nodeOf(release) {
   if (release !== '20') {
     return join(root, 'node_modules', `node${release}`, 'bin', 'node');
@@ -119,7 +120,7 @@ async function runCell(node, { folder, manifest }, kind) {
   same(`${name}: drivers`, present.sort(), manifest.drivers);
 }
 
-/** One release after the other, for two at a time would be more than two cores can do in time. */
+/** One release after the other, because two at a time would overload two cores. */
 let unitTests = Promise.resolve();
 function startUnitTests(release, node) {
   unitTests = unitTests.then(async () => {

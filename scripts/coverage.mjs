@@ -1,4 +1,4 @@
-// npm run coverage [-- as for npm test]: the tests, counting the lines of src/ that they run, drivers included, in every
+// npm run coverage [-- as for npm test]: runs the tests and counts the lines of src/ that they run, including drivers, in every
 // process they start. Without a room or --only, fails below LINES_PERCENT; with one, shows the lines that did not run.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -39,8 +39,8 @@ let total = { result: [] };
 let processes = 0;
 
 /**
- * Adds what processes wrote at their end to `total`, and removes it: a whole run starts thousands, each writes about
- * 1 MB, and little of it is ours. A file that is not whole yet is left for the next time.
+ * Adds the output of finished processes to `total`, and removes it: a whole run starts thousands, each writes about 1 MB,
+ * and little of it is ours. Incomplete files are left for the next time.
  */
 function collect() {
   const found = [total];
@@ -61,7 +61,7 @@ function collect() {
   }
 }
 
-/** Modules that hold types alone: no line of them can run, and none is ever loaded. */
+/** Modules with only types: they have no lines that can run and are never loaded. */
 function withoutCode(folderOfDist) {
   return readdirSync(folderOfDist, { recursive: true })
     .filter((name) => name.endsWith('.js') && !name.includes('generated'))
@@ -77,7 +77,7 @@ const tests = spawn(process.execPath, [join('scripts', 'test.mjs'), ...args], {
   stdio: 'inherit',
   env: { ...process.env, NODE_V8_COVERAGE: raw },
 });
-// What the tests measure is not to wait for this.
+// Must not slow down what the tests measure.
 setPriority(constants.priority.PRIORITY_LOW);
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.on(signal, () => tests.kill(signal));
@@ -95,7 +95,7 @@ if (code !== 0) {
 }
 
 writeFileSync(join(merged, 'coverage-0-0-0.json'), JSON.stringify(total));
-// Generated code says nothing about us.
+// Generated code is not ours.
 const excluded = ['**/generated/**', '**/*.d.ts', ...withoutCode(join(root, 'dist'))];
 const report = spawnSync(
   process.execPath,
@@ -139,7 +139,7 @@ if (whole) {
 }
 const figures = `${lines.covered} of ${lines.total} lines (${lines.pct} %) in ${processes} processes`;
 if (lines.total === 0 || lines.covered === 0 || (whole && lines.pct < LINES_PERCENT)) {
-  console.error(`coverage: ${figures}; at least ${LINES_PERCENT} % is asked for`);
+  console.error(`coverage: ${figures}; at least ${LINES_PERCENT} % is required`);
   process.exit(1);
 }
 console.log(`coverage: ${figures}`);

@@ -1,5 +1,5 @@
-// Writes src/wire/*/generated from src/wire/*/proto. With --check: compares instead and fails where they differ.
-// Everything it runs comes from node_modules; it needs no network.
+// Writes src/wire/*/generated from src/wire/*/proto. With --check: compares instead and fails if they differ.
+// Everything it runs is in node_modules; it needs no network.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -18,7 +18,7 @@ const rooms = readdirSync(wire)
 const differing = rooms.flatMap((room) => (check ? compare(room) : write(room)));
 
 if (check && differing.length > 0) {
-  console.error('Generated wire code is not what its .proto files give:');
+  console.error('Generated wire code does not match its .proto files:');
   for (const line of differing) {
     console.error(`  ${line}`);
   }
@@ -27,7 +27,7 @@ if (check && differing.length > 0) {
 }
 console.log(check ? `generated code of ${rooms.join(', ')} is up to date` : `generated ${rooms.join(', ')}`);
 
-/** Path of the buf binary in its platform package, so that npm's launcher never looks for a download. */
+/** Path of the buf binary in its platform package, so that npm's launcher never downloads anything. */
 function bufBinary() {
   const arch = { arm: 'armv7', arm64: process.platform === 'linux' ? 'aarch64' : 'arm64' }[process.arch];
   const name = `@bufbuild/buf-${process.platform}-${arch ?? process.arch}`;
@@ -59,7 +59,7 @@ function generate(room, out) {
   });
 }
 
-/** Generates beside the target and swaps, so that a failing run leaves the old code whole. */
+/** Generates beside the target and swaps, so that a failing run leaves the old code intact. */
 function write(room) {
   const fresh = mkdtempSync(join(wire, room, '.generating-'));
   try {

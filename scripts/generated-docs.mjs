@@ -1,5 +1,5 @@
-// Writes what the documents say of the built product: `node scripts/generated-docs.mjs [--check]`.
-//   docs/configuration.md  the keys, between its marks; the table of a driver that is not built stays as it is
+// Writes the generated parts of the documents from the build: `node scripts/generated-docs.mjs [--check]`.
+//   docs/configuration.md  the keys, between its marks; the table of a driver that is not built is unchanged
 //   docs/reasons.md        every reason of an error
 //   docs/metrics.md        every metric
 //   docs/rpcs.md           which RPCs are served, by generation
@@ -20,7 +20,7 @@ function code(text) {
   return text === '' ? '' : `\`${text.replaceAll('|', '\\|')}\``;
 }
 
-/** A default as a value, or as words where it is made at the start. */
+/** A default as a value, or as words if it is computed at startup. */
 function fallback(text) {
   return /^(["[{\d]|true$|false$|sqlite:)/.test(text) ? code(text) : text;
 }
@@ -89,10 +89,10 @@ async function reasons() {
   const sorted = Object.entries(REASONS).sort(([a], [b]) => (a < b ? -1 : 1));
   return page(
     'Reasons',
-    'Every error has a code of gRPC and most have a reason, a word that does not change and that programs may rely on. It ' +
-      'is in the details of a refused call (`google.rpc.ErrorInfo`, [generations.md](generations.md)), in the log, in front ' +
-      'of the text of a program that does not start (`error[InvalidConfig]: ...`), and in the condition of a sandbox that ' +
-      'the error ended. A driver in a process of its own, and an engine, may have words that are not here.',
+    'Every error has a gRPC code and most have a reason, a stable word that programs may rely on. It is in the details of ' +
+      'a refused call (`google.rpc.ErrorInfo`, [generations.md](generations.md)), in the log, before the text of a ' +
+      'program that does not start (`error[InvalidConfig]: ...`), and in the condition of a sandbox that the error ' +
+      'ended. A driver in its own process, and an engine, may have reasons that are not listed here.',
     table(sorted, ['reason', 'what it means and what to do'], ([reason, meaning]) => [code(reason), meaning]),
   );
 }
@@ -123,7 +123,7 @@ async function rpcs() {
     load('gateway/api/v01/methods.js'),
     load('gateway/auth/methods.js'),
   ]);
-  // Methods take services apart when they are made and call them only when they are called.
+  // Methods destructure services when they are created but call them only when they are called.
   const services = new Proxy({}, { get: () => new Proxy({}, { get: () => () => {} }) });
   const paths = (methods) => new Set(methods.map((method) => method.path));
   const shared = paths(sharedMethods(services));
@@ -139,9 +139,9 @@ async function rpcs() {
   const sorted = [...all].sort((a, b) => (a.name < b.name ? -1 : 1));
   return page(
     'RPCs',
-    'The methods of `openshell.v1.OpenShell` by generation of the API ([generations.md](generations.md)). What is not ' +
-      'served is refused with UNIMPLEMENTED, and what only sandboxes may call with PERMISSION_DENIED. An empty field: the ' +
-      'generation has no such method. `grpc.health.v1.Health` is served whole, to anyone.',
+    'The methods of `openshell.v1.OpenShell` by generation of the API ([generations.md](generations.md)). Methods that are ' +
+      'not served are refused with UNIMPLEMENTED, and those only for sandboxes with PERMISSION_DENIED. An empty field: the ' +
+      'generation has no such method. `grpc.health.v1.Health` is fully served, to anyone.',
     table(sorted, ['RPC', '0.0', '0.1', 'for'], ({ name, path }) => [
       code(name),
       served(path, '0.0'),
@@ -162,7 +162,7 @@ for (const [path, text] of Object.entries(documents)) {
   if (!process.argv.includes('--check')) {
     writeFileSync(at(path), text);
   } else if (text !== written) {
-    console.error(`${path} is not what the build says; run: npm run generated-docs`);
+    console.error(`${path} is out of date; run: npm run generated-docs`);
     process.exitCode = 1;
   }
 }

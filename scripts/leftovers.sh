@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# leftovers.sh list: what git sees in this checkout that is in no commit, with the content of each as a digest.
-# leftovers.sh check FILE: fails when that is not what `list` wrote to FILE, and says which files are new or changed. A
+# leftovers.sh list: uncommitted files in this checkout, each with a digest of its content.
+# leftovers.sh check FILE: fails when that differs from what `list` wrote to FILE, and shows which files are new or changed. A
 # developer's own changes are in both lists.
 set -euo pipefail
 cd "${OPENSHELL_CHECKOUT:-$(dirname "$(readlink -f "$0")")/..}"
 
-[ -e .git ] || { echo "leftovers: this is no git checkout, there is nothing to compare with" >&2; exit 0; }
+[ -e .git ] || { echo "leftovers: this is not a git checkout, nothing to compare" >&2; exit 0; }
 
 list() {
   # A checkout that belongs to another user is read all the same: nothing in it is run.
@@ -24,7 +24,7 @@ case ${1:-} in
     left=$(LC_ALL=C comm -13 "$2" <(list) | sed -E 's/ [0-9a-f]*$//')
     gone=$(LC_ALL=C comm -23 "$2" <(list) | sed -E 's/ [0-9a-f]*$//')
     [ -n "$left$gone" ] || exit 0
-    echo "leftovers: this run changed the checkout; whatever writes there must write to a temporary folder:" >&2
+    echo "leftovers: this run changed the checkout; use a temporary folder instead:" >&2
     [ -z "$left" ] || sed 's/^/  now   /' <<<"$left" >&2
     [ -z "$gone" ] || sed 's/^/  before /' <<<"$gone" >&2
     exit 1

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Sets up what is missing and runs the main job once: a sandbox on a real Docker engine, a command in it, its output
-# and exit code, and the sandbox gone. Says what it installs before it does. Leaves the gateway running for you to go on; --once ends it again.
+# and exit code, and the sandbox deleted. Announces what it installs. Leaves the gateway running; --once stops it.
 #
-# Environment: OPENSHELL_QUICKSTART_PORT (default 17670), OPENSHELL_QUICKSTART_IMAGE (default: an image made here from
+# Environment: OPENSHELL_QUICKSTART_PORT (default 17670), OPENSHELL_QUICKSTART_IMAGE (default: an image built from
 # files of this machine, so that no registry is needed), XDG_STATE_HOME.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
@@ -41,7 +41,7 @@ step "4. A sandbox image"
 image=${OPENSHELL_QUICKSTART_IMAGE:-}
 if [ -z "$image" ]; then
   image=openshell-test:1
-  echo "making the image $image and its variants from this machine's static busybox, where they are missing"
+  echo "building the image $image and its variants from this machine's static busybox, if missing"
   test/engines/docker/image >/dev/null
 fi
 
@@ -51,7 +51,7 @@ export OPENSHELL_GATEWAY_ENDPOINT=http://127.0.0.1:$port
 openshell() { node dist/cli/main.js "$@"; }
 started=
 if openshell status >/dev/null 2>&1; then
-  echo "a gateway already answers at $OPENSHELL_GATEWAY_ENDPOINT: it is used"
+  echo "using the gateway at $OPENSHELL_GATEWAY_ENDPOINT"
 else
   nohup node dist/main.js --drivers docker --port "$port" >"$log" 2>&1 </dev/null &
   started=$!

@@ -1,10 +1,10 @@
-// A reporter of node:test for scripts/test.mjs: which files took longest, and what was skipped for want of a tool or a right.
-// That is a failure under CI=true, where nothing may pass untested; engines have OPENSHELL_REQUIRE_ENGINES for it.
+// A reporter of node:test for scripts/test.mjs: the slowest files, and tests that were skipped for a missing tool or permission.
+// The latter is a failure with CI=true; for engines see OPENSHELL_REQUIRE_ENGINES.
 import { relative } from 'node:path';
 
 const SLOWEST = 15;
 /**
- * How a skipped test says that a program, or the right to do something, is missing. A chart's tests fall under the engine
+ * How a skipped test reports that a program or a permission is missing. A chart's tests fall under the engine
  * `kubernetes`, and shells beyond bash are nice to have.
  */
 const MISSING =

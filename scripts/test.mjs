@@ -1,4 +1,4 @@
-// npm test [-- ROOM...] [--only PATTERN]: builds everything and the tests' rooms, and runs them on compiled output.
+// npm test [-- ROOM...] [--only PATTERN]: builds everything, and runs the tests on compiled output.
 // A room is a folder of test/; without one all rooms run.
 import { spawn, spawnSync } from 'node:child_process';
 import {
@@ -44,7 +44,7 @@ function run(command, args, env = process.env) {
 }
 
 if (!values['no-build']) {
-  // Coverage is of the tests: see coverage.mjs.
+  // Coverage is for the tests only: see coverage.mjs.
   const { NODE_V8_COVERAGE, ...env } = process.env;
   run(process.execPath, [join(root, 'scripts', 'build.mjs')], env);
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
@@ -52,14 +52,14 @@ if (!values['no-build']) {
 }
 
 const wanted = positionals.length > 0 ? positionals : rooms;
-// A source that is gone may have left its output: only tests that have a source run.
+// Removed sources may have left output: run only tests that still have a source.
 const files = wanted.flatMap((name) =>
   readdirSync(join(root, 'test', name))
     .filter((file) => file.endsWith('.test.ts') && (values.only === undefined || file.includes(values.only)))
     .map((file) => join('test-dist', name, file.replace(/\.ts$/, '.js'))),
 );
 if (files.length === 0) {
-  console.error('test: no test file fits');
+  console.error('test: no matching test file');
   process.exit(2);
 }
 const reporters = [
@@ -67,7 +67,7 @@ const reporters = [
   [join(root, 'scripts', 'test-report.mjs'), 'stderr'],
 ].flatMap(([reporter, to]) => ['--test-reporter', reporter, '--test-reporter-destination', to]);
 
-/** Runs files at the same time; with `log`, what they print goes there. Gives the exit code. */
+/** Runs files at the same time; with `log`, their output goes there. Returns the exit code. */
 function runTests(some, concurrency, log) {
   return new Promise((done, fail) => {
     if (some.length === 0) {
@@ -81,8 +81,8 @@ function runTests(some, concurrency, log) {
   });
 }
 
-// Only one file at a time has the test cluster: the others would stand in a place that a test could run in. So they have
-// one of their own, and what they print comes at the end.
+// Only one file at a time may use the test cluster, and waiting files would block others. So they run apart from the rest,
+// and their output is printed at the end.
 const concurrency = Number(values.concurrency);
 function source(file) {
   return join(root, 'test', relative('test-dist', file).replace(/\.js$/, '.ts'));
@@ -104,7 +104,7 @@ try {
     ),
   ]);
   closeSync(log);
-  console.log('test: the files that use the test cluster, which ran meanwhile');
+  console.log('test: output of the files that use the test cluster');
   for await (const part of createReadStream(path)) {
     process.stdout.write(part);
   }

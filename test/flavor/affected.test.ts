@@ -112,7 +112,7 @@ test('from-config finds the smallest flavor and says why', async () => {
     ).stdout,
   );
   assert.deepEqual(external.drivers, ['docker']);
-  assert.match(external.reasons.join('\n'), /podman: not needed, it runs in a process of its own/);
+  assert.match(external.reasons.join('\n'), /podman: not needed, it runs in its own process/);
   const any = JSON.parse((await fromConfig('')).stdout);
   assert.ok(any.drivers.includes('docker') && any.drivers.includes('podman'));
 });

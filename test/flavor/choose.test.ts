@@ -57,7 +57,7 @@ test('generate writes two files that build, and add and remove lead back to them
     files.map((path) => checkout.read(path)),
     original,
   );
-  assert.match((await checkout.flavor(first, '--name', 'edge')).stdout, /is there already/);
+  assert.match((await checkout.flavor(first, '--name', 'edge')).stdout, /already exists/);
 });
 
 test('a flavor has the usual parts, more with --with, fewer with --without, and a name that says so', async () => {
@@ -98,7 +98,7 @@ const refused: readonly [argv: string[], says: RegExp][] = [
   [['docker', '--without', 'store-sqlite'], /at least one store; choose from store-sqlite/],
   [['docker', '--with', 'telemtry'], /no part 'telemtry' in src\/parts; did you mean 'telemetry'\?/],
   [['docker', '--without', 'vm'], /no part 'vm' in src\/parts/],
-  [['docker', '--with', 'telemetry', '--without', 'telemetry'], /'telemetry' is to be in and to be left out/],
+  [['docker', '--with', 'telemetry', '--without', 'telemetry'], /'telemetry' is both included and left out/],
 ];
 for (const [argv, says] of refused) {
   test(`refuses ${argv.join(' ')}`, async () => {
@@ -140,11 +140,11 @@ test('lint finds a flavor whose two files disagree', async () => {
   const manifest = 'src/flavors/docker/drivers.ts';
   assert.match(
     await lintAfter(manifest, (text) => text.replace('[docker]', '[]')),
-    /the driver 'docker' is imported and not given to the flavor/,
+    /the driver 'docker' is imported but not passed to flavor/,
   );
   assert.match(
     await lintAfter(manifest, (text) => text.replace("'docker', {", "'other', {")),
-    /calls itself 'other'/,
+    /is named 'other'/,
   );
   assert.match(
     await lintAfter(manifest, (text) => text.replace("from '#drivers/docker'", "from '#drivers/vm'")),
@@ -169,7 +169,7 @@ test('lint finds a flavor edited by hand, a # name elsewhere, a registry in the 
     await lintAfter('package-lock.json', (text) =>
       text.replace('"integrity"', '"resolved": "https://registry.invalid/x.tgz", "integrity"'),
     ),
-    /has the address of a registry/,
+    /contains the URL of a registry/,
   );
   assert.match(
     await lintAfter('package-lock.json', (text) => {

@@ -4,7 +4,7 @@ import type { Arguments } from '../../dist/kit/arguments/parse.js';
 export interface CommandContext extends Arguments {
   /** The repository. */
   readonly root: string;
-  /** What relative paths of the command line are relative to. */
+  /** The folder for relative paths of the command line. */
   readonly cwd: string;
   /** One line to stdout. */
   print(line: string): void;
@@ -20,7 +20,7 @@ export interface Command {
   /** Options that take a value, and those that take none. */
   readonly texts?: readonly string[];
   readonly flags?: readonly string[];
-  /** Gives the exit code: 0, or 1 when what was asked for does not hold. Throws OpenShellError. */
+  /** Returns the exit code: 0, or 1 when a check fails. Throws OpenShellError. */
   run(context: CommandContext): Promise<number>;
 }
 

@@ -18,7 +18,7 @@ export interface LockPackage {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
-/** package-lock.json's packages, by their place, e.g. `node_modules/a/node_modules/b`. */
+/** The packages of package-lock.json by their path, e.g. `node_modules/a/node_modules/b`. */
 export function readLock(root: string): ReadonlyMap<string, LockPackage> {
   const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, LockPackage>;
@@ -26,12 +26,12 @@ export function readLock(root: string): ReadonlyMap<string, LockPackage> {
   return new Map(Object.entries(packages));
 }
 
-/** The package's name by its place, unless it is an alias. */
+/** The package's name from its path, unless it is an alias. */
 export function packageName(place: string, entry: LockPackage): string {
   return entry.name ?? place.slice(place.lastIndexOf('node_modules/') + 'node_modules/'.length);
 }
 
-/** Where a package that stands at `from` finds `name`, as Node looks for it. */
+/** Where a package at `from` finds `name`, as Node resolves it. */
 function lookUp(lock: ReadonlyMap<string, LockPackage>, from: string, name: string): string | undefined {
   for (let folder = from; ; ) {
     const place = `${folder === '' ? '' : `${folder}/`}node_modules/${name}`;
@@ -47,9 +47,9 @@ function lookUp(lock: ReadonlyMap<string, LockPackage>, from: string, name: stri
 }
 
 /**
- * The places of every package that the projects at `roots` need at run time; '' is the repository itself.
+ * The paths of all packages that the projects at `roots` need at run time; '' is the repository itself.
  *
- * @param options.optional which optional dependencies count: all, or those of the roots themselves. Default: none
+ * @param options.optional which optional dependencies to include: all, or those of the roots themselves. Default: none
  */
 export function closure(
   lock: ReadonlyMap<string, LockPackage>,
@@ -81,9 +81,9 @@ export function closure(
 }
 
 /**
- * The places of packages that a part's packages use when they find them and otherwise do without, e.g. the CPU probe of
- * an SSH client, compiled at install time. No artifact ships them; optional dependencies of the parts themselves are
- * chosen and do not count.
+ * The paths of packages that a part's packages use if present but do not need, e.g. the CPU probe of an SSH client,
+ * compiled at install time. No artifact ships them; optional dependencies of the parts themselves are deliberate and
+ * not included.
  */
 export function dispensable(lock: ReadonlyMap<string, LockPackage>, parts: readonly string[]): string[] {
   const roots = ['', ...parts];

@@ -18,7 +18,7 @@ export interface ProgramResult {
 const TIMEOUT_MS = 600_000;
 const TAIL_LINES = 30;
 
-/** Runs a program to its end and gives what it wrote, whatever its exit code; UNAVAILABLE when it cannot start. */
+/** Runs a program and returns its output, whatever its exit code; UNAVAILABLE when it cannot start. */
 export function outcome(
   file: string,
   args: readonly string[],
@@ -47,7 +47,7 @@ export function outcome(
   });
 }
 
-/** As `outcome`, and FAILED_PRECONDITION with the end of its output when it fails; gives stdout. */
+/** As `outcome`, but returns stdout, or throws FAILED_PRECONDITION with the end of the output when it fails. */
 export async function program(
   file: string,
   args: readonly string[],

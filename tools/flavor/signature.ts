@@ -16,7 +16,7 @@ export function signatureName(manifest: string): string {
 
 const MAX_KEY_BYTES = 16_384;
 
-/** A PEM file's text. What is wrong with it is said by its name, never by its content. */
+/** A PEM file's text. Errors name the file, never its content. */
 function readPem(path: string): { readonly text: string; readonly mode: number } {
   try {
     const { size, mode } = statSync(path);
@@ -33,8 +33,8 @@ function requireEd25519(key: KeyObject, path: string): KeyObject {
   if (key.asymmetricKeyType === 'ed25519') {
     return key;
   }
-  throw invalidArgument(`the key ${path} is ${key.asymmetricKeyType}, and signatures here are Ed25519`, {
-    hint: 'make one with: openssl genpkey -algorithm ed25519',
+  throw invalidArgument(`the key ${path} is ${key.asymmetricKeyType}, but signatures must be Ed25519`, {
+    hint: 'create one with: openssl genpkey -algorithm ed25519',
   });
 }
 
@@ -42,40 +42,40 @@ function requireEd25519(key: KeyObject, path: string): KeyObject {
 export function readSigningKey(path: string): KeyObject {
   const { text, mode } = readPem(path);
   if ((mode & 0o077) !== 0) {
-    throw failedPrecondition(`the private key ${path} is open to others than its owner`, {
-      hint: `close it with: chmod 600 ${path}`,
+    throw failedPrecondition(`the private key ${path} is readable by others than its owner`, {
+      hint: `fix it with: chmod 600 ${path}`,
     });
   }
   if (/ENCRYPTED/.test(text)) {
-    throw invalidArgument(`the private key ${path} is encrypted, and nobody is asked for its passphrase`);
+    throw invalidArgument(`the private key ${path} is encrypted, which is not supported`);
   }
   let key: KeyObject;
   try {
     key = createPrivateKey(text);
   } catch {
-    throw invalidArgument(`${path} holds no private key in PEM`);
+    throw invalidArgument(`${path} does not contain a private key in PEM`);
   }
   return requireEd25519(key, path);
 }
 
-/** The public key in a PEM file. A private one is refused: who verifies should not have it. */
+/** The public key in a PEM file. A private one is refused: verifiers should not have it. */
 export function readPublicKey(path: string): KeyObject {
   const { text } = readPem(path);
   if (/PRIVATE KEY/.test(text)) {
-    throw invalidArgument(`${path} is a private key, and verifying takes the public one`, {
-      hint: 'write it with: openssl pkey -in KEY -pubout -out KEY.pub',
+    throw invalidArgument(`${path} is a private key, but verifying needs the public one`, {
+      hint: 'extract it with: openssl pkey -in KEY -pubout -out KEY.pub',
     });
   }
   let key: KeyObject;
   try {
     key = createPublicKey(text);
   } catch {
-    throw invalidArgument(`${path} holds no public key in PEM`);
+    throw invalidArgument(`${path} does not contain a public key in PEM`);
   }
   return requireEd25519(key, path);
 }
 
-/** Names a key: SHA-256 of its public half in DER. */
+/** Identifies a key: SHA-256 of its public half in DER. */
 export function fingerprint(key: KeyObject): string {
   const half = key.type === 'private' ? createPublicKey(key) : key;
   const der = half.export({ type: 'spki', format: 'der' });
@@ -87,7 +87,7 @@ export function sign(bytes: Uint8Array, key: KeyObject): string {
   return `${signBytes(null, bytes, key).toString('base64')}\n`;
 }
 
-/** Whether a signature file's text, exactly as `sign` writes it, is of these bytes by this key. */
+/** Whether a signature file's text, exactly as `sign` writes it, is valid for these bytes and this key. */
 export function isSigned(bytes: Uint8Array, text: string, key: KeyObject): boolean {
   const signature = Buffer.from(text, 'base64');
   return `${signature.toString('base64')}\n` === text && verifyBytes(null, bytes, key, signature);

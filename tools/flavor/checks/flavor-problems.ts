@@ -5,12 +5,12 @@ import type { PartProject } from '../choose/projects.js';
 const PART_PROJECT = /^src\/((?:drivers|parts)\/[^/]+)$/;
 const PART_IMPORT = /^#((?:drivers|parts)\/[^/]+)$/;
 
-/** `drivers/docker` as messages call it. */
+/** `drivers/docker` for messages: the driver 'docker'. */
 function called(path: string): string {
   return path.replace(/^(driver|part)s\/(.*)$/, (_, room: string, word: string) => `the ${room} '${word}'`);
 }
 
-/** Where a flavor's two files disagree, each as one line that says what to do; empty when they agree. */
+/** Where a flavor's two files disagree, one line each that says what to do; empty when they agree. */
 export function disagreements({ name, tsconfig, manifest }: FlavorFiles): string[] {
   const problems: string[] = [];
   if (manifest.flavorName === undefined) {
@@ -18,7 +18,7 @@ export function disagreements({ name, tsconfig, manifest }: FlavorFiles): string
   }
   if (manifest.flavorName !== name) {
     problems.push(
-      `${manifest.path}: the flavor calls itself '${manifest.flavorName}' and its tsconfig is ${tsconfig.path}`,
+      `${manifest.path}: the flavor is named '${manifest.flavorName}' but its tsconfig is ${tsconfig.path}`,
     );
   }
   const imported = manifest.imports.flatMap((specifier) => PART_IMPORT.exec(specifier)?.slice(1) ?? []);
@@ -30,7 +30,7 @@ export function disagreements({ name, tsconfig, manifest }: FlavorFiles): string
       );
     }
     if (!manifest.listed.includes(`#${part}`)) {
-      problems.push(`${manifest.path}: ${called(part)} is imported and not given to the flavor`);
+      problems.push(`${manifest.path}: ${called(part)} is imported but not passed to flavor()`);
     }
   }
   for (const part of referenced) {
@@ -40,13 +40,13 @@ export function disagreements({ name, tsconfig, manifest }: FlavorFiles): string
   }
   for (const specifier of manifest.imports) {
     if (!PART_IMPORT.test(specifier) && specifier !== '#flavor') {
-      problems.push(`${manifest.path}: imports '${specifier}', which is no part of a flavor`);
+      problems.push(`${manifest.path}: imports '${specifier}', which is not part of a flavor`);
     }
   }
   return problems;
 }
 
-/** Whether the flavor's files are what the tool writes for it; one line a file that is not. */
+/** Compares the flavor's files with what the tool writes for it; one line for each that differs. */
 export function drift(files: FlavorFiles, available: readonly PartProject[]): string[] {
   const source = flavorSource(specOf(files), available);
   return [[source.tsconfig, files.tsconfig] as const, [source.manifest, files.manifest] as const].flatMap(

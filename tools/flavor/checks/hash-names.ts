@@ -2,15 +2,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 
 const SPECIFIER = /(?:from|import|import\(|require\()\s*['"](#[^'"]*)['"]/g;
-/** main.ts takes what a flavor's manifest provides; the manifests are the only other place for `#` names. */
+/** main.ts imports the flavor's manifest; the manifests are the only other place for `#` names. */
 const ALLOWED: readonly { readonly file: RegExp; readonly specifier: RegExp }[] = [
   { file: /^src\/flavors\/[^/]+\/drivers\.ts$/, specifier: /^#((drivers|parts)\/[^/]+|flavor)$/ },
   { file: /^src\/main\.ts$/, specifier: /^#drivers$/ },
 ];
 
 /**
- * `#` names outside the files that may have them: they resolve through package.json to output that may be on disk
- * from another build, past the references that tsc holds relative imports to.
+ * `#` names outside the files that may have them: they resolve through package.json to output that may be from another
+ * build, and bypass the references that tsc checks for relative imports.
  */
 export function hashNames(root: string): string[] {
   return readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })
@@ -23,7 +23,7 @@ export function hashNames(root: string): string[] {
         .map(([, specifier = '']) => specifier)
         .filter((name) => !ALLOWED.some(({ file, specifier }) => file.test(path) && specifier.test(name)))
         .map(
-          (name) => `${path}: imports '${name}'; only flavor manifests take '#' names, use a relative import`,
+          (name) => `${path}: imports '${name}'; only flavor manifests use '#' names; use a relative import`,
         ),
     );
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import semver from 'semver';
 import { packageName, readLock } from '../lock-file.js';
 
-/** Whether the lock file serves the oldest Node we promise, and names no registry. */
+/** Checks that the lock file supports the oldest Node we promise and names no registry. */
 export function lockProblems(root: string): string[] {
   const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     engines: { node: string };
@@ -13,7 +13,7 @@ export function lockProblems(root: string): string[] {
   for (const [place, entry] of readLock(root)) {
     if (entry.resolved !== undefined && /^[a-z+]+:\/\//.test(entry.resolved)) {
       problems.push(
-        `package-lock.json: ${place} has the address of a registry; run npm with omit-lockfile-registry-resolved`,
+        `package-lock.json: ${place} contains the URL of a registry; run npm with omit-lockfile-registry-resolved`,
       );
     }
     const range = entry.engines?.node;

@@ -4,7 +4,7 @@ import { KNOWN_PARTS, PART_KINDS, wordOf } from '../../../dist/compute/known-par
 import type { PartProject } from '../choose/projects.js';
 import { markerOf } from '../prove/markers.js';
 
-/** Whether every part of the checkout is what its folder says, can be searched for, and, if known, is a workspace. */
+/** Checks that every part of the checkout matches its folder, can be searched for, and, if known, is a workspace. */
 export function partProblems(root: string, available: readonly PartProject[]): string[] {
   const { workspaces } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     workspaces: string[];
@@ -20,10 +20,10 @@ export function partProblems(root: string, available: readonly PartProject[]): s
         `${entry}: has no line "kind: '...'" with one of ${PART_KINDS.map((known) => known.kind).join(', ')}`,
       );
     } else if (wordOf(project) !== word) {
-      problems.push(`${entry}: is the part '${wordOf(project)}', and its folder is another one`);
+      problems.push(`${entry}: is the part '${wordOf(project)}', but its folder has another name`);
     }
     if (words.has(word)) {
-      problems.push(`${folder}: another part has that name`);
+      problems.push(`${folder}: another part has the same name`);
     }
     words.add(word);
     const marker = markerOf(root, folder);
@@ -40,7 +40,9 @@ export function partProblems(root: string, available: readonly PartProject[]): s
         problems.push(`package.json: workspaces lack ${folder}`);
       }
       if (evidence.length === 0) {
-        problems.push(`${folder}/package.json: openshell.evidence lists no string that only this part holds`);
+        problems.push(
+          `${folder}/package.json: openshell.evidence lists no string that only this part contains`,
+        );
       }
     }
     return problems;

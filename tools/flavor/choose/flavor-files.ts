@@ -5,18 +5,18 @@ import { didYouMean } from '../../../dist/kit/nearest.js';
 import { manifestPath, tsconfigPath } from './flavor-source.js';
 import { DEFAULT_FLAVOR, type FlavorSpec } from './flavor-spec.js';
 
-/** What a flavor's two files say, read independently of each other. */
+/** A flavor's two files, read independently of each other. */
 export interface FlavorFiles {
   readonly name: string;
   readonly tsconfig: { readonly path: string; readonly text: string; readonly references: readonly string[] };
   readonly manifest: {
     readonly path: string;
     readonly text: string;
-    /** The name it gives itself; undefined when there is no call of `flavor`. */
+    /** The name in the call of `flavor`; undefined when there is none. */
     readonly flavorName: string | undefined;
     /** `#` specifiers, in order. */
     readonly imports: readonly string[];
-    /** What the call of `flavor` is given: each part's specifier, or the word that no import explains. */
+    /** The arguments of `flavor`: each part's specifier, or a word that is not imported. */
     readonly listed: readonly string[];
   };
 }
@@ -76,7 +76,7 @@ export function readFlavor(root: string, name: string): FlavorFiles {
   };
 }
 
-/** What the flavor holds, as its manifest says. */
+/** The parts of the flavor, according to its manifest. */
 export function specOf({ name, manifest: { listed } }: FlavorFiles): FlavorSpec {
   function wordsIn(room: string): string[] {
     return listed

@@ -26,7 +26,7 @@ export function manifestPath(flavor: string): string {
   return `src/flavors/${flavor}/drivers.ts`;
 }
 
-/** `store-sqlite` as a variable's name. */
+/** `store-sqlite` as a variable name. */
 function identifier(word: string): string {
   return word.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }
@@ -74,7 +74,7 @@ function specifierOf(line: string): string {
   return line.slice(line.indexOf("'"));
 }
 
-/** The same specification gives the same bytes. `available` says which projects each part has. */
+/** The same specification produces the same bytes. `available` has the projects of each part. */
 export function flavorSource(spec: FlavorSpec, available: readonly PartProject[]): FlavorSource {
   const words = wordsOf(spec);
   const chosen = available.filter(({ word }) => words.includes(word));
@@ -85,7 +85,7 @@ export function flavorSource(spec: FlavorSpec, available: readonly PartProject[]
   };
 }
 
-/** Writes both files where their text changes; gives the paths that it wrote. */
+/** Writes both files if their text changes; returns the paths that it wrote. */
 export function writeFlavor(root: string, { tsconfig, manifest }: FlavorSource): string[] {
   return [tsconfig, manifest].flatMap(({ path, text }) => {
     const target = join(root, path);

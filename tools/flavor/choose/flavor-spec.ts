@@ -4,7 +4,7 @@ import { partText } from '../../../dist/compute/parts.js';
 import { didYouMean } from '../../../dist/kit/nearest.js';
 import { type PartProject, usualParts } from './projects.js';
 
-/** What a flavor holds, by words, each list sorted, so that one choice has one spelling. */
+/** The parts of a flavor, by their words; sorted lists, so that one choice has one spelling. */
 export interface FlavorSpec {
   readonly name: string;
   readonly drivers: readonly string[];
@@ -15,7 +15,7 @@ export interface FlavorSpec {
 export const DEFAULT_FLAVOR = 'default';
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 const MAX_NAME_LENGTH = 48;
-/** `tsconfig.base.json` is no flavor. */
+/** `tsconfig.base.json` is not a flavor. */
 const RESERVED = ['base'];
 
 function sameSet(a: readonly string[], b: readonly string[]): boolean {
@@ -32,7 +32,7 @@ const KNOWN_OTHERS = KNOWN_PARTS.filter(({ kind }) => kind !== 'driver').map((pa
   usual: part.usual,
 }));
 
-/** The name that a choice has when it is given none; `default` for every known part. */
+/** The default name of a choice; `default` for every known part. */
 export function nameOf(drivers: readonly string[], parts: readonly string[]): string {
   const all = KNOWN_DRIVERS.map(({ name }) => name);
   const others = KNOWN_OTHERS.map(({ word }) => word);
@@ -51,7 +51,7 @@ export function nameOf(drivers: readonly string[], parts: readonly string[]): st
   ].join('-');
 }
 
-/** @throws OpenShellError INVALID_ARGUMENT for a name that cannot be a file's, or that means something else */
+/** @throws OpenShellError INVALID_ARGUMENT for a name that is not a file name, or is reserved */
 export function checkName(name: string): void {
   if (!NAME.test(name) || name.length > MAX_NAME_LENGTH || RESERVED.includes(name)) {
     throw invalidArgument(`'${name}' cannot name a flavor`, {
@@ -66,7 +66,7 @@ export interface FlavorChoice {
   readonly with?: readonly string[];
   /** Usual parts to leave out. */
   readonly without?: readonly string[];
-  /** Whether what a flavor has unless told otherwise is chosen. Default: yes */
+  /** Whether the usual parts are included. Default: true */
   readonly usual?: boolean;
   readonly name?: string | undefined;
 }
@@ -74,7 +74,7 @@ export interface FlavorChoice {
 /**
  * A choice as a flavor.
  *
- * @throws OpenShellError INVALID_ARGUMENT for no driver or no store, one twice, one that has no source here, or a bad name
+ * @throws OpenShellError INVALID_ARGUMENT without a driver or store, for one twice or without source, or a bad name
  */
 export function flavorSpec(choice: FlavorChoice, available: readonly PartProject[]): FlavorSpec {
   const { drivers, with: more = [], without = [], usual = true } = choice;
@@ -95,7 +95,7 @@ export function flavorSpec(choice: FlavorChoice, available: readonly PartProject
   }
   const both = more.find((word) => without.includes(word));
   if (both !== undefined) {
-    throw invalidArgument(`the part '${both}' is to be in and to be left out`);
+    throw invalidArgument(`the part '${both}' is both included and left out`);
   }
   const parts = [...new Set([...(usual ? usualParts(available) : []), ...more])]
     .filter((word) => !without.includes(word))
@@ -106,7 +106,7 @@ export function flavorSpec(choice: FlavorChoice, available: readonly PartProject
   return { name, drivers: [...drivers].sort(), parts };
 }
 
-/** That a part which is no driver has its source here. */
+/** Requires that a part other than a driver has its source here. */
 export function requirePart(word: string, available: readonly PartProject[]): void {
   const words = available.filter(({ kind }) => kind !== 'driver').map((part) => part.word);
   if (words.includes(word)) {
@@ -117,7 +117,7 @@ export function requirePart(word: string, available: readonly PartProject[]): vo
   });
 }
 
-/** That every kind which a build needs is there, and of a kind of which it takes one, not two. */
+/** Requires every kind that a build needs, and at most one part of a kind that allows only one. */
 function requireKinds(parts: readonly string[], available: readonly PartProject[]): void {
   for (const { kind, many, required } of PART_KINDS) {
     if (kind === 'driver') {

@@ -7,24 +7,24 @@ import { homePaths } from '../../../dist/config/home.js';
 import { loadConfig } from '../../../dist/config/load.js';
 import { knownProjects } from './projects.js';
 
-/** What a configuration needs of a build. */
+/** The parts that a configuration needs. */
 export interface Needs {
   readonly drivers: readonly string[];
-  /** Parts that are no driver. */
+  /** Parts other than drivers. */
   readonly parts: readonly string[];
-  /** One line for each part: why it is needed, or why not although it is mentioned. */
+  /** One line per part: why it is needed, or why not even though it is mentioned. */
   readonly reasons: readonly string[];
 }
 
 const TELEMETRY = { kind: 'telemetry', name: 'telemetry' };
 
-/** Whether a gateway without a configured driver may choose this one, as its entry says. */
+/** Whether a gateway without a configured driver may choose this one, according to its entry. */
 function isAutoDetected(root: string, name: string): boolean {
   return /^\s*autoDetect: true,$/m.test(readFileSync(join(root, 'src', 'drivers', name, 'entry.ts'), 'utf8'));
 }
 
 /**
- * The smallest choice that can run a configuration file, alone: no flags, no environment.
+ * The smallest choice that can run a configuration file, without flags or environment.
  *
  * @throws OpenShellError INVALID_ARGUMENT when the file is not valid; FAILED_PRECONDITION when no driver is needed
  */
@@ -56,14 +56,14 @@ export async function needsOf(root: string, file: string): Promise<Needs> {
     reasons.push(
       socket === undefined
         ? `${name}: compute_drivers names it`
-        : `${name}: not needed, it runs in a process of its own at ${socket}`,
+        : `${name}: not needed, it runs in its own process at ${socket}`,
     );
   }
   for (const name of config.drivers.keys()) {
     if (drivers.includes(name) || config.computeDrivers.includes(name)) {
       continue;
     }
-    reasons.push(`${name}: not needed, it has a table and compute_drivers does not name it`);
+    reasons.push(`${name}: not needed, it has a table but compute_drivers does not name it`);
   }
   const { enabled, endpoint } = config.telemetry;
   const telemetry = enabled && endpoint !== undefined;
@@ -72,12 +72,10 @@ export async function needsOf(root: string, file: string): Promise<Needs> {
   if (store !== undefined) {
     reasons.push(`${wordOf(store)}: the database is ${config.database.scheme}:...`);
   }
-  reasons.push(
-    `telemetry: ${telemetry ? `it is to be sent to ${endpoint}` : 'not needed, nothing is to be sent'}`,
-  );
+  reasons.push(`telemetry: ${telemetry ? `it is sent to ${endpoint}` : 'not needed, nothing is sent'}`);
   if (drivers.length === 0) {
-    throw failedPrecondition('every driver of this configuration runs in a process of its own', {
-      hint: 'any flavor can run it; take the one whose driver you may want in the gateway later',
+    throw failedPrecondition('every driver of this configuration runs in its own process', {
+      hint: 'any flavor can run it; choose the one whose driver you may want in the gateway later',
     });
   }
   return { drivers, parts, reasons };

@@ -2,12 +2,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { KNOWN_DRIVERS, KNOWN_PARTS, wordOf } from '../../../dist/compute/known-parts.js';
 
-/** A part of any kind whose source stands in this checkout, in the table of known parts or not. */
+/** A part of any kind whose source is in this checkout, known or not. */
 export interface PartProject {
-  /** As its entry says; empty when it says none. */
+  /** From its entry; empty when the entry has none. */
   readonly kind: string;
   readonly name: string;
-  /** Its folder's name, unique among all parts: how commands and flavors call it. */
+  /** Its folder's name, unique among all parts: its name in commands and flavors. */
   readonly word: string;
   /** Where flavors import it from, e.g. `#drivers/docker`. */
   readonly specifier: string;
@@ -17,11 +17,11 @@ export interface PartProject {
   readonly projects: readonly string[];
   /** Its npm package's name, e.g. `@openshell/driver-docker`. */
   readonly packageName: string;
-  /** Strings that stand in its code and in no other part's, besides its marker. */
+  /** Strings that occur only in its code, besides its marker. */
   readonly evidence: readonly string[];
 }
 
-/** Where parts stand, below src/. */
+/** Folders of parts, below src/. */
 const ROOMS = ['drivers', 'parts'] as const;
 
 interface PartPackage {
@@ -51,7 +51,7 @@ function projectsIn(root: string, room: (typeof ROOMS)[number]): PartProject[] {
     .sort()
     .map((word) => {
       const folder = `${parent}/${word}`;
-      function said(key: string): string | undefined {
+      function fieldOf(key: string): string | undefined {
         return new RegExp(`^\\s*${key}: '([^']+)',$`, 'm').exec(
           readFileSync(join(root, folder, 'entry.ts'), 'utf8'),
         )?.[1];
@@ -59,8 +59,8 @@ function projectsIn(root: string, room: (typeof ROOMS)[number]): PartProject[] {
 
       const manifest = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as PartPackage;
       return {
-        kind: said('kind') ?? '',
-        name: said('name') ?? word,
+        kind: fieldOf('kind') ?? '',
+        name: fieldOf('name') ?? word,
         word,
         specifier: `#${room}/${word}`,
         folder,
@@ -81,7 +81,7 @@ export function driverProjects(root: string): PartProject[] {
   return projectsIn(root, 'drivers');
 }
 
-/** Drivers of the table whose source stands in this checkout, in the order of auto-detection. */
+/** Known drivers whose source is in this checkout, in the order of auto-detection. */
 export function knownProjects(root: string): PartProject[] {
   const present = driverProjects(root);
   return KNOWN_DRIVERS.flatMap(({ name }) => present.find((project) => project.name === name) ?? []);
@@ -92,7 +92,7 @@ export function chosenProjects(root: string, words: readonly string[]): PartProj
   return partProjects(root).filter(({ word }) => words.includes(word));
 }
 
-/** Parts that are no driver: those that a flavor has unless it is told otherwise. */
+/** The parts other than drivers that a flavor has by default. */
 export function usualParts(available: readonly PartProject[]): string[] {
   return KNOWN_PARTS.filter(({ usual }) => usual)
     .map(wordOf)

@@ -17,11 +17,11 @@ function parseQuery(context: CommandContext): PackageQuery {
   }
   const [, name = '', range = '*'] = match;
   if (semver.validRange(range) === null) {
-    throw invalidArgument(`'${range}' is no range of versions`);
+    throw invalidArgument(`'${range}' is not a version range`);
   }
   const names = new Set([...readLock(context.root)].map(([place, entry]) => packageName(place, entry)));
   if (!names.has(name)) {
-    throw invalidArgument(`package-lock.json has no package '${name}', so that no flavor can hold it`, {
+    throw invalidArgument(`package-lock.json has no package '${name}', so no flavor can contain it`, {
       hint: didYouMean(name, names, 'check its spelling'),
     });
   }
@@ -31,7 +31,7 @@ function parseQuery(context: CommandContext): PackageQuery {
 export const affected: Command = {
   name: 'affected',
   usage: '--package NAME[@RANGE] [--vulnerability ID --vex FILE] [--json]',
-  doc: 'Show which flavors hold a package; write an OpenVEX document for the others.',
+  doc: 'Show which flavors contain a package; write an OpenVEX document for the others.',
   texts: ['package', 'vulnerability', 'vex'],
   flags: ['json'],
   async run(context) {
@@ -41,7 +41,7 @@ export const affected: Command = {
     if (vex !== undefined) {
       const vulnerability = context.text('vulnerability');
       if (vulnerability === undefined) {
-        throw invalidArgument('a VEX document is about a vulnerability', {
+        throw invalidArgument('a VEX document needs a vulnerability', {
           hint: 'add --vulnerability CVE-...',
         });
       }
@@ -55,8 +55,8 @@ export const affected: Command = {
     for (const { flavor, versions, through, onlyForNode20 } of flavors) {
       const what =
         versions.length === 0
-          ? 'does not hold it'
-          : `holds ${versions.join(', ')} through ${through.join(', ')}${onlyForNode20 ? ' (only made with --node 20)' : ''}`;
+          ? 'does not contain it'
+          : `contains ${versions.join(', ')} through ${through.join(', ')}${onlyForNode20 ? ' (only with --node 20)' : ''}`;
       context.print(`${flavor.padEnd(12)} ${what}`);
     }
     if (vex !== undefined) {

@@ -5,7 +5,7 @@ import { partProjects } from '../choose/projects.js';
 import type { Command, CommandContext } from '../command.js';
 import { emit } from './generate.js';
 
-/** A flavor's name and the parts to add or to take out, by words. */
+/** A flavor's name and the parts to add or remove, by their words. */
 function read({ root, positionals }: CommandContext) {
   const [name, ...words] = positionals;
   if (name === undefined || words.length === 0) {
@@ -24,7 +24,7 @@ const flags = ['dry-run'];
 export const add: Command = {
   name: 'add',
   usage: 'FLAVOR PART... [--dry-run]',
-  doc: 'Put drivers, or parts such as telemetry, into a flavor.',
+  doc: 'Add drivers, or parts such as telemetry, to a flavor.',
   flags,
   async run(context) {
     const { flavor, words } = read(context);
@@ -44,7 +44,7 @@ export const add: Command = {
 export const remove: Command = {
   name: 'remove',
   usage: 'FLAVOR PART... [--dry-run]',
-  doc: 'Take drivers, or parts such as telemetry, out of a flavor.',
+  doc: 'Remove drivers, or parts such as telemetry, from a flavor.',
   flags,
   async run(context) {
     const { flavor, words } = read(context);

@@ -8,7 +8,7 @@ import type { Command } from '../command.js';
 import { closure, type LockPackage, packageName, readLock } from '../lock-file.js';
 import { readFolder } from '../package/files.js';
 
-/** Bytes of an installed package, without packages inside of it; undefined when it is not installed here. */
+/** Size of an installed package without nested packages; undefined when it is not installed here. */
 function bytesOf(root: string, place: string): number | undefined {
   const folder = join(root, place);
   if (!existsSync(folder)) {
@@ -23,7 +23,7 @@ function kilobytes(bytes: number): string {
   return `${Math.round(bytes / 1024)} KiB`;
 }
 
-/** What `a` has and `b` has not. */
+/** What is in `a` but not in `b`. */
 function without<T>(a: Iterable<T>, b: ReadonlySet<T>): T[] {
   return [...a].filter((value) => !b.has(value));
 }

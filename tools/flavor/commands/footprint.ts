@@ -31,7 +31,7 @@ function write(root: string, measured: readonly Measured[], today: string): void
 export const footprint: Command = {
   name: 'footprint',
   usage: '[--check]',
-  doc: 'Measure every flavor and write docs/footprint.*; --check: fail when one grew past its record.',
+  doc: 'Measure every flavor and write docs/footprint.*; --check: fail when one grew beyond its record.',
   flags: ['check'],
   async run({ root, flag, print, progress }) {
     const check = flag('check');

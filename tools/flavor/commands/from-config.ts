@@ -14,7 +14,7 @@ function holdsTheSame(a: FlavorSpec, b: FlavorSpec): boolean {
 export const fromConfig: Command = {
   name: 'from-config',
   usage: 'FILE [--name NAME] [--write] [--json]',
-  doc: 'Find the smallest flavor that can run a configuration, and why.',
+  doc: 'Find the smallest flavor that can run a configuration, with reasons.',
   texts: ['name'],
   flags: ['write', 'json'],
   async run(context) {

@@ -7,7 +7,7 @@ export function buildCommand({ name }: FlavorSpec): string {
   return name === DEFAULT_FLAVOR ? 'npm run build' : `npm run build -- ${name}`;
 }
 
-/** Writes a flavor and says what happened, or with `--dry-run` prints it. */
+/** Writes a flavor and reports it, or with `--dry-run` prints it. */
 export function emit(context: CommandContext, spec: FlavorSpec): void {
   const source = flavorSource(spec, partProjects(context.root));
   if (context.flag('dry-run')) {
@@ -21,7 +21,7 @@ export function emit(context: CommandContext, spec: FlavorSpec): void {
     context.print(`wrote ${path}`);
   }
   if (written.length === 0) {
-    context.print(`the flavor '${spec.name}' is there already`);
+    context.print(`the flavor '${spec.name}' already exists`);
   }
   context.print(`build it with: ${buildCommand(spec)}`);
 }

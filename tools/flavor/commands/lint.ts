@@ -9,7 +9,7 @@ import { flavorNames, readFlavor } from '../choose/flavor-files.js';
 import { partProjects } from '../choose/projects.js';
 import type { Command } from '../command.js';
 
-/** Whether every package of the repository has the version that the gateway reports. */
+/** Checks that every package of the repository has the version that the gateway reports. */
 function versionProblems(root: string): string[] {
   function read(path: string) {
     return JSON.parse(readFileSync(join(root, path), 'utf8')) as { version: string; workspaces?: string[] };
@@ -18,7 +18,7 @@ function versionProblems(root: string): string[] {
   const { workspaces = [] } = read('package.json');
   return ['package.json', ...workspaces.map((folder) => `${folder}/package.json`)]
     .filter((path) => read(path).version !== VERSION)
-    .map((path) => `${path}: version is ${read(path).version}, and src/compute/version.ts says ${VERSION}`);
+    .map((path) => `${path}: version is ${read(path).version}, but src/compute/version.ts has ${VERSION}`);
 }
 
 export const lint: Command = {
@@ -41,9 +41,7 @@ export const lint: Command = {
     for (const problem of problems) {
       print(problem);
     }
-    print(
-      problems.length === 0 ? `${flavors.length} flavors, nothing to say` : `${problems.length} problems`,
-    );
+    print(problems.length === 0 ? `${flavors.length} flavors, no problems` : `${problems.length} problems`);
     return problems.length === 0 ? 0 : 1;
   },
 };

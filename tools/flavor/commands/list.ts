@@ -6,7 +6,7 @@ import type { Command } from '../command.js';
 export const list: Command = {
   name: 'list',
   usage: '[--json]',
-  doc: 'Show every flavor and what it holds.',
+  doc: 'Show every flavor and its parts.',
   flags: ['json'],
   async run({ root, flag, print }) {
     const flavors = flavorNames(root).map((name) => ({

@@ -32,7 +32,7 @@ export const packageCommand: Command = {
   name: 'package',
   usage:
     'FLAVOR --out DIR [--node 20] [--only folder,tgz,bundle,executable,image] [--without-agent] [--sign-key FILE] [--json]',
-  doc: 'Make and run the artifacts of a flavor; --sign-key: an Ed25519 key (PEM) that signs their manifest.',
+  doc: 'Build and run the artifacts of a flavor; --sign-key: an Ed25519 key (PEM) to sign their manifest.',
   texts: ['out', 'node', 'only', 'sign-key'],
   flags: ['without-agent', 'json'],
   async run(context) {
@@ -75,7 +75,7 @@ export const packageCommand: Command = {
   },
 };
 
-/** The same command with the Node that the lock file names, so that the host's cannot change a byte (zlib's, e.g.). */
+/** Runs the same command with the Node of the lock file, so that output does not depend on the host's (e.g. zlib). */
 function underPinnedNode({ root, cwd }: CommandContext): number {
   const tool = fileURLToPath(new URL('../../../tools/flavor/openshell-flavor.mjs', import.meta.url));
   const { status } = spawnSync(pinnedNode(root).path, [tool, ...process.argv.slice(2)], {

@@ -6,7 +6,7 @@ import type { Command } from '../command.js';
 export const regenerate: Command = {
   name: 'regenerate',
   usage: '[FLAVOR...]',
-  doc: 'Write flavors again from what their manifests list.',
+  doc: 'Rewrite flavors from what their manifests list.',
   async run({ root, positionals, print }) {
     const available = partProjects(root);
     const names = positionals.length === 0 ? flavorNames(root) : positionals;
@@ -17,7 +17,7 @@ export const regenerate: Command = {
       print(`wrote ${path}`);
     }
     if (written.length === 0) {
-      print('every flavor is what the tool writes');
+      print('every flavor is up to date');
     }
     return 0;
   },

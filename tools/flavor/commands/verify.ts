@@ -24,7 +24,7 @@ import { type Finding, opened, verifyAbsent, verifyPresent, verifyWhole } from '
 import { sbomDifferences } from '../prove/verify-sbom.js';
 import { readPublicKey } from '../signature.js';
 
-/** Parts by words. */
+/** Parts by their words. */
 interface Expectation {
   readonly present: readonly string[];
   readonly absent: readonly string[];
@@ -32,12 +32,12 @@ interface Expectation {
 
 const TELEMETRY = 'telemetry';
 
-/** The flavor that an artifact's name says, e.g. openshell-gateway-docker-0.1.0.tgz. */
+/** The flavor in an artifact's name, e.g. openshell-gateway-docker-0.1.0.tgz. */
 function flavorOf(root: string, path: string): string | undefined {
   return flavorNames(root).find((name) => basename(path).startsWith(`openshell-gateway-${name}-${VERSION}`));
 }
 
-/** What the options say, else what the flavor in the artifact's name holds. */
+/** The parts in the options, else those of the flavor in the artifact's name. */
 function expectation(context: CommandContext, path: string): Expectation {
   const known = searchable(context.root);
   const telemetry = context.text('telemetry');
@@ -62,15 +62,15 @@ function expectation(context: CommandContext, path: string): Expectation {
   }
   const flavor = flavorOf(context.root, path);
   if (flavor === undefined) {
-    throw invalidArgument(`the name ${basename(path)} does not say which flavor it is`, {
-      hint: 'say what to expect with --present and --absent',
+    throw invalidArgument(`the name ${basename(path)} does not contain a flavor`, {
+      hint: 'specify what to expect with --present and --absent',
     });
   }
   const words = wordsOf(specOf(readFlavor(context.root, flavor)));
   return { present: words, absent: known.filter((word) => !words.includes(word)) };
 }
 
-/** The default flavor's artifact that the search is tried on first: named, or of the same kind in the same folder. */
+/** The default flavor's artifact for checking the search: named, or of the same kind in the same folder. */
 function controlPath(context: CommandContext, path: string): string {
   const given = context.text('control');
   if (given !== undefined) {
@@ -85,8 +85,8 @@ function controlPath(context: CommandContext, path: string): string {
   if (beside !== undefined && existsSync(beside)) {
     return beside;
   }
-  throw invalidArgument('there is no artifact of the default flavor to try the search on', {
-    hint: `make one with 'package ${DEFAULT_FLAVOR}' in the same folder, or name one with --control`,
+  throw invalidArgument('there is no artifact of the default flavor to check the search with', {
+    hint: `build one with 'package ${DEFAULT_FLAVOR}' in the same folder, or name one with --control`,
   });
 }
 
@@ -104,7 +104,7 @@ function describe({ part, expected, outcome, looked, details }: Finding): string
   ];
 }
 
-/** Parts and packages: what is in an artifact, by what it holds. */
+/** Verifies the parts and packages in an artifact by its contents. */
 function verifyParts(
   context: CommandContext,
   artifact: Artifact,
@@ -132,7 +132,7 @@ function verifyParts(
   return findings;
 }
 
-/** Where the manifest says other things of the flavor than are expected. */
+/** Where the manifest's parts differ from the expected ones. */
 function disagreements(manifest: Manifest, { present, absent }: Expectation): string[] {
   const listed = wordsOf(manifest);
   return [
@@ -141,24 +141,24 @@ function disagreements(manifest: Manifest, { present, absent }: Expectation): st
   ];
 }
 
-/** One artifact on its way through the command. */
+/** One artifact being verified. */
 interface Subject {
   readonly path: string;
   readonly kind: ArtifactKind;
   readonly expected: Expectation;
   readonly findings: Finding[];
-  /** Set once the artifact is, byte for byte, what its manifest lists. */
+  /** Set once the artifact has been compared with its manifest. */
   bound?: { readonly manifest: Manifest; readonly entry: ManifestArtifact; readonly file: string };
 }
 
-/** From the signature down to each file; nothing of the artifact is unpacked or searched before all of it holds. */
+/** Checks the signature, the manifest, then each file; nothing is unpacked or searched before all of it holds. */
 function verifyBytes(context: CommandContext, subject: Subject): ReadonlyMap<string, Buffer> | undefined {
   const { path, kind, expected, findings } = subject;
   const named = context.text('manifest');
   const file = named === undefined ? manifestBeside(kind, path) : resolve(context.cwd, named);
   const bytes = readManifestBytes(file);
   if (bytes === undefined) {
-    const detail = `there is no manifest ${file}; name it with --manifest, or look for the markers alone with --without-manifest`;
+    const detail = `there is no manifest ${file}; name it with --manifest, or search only for the markers with --without-manifest`;
     findings.push({ ...verifyWhole('manifest', [detail]), outcome: 'unproven' });
     return undefined;
   }
@@ -207,7 +207,7 @@ function verifyOne(context: CommandContext, path: string): Subject {
   return subject;
 }
 
-/** Builds again what the manifests describe, once for each, and compares. */
+/** Rebuilds what the manifests describe, once for each, and compares. */
 async function verifyRebuilt(context: CommandContext, subjects: readonly Subject[]): Promise<void> {
   const source = resolve(context.cwd, context.text('source') ?? context.root);
   const files = new Set(subjects.flatMap(({ bound }) => bound?.file ?? []));
@@ -240,7 +240,7 @@ async function verifyRebuilt(context: CommandContext, subjects: readonly Subject
 /** What cannot go together, before anything is read. */
 function checkOptions({ flag, positionals }: CommandContext): void {
   if (positionals.length === 0) {
-    throw invalidArgument('name an artifact to look into');
+    throw invalidArgument('name an artifact to verify');
   }
   const needsManifest = ['manifest', 'key', 'rebuild', 'source'].find(flag);
   if (flag('without-manifest') && needsManifest !== undefined) {
@@ -256,7 +256,7 @@ const UNPROVEN = 3;
 export const verify: Command = {
   name: 'verify',
   usage: `ARTIFACT... [--key FILE] [--rebuild [--source CHECKOUT]] [--manifest FILE|--without-manifest] [--present A,B] [--absent C] [--${TELEMETRY} present|absent] [--control ARTIFACT] [--json]`,
-  doc: 'Prove that artifacts are what was packaged, and what is in them: 0 holds, 1 does not, 3 cannot be proven.',
+  doc: 'Verify artifacts against their manifest and their parts: 0 verified, 1 violated, 3 not provable.',
   texts: ['present', 'absent', 'telemetry', 'control', 'manifest', 'key', 'source'],
   flags: ['without-manifest', 'rebuild', 'json'],
   async run(context) {

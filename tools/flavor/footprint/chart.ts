@@ -19,7 +19,7 @@ function bar(y: number, bytes: number, most: number, color: string, text: string
   <text x="${(LABEL + width + 8).toFixed(1)}" y="${y + BAR - 4}">${text}</text>`;
 }
 
-/** Two bars a flavor: what npm installs, and the one file that holds all of it. */
+/** Two bars per flavor: what npm installs, and the single file with everything. */
 export function footprintChart(footprints: readonly Footprint[]): string {
   const most = Math.max(...footprints.map(({ bytesInstalled }) => bytesInstalled));
   const height = TOP + footprints.length * ROW + 8;
@@ -34,7 +34,7 @@ export function footprintChart(footprints: readonly Footprint[]): string {
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="12" fill="#333" role="img" aria-label="Size of every flavor">
   <rect width="${WIDTH}" height="${height}" fill="#fff"/>
-  <text x="${LABEL}" y="22" font-size="15" font-weight="600">What each flavor brings</text>
+  <text x="${LABEL}" y="22" font-size="15" font-weight="600">Size of each flavor</text>
   <rect x="${LABEL}" y="32" width="10" height="10" fill="${COLORS.installed}"/><text x="${LABEL + 16}" y="41">installed by npm</text>
   <rect x="${LABEL + 130}" y="32" width="10" height="10" fill="${COLORS.bundled}"/><text x="${LABEL + 146}" y="41">as one file</text>
 ${rows.join('\n')}

@@ -1,6 +1,6 @@
 import type { Footprint } from './measure.js';
 
-/** A figure may grow by this much before the file has to be updated. */
+/** A figure may grow by this much before the record must be updated. */
 const TOLERANCE = 0.02;
 
 const NUMBERS = ['bytesInstalled', 'bytesBundled', 'lines'] as const;
@@ -16,7 +16,7 @@ function bare(name: string): string {
   return name.slice(0, name.lastIndexOf('@'));
 }
 
-/** What grew without the record being updated, one line each; empty when nothing did. */
+/** What grew beyond the record, one line each; empty when nothing did. */
 export function growth(recorded: readonly Recorded[], measured: readonly Recorded[]): string[] {
   return measured.flatMap(({ footprint, names }) => {
     const before = recorded.find((record) => record.footprint.flavor === footprint.flavor);
@@ -38,7 +38,7 @@ export function growth(recorded: readonly Recorded[], measured: readonly Recorde
   });
 }
 
-/** Flavors of the record that are gone. */
+/** Flavors of the record that no longer exist. */
 export function leftBehind(recorded: readonly Recorded[], flavors: readonly string[]): string[] {
   return recorded
     .map(({ footprint }) => footprint.flavor)

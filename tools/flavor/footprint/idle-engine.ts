@@ -1,6 +1,6 @@
 /**
- * A preload (`node --import`) under which a gateway starts without an engine: each driver's code and its engine's
- * client are loaded as always, and the driver they would make is replaced by one that has no sandboxes.
+ * A preload (`node --import`) that lets a gateway start without an engine: each driver's code and its engine's client
+ * are loaded as usual, but the driver they would create is replaced by one without sandboxes.
  */
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -11,22 +11,22 @@ import { programs } from '../package/programs.js';
 import type { Component } from '../package/sbom.js';
 import { measureTimes, type Times } from './times.js';
 
-/** What does not depend on the machine: the same commit has the same figures everywhere. */
+/** Independent of the machine: the same commit has the same figures everywhere. */
 export interface Footprint {
   readonly flavor: string;
   readonly drivers: readonly string[];
-  /** Parts that are no driver, by words. */
+  /** Parts other than drivers, by their words. */
   readonly parts: readonly string[];
   /** Packages that npm installs. */
   readonly packages: number;
   readonly bytesInstalled: number;
   /** The single-file bundle. */
   readonly bytesBundled: number;
-  /** Lines of JavaScript in the bundle, before it is made small: what can run. */
+  /** Lines of JavaScript in the bundle before minification: what can run. */
   readonly lines: number;
   /** Packages that would run a script at install time, if scripts were on. */
   readonly installScripts: readonly string[];
-  /** How many packages have each licence. */
+  /** Number of packages per licence. */
   readonly licenses: Readonly<Record<string, number>>;
 }
 
@@ -44,7 +44,7 @@ function countBy(values: readonly string[]): Record<string, number> {
   return counts;
 }
 
-/** Packages one flavor in a folder of its own and counts what came out. `timed` also starts it. */
+/** Packages one flavor in a folder of its own and measures the result. `timed` also starts it. */
 export async function measure(
   root: string,
   spec: FlavorSpec,
@@ -59,7 +59,7 @@ export async function measure(
       out,
       node: 22,
       kinds: ['folder', 'bundle'],
-      // Its size is the compiler's, and so the machine's.
+      // Its size depends on the compiler, and so on the machine.
       agent: false,
       env: process.env,
       progress: (line) => options.progress(`${spec.name}: ${line}`),

@@ -22,7 +22,7 @@ function licenses(counts: Readonly<Record<string, number>>): string {
     .join(', ');
 }
 
-/** Figures that are the same everywhere. */
+/** Figures that do not depend on the machine. */
 export function sizeTable(measured: readonly Measured[]): string {
   return table(
     ['flavor', 'parts', 'packages', 'installed MB', 'bundle MB', 'lines', 'install scripts', 'licences'],
@@ -39,7 +39,7 @@ export function sizeTable(measured: readonly Measured[]): string {
   );
 }
 
-/** Figures of one machine on one day. */
+/** Figures of one machine at one time. */
 export function timeTable(measured: readonly Measured[]): string {
   return table(
     [

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { failedPrecondition } from '../../../dist/compute/errors.js';
 import { pinnedNode } from '../package/release.js';
 
-/** What depends on the machine, and is therefore shown with it and never compared. */
+/** Depends on the machine, and is therefore shown with it and never compared. */
 export interface Times {
   /** Install, compile and bundle. */
   readonly buildMs: number;

@@ -3,12 +3,12 @@ import type { FlavorSpec } from '../choose/flavor-spec.js';
 export const ARTIFACT_KINDS = ['folder', 'tgz', 'bundle', 'executable', 'image'] as const;
 export type ArtifactKind = (typeof ARTIFACT_KINDS)[number];
 
-/** The name that everything of one packaging begins with. */
+/** The name that all artifacts of one packaging begin with. */
 export function baseName({ name }: FlavorSpec, version: string): string {
   return `openshell-gateway-${name}-${version}`;
 }
 
-/** The file name of an artifact; `platform` as Node says it, e.g. `linux-x64`. */
+/** The file name of an artifact; `platform` as in Node, e.g. `linux-x64`. */
 export function artifactName(kind: ArtifactKind, base: string, platform: string): string {
   return {
     folder: base,
@@ -31,7 +31,7 @@ export function sbomName(artifact: string): string {
 
 const PLATFORM = '-(?:linux|darwin)-[a-z0-9]+';
 
-/** What `artifactName` was given as its base. */
+/** The base that `artifactName` was called with. */
 export function baseOf(kind: ArtifactKind, name: string): string {
   return {
     folder: name,
@@ -42,7 +42,7 @@ export function baseOf(kind: ArtifactKind, name: string): string {
   }[kind];
 }
 
-/** What an artifact is, by its name; undefined for a name that none has. */
+/** The kind of an artifact, by its name; undefined for any other name. */
 export function kindOf(name: string, isFolder: boolean): ArtifactKind | undefined {
   if (isFolder) {
     return 'folder';

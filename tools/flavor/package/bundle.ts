@@ -14,7 +14,7 @@ function common(tree: string) {
   } as const;
 }
 
-/** Compiled files that the programs reach, statically or by import(), from the tree's root, sorted. */
+/** Compiled files that the programs reach, statically or by import(), as paths from the tree's root, sorted. */
 export async function reachableFiles({ tree }: Toolchain, programs: readonly Program[]): Promise<string[]> {
   const { metafile } = await build({
     ...common(tree),
@@ -43,7 +43,7 @@ export function bundledPlaces({ outputs }: Metafile): string[] {
 
 export interface BundleOptions {
   readonly programs: readonly Program[];
-  /** Names of optional packages: whoever loads one does without it, so that the same file comes out with and without. */
+  /** Names of optional packages, which stay external, so that the file is the same with and without them. */
   readonly optional: readonly string[];
   readonly outfile: string;
 }
@@ -62,7 +62,7 @@ function singleFile(tree: string, { programs, optional, outfile }: BundleOptions
   } satisfies BuildOptions;
 }
 
-/** Writes every program of the flavor as one CommonJS file for Node 22.13 and later; gives the packages in it. */
+/** Writes every program of the flavor as one CommonJS file for Node 22.13 and later; returns the packages in it. */
 export async function writeBundle({ tree }: Toolchain, options: BundleOptions): Promise<string[]> {
   const { metafile, warnings } = await build({
     ...singleFile(tree, options),
@@ -73,12 +73,12 @@ export async function writeBundle({ tree }: Toolchain, options: BundleOptions): 
   });
   const [first] = warnings.filter(({ id }) => id !== 'require-resolve-not-external');
   if (first !== undefined) {
-    throw failedPrecondition(`the bundle is not sound: ${first.text} (${first.location?.file})`);
+    throw failedPrecondition(`the bundle is not valid: ${first.text} (${first.location?.file})`);
   }
   return bundledPlaces(metafile);
 }
 
-/** How many lines of code a bundle of that tree has, before the space between them is taken out. */
+/** How many lines of code a bundle of that tree has before minification. */
 export async function countLines(tree: string, options: Omit<BundleOptions, 'outfile'>): Promise<number> {
   const { outputFiles } = await build({
     ...singleFile(tree, { ...options, outfile: 'unwritten.js' }),

@@ -12,11 +12,11 @@ export const CODE = 'program.js';
 export const CACHE = 'program.cache';
 
 /**
- * Writes the bundle as the text of a function that takes what CommonJS gives a file, in ASCII, and V8's code cache of
- * it, for the pinned Node.
+ * Writes the bundle as a function with the parameters of a CommonJS module, in ASCII, and V8's code cache for it, made by
+ * the pinned Node.
  *
- * The cache that Node makes of a file before it runs has no function that is called later, which are nearly all. So
- * the program is loaded once here, as far as it comes without a driver, and its cache is taken then.
+ * A cache created before the code runs lacks nearly all functions, because they are compiled when called. So the program
+ * is loaded once here, as far as possible without a driver, and its cache is created then.
  */
 export async function writeCodeCache(
   root: string,
@@ -28,7 +28,7 @@ export async function writeCodeCache(
   writeFileSync(join(scratch, CODE), code, 'latin1');
   await program(pinnedNode(root).path, [...SAME_CACHE, WARM_UP, CODE, CACHE], {
     cwd: scratch,
-    // Nothing of ours but that: Node hands its coverage on unless it is told not to, and V8 then writes another cache.
+    // Nothing else of ours: an inherited NODE_V8_COVERAGE would change the cache.
     env: { HOME: scratch, NODE_V8_COVERAGE: '' },
     timeoutMs: 60_000,
   });

@@ -4,7 +4,7 @@ import { CACHE, CODE } from './code-cache.js';
 import { writeSea } from './sea.js';
 import type { Toolchain } from './toolchain.js';
 
-/** A cache that the process cannot use, e.g. because of V8 flags in NODE_OPTIONS, is left aside by V8. */
+/** V8 ignores a cache that it cannot use, e.g. because of V8 flags in NODE_OPTIONS. */
 const LOADER = `'use strict';
 const { getRawAsset } = require('node:sea');
 const { Script } = require('node:vm');
@@ -14,7 +14,7 @@ const script = new Script(source, { filename: 'openshell-gateway.cjs', cachedDat
 script.runInThisContext()(exports, require, module, __filename, __dirname);
 `;
 
-/** Writes an executable that holds Node itself, and the program with V8's code cache as `writeCodeCache` left them. */
+/** Writes an executable with Node, the program and V8's code cache, as `writeCodeCache` wrote them. */
 export async function writeExecutable(
   root: string,
   { scratch }: Pick<Toolchain, 'scratch'>,

@@ -16,7 +16,7 @@ export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** In the order of their bytes, whatever the host's locale. */
+/** In byte order, independent of the host's locale. */
 export function byPath(a: { readonly path: string }, b: { readonly path: string }): number {
   return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
 }
@@ -34,7 +34,7 @@ function isExecutable(mode: number): boolean {
 /**
  * Files and folders below `folder` with paths relative to it, sorted; modes are 0755 or 0644.
  *
- * @param wanted takes a relative path; nothing below a folder that it refuses is read. Default: everything
+ * @param wanted receives a relative path; nothing below a rejected folder is read. Default: everything
  */
 export function readFolder(folder: string, wanted: (path: string) => boolean = () => true): TarEntry[] {
   const entries: TarEntry[] = [];
@@ -67,7 +67,7 @@ export function writeExactly(path: string, bytes: Uint8Array, mode = 0o644): voi
   chmodSync(path, mode);
 }
 
-/** Makes a folder and those above it; the new ones get the permissions that an archive has for folders. */
+/** Creates a folder and those above it; new ones get the permissions of folders in archives. */
 function makeFolder(path: string): void {
   const first = mkdirSync(path, { recursive: true });
   if (first === undefined) {

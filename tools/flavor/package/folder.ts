@@ -7,12 +7,12 @@ import type { TarEntry } from './formats/tar.js';
 import type { Program } from './programs.js';
 import type { Toolchain } from './toolchain.js';
 
-/** What npm leaves in node_modules for itself, or links into the source tree. */
+/** What npm writes to node_modules for itself, or links into the source tree. */
 function isNpmsOwn(path: string): boolean {
   return /(^|\/)(\.bin|\.package-lock\.json)(\/|$)|^@openshell(\/|$)/.test(path);
 }
 
-/** node_modules as npm wrote it, without what only serves npm; `from` and `to` are paths in tree and artifact. */
+/** node_modules without npm's own files; `from` and `to` are paths in tree and artifact. */
 function installed({ tree }: Toolchain, from: string, to: string): TarEntry[] {
   const folder = join(tree, from);
   if (!existsSync(folder)) {
@@ -24,7 +24,7 @@ function installed({ tree }: Toolchain, from: string, to: string): TarEntry[] {
   }));
 }
 
-/** The places of packages that are installed, as npm's record of this tree describes them. */
+/** Installed packages by their path, according to npm's record of this tree. */
 export function installedPackages({ tree }: Toolchain): ReadonlyMap<string, LockPackage> {
   const text = readFileSync(join(tree, 'node_modules', '.package-lock.json'), 'utf8');
   const { packages } = JSON.parse(text) as { packages: Record<string, LockPackage> };
@@ -47,7 +47,7 @@ interface RootManifest {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
-/** The text that whoever passes the code on has to pass on as well. */
+/** Must be distributed with the code. */
 const LICENSE = 'LICENSE';
 
 export interface FolderOptions {
@@ -57,11 +57,11 @@ export interface FolderOptions {
   readonly files: readonly string[];
   /** The range of Node releases it runs on. */
   readonly engines: string;
-  /** Whether optional dependencies are in it. */
+  /** Whether to include optional dependencies. */
   readonly optional: boolean;
 }
 
-/** package.json of the folder: npm can install its archive without a network, because all it needs is bundled. */
+/** package.json of the folder: npm can install its archive without a network, because its dependencies are bundled. */
 function manifest({ tree }: Toolchain, options: FolderOptions): string {
   function read(path: string) {
     return JSON.parse(readFileSync(join(tree, path), 'utf8')) as RootManifest;
@@ -81,7 +81,7 @@ function manifest({ tree }: Toolchain, options: FolderOptions): string {
   return `${JSON.stringify({ ...fields, bundleDependencies: Object.keys(sorted) }, null, 2)}\n`;
 }
 
-/** The entries of a folder that runs with `node dist/main.js`: code that is reached, its packages, nothing else. */
+/** The entries of a folder that runs with `node dist/main.js`: reachable code and its packages, nothing else. */
 export function folderEntries(toolchain: Toolchain, options: FolderOptions): TarEntry[] {
   const programFiles = options.programs.map(({ file }) => file);
   const code = options.files.map(

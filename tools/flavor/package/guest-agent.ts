@@ -9,9 +9,9 @@ import { ownerOf, type SystemPackage } from './system-files.js';
 import type { Toolchain } from './toolchain.js';
 
 export const AGENT = 'openshell-agent';
-/** Where a folder has it: beside the code that looks for it there. */
+/** Its path in a folder, beside the code that looks for it. */
 export const AGENT_FILE = `dist/agent/${AGENT}`;
-/** How the agent begins in the code of a bundle. */
+/** Precedes the agent in the code of a bundle. */
 export const EMBEDDED_BEGINS = 'EMBEDDED_AGENT="';
 
 /** The program inside a virtual machine, compiled. */
@@ -25,7 +25,7 @@ const COMPILER = 'musl-gcc';
 const COMPILE_TIMEOUT_MS = 120_000;
 const MODULE = 'dist/agent/embedded.js';
 
-/** Whether one of the parts starts the agent: then its project refers to the agent's. */
+/** Whether one of the parts uses the agent: its project then references the agent's. */
 export function hasAgent({ tree }: Toolchain, parts: readonly PartProject[]): boolean {
   return parts.some(({ folder }) => {
     const config = readFileSync(join(tree, folder, 'tsconfig.json'), 'utf8');
@@ -34,7 +34,7 @@ export function hasAgent({ tree }: Toolchain, parts: readonly PartProject[]): bo
   });
 }
 
-/** The libraries that the linker reads for any program, by the packages they are from. */
+/** The packages with the libraries that the linker uses for any program. */
 async function linkedPackages({ scratch }: Toolchain): Promise<SystemPackage[]> {
   const source = join(scratch, 'empty.c');
   writeFileSync(source, 'int main(void) { return 0; }\n');
@@ -67,7 +67,7 @@ export async function compileGuestAgent(
   } catch (cause) {
     throw failedPrecondition(`this flavor ships a guest agent, and ${(cause as Error).message}`, {
       cause,
-      hint: 'install musl-tools (Debian, Ubuntu) or musl-gcc, or package --without-agent: whoever runs prepare then brings one',
+      hint: 'install musl-tools (Debian, Ubuntu) or musl-gcc, or use --without-agent; prepare then needs an agent',
     });
   }
   return { bytes: readFileSync(output), linked: await linkedPackages(toolchain) };
@@ -83,7 +83,7 @@ export function agentEntry({ bytes }: GuestAgent): TarEntry {
   };
 }
 
-/** Puts the agent into the code that a bundle is made from. */
+/** Embeds the agent in the code that a bundle is built from. */
 export function embedAgent({ tree }: Toolchain, { bytes }: GuestAgent): void {
   writeFileSync(join(tree, MODULE), `export const EMBEDDED_AGENT = "${bytes.toString('base64')}";\n`);
 }

@@ -25,7 +25,7 @@ export interface ImageOptions {
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 
-/** Every folder above the entries, which a tar reader may otherwise make with modes of its own. */
+/** Adds every folder above the entries, which a tar reader may otherwise create with other modes. */
 function withFolders(entries: readonly TarEntry[]): TarEntry[] {
   const folders = new Set(entries.flatMap(({ path }) => foldersAbove(path)));
   for (const { path } of entries) {
@@ -34,7 +34,7 @@ function withFolders(entries: readonly TarEntry[]): TarEntry[] {
   return [...[...folders].map((path): TarEntry => ({ type: 'folder', path })), ...entries].sort(byPath);
 }
 
-/** The same for every flavor: what the executable links against, certificates and the user. */
+/** The same for every flavor: the executable's libraries, certificates and the user. */
 function baseLayer(system: readonly SystemFile[]): TarEntry[] {
   return withFolders([
     ...system.map(({ path, bytes, mode }): TarEntry => ({ type: 'file', path, bytes, mode })),
@@ -82,7 +82,7 @@ function json(mediaType: string, value: unknown): Blob {
 }
 
 /**
- * An image as one archive, made without a daemon: an OCI layout, and beside its index the manifest.json that Docker
+ * An image as one archive, built without a daemon: an OCI layout, and beside its index the manifest.json that Docker
  * before 25 reads instead.
  */
 export function imageArchive(options: ImageOptions): Buffer {
@@ -154,7 +154,7 @@ export function imageArchive(options: ImageOptions): Buffer {
 
 const GZIP_MAGIC = 0x8b1f;
 
-/** The files of an image's layers, in their order; links and folders with them. */
+/** The files, links and folders of an image's layers, in order. */
 export function imageRoot(archive: Buffer): TarEntry[] {
   const entries = new Map(readTar(archive).map((entry) => [entry.path, entry]));
   function bytes(path: string): Buffer {

@@ -4,7 +4,7 @@ import { sha256 } from './files.js';
 import type { TarEntry } from './formats/tar.js';
 import type { Release } from './release.js';
 
-/** One regular file. Folders are those that the paths need, with mode 0755; an artifact holds nothing else. */
+/** One regular file. Folders are those that the paths need, with mode 0755; an artifact contains nothing else. */
 export interface ManifestFile {
   readonly path: string;
   /** Permissions, in octal. */
@@ -16,29 +16,29 @@ export interface ManifestFile {
 export interface ManifestArtifact {
   readonly kind: ArtifactKind;
   readonly name: string;
-  /** The range of Node releases that it needs on the host; empty for one that brings its own. */
+  /** The range of Node releases that it needs on the host; empty if it contains Node. */
   readonly node: string;
   /** How many npm packages are in it. */
   readonly packages: number;
   /** Its files: itself, or every file of a folder. */
   readonly files: readonly ManifestFile[];
-  /** The SBOM beside it: so the manifest's signature covers that too. */
+  /** The SBOM beside it, which the manifest's signature thus covers. */
   readonly sbom: ManifestFile;
 }
 
-/** What one packaging made. */
+/** The result of one packaging. */
 export interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly flavor: string;
   readonly drivers: readonly string[];
-  /** Parts that are no driver, by words. */
+  /** Parts other than drivers, by their words. */
   readonly parts: readonly string[];
   readonly build: string;
-  /** SHA-256 over the path, the kind and the content of every source file that was compiled. */
+  /** SHA-256 over path, kind and content of every source file that was compiled. */
   readonly sources: string;
   readonly source_date_epoch: number;
-  /** The compiled guest agent that every artifact ships; left out where there is none. */
+  /** The compiled guest agent in every artifact; omitted when there is none. */
   readonly agent?: { readonly size: number; readonly sha256: string };
   readonly artifacts: readonly ManifestArtifact[];
 }

@@ -1,10 +1,10 @@
 import { posix } from 'node:path';
 import type { Program } from './programs.js';
 
-/** The oldest Node that a bundle runs on: it holds no SQLite of its own. */
+/** The oldest Node that a bundle runs on: the first with a built-in SQLite. */
 export const OLDEST_NODE = { major: 22, minor: 13 } as const;
 
-/** Runs before anything of the bundle does; old syntax, so that any Node can read it. */
+/** Runs before the rest of the bundle; old syntax, so that any Node can parse it. */
 export function nodeCheck(): string {
   return `var v = process.versions.node.split('.').map(Number);
 if (v[0] < ${OLDEST_NODE.major} || (v[0] === ${OLDEST_NODE.major} && v[1] < ${OLDEST_NODE.minor})) {
@@ -14,8 +14,8 @@ if (v[0] < ${OLDEST_NODE.major} || (v[0] === ${OLDEST_NODE.major} && v[1] < ${OL
 }
 
 /**
- * The main of the single file that holds all programs: the first word chooses one, or the name that the file was
- * called by, else it is the gateway. A program sees its own arguments from index 2 on, as if it were alone.
+ * The entry point of the single file with all programs: the first word selects one, or the name that the file was called
+ * by; the default is the gateway. A program sees its own arguments from index 2 on.
  */
 export function multiCall(programs: readonly Program[]): string {
   const loads = programs.map(({ name, file }) => `  '${name}': () => import('./${posix.normalize(file)}'),`);

@@ -31,15 +31,15 @@ import { compile, install, openToolchain, type Toolchain } from './toolchain.js'
 export interface PackageOptions {
   readonly root: string;
   readonly spec: FlavorSpec;
-  /** Where the artifacts go. Default names are replaced when they are there. */
+  /** The output folder. Existing artifacts with the same names are replaced. */
   readonly out: string;
-  /** 20: folder and archive also run on Node 20, and hold a SQLite for it. */
+  /** 20: folder and archive also run on Node 20, and contain SQLite for it. */
   readonly node: 20 | 22;
   readonly kinds: readonly ArtifactKind[];
   /** Whether a flavor that has a guest agent ships it compiled; needs musl-gcc. */
   readonly agent: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Signs the manifest, and so all that it lists. */
+  /** Signs the manifest, and thereby all that it lists. */
   readonly signKey?: KeyObject | undefined;
   progress(line: string): void;
 }
@@ -49,13 +49,13 @@ export const RANGE = {
   22: `^${OLDEST_NODE.major}.${OLDEST_NODE.minor}.0 || >=24.0.0`,
 } as const;
 
-/** Folder and archive of it under one leading name, as npm and people expect. */
+/** The archive of a folder under one top-level name, as npm and people expect. */
 function archive(entries: readonly TarEntry[], base: string, epochSeconds: number): Buffer {
   const prefixed = entries.map((entry) => ({ ...entry, path: `${base}/${entry.path}` }));
   return gzipSync(writeTar(prefixed, epochSeconds), { level: 9 });
 }
 
-/** Makes what was asked for in an empty folder of its own, runs each, and gives what it made. */
+/** Builds the artifacts in an empty folder of its own, runs each, and returns the manifest. */
 export async function packageFlavor(options: PackageOptions): Promise<Manifest> {
   const { root, spec } = options;
   const release = await readRelease(root, options.env);
@@ -187,13 +187,13 @@ async function make(
     await selfTest({ kind, path, node: pinnedNode(root).path, scratch }, made);
     const { problems } = compareFiles(path, kind, artifact.files);
     if (problems.length > 0) {
-      throw failedPrecondition(`${name} is not what was written: ${problems[0]}`);
+      throw failedPrecondition(`${name} changed after it was written: ${problems[0]}`);
     }
   }
   const text = Buffer.from(`${JSON.stringify(made, null, 2)}\n`);
   const signature = signatureName(manifestName(base));
   writeExactly(join(out, manifestName(base)), text);
-  // One of an earlier packaging would be of other bytes.
+  // A signature of an earlier packaging would be for other bytes.
   rmSync(join(out, signature), { force: true });
   if (signKey !== undefined) {
     writeExactly(join(out, signature), Buffer.from(sign(text, signKey)));
@@ -206,7 +206,7 @@ async function make(
   return made;
 }
 
-/** Every package of the lock file that something can do without, in any flavor. */
+/** Every optional package of the lock file, in any flavor. */
 export function optionalNames(root: string): string[] {
   return [
     ...new Set(
@@ -217,7 +217,7 @@ export function optionalNames(root: string): string[] {
   ];
 }
 
-/** As `sha256sum --check` reads it. */
+/** In the format of `sha256sum --check`. */
 function writeChecksums(out: string, base: string, names: readonly string[]): void {
   const lines = [...names].sort().map((name) => `${sha256(readFileSync(join(out, name)))}  ${name}\n`);
   writeExactly(join(out, `${base}.sha256`), Buffer.from(lines.join('')));

@@ -5,9 +5,9 @@ import { join, posix } from 'node:path';
 export interface Program {
   /** As a command, e.g. `openshell-driver-vm`. */
   readonly name: string;
-  /** As the first argument of the single file that holds all programs, e.g. `driver-vm`; '' for the gateway. */
+  /** As the first argument of the single file with all programs, e.g. `driver-vm`; '' for the gateway. */
   readonly word: string;
-  /** Its compiled file, from the repository's root. */
+  /** Path of its compiled file from the repository's root. */
   readonly file: string;
 }
 
@@ -26,8 +26,8 @@ function driverOf(file: string): string | undefined {
 }
 
 /**
- * The gateway, its command line, and the processes of the flavor's drivers: what package.json's `bin` names, and
- * `main.ts` of a driver that it does not know.
+ * The gateway, its command line, and the programs of the flavor's drivers: those in package.json's `bin`, and `main.ts`
+ * of other drivers.
  */
 export function programs(tree: string, drivers: readonly string[]): Program[] {
   const { bin } = JSON.parse(readFileSync(join(tree, 'package.json'), 'utf8')) as {

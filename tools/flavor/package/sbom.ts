@@ -20,9 +20,9 @@ export interface SbomOptions {
   readonly artifact: string;
   readonly flavor: string;
   readonly release: Release;
-  /** Packages that are in it, by their place in the tree. */
+  /** The packages in it, by their path in the tree. */
   readonly packages: ReadonlyMap<string, LockPackage>;
-  /** The version of Node that is in it; undefined when there is none. */
+  /** The version of Node in it; undefined when there is none. */
   readonly node?: string;
   readonly system?: readonly SystemFile[];
   readonly agent?: GuestAgent | undefined;
@@ -57,7 +57,7 @@ function npmComponent(place: string, entry: LockPackage): Component {
   };
 }
 
-/** One component a package, with the files of it that are in the artifact. */
+/** One component per package, with its files that are in the artifact. */
 function systemComponents(files: readonly SystemFile[]): Component[] {
   const owners = new Map<string, SystemFile[]>();
   for (const file of files) {
@@ -79,7 +79,7 @@ function systemComponents(files: readonly SystemFile[]): Component[] {
   });
 }
 
-/** The agent, and the packages of this host whose code the linker put into it. */
+/** The agent, and the packages of this host that are linked into it. */
 function agentComponents({ bytes, linked }: GuestAgent, { version }: Release): Component[] {
   return [
     {
@@ -103,7 +103,7 @@ function agentComponents({ bytes, linked }: GuestAgent, { version }: Release): C
   ];
 }
 
-/** A UUID that is the content's own: the same content has the same one. */
+/** A UUID derived from the content. */
 function contentUuid(content: string): string {
   const hex = sha256(Buffer.from(content));
   const variant = ((Number.parseInt(hex[16] as string, 16) & 3) | 8).toString(16);
@@ -116,7 +116,7 @@ function contentUuid(content: string): string {
   ].join('-');
 }
 
-/** A CycloneDX 1.6 document of exactly what is in one artifact. */
+/** A CycloneDX 1.6 document of exactly the contents of one artifact. */
 export function sbom(options: SbomOptions): string {
   const { artifact, flavor, release, node } = options;
   const components: Component[] = [

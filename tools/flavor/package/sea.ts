@@ -3,12 +3,12 @@ import { join, relative } from 'node:path';
 import { program } from '../program.js';
 import { pinnedNode } from './release.js';
 
-/** Where Node looks for the program inside of itself. */
+/** Where Node looks for the embedded program. */
 const SECTION = 'NODE_SEA_BLOB';
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 /**
- * Without a fixed seed, and with threads of its own, V8 lays its code cache out anew now and then; neither is a part of
- * what accepts the cache.
+ * Without a fixed seed, or with background threads, V8's code cache differs between runs; neither flag affects whether a
+ * cache is accepted.
  */
 export const SAME_CACHE = ['--random-seed=1', '--predictable'];
 
@@ -16,12 +16,12 @@ export interface SeaOptions {
   readonly scratch: string;
   /** A CommonJS file. */
   readonly main: string;
-  /** Files in `scratch` that the program gets by their names. */
+  /** Files in `scratch` that the program can read by name. */
   readonly assets?: readonly string[];
   readonly outfile: string;
 }
 
-/** Writes a single executable as Node makes it from one file: Node itself, the file, and V8's code cache of it. */
+/** Writes a single executable as Node builds it from one file: Node, the file, and V8's code cache for it. */
 export async function writeSea(
   root: string,
   { scratch, main, assets = [], outfile }: SeaOptions,
@@ -29,7 +29,7 @@ export async function writeSea(
   const node = pinnedNode(root);
   const blob = 'sea.blob';
   const config = {
-    // Node writes the path of the program into the result: it has to be the same wherever this runs.
+    // Node writes the path of the program into the result, so it must not depend on the machine.
     main: relative(scratch, main),
     output: blob,
     disableExperimentalSEAWarning: true,

@@ -9,15 +9,15 @@ import { readTar } from './formats/tar.js';
 import { imageRoot } from './image.js';
 import type { Manifest } from './manifest.js';
 
-/** The words that run an artifact, before its own arguments. */
+/** The command that runs an artifact, before its own arguments. */
 export type CommandLine = readonly [file: string, ...args: string[]];
 
 export interface RunnableOptions {
   readonly kind: ArtifactKind;
   readonly path: string;
-  /** The Node that runs what brings none. */
+  /** Node for artifacts that contain none. */
   readonly node: string;
-  /** An empty folder for what has to be unpacked. */
+  /** An empty folder for unpacking. */
   readonly scratch: string;
 }
 
@@ -50,7 +50,7 @@ function same(what: string, found: unknown, expected: unknown): string[] {
     : [`${what} is ${JSON.stringify(found)} and should be ${JSON.stringify(expected)}`];
 }
 
-/** Runs an artifact and compares what it says about itself with the manifest; FAILED_PRECONDITION when it differs. */
+/** Runs an artifact and compares its own report with the manifest; FAILED_PRECONDITION when they differ. */
 export async function selfTest(
   options: RunnableOptions,
   manifest: Omit<Manifest, 'artifacts'>,
@@ -77,7 +77,7 @@ export async function selfTest(
   ];
   if (problems.length > 0) {
     throw failedPrecondition(
-      `the ${options.kind} ${options.path} is not what was built: ${problems.join('; ')}`,
+      `the ${options.kind} ${options.path} does not match the build: ${problems.join('; ')}`,
     );
   }
 }

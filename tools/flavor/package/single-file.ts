@@ -21,11 +21,11 @@ script.runInThisContext()(exports, require, module, __filename, __dirname);`;
 }
 
 /**
- * A CommonJS file with the program, and V8's code cache for the pinned Node, as `writeCodeCache` left them.
+ * A CommonJS file with the program and V8's code cache for the pinned Node, as `writeCodeCache` wrote them.
  *
- * Node takes no code cache for the file that it is called with, and compiles it before anything of it runs. So both
- * stand in comments, which are quickly skipped, below the lines that bring them together. Any other Node compiles the
- * program as ever. Lines keep their numbers.
+ * Node cannot use a code cache for its main file, and compiles it before it runs. So both are in comments, which are
+ * skipped quickly, below a loader that combines them. Any other Node compiles the program as usual. Line numbers are
+ * kept.
  */
 export function singleFileText(root: string, { scratch }: Pick<Toolchain, 'scratch'>): string {
   const code = readFileSync(join(scratch, CODE), 'latin1');

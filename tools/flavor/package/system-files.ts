@@ -8,7 +8,7 @@ export interface SystemFile {
   readonly path: string;
   readonly bytes: Buffer;
   readonly mode: number;
-  /** The distribution's package that it is from; undefined where none is known. */
+  /** The distribution's package that owns it; undefined when unknown. */
   readonly package: SystemPackage | undefined;
 }
 
@@ -42,7 +42,7 @@ async function dpkg(args: readonly string[]): Promise<string | undefined> {
   }
 }
 
-/** The distribution's package that a file of this host is from. dpkg knows some files by their path before /usr was merged, and some by the one after. */
+/** The distribution's package of a file on this host. dpkg lists some files by their path before the /usr merge. */
 export async function ownerOf(path: string): Promise<SystemPackage | undefined> {
   for (const candidate of [path, realpathSync(path), realpathSync(path).replace(/^\/usr\//, '/')]) {
     const name = (await dpkg(['-S', candidate]))?.split(':')[0];
@@ -54,7 +54,7 @@ export async function ownerOf(path: string): Promise<SystemPackage | undefined> 
   return undefined;
 }
 
-/** The shared libraries and the loader that an executable links against, at the paths where the loader looks. */
+/** The shared libraries and the loader of an executable, at the paths where the loader looks. */
 export async function libraries(executable: string): Promise<SystemFile[]> {
   const output = await program('ldd', [executable], { cwd: '/' });
   if (/not found/.test(output)) {
@@ -79,7 +79,7 @@ export async function certificates(): Promise<SystemFile> {
       hint: `install ca-certificates; tried ${CERTIFICATES.join(', ')}`,
     });
   }
-  // The bundle is made by a script at install time, so that no package owns it.
+  // An install script creates the bundle, so no package owns it.
   const version = await dpkg(['-W', '-f', `\${Version}`, 'ca-certificates']);
   return {
     path: CERTIFICATES_IN_IMAGE,

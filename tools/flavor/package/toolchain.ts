@@ -20,15 +20,15 @@ import { readFolder, sha256 } from './files.js';
 import { type Release, SOURCES } from './release.js';
 
 /**
- * An empty folder in which one flavor is installed and compiled. The compiler and type declarations are borrowed from
- * the checkout through the parent folder: they are found by tsc, and nothing of them is in the tree itself.
+ * An empty folder in which one flavor is installed and compiled. Type declarations of the checkout are linked in the
+ * parent folder: tsc finds them, but they are not in the tree itself.
  */
 export interface Toolchain {
-  /** The source, its node_modules of the flavor's closure alone, and dist/. */
+  /** The source, node_modules of only the flavor's closure, and dist/. */
   readonly tree: string;
   /** SHA-256 over the source as it was copied. */
   readonly sources: string;
-  /** For everything made on the way. */
+  /** For intermediate files. */
   readonly scratch: string;
   dispose(): void;
 }
@@ -56,7 +56,7 @@ export function openToolchain(root: string, source: FlavorSource, { commit }: Re
   writeFileSync(join(tree, 'src', 'build.ts'), `export const BUILD: string = '${commit}';\n`);
   const borrowed = join(root, 'node_modules', '@types');
   if (!existsSync(borrowed)) {
-    throw failedPrecondition('node_modules/@types is not there', { hint: 'run npm ci first' });
+    throw failedPrecondition('node_modules/@types does not exist', { hint: 'run npm ci first' });
   }
   mkdirSync(join(folder, 'node_modules'));
   symlinkSync(borrowed, join(folder, 'node_modules', '@types'));
@@ -80,8 +80,8 @@ interface DevDependencies {
 }
 
 /**
- * Takes what only development needs out of a package.json, or out of the lock file's copies of them: npm installs a
- * package that is one project's dependency and another one's devDependency, although --omit=dev is given.
+ * Removes devDependencies from every package.json and from the lock file's copies: npm installs a package that is one
+ * project's dependency and another's devDependency despite --omit=dev.
  */
 function dropDevDependencies(tree: string): void {
   function edit(path: string, change: (content: DevDependencies) => void): void {
@@ -109,7 +109,7 @@ function dropDevDependencies(tree: string): void {
   });
 }
 
-/** Installs the closure of the flavor's parts, and of nothing else, from the lock file; no script runs. What its packages can do without stays out. */
+/** Installs only the closure of the flavor's parts from the lock file, without scripts or packages it does not need. */
 export async function install(
   { tree }: Toolchain,
   parts: readonly PartProject[],
@@ -137,7 +137,7 @@ export async function install(
   }
 }
 
-/** Compiles with the checkout's compiler. A compiler that panics exits like one that succeeds. */
+/** Compiles with the checkout's compiler. A compiler that panics still exits with 0. */
 export async function compile(root: string, { tree }: Toolchain, spec: FlavorSpec): Promise<void> {
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   const output = await program(

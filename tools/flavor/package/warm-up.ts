@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { Script } from 'node:vm';
 
 const CONFIG = 'warm-up.toml';
-/** There is no such driver: the gateway loads all that serves, and ends before it looks at anything of this host. */
+/** There is no such driver: the gateway loads all its code, and exits before it inspects the host. */
 const SETTINGS = '[openshell.gateway]\ncompute_drivers = ["none"]\n';
 
 const [node = '', , code = '', cache = ''] = process.argv;
@@ -13,7 +13,7 @@ const script = new Script(readFileSync(code, 'latin1'), { filename: code });
 writeFileSync(CONFIG, SETTINGS);
 process.argv = [node, code, '--config', CONFIG];
 process.once('beforeExit', () => writeFileSync(cache, script.createCachedData()));
-// The program ends its process, and some of it is still loading then.
+// The program exits while some of it is still loading.
 process.exit = (() => {
   process.exitCode = 0;
 }) as typeof process.exit;

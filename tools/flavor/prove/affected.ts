@@ -6,14 +6,14 @@ import { closure, type LockPackage, packageName, readLock } from '../lock-file.j
 import { sha256 } from '../package/files.js';
 import type { Release } from '../package/release.js';
 
-/** Where one flavor gets a package from. */
+/** How one flavor comes to contain a package. */
 export interface Affected {
   readonly flavor: string;
-  /** Empty when the flavor does not hold the package. */
+  /** Empty when the flavor does not contain the package. */
   readonly versions: readonly string[];
-  /** Parts by words, or `core`. */
+  /** The parts that bring it, by their words, or `core`. */
   readonly through: readonly string[];
-  /** Whether only artifacts made with `--node 20` hold it. */
+  /** Whether only artifacts built with `--node 20` contain it. */
   readonly onlyForNode20: boolean;
 }
 
@@ -35,10 +35,10 @@ function matches(lock: ReadonlyMap<string, LockPackage>, place: string, query: P
   );
 }
 
-/** Every flavor of the checkout, and whether a package is in it and through what. */
+/** For every flavor of the checkout: whether it contains a package, and through which parts. */
 export function affectedFlavors(root: string, query: PackageQuery): Affected[] {
   const lock = readLock(root);
-  // What a part's packages can do without is in no artifact.
+  // Packages that a part's packages do not need are in no artifact.
   function find(from: string, optional: { optional?: 'own' }): string[] {
     return [...closure(lock, [from], optional)].filter((place) => matches(lock, place, query));
   }
@@ -64,7 +64,7 @@ export function affectedFlavors(root: string, query: PackageQuery): Affected[] {
   });
 }
 
-/** An OpenVEX 0.2 document that says which flavors a vulnerability cannot touch: they do not hold the component. */
+/** An OpenVEX 0.2 document that lists the flavors that a vulnerability does not affect: they lack the component. */
 export function openVex(
   release: Release,
   vulnerability: string,

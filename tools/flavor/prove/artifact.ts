@@ -9,27 +9,27 @@ import { AGENT_FILE, EMBEDDED_BEGINS } from '../package/guest-agent.js';
 import { imageRoot } from '../package/image.js';
 import { nodeCheck } from '../package/multi-call.js';
 
-/** An artifact, opened: an archive is unpacked, an image is the files of its layers. */
+/** An open artifact: the files of an archive or of an image's layers. */
 export interface Artifact {
   readonly path: string;
   readonly kind: ArtifactKind;
   readonly files: readonly { readonly path: string; readonly bytes: Buffer }[];
 }
 
-/** @throws OpenShellError INVALID_ARGUMENT when there is nothing, or something that `package` does not make */
+/** @throws OpenShellError INVALID_ARGUMENT when it does not exist or is not an artifact of `package` */
 export function openArtifact(path: string): Artifact {
   const kind = artifactKind(path);
   return { path, kind, files: filesOf(artifactEntries(path, kind)) };
 }
 
-/** What an artifact is. Throws as `openArtifact`. */
+/** The kind of an artifact. Throws as `openArtifact`. */
 export function artifactKind(path: string): ArtifactKind {
   if (!existsSync(path)) {
     throw invalidArgument(`there is no artifact ${path}`);
   }
   const kind = kindOf(basename(path), statSync(path).isDirectory());
   if (kind === undefined) {
-    throw invalidArgument(`${path} is none of the artifacts that 'package' makes`, {
+    throw invalidArgument(`${path} is not an artifact of 'package'`, {
       hint: 'name a folder, .tgz, .cjs, .oci.tar or an executable such as openshell-gateway-docker-0.1.0-linux-x64',
     });
   }
@@ -42,7 +42,7 @@ function filesOf(entries: readonly TarEntry[]): Artifact['files'] {
   );
 }
 
-/** As `openArtifact`, from bytes that were read before: of each file of a folder, or of the artifact. */
+/** As `openArtifact`, from bytes that were already read: of each file of a folder, or of the artifact. */
 export function unpack(path: string, kind: ArtifactKind, read: ReadonlyMap<string, Buffer>): Artifact {
   const files = [...read].map(([name, bytes]) => ({ path: name, bytes }));
   const [only] = files;
@@ -60,7 +60,7 @@ function unpackArchive(bytes: Buffer, kind: 'tgz' | 'image'): TarEntry[] {
     : readTar(gunzipSync(bytes, { maxOutputLength: MAX_UNPACKED_BYTES }));
 }
 
-/** All that is in an artifact, links and folders included. */
+/** All entries of an artifact, including links and folders. */
 export function artifactEntries(path: string, kind: ArtifactKind): TarEntry[] {
   if (kind === 'folder') {
     return readFolder(path);
@@ -73,12 +73,12 @@ export function artifactEntries(path: string, kind: ArtifactKind): TarEntry[] {
 }
 
 const PACKAGE = String.raw`node_modules/(?:@[^/\s]+/)?[^@/\s][^/\s]*`;
-/** A package's own package.json, however deep packages stand in one another; not one of a folder inside a package. */
+/** A package's own package.json, however deeply packages are nested; not one in a folder inside a package. */
 const PACKAGE_FILE = new RegExp(`^((?:${PACKAGE}/)*${PACKAGE})/package\\.json$`);
-/** esbuild names the function that holds a file's code after the file. */
+/** esbuild names the function with a file's code after the file. */
 const ORIGIN = new RegExp(`"((?:[^\\s'"]*/)?${PACKAGE})/[^\\s"]+"\\(`, 'g');
 
-/** What a package.json says; a package whose file is damaged is still there, in a version that no SBOM lists. */
+/** The version in a package.json; a package with a damaged file still counts, with a version that no SBOM lists. */
 function versionOf(bytes: Buffer): string | undefined {
   try {
     return (JSON.parse(bytes.toString()) as { version?: string } | null)?.version;
@@ -106,7 +106,7 @@ function fromFolder({ files }: Artifact): Map<string, string> {
 function fromBundle({ files }: Artifact): Map<string, string> {
   const places = new Map<string, string>();
   for (const { bytes } of files) {
-    // Node holds packages of its own, and they are Node's: our code follows after them.
+    // Node contains packages of its own; our code comes after them.
     const start = bytes.lastIndexOf(nodeCheck());
     if (start === -1) {
       continue;
@@ -118,7 +118,7 @@ function fromBundle({ files }: Artifact): Map<string, string> {
   return places;
 }
 
-/** Packages whose code is in an artifact, by their place, with the version where the artifact itself says it. */
+/** Packages whose code is in an artifact, by their path, with the version where the artifact itself has it. */
 export function packagesIn(artifact: Artifact): Map<string, string> {
   return artifact.kind === 'folder' || artifact.kind === 'tgz' ? fromFolder(artifact) : fromBundle(artifact);
 }
@@ -140,7 +140,7 @@ export function agentIn({ files }: Artifact): Buffer | undefined {
   return undefined;
 }
 
-/** Whether a string stands in any file of the artifact. */
+/** Whether any file of the artifact contains a string. */
 export function holds({ files }: Artifact, text: string): boolean {
   const wanted = Buffer.from(text);
   return files.some(({ bytes }) => bytes.includes(wanted));

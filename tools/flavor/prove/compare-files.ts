@@ -7,7 +7,7 @@ import { type ManifestFile, modeText } from '../package/manifest.js';
 export interface Compared {
   /** One line for each difference; empty when the artifact is exactly what is listed. */
   readonly problems: readonly string[];
-  /** The bytes that were compared, by path: whoever looks further into the artifact looks at these. */
+  /** The bytes that were compared, by path: further checks of the artifact use these. */
   readonly read: ReadonlyMap<string, Buffer>;
 }
 
@@ -29,10 +29,10 @@ function typeOf(stats: Stats): string {
   if (stats.isSymbolicLink()) {
     return 'a link';
   }
-  return 'no regular file';
+  return 'not a regular file';
 }
 
-/** All that lies below a folder; links are not followed. */
+/** Everything below a folder; links are not followed. */
 function walk(root: string): Found[] {
   const found: Found[] = [];
   function visit(parent: string): void {
@@ -56,8 +56,8 @@ function wrongMode(path: string, stats: Stats, expected: string): string[] {
 }
 
 /**
- * Compares an artifact as it lies on the disk with the list of its files: each path, type, mode, size and SHA-256.
- * What is not listed is neither opened nor followed.
+ * Compares an artifact on disk with the list of its files: each path, type, mode, size and SHA-256. What is not listed
+ * is neither opened nor followed.
  */
 export function compareFiles(
   artifact: string,
@@ -96,11 +96,11 @@ export function compareFiles(
       : [...problems, `${path} has SHA-256 ${digest} instead of ${file.sha256}`];
   }
 
-  const there = new Set(found.map(({ path }) => path));
+  const present = new Set(found.map(({ path }) => path));
   const problems = [
     ...(isFolder ? wrongMode('the folder itself', own, modeText(FOLDER_MODE)) : []),
     ...found.flatMap(compare),
-    ...listed.filter(({ path }) => !there.has(path)).map(({ path }) => `${path} is missing`),
+    ...listed.filter(({ path }) => !present.has(path)).map(({ path }) => `${path} is missing`),
   ];
   return { problems, read };
 }

@@ -5,15 +5,15 @@ import { KNOWN_PARTS, wordOf } from '../../../dist/compute/known-parts.js';
 import { partProjects } from '../choose/projects.js';
 import { closure, type LockPackage } from '../lock-file.js';
 
-/** What tells that a part is in an artifact. */
+/** Evidence that a part is in an artifact. */
 export interface Evidence {
   /** Its word, e.g. `docker` or `store-sqlite`. */
   readonly part: string;
-  /** Strings of its code that no other part holds. */
+  /** Strings of its code that no other part contains. */
   readonly strings: readonly string[];
-  /** Places of packages that only it needs, among the parts that may be in the artifact. */
+  /** Paths of packages that only it needs, among the parts that may be in the artifact. */
   readonly packages: readonly string[];
-  /** Places of packages that only it uses and can do without, so that not every artifact of it holds them. */
+  /** Paths of packages that only it uses but does not need, so not every artifact of it contains them. */
   readonly dispensable: readonly string[];
 }
 
@@ -25,7 +25,7 @@ export function markerOf(root: string, folder: string): string | undefined {
   return existsSync(path) ? MARKER.exec(readFileSync(path, 'utf8'))?.[1] : undefined;
 }
 
-/** The parts that can be searched for, by words: those of the table whose source is here, and any other. */
+/** The parts that can be searched for, by their words: known ones whose source is here, then any other. */
 export function searchable(root: string): string[] {
   const order = KNOWN_PARTS.map(wordOf);
   const words = partProjects(root).map(({ word }) => word);
@@ -35,7 +35,7 @@ export function searchable(root: string): string[] {
 /**
  * The evidence for one part.
  *
- * @param others parts whose packages do not count, because they may be there for them
+ * @param others parts whose packages do not count, because they may be the reason for them
  */
 export function evidenceOf(
   root: string,

@@ -8,7 +8,7 @@ import { fingerprint, isSigned, signatureName } from '../signature.js';
 const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
 const MAX_SIGNATURE_BYTES = 1_024;
 
-/** A file's bytes; undefined when there is no regular file of that name or it is too large to be what it should be. */
+/** A file's bytes; undefined when it is not a regular file or is implausibly large. */
 function readSmall(path: string, max: number): Buffer | undefined {
   if (!existsSync(path)) {
     return undefined;
@@ -17,12 +17,12 @@ function readSmall(path: string, max: number): Buffer | undefined {
   return stats.isFile() && stats.size <= max ? readFileSync(path) : undefined;
 }
 
-/** A manifest's bytes; undefined where there is none. */
+/** A manifest's bytes; undefined when there is none. */
 export function readManifestBytes(path: string): Buffer | undefined {
   return readSmall(path, MAX_MANIFEST_BYTES);
 }
 
-/** Whether the manifest is signed by this key, in words, and what is wrong. */
+/** Whether the manifest is signed by this key, with an explanation. */
 export function signatureOf(
   path: string,
   bytes: Buffer,
@@ -31,7 +31,7 @@ export function signatureOf(
   const file = signatureName(path);
   const text = readSmall(file, MAX_SIGNATURE_BYTES);
   if (text === undefined) {
-    return { holds: false, detail: `${basename(file)} is missing or no signature` };
+    return { holds: false, detail: `${basename(file)} is missing or not a signature` };
   }
   const holds = isSigned(bytes, text.toString('latin1'), key);
   const name = fingerprint(key);
@@ -39,7 +39,7 @@ export function signatureOf(
     holds,
     detail: holds
       ? `${basename(path)} is signed by ${name}`
-      : `${basename(file)} is no signature of ${basename(path)} by ${name}`,
+      : `${basename(file)} is not a signature of ${basename(path)} by ${name}`,
   };
 }
 
@@ -93,18 +93,18 @@ function isManifest(value: Manifest | null): boolean {
 export function parseManifest(bytes: Buffer): Manifest | string {
   try {
     const manifest = JSON.parse(bytes.toString()) as Manifest;
-    return isManifest(manifest) ? manifest : 'it is not what this release of the tool writes';
+    return isManifest(manifest) ? manifest : 'it is not in the format of this release of the tool';
   } catch (cause) {
     return (cause as Error).message;
   }
 }
 
-/** The manifest's entry for an artifact, or why it has none: names and lists have to agree. */
+/** The manifest's entry for an artifact, or why it has none: names and lists must agree. */
 export function entryOf(manifest: Manifest, path: string, kind: ArtifactKind): ManifestArtifact | string {
   const name = basename(path);
   const base = `openshell-gateway-${manifest.flavor}-${manifest.version}`;
   if (baseOf(kind, name) !== base) {
-    return `it is of ${base}, and the artifact is called ${name}`;
+    return `it is for ${base}, but the artifact is named ${name}`;
   }
   const entries = manifest.artifacts.filter((artifact) => artifact.name === name);
   const [entry] = entries;
@@ -123,7 +123,7 @@ export function entryOf(manifest: Manifest, path: string, kind: ArtifactKind): M
   return entry;
 }
 
-/** Where an artifact's manifest is unless the command line says so. */
+/** The default path of an artifact's manifest. */
 export function manifestBeside(kind: ArtifactKind, path: string): string {
   return path.slice(0, path.length - basename(path).length) + manifestName(baseOf(kind, basename(path)));
 }

@@ -15,7 +15,7 @@ import { compareFiles } from './compare-files.js';
 const TOOL = 'tools/flavor/openshell-flavor.mjs';
 const BUILD_TIMEOUT_MS = 1_800_000;
 
-/** One packaging, made again from source. */
+/** A packaging rebuilt from source. */
 export interface Rebuilt {
   readonly out: string;
   readonly manifest: Manifest;
@@ -23,8 +23,8 @@ export interface Rebuilt {
 }
 
 /**
- * Packages what a manifest describes again, with the tool of a checkout at the same commit, so that only that commit,
- * its lock file and this host are trusted. FAILED_PRECONDITION when the checkout is another one or does not build.
+ * Rebuilds what a manifest describes, with the tool of a checkout at the same commit, so that only that commit, its
+ * lock file and this host are trusted. FAILED_PRECONDITION when the checkout is at another commit or does not build.
  */
 export async function rebuild(
   source: string,
@@ -33,14 +33,13 @@ export async function rebuild(
   progress: (line: string) => void,
 ): Promise<Rebuilt> {
   if (!existsSync(join(source, TOOL))) {
-    throw failedPrecondition(`${source} is no checkout: it has no ${TOOL}`);
+    throw failedPrecondition(`${source} is not a checkout: it has no ${TOOL}`);
   }
   const { commit } = await readRelease(source, {});
   if (commit !== manifest.build) {
-    throw failedPrecondition(
-      `the manifest says that it was built from ${manifest.build}, and ${source} is at ${commit}`,
-      { hint: 'check that commit out (git worktree add), run scripts/setup.sh there, name it with --source' },
-    );
+    throw failedPrecondition(`the manifest was built from ${manifest.build}, but ${source} is at ${commit}`, {
+      hint: 'check that commit out (git worktree add), run scripts/setup.sh there, name it with --source',
+    });
   }
   const out = mkdtempSync(join(tmpdir(), 'openshell-rebuilt-'));
   function dispose(): void {
@@ -49,7 +48,7 @@ export async function rebuild(
 
   try {
     const forNode20 = manifest.artifacts.some(({ node }) => node === RANGE[20]);
-    progress(`build ${manifest.flavor} again from ${source}`);
+    progress(`rebuild ${manifest.flavor} from ${source}`);
     const options = ['--node', forNode20 ? '20' : '22', '--only', kinds.join(',')];
     if (manifest.agent === undefined) {
       options.push('--without-agent');
@@ -73,7 +72,7 @@ export async function rebuild(
   }
 }
 
-/** Where an artifact and its manifest's entry differ from what was built again, by file. */
+/** Where an artifact and its manifest's entry differ from the rebuilt ones, by file. */
 export function rebuiltDifferences(
   path: string,
   manifest: Manifest,
@@ -82,19 +81,17 @@ export function rebuiltDifferences(
 ): string[] {
   const again = rebuilt.manifest.artifacts.find((artifact) => artifact.name === name);
   if (again === undefined) {
-    return [`${name} did not come out of the build`];
+    return [`${name} was not built`];
   }
-  function said({ artifacts, ...fields }: Manifest): string {
+  function fieldsOf({ artifacts, ...fields }: Manifest): string {
     return JSON.stringify(fields);
   }
 
   const { problems } = compareFiles(path, kind, again.files);
   return [
-    ...(said(manifest) === said(rebuilt.manifest) ? [] : [`the manifest says other things of the build`]),
-    ...(manifest.sources === rebuilt.manifest.sources
-      ? []
-      : ['the sources are other ones than it was built from']),
-    ...(sbom.sha256 === again.sbom.sha256 ? [] : [`${sbom.path} comes out with other content`]),
+    ...(fieldsOf(manifest) === fieldsOf(rebuilt.manifest) ? [] : ['the manifest describes another build']),
+    ...(manifest.sources === rebuilt.manifest.sources ? [] : ['it was built from different sources']),
+    ...(sbom.sha256 === again.sbom.sha256 ? [] : [`${sbom.path} is rebuilt with different content`]),
     ...problems,
     ...(problems.length > 0 && (kind === 'tgz' || kind === 'image')
       ? archiveDifferences(path, join(rebuilt.out, name), kind)
@@ -122,19 +119,19 @@ function summary(entry: TarEntry): string {
   return JSON.stringify([entry.type, modeText(entry.mode ?? 0), entry.owner ?? 0, content(entry)]);
 }
 
-/** By path, the files, folders and links of an archive that are not those of another. */
+/** By path, the files, folders and links that differ between two archives. */
 function entryDifferences(entries: readonly TarEntry[], again: readonly TarEntry[]): string[] {
   const found = new Map(entries.map((entry) => [entry.path, summary(entry)]));
   const expected = new Map(again.map((entry) => [entry.path, summary(entry)]));
   return [
     ...[...found.keys()]
       .filter((path) => !expected.has(path))
-      .map((path) => `${path}, in it, does not come out`),
+      .map((path) => `${path} is in it but not in the rebuilt one`),
     ...[...expected].flatMap(([path, text]) => {
       if (!found.has(path)) {
-        return [`${path} comes out and is not in it`];
+        return [`${path} is in the rebuilt one but not in it`];
       }
-      return found.get(path) === text ? [] : [`${path}, in it, comes out with other content`];
+      return found.get(path) === text ? [] : [`${path} in it differs from the rebuilt one`];
     }),
   ];
 }

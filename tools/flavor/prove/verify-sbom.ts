@@ -6,7 +6,7 @@ import type { Component } from '../package/sbom.js';
 import { type Artifact, agentIn, packagesIn } from './artifact.js';
 
 /**
- * Where an artifact and the SBOM beside it differ, in both directions: packages, versions where the artifact says
+ * Where an artifact and the SBOM beside it differ, in both directions: packages, versions where the artifact has
  * them, and for an image the files of the system. Empty when they are equal; undefined when there is no SBOM.
  */
 export function sbomDifferences(artifact: Artifact): string[] | undefined {
@@ -29,10 +29,10 @@ export function sbomDifferences(artifact: Artifact): string[] | undefined {
   return [
     ...[...contained.keys()]
       .filter((place) => !listed.has(place))
-      .map((place) => `${place} is in ${basename(artifact.path)} and not in its SBOM`),
+      .map((place) => `${place} is in ${basename(artifact.path)} but not in its SBOM`),
     ...[...listed.keys()]
       .filter((place) => !contained.has(place))
-      .map((place) => `${place} is in the SBOM of ${basename(artifact.path)} and not in it`),
+      .map((place) => `${place} is in the SBOM of ${basename(artifact.path)} but not in it`),
     ...[...listed]
       .filter(([place, version]) => (contained.get(place) || version) !== version)
       .map(
@@ -67,9 +67,9 @@ function systemDifferences({ kind, files }: Artifact, components: readonly Compo
   return [
     ...system
       .filter((path) => !listed.has(path))
-      .map((path) => `/${path} is in the image and not in its SBOM`),
+      .map((path) => `/${path} is in the image but not in its SBOM`),
     ...[...listed]
       .filter((path) => !system.includes(path))
-      .map((path) => `/${path} is in the SBOM and not in the image`),
+      .map((path) => `/${path} is in the SBOM but not in the image`),
   ];
 }

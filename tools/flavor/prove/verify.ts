@@ -2,14 +2,14 @@ import { type Artifact, holds, packagesIn } from './artifact.js';
 import type { Evidence } from './markers.js';
 
 export interface Finding {
-  /** A part, or what else was compared: `signature`, `manifest`, `files`, `rebuild`, `sbom`. */
+  /** A part, or another thing that was compared: `signature`, `manifest`, `files`, `rebuild`, `sbom`. */
   readonly part: string;
   readonly expected: 'present' | 'absent';
-  /** `unproven`: the search itself is not to be trusted, e.g. the control lacks a marker. */
+  /** `unproven`: the search itself is not reliable, e.g. the control lacks a marker. */
   readonly outcome: 'holds' | 'violated' | 'unproven';
-  /** How many strings and packages were looked for, or files compared. */
+  /** How many strings and packages were searched for, or files compared. */
   readonly looked?: { readonly strings?: number; readonly packages?: number; readonly files?: number };
-  /** What was found and should not be there, what was not and should, or what the control lacks. */
+  /** What was found but should be absent, what is missing, or what the control lacks. */
   readonly details: readonly string[];
 }
 
@@ -22,7 +22,7 @@ export function opened(artifact: Artifact): Opened {
   return { artifact, packages: packagesIn(artifact) };
 }
 
-/** What was compared as a whole, and where it differs. */
+/** A finding for something compared as a whole, with the differences. */
 export function verifyWhole(part: string, details: readonly string[], files?: number): Finding {
   return {
     part,
@@ -55,12 +55,12 @@ export function verifyPresent(target: Opened, evidence: Evidence): Finding {
 }
 
 /**
- * Nothing of the part is in the artifact. The same search has to find all of it in the control, an artifact that
- * holds every part: a marker that went stale would otherwise prove anything.
+ * Nothing of the part is in the artifact. The same search must find all of it in the control, an artifact with every
+ * part: a stale marker would otherwise prove anything.
  */
 export function verifyAbsent(target: Opened, control: Opened, evidence: Evidence): Finding {
   const base = { part: evidence.part, expected: 'absent', looked: lookedFor(evidence) } as const;
-  // A bundle leaves out packages whose code no one reaches: then only those it has can serve as a control.
+  // A bundle omits packages whose code is unreachable: only those it contains can serve as a control.
   const reachable = evidence.packages.filter((place) => control.packages.has(place));
   const stale = hits(control, { ...evidence, packages: reachable }, false);
   if (evidence.packages.length > 0 && reachable.length === 0) {

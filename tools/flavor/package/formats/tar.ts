@@ -34,7 +34,7 @@ function tarFile(entry: TarEntry, mtimeSeconds: number): TarFile {
   }
 }
 
-/** The entries of an archive that `writeTar` made. */
+/** The entries of an archive that `writeTar` created. */
 export function readTar(archive: Buffer): TarEntry[] {
   return readTarBuffer(archive, {
     broken: (why) => failedPrecondition(`the archive is damaged: ${why}`),
