@@ -1,4 +1,4 @@
-import { type Generation, generationTeller, type Told } from '../../wire/generation.js';
+import { type Detected, type Generation, generationDetector } from '../../wire/generation.js';
 import type { MethodShape } from '../../wire/method-shape.js';
 import { rpcs } from '../../wire/v01/index.js';
 import type { Services } from '../services/services.js';
@@ -17,7 +17,7 @@ export type GenerationObserver = (method: string, generation: RequestGeneration)
 const UNMARKED_AS_NEW: ReadonlySet<string> = new Set(['ListWorkspaces']);
 
 /**
- * Every method of openshell.v1.OpenShell, once: each request is told by its bytes, then read and answered in its own
+ * Every method of openshell.v1.OpenShell, once: a request is read and answered in its own
  * generation. What no mark tells is generation 0.0's, which alone has requests without one.
  */
 export function openShellMethods(services: Services, observe: GenerationObserver): Method[] {
@@ -44,10 +44,10 @@ function byPath(methods: readonly Method[]): ReadonlyMap<string, Method> {
 }
 
 function counted(handler: Handler, { name }: MethodShape, observe: GenerationObserver): Handler {
-  const tell = generationTeller(name);
+  const detect = generationDetector(name);
   return choosing(handler.kind, (bytes) => {
-    const told = tell(bytes);
-    observe(name, told === 'unmarked' ? 'either' : told);
+    const detected = detect(bytes);
+    observe(name, detected === 'unmarked' ? 'either' : detected);
     return handler;
   });
 }
@@ -58,20 +58,20 @@ function dispatched(
   { name }: MethodShape,
   observe: GenerationObserver,
 ): Handler {
-  const tell = generationTeller(name);
+  const detect = generationDetector(name);
   const { v00, v01 } = handlers;
-  function generationOf(told: Told): RequestGeneration {
+  function generationOf(detected: Detected): RequestGeneration {
     if (v00 === undefined) {
       return '0.1';
     }
-    if (told !== 'unmarked') {
-      return told;
+    if (detected !== 'unmarked') {
+      return detected;
     }
     return UNMARKED_AS_NEW.has(name) ? 'either' : '0.0';
   }
 
   return choosing(v01.kind, (bytes) => {
-    const generation = generationOf(tell(bytes));
+    const generation = generationOf(detect(bytes));
     observe(name, generation);
     return generation === '0.0' && v00 !== undefined ? v00 : v01;
   });
