@@ -27,7 +27,7 @@ function module(path) {
   return import(pathToFileURL(join(dist, path)).href);
 }
 
-const { generationTeller } = await module('wire/generation.js');
+const { generationDetector } = await module('wire/generation.js');
 const { methods: v00 } = await module('wire/v00/index.js');
 const { methods: v01 } = await module('wire/v01/index.js');
 
@@ -45,7 +45,7 @@ const requests = [
 ];
 
 function tellingUs([what, method, message]) {
-  const tell = generationTeller(method.name);
+  const tell = generationDetector(method.name);
   const bytes = method.encodeRequest(message);
   const batches = [];
   for (let batch = 0; batch < BATCHES; batch++) {

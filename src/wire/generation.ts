@@ -7,7 +7,7 @@ export type Generation = '0.0' | '0.1';
 export const GENERATIONS: readonly Generation[] = ['0.0', '0.1'];
 
 /** The generation of a request. `unmarked`: its bytes are valid in both. */
-export type Told = Generation | 'unmarked';
+export type Detected = Generation | 'unmarked';
 
 const VARINT = 0;
 const FIXED64 = 1;
@@ -24,16 +24,16 @@ const HIGHEST_FIELD = 127;
  * It accepts any bytes, even invalid ones: what cannot be read is `unmarked`, and the decoder then reports the error.
  * It allocates nothing, and ignores lengths that exceed the input.
  */
-export function generationTeller(method: string): (request: Uint8Array) => Told {
+export function generationDetector(method: string): (request: Uint8Array) => Detected {
   const marks = REQUEST_MARKS[method];
   if (marks !== undefined) {
     const table = tableOf(marks);
-    return (bytes) => tell(bytes, 0, bytes.length, table);
+    return (bytes) => detect(bytes, 0, bytes.length, table);
   }
   const first = FIRST_MESSAGE_MARKS[method];
   if (first !== undefined) {
     const table = tableOf(first);
-    return (bytes) => tellWithin(bytes, table);
+    return (bytes) => detectWithin(bytes, table);
   }
   return () => 'unmarked';
 }
@@ -47,20 +47,20 @@ function tableOf(marks: string): Uint8Array {
   return table;
 }
 
-function tell(bytes: Uint8Array, from: number, end: number, table: Uint8Array): Told {
-  let told: Told = 'unmarked';
+function detect(bytes: Uint8Array, from: number, end: number, table: Uint8Array): Detected {
+  let detected: Detected = 'unmarked';
   let at = from;
   while (at < end) {
     const content = afterVarint(bytes, at, end);
     if (content === MALFORMED) {
-      return told;
+      return detected;
     }
     const tag = varint(bytes, at, content);
     const wireType = tag & 7;
     const field = tag >>> 3;
     const next = afterField(bytes, content, end, wireType);
     if (next === MALFORMED) {
-      return told;
+      return detected;
     }
     switch (field > HIGHEST_FIELD ? 0 : table[field]) {
       case MARK.n:
@@ -74,17 +74,17 @@ function tell(bytes: Uint8Array, from: number, end: number, table: Uint8Array): 
       case MARK.s:
         return wireType === LENGTH_DELIMITED && beginsAsMessage(bytes, content, next) ? '0.1' : '0.0';
       case MARK.a:
-        if (told === '0.1' || !isSelector(bytes, content, next)) {
+        if (detected === '0.1' || !isSelector(bytes, content, next)) {
           return '0.0';
         }
-        told = '0.1';
+        detected = '0.1';
     }
     at = next;
   }
-  return told;
+  return detected;
 }
 
-function tellWithin(bytes: Uint8Array, table: Uint8Array): Told {
+function detectWithin(bytes: Uint8Array, table: Uint8Array): Detected {
   const end = bytes.length;
   let at = 0;
   while (at < end) {
@@ -98,7 +98,7 @@ function tellWithin(bytes: Uint8Array, table: Uint8Array): Told {
       return 'unmarked';
     }
     if (tag === ((1 << 3) | LENGTH_DELIMITED)) {
-      return tell(bytes, afterVarint(bytes, content, next), next, table);
+      return detect(bytes, afterVarint(bytes, content, next), next, table);
     }
     at = next;
   }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { type DescField, type DescMessage, fromBinary } from '@bufbuild/protobuf';
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import fc from 'fast-check';
-import { generationTeller } from '../../dist/wire/generation.js';
+import { generationDetector } from '../../dist/wire/generation.js';
 import { FIRST_MESSAGE_MARKS, REQUEST_MARKS } from '../../dist/wire/generation-marks.js';
 import type { Method } from '../../dist/wire/method.js';
 import { methodTable } from '../../dist/wire/service.js';
@@ -139,7 +139,7 @@ function isOpenCase({ input }: Method, bytes: Uint8Array): boolean {
 test('random messages of every method are told rightly whenever they carry a mark', () => {
   let marked = 0;
   for (const { name, old, young } of requests) {
-    const tell = generationTeller(name);
+    const tell = generationDetector(name);
     for (const [generation, method] of [
       ['0.0', old],
       ['0.1', young],
@@ -164,7 +164,7 @@ test('random messages of every method are told rightly whenever they carry a mar
 });
 
 test('any bytes are told in time that grows with their length, and nothing is thrown', () => {
-  const tellers = requests.map(({ name }) => generationTeller(name));
+  const tellers = requests.map(({ name }) => generationDetector(name));
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), fc.nat(tellers.length - 1), (bytes, index) => {
       assert(['0.0', '0.1', 'unmarked'].includes(tellers[index]?.(bytes) ?? ''));
@@ -175,7 +175,7 @@ test('any bytes are told in time that grows with their length, and nothing is th
 
 test('messages with changed, missing and added bytes are told as something', () => {
   for (const { name, young } of requests) {
-    const tell = generationTeller(name);
+    const tell = generationDetector(name);
     fc.assert(
       fc.property(
         request(young, legalName),
@@ -194,7 +194,7 @@ test('messages with changed, missing and added bytes are told as something', () 
 });
 
 test('a length beyond the end and a varint without one are unmarked', () => {
-  const tell = generationTeller('GetSandbox');
+  const tell = generationDetector('GetSandbox');
   assert.equal(tell(Buffer.from([0x12, 0xff, 0xff, 0xff, 0xff, 0x0f, 1])), 'unmarked');
   assert.equal(tell(Buffer.alloc(50, 0xff)), 'unmarked');
   assert.equal(tell(Buffer.from([0x12])), 'unmarked');

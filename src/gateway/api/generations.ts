@@ -1,4 +1,4 @@
-import { type Generation, generationTeller } from '../../wire/generation.js';
+import { type Generation, generationDetector } from '../../wire/generation.js';
 import type { MethodShape } from '../../wire/method-shape.js';
 import { rpcs } from '../../wire/v01/index.js';
 import type { Services } from '../services/services.js';
@@ -41,7 +41,7 @@ function byPath(methods: readonly Method[]): ReadonlyMap<string, Method> {
 }
 
 function counted(handler: Handler, { name }: MethodShape, observe: GenerationObserver): Handler {
-  const detect = generationTeller(name);
+  const detect = generationDetector(name);
   return choosing(handler.kind, (bytes) => {
     const detected = detect(bytes);
     observe(name, detected === 'unmarked' ? 'either' : detected);
@@ -56,7 +56,7 @@ function dispatched(
   { name }: MethodShape,
   observe: GenerationObserver,
 ): Handler {
-  const detect = generationTeller(name);
+  const detect = generationDetector(name);
   function generationOf(bytes: Buffer): RequestGeneration {
     if (v00 === undefined) {
       return '0.1';

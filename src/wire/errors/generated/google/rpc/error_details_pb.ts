@@ -46,7 +46,7 @@ export const ErrorInfoSchema: GenMessage<ErrorInfo> = /*@__PURE__*/
   messageDesc(file_google_rpc_error_details, 0);
 
 /**
- * Which fields of the request are at fault.
+ * The invalid fields of the request.
  *
  * @generated from message google.rpc.BadRequest
  */

@@ -15,7 +15,7 @@ export const file_openshell_v1_exec: GenFile = /*@__PURE__*/
   fileDesc("ChdvcGVuc2hlbGwvdjEvZXhlYy5wcm90bxIMb3BlbnNoZWxsLnYxIpcCChJFeGVjU2FuZGJveFJlcXVlc3QSEgoKc2FuZGJveF9pZBgBIAEoCRIPCgdjb21tYW5kGAIgAygJEg8KB3dvcmtkaXIYAyABKAkSRgoLZW52aXJvbm1lbnQYBCADKAsyMS5vcGVuc2hlbGwudjEuRXhlY1NhbmRib3hSZXF1ZXN0LkVudmlyb25tZW50RW50cnkSFwoPdGltZW91dF9zZWNvbmRzGAUgASgNEg0KBXN0ZGluGAYgASgMEgsKA3R0eRgHIAEoCBIMCgRjb2xzGAggASgNEgwKBHJvd3MYCSABKA0aMgoQRW52aXJvbm1lbnRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIrIBChBFeGVjU2FuZGJveEV2ZW50EjEKBnN0ZG91dBgBIAEoCzIfLm9wZW5zaGVsbC52MS5FeGVjU2FuZGJveFN0ZG91dEgAEjEKBnN0ZGVychgCIAEoCzIfLm9wZW5zaGVsbC52MS5FeGVjU2FuZGJveFN0ZGVyckgAEi0KBGV4aXQYAyABKAsyHS5vcGVuc2hlbGwudjEuRXhlY1NhbmRib3hFeGl0SABCCQoHcGF5bG9hZCIhChFFeGVjU2FuZGJveFN0ZG91dBIMCgRkYXRhGAEgASgMIiEKEUV4ZWNTYW5kYm94U3RkZXJyEgwKBGRhdGEYASABKAwiJAoPRXhlY1NhbmRib3hFeGl0EhEKCWV4aXRfY29kZRgBIAEoBSKaAQoQRXhlY1NhbmRib3hJbnB1dBIxCgVzdGFydBgBIAEoCzIgLm9wZW5zaGVsbC52MS5FeGVjU2FuZGJveFJlcXVlc3RIABIPCgVzdGRpbhgCIAEoDEgAEjcKBnJlc2l6ZRgDIAEoCzIlLm9wZW5zaGVsbC52MS5FeGVjU2FuZGJveFdpbmRvd1Jlc2l6ZUgAQgkKB3BheWxvYWQiNQoXRXhlY1NhbmRib3hXaW5kb3dSZXNpemUSDAoEY29scxgBIAEoDRIMCgRyb3dzGAIgASgNYgZwcm90bzM");
 
 /**
- * timeout_seconds 0 is no limit; cols and rows count only with tty.
+ * timeout_seconds 0 is no limit; cols and rows apply only with tty.
  *
  * @generated from message openshell.v1.ExecSandboxRequest
  */
@@ -74,7 +74,7 @@ export const ExecSandboxRequestSchema: GenMessage<ExecSandboxRequest> = /*@__PUR
   messageDesc(file_openshell_v1_exec, 0);
 
 /**
- * Output in the order it came, then exactly one exit.
+ * Output in order, then exactly one exit.
  *
  * @generated from message openshell.v1.ExecSandboxEvent
  */
