@@ -114,7 +114,10 @@ test('a port where nothing listens, and what is no port, are told as that', () =
       port = free;
     });
     await assert.rejects(connected(driver, port), { code: Code.UNAVAILABLE, message: /nothing listens/ });
-    await assert.rejects(connected(driver, 70_000), { code: Code.INVALID_ARGUMENT, message: /not a TCP port/ });
+    await assert.rejects(connected(driver, 70_000), {
+      code: Code.INVALID_ARGUMENT,
+      message: /not a TCP port/,
+    });
   }));
 
 test('a driver that connects to no ports offers none', () =>
