@@ -10,9 +10,9 @@ import { test } from 'node:test';
 import * as zlib from 'node:zlib';
 import fc from 'fast-check';
 import { Code, OpenShellError } from '../../dist/compute/errors.js';
-import { parseChallenge } from '../../dist/drivers/vm/process/images/registry/challenge.js';
 import { parseReference } from '../../dist/drivers/vm/process/images/registry/reference.js';
 import { createRegistry } from '../../dist/drivers/vm/process/images/registry/registry.js';
+import { parseChallenge } from '../../dist/drivers/vm/process/images/registry/session.js';
 import { type Registry, type RegistryOptions, startRegistry } from '../conformance/registry.js';
 import { writeTar } from './tar-writer.js';
 
