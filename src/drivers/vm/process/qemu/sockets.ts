@@ -65,16 +65,14 @@ export async function listenForQemu(directory: string): Promise<ListeningSockets
     }
   }
 
-  try {
-    return await withShortPaths(directory, async (at) => ({
-      control: await listen(at(VM_FILES.control)),
-      agent: await listen(at(VM_FILES.agent)),
-      close,
-    }));
-  } catch (error) {
-    close();
-    throw error;
-  }
+  return withShortPaths(directory, async (at) => {
+    try {
+      return { control: await listen(at(VM_FILES.control)), agent: await listen(at(VM_FILES.agent)), close };
+    } catch (error) {
+      close();
+      throw error;
+    }
+  });
 }
 
 function descriptorOf(server: Server): number {

@@ -445,7 +445,7 @@ export function createSandbox(
       await found.powerOff(POWER_OFF_MS);
       return main === 'exited';
     } catch (error) {
-      log.warn(`ending a virtual machine that does not answer: ${OpenShellError.from(error).text}`);
+      log.warn(`ending a virtual machine that could not be resumed: ${OpenShellError.from(error).text}`);
       await killMachine(pid, machineName(id));
       return false;
     }

@@ -34,21 +34,26 @@ export async function saveState(machine: Machine, options: SaveOptions): Promise
   const { signal, owner } = options;
   const server = createServer();
   return withShortPaths(options.directory, async (at) => {
-    server.listen(at(SOCKET));
-    await once(server, 'listening', { signal });
-    if (owner !== undefined) {
-      await chown(at(SOCKET), owner, owner);
+    try {
+      server.listen(at(SOCKET));
+      await once(server, 'listening', { signal });
+      if (owner !== undefined) {
+        await chown(at(SOCKET), owner, owner);
+      }
+      const received = once(server, 'connection', { signal }).then(([socket]) =>
+        receive(socket as Socket, options),
+      );
+      received.catch(() => {});
+      await machine.control.run('stop', {}, signal);
+      await machine.control.run('migrate-set-parameters', { 'max-bandwidth': BYTES_PER_SECOND }, signal);
+      await machine.control.run('migrate', { uri: `unix:${SOCKET}` }, signal);
+      await migrated(machine, signal);
+      return await received;
+    } finally {
+      // Within `withShortPaths`: closing removes the socket by its path.
+      server.close();
     }
-    const received = once(server, 'connection', { signal }).then(([socket]) =>
-      receive(socket as Socket, options),
-    );
-    received.catch(() => {});
-    await machine.control.run('stop', {}, signal);
-    await machine.control.run('migrate-set-parameters', { 'max-bandwidth': BYTES_PER_SECOND }, signal);
-    await machine.control.run('migrate', { uri: `unix:${SOCKET}` }, signal);
-    await migrated(machine, signal);
-    return received;
-  }).finally(() => server.close());
+  });
 }
 
 async function migrated(machine: Machine, signal: AbortSignal): Promise<void> {

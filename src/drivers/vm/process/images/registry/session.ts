@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
-import { parseChallenge } from './challenge.js';
 import { basicAuthorization, type Credentials } from './credentials.js';
 import { RegistryFailure } from './failure.js';
 import { checkUrl, get, type Headers, type HttpOptions, readBody } from './http.js';
@@ -145,4 +144,28 @@ function tokenIn(body: Buffer): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** A registry's WWW-Authenticate header. */
+type Challenge =
+  | { readonly scheme: 'basic' }
+  | { readonly scheme: 'bearer'; readonly realm: string; readonly service: string; readonly scope: string };
+
+const PARAMETER = /([a-z_]+)\s*=\s*(?:"([^"]*)"|([^\s,"]+))/gi;
+
+/** The strongest supported challenge: a bearer token before a password; undefined when there is none. */
+export function parseChallenge(header: string): Challenge | undefined {
+  const at = header.search(/\bbearer\s/i);
+  if (at >= 0) {
+    const found = new Map<string, string>();
+    for (const [, key = '', quoted, plain] of header.slice(at + 'bearer '.length).matchAll(PARAMETER)) {
+      const name = key.toLowerCase();
+      if (!found.has(name)) {
+        found.set(name, quoted ?? plain ?? '');
+      }
+    }
+    const { realm = '', service = '', scope = '' } = Object.fromEntries(found);
+    return { scheme: 'bearer', realm, service, scope };
+  }
+  return /\bbasic\b/i.test(header) ? { scheme: 'basic' } : undefined;
 }
