@@ -55,7 +55,7 @@ export async function openBareDocker({ dist, owner, image }) {
   const { planSandbox } = await load('drivers/docker/container-spec.js');
   const { dockerSettings } = await load('drivers/docker/settings.js');
   const { hostSize } = await load('drivers/docker/host.js');
-  const { engineCeilings } = await load('drivers/container/engine-limits.js');
+  const { engineCeilings } = await load('drivers/container/limits.js');
   const settings = Object.fromEntries(Object.entries(dockerSettings).map(([key, of]) => [key, of.default]));
   const ceilings = engineCeilings(settings, hostSize(await docker.info()), 'bench');
 

@@ -65,7 +65,7 @@ export async function openBarePodman({ dist, owner, image, socketPath }) {
   const { podmanSettings } = await load('podman/settings.js');
   const { readHost } = await load('podman/host.js');
   const { usernsChoice } = await load('podman/userns.js');
-  const { engineCeilings } = await load('container/engine-limits.js');
+  const { engineCeilings } = await load('container/limits.js');
   const { call, upgrade } = openCalls(socketPath);
   const settings = Object.fromEntries(Object.entries(podmanSettings).map(([key, of]) => [key, of.default]));
   const host = readHost(await call('GET', '/info'));
