@@ -5,8 +5,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadSqlite } from '../dist/parts/store-sqlite/engine.js';
 import { openStore } from '../dist/parts/store-sqlite/open-store.js';
+import { loadSqlite } from '../dist/parts/store-sqlite/sqlite-module.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'openshell-bench-'));
 

@@ -98,7 +98,7 @@ async function reasons() {
 }
 
 async function metrics() {
-  const { createGatewayMetrics } = await load('gateway/gateway-metrics.js');
+  const { createGatewayMetrics } = await load('gateway/observe/gateway-metrics.js');
   const none = { store: {}, drivers: new Map(), flavor: {}, strays: () => [], load: () => [] };
   return page(
     'Metrics',

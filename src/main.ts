@@ -4,11 +4,13 @@ import flavor from '#drivers';
 import { BUILD } from './build.js';
 import { wordOf } from './compute/known-parts.js';
 import { partsOf } from './flavor/flavor.js';
-import { run } from './gateway/process/run.js';
+import { run } from './gateway/program/run.js';
 
-/** Output of parts that this flavor does not list: a build that went over another flavor's. None in one file. */
-function leftOver(): string[] {
-  // A single file is CommonJS and has no URL.
+// Starts `openshell-gateway` with the parts of this build's flavor; process/run.ts has the commands.
+
+/** Reports parts in dist that are not in this flavor: an earlier build of another flavor left them. */
+function leftOverParts(): string[] {
+  // A single executable is CommonJS and has no URL.
   if (!(import.meta.url as string | undefined)?.endsWith('/dist/main.js')) {
     return [];
   }
@@ -22,7 +24,7 @@ function leftOver(): string[] {
     );
 }
 
-/** The folders of a room that are a part's, and not what parts share. */
+/** The folders that are parts, without those that parts share. */
 function namesIn(room: string): string[] {
   const folder = new URL(`./${room}/`, import.meta.url);
   try {
@@ -42,8 +44,8 @@ void run({
     const { connectDriver } = await import('./remote/client.js');
     return connectDriver(options);
   },
-  buildWarnings: leftOver(),
+  buildWarnings: leftOverParts(),
 }).then((code) => {
-  // Told twice to end, it has calls open that would keep the process.
+  // After a second signal, open calls would keep the process alive.
   process.exit(code);
 });

@@ -8,7 +8,7 @@ function load(path) {
   return import(pathToFileURL(join(dist, path)).href);
 }
 
-const { run } = await load('gateway/process/run.js');
+const { run } = await load('gateway/program/run.js');
 const { default: sqlite } = await load('parts/store-sqlite/entry.js');
 const entry = createMemoryEntry(await load('compute/conditions.js'));
 process.exitCode = await run({

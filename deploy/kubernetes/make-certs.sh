@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Makes the certificates of a gateway with openssl and keeps them in the cluster, by kubectl:
+# Creates a gateway's certificates with openssl and stores them in the cluster with kubectl:
 #
 #   make-certs.sh               the secrets openshell-ca, openshell-tls (which the gateway mounts) and openshell-client,
-#                               as far as they are missing; delete one to have it made again
-#   make-certs.sh client NAME   openshell-client-NAME, for one more client; NAME is its user
-#   make-certs.sh fetch [NAME]  writes a client's half to where `openshell --gateway openshell` looks for it
+#                               if missing; delete one to have it created again
+#   make-certs.sh client NAME   openshell-client-NAME, for another client; NAME is its user
+#   make-certs.sh fetch [NAME]  writes a client's files to where `openshell --gateway openshell` looks for them
 #
-# By environment: NAMESPACE and RELEASE (both openshell), DAYS (730), and NAMES, more names and addresses of the gateway
+# Environment: NAMESPACE and RELEASE (both openshell), DAYS (730), and NAMES, more names and addresses of the gateway
 # ("gateway.example.org 192.0.2.1"). Also for a release of the Helm chart, whose secrets are the same.
 set -euo pipefail
 umask 077
@@ -35,7 +35,7 @@ fetch_ca() {
 }
 
 issue() { # secret common-name usage [alternative names]
-  ! exists "$1" || { echo "secret/$1 is there"; return 0; }
+  ! exists "$1" || { echo "secret/$1 exists"; return 0; }
   new_key tls.key
   printf '%s\n' "basicConstraints=critical,CA:FALSE" "keyUsage=critical,digitalSignature" "extendedKeyUsage=$3" \
     ${4:+"subjectAltName=$4"} > extensions
@@ -76,7 +76,7 @@ case "${1:-all}" in
       fetch_ca
     else
       for part in tls client; do
-        ! exists "$RELEASE-$part" || fail "secret $RELEASE-$part is of a CA that is gone: delete it, and all clients' secrets"
+        ! exists "$RELEASE-$part" || fail "secret $RELEASE-$part was issued by a CA that no longer exists: delete it and all clients' secrets"
       done
       make_ca
     fi
@@ -84,7 +84,7 @@ case "${1:-all}" in
     issue "$RELEASE-client" admin clientAuth
     ;;
   client)
-    [[ ${2:-} =~ ^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$ ]] || fail "client needs a name of a-z, 0-9, - and ."
+    [[ ${2:-} =~ ^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$ ]] || fail "client requires a name of a-z, 0-9, - and ."
     fetch_ca
     issue "$RELEASE-client-$2" "$2" clientAuth
     ;;

@@ -8,21 +8,21 @@ import { EMBEDDED_AGENT } from './embedded.js';
 
 const run = promisify(execFile);
 
-/** Beside this file, or undefined in a build that is one file and has nothing beside it. */
+/** A path beside this file; undefined in a one-file build. */
 function beside(path: string): string | undefined {
   const here = import.meta.url as string | undefined;
   return here === undefined ? undefined : fileURLToPath(new URL(path, here));
 }
 
-/** A packaged build may keep an agent that was compiled when it was made. */
+/** A packaged build may include a compiled agent. */
 const SHIPPED = './openshell-agent';
 const SOURCES = '../../src/agent/guest';
 const COMPILE_TIMEOUT_MS = 120_000;
 
-/** Static, and the same bytes for the same sources wherever they lie. */
+/** Static and reproducible, wherever the sources are. */
 const FLAGS = ['-static', '-Os', '-s', '-std=gnu11', '-Wall', '-Wextra', '-Wl,--build-id=none'];
 
-/** The agent that this build ships: a file beside this one, or a part of the file that is everything. */
+/** The agent that this build ships: a file beside this one, or embedded in a one-file build. */
 export async function shippedAgent(): Promise<Buffer | undefined> {
   const embedded = EMBEDDED_AGENT as string | undefined;
   if (embedded !== undefined) {
@@ -34,23 +34,20 @@ export async function shippedAgent(): Promise<Buffer | undefined> {
 
 interface CompileOptions {
   readonly signal: AbortSignal;
-  /** A C compiler with a libc to link statically; default `musl-gcc`. */
+  /** A C compiler that can link statically; default `musl-gcc`. */
   readonly compiler?: string;
-  /** The folder of its sources; default: those of this checkout. */
+  /** The folder of the sources; default: this checkout's. */
   readonly sources?: string;
 }
 
-/**
- * Compiles the agent to `output` (mode 0755), whole or not at all. FAILED_PRECONDITION when there is no compiler or
- * no source.
- */
+/** Compiles the agent to `output` (mode 0755), atomically. FAILED_PRECONDITION without a compiler or sources. */
 export async function compileAgent(output: string, options: CompileOptions): Promise<void> {
   const { signal, compiler = 'musl-gcc', sources = beside(SOURCES) ?? '' } = options;
   const names = await readdir(sources).catch(() => []);
   const files = names.filter((name) => name.endsWith('.c')).sort();
   if (files.length === 0) {
-    throw failedPrecondition('the sources of the guest agent are not here', {
-      hint: 'give the path of a compiled agent as `agent`',
+    throw failedPrecondition('the sources of the guest agent are missing', {
+      hint: 'set `agent` to the path of a compiled agent',
     });
   }
   const work = await mkdtemp(join(dirname(output), '.agent-'));
@@ -66,9 +63,9 @@ export async function compileAgent(output: string, options: CompileOptions): Pro
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
     throw failedPrecondition(
       missing
-        ? `there is no C compiler '${compiler}'`
-        : `the guest agent does not compile: ${(cause as Error).message}`,
-      { cause, hint: 'install musl-tools, or give the path of a compiled agent as `agent`' },
+        ? `the C compiler '${compiler}' was not found`
+        : `the guest agent cannot be compiled: ${(cause as Error).message}`,
+      { cause, hint: 'install musl-tools, or set `agent` to the path of a compiled agent' },
     );
   } finally {
     await rm(work, { recursive: true, force: true });

@@ -18,7 +18,7 @@ import {
 import { type AgentStream, createStream, type StreamHandle } from './stream.js';
 import { awaitWelcome } from './welcome.js';
 
-/** What the agent knew when the channel began. */
+/** The agent's state when the channel was opened. */
 interface AgentState {
   readonly rootReady: boolean;
   readonly main: 'never-started' | 'running' | 'exited';
@@ -27,33 +27,33 @@ interface AgentState {
 
 interface OpenChannelOptions {
   readonly signal: AbortSignal;
-  /** Another host may have spoken before on this channel: end a frame it may have left half sent. */
+  /** Another host may have used this channel: complete a frame that it may have sent partially. */
   readonly resume: boolean;
 }
 
-/** A conversation with one agent. Everything the agent says is taken for hostile. */
+/** A connection to one agent. Everything that the agent sends is treated as hostile. */
 export interface AgentChannel {
   readonly state: AgentState;
-  /** The main process, when it ran already as the channel began or was spawned over it. */
+  /** The main process, if it was running when the channel was opened or was spawned over it. */
   readonly main: AgentStream | undefined;
-  /** Mounts the root disk and sets limits; see protocol.md, SETUP. */
+  /** Mounts the root disk and sets limits; see SETUP in protocol.md. */
   setup(records: readonly (readonly [string, string])[], signal: AbortSignal): Promise<void>;
   /** Resolves when the process runs. ExecRefused: no such program or directory. INVALID_ARGUMENT: no such user. */
   spawn(records: readonly (readonly [string, string])[], signal: AbortSignal): Promise<AgentStream>;
-  /** Resolves when the connection to the loopback port inside stands. UNAVAILABLE: refused. */
+  /** Resolves when connected to the loopback port inside. UNAVAILABLE: refused. */
   connect(port: number, signal: AbortSignal): Promise<AgentStream>;
   ping(signal: AbortSignal): Promise<void>;
   /** Memory, disk and OOM figures by name. */
   figures(signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
-  /** Lets the machine's kernel forget its disks until `setup`: its copies have others. */
+  /** Makes the machine's kernel release its disks until `setup`: restored machines have others. */
   release(signal: AbortSignal): Promise<void>;
-  /** Sets the clock inside to ours and adds to its random pool. UNAVAILABLE when either fails. */
+  /** Sets the clock inside to ours and seeds its random pool. UNAVAILABLE when either fails. */
   renew(signal: AbortSignal): Promise<void>;
-  /** Ends all streams but the main process's at once, and waits until they are over. */
+  /** Kills all streams but the main process's, and waits until they have ended. */
   endOthers(signal: AbortSignal): Promise<void>;
-  /** Ends every process, syncs, switches the machine off. */
+  /** Ends every process, syncs, and powers the machine off. */
   halt(): void;
-  /** Resolves with the reason when the channel is over: ProtocolBreach when the agent broke the protocol. */
+  /** Resolves with the reason when the channel is closed: ProtocolBreach when the agent violated the protocol. */
   readonly closed: Promise<Error>;
   close(): void;
 }
@@ -101,7 +101,7 @@ function failureOf(payload: Buffer): OpenShellError {
         reason: 'RootDiskFailed',
       });
     case 'l':
-      return new OpenShellError(Code.RESOURCE_EXHAUSTED, `the agent can do no more at once: ${text}`);
+      return new OpenShellError(Code.RESOURCE_EXHAUSTED, `the agent is at its limit: ${text}`);
     default:
       return unavailable(`inside the sandbox: ${text}`);
   }
@@ -114,7 +114,7 @@ function programRefused(refusal: ExecRefusal, text: string): ExecRefused {
   });
 }
 
-/** Where libc's word for the error stands. */
+/** libc's text for the error. */
 function lastOf(text: string): string {
   return text.split(': ').at(-1) ?? '';
 }
@@ -124,7 +124,7 @@ function printable(text: string): string {
   return text.replace(/[^\x20-\x7e\u00a0-\uffff]/g, '?');
 }
 
-/** Greets the agent on a connected byte stream. UNAVAILABLE when it does not answer in time or not in kind. */
+/** Opens the protocol on a connected byte stream. UNAVAILABLE when the agent does not answer correctly in time. */
 export async function openChannel(wire: Duplex, options: OpenChannelOptions): Promise<AgentChannel> {
   const nonce = randomBytes(NONCE_BYTES);
   if (options.resume) {
@@ -184,13 +184,13 @@ function runChannel(wire: Duplex, state: AgentState, rest: Buffer): AgentChannel
     }
     const waiter = waiters.get(id);
     if (waiter === undefined) {
-      throw new ProtocolBreach(`a frame of type ${type} that nothing asked for`);
+      throw new ProtocolBreach(`an unsolicited frame of type ${type}`);
     }
     waiters.delete(id);
     if (type === Frame.FAILED) {
       streams.delete(id);
     }
-    // The frame's bytes are a view of a chunk that goes away.
+    // The frame's bytes are a view of a chunk that is freed.
     waiter.resolve({ type, stream: id, payload: Buffer.from(payload) });
   }
 
@@ -211,37 +211,33 @@ function runChannel(wire: Duplex, state: AgentState, rest: Buffer): AgentChannel
   wire.on('error', (error) => finish(error));
   wire.on('close', () => finish(new Error('the channel was closed')));
 
-  /** Sends one frame and waits for the one answer to it. */
-  function ask(type: number, id: number, payload: Uint8Array, signal: AbortSignal): Promise<DecodedFrame> {
-    return new Promise((resolve, reject) => {
-      if (over !== undefined) {
-        return reject(unavailable('the connection to the sandbox was lost', { cause: over }));
-      }
-      if (signal.aborted) {
-        return reject(OpenShellError.from(signal.reason));
-      }
-      // The waiter stays after an abort: the answer still comes, and is then not one that nothing asked for.
-      function onAbort() {
-        return reject(OpenShellError.from(signal.reason));
-      }
+  /** Sends one frame and waits for its single answer. */
+  async function ask(
+    type: number,
+    id: number,
+    payload: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<DecodedFrame> {
+    if (over !== undefined) {
+      throw unavailable('the connection to the sandbox was lost', { cause: over });
+    }
+    if (signal.aborted) {
+      throw OpenShellError.from(signal.reason);
+    }
+    const answer = createDeferred<DecodedFrame>();
+    // It stays after an abort, so that a late answer does not count as unsolicited.
+    waiters.set(id, answer);
+    function onAbort() {
+      answer.reject(OpenShellError.from(signal.reason));
+    }
 
-      signal.addEventListener('abort', onAbort, { once: true });
-      function stop() {
-        return signal.removeEventListener('abort', onAbort);
-      }
-
-      waiters.set(id, {
-        resolve: (frame) => {
-          stop();
-          resolve(frame);
-        },
-        reject: (error) => {
-          stop();
-          reject(error);
-        },
-      });
-      send(type, id, payload);
-    });
+    signal.addEventListener('abort', onAbort, { once: true });
+    send(type, id, payload);
+    try {
+      return await answer.promise;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
   }
 
   async function expect(type: number, answer: number, payload: Uint8Array, signal: AbortSignal) {
@@ -258,7 +254,7 @@ function runChannel(wire: Duplex, state: AgentState, rest: Buffer): AgentChannel
   function breach(text: string): never {
     const error = new ProtocolBreach(text);
     finish(error);
-    throw unavailable('the sandbox broke the agent protocol', { cause: error });
+    throw unavailable('the sandbox violated the agent protocol', { cause: error });
   }
 
   async function begin(type: number, id: number, payload: Uint8Array, signal: AbortSignal) {
@@ -267,7 +263,7 @@ function runChannel(wire: Duplex, state: AgentState, rest: Buffer): AgentChannel
     try {
       frame = await ask(type, id, payload, signal);
     } catch (error) {
-      // It may start all the same: see to it that it does not stay.
+      // It may still start: make sure that it ends.
       handle.stream.discard();
       handle.stream.end(0);
       throw error;
@@ -335,7 +331,7 @@ function runChannel(wire: Duplex, state: AgentState, rest: Buffer): AgentChannel
   };
 }
 
-/** False when the frame is an answer to a question and not about a running stream. */
+/** False when the frame answers a request and is not about a running stream. */
 function onStreamFrame(handle: StreamHandle, { type, payload }: DecodedFrame): boolean {
   switch (type) {
     case Frame.OUT:
@@ -381,7 +377,5 @@ function encodeAll(records: readonly (readonly [string, string])[]): Buffer {
   } catch (error) {
     throw invalidArgument((error as Error).message);
   }
-  throw invalidArgument(
-    `command and environment together are longer than ${MAX_PAYLOAD_TO_AGENT_BYTES} bytes`,
-  );
+  throw invalidArgument(`command and environment are longer than ${MAX_PAYLOAD_TO_AGENT_BYTES} bytes`);
 }

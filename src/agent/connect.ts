@@ -1,7 +1,7 @@
 import type { PortConnection } from '../compute/driver.js';
 import type { AgentChannel } from './channel.js';
 
-/** A connection to a port on the loopback address inside. UNAVAILABLE when nothing listens there. */
+/** A connection to a loopback port inside. UNAVAILABLE when nothing listens there. */
 export async function connectThroughAgent(
   channel: AgentChannel,
   port: number,

@@ -1,2 +1,2 @@
-/** A compiled agent in base64: the flavor tool puts one here in a build that is one file and has nothing beside it. */
+/** A compiled agent in base64, which the flavor tool puts here in a one-file build. */
 export const EMBEDDED_AGENT: string | undefined = undefined;

@@ -5,7 +5,7 @@ import { withDeadline } from '../kit/deadline.js';
 import type { AgentChannel } from './channel.js';
 import type { AgentStream, StreamExit } from './stream.js';
 
-/** What the sandbox brings to every exec; the spec's own values win. */
+/** The sandbox's defaults for every exec. */
 interface ExecDefaults {
   readonly environment: Readonly<Record<string, string>>;
   readonly user: string;
@@ -13,9 +13,9 @@ interface ExecDefaults {
 }
 
 const TIMED_OUT = 124;
-/** An agent answers at once; one that does not has stopped answering. */
+/** Agents normally answer at once. */
 const ANSWER_TIMEOUT_MS = 60_000;
-/** From KILL to giving up on the agent's word that all is gone. */
+/** How long after KILL the agent may take to report the end. */
 const END_SLACK_MS = 10_000;
 
 type SpawnRecord = readonly [string, string];
@@ -35,10 +35,7 @@ export function spawnRecords(spec: {
   ];
 }
 
-/**
- * Runs a command over the agent, as SandboxAccess.exec promises it: a timeout ends it with 124, an abort ends it and
- * rejects `exitCode`, and neither leaves a process.
- */
+/** Implements SandboxAccess.exec: a timeout ends with 124, an abort rejects `exitCode`, and neither leaves a process. */
 export async function execThroughAgent(
   channel: AgentChannel,
   spec: ExecSpec,

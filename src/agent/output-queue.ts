@@ -1,7 +1,7 @@
 import type { ExecChunk } from '../compute/driver.js';
 
 const BLOCK_BYTES = 4 * 1024;
-/** How many runs that were read may stay in front of those that were not. */
+/** How many read runs may precede the unread ones. */
 const MAX_READ_RUNS = 1024;
 
 interface Run {
@@ -11,14 +11,11 @@ interface Run {
   to: number;
 }
 
-/**
- * Output that waits for its reader, copied together: however small the frames are that a guest sends it in, it takes
- * about as much memory as it has bytes.
- */
+/** Output waiting for its reader, merged into blocks, so that small frames take no more memory than their bytes. */
 interface OutputQueue {
   push(stream: ExecChunk['stream'], data: Uint8Array): void;
   shift(): ExecChunk | undefined;
-  /** Drops everything; gives how many bytes that were. */
+  /** Drops everything and returns the number of bytes. */
   clear(): number;
 }
 

@@ -1,4 +1,4 @@
-/** The words of the agent protocol; protocol.md says what they mean. */
+/** Frame types; see protocol.md. */
 export const Frame = {
   HELLO: 0x01,
   SETUP: 0x02,
@@ -28,11 +28,11 @@ export const Frame = {
 } as const;
 
 export const HEADER_BYTES = 12;
-/** The largest payload the agent takes, and so the length of the padding that ends any frame it is in the middle of. */
+/** The largest payload that the agent accepts; this much padding completes any partial frame. */
 export const MAX_PAYLOAD_TO_AGENT_BYTES = 256 * 1024;
-/** The largest payload the agent sends; a header that claims more is a breach of the protocol. */
+/** The largest payload that the agent sends; a header that claims more violates the protocol. */
 export const MAX_PAYLOAD_FROM_AGENT_BYTES = 32 * 1024;
-/** Bytes that may be under way on a stream, in each direction, before the receiver grants more. */
+/** Bytes in flight per stream and direction before the receiver grants more. */
 export const WINDOW_BYTES = 256 * 1024;
 /** The stream of the main process. */
 export const MAIN_STREAM = 1;
@@ -61,7 +61,7 @@ export function u32(value: number): Buffer {
   return bytes;
 }
 
-/** `<tag><text>\0` records. A NUL inside a text throws RangeError: no program could have received it. */
+/** `<tag><text>\0` records. Throws RangeError for a NUL inside a text, which no program can receive. */
 export function encodeRecords(records: Iterable<readonly [tag: string, text: string]>): Buffer {
   const parts: Buffer[] = [];
   for (const [tag, text] of records) {
@@ -73,7 +73,7 @@ export function encodeRecords(records: Iterable<readonly [tag: string, text: str
   return Buffer.concat(parts);
 }
 
-/** The last text of each tag; what is not terminated is left out. */
+/** The last text of each tag; unterminated records are skipped. */
 export function decodeRecords(payload: Buffer): Map<string, string> {
   const records = new Map<string, string>();
   for (const record of payload.toString('latin1').split('\0').slice(0, -1)) {
@@ -90,7 +90,7 @@ export interface DecodedFrame {
   readonly payload: Buffer;
 }
 
-/** A peer that breaks the protocol: it is hostile or broken, and nothing more is read from it. */
+/** The peer violated the protocol: it is hostile or broken, and nothing more is read from it. */
 export class ProtocolBreach extends Error {
   override readonly name = 'ProtocolBreach';
 }
@@ -99,10 +99,7 @@ function isMagic(bytes: Buffer): boolean {
   return bytes[0] === MAGIC[0] && bytes[1] === MAGIC[1] && bytes[3] === 0;
 }
 
-/**
- * Cuts a byte stream into frames. Holds at most one partial frame; a claimed length is checked before anything is
- * kept for it. Throws ProtocolBreach.
- */
+/** Splits a byte stream into frames, holding at most one partial frame of a checked length. Throws ProtocolBreach. */
 export class FrameReader {
   #held: Buffer = Buffer.alloc(0);
 
@@ -110,7 +107,7 @@ export class FrameReader {
     let bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
     while (bytes.length >= HEADER_BYTES) {
       if (!isMagic(bytes)) {
-        throw new ProtocolBreach('bytes that are no frame');
+        throw new ProtocolBreach('bytes that are not a frame');
       }
       const length = bytes.readUInt32LE(8);
       if (length > MAX_PAYLOAD_FROM_AGENT_BYTES) {
@@ -128,7 +125,7 @@ export class FrameReader {
       bytes = bytes.subarray(end);
       yield frame;
     }
-    // A copy, so that a small rest does not keep the whole chunk in memory.
+    // Copied, so that a small rest does not keep the whole chunk in memory.
     this.#held = Buffer.from(bytes);
   }
 }

@@ -8,33 +8,33 @@ const MAX_DATA_BYTES = 32 * 1024;
 const GRANT_AFTER_BYTES = WINDOW_BYTES / 4;
 
 export interface StreamExit {
-  /** 128 + the signal's number for a process that a signal ended. */
+  /** 128 + the signal's number if a signal ended the process. */
   readonly code: number;
-  /** The kernel ended it, or a process of its sandbox, for want of memory. */
+  /** The kernel killed it, or another process of the sandbox, for lack of memory. */
   readonly oomKilled: boolean;
 }
 
 /** One process or connection inside, seen from the host. */
 export interface AgentStream {
   readonly id: number;
-  /** Reading slowly holds the process back. Ends with the stream, also when the channel is lost. */
+  /** A slow reader blocks the process. Ends with the stream or the channel. */
   readonly output: AsyncIterable<ExecChunk>;
   readonly input: Writable;
   /** Rejects when the channel is lost. */
   readonly exit: Promise<StreamExit>;
   resize(cols: number, rows: number): void;
   signal(number: number): void;
-  /** Ends every process of the stream: TERM, and KILL after `graceMs`; 0 is KILL at once. `exit` tells when. */
+  /** Ends every process of the stream: TERM, and KILL after `graceMs`; 0: KILL at once. `exit` settles then. */
   end(graceMs: number): void;
   /** Drops all output from now on, so that the stream can end without a reader. */
   discard(): void;
-  /** Waits no longer for its end: `output` ends, `exit` rejects with `error`, and nothing more is granted to it. */
+  /** Stops waiting for its end: `output` ends, `exit` rejects with `error`, and no more credit is granted. */
   abandon(error: Error): void;
 }
 
 type SendFrame = (type: number, stream: number, payload?: Uint8Array) => void;
 
-/** The channel's end of a stream: what the agent's frames do to it. */
+/** The channel's side of a stream, called for the agent's frames. */
 export interface StreamHandle {
   readonly stream: AgentStream;
   onData(kind: 'stdout' | 'stderr', data: Buffer): void;
@@ -50,7 +50,7 @@ export function createStream(id: number, send: SendFrame): StreamHandle {
   let ended = false;
   let lost: Error | undefined;
   let discarding = false;
-  /** What the agent may still send, and what was read since it was last told so. */
+  /** What the agent may still send, and what has been read since the last grant. */
   let receiveCredit = WINDOW_BYTES;
   let toGrant = 0;
   let sendCredit = WINDOW_BYTES;

@@ -2,19 +2,19 @@ import type { Duplex } from 'node:stream';
 import { OpenShellError, unavailable } from '../compute/errors.js';
 import { encodeFrame, Frame, HEADER_BYTES, NONCE_BYTES } from './protocol.js';
 
-/** What an earlier conversation may have left on the way, before the answer to ours. */
+/** What an earlier host's connection may have left before our answer. */
 const MAX_SKIPPED_BYTES = 2 * 1024 * 1024;
 const MAX_WELCOME_BYTES = 256;
 
 interface Welcome {
   readonly payload: Buffer;
-  /** What came after it. */
+  /** The bytes after it. */
   readonly rest: Buffer;
 }
 
 /**
- * Looks for the WELCOME that carries our nonce and skips everything before it: after a host was replaced, the stream
- * may begin in the middle of a frame. Leaves the wire paused. UNAVAILABLE or the signal's reason when it does not come.
+ * Finds the WELCOME with our nonce and skips everything before it: for a new host the stream may begin in the middle of
+ * a frame. Leaves the wire paused. Rejects with UNAVAILABLE or the signal's reason when there is none.
  */
 export function awaitWelcome(wire: Duplex, nonce: Buffer, signal: AbortSignal): Promise<Welcome> {
   const header = encodeFrame(Frame.WELCOME, 0).subarray(0, 8);
@@ -28,13 +28,13 @@ export function awaitWelcome(wire: Duplex, nonce: Buffer, signal: AbortSignal): 
       skipped += held.length - keep;
       held = Buffer.from(held.subarray(held.length - keep));
       if (skipped > MAX_SKIPPED_BYTES) {
-        throw unavailable('the agent sends, but does not answer');
+        throw unavailable('the agent sends data, but no answer');
       }
       return undefined;
     }
     const length = held.readUInt32LE(at + 8);
     if (!held.subarray(at, at + 8).equals(header) || length > MAX_WELCOME_BYTES || length < NONCE_BYTES) {
-      throw unavailable('the agent answers in another protocol');
+      throw unavailable('the agent speaks another protocol');
     }
     const end = at + HEADER_BYTES + length;
     if (held.length < end) {
@@ -44,11 +44,11 @@ export function awaitWelcome(wire: Duplex, nonce: Buffer, signal: AbortSignal): 
   }
 
   return new Promise((resolve, reject) => {
-    function finish(act: () => void) {
+    function finish(settle: () => void) {
       wire.off('data', onData).off('error', onError).off('close', onClose);
       signal.removeEventListener('abort', onAbort);
       wire.pause();
-      act();
+      settle();
     }
 
     function fail(error: Error) {

@@ -1,8 +1,8 @@
 import { OpenShellError } from '../compute/errors.js';
 import { VERSION } from '../compute/version.js';
+import type { Arguments } from '../kit/arguments/parse.js';
 import { freeBuffersAtOnce } from '../kit/garbage.js';
-import { parseArguments } from './arguments/parse.js';
-import type { Arguments } from './arguments/parsed.js';
+import { parseCommand } from './arguments/parse.js';
 import { COMMANDS } from './arguments/tree.js';
 import type { Gateway } from './connection/gateway.js';
 import type { Context } from './context.js';
@@ -38,7 +38,7 @@ interface Surroundings {
 }
 
 async function dispatch(argv: readonly string[], surroundings: Surroundings): Promise<number> {
-  const invocation = parseArguments(argv);
+  const invocation = parseCommand(argv);
   if (invocation.kind === 'version') {
     await surroundings.out.write(`openshell ${VERSION}\n`);
     return EXIT.ok;

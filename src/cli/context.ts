@@ -1,5 +1,5 @@
 import type { ReadStream } from 'node:tty';
-import type { Arguments } from './arguments/parsed.js';
+import type { Arguments } from '../kit/arguments/parse.js';
 import type { Gateway } from './connection/gateway.js';
 import type { Output } from './output/output.js';
 

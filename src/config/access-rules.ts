@@ -6,45 +6,37 @@ import type { Listeners } from './listeners.js';
 import { originPlace, type Sourced } from './origin.js';
 import { effective, type Report, type Values } from './values.js';
 
-const {
-  tlsCert,
-  tlsKey,
-  tlsClientCa,
-  tlsClientCrl,
-  requireClientAuth,
-  disableTls,
-  allowUnauthenticatedUsers,
-} = KEYS;
-
-/** TLS as it is in force: undefined is plaintext. Reports keys that contradict each other. */
+/** The effective TLS settings; undefined: plaintext. Reports keys that contradict each other. */
 export function resolveTls(values: Values, report: Report): TlsConfig | undefined {
   const cert = effective(values.tlsCert);
   const key = effective(values.tlsKey);
   const clientCa = effective(values.tlsClientCa);
   const clientCrl = effective(values.tlsClientCrl);
   const required = effective(values.requireClientAuth);
-  function complain(source: Sourced<unknown>, key: string, message: string): void {
-    report({ place: originPlace(source.origin), key, message });
+  const { tlsCert, tlsKey, tlsClientCa } = KEYS;
+
+  function complain(source: Sourced<unknown>, { path }: { path: string }, message: string): void {
+    report({ place: originPlace(source.origin), key: path, message });
   }
 
   if (cert !== undefined && key === undefined) {
-    complain(cert, tlsCert.path, `needs ${tlsKey.path} beside it`);
+    complain(cert, tlsCert, `requires ${tlsKey.path}`);
   }
   if (key !== undefined && cert === undefined) {
-    complain(key, tlsKey.path, `needs ${tlsCert.path} beside it`);
+    complain(key, tlsKey, `requires ${tlsCert.path}`);
   }
   if (clientCa !== undefined && cert === undefined && key === undefined) {
-    complain(clientCa, tlsClientCa.path, `needs ${tlsCert.path} and ${tlsKey.path} beside it`);
+    complain(clientCa, tlsClientCa, `requires ${tlsCert.path} and ${tlsKey.path}`);
   }
   if (clientCrl !== undefined && clientCa === undefined) {
-    complain(clientCrl, tlsClientCrl.path, `needs ${tlsClientCa.path} beside it`);
+    complain(clientCrl, KEYS.tlsClientCrl, `requires ${tlsClientCa.path}`);
   }
   if (clientCa !== undefined && required?.value === false) {
     const message = `is false, but ${tlsClientCa.path} is set, which makes client certificates required; remove one of the two`;
-    complain(required, requireClientAuth.path, message);
+    complain(required, KEYS.requireClientAuth, message);
   }
   if (clientCa === undefined && required?.value === true) {
-    complain(required, requireClientAuth.path, `is true, but ${tlsClientCa.path} is not set; set it`);
+    complain(required, KEYS.requireClientAuth, `is true, but ${tlsClientCa.path} is not set; set it`);
   }
   if (cert === undefined || key === undefined || effective(values.disableTls)?.value) {
     return undefined;
@@ -57,7 +49,7 @@ export function resolveTls(values: Values, report: Report): TlsConfig | undefine
   };
 }
 
-/** A listener beyond loopback is open to everyone unless clients have certificates: the operator has to say so. */
+/** Reports a listener beyond loopback without client certificates or TLS, unless the operator allows that. */
 export function checkExposure(
   listeners: Listeners,
   tls: TlsConfig | undefined,
@@ -71,12 +63,13 @@ export function checkExposure(
   }
   const place = originPlace(hostOrigin);
   const key = KEYS.bindAddress.path;
+  const { tlsCert, tlsKey, tlsClientCa, allowUnauthenticatedUsers, disableTls } = KEYS;
   if (tls?.clientCaPath === undefined && !effective(values.allowUnauthenticatedUsers)?.value) {
-    const message = `${value.host} can be reached from other machines and clients need no certificate; set ${tlsClientCa.path}, or allow everyone by ${allowUnauthenticatedUsers.path} = true`;
+    const message = `${value.host} can be reached from other machines and clients need no certificate; set ${tlsClientCa.path}, or allow everyone with ${allowUnauthenticatedUsers.path} = true`;
     report({ place, key, message });
   }
   if (tls === undefined && !effective(values.disableTls)?.value) {
-    const message = `${value.host} can be reached from other machines without encryption; set ${tlsCert.path} and ${tlsKey.path}, or allow plaintext by ${disableTls.path} = true`;
+    const message = `${value.host} can be reached from other machines without encryption; set ${tlsCert.path} and ${tlsKey.path}, or allow plaintext with ${disableTls.path} = true`;
     report({ place, key, message });
   }
 }

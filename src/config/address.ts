@@ -10,7 +10,7 @@ export interface ListenAddress {
 /** An IP address with or without a port, e.g. `127.0.0.1`, `127.0.0.1:17670`, `::1`, `[::1]:17670`. */
 type AddressText = { readonly host: string; readonly port: number | undefined };
 
-/** Undefined when the text is neither form, e.g. for a host name. */
+/** Undefined when the text has neither form, e.g. for a host name. */
 export function parseAddress(text: string): AddressText | undefined {
   const trimmed = text.trim();
   if (isIP(trimmed) !== 0) {

@@ -5,18 +5,18 @@ import { kindOf, quote } from './value-text.js';
 
 export type KeyPath = readonly string[];
 
-/** The values that a table sets, by key; inner tables hold such objects. It has no prototype. */
+/** The values that a table sets, by key; nested tables are nested objects. Without a prototype. */
 export type TableValues = Readonly<Record<string, unknown>>;
 
 interface TableCheck {
   readonly form: Form;
-  /** Takes every problem with the path of its key. */
+  /** Called for every problem, with the path of the key. */
   report(path: KeyPath, complaint: string): void;
-  /** What to say of an unknown key instead of the usual. */
+  /** Overrides the message for an unknown key. */
   unknownKey?(path: KeyPath): string | undefined;
 }
 
-/** Checks a parsed table against its schema. What is wrong is reported and left out; nothing is filled in. */
+/** Checks a parsed table against its schema. Invalid values are reported and left out; defaults are not filled in. */
 export function checkTable(
   schema: SettingsSchema,
   table: unknown,
@@ -47,7 +47,7 @@ export function checkTable(
   return values;
 }
 
-/** The values with every default of the schema filled in; every inner table is there. */
+/** The values with the schema's defaults filled in; every nested table exists. */
 export function withDefaults(schema: SettingsSchema, values: TableValues): TableValues {
   const filled: Record<string, unknown> = Object.create(null);
   for (const [key, setting] of Object.entries(schema)) {
@@ -77,5 +77,5 @@ function unknownKeyText(key: string, schema: SettingsSchema): string {
   if (suggestion !== undefined) {
     return `unknown key; did you mean ${quote(suggestion)}?`;
   }
-  return keys.length === 0 ? 'unknown key; this table takes none' : `unknown key; known: ${keys.join(', ')}`;
+  return keys.length === 0 ? 'unknown key; this table has no keys' : `unknown key; known: ${keys.join(', ')}`;
 }

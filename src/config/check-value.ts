@@ -2,15 +2,15 @@ import type { Setting, Settings } from '../compute/settings.js';
 import { nearest } from '../kit/nearest.js';
 import { kindOf, oneOf, quote } from './value-text.js';
 
-/** A setting that holds a value, not a table of further settings. */
+/** A setting with a value, not a nested table. */
 export type LeafSetting = Exclude<Setting, { type: 'table' }>;
 
-/** What a valid value of the setting is. */
+/** The type of a valid value. */
 export type ValueOf<S extends LeafSetting> = Exclude<Settings<{ value: S }>['value'], undefined>;
 
 /**
- * `typed`: the source has types of its own (TOML). `text`: everything may be text (INI, environment, flags), and is
- * read as the setting asks.
+ * `typed`: the source has types (TOML). `text`: values may be text (INI, environment, flags), which is converted to the
+ * type of the setting.
  */
 export type Form = 'typed' | 'text';
 
@@ -19,10 +19,10 @@ export type Checked = { readonly value: unknown } | { readonly complaint: string
 const TRUE_WORDS = ['true', '1', 'yes', 'on'];
 const FALSE_WORDS = ['false', '0', 'no', 'off'];
 
-/** The value as the setting wants it, or what is wrong with it. A secret's value stands in no complaint. */
+/** The value in the type of the setting, or what is wrong with it. Complaints never contain secrets. */
 export function checkValue(setting: LeafSetting, raw: unknown, form: Form): Checked {
   const value = form === 'text' ? fromText(setting, raw) : raw;
-  const complaint = complain(setting, value, setting.secret ? () => 'the secret that is given' : quote);
+  const complaint = complain(setting, value, setting.secret ? () => 'the given secret' : quote);
   return complaint === undefined ? { value } : { complaint };
 }
 
@@ -49,7 +49,7 @@ function fromText(setting: LeafSetting, raw: unknown): unknown {
   }
 }
 
-/** The INI parser turns the bare words true, false and null into values; in a string they are text again. */
+/** The INI parser converts the bare words true, false and null; for a string setting they are text. */
 function isScalar(raw: unknown): boolean {
   return raw === null || typeof raw !== 'object';
 }

@@ -1,11 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
 import { readFailure } from '../kit/read-failure.js';
-import type { ParsedText } from './parsed-text.js';
+import type { Form } from './check-value.js';
+import { type LineProblem, scanIni } from './ini-lines.js';
+import { type LineOf, lineFinder, tomlKeyLines } from './key-lines.js';
 import type { Problem } from './problem.js';
-import { readIni } from './read-ini.js';
-import { readToml } from './read-toml.js';
 import { quote } from './value-text.js';
+
+/** The text of a file, parsed but not checked. With problems, `root` is empty. */
+interface ParsedText {
+  readonly root: unknown;
+  readonly lineOf: LineOf;
+  readonly form: Form;
+  readonly problems: readonly LineProblem[];
+}
 
 export interface ConfigFile extends Omit<ParsedText, 'problems'> {
   /** Absolute. */
@@ -20,23 +28,23 @@ const READERS: Readonly<Record<string, (text: string) => Promise<ParsedText>>> =
 };
 
 /**
- * Reads the file that was asked for, else gateway.toml or gateway.ini of `configDir`; undefined when there is none or
- * when it cannot be used, which is then reported.
+ * Reads the named file, else gateway.toml or gateway.ini in `configDir`. Undefined when there is none, or when it
+ * cannot be used, which is reported.
  *
- * @param asked a path that must exist, with the place that names it
+ * @param named a path that must exist, with the place that names it
  */
 export async function readConfigFile(
-  asked: { readonly path: string; readonly place: string } | undefined,
+  named: { readonly path: string; readonly place: string } | undefined,
   configDir: string,
   report: (problem: Problem) => void,
 ): Promise<ConfigFile | undefined> {
-  if (asked !== undefined) {
-    const path = resolve(asked.path);
+  if (named !== undefined) {
+    const path = resolve(named.path);
     const bytes = await readBytes(path);
     if (bytes instanceof Uint8Array) {
       return await parse(path, bytes, report);
     }
-    report({ place: asked.place, message: `cannot read ${quote(path)}: ${bytes.why}` });
+    report({ place: named.place, message: `cannot read ${quote(path)}: ${bytes.why}` });
     return undefined;
   }
   const found = await Promise.all(
@@ -58,7 +66,7 @@ export async function readConfigFile(
   if (another !== undefined) {
     report({
       place: configDir,
-      message: 'holds gateway.toml and gateway.ini; remove one, or name one by --config',
+      message: 'contains gateway.toml and gateway.ini; remove one, or name one with --config',
     });
     return undefined;
   }
@@ -74,7 +82,7 @@ async function readBytes(path: string): Promise<Uint8Array | Unread> {
   try {
     return await readFile(path);
   } catch (error) {
-    // A path through something that is no folder leads nowhere, just as a missing one.
+    // ENOTDIR: a part of the path is not a folder, so the file does not exist.
     const isMissing = ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
     return { isMissing, why: readFailure(error) };
   }
@@ -89,7 +97,7 @@ async function parse(
   if (read === undefined) {
     report({
       place: path,
-      message: `the name of a configuration file ends in ${Object.keys(READERS).join(' or ')}`,
+      message: `the name of a configuration file must end in ${Object.keys(READERS).join(' or ')}`,
     });
     return undefined;
   }
@@ -114,5 +122,29 @@ function decode(bytes: Uint8Array): string | undefined {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
     return undefined;
+  }
+}
+
+/** Loads the parser at the first call, as `readToml` does. */
+async function readIni(text: string): Promise<ParsedText> {
+  const { parse } = await import('ini');
+  const scan = scanIni(text);
+  const root = scan.problems.length === 0 ? parse(scan.text) : {};
+  return { root, lineOf: lineFinder(scan.lines), form: 'text', problems: scan.problems };
+}
+
+async function readToml(text: string): Promise<ParsedText> {
+  const { parse, TomlError } = await import('smol-toml');
+  try {
+    const root = parse(text, { unsafeKeyBehaviour: 'throw', maxDepth: 32 });
+    return { root, lineOf: lineFinder(tomlKeyLines(text)), form: 'typed', problems: [] };
+  } catch (error) {
+    if (!(error instanceof TomlError)) {
+      throw error;
+    }
+    // Only the first line: the others are an excerpt of the file, which may contain a secret.
+    const [summary = ''] = error.message.split('\n');
+    const message = `${summary.replace(/^Invalid TOML document: /, 'not valid TOML: ')} (column ${error.column})`;
+    return { root: {}, lineOf: () => undefined, form: 'typed', problems: [{ line: error.line, message }] };
   }
 }

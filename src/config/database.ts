@@ -10,16 +10,15 @@ import type { Problem } from './problem.js';
 import { oneOf, quote } from './value-text.js';
 import { effective, type Values } from './values.js';
 
-/** The database, by the URL that names it. */
+/** The database, from its URL. */
 export interface Database extends DatabaseAddress {
-  /** In lower case. It is a store's of this build, or one that the project knows. */
+  /** In lower case; of a store in this build, or of a known store. */
   readonly scheme: string;
 }
 
 /**
- * The configured database, else the file of an unconfigured gateway. A URL that no store of this build opens is taken
- * as it is when the project has such a store: the gateway then refuses to start by the store's name. It is shown by its
- * scheme alone, because it may hold a password.
+ * The configured database, else the default file. A URL of a known store that this build lacks is accepted here: the
+ * gateway then refuses to start and names the store. Only its scheme is shown, because it may contain a password.
  */
 export function readDatabase(
   values: Values,
@@ -32,18 +31,18 @@ export function readDatabase(
   const origin = given?.origin ?? DEFAULT_ORIGIN;
   const scheme = schemeOf(url) ?? '';
   const entry = stores.find(({ schemes }) => schemes.includes(scheme));
-  const parsed = entry?.parseUrl(url) ?? unread(scheme, url, stores);
+  const parsed = entry?.parseUrl(url) ?? withoutStore(scheme, url, stores);
   if (!('complaint' in parsed)) {
     return { value: { scheme, ...parsed }, origin };
   }
-  // A URL without a scheme is reported with all other values that no key can have.
+  // A URL without a scheme was reported when the key was checked.
   if (scheme !== '') {
     report({ place: originPlace(origin), key: keyLabel(KEYS.databaseUrl), message: parsed.complaint });
   }
   return { value: { scheme, url, shown: '', path: undefined }, origin };
 }
 
-function unread(
+function withoutStore(
   scheme: string,
   url: string,
   stores: readonly StoreEntry[],

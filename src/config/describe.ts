@@ -6,22 +6,22 @@ import { DRIVERS_PATH } from './file-schema.js';
 import { type GatewayKey, keyLabel } from './key.js';
 import { gatewayKey, KEY_NAMES } from './keys.js';
 
-/** One key as the documentation shows it. */
+/** One key in the documentation. */
 interface KeyDescription {
-  /** The dotted path in the file, or the flag of a key that no file can set. */
+  /** The dotted path in the file, or the flag of a key that a file cannot set. */
   readonly key: string;
-  /** `string`, `integer`, `boolean`, `list` or `table`, with what is allowed, e.g. `string: debug | info`. */
+  /** `string`, `integer`, `boolean`, `list` or `table`, with the allowed values, e.g. `string: debug | info`. */
   readonly type: string;
   /** Empty: none. */
   readonly default: string;
-  /** With their dashes; empty: none. */
+  /** With dashes; empty: none. */
   readonly flags: readonly string[];
   /** Undefined: none. */
   readonly env: string | undefined;
   readonly doc: string;
 }
 
-/** The gateway's keys in the order of their table. */
+/** The gateway's keys in the order of KEYS. */
 export function describeGatewayKeys(): readonly KeyDescription[] {
   return KEY_NAMES.map((name) => {
     const key = gatewayKey(name);
@@ -36,7 +36,7 @@ export function describeGatewayKeys(): readonly KeyDescription[] {
   });
 }
 
-/** The keys of a driver's table, those of inner tables with their dotted path. */
+/** The keys of a driver's table; keys of nested tables have a dotted path. */
 export function describeDriverKeys(entry: DriverEntry): readonly KeyDescription[] {
   return describeSchema(driverKeys(entry), [...DRIVERS_PATH, entry.name]);
 }
@@ -47,17 +47,8 @@ function describeSchema(schema: SettingsSchema, path: KeyPath): KeyDescription[]
     if (setting.type === 'table') {
       return describeSchema(setting.keys, at);
     }
-    const { doc } = setting;
-    return [
-      {
-        key: at.join('.'),
-        type: typeText(setting),
-        default: defaultText(setting),
-        flags: [],
-        env: undefined,
-        doc,
-      },
-    ];
+    const texts = { type: typeText(setting), default: defaultText(setting), doc: setting.doc };
+    return [{ key: at.join('.'), ...texts, flags: [], env: undefined }];
   });
 }
 
@@ -87,7 +78,7 @@ function defaultText(setting: Setting): string {
   return 'default' in setting && setting.default !== undefined ? valueText(setting.default) : '';
 }
 
-/** A value as TOML would write it. */
+/** A value in TOML syntax. */
 export function valueText(value: unknown): string {
   if (Array.isArray(value)) {
     return `[${value.map(valueText).join(', ')}]`;

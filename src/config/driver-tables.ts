@@ -10,32 +10,32 @@ import type { DriverConfig } from './gateway-config.js';
 import { quote } from './value-text.js';
 import { fileReport, type Report, valueAt } from './values.js';
 
-/** A driver's table as it was read. */
+/** A driver's table from the file. */
 export interface DriverTable extends DriverConfig {
   readonly name: string;
   readonly path: KeyPath;
-  /** Undefined: unchecked, because the driver is not in this build. */
+  /** Undefined: not checked, because the driver is not in this build. */
   readonly schema: SettingsSchema | undefined;
-  /** What the file sets, by key. */
+  /** The values in the file, by key. */
   readonly set: TableValues;
 }
 
 const SOCKET_PATH = {
   socket_path: {
     type: 'string',
-    doc: "The gRPC socket of the driver's own process; without it the driver runs inside the gateway.",
+    doc: 'The gRPC socket of a driver in another process; without it the driver runs inside the gateway.',
   },
 } as const satisfies SettingsSchema;
 
-/** The keys that a table of this driver takes: the driver's own and `socket_path`. */
+/** The keys of a driver's table: the driver's own and `socket_path`. */
 export function driverKeys(entry: DriverEntry): SettingsSchema {
   return { ...entry.settings, ...SOCKET_PATH };
 }
 
 /**
- * The tables of `[openshell.drivers.<name>]`, and a table of defaults for each driver of the build without one.
+ * The tables `[openshell.drivers.<name>]`, and a table with defaults for each driver of the build that has none.
  *
- * @param defaultImage what a driver's own `default_image` is when its table has none
+ * @param defaultImage the value of a driver's `default_image` when its table sets none
  */
 export function readDriverTables(
   file: ConfigFile | undefined,
@@ -46,8 +46,8 @@ export function readDriverTables(
 ): readonly DriverTable[] {
   const found = file && valueAt(file.root, DRIVERS_PATH);
   const tables = new Map(isTable(found) ? Object.entries(found) : []);
-  const tell = file === undefined ? () => {} : fileReport(file, report);
-  const check = { form: file?.form ?? 'typed', report: tell } as const;
+  const complain = file === undefined ? () => {} : fileReport(file, report);
+  const check = { form: file?.form ?? 'typed', report: complain } as const;
   const built = drivers.map((entry): DriverTable => {
     const path = [...DRIVERS_PATH, entry.name];
     const schema = driverKeys(entry);
@@ -63,7 +63,7 @@ export function readDriverTables(
     const path = [...DRIVERS_PATH, name];
     if (KNOWN_DRIVERS.some((known) => known.name === name)) {
       if (!isTable(table)) {
-        tell(path, 'must be a table');
+        complain(path, 'must be a table');
         return [];
       }
       warn(`[${path.join('.')}] is not checked: the driver ${name} is not in this build`);
@@ -72,10 +72,10 @@ export function readDriverTables(
     }
     const set = checkTable(SOCKET_PATH, table, path, {
       ...check,
-      unknownKey: () => `unknown key; a driver that is not ours takes socket_path alone${meant(name)}`,
+      unknownKey: () => `unknown key; an external driver has only the key socket_path${meant(name)}`,
     });
     if (isTable(table) && Object.keys(table).length === 0) {
-      tell(path, `needs socket_path, the gRPC socket of a driver that is not ours${meant(name)}`);
+      complain(path, `requires socket_path, the gRPC socket of an external driver${meant(name)}`);
     }
     return [{ name, path, schema: SOCKET_PATH, set, settings: {}, socketPath: socketPath(set) }];
   });

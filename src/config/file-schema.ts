@@ -1,13 +1,13 @@
 import type { Setting, SettingsSchema } from '../compute/settings.js';
 import { gatewayKey, KEY_NAMES } from './keys.js';
 
-/** Where the drivers' tables stand; they are checked with the schema of each driver. */
+/** The path of the drivers' tables, which are checked with each driver's schema. */
 export const DRIVERS_PATH = ['openshell', 'drivers'] as const;
 
-/** The schema of a whole file, made from the table of keys. Drivers' tables are left unchecked in it. */
+/** The schema of a whole file, from KEYS. It does not check the drivers' tables. */
 export function fileSchema(): SettingsSchema {
   const root: MutableSchema = {};
-  put(root, DRIVERS_PATH, { type: 'any', doc: 'A table a driver.' });
+  put(root, DRIVERS_PATH, { type: 'any', doc: 'One table for each driver.' });
   for (const name of KEY_NAMES) {
     const { path, setting } = gatewayKey(name);
     if (path !== undefined) {

@@ -2,7 +2,7 @@ import type { DriverSettings } from '../compute/entry.js';
 import type { ListenAddress } from './address.js';
 import type { Database } from './database.js';
 
-/** What the gateway runs with: validated, defaults filled in, every path absolute. */
+/** The effective configuration: validated, defaults filled in, every path absolute. */
 export interface GatewayConfig {
   readonly bindAddress: ListenAddress;
   /** Undefined: not served. */
@@ -10,22 +10,21 @@ export interface GatewayConfig {
   /** Undefined: not served. */
   readonly metricsBindAddress: ListenAddress | undefined;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
-  /** The drivers to run, the default one first. Empty: probe for them. Only the names' syntax has been checked. */
+  /** The drivers to run, the default one first. Empty: auto-detect. Only the syntax of the names is checked. */
   readonly computeDrivers: readonly string[];
-  /** By driver name: every driver of the build, and every other that has a table. */
+  /** By name: every driver of the build, and every other driver with a table. */
   readonly drivers: ReadonlyMap<string, DriverConfig>;
   readonly sandboxNamespace: string;
   readonly defaultImage: string | undefined;
-  /** Of one driver at a time. */
+  /** Per driver. */
   readonly maxOperations: number;
   readonly maxPendingCreates: number;
   /** Undefined: the one in the store, or a new one. */
   readonly gatewayId: string | undefined;
-  /** The file of the secret key. */
   readonly secretKeyPath: string;
-  /** Its store is not in this build when no entry of the flavor has its scheme. */
+  /** Its store may not be in this build: see `scheme`. */
   readonly database: Database;
-  /** Undefined: the database must lie where it lay before. */
+  /** Undefined: the database must be in the same place as before. */
   readonly adoptDatabase: string | undefined;
   /** Undefined: plaintext. */
   readonly tls: TlsConfig | undefined;
@@ -39,7 +38,7 @@ export interface GatewayConfig {
   };
   readonly telemetry: {
     readonly enabled: boolean;
-    /** Undefined: events go nowhere. */
+    /** Undefined: events are not sent. */
     readonly endpoint: string | undefined;
   };
 }
@@ -47,15 +46,15 @@ export interface GatewayConfig {
 export interface TlsConfig {
   readonly certPath: string;
   readonly keyPath: string;
-  /** When it is set, every client needs a certificate of this CA. */
+  /** When set, every client needs a certificate from this CA. */
   readonly clientCaPath: string | undefined;
-  /** Undefined: none of its certificates is revoked. */
-  readonly clientCrlPath: string | undefined;
+  /** Undefined: no certificate is revoked. */
+  readonly clientCrlPath?: string | undefined;
 }
 
 export interface DriverConfig {
-  /** Checked and filled in when the driver is in the build, else as they stand in the file. */
+  /** Checked and with defaults when the driver is in the build, else as in the file. */
   readonly settings: DriverSettings;
-  /** The gRPC socket of the driver's own process; undefined: the driver runs in this one. */
+  /** The gRPC socket of a driver in another process; undefined: the driver runs in this one. */
   readonly socketPath: string | undefined;
 }

@@ -1,60 +1,45 @@
-import { COMMANDS } from './commands.js';
+import { columns, type HelpRow } from '../kit/arguments/columns.js';
+import { COMMANDS, commandWords } from './commands.js';
 import { describeGatewayKeys } from './describe.js';
+
+const LEFT = 32;
+const WIDTH = 110;
 
 /** The text of `openshell-gateway --help`, at most 110 columns wide. */
 export function helpText(): string {
-  const commands = COMMANDS.map((command) => ({
-    left: [...command.words, ...('operand' in command ? [command.operand] : [])]
-      .join(' ')
-      .concat(command.json ? ' [--json]' : ''),
-    doc: command.doc,
-  }));
-  const flags = describeGatewayKeys().flatMap(({ flags, env, default: fallback, doc, type }) => {
-    if (flags.length === 0) {
-      return [];
-    }
-    const left = type === 'boolean' ? flags.join(', ') : `${flags.join(', ')} <${placeholder(type)}>`;
-    const notes = [env, fallback === '' ? undefined : `default ${fallback}`].filter(
-      (note) => note !== undefined,
-    );
-    return [{ left, doc: notes.length === 0 ? doc : `${doc} [${notes.join('; ')}]` }];
+  const commands = COMMANDS.map((command): HelpRow => {
+    const words = [commandWords(command), command.operand, command.json && '[--json]'];
+    return { left: words.filter(Boolean).join(' '), text: command.doc };
   });
+  const flags = describeGatewayKeys()
+    .filter((key) => key.flags.length > 0)
+    .map(
+      ({ flags, env, default: fallback, doc, type }): HelpRow => ({
+        left: `${flags.join(', ')}${placeholder(type)}`,
+        text: doc,
+        notes: [env, fallback === '' ? undefined : `default ${fallback}`],
+      }),
+    );
   return [
     'Usage: openshell-gateway [COMMAND] [FLAG]...',
     '',
     'Commands:',
-    ...commands.flatMap(rows),
+    ...columns(commands, LEFT, WIDTH),
     '',
     'Flags win over the environment, that over the file, the file over the defaults:',
-    ...flags.flatMap(rows),
+    ...columns(flags, LEFT, WIDTH),
     '',
     'Every other key stands in the file alone; docs/configuration.md lists them all.',
     '',
   ].join('\n');
 }
 
-const LEFT = 34;
-const WIDTH = 110;
-
 function placeholder(type: string): string {
+  if (type === 'boolean') {
+    return '';
+  }
   if (type.startsWith('integer')) {
-    return 'n';
+    return ' <n>';
   }
-  return type.startsWith('list') ? 'name,...' : 'text';
-}
-
-function rows({ left, doc }: { left: string; doc: string }): string[] {
-  const lines: string[] = [''];
-  for (const word of doc.split(' ')) {
-    const line = lines.at(-1) as string;
-    if (line !== '' && line.length + 1 + word.length > WIDTH - LEFT - 2) {
-      lines.push(word);
-    } else {
-      lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
-    }
-  }
-  const indent = ' '.repeat(LEFT);
-  const head = left.length <= LEFT - 2 ? [] : [`  ${left}`];
-  const first = head.length === 0 ? left : '';
-  return [...head, ...lines.map((line, i) => `  ${i === 0 ? first.padEnd(LEFT) : indent}${line}`)];
+  return type.startsWith('list') ? ' <name,...>' : ' <text>';
 }

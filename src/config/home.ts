@@ -1,6 +1,6 @@
 import { isAbsolute, join } from 'node:path';
 
-/** The folders that defaults are made from. */
+/** The folders that defaults are based on. */
 export interface HomePaths {
   /** `$XDG_CONFIG_HOME/openshell`, else `~/.config/openshell`. */
   readonly configDir: string;
@@ -8,7 +8,7 @@ export interface HomePaths {
   readonly stateDir: string;
 }
 
-/** As the XDG base directory specification says; a relative path in the environment is ignored. */
+/** Follows the XDG base directory specification; relative paths in the environment are ignored. */
 export function homePaths(env: Readonly<Record<string, string | undefined>>, homeDir: string): HomePaths {
   function base(name: string, fallback: string): string {
     const value = env[name];

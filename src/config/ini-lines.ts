@@ -1,14 +1,20 @@
 import { lineKey } from './key-lines.js';
-import type { LineProblem } from './parsed-text.js';
+
+/** A syntax error. */
+export interface LineProblem {
+  /** From 1. */
+  readonly line: number;
+  readonly message: string;
+}
 
 interface IniLines {
-  /** The text with every quoted value as one JSON string, which is the quoting that the parser gets right. */
+  /** The text with every quoted value as a JSON string, the quoting that the parser handles correctly. */
   readonly text: string;
   readonly lines: ReadonlyMap<string, number>;
   readonly problems: readonly LineProblem[];
 }
 
-/** Goes over an INI text line by line, finds what the parser would pass over in silence, and notes where keys stand. */
+/** Scans an INI text line by line: finds errors that the parser ignores, and records the lines of keys. */
 export function scanIni(text: string): IniLines {
   const scan = new IniScan();
   const out = text.split(/\r\n|\n|\r/).map((line, index) => scan.line(line.trim(), index + 1));
@@ -24,7 +30,7 @@ class IniScan {
   private readonly lists = new Set<string>();
   private section: string[] = [];
 
-  /** The line as the parser should see it; empty when it says nothing or is at fault. */
+  /** The line for the parser; empty when it has no content or an error. */
   line(line: string, number: number): string {
     if (line === '' || line.startsWith(';') || line.startsWith('#')) {
       return '';
@@ -45,7 +51,7 @@ class IniScan {
     }
     const parts = name.split('.');
     if (!parts.every(isName)) {
-      return { complaint: 'a section name is made of words with dots between them' };
+      return { complaint: 'a section name consists of words separated by dots' };
     }
     this.section = parts;
     for (let length = 1; length <= parts.length; length++) {
@@ -72,7 +78,7 @@ class IniScan {
     const isList = written.endsWith('[]');
     const key = isList ? written.slice(0, -2) : written;
     if (!isName(key)) {
-      return { complaint: 'a key is one word, with [] after it for an item of a list' };
+      return { complaint: 'a key is one word, followed by [] for an item of a list' };
     }
     const path = [...this.section, key];
     const at = lineKey(path);
@@ -102,7 +108,7 @@ function isBlankOrComment(text: string): boolean {
   return /^\s*([;#]|$)/.test(text);
 }
 
-/** Line ends for a regular expression, though not for a person: the parser would drop the whole line. */
+/** Regular expressions treat these as line ends, and the parser would drop the whole line. */
 const SEPARATORS = /[\u2028\u2029]/;
 
 function quoted(text: string): string {

@@ -1,6 +1,6 @@
 import type { KeyPath } from './check-table.js';
 
-/** Finds the line, from 1, on which a key was set; for a key without a line of its own, that of the table around it. */
+/** The line, from 1, on which a key is set; for a key without its own line, the line of the enclosing table. */
 export type LineOf = (path: KeyPath) => number | undefined;
 
 export function lineFinder(lines: ReadonlyMap<string, number>): LineOf {
@@ -19,10 +19,10 @@ export function lineKey(path: KeyPath): string {
   return path.join('\n');
 }
 
-/** The first line of every table and key of a TOML text. Good for messages: inline tables count as one key. */
+/** The first line of every table and key of a TOML text, for messages. Inline tables count as one key. */
 export function tomlKeyLines(text: string): ReadonlyMap<string, number> {
   const lines = new Map<string, number>();
-  function note(path: KeyPath, line: number): void {
+  function record(path: KeyPath, line: number): void {
     const key = lineKey(path);
     if (!lines.has(key)) {
       lines.set(key, line);
@@ -45,9 +45,9 @@ export function tomlKeyLines(text: string): ReadonlyMap<string, number> {
     }
     if (line.startsWith('[')) {
       table = keyParts(line.slice(0, line.indexOf(']') + 1));
-      note(table, index + 1);
+      record(table, index + 1);
     } else if (line.includes('=')) {
-      note([...table, ...keyParts(line.slice(0, line.indexOf('=')))], index + 1);
+      record([...table, ...keyParts(line.slice(0, line.indexOf('=')))], index + 1);
     }
   }
   return lines;

@@ -1,24 +1,24 @@
 import type { LeafSetting, ValueOf } from './check-value.js';
 
-/** Where a gateway key can be set beside the file, and what its setting cannot say. */
+/** Where a gateway key can be set besides the file, and properties that its setting does not have. */
 interface Binding<V> {
-  /** Without the two dashes. A list may be given several times. */
+  /** Without dashes. The flag of a list can be repeated. */
   readonly flag?: string;
   readonly alias?: string;
   readonly env?: string;
-  /** A blank environment variable is a value; otherwise it counts as unset. */
+  /** A blank environment variable counts as set; by default it counts as unset. */
   readonly keepBlank?: true;
-  /** Reads a flag or an environment variable in the key's own way. */
+  /** Parses a flag or an environment variable. Default: by the type of the setting. */
   fromText?(text: string): V;
-  /** What is wrong with a value that fits the setting, if anything. */
+  /** A further check; returns what is wrong, if anything. */
   check?(value: V): string | undefined;
-  /** The default in words, where it is made when the gateway starts. */
+  /** Describes a default that is determined when the gateway starts. */
   readonly defaultText?: string;
 }
 
-/** One key of the gateway's own: in the file, as a flag, as an environment variable. */
+/** One key of the gateway: in the file, as a flag, as an environment variable. */
 export interface GatewayKey<S extends LeafSetting = LeafSetting> extends Binding<ValueOf<S>> {
-  /** The dotted path in the file; undefined when a file cannot set it. */
+  /** The dotted path in the file; undefined: a file cannot set it. */
   readonly path: string | undefined;
   readonly setting: S;
 }
@@ -32,7 +32,7 @@ export function fileKey<const S extends LeafSetting>(
   return { ...binding, path, setting };
 }
 
-/** A key for the command line and the environment alone. */
+/** A key that only the command line and the environment can set. */
 export function processKey<const S extends LeafSetting>(
   setting: S,
   binding: Binding<ValueOf<S>> & { readonly flag: string },
@@ -40,7 +40,7 @@ export function processKey<const S extends LeafSetting>(
   return { ...binding, path: undefined, setting };
 }
 
-/** How a key is called in messages and tables: its dotted path, or its flag. */
+/** The name of a key in messages and tables: its dotted path, or its flag. */
 export function keyLabel(key: GatewayKey): string {
   return key.path ?? `--${key.flag}`;
 }

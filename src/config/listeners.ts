@@ -4,10 +4,10 @@ import { KEYS } from './keys.js';
 import { type Origin, originPlace, type Sourced } from './origin.js';
 import type { Report, Values } from './values.js';
 
-/** An address put together from the places that give its host and its port. */
+/** An address whose host and port may come from different places. */
 export interface SourcedAddress {
   readonly value: ListenAddress;
-  /** The host's, then the port's when it is another. */
+  /** The host's, then the port's if it differs. */
   readonly origins: readonly Origin[];
 }
 
@@ -17,10 +17,10 @@ export interface Listeners {
   readonly metricsBindAddress: SourcedAddress | undefined;
 }
 
-/** The three listeners; reports a port that two places of one rank disagree on, and one that two listeners share. */
+/** The three listeners. Reports conflicting ports of equal precedence, and ports that two listeners share. */
 export function resolveListeners(values: Values, report: Report): Listeners {
   const bind = parts(values.bindAddress, values.port, KEYS.bindAddress, report);
-  // Both are there: the key's default has a host and a port.
+  // Both are defined: the key's default has a host and a port.
   const host = bind.host as Sourced<string>;
   const bindAddress = join(host, bind.port as Sourced<number>);
   function optional(
@@ -30,7 +30,7 @@ export function resolveListeners(values: Values, report: Report): Listeners {
   ): SourcedAddress | undefined {
     const own = parts(addresses, ports, key, report);
     if (own.port === undefined && own.host !== undefined) {
-      const message = 'needs a port, as in 127.0.0.1:8081';
+      const message = 'requires a port, as in 127.0.0.1:8081';
       report({ place: originPlace(own.host.origin), key: keyLabel(key), message });
     }
     if (own.port === undefined || own.port.value === 0) {
@@ -57,7 +57,7 @@ function join(host: Sourced<string>, port: Sourced<number>): SourcedAddress {
 
 const RANKS = ['flag', 'env', 'file', 'default'] as const;
 
-/** The host and the port of highest rank. A port of its own and one inside an address have the same rank. */
+/** The host and port of highest precedence. A port in an address has the precedence of the address. */
 function parts(
   addresses: readonly Sourced<string>[],
   ports: readonly Sourced<number>[],
@@ -73,12 +73,8 @@ function parts(
       address && parsed?.port !== undefined ? { value: parsed.port, origin: address.origin } : undefined;
     const own = ports.find(({ origin }) => origin.kind === rank);
     if (own !== undefined && inside !== undefined && own.value !== inside.value) {
-      const other = `${originPlace(inside.origin)} says ${inside.value}`;
-      report({
-        place: originPlace(own.origin),
-        key: keyLabel(key),
-        message: `the port is ${own.value} here, but ${other}`,
-      });
+      const message = `the port is ${own.value} here, but ${inside.value} in ${originPlace(inside.origin)}`;
+      report({ place: originPlace(own.origin), key: keyLabel(key), message });
     }
     port ??= own ?? inside;
     if (address !== undefined && parsed !== undefined) {
@@ -101,10 +97,6 @@ function reportSharedPorts(listeners: Listeners, report: Report): void {
       continue;
     }
     const place = originPlace(listener.origins.at(-1) as Origin);
-    report({
-      place,
-      key: key ?? '',
-      message: `has the port ${port} of ${earlier.key}; give each listener its own`,
-    });
+    report({ place, key, message: `uses the same port ${port} as ${earlier.key}; use different ports` });
   }
 }

@@ -26,9 +26,9 @@ interface LoadConfigOptions {
 
 export interface LoadedConfig {
   readonly config: GatewayConfig;
-  /** What an operator should know although it is no error. */
+  /** Problems that are not errors. */
   readonly warnings: readonly string[];
-  /** Where everything came from, for `describeConfig`. */
+  /** Where the values came from, for `describeConfig`. */
   readonly sources: ConfigSources;
 }
 
@@ -41,8 +41,10 @@ export interface ConfigSources {
 }
 
 /**
- * Reads flags, environment and file into one configuration; a flag wins over the environment, that over the file,
- * and the file over the defaults.
+ * Builds the configuration from flags, environment, file and defaults, in this order of precedence. keys.ts declares
+ * every key once. values.ts reads the layers of each key, with check-table.ts and check-value.ts; the rules between
+ * keys are in listeners.ts, access-rules.ts, driver-tables.ts and database.ts. All of them report problems, which are
+ * thrown together.
  *
  * @throws OpenShellError INVALID_ARGUMENT with reason `InvalidConfig`; its message lists every problem
  */
@@ -59,10 +61,10 @@ export async function loadConfig({
     problems.push(problem);
   }
 
-  // Its problems are reported with those of all other keys, below.
-  const asked = effective(processLayers('configFile', flags, env, () => {}));
-  const askedFile = asked && { path: asked.value, place: originPlace(asked.origin) };
-  const file = await readConfigFile(askedFile, home.configDir, report);
+  // Problems of this key are reported below, with those of all other keys.
+  const named = effective(processLayers('configFile', flags, env, () => {}));
+  const namedFile = named && { path: named.value, place: originPlace(named.origin) };
+  const file = await readConfigFile(namedFile, home.configDir, report);
   const values = readValues(flags, env, file, report);
   const listeners = resolveListeners(values, report);
   const tls = resolveTls(values, report);
@@ -117,7 +119,7 @@ type WithDefault = {
   [N in KeyName]: (typeof KEYS)[N]['setting'] extends { default: unknown } ? N : never;
 }[KeyName];
 
-/** The value of a key that has a default, so that there always is one. */
+/** The value of a key with a default, which is always defined. */
 function valueWithDefault<N extends WithDefault>(values: Values, name: N): KeyValue<N> {
   return (effective(values[name]) as Sourced<KeyValue<N>>).value;
 }
@@ -137,12 +139,10 @@ function driverConfigs(
   const [name, ...more] = computeDrivers;
   if (name === undefined || more.length > 0) {
     const count = computeDrivers.length === 0 ? 'none is' : `${computeDrivers.length} are`;
-    const message = `needs exactly one compute driver, but ${count} configured; set --drivers <name> or OPENSHELL_DRIVERS=<name>`;
+    const message = `requires exactly one compute driver, but ${count} configured; set --drivers <name> or OPENSHELL_DRIVERS=<name>`;
     report({ place: originPlace(socket.origin), key: keyLabel(KEYS.computeDriverSocket), message });
     return configs;
   }
-  return configs.set(name, {
-    settings: configs.get(name)?.settings ?? {},
-    socketPath: resolve(socket.value),
-  });
+  const settings = configs.get(name)?.settings ?? {};
+  return configs.set(name, { settings, socketPath: resolve(socket.value) });
 }

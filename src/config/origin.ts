@@ -1,12 +1,12 @@
-/** Where an effective value came from. */
+/** Where a value comes from. */
 export type Origin =
   | { readonly kind: 'flag'; readonly name: string }
   | { readonly kind: 'env'; readonly name: string }
-  /** `line` counts from 1; undefined when the key's line is not known. */
+  /** `line`: from 1; undefined when it is not known. */
   | { readonly kind: 'file'; readonly path: string; readonly line: number | undefined }
   | { readonly kind: 'default' };
 
-/** A value with the place that it came from. */
+/** A value and where it comes from. */
 export interface Sourced<T> {
   readonly value: T;
   readonly origin: Origin;
@@ -14,7 +14,7 @@ export interface Sourced<T> {
 
 export const DEFAULT_ORIGIN: Origin = { kind: 'default' };
 
-/** The place alone, as an error begins with it: `--port`, `OPENSHELL_SERVER_PORT`, `/etc/gateway.toml:3`. */
+/** The place at the start of an error: `--port`, `OPENSHELL_SERVER_PORT`, `/etc/gateway.toml:3`. */
 export function originPlace(origin: Origin): string {
   switch (origin.kind) {
     case 'flag':
@@ -28,7 +28,7 @@ export function originPlace(origin: Origin): string {
   }
 }
 
-/** The place with its kind, as `config show` prints it: `flag --port`, `file /etc/gateway.toml:3`. */
+/** The place with its kind, for `config show`: `flag --port`, `file /etc/gateway.toml:3`. */
 export function originText(origin: Origin): string {
   return origin.kind === 'default' ? 'default' : `${origin.kind} ${originPlace(origin)}`;
 }

@@ -1,3 +1,4 @@
+import type { SettingsSchema } from '../compute/settings.js';
 import { formatAddress } from './address.js';
 import { isTable, type KeyPath, type TableValues } from './check-table.js';
 import { valueText } from './describe.js';
@@ -11,9 +12,9 @@ import { effective } from './values.js';
 
 /** One effective value, for `config show`. */
 export interface EffectiveSetting {
-  /** The dotted path in the file, or the flag of a key that no file can set. */
+  /** The dotted path in the file, or the flag of a key that a file cannot set. */
   readonly key: string;
-  /** As TOML writes it, secrets masked; undefined: not set. */
+  /** In TOML syntax, secrets masked; undefined: not set. */
   readonly value: string | undefined;
   /** E.g. `flag --port`, `env OPENSHELL_SERVER_PORT`, `file /etc/gateway.toml:3`, `default`. */
   readonly origin: string;
@@ -21,7 +22,7 @@ export interface EffectiveSetting {
 
 const MASK = '"***"';
 
-/** Every effective value and where it came from. */
+/** Every effective value and where it comes from. */
 export function describeConfig({ sources }: LoadedConfig): readonly EffectiveSetting[] {
   return [
     ...KEY_NAMES.filter((name) => !PARTS.has(name)).map((name) => describeKey(name, sources)),
@@ -29,7 +30,7 @@ export function describeConfig({ sources }: LoadedConfig): readonly EffectiveSet
   ];
 }
 
-/** The same as text: one `key = value  # origin` a line; keys that are not set are left out. */
+/** The same as text, one `key = value  # origin` per line, without keys that are not set. */
 export function showConfig(loaded: LoadedConfig): string {
   return describeConfig(loaded)
     .filter(({ value }) => value !== undefined)
@@ -37,7 +38,7 @@ export function showConfig(loaded: LoadedConfig): string {
     .join('');
 }
 
-/** Shown with the address that they are a part of. */
+/** Shown as part of an address. */
 const PARTS: ReadonlySet<KeyName> = new Set(['port', 'healthPort', 'metricsPort']);
 
 function describeKey(name: KeyName, sources: ConfigSources): EffectiveSetting {
@@ -49,11 +50,7 @@ function describeKey(name: KeyName, sources: ConfigSources): EffectiveSetting {
     case 'metricsBindAddress':
       return describeAddress(key, listeners[name]);
     case 'databaseUrl':
-      return {
-        key,
-        value: valueText(database.value.shown),
-        origin: originText(database.origin),
-      };
+      return { key, value: valueText(database.value.shown), origin: originText(database.origin) };
     case 'configFile': {
       const origin = originText(effective(values.configFile)?.origin ?? DEFAULT_ORIGIN);
       return { key, value: file && valueText(file.path), origin };
@@ -86,28 +83,28 @@ function describeDriver(table: DriverTable, { file }: ConfigSources): EffectiveS
 
   const { schema, path, set, settings, socketPath } = table;
   if (schema === undefined) {
-    // Without the driver's schema nobody knows which of its keys are secret.
+    // Without the driver's schema it is not known which keys are secret.
     return Object.keys(set).map((key) => {
       const at = [...path, key];
       return { key: at.join('.'), value: MASK, origin: `${origin(at, true)}, not checked` };
     });
   }
-  const walk = (
-    keys: typeof schema,
+  function walk(
+    keys: SettingsSchema,
     at: KeyPath,
     values: TableValues,
     given: TableValues,
-  ): EffectiveSetting[] =>
-    Object.entries(keys).flatMap(([key, setting]) => {
+  ): EffectiveSetting[] {
+    return Object.entries(keys).flatMap(([key, setting]) => {
       const path = [...at, key];
       if (setting.type === 'table') {
         return walk(setting.keys, path, asTable(values[key]), asTable(given[key]));
       }
-      const value = values[key];
-      const text = setting.secret ? MASK : valueText(value);
-      const shown = value === undefined ? undefined : text;
-      return [{ key: path.join('.'), value: shown, origin: origin(path, key in given) }];
+      const text = setting.secret ? MASK : valueText(values[key]);
+      const value = values[key] === undefined ? undefined : text;
+      return [{ key: path.join('.'), value, origin: origin(path, key in given) }];
     });
+  }
   return walk(schema, path, { ...settings, socket_path: socketPath }, set);
 }
 

@@ -1,6 +1,6 @@
 const LONGEST = 60;
 
-/** A value as it stands in messages: quoted, on one line, free of control characters, cut to 60 characters. */
+/** A value for messages: quoted, on one line, without control characters, at most 60 characters. */
 export function quote(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   const safe = text.replace(
@@ -10,7 +10,7 @@ export function quote(value: unknown): string {
   return safe.length <= LONGEST ? safe : `${safe.slice(0, LONGEST - 4)}..."`;
 }
 
-/** What kind of value it is, with its article. */
+/** The kind of a value, with an article. */
 export function kindOf(value: unknown): string {
   if (value === null) {
     return 'null';

@@ -1,5 +1,5 @@
 import { checkTable, isTable, type KeyPath } from './check-table.js';
-import { type Checked, checkValue, type Form } from './check-value.js';
+import { type Checked, checkValue } from './check-value.js';
 import type { ConfigFile } from './config-file.js';
 import { DRIVERS_PATH, fileSchema } from './file-schema.js';
 import { type GatewayKey, keyLabel } from './key.js';
@@ -9,13 +9,13 @@ import type { Problem } from './problem.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What stood on the command line, by key: one text a time it was given. */
+/** The flags on the command line: every text given for each key. */
 export type Flags = ReadonlyMap<KeyName, readonly string[]>;
 
-/** Every value that each key has, the one that counts first: flag, environment, file, default. */
+/** All values of each key, by precedence: flag, environment, file, default. */
 export type Values = { readonly [N in KeyName]: readonly Sourced<KeyValue<N>>[] };
 
-/** The value that counts, if there is any. */
+/** The value of highest precedence, if any. */
 export function effective<T>(layers: readonly Sourced<T>[]): Sourced<T> | undefined {
   return layers[0];
 }
@@ -43,7 +43,7 @@ export function processLayers<N extends KeyName>(
   return layers as Sourced<KeyValue<N>>[];
 }
 
-/** Reads every key of the gateway from where it can be set; what is wrong is reported and left out. */
+/** Reads every key of the gateway from all its sources; invalid values are reported and left out. */
 export function readValues(
   flags: Flags,
   env: Environment,
@@ -71,7 +71,7 @@ export function readValues(
   return Object.fromEntries(values) as Values;
 }
 
-/** What stands in the file under a path; undefined when nothing does. */
+/** The value at a path of the file, if any. */
 export function valueAt(root: unknown, path: KeyPath): unknown {
   let value = root;
   for (const key of path) {
@@ -83,7 +83,7 @@ export function valueAt(root: unknown, path: KeyPath): unknown {
   return value;
 }
 
-/** Reports problems of a file's keys, each with its line. */
+/** Reports problems of keys in a file, with their lines. */
 export function fileReport(file: ConfigFile, report: Report): (path: KeyPath, message: string) => void {
   return (path, message) => {
     const place = originPlace({ kind: 'file', path: file.path, line: file.lineOf(path) });
@@ -92,8 +92,7 @@ export function fileReport(file: ConfigFile, report: Report): (path: KeyPath, me
 }
 
 function checkedFile(file: ConfigFile, report: Report): unknown {
-  const schema = fileSchema();
-  const tell = fileReport(file, report);
+  const complain = fileReport(file, report);
   function unknownKey(path: KeyPath): string | undefined {
     const dotted = path.join('.');
     return Object.hasOwn(REFUSED_KEYS, dotted) ? REFUSED_KEYS[dotted] : undefined;
@@ -101,15 +100,13 @@ function checkedFile(file: ConfigFile, report: Report): unknown {
 
   const drivers = valueAt(file.root, DRIVERS_PATH);
   if (drivers !== undefined && !isTable(drivers)) {
-    tell(DRIVERS_PATH, 'must hold a table a driver');
+    complain(DRIVERS_PATH, 'must contain a table for each driver');
   }
-  return checkTable(schema, file.root, [], { form: file.form, report: tell, unknownKey });
+  return checkTable(fileSchema(), file.root, [], { form: file.form, report: complain, unknownKey });
 }
 
-const TEXT: Form = 'text';
-
 function readText(key: GatewayKey, text: string): Checked {
-  return key.fromText === undefined ? checkValue(key.setting, text, TEXT) : { value: key.fromText(text) };
+  return key.fromText === undefined ? checkValue(key.setting, text, 'text') : { value: key.fromText(text) };
 }
 
 function accept(

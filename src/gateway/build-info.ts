@@ -2,7 +2,7 @@ import { KNOWN_PARTS, wordOf } from '../compute/known-parts.js';
 import { type Flavor, partsOf } from '../flavor/flavor.js';
 import { GENERATIONS } from '../wire/generation.js';
 
-/** What `--version --json` prints. */
+/** Printed by `--version --json`. */
 interface BuildInfo {
   readonly version: string;
   readonly flavor: string;
@@ -10,11 +10,11 @@ interface BuildInfo {
   /** Parts of all other kinds, e.g. `store-sqlite`. */
   readonly parts: readonly string[];
   readonly telemetry: boolean;
-  /** The generations of the public API that it serves, such as `0.0`. */
+  /** The served generations of the public API, such as `0.0`. */
   readonly apis: readonly string[];
-  /** The Node release that runs it. */
+  /** The Node.js version. */
   readonly node: string;
-  /** What the build was made from: a commit, or `dev`. */
+  /** The commit that was built, or `dev`. */
   readonly build: string;
 }
 
@@ -39,7 +39,7 @@ export function versionText(info: BuildInfo): string {
   }; api ${info.apis.join(', ')}; node ${info.node}; build ${info.build})\n`;
 }
 
-/** Parts that the project has and this build lacks, drivers aside. */
+/** Known parts other than drivers that this build lacks. */
 function absent({ parts }: BuildInfo): string[] {
   return KNOWN_PARTS.filter(({ kind }) => kind !== 'driver')
     .map(wordOf)

@@ -4,19 +4,19 @@ import { readFile, stat } from 'node:fs/promises';
 import { failedPrecondition } from '../compute/errors.js';
 import type { Store } from '../store/store.js';
 
-/** Where a database lies, by what a copy of it does not have in common with it. */
+/** Identifies the place of a database, by properties that a copy does not share. */
 export interface DatabasePlace {
   readonly path: string;
-  /** The file's number on its file system. */
+  /** The inode number of the file. */
   readonly inode: string;
-  /** When it was made there, in nanoseconds; 0 where the file system does not tell. */
+  /** When the file was created, in nanoseconds; 0 when the file system does not record it. */
   readonly born: string;
-  /** Of this host; empty in a container, where it changes with each one or is that of the image. */
+  /** Hash of the machine id; empty in a container, where it is new for each container or comes from the image. */
   readonly machine: string;
 }
 
 const KEY = 'database_place';
-/** What containers have at their root. */
+/** Files that exist only in containers. */
 const CONTAINER_MARKS = ['/.dockerenv', '/run/.containerenv'];
 
 export async function databasePlace(
@@ -36,7 +36,7 @@ async function machineOf(env: Readonly<Record<string, string | undefined>>): Pro
   return id === '' ? '' : digest('openshell-gateway', id);
 }
 
-/** The word by which an operator says that a database belongs where it lies now; it fits no other place. */
+/** The word with which an operator confirms that the database moved to this place; it is valid for no other place. */
 export function placeWord({ inode, born, machine }: DatabasePlace): string {
   return digest(born === '0' ? inode : born, machine).slice(0, 12);
 }
@@ -46,10 +46,10 @@ function digest(...parts: readonly string[]): string {
 }
 
 /**
- * Remembers where the database lies. FAILED_PRECONDITION when it lay elsewhere the last time: a copy that is started
- * beside its original takes the same gateway's sandboxes in hand, and neither knows of the other's changes. A file that
- * was renamed, a volume under a new container and a disk under another host name are the same place; a file that was
- * copied or restored, and a disk in another machine, are not, unless `adopt` is the word of this place.
+ * Stores the place of the database. FAILED_PRECONDITION when it was elsewhere before: two gateways, one on a database
+ * and one on its copy, would manage the same sandboxes without knowing of each other. A renamed file, a volume in a new
+ * container and a disk under another host name are the same place; a copied or restored file and a disk in another
+ * machine are not, unless `adopt` is the word of this place.
  */
 export async function keepPlace(
   store: Store,
@@ -64,7 +64,7 @@ export async function keepPlace(
   }
   if (stored !== undefined && adopt !== placeWord(place)) {
     const before = JSON.parse(stored) as Omit<DatabasePlace, 'path'>;
-    // Either may change by itself on some file systems; a copy has neither.
+    // On some file systems one of the two can change by itself; a copy has neither.
     const sameFile = before.inode === now.inode || (now.born !== '0' && before.born === now.born);
     const sameMachine = before.machine === '' || now.machine === '' || before.machine === now.machine;
     if (!sameFile || !sameMachine) {
@@ -80,7 +80,7 @@ function moved(place: DatabasePlace, sameFile: boolean) {
     {
       reason: 'DatabaseMoved',
       hint:
-        `if no gateway uses the other one any more, start with --adopt-database ${placeWord(place)}; ` +
+        `if no gateway uses the other one anymore, start with --adopt-database ${placeWord(place)}; ` +
         'a second gateway needs an empty database of its own (--db-url), or both would change the same sandboxes',
     },
   );

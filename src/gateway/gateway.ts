@@ -2,6 +2,7 @@ import type { DriverSettings } from '../compute/entry.js';
 import { OpenShellError, unavailable } from '../compute/errors.js';
 import type { Logger } from '../compute/log.js';
 import type { TelemetrySink } from '../compute/telemetry.js';
+import type { GatewayConfig } from '../config/gateway-config.js';
 import type { Flavor } from '../flavor/flavor.js';
 import { RPC_LIMITS, type RpcLimits } from '../rpc/server/limits.js';
 import { createRpcServer } from '../rpc/server/server.js';
@@ -10,21 +11,19 @@ import { createApi } from './api/served.js';
 import { createAdmit } from './auth/admit.js';
 import { type AuthOptions, authenticators, createAuthenticate } from './auth/authenticate.js';
 import { createAuthorizer, type Rule } from './auth/authorizer.js';
-import { createChangeLog } from './auth/changes.js';
-import { loadCredentials, type TlsFiles } from './credentials.js';
 import { type DatabasePlace, keepPlace } from './database-place.js';
-import { type ConnectExternal, createDrivers } from './drivers/create.js';
+import { type CreateDriversOptions, createDrivers } from './drivers/create.js';
 import type { ManagedDriver } from './drivers/managed.js';
 import type { DriverReport, SelectedDriver } from './drivers/selection.js';
 import { driverStates } from './drivers/states.js';
-import { createGatewayMetrics } from './gateway-metrics.js';
-import { createHealthServer, createMetricsServer, type HttpEndpoint } from './http-endpoints.js';
 import { gatewayId } from './identity.js';
 import { openKeys } from './keys/keys.js';
 import { createController, type LifecycleTuning } from './lifecycle/controller.js';
-import { createHub } from './lifecycle/hub.js';
-import type { Stray } from './lifecycle/reconciler.js';
-import type { SandboxLog } from './sandbox-log.js';
+import { toStrayLine } from './lifecycle/reconciler.js';
+import { createSandboxEvents } from './lifecycle/sandbox-events.js';
+import { createGatewayMetrics } from './observe/gateway-metrics.js';
+import { createHealthServer, createMetricsServer, type HttpEndpoint } from './observe/http-endpoints.js';
+import type { SandboxLog } from './observe/sandbox-log.js';
 import { createExecService } from './services/exec.js';
 import { createLogService } from './services/logs.js';
 import { createPages } from './services/pages.js';
@@ -34,9 +33,11 @@ import { createInfoService } from './services/services.js';
 import { createTemplateService } from './services/templates.js';
 import { createWatchService } from './services/watch.js';
 import { createWorkspaceService } from './services/workspaces.js';
+import { loadCredentials, type TlsFiles } from './tls.js';
 
-export interface GatewayOptions {
-  readonly version: string;
+export interface GatewayOptions
+  extends Omit<CreateDriversOptions, 'gatewayId' | 'keys' | 'settings'>,
+    Pick<GatewayConfig, 'sandboxNamespace' | 'gatewayId' | 'secretKeyPath'> {
   readonly flavor: Flavor;
   /** `host:port`; port 0 takes a free one. */
   readonly bindAddress: string;
@@ -46,36 +47,25 @@ export interface GatewayOptions {
   /** Undefined: plaintext. */
   readonly tls: TlsFiles | undefined;
   readonly auth: AuthOptions;
-  /** Who may do what. Default: every user everything. */
+  /** Default: every user may do everything. */
   readonly rule?: Rule;
-  /** What differs from the usual limits. */
+  /** Overrides of the default limits. */
   readonly limits?: Partial<RpcLimits>;
-  /** Host names that the health and metrics listeners answer to, beside addresses. */
+  /** Host names that requests to the health and metrics listeners may use besides addresses. */
   readonly httpAllowedHosts?: readonly string[];
-  /** Checked drivers, the default one first. */
+  /** Probed drivers, the default one first. */
   readonly selected: readonly SelectedDriver[];
   readonly driverSettings: (name: string) => DriverSettings;
-  readonly connectExternal: ConnectExternal | undefined;
-  readonly sandboxNamespace: string;
   /** Empty: none. */
   readonly defaultImage: string;
-  readonly gatewayId: string | undefined;
   readonly lifecycle?: LifecycleTuning;
-  /** The file of the gateway's key, made at the first start. */
-  readonly secretKeyPath: string;
-  /** Drivers keep their files below it. */
-  readonly stateDir: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
   readonly openStore: () => Promise<Store>;
-  /** Where the opened store's database lies; undefined: it is not looked after. */
-  readonly databasePlace?: () => Promise<DatabasePlace>;
+  /** The place of the opened database; undefined: not checked. */
+  readonly databasePlace?: (() => Promise<DatabasePlace>) | undefined;
   /** The word of the place that the database was moved to. */
   readonly adoptDatabase?: string | undefined;
   readonly telemetry: TelemetrySink | undefined;
-  readonly log: Logger;
   readonly sandboxLog: SandboxLog;
-  /** Ends a start that is under way. */
-  readonly signal: AbortSignal;
 }
 
 export interface Gateway {
@@ -85,19 +75,23 @@ export interface Gateway {
   readonly healthAddress: string | undefined;
   readonly metricsAddress: string | undefined;
   readonly drivers: readonly DriverReport[];
-  /** Lets running calls end, at most `graceMs`. Sandboxes keep running. */
+  /** Waits at most `graceMs` for running calls. Sandboxes keep running. */
   close(graceMs: number): Promise<void>;
 }
 
 /** OpenShell's limit for one request. */
 const REQUEST_BYTES = 1024 * 1024;
 const CLOSE_LIFECYCLE_MS = 2_000;
-/** What the first callers need not wait for, they are let pass: a client that waited for this start asks at once. */
+/** Delays work that the first callers do not need: a client that waited for this start calls at once. */
 const LOAD_AFTER_MS = 20;
-/** An engine's client can take longer to load than all else. */
+/** An engine's client can take longer to load than everything else. */
 const WATCH_AFTER_MS = 100;
 
-/** Opens the store and listens. What was begun is undone when a step fails. */
+/**
+ * Composes the gateway, from the inside out: store, key, drivers, lifecycle (makes store and engines agree), services
+ * (the use cases), api (maps both wire generations onto them), auth and the gRPC server, then the HTTP listeners. Each
+ * step pushes how it is undone; a failed start and `close` run these in reverse order.
+ */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { log, flavor, version, selected } = options;
   const undo: (() => Promise<void>)[] = [];
@@ -119,20 +113,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const keys = await openKeys(store, options.secretKeyPath, id);
 
     const drivers: ReadonlyMap<string, ManagedDriver> = createDrivers(selected, {
+      ...options,
       gatewayId: id,
       keys,
-      version,
-      stateDir: options.stateDir,
       settings: options.driverSettings,
-      env: options.env,
-      log,
-      connectExternal: options.connectExternal,
-      signal: options.signal,
     });
     undo.push(async () => {
       await Promise.all([...drivers.values()].map((driver) => driver.close()));
     });
-    // A driver in another process counts as checked when it has answered.
+    // A driver in another process was not probed: it must answer now.
     await Promise.all([...drivers.values()].map((driver) => driver.external && driver.driver()));
     const metrics = createGatewayMetrics({
       store,
@@ -141,11 +130,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       strays: () => controller.strays(),
       load: () => controller.load(),
     });
-    const hub = createHub((id) => options.sandboxLog.drop(id));
+    const sandboxEvents = createSandboxEvents((id) => options.sandboxLog.drop(id));
     const controller = createController({
       store,
       drivers,
-      hub,
+      sandboxEvents,
       namespace: options.sandboxNamespace,
       log,
       observeCall: metrics.observeDriverCall,
@@ -156,10 +145,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     undo.push(() => controller.close(CLOSE_LIFECYCLE_MS));
     const pages = createPages(keys.derive('page tokens'));
     const authorizer = createAuthorizer(options.rule);
-    const workspaces = createWorkspaceService({
-      ...{ store, authorizer, pages, now: Date.now },
-      removal: controller.workspaces,
-    });
+    const removal = controller.workspaces;
+    const workspaces = createWorkspaceService({ store, authorizer, pages, now: Date.now, removal });
     await workspaces.ensureDefault();
     const templates = createTemplateService({ store, authorizer, workspaces, pages, now: Date.now });
     const sandboxes = createSandboxService({
@@ -184,7 +171,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       workspaces,
       logs,
       exec: createExecService({ sandboxes, drivers, activity }),
-      watch: createWatchService({ sandboxes, logs, hub }),
+      watch: createWatchService({ sandboxes, logs, sandboxEvents }),
       info: createInfoService({ version, drivers }),
       requests: createRequestService({ store, log, now: Date.now }),
     };
@@ -196,7 +183,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       admit: createAdmit({
         authenticate: createAuthenticate(authenticators(options.auth)),
         authorizer,
-        recordChange: createChangeLog(log),
+        log,
       }),
       requestBytes: REQUEST_BYTES,
       sendsRequestIds: true,
@@ -210,29 +197,32 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     let graceMs = 0;
     undo.push(() => rpc.close(graceMs));
     const allowedHosts = options.httpAllowedHosts ?? [];
-    const health = await optional(options.healthBindAddress, (address) =>
-      listening('health', address, () =>
-        createHealthServer({
-          address,
-          version,
-          checks: { database: () => store.ping() },
-          drivers: () => driverStates(flavor, drivers),
-          strays: () => controller.strays().map(toStrayLine),
-          allowedHosts,
-        }),
-      ),
-    );
-    if (health !== undefined) {
-      undo.push(() => health.close());
+    async function openHttp(
+      what: string,
+      address: string | undefined,
+      open: (address: string) => Promise<HttpEndpoint>,
+    ): Promise<string | undefined> {
+      if (address === undefined) {
+        return undefined;
+      }
+      const endpoint = await listening(what, address, () => open(address));
+      undo.push(() => endpoint.close());
+      return endpoint.address;
     }
-    const metricsServer = await optional(options.metricsBindAddress, (address) =>
-      listening('metrics', address, () =>
-        createMetricsServer({ address, render: () => metrics.render(), allowedHosts }),
-      ),
+
+    const healthAddress = await openHttp('health', options.healthBindAddress, (address) =>
+      createHealthServer({
+        address,
+        version,
+        checks: { database: () => store.ping() },
+        drivers: () => driverStates(flavor, drivers),
+        strays: () => controller.strays().map(toStrayLine),
+        allowedHosts,
+      }),
     );
-    if (metricsServer !== undefined) {
-      undo.push(() => metricsServer.close());
-    }
+    const metricsAddress = await openHttp('metrics', options.metricsBindAddress, (address) =>
+      createMetricsServer({ address, render: metrics.render, allowedHosts }),
+    );
     const later = [
       setTimeout(() => {
         api.load().catch((error: unknown) => log.warn(OpenShellError.from(error).text, { error }));
@@ -244,8 +234,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     return {
       gatewayId: id,
       address: withPort(options.bindAddress, port),
-      healthAddress: health?.address,
-      metricsAddress: metricsServer?.address,
+      healthAddress,
+      metricsAddress,
       drivers: selected.map(({ report }) => report),
       async close(grace) {
         graceMs = grace;
@@ -265,13 +255,6 @@ async function runAll(undo: (() => Promise<void>)[], log: Logger): Promise<void>
   undo.length = 0;
 }
 
-async function optional(
-  address: string | undefined,
-  open: (address: string) => Promise<HttpEndpoint>,
-): Promise<HttpEndpoint | undefined> {
-  return address === undefined ? undefined : open(address);
-}
-
 async function listening<T>(what: string, address: string, listen: () => Promise<T>): Promise<T> {
   try {
     return await listen();
@@ -279,7 +262,7 @@ async function listening<T>(what: string, address: string, listen: () => Promise
     const reason = error instanceof Error ? error.message : String(error);
     throw unavailable(`the ${what} listener cannot use ${address}: ${reason}`, {
       reason: 'ListenFailed',
-      hint: 'is another gateway running? choose another address',
+      hint: 'is another gateway running? use another address',
       cause: error,
     });
   }
@@ -287,14 +270,4 @@ async function listening<T>(what: string, address: string, listen: () => Promise
 
 function withPort(address: string, port: number): string {
   return `${address.slice(0, address.lastIndexOf(':'))}:${port}`;
-}
-
-function toStrayLine({ driver, sandbox }: Stray) {
-  return {
-    driver,
-    resource: sandbox.status.resourceName,
-    sandbox_id: sandbox.id,
-    workspace: sandbox.workspace,
-    name: sandbox.name,
-  };
 }

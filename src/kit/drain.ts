@@ -11,7 +11,7 @@ export interface Patience {
  * Resolves when a stream has room for more, or with the first of its `ends`: what is written after that is dropped.
  * Rejects when patience is over; without any it waits forever.
  */
-export function roomIn(stream: EventEmitter, ends: readonly string[], patience?: Patience): Promise<void> {
+export function drained(stream: EventEmitter, ends: readonly string[], patience?: Patience): Promise<void> {
   return new Promise((resolve, reject) => {
     function wake() {
       clearTimeout(timer);
@@ -37,6 +37,6 @@ export function roomIn(stream: EventEmitter, ends: readonly string[], patience?:
 /** Resolves when there is room for more; what is written to a stream that has ended is dropped. */
 export async function write(stream: Writable, data: Uint8Array): Promise<void> {
   if (!stream.writableEnded && !stream.destroyed && !stream.write(data)) {
-    await roomIn(stream, ['close']);
+    await drained(stream, ['close']);
   }
 }

@@ -2,16 +2,16 @@ import { Code, OpenShellError } from '../compute/errors.js';
 import type { LogFields } from '../compute/log.js';
 
 interface ShowOptions {
-  /** Whether an error's cause shows: it may tell more than a client may know. */
+  /** Whether to show causes of errors, which may contain details that clients must not see. */
   readonly withCause: boolean;
 }
 
 const SECRET = /authorization|token|password|secret|credential|private_?key/i;
 const MASK = '***';
-/** Deeper values are left out, so that a value that contains itself ends. */
+/** Deeper values are cut, also because a value may contain itself. */
 const MAX_DEPTH = 4;
 
-/** Fields as they may be written: JSON values alone, secrets masked at every depth, errors as text with their code. */
+/** Fields for output: JSON values only, secrets masked at every depth, errors as text with their code. */
 export function showFields(fields: LogFields, options: ShowOptions): Record<string, unknown> {
   const shown: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(fields)) {
@@ -40,7 +40,7 @@ function showValue(value: unknown, depth: number): unknown {
     return errorText(value);
   }
   if (value instanceof Date) {
-    return Number.isNaN(value.getTime()) ? 'no date' : value.toISOString();
+    return Number.isNaN(value.getTime()) ? 'invalid date' : value.toISOString();
   }
   if (ArrayBuffer.isView(value)) {
     return `<${value.byteLength} bytes>`;
@@ -72,7 +72,7 @@ function errorText(error: Error): string {
   return error instanceof OpenShellError ? error.text : `${error.name}: ${error.message}`;
 }
 
-/** The name of one of our codes, or the code that Node gave a system error. */
+/** The name of our code, or the Node.js code of a system error. */
 function errorCode(error: Error): string | undefined {
   if (error instanceof OpenShellError) {
     return Object.entries(Code).find(([, value]) => value === error.code)?.[0];

@@ -2,12 +2,12 @@ import { LOG_LEVELS, type LogFields, type Logger, type LogLevel } from '../compu
 import { showFields } from './log-fields.js';
 
 export interface LoggerOptions {
-  /** The least important level that is written. */
+  /** The lowest level that is written. */
   readonly level: LogLevel;
   readonly write: (text: string) => void;
-  /** Readable lines for a terminal, JSON lines for anything else. */
+  /** Readable lines for a terminal; otherwise JSON lines. */
   readonly readable: boolean;
-  /** Sees every line that has a `sandbox_id` field, of level debug and up. */
+  /** Called for every line with a `sandbox_id` field, at level debug or above. */
   readonly onSandboxLine?: (line: SandboxLine) => void;
   readonly now?: () => number;
 }
@@ -20,7 +20,7 @@ export interface SandboxLine {
   readonly fields: Readonly<Record<string, string>>;
 }
 
-/** Writes lines, and never a secret: fields of a telling name are masked, causes of errors show at debug level only. */
+/** Writes lines without secrets: suspicious fields are masked, causes of errors appear at debug level only. */
 export function createLogger(options: LoggerOptions): Logger {
   const { write, readable, onSandboxLine } = options;
   const now = options.now ?? Date.now;
@@ -38,13 +38,13 @@ export function createLogger(options: LoggerOptions): Logger {
       const shown = showFields(fields, { withCause: limit >= LOG_LEVELS.indexOf('debug') });
       write(
         readable
-          ? person(timeMs, level, message, withoutEcho(message, shown))
-          : program(timeMs, level, message, shown),
+          ? readableLine(timeMs, level, message, withoutEcho(message, shown))
+          : jsonLine(timeMs, level, message, shown),
       );
     }
     if (forSandbox) {
       const { sandbox_id: _, ...rest } = fields;
-      // This line is for clients, whatever the operator's level: no causes.
+      // This line is for clients: no causes, whatever the operator's level.
       const shown = Object.entries(withoutEcho(message, showFields(rest, { withCause: false })));
       const texts = Object.fromEntries(shown.map(([key, value]) => [key, asText(value)]));
       onSandboxLine({ sandboxId, timeMs, level, message, fields: texts });
@@ -65,7 +65,7 @@ export function createLogger(options: LoggerOptions): Logger {
   return make({});
 }
 
-/** Without an error that the message says already: for people, who read the line to its end. */
+/** Without an error that is already in the message. */
 function withoutEcho(message: string, fields: Record<string, unknown>): Record<string, unknown> {
   const { error, ...rest } = fields;
   return typeof error === 'string' && message.includes(error) ? rest : fields;
@@ -75,18 +75,23 @@ function asText(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
 }
 
-function program(timeMs: number, level: LogLevel, message: string, fields: Record<string, unknown>): string {
+function jsonLine(timeMs: number, level: LogLevel, message: string, fields: Record<string, unknown>): string {
   const own = { time: new Date(timeMs).toISOString(), level, message };
-  // Twice: first in the line, and not to be replaced by a field of the same name.
+  // Spread twice: to come first, and not to be replaced by fields of the same name.
   return `${JSON.stringify({ ...own, ...fields, ...own })}\n`;
 }
 
-function person(timeMs: number, level: LogLevel, message: string, fields: Record<string, unknown>): string {
+function readableLine(
+  timeMs: number,
+  level: LogLevel,
+  message: string,
+  fields: Record<string, unknown>,
+): string {
   const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${oneLine(asText(value))}`);
   return `${new Date(timeMs).toISOString().slice(11, 23)} ${level.toUpperCase().padEnd(5)} ${oneLine(message)}${rest.join('')}\n`;
 }
 
-/** Control characters would let a logged value write to the terminal. */
+/** Escapes control characters, with which a logged value could control the terminal. */
 function oneLine(text: string): string {
   return text.replace(/\p{Cc}/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -2,41 +2,35 @@ import { OpenShellError } from '../compute/errors.js';
 import type { Logger } from '../compute/log.js';
 import { cutText } from '../kit/text.js';
 
-/** The exit code of a process that an error ended which nothing handles. It never changes its meaning. */
+/** The exit code after an uncaught error. Its meaning never changes. */
 const UNCAUGHT = 10;
 
 const MESSAGE_BYTES = 1024;
 const FRAMES = 12;
 
 /**
- * Writes an error that nothing handles, a rejected promise too, as one line of the log, and ends the process: what it
- * left half done is not known, and the next start takes up what the store says.
+ * Logs an uncaught error or rejection as one line and ends the process, whose state is not known anymore. The next
+ * start continues from the store.
  */
 export function exitOnUncaught(log: Logger): void {
   function onUncaught(thrown: unknown) {
     try {
-      log.error('this process ends: an error that nothing handles, please report it', {
+      log.error('uncaught error, exiting; please report it', {
         reason: 'Uncaught',
         exit_code: UNCAUGHT,
-        ...told(thrown),
+        error: cutText(OpenShellError.from(thrown).message, MESSAGE_BYTES),
+        stack: thrown instanceof Error ? frames(thrown) : '',
       });
     } finally {
       process.exit(UNCAUGHT);
     }
   }
 
-  // Node hands unhandled rejections to it as well.
+  // Node.js also emits this event for unhandled rejections.
   process.on('uncaughtException', onUncaught);
 }
 
-/** What it says and where it comes from. Its stack begins with the message: only the places are taken from it. */
-function told(thrown: unknown) {
-  return {
-    error: cutText(OpenShellError.from(thrown).message, MESSAGE_BYTES),
-    stack: thrown instanceof Error ? frames(thrown) : '',
-  };
-}
-
+/** The places in the stack, without the message, which may be long. */
 function frames({ stack = '' }: Error): string {
   return stack
     .split('\n')

@@ -1,9 +1,9 @@
-import type { ExecSession, SandboxAccess } from '../compute/driver.js';
-import { invalidArgument } from '../compute/errors.js';
+import type { PortConnection, SandboxAccess } from '../compute/driver.js';
+import { Code, invalidArgument, OpenShellError } from '../compute/errors.js';
+import type { SandboxRef } from '../compute/sandbox.js';
 import { write } from '../kit/drain.js';
-import type { ExecInput } from '../wire/compute/index.js';
+import type { ConnectInput, ExecInput } from '../wire/compute/index.js';
 import { encodeAccessOutput, accessMethods as wire } from '../wire/compute/index.js';
-import { connect } from './connect-server.js';
 import { bidi, type Method, type Send, serverStream, unary } from './method.js';
 
 /** openshell.access.v1.SandboxAccess over a driver's access. */
@@ -17,14 +17,20 @@ export function accessMethodsOf(access: SandboxAccess): Method[] {
     })),
     bidi(wire.exec, (requests, { signal }, send) => exec(access, requests, send, signal)),
     serverStream(wire.logs, async (request, { signal }, send) => {
-      const ref = { id: request.sandboxId, name: request.sandboxName, workspace: request.workspace };
       const { follow, tail } = request;
-      for await (const line of access.logs(ref, { follow, tail, sinceMs: Number(request.sinceMs), signal })) {
+      const options = { follow, tail, sinceMs: Number(request.sinceMs), signal };
+      for await (const line of access.logs(toRef(request), options)) {
         await send(wire.logs.encodeResponse({ ...line, timeMs: BigInt(line.timeMs) }));
       }
     }),
     bidi(wire.connect, (requests, { signal }, send) => connect(access, requests, send, signal)),
   ];
+}
+
+type WireRef = { readonly sandboxId: string; readonly sandboxName: string; readonly workspace: string };
+
+function toRef({ sandboxId, sandboxName, workspace }: WireRef): SandboxRef {
+  return { id: sandboxId, name: sandboxName, workspace };
 }
 
 async function exec(
@@ -40,7 +46,7 @@ async function exec(
   const start = first.value.payload.value;
   const ended = new AbortController();
   const session = await access.exec(
-    { id: start.sandboxId, name: start.sandboxName, workspace: start.workspace },
+    toRef(start),
     {
       command: start.command,
       workdir: start.workdir,
@@ -53,9 +59,33 @@ async function exec(
     { signal: AbortSignal.any([signal, ended.signal]) },
   );
   session.exitCode.catch(() => {});
+
+  async function feed(): Promise<void> {
+    const { stdin } = session;
+    stdin?.on('error', () => {});
+    for await (const { payload } of requests) {
+      switch (payload.case) {
+        case 'stdin':
+          if (stdin !== undefined) {
+            await write(stdin, payload.value);
+          }
+          break;
+        case 'stdinEof':
+          stdin?.end();
+          break;
+        case 'resize':
+          await session.resize(payload.value);
+          break;
+        case 'start':
+          throw invalidArgument('the command has already been started', { field: 'start' });
+      }
+    }
+    stdin?.end();
+  }
+
   try {
     await send(wire.exec.encodeResponse({ payload: { case: 'started', value: {} } }));
-    feed(session, requests).catch((error) => ended.abort(error));
+    feed().catch((error) => ended.abort(error));
     for await (const { stream, data } of session.output) {
       await send(encodeAccessOutput(stream, data));
     }
@@ -67,25 +97,53 @@ async function exec(
   }
 }
 
-async function feed(session: ExecSession, requests: AsyncGenerator<ExecInput>): Promise<void> {
-  const { stdin } = session;
-  stdin?.on('error', () => {});
-  for await (const { payload } of requests) {
-    switch (payload.case) {
-      case 'stdin':
-        if (stdin !== undefined) {
-          await write(stdin, payload.value);
-        }
-        break;
-      case 'stdinEof':
-        stdin?.end();
-        break;
-      case 'resize':
-        await session.resize(payload.value);
-        break;
-      case 'start':
-        throw invalidArgument('the command was started already', { field: 'start' });
-    }
+/** Carries one connection to a port inside; an empty message reports that it is established. */
+async function connect(
+  access: SandboxAccess,
+  requests: AsyncGenerator<ConnectInput>,
+  send: Send,
+  signal: AbortSignal,
+): Promise<void> {
+  const first = await requests.next();
+  if (first.done === true || first.value.payload.case !== 'init') {
+    throw invalidArgument('the first message must be init', { field: 'init' });
   }
-  stdin?.end();
+  const { host, port } = first.value.payload.value;
+  if (host !== '') {
+    throw invalidArgument(`'${host}' is not the sandbox's own loopback address`, {
+      field: 'init.host',
+      hint: 'leave it out',
+    });
+  }
+  if (port < 1 || port > 65_535) {
+    throw invalidArgument(`${port} is not a TCP port`, { field: 'init.port' });
+  }
+  if (access.connect === undefined) {
+    throw new OpenShellError(Code.UNIMPLEMENTED, 'this driver does not connect to ports');
+  }
+  const ended = new AbortController();
+  const connection = await access.connect(toRef(first.value.payload.value), port, {
+    signal: AbortSignal.any([signal, ended.signal]),
+  });
+  try {
+    await send(wire.connect.encodeResponse({}));
+    feedPort(connection, requests).catch((error) => ended.abort(error));
+    for await (const data of connection.output) {
+      await send(wire.connect.encodeResponse({ data }));
+    }
+  } catch (error) {
+    ended.abort(error);
+    throw error;
+  }
+}
+
+async function feedPort({ input }: PortConnection, requests: AsyncGenerator<ConnectInput>): Promise<void> {
+  input.on('error', () => {});
+  for await (const { payload } of requests) {
+    if (payload.case !== 'data') {
+      throw invalidArgument('only data may follow init', { field: 'data' });
+    }
+    await write(input, payload.value);
+  }
+  input.end();
 }

@@ -1,40 +1,43 @@
+import { request } from 'node:http';
 import type { CallOptions, ComputeDriver, DriverCapabilities, DriverEvent } from '../compute/driver.js';
-import { Code, OpenShellError, unavailable } from '../compute/errors.js';
+import { Code, failedPrecondition, OpenShellError, unavailable } from '../compute/errors.js';
+import { currentTrace } from '../compute/trace.js';
 import { delay } from '../kit/deadline.js';
 import { createRpcClient } from '../rpc/client/client.js';
 import type { RpcClient } from '../rpc/client/contract.js';
 import { fromFailure } from '../rpc/failure.js';
+import { traceHeaders } from '../rpc/headers.js';
 import { driverMethods as wire } from '../wire/compute/index.js';
 import { connectAccess } from './access-client.js';
-import { asCaller } from './caller.js';
-import { answersPing } from './engine-ping.js';
 import { fromDriverSandbox, fromRef, toEvent, toObserved } from './messages.js';
+import { TOKEN_KEY } from './method.js';
 import { checkSocket, SOCKET_MISSING } from './socket.js';
 
 interface ConnectDriverOptions {
-  /** What the gateway calls the driver. */
+  /** The gateway's name for the driver. */
   readonly name: string;
   readonly socketPath: string;
-  /** What a server that we started asks for. */
+  /** Expected by a server that we started. */
   readonly token?: string | undefined;
-  /** How long the socket may take to appear and answer. Default: 30,000. */
+  /** How long the socket may take to appear and respond. Default: 30,000. */
   readonly timeoutMs?: number;
   readonly signal: AbortSignal;
 }
 
 const CONNECT_TIMEOUT_MS = 30_000;
 const RETRY_MS = 250;
-/** The caller's signal decides; these only end a call whose caller has none. */
+const PING_TIMEOUT_MS = 1_000;
+/** Upper limits; the caller's signal usually ends a call earlier. */
 const QUERY_TIMEOUT_MS = 60_000;
 const CHANGE_TIMEOUT_MS = 35 * 60_000;
 
 /**
- * A driver in another process, over openshell.compute.v1 on a Unix socket. A driver that serves no access there is
- * good for lifecycle alone. UNAVAILABLE when nothing answers in time, FAILED_PRECONDITION when the socket is not safe.
+ * A driver in another process, over openshell.compute.v1 on a Unix socket. One that serves no access there offers
+ * lifecycle only. UNAVAILABLE when nothing responds in time, FAILED_PRECONDITION when the socket is not safe.
  */
 export async function connectDriver(options: ConnectDriverOptions): Promise<ComputeDriver> {
   const { name, socketPath, signal } = options;
-  const client = asCaller(await connect(options), options.token);
+  const client = withHeaders(await connect(options), options.token);
 
   async function ask<T>(call: Promise<T>, callSignal: AbortSignal): Promise<T> {
     try {
@@ -44,78 +47,74 @@ export async function connectDriver(options: ConnectDriverOptions): Promise<Comp
     }
   }
 
-  function query(o: CallOptions) {
-    return { signal: o.signal, timeoutMs: QUERY_TIMEOUT_MS };
+  function query(options: CallOptions) {
+    return { signal: options.signal, timeoutMs: QUERY_TIMEOUT_MS };
   }
 
-  function change(o: CallOptions) {
-    return { signal: o.signal, timeoutMs: CHANGE_TIMEOUT_MS };
+  function change(options: CallOptions) {
+    return { signal: options.signal, timeoutMs: CHANGE_TIMEOUT_MS };
   }
 
-  async function unlessUnimplemented(call: Promise<unknown>, o: CallOptions): Promise<void> {
+  /** The call's result; undefined when it fails with `code`. */
+  async function tolerate<T>(code: Code, call: Promise<T>, options: CallOptions): Promise<T | undefined> {
     try {
-      await ask(call, o.signal);
+      return await ask(call, options.signal);
     } catch (error) {
-      if (!(error instanceof OpenShellError) || error.code !== Code.UNIMPLEMENTED) {
-        throw error;
+      if (error instanceof OpenShellError && error.code === code) {
+        return undefined;
       }
+      throw error;
     }
   }
 
   return {
     name,
     access: await connectAccess(client, signal),
-    async capabilities(o): Promise<DriverCapabilities> {
-      const told = await ask(client.unary(wire.getCapabilities, {}, query(o)), o.signal);
-      return {
-        driverName: told.driverName || name,
-        driverVersion: told.driverVersion,
-        defaultImage: told.defaultImage,
-        gatewayManagesLifecycle: told.gatewayManagesLifecycle,
-        resources: undefined,
-      };
+    async capabilities(options): Promise<DriverCapabilities> {
+      const reported = await ask(client.unary(wire.getCapabilities, {}, query(options)), options.signal);
+      const { driverVersion, defaultImage, gatewayManagesLifecycle } = reported;
+      const driverName = reported.driverName || name;
+      return { driverName, driverVersion, defaultImage, gatewayManagesLifecycle, resources: undefined };
     },
-    async validateCreate(sandbox, o) {
+    async validateCreate(sandbox, options) {
       await ask(
-        client.unary(wire.validateSandboxCreate, { sandbox: fromDriverSandbox(sandbox) }, query(o)),
-        o.signal,
+        client.unary(wire.validateSandboxCreate, { sandbox: fromDriverSandbox(sandbox) }, query(options)),
+        options.signal,
       );
     },
-    async create(sandbox, o) {
+    async create(sandbox, options) {
       await ask(
-        client.unary(wire.createSandbox, { sandbox: fromDriverSandbox(sandbox) }, change(o)),
-        o.signal,
+        client.unary(wire.createSandbox, { sandbox: fromDriverSandbox(sandbox) }, change(options)),
+        options.signal,
       );
     },
-    async get(ref, o) {
-      try {
-        const { sandbox } = await ask(client.unary(wire.getSandbox, fromRef(ref), query(o)), o.signal);
-        return sandbox && toObserved(sandbox);
-      } catch (error) {
-        if (error instanceof OpenShellError && error.code === Code.NOT_FOUND) {
-          return undefined;
-        }
-        throw error;
-      }
+    async get(ref, options) {
+      const found = await tolerate(
+        Code.NOT_FOUND,
+        client.unary(wire.getSandbox, fromRef(ref), query(options)),
+        options,
+      );
+      return found?.sandbox && toObserved(found.sandbox);
     },
-    async list(o) {
-      const { sandboxes } = await ask(client.unary(wire.listSandboxes, {}, query(o)), o.signal);
+    async list(options) {
+      const { sandboxes } = await ask(client.unary(wire.listSandboxes, {}, query(options)), options.signal);
       return sandboxes.map(toObserved);
     },
-    async stop(ref, o) {
-      await ask(client.unary(wire.stopSandbox, fromRef(ref), change(o)), o.signal);
+    async stop(ref, options) {
+      await ask(client.unary(wire.stopSandbox, fromRef(ref), change(options)), options.signal);
     },
-    async start(ref, o) {
-      await ask(client.unary(wire.startSandbox, fromRef(ref), change(o)), o.signal);
+    async start(ref, options) {
+      await ask(client.unary(wire.startSandbox, fromRef(ref), change(options)), options.signal);
     },
-    async delete(ref, o) {
-      return (await ask(client.unary(wire.deleteSandbox, fromRef(ref), change(o)), o.signal)).deleted;
+    async delete(ref, options) {
+      return (await ask(client.unary(wire.deleteSandbox, fromRef(ref), change(options)), options.signal))
+        .deleted;
     },
-    async *watch(o): AsyncGenerator<DriverEvent> {
+    async *watch(options): AsyncGenerator<DriverEvent> {
       try {
-        // Opened before the list: what changes in between comes on the stream.
-        const stream = client.serverStream(wire.watchSandboxes, {}, { signal: o.signal });
-        const { sandboxes } = await client.unary(wire.listSandboxes, {}, query(o));
+        // Opened before the list, so that changes in between arrive on the stream.
+        const stream = client.serverStream(wire.watchSandboxes, {}, { signal: options.signal });
+        const { sandboxes } = await client.unary(wire.listSandboxes, {}, query(options));
         for (const sandbox of sandboxes) {
           yield { type: 'sandbox', sandbox: toObserved(sandbox) };
         }
@@ -127,22 +126,51 @@ export async function connectDriver(options: ConnectDriverOptions): Promise<Comp
           }
         }
       } catch (error) {
-        if (o.signal.aborted) {
+        if (options.signal.aborted) {
           return;
         }
         throw fromFailure(error);
       }
-      if (!o.signal.aborted) {
+      if (!options.signal.aborted) {
         throw unavailable(`driver '${name}' at '${socketPath}' ended its watch`);
       }
     },
-    ensureWorkspace: (workspace, o) =>
-      unlessUnimplemented(client.unary(wire.ensureWorkspace, { workspace }, change(o)), o),
-    deleteWorkspace: (workspace, o) =>
-      unlessUnimplemented(client.unary(wire.deleteWorkspace, { workspace }, change(o)), o),
+    async ensureWorkspace(workspace, options) {
+      await tolerate(
+        Code.UNIMPLEMENTED,
+        client.unary(wire.ensureWorkspace, { workspace }, change(options)),
+        options,
+      );
+    },
+    async deleteWorkspace(workspace, options) {
+      await tolerate(
+        Code.UNIMPLEMENTED,
+        client.unary(wire.deleteWorkspace, { workspace }, change(options)),
+        options,
+      );
+    },
     async close() {
       client.close();
     },
+  };
+}
+
+/** The same client, whose calls carry the token, if any, and the caller's trace. */
+function withHeaders(client: RpcClient, token: string | undefined): RpcClient {
+  function headers(): Record<string, string> {
+    const trace = currentTrace();
+    return {
+      ...(token === undefined ? {} : { [TOKEN_KEY]: token }),
+      ...(trace === undefined ? {} : traceHeaders(trace)),
+    };
+  }
+
+  return {
+    ...client,
+    unary: (method, message, options) => client.unary(method, message, { ...options, headers: headers() }),
+    serverStream: (method, message, options) =>
+      client.serverStream(method, message, { ...options, headers: headers() }),
+    duplex: (method, options) => client.duplex(method, { ...options, headers: headers() }),
   };
 }
 
@@ -160,7 +188,10 @@ async function connect(options: ConnectDriverOptions): Promise<RpcClient> {
       client?.close();
       const missing = error instanceof OpenShellError && error.reason === SOCKET_MISSING;
       if (await answersPing(socketPath)) {
-        throw engineSocket(socketPath);
+        throw failedPrecondition(`'${socketPath}' is the socket of an engine, not of a driver`, {
+          reason: 'EngineSocket',
+          hint: 'in the driver table set engine_socket instead of socket_path, which is for driver processes only',
+        });
       }
       if (error instanceof OpenShellError && !missing) {
         throw error;
@@ -180,9 +211,16 @@ async function connect(options: ConnectDriverOptions): Promise<RpcClient> {
   }
 }
 
-function engineSocket(path: string): OpenShellError {
-  return new OpenShellError(Code.FAILED_PRECONDITION, `'${path}' is an engine's socket, not a driver's`, {
-    reason: 'EngineSocket',
-    hint: 'set engine_socket instead of socket_path in the driver table: socket_path is only ever a driver process',
+/** Whether an engine's HTTP API responds on a Unix socket, which is then not a driver's gRPC socket. */
+function answersPing(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const ping = request({ socketPath, path: '/_ping', timeout: PING_TIMEOUT_MS }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    ping.on('timeout', () => ping.destroy());
+    ping.on('error', () => resolve(false));
+    ping.on('close', () => resolve(false));
+    ping.end();
   });
 }

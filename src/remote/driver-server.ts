@@ -6,7 +6,7 @@ import { type Method, serverStream, unary } from './method.js';
 
 /** openshell.compute.v1.ComputeDriver over any driver. */
 export function driverMethodsOf(driver: ComputeDriver): Method[] {
-  function asked(sandbox: Parameters<typeof toDriverSandbox>[0] | undefined) {
+  function required(sandbox: Parameters<typeof toDriverSandbox>[0] | undefined) {
     if (sandbox === undefined) {
       throw invalidArgument('sandbox is required', { field: 'sandbox' });
     }
@@ -19,7 +19,10 @@ export function driverMethodsOf(driver: ComputeDriver): Method[] {
     signal: AbortSignal,
   ) {
     if (call === undefined) {
-      throw new OpenShellError(Code.UNIMPLEMENTED, `driver '${driver.name}' keeps nothing for a workspace`);
+      throw new OpenShellError(
+        Code.UNIMPLEMENTED,
+        `driver '${driver.name}' has nothing to prepare for a workspace`,
+      );
     }
     await call.call(driver, workspace, { signal });
     return {};
@@ -34,7 +37,7 @@ export function driverMethodsOf(driver: ComputeDriver): Method[] {
     }),
     unary(wire.getGatewayListenerRequirements, async () => ({})),
     unary(wire.validateSandboxCreate, async ({ sandbox }, { signal }) => {
-      await driver.validateCreate(asked(sandbox), { signal });
+      await driver.validateCreate(required(sandbox), { signal });
       return {};
     }),
     unary(wire.getSandbox, async (request, { signal }) => {
@@ -48,7 +51,7 @@ export function driverMethodsOf(driver: ComputeDriver): Method[] {
       sandboxes: (await driver.list({ signal })).map(fromObserved),
     })),
     unary(wire.createSandbox, async ({ sandbox }, { signal }) => {
-      await driver.create(asked(sandbox), { signal });
+      await driver.create(required(sandbox), { signal });
       return {};
     }),
     unary(wire.stopSandbox, async (request, { signal }) => {

@@ -10,14 +10,10 @@ import type {
   DriverSandbox as WireSandbox,
 } from '../wire/compute/index.js';
 
-/** What the compute protocol and the ComputeDriver interface say of the same things, each way. */
+/** Conversions between the compute protocol's messages and the ComputeDriver interface. */
 
 export function toRef(request: { sandboxId: string; sandboxName: string }): SandboxRef {
-  return {
-    id: request.sandboxId,
-    name: request.sandboxName,
-    workspace: '',
-  };
+  return { id: request.sandboxId, name: request.sandboxName, workspace: '' };
 }
 
 export function fromRef(ref: SandboxRef) {
@@ -126,7 +122,7 @@ export function fromObserved(observed: ObservedSandbox): MessageInitShape<typeof
   };
 }
 
-/** Undefined for `synced`, which the protocol has no word for, and for an event of a kind that we do not know. */
+/** Undefined for `synced`, which the protocol does not have. */
 export function fromEvent(
   event: DriverEvent,
 ): MessageInitShape<typeof WatchSandboxesEventSchema> | undefined {

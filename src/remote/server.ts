@@ -7,14 +7,14 @@ import type { Admitted, IncomingCall } from '../rpc/server/contract.js';
 import { createRpcServer } from '../rpc/server/server.js';
 import { accessMethodsOf } from './access-server.js';
 import { driverMethodsOf } from './driver-server.js';
+import { TOKEN_KEY } from './method.js';
 import { prepareSocket } from './socket.js';
-import { TOKEN_KEY } from './token.js';
 
 interface ServeDriverOptions {
   readonly driver: ComputeDriver;
-  /** Of a Unix socket, which is made 0600 in a folder of 0700. */
+  /** Where to create a Unix socket (0600, in a folder of 0700). */
   readonly socketPath: string;
-  /** Calls without it are refused. Undefined: the socket's mode alone protects the driver. */
+  /** Calls without it are refused. Undefined: only the socket's mode protects the driver. */
   readonly token?: string | undefined;
   readonly log: Logger;
 }
@@ -24,10 +24,10 @@ export interface ServedDriver {
   close(): Promise<void>;
 }
 
-/** A spec with an environment and a driver_config at their limits fits several times. */
+/** Several times a spec whose environment and driver_config are at their limits. */
 const REQUEST_BYTES = 4 * 1024 * 1024;
 
-/** Serves a driver as openshell.compute.v1.ComputeDriver, and access to its sandboxes beside it. */
+/** Serves a driver as openshell.compute.v1.ComputeDriver, and access to its sandboxes if it has any. */
 export async function serveDriver(options: ServeDriverOptions): Promise<ServedDriver> {
   const { driver, socketPath, token, log } = options;
   const { access } = driver;
@@ -60,14 +60,11 @@ function admitter(token: string | undefined) {
     if (token === undefined || same(call.header(TOKEN_KEY) ?? '', token)) {
       return { caller: call, subject: 'gateway' };
     }
-    throw new OpenShellError(
-      Code.UNAUTHENTICATED,
-      'this driver answers the gateway that started it, and no one else',
-    );
+    throw new OpenShellError(Code.UNAUTHENTICATED, 'this driver only serves the gateway that started it');
   };
 }
 
-function same(given: string, token: string): boolean {
-  const [a, b] = [Buffer.from(given), Buffer.from(token)];
+function same(received: string, token: string): boolean {
+  const [a, b] = [Buffer.from(received), Buffer.from(token)];
   return a.length === b.length && timingSafeEqual(a, b);
 }

@@ -7,7 +7,7 @@ import { failedPrecondition, unavailable } from '../compute/errors.js';
 const FOLDER_MODE = 0o700;
 const SOCKET_MODE = 0o600;
 const OTHERS = 0o077;
-/** The reason of `checkSocket` for a driver that may still be about to start. */
+/** `checkSocket`'s reason when the driver may still be starting. */
 export const SOCKET_MISSING = 'DriverSocketMissing';
 
 function fault(path: string, what: string, hint: string) {
@@ -15,13 +15,17 @@ function fault(path: string, what: string, hint: string) {
 }
 
 /**
- * Makes the socket's folder (0700) and removes the socket of a server of ours that is gone. FAILED_PRECONDITION when
- * a server still answers there, when something else stands there, or when others may enter the folder.
+ * Creates the socket's folder (0700) and removes a stale socket of ours. FAILED_PRECONDITION when a server still
+ * responds there, the path is anything else, or others may enter the folder.
  */
 export async function prepareSocket(path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE }).catch((cause) => {
     const { code } = cause as NodeJS.ErrnoException;
-    throw fault(path, `cannot have a folder: ${code}`, 'choose a path in a folder that this user may write');
+    throw fault(
+      path,
+      `cannot have a folder: ${code}`,
+      'choose a path in a folder that this user may write to',
+    );
   });
   await checkFolder(path);
   const found = await lstat(path).catch(() => undefined);
@@ -29,25 +33,25 @@ export async function prepareSocket(path: string): Promise<void> {
     return;
   }
   if (!found.isSocket()) {
-    throw fault(path, 'is taken by something that is no socket', 'choose another path');
+    throw fault(path, 'exists and is not a socket', 'choose another path');
   }
   if (found.uid !== process.getuid?.()) {
-    throw fault(path, "is another user's", 'choose another path');
+    throw fault(path, 'belongs to another user', 'choose another path');
   }
   if (await answers(path)) {
-    throw fault(path, 'is served by another process', 'end it, or choose another path');
+    throw fault(path, 'is served by another process', 'end that process, or choose another path');
   }
   await unlink(path);
 }
 
-/** Before a client connects: nobody but this user can have made the socket or listens to it. UNAVAILABLE: no socket. */
+/** For clients: only this user or root can have created the socket or listen on it. UNAVAILABLE: no socket. */
 export async function checkSocket(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) {
-    throw unavailable(`the driver socket '${path}' is not there`, { reason: SOCKET_MISSING });
+    throw unavailable(`the driver socket '${path}' does not exist`, { reason: SOCKET_MISSING });
   }
   if (!found.isSocket()) {
-    throw fault(path, 'is no socket', 'correct the path');
+    throw fault(path, 'is not a socket', 'correct the path');
   }
   await checkFolder(path);
   checkOwned(found, path, 'it', `make it ${SOCKET_MODE.toString(8)}`);

@@ -1,12 +1,10 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { after } from 'node:test';
 import { compileAgent } from '../../dist/agent/build.js';
 import { type AgentChannel, openChannel } from '../../dist/agent/channel.js';
-import type { ExecSession } from '../../dist/compute/driver.js';
+import { tempFolder } from '../support/folder.js';
 
 export function soon(ms = 20_000): AbortSignal {
   return AbortSignal.timeout(ms);
@@ -17,8 +15,8 @@ let compiled: Promise<string | undefined> | undefined;
 /** The agent, compiled once; undefined on a machine without its compiler. */
 export function agentProgram(): Promise<string | undefined> {
   compiled ??= (async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'agent-'));
-    after(() => rmSync(directory, { recursive: true, force: true }));
+    const { path: directory, remove } = tempFolder();
+    after(remove);
     const path = join(directory, 'openshell-agent');
     return compileAgent(path, { signal: soon(60_000) }).then(
       () => path,
@@ -56,16 +54,4 @@ export async function withAgent(
   } finally {
     agent.stop();
   }
-}
-
-/** All output by stream, and the exit code. */
-export async function collect(
-  session: Pick<ExecSession, 'output' | 'exitCode'>,
-): Promise<{ stdout: string; stderr: string; code: number }> {
-  const parts: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] };
-  for await (const { stream, data } of session.output) {
-    parts[stream].push(Buffer.from(data));
-  }
-  const text = (name: 'stdout' | 'stderr') => Buffer.concat(parts[name]).toString();
-  return { stdout: text('stdout'), stderr: text('stderr'), code: await session.exitCode };
 }

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type AgentChannel, openChannel } from '../../dist/agent/channel.js';
@@ -10,7 +9,10 @@ import { execThroughAgent } from '../../dist/agent/exec.js';
 import type { AgentStream } from '../../dist/agent/stream.js';
 import type { ExecSession, ExecSpec } from '../../dist/compute/driver.js';
 import { Code } from '../../dist/compute/errors.js';
-import { agentProgram, collect, soon, startAgent, withAgent } from './agent.js';
+import { tempFolder } from '../support/folder.js';
+import { listen } from '../support/listen.js';
+import { collect } from '../support/run.js';
+import { agentProgram, soon, startAgent, withAgent } from './agent.js';
 
 const DEFAULTS = { environment: { GREETING: 'from the sandbox' }, user: '', workdir: '/' };
 
@@ -54,20 +56,20 @@ test('argv reaches the program exactly as given', options, () =>
     const awkward = ['a b', '', '"quoted"', '$HOME', 'line\nbreak', 'ünï', '-n'];
     const result = await collect(await exec(channel, { command: ['/usr/bin/printf', '<%s>', ...awkward] }));
     assert.equal(result.stdout, awkward.map((text) => `<${text}>`).join(''));
-    assert.equal(result.code, 0);
+    assert.equal(result.exitCode, 0);
   }),
 );
 
 test('stdout and stderr stay apart, the exit code comes after them', options, () =>
   withAgent(agent, async (channel) => {
     const result = await collect(await exec(channel, sh('echo out; echo err >&2; exit 37')));
-    assert.deepEqual(result, { stdout: 'out\n', stderr: 'err\n', code: 37 });
+    assert.deepEqual(result, { stdout: 'out\n', stderr: 'err\n', exitCode: 37 });
   }),
 );
 
 test('a process ended by a signal reports 128 and its number', options, () =>
   withAgent(agent, async (channel) => {
-    assert.equal((await collect(await exec(channel, sh('kill -9 $$')))).code, 137);
+    assert.equal((await collect(await exec(channel, sh('kill -9 $$')))).exitCode, 137);
   }),
 );
 
@@ -75,7 +77,7 @@ test('environment and working directory: defaults, and what the spec says instea
   withAgent(agent, async (channel) => {
     const script = 'echo "$GREETING $EXTRA"; pwd; test -n "$PATH" && test -n "$HOME"';
     const plain = await collect(await exec(channel, sh(script)));
-    assert.deepEqual(plain, { stdout: 'from the sandbox \n/\n', stderr: '', code: 0 });
+    assert.deepEqual(plain, { stdout: 'from the sandbox \n/\n', stderr: '', exitCode: 0 });
     const given = await exec(channel, {
       ...sh(script),
       environment: { GREETING: 'a=b', EXTRA: '1 2' },
@@ -87,7 +89,7 @@ test('environment and working directory: defaults, and what the spec says instea
 
 test('what cannot be run ends as a shell would end it', options, () =>
   withAgent(agent, async (channel) => {
-    const folder = await mkdtemp(join(tmpdir(), 'agent-refused-'));
+    const { path: folder, remove } = tempFolder();
     try {
       const junk = join(folder, 'junk');
       await writeFile(junk, '\x7fELF', { mode: 0o755 });
@@ -114,18 +116,18 @@ test('what cannot be run ends as a shell would end it', options, () =>
         assert.deepEqual(await collect(await exec(channel, spec)), {
           stdout: '',
           stderr: `openshell: exec: ${line}\n`,
-          code,
+          exitCode: code,
         });
       }
       const terminal = await exec(channel, { command: ['/nope'], tty: true, stdin: true });
       assert.deepEqual(await collect(terminal), {
         stdout: 'openshell: exec: /nope: no such file or directory\r\n',
         stderr: '',
-        code: 127,
+        exitCode: 127,
       });
-      assert.equal((await collect(await exec(channel, sh('true')))).code, 0);
+      assert.equal((await collect(await exec(channel, sh('true')))).exitCode, 0);
     } finally {
-      await rm(folder, { recursive: true });
+      remove();
     }
   }),
 );
@@ -205,7 +207,7 @@ test('without stdin a process reads end of file', options, () =>
     assert.deepEqual(await collect(await exec(channel, { command: ['cat'] })), {
       stdout: '',
       stderr: '',
-      code: 0,
+      exitCode: 0,
     });
   }),
 );
@@ -214,7 +216,7 @@ test('a program that never reads its stdin does not hold the writer', options, (
   withAgent(agent, async (channel) => {
     const session = await exec(channel, { command: ['true'], stdin: true });
     session.stdin?.end(Buffer.alloc(2 * 1024 * 1024));
-    assert.equal((await collect(session)).code, 0);
+    assert.equal((await collect(session)).exitCode, 0);
   }),
 );
 
@@ -228,9 +230,9 @@ test('a terminal: its size, a resize, and one stream for all output', options, (
     });
     await session.resize({ cols: 120, rows: 40 });
     session.stdin?.end('typed\n');
-    const { stdout, stderr, code } = await collect(session);
+    const { stdout, stderr, exitCode } = await collect(session);
     assert.equal(stderr, '');
-    assert.equal(code, 0);
+    assert.equal(exitCode, 0);
     assert.match(stdout, /40 120/);
     assert.match(stdout, /typed/);
   }),
@@ -245,7 +247,7 @@ test('a timeout ends the process and its children with 124', options, () =>
       environment: { [key]: value },
       timeoutMs: 300,
     });
-    assert.equal((await collect(session)).code, 124);
+    assert.equal((await collect(session)).exitCode, 124);
     assert.deepEqual(marked(mark), []);
   }),
 );
@@ -273,8 +275,8 @@ test('an abort ends the process, its children too, and rejects the exit code', o
 test('a child left in the background does not hold up the exit', options, () =>
   withAgent(agent, async (channel) => {
     const session = await exec(channel, sh('sleep 600 & echo $!'));
-    const { stdout, code } = await collect(session);
-    assert.equal(code, 0);
+    const { stdout, exitCode } = await collect(session);
+    assert.equal(exitCode, 0);
     process.kill(Number(stdout.trim()), 'SIGKILL');
   }),
 );
@@ -282,9 +284,8 @@ test('a child left in the background does not hold up the exit', options, () =>
 test('a connection to a port inside carries bytes both ways', options, () =>
   withAgent(agent, async (channel) => {
     const { createServer } = await import('node:net');
-    const server = createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
-    await new Promise((resolve) => server.once('listening', resolve));
-    const { port } = server.address() as { port: number };
+    const server = createServer((socket) => socket.pipe(socket));
+    const port = await listen(server);
     const stream = await channel.connect(port, soon());
     stream.input.end('echo me');
     const parts: Buffer[] = [];

@@ -1,20 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { tempFolder } from '../support/folder.js';
 import { cleanEnvironment, MAIN } from './support/run.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -25,8 +15,8 @@ const skip = NODES.length === 0 && 'no Node with a compile cache here';
 
 /** A home for caches; what one run of `openshell --version` leaves in the folder that it keeps. */
 function cacheHome(t: TestContext) {
-  const home = mkdtempSync(join(tmpdir(), 'openshell-cache-'));
-  t.after(() => rmSync(home, { recursive: true }));
+  const { path: home, remove } = tempFolder();
+  t.after(remove);
   const folder = join(home, 'openshell', 'compile-cache');
   const run = (node: string, env: NodeJS.ProcessEnv = {}) => {
     const { status, stdout, stderr } = spawnSync(node, [MAIN, '--version'], {

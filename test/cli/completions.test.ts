@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { tempFolder } from '../support/folder.js';
 import { cleanEnvironment, MAIN } from './support/run.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'openshell-completions-'));
-after(() => rmSync(folder, { recursive: true }));
+const { path: folder, remove } = tempFolder();
+after(remove);
 
 /** An `openshell` that only knows `... list --names`, with a name that must not run as code. */
 const FAKE = `#!/bin/sh

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eventually } from './support/eventually.js';
+import { eventually } from '../support/wait.js';
 import type { Behaviour } from './support/fake-gateway.js';
 import { Refusal } from './support/fake-gateway.js';
 import { gatewayForTest } from './support/gateway-for-test.js';

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { createArguments } from '../../dist/cli/arguments/parsed.js';
+import { GLOBAL_OPTIONS } from '../../dist/cli/arguments/options.js';
 import { type Endpoint, resolveEndpoint } from '../../dist/cli/connection/endpoint.js';
 import { fromGrpc } from '../../dist/cli/connection/grpc-failure.js';
+import { parseArguments } from '../../dist/kit/arguments/parse.js';
 import { CallFailure } from '../../dist/rpc/call-failure.js';
+import { tempFolder } from '../support/folder.js';
 
-const home = mkdtempSync(join(tmpdir(), 'openshell-endpoint-'));
-after(() => rmSync(home, { recursive: true }));
+const { path: home, remove } = tempFolder();
+after(remove);
 
 function register(name: string, metadata: unknown, files: readonly string[] = []): void {
   const folder = join(home, 'openshell', 'gateways', name);
@@ -34,8 +35,10 @@ register('broken', '{');
 register('empty', {});
 
 function resolve(flags: Record<string, string>, env: NodeJS.ProcessEnv = {}): Promise<Endpoint> {
-  const values = new Map(Object.entries(flags).map(([name, value]) => [name, [value]]));
-  return resolveEndpoint(createArguments(values, [], []), { XDG_CONFIG_HOME: home, ...env });
+  const words = Object.entries(flags).map(([name, value]) =>
+    name === 'gateway-insecure' ? `--${name}` : `--${name}=${value}`,
+  );
+  return resolveEndpoint(parseArguments(words, GLOBAL_OPTIONS), { XDG_CONFIG_HOME: home, ...env });
 }
 
 test('a flag wins over the environment, that over the active gateway, that over the default', async () => {

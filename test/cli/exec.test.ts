@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
-import { eventually } from './support/eventually.js';
+import { eventually } from '../support/wait.js';
 import type { Behaviour } from './support/fake-gateway.js';
 import { Refusal } from './support/fake-gateway.js';
 import { gatewayForTest } from './support/gateway-for-test.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eventually } from './support/eventually.js';
+import { eventually } from '../support/wait.js';
 import { gatewayForTest } from './support/gateway-for-test.js';
 import { logEvent, logLine, ready } from './support/sandboxes.js';
 

@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseArguments } from '../../dist/cli/arguments/parse.js';
-import type { Arguments } from '../../dist/cli/arguments/parsed.js';
+import { parseCommand } from '../../dist/cli/arguments/parse.js';
 import { exitCodeOf, failureLine } from '../../dist/cli/failure.js';
 import { OpenShellError } from '../../dist/compute/errors.js';
+import type { Arguments } from '../../dist/kit/arguments/parse.js';
 
 function argumentsOf(...argv: string[]): Arguments & { path: string } {
-  const invocation = parseArguments(argv);
+  const invocation = parseCommand(argv);
   assert.equal(invocation.kind, 'run');
   return { ...invocation.args, path: invocation.path.join(' ') };
 }
 
 function complaintOf(...argv: string[]): string {
   try {
-    parseArguments(argv);
+    parseCommand(argv);
   } catch (error) {
     assert.ok(error instanceof OpenShellError);
     assert.equal(exitCodeOf(error), 2);
@@ -67,15 +67,12 @@ test('help is given for openshell, for a group and for a command', () => {
     [['sandbox', 'exec', '-n', 'x', '--help'], 'sandbox exec'],
   ];
   for (const [argv, path] of cases) {
-    const invocation = parseArguments(argv);
+    const invocation = parseCommand(argv);
     assert.equal(invocation.kind, 'help');
     assert.equal(invocation.path.join(' '), path);
   }
-  assert.equal(parseArguments(['--version']).kind, 'version');
-  assert.equal(
-    parseArguments(['sandbox', 'exec', '-n', 'x', '--', 'node', '--help', '--version']).kind,
-    'run',
-  );
+  assert.equal(parseCommand(['--version']).kind, 'version');
+  assert.equal(parseCommand(['sandbox', 'exec', '-n', 'x', '--', 'node', '--help', '--version']).kind, 'run');
 });
 
 test('a wrong command line is named, with what was meant', () => {
@@ -91,6 +88,7 @@ test('a wrong command line is named, with what was meant', () => {
     [['sandbox', 'list', '--names=yes'], /--names takes no value/],
     [['sandbox', 'list', '--limit'], /--limit needs a value/],
     [['sandbox', 'create', '--name', '--from', 'x'], /write --name=--from/],
+    [['sandbox', 'create', '--name', '--gpu'], /write --name=--gpu when/],
     [['sandbox', 'list', '-o', 'xml'], /-o is 'xml' \(one of: table, json, yaml\)/],
     [['sandbox', 'get'], /needs a NAME/],
     [['sandbox', 'get', ''], /NAME is empty/],

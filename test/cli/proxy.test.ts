@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { fullClientReason } from '../../dist/rpc/unary/full-client-reason.js';
+import { listen } from '../support/listen.js';
 import { gatewayForTest } from './support/gateway-for-test.js';
 
 /** An HTTP proxy on loopback; what it was asked to connect to. */
@@ -30,9 +30,7 @@ async function startProxy(t: TestContext) {
     }
     proxy.close();
   });
-  proxy.listen(0, '127.0.0.1');
-  await once(proxy, 'listening');
-  return { url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, asked };
+  return { url: `http://127.0.0.1:${await listen(proxy)}`, asked };
 }
 
 test('a call goes through the proxy of the environment, unless the gateway is among its exceptions', async (t) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { eventually } from './support/eventually.js';
+import { eventually } from '../support/wait.js';
 import { type Behaviour, Refusal } from './support/fake-gateway.js';
 import { gatewayForTest } from './support/gateway-for-test.js';
 import { MAIN, type Running, start } from './support/run.js';

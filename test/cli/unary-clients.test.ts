@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import {
   constants,
   createSecureServer,
@@ -12,15 +10,17 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
-import { CallFailure } from '../../dist/rpc/call-failure.js';
 import { createRpcClient } from '../../dist/rpc/client/client.js';
 import type { UnaryClient } from '../../dist/rpc/client/contract.js';
 import { createUnaryClient, type UnaryClientOptions } from '../../dist/rpc/unary/client.js';
+import { failureOf } from '../support/call-failure.js';
+import { createCertificates, type KeyPair, withoutOpenssl } from '../support/certificates.js';
+import { tempFolder } from '../support/folder.js';
+import { listen } from '../support/listen.js';
 
 /** gRPC's status numbers. */
 const CANCELLED = 1;
@@ -63,7 +63,7 @@ interface TestServer {
 }
 
 /** An HTTP/2 server that answers as the test says; what it does not say stays without an answer. */
-async function startServer(t: TestContext, answer: Answer, listen?: { path: string }): Promise<TestServer> {
+async function startServer(t: TestContext, answer: Answer, path?: string): Promise<TestServer> {
   const http2: Http2Server = createServer();
   const sessions: ServerHttp2Session[] = [];
   const sockets = new Set<Socket>();
@@ -89,14 +89,13 @@ async function startServer(t: TestContext, answer: Answer, listen?: { path: stri
     drop();
     http2.close();
   });
-  if (listen === undefined) {
-    http2.listen(0, '127.0.0.1');
+  if (path === undefined) {
+    started.target = `127.0.0.1:${await listen(http2)}`;
   } else {
-    http2.listen(listen.path);
+    http2.listen(path);
+    await once(http2, 'listening');
+    started.target = `unix:${path}`;
   }
-  await once(http2, 'listening');
-  started.target =
-    listen === undefined ? `127.0.0.1:${(http2.address() as AddressInfo).port}` : `unix:${listen.path}`;
   return started;
 }
 
@@ -114,9 +113,7 @@ async function startTcp(t: TestContext, meet: (socket: Socket) => void): Promise
     }
     tcp.close();
   });
-  tcp.listen(0, '127.0.0.1');
-  await once(tcp, 'listening');
-  return `127.0.0.1:${(tcp.address() as AddressInfo).port}`;
+  return `127.0.0.1:${await listen(tcp)}`;
 }
 
 function frame(message: Uint8Array, flag = 0): Buffer {
@@ -130,15 +127,6 @@ function reply(stream: ServerHttp2Stream, body: Buffer, trailers: Record<string,
   stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
   stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0', ...trailers }));
   stream.end(body);
-}
-
-async function failureOf(call: Promise<unknown>): Promise<CallFailure> {
-  const answer = await call.then(
-    () => assert.fail('the call went well'),
-    (error: unknown) => error,
-  );
-  assert(answer instanceof CallFailure, String(answer));
-  return answer;
 }
 
 for (const [name, openClient] of Object.entries(CLIENTS)) {
@@ -365,11 +353,9 @@ for (const [name, openClient] of Object.entries(CLIENTS)) {
   });
 
   test(`${name}: a unix socket does as well`, async (t) => {
-    const folder = mkdtempSync(join(tmpdir(), 'openshell-unary-'));
-    t.after(() => rmSync(folder, { recursive: true }));
-    const server = await startServer(t, (stream, _, body) => reply(stream, body), {
-      path: join(folder, 's'),
-    });
+    const { path: folder, remove } = tempFolder();
+    t.after(remove);
+    const server = await startServer(t, (stream, _, body) => reply(stream, body), join(folder, 's'));
     assert.equal((await (await open(t, server.target))()).toString(), 'hi');
     assert.equal((await failureOf((await open(t, `unix:${folder}/none`))())).code, UNAVAILABLE);
   });
@@ -410,73 +396,27 @@ for (const [name, openClient] of Object.entries(CLIENTS)) {
   });
 }
 
-const noOpenssl = spawnSync('openssl', ['version']).status !== 0 && 'no openssl here';
-
-interface Certificate {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-}
-
-const CA_CONFIG = `[ca]
-database = index.txt
-serial = serial
-new_certs_dir = .
-default_md = sha256
-policy = policy
-x509_extensions = extensions
-[policy]
-commonName = supplied
-[extensions]
-`;
-
 /** What TLS is tried with: an authority and what it signed, and another authority. */
 function certificates(t: TestContext) {
-  const folder = mkdtempSync(join(tmpdir(), 'openshell-unary-tls-'));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });
-  const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  const read = (name: string): Certificate => ({
-    cert: readFileSync(join(folder, `${name}.crt`)),
-    key: readFileSync(join(folder, `${name}.key`)),
-  });
-  const authority = (name: string) => {
-    const files = ['-keyout', `${name}.key`, '-out', `${name}.crt`];
-    openssl(...request, '-days', '2', '-subj', `/CN=${name}`, ...files);
-    return read(name);
-  };
-  const issued = (name: string, extension: string) => {
-    const signer = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-addext', 'basicConstraints=critical,CA:FALSE'];
-    const files = ['-keyout', `${name}.key`, '-out', `${name}.crt`];
-    openssl(...request, '-days', '2', '-subj', `/CN=${name}`, '-addext', extension, ...signer, ...files);
-    return read(name);
-  };
-  const issuedOnce = (name: string, extension: string) => {
-    writeFileSync(join(folder, 'ca.cnf'), CA_CONFIG + extension);
-    writeFileSync(join(folder, 'index.txt'), '');
-    writeFileSync(join(folder, 'serial'), '01');
-    const [, , ...newKey] = request;
-    openssl('req', ...newKey, '-subj', `/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.csr`);
-    const dates = ['-startdate', '20200101000000Z', '-enddate', '20200102000000Z'];
-    const signer = ['-config', 'ca.cnf', '-name', 'ca', '-cert', 'ca.crt', '-keyfile', 'ca.key'];
-    openssl('ca', '-batch', '-notext', ...signer, ...dates, '-in', `${name}.csr`, '-out', `${name}.crt`);
-    return read(name);
-  };
+  const { path: folder, remove } = tempFolder();
+  t.after(remove);
+  const { authority, issue } = createCertificates(folder);
   const here = 'subjectAltName=IP:127.0.0.1';
   return {
     ca: authority('ca'),
     other: authority('other'),
-    server: issued('server', here),
-    expired: issuedOnce('expired', here),
-    elsewhere: issued('elsewhere', 'subjectAltName=DNS:elsewhere.example'),
-    client: issued('client', 'extendedKeyUsage=clientAuth'),
+    server: issue('server', { extensions: [here] }),
+    expired: issue('expired', { extensions: [here], from: '20200101000000Z', to: '20200102000000Z' }),
+    elsewhere: issue('elsewhere', { extensions: ['subjectAltName=DNS:elsewhere.example'] }),
+    client: issue('client', { extensions: ['extendedKeyUsage=clientAuth'] }),
   };
 }
 
 const UNKNOWN_SIGNER = /unable to verify|self.signed|local issuer|signature/i;
 
-test('TLS', { skip: noOpenssl }, async (t) => {
+test('TLS', { skip: withoutOpenssl }, async (t) => {
   const { ca, other, server, expired, elsewhere, client } = certificates(t);
-  const listen = async (own: Certificate, requestCert = false): Promise<string> => {
+  const serve = async (own: KeyPair, requestCert = false): Promise<string> => {
     const secure = createSecureServer({ ...own, ca: ca.cert, requestCert, rejectUnauthorized: requestCert });
     const sockets = new Set<Duplex>();
     secure.on('secureConnection', (socket) => {
@@ -496,15 +436,13 @@ test('TLS', { skip: noOpenssl }, async (t) => {
       }
       secure.close();
     });
-    secure.listen(0, '127.0.0.1');
-    await once(secure, 'listening');
-    return `127.0.0.1:${(secure.address() as AddressInfo).port}`;
+    return `127.0.0.1:${await listen(secure)}`;
   };
   const targets = {
-    open: await listen(server),
-    closed: await listen(server, true),
-    expired: await listen(expired),
-    elsewhere: await listen(elsewhere),
+    open: await serve(server),
+    closed: await serve(server, true),
+    expired: await serve(expired),
+    elsewhere: await serve(elsewhere),
   };
   for (const [name, openClient] of Object.entries(CLIENTS)) {
     const call = async (target: string, tls: UnaryClientOptions['tls']) => {

@@ -40,8 +40,8 @@ test('flags', () => {
     [...flags],
     [
       ['computeDrivers', ['a', 'b']],
-      ['disableTls', ['true']],
       ['tlsCert', ['--odd']],
+      ['disableTls', ['true']],
     ],
   );
   assert.deepEqual([...parseCommandLine(['--disable-tls=false']).flags], [['disableTls', ['false']]]);

@@ -76,7 +76,7 @@ const TOML_CASES: readonly (readonly [what: string, text: string, problem: strin
   [
     'a secret of the wrong form, which is not repeated',
     '[openshell.drivers.docker]\ntoken = "HUSH1"\n',
-    '~/gateway.toml:2: openshell.drivers.docker.token: must match ^[a-z]+$, not the secret that is given',
+    '~/gateway.toml:2: openshell.drivers.docker.token: must match ^[a-z]+$, not the given secret',
   ],
   [
     'a key of an inner table of a driver',
@@ -86,7 +86,7 @@ const TOML_CASES: readonly (readonly [what: string, text: string, problem: strin
   [
     'drivers that are no table',
     '[openshell]\ndrivers = 1\n',
-    '~/gateway.toml:2: openshell.drivers: must hold a table a driver',
+    '~/gateway.toml:2: openshell.drivers: must contain a table for each driver',
   ],
   [
     'a known driver that is no table',
@@ -96,12 +96,12 @@ const TOML_CASES: readonly (readonly [what: string, text: string, problem: strin
   [
     'a driver that is not ours with keys',
     '[openshell.drivers.dokcer]\npids_limit = 1\n',
-    '~/gateway.toml:2: openshell.drivers.dokcer.pids_limit: unknown key; a driver that is not ours takes socket_path alone; did you mean the driver "docker"?',
+    '~/gateway.toml:2: openshell.drivers.dokcer.pids_limit: unknown key; an external driver has only the key socket_path; did you mean the driver "docker"?',
   ],
   [
     'a driver that is not ours without a socket',
     '[openshell.drivers.firecracker]\n',
-    '~/gateway.toml:1: openshell.drivers.firecracker: needs socket_path, the gRPC socket of a driver that is not ours',
+    '~/gateway.toml:1: openshell.drivers.firecracker: requires socket_path, the gRPC socket of an external driver',
   ],
   [
     'the database in the file',
@@ -121,7 +121,7 @@ const TOML_CASES: readonly (readonly [what: string, text: string, problem: strin
   [
     'a health address without a port',
     gateway('health_bind_address = "127.0.0.1"'),
-    '~/gateway.toml:2: openshell.gateway.health_bind_address: needs a port, as in 127.0.0.1:8081',
+    '~/gateway.toml:2: openshell.gateway.health_bind_address: requires a port, as in 127.0.0.1:8081',
   ],
   [
     'a driver twice',
@@ -131,12 +131,12 @@ const TOML_CASES: readonly (readonly [what: string, text: string, problem: strin
   [
     'a driver with a bad name',
     gateway('compute_drivers = ["do cker"]'),
-    '~/gateway.toml:2: openshell.gateway.compute_drivers: a driver\'s name is made of A-Z a-z 0-9 _ and -, not "do cker"',
+    '~/gateway.toml:2: openshell.gateway.compute_drivers: a driver\'s name consists of A-Z a-z 0-9 _ and -, not "do cker"',
   ],
   [
     'a bad gateway id',
     gateway('gateway_id = "-x"'),
-    '~/gateway.toml:2: openshell.gateway.gateway_id: must be 1 to 63 characters a-z 0-9 and -, the first and last no -, not "-x"',
+    '~/gateway.toml:2: openshell.gateway.gateway_id: must be 1 to 63 characters a-z 0-9 and -, not beginning or ending with -, not "-x"',
   ],
   [
     'a blank image',
@@ -173,7 +173,7 @@ const INI_CASES: readonly (readonly [what: string, text: string, problem: string
   [
     'an empty section name',
     '[openshell..gateway]\n',
-    '~/gateway.ini:1: a section name is made of words with dots between them',
+    '~/gateway.ini:1: a section name consists of words separated by dots',
   ],
   [
     'a key twice',
@@ -203,7 +203,7 @@ const INI_CASES: readonly (readonly [what: string, text: string, problem: string
   [
     'a bad key',
     '[openshell.gateway]\n__proto__ = 1\n',
-    '~/gateway.ini:2: a key is one word, with [] after it for an item of a list',
+    '~/gateway.ini:2: a key is one word, followed by [] for an item of a list',
   ],
   [
     'a list where a string belongs',
@@ -239,7 +239,7 @@ const PLACE_CASES: readonly (readonly [
   [
     'both files',
     { files: { 'gateway.toml': '', 'gateway.ini': '' } },
-    '~: holds gateway.toml and gateway.ini; remove one, or name one by --config',
+    '~: contains gateway.toml and gateway.ini; remove one, or name one with --config',
   ],
   [
     'two that cannot be read, whatever they are',
@@ -264,7 +264,7 @@ const PLACE_CASES: readonly (readonly [
   [
     'a file of another kind',
     { argv: ['--config', '/etc/hostname'] },
-    '/etc/hostname: the name of a configuration file ends in .toml or .ini',
+    '/etc/hostname: the name of a configuration file must end in .toml or .ini',
   ],
   ['bytes', { files: { 'gateway.toml': Uint8Array.of(0x61, 0xff) } }, '~/gateway.toml: is not UTF-8 text'],
   [

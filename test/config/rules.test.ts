@@ -11,9 +11,9 @@ function outside(more: string): string {
 }
 
 const NO_USERS =
-  '~/gateway.toml:2: openshell.gateway.bind_address: 0.0.0.0 can be reached from other machines and clients need no certificate; set openshell.gateway.tls.client_ca_path, or allow everyone by openshell.gateway.auth.allow_unauthenticated_users = true';
+  '~/gateway.toml:2: openshell.gateway.bind_address: 0.0.0.0 can be reached from other machines and clients need no certificate; set openshell.gateway.tls.client_ca_path, or allow everyone with openshell.gateway.auth.allow_unauthenticated_users = true';
 const NO_TLS =
-  '~/gateway.toml:2: openshell.gateway.bind_address: 0.0.0.0 can be reached from other machines without encryption; set openshell.gateway.tls.cert_path and openshell.gateway.tls.key_path, or allow plaintext by openshell.gateway.disable_tls = true';
+  '~/gateway.toml:2: openshell.gateway.bind_address: 0.0.0.0 can be reached from other machines without encryption; set openshell.gateway.tls.cert_path and openshell.gateway.tls.key_path, or allow plaintext with openshell.gateway.disable_tls = true';
 
 test('an address beyond loopback has to be meant', async () => {
   assert.deepEqual(await tomlProblems(outside('')), [NO_USERS, NO_TLS]);
@@ -49,13 +49,13 @@ test('health and metrics may stand beyond loopback', async () => {
 test('the certificate and its key come together', async () => {
   const only = (key: string) => tomlProblems(`[openshell.gateway.tls]\n${key} = "/x"\n`);
   assert.deepEqual(await only('cert_path'), [
-    '~/gateway.toml:2: openshell.gateway.tls.cert_path: needs openshell.gateway.tls.key_path beside it',
+    '~/gateway.toml:2: openshell.gateway.tls.cert_path: requires openshell.gateway.tls.key_path',
   ]);
   assert.deepEqual(await only('key_path'), [
-    '~/gateway.toml:2: openshell.gateway.tls.key_path: needs openshell.gateway.tls.cert_path beside it',
+    '~/gateway.toml:2: openshell.gateway.tls.key_path: requires openshell.gateway.tls.cert_path',
   ]);
   assert.deepEqual(await only('client_ca_path'), [
-    '~/gateway.toml:2: openshell.gateway.tls.client_ca_path: needs openshell.gateway.tls.cert_path and openshell.gateway.tls.key_path beside it',
+    '~/gateway.toml:2: openshell.gateway.tls.client_ca_path: requires openshell.gateway.tls.cert_path and openshell.gateway.tls.key_path',
   ]);
 });
 
@@ -71,17 +71,17 @@ test('client certificates are required when there is a client CA, and only then'
 
 test('no two listeners share a port', async () => {
   assert.deepEqual(await problems({ argv: ['--health-port', '17670', '--metrics-port', '17670'] }), [
-    '--health-port: openshell.gateway.health_bind_address: has the port 17670 of openshell.gateway.bind_address; give each listener its own',
-    '--metrics-port: openshell.gateway.metrics_bind_address: has the port 17670 of openshell.gateway.bind_address; give each listener its own',
+    '--health-port: openshell.gateway.health_bind_address: uses the same port 17670 as openshell.gateway.bind_address; use different ports',
+    '--metrics-port: openshell.gateway.metrics_bind_address: uses the same port 17670 as openshell.gateway.bind_address; use different ports',
   ]);
   assert.deepEqual(await problems({ argv: ['--health-port', '1', '--metrics-port', '1'] }), [
-    '--metrics-port: openshell.gateway.metrics_bind_address: has the port 1 of openshell.gateway.health_bind_address; give each listener its own',
+    '--metrics-port: openshell.gateway.metrics_bind_address: uses the same port 1 as openshell.gateway.health_bind_address; use different ports',
   ]);
 });
 
 test('two places of one rank agree on a port', async () => {
   assert.deepEqual(await problems({ argv: ['--port', '1', '--bind-address', '127.0.0.1:2'] }), [
-    '--port: openshell.gateway.bind_address: the port is 1 here, but --bind-address says 2',
+    '--port: openshell.gateway.bind_address: the port is 1 here, but 2 in --bind-address',
   ]);
   assert.deepEqual(await problems({ argv: ['--port', '2', '--bind-address', '127.0.0.1:2'] }), []);
 });
@@ -89,10 +89,10 @@ test('two places of one rank agree on a port', async () => {
 test('a driver socket is for exactly one driver', async () => {
   const argv = ['--compute-driver-socket', '/run/d.sock'];
   assert.deepEqual(await problems({ argv }), [
-    '--compute-driver-socket: needs exactly one compute driver, but none is configured; set --drivers <name> or OPENSHELL_DRIVERS=<name>',
+    '--compute-driver-socket: requires exactly one compute driver, but none is configured; set --drivers <name> or OPENSHELL_DRIVERS=<name>',
   ]);
   assert.deepEqual(await problems({ argv, env: { OPENSHELL_DRIVERS: 'a,b' } }), [
-    '--compute-driver-socket: needs exactly one compute driver, but 2 are configured; set --drivers <name> or OPENSHELL_DRIVERS=<name>',
+    '--compute-driver-socket: requires exactly one compute driver, but 2 are configured; set --drivers <name> or OPENSHELL_DRIVERS=<name>',
   ]);
   const { config } = await load({ argv: [...argv, '--drivers', 'constructor'] });
   assert.deepEqual(config.drivers.get('constructor'), { settings: {}, socketPath: '/run/d.sock' });
@@ -102,7 +102,7 @@ test('revocations need the CA of the clients beside them', async () => {
   const tls = (more: string) => ({
     'gateway.toml': `[openshell.gateway.tls]\ncert_path = "/c"\nkey_path = "/k"\nclient_crl_path = "/r"\n${more}`,
   });
-  await assert.rejects(load({ files: tls('') }), { message: /client_crl_path.* needs .*client_ca_path/ });
+  await assert.rejects(load({ files: tls('') }), { message: /client_crl_path.* requires .*client_ca_path/ });
   const { config } = await load({ files: tls('client_ca_path = "/a"\n') });
   assert.equal(config.tls?.clientCrlPath, '/r');
 });

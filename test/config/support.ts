@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import type { DriverEntry } from '../../dist/compute/entry.js';
@@ -9,6 +8,7 @@ import { type LoadedConfig, loadConfig } from '../../dist/config/load.js';
 import type { Environment } from '../../dist/config/values.js';
 import sqlite from '../../dist/parts/store-sqlite/entry.js';
 import type { StoreEntry } from '../../dist/store/entry.js';
+import { tempFolder } from '../support/folder.js';
 
 /** A driver of the build whose table has a setting of every kind. */
 export const engineDriver: DriverEntry = {
@@ -56,8 +56,8 @@ export interface Situation {
 
 /** A folder for this test file; `load` makes one in it for each call. */
 export function createHome() {
-  const root = mkdtempSync(join(tmpdir(), 'openshell-config-'));
-  after(() => rmSync(root, { recursive: true, force: true }));
+  const { path: root, remove } = tempFolder();
+  after(remove);
   let count = 0;
   const configDir = (): string => join(root, String(count));
 

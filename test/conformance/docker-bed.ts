@@ -2,26 +2,13 @@ import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import { LABEL } from '../../dist/compute/labels.js';
-import { silentLogger } from '../../dist/compute/log.js';
 import docker from '../../dist/drivers/docker/entry.js';
 import { createDriver } from '../../dist/drivers/docker/index.js';
+import { driverContext, tableOf } from '../support/driver-context.js';
+import { eventually } from '../support/wait.js';
 import type { Bed, EngineObject } from './bed.js';
-import { eventually } from './eventually.js';
 
 const SOCKET = /^unix:\/\/(.+)$/.exec(process.env.DOCKER_HOST ?? '')?.[1] ?? '/var/run/docker.sock';
-
-/** The driver's table with every default filled in, as the configuration hands it over. */
-function table(settings: Readonly<Record<string, unknown>>) {
-  return {
-    ...Object.fromEntries(
-      Object.entries(docker.settings).map(([key, setting]) => [
-        key,
-        'default' in setting ? setting.default : undefined,
-      ]),
-    ),
-    ...settings,
-  };
-}
 
 /** Docker's own client, so that the driver is checked by something that shares no code with it. */
 async function cli(...args: string[]): Promise<string[]> {
@@ -34,16 +21,7 @@ export function dockerDriver(
   settings: Readonly<Record<string, unknown>> = {},
   endpoint = SOCKET,
 ) {
-  return createDriver({
-    gatewayId,
-    secret: 'ab'.repeat(32),
-    version: '0.0.0-test',
-    stateDir: '',
-    settings: table(settings),
-    env: {},
-    endpoint,
-    log: silentLogger,
-  });
+  return createDriver(driverContext({ gatewayId, settings: tableOf(docker.settings, settings), endpoint }));
 }
 
 /** Docker as test/engines/docker/up brings it up, with the images of test/engines/docker/image. */
@@ -70,7 +48,7 @@ export function dockerBed(): Bed {
     name: 'docker',
     async unavailable() {
       const probe = await docker.probe({
-        settings: table({ engine_socket: SOCKET }),
+        settings: tableOf(docker.settings, { engine_socket: SOCKET }),
         env: {},
         signal: AbortSignal.timeout(5_000),
       });

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '../../dist/compute/log.js';
 import { connectDriver } from '../../dist/remote/client.js';
 import { serveDriver } from '../../dist/remote/server.js';
+import { tempFolder } from '../support/folder.js';
 import { dockerBed } from './docker-bed.js';
 import { driverSuite } from './driver-suite.js';
 
@@ -15,7 +14,7 @@ await driverSuite({
   ...docker,
   async createDriver(gatewayId, settings) {
     const hosted = await docker.createDriver(gatewayId, settings);
-    const folder = await mkdtemp(join(tmpdir(), 'openshell-remote-'));
+    const { path: folder, remove } = tempFolder();
     const socketPath = join(folder, `${randomUUID().slice(0, 8)}.sock`);
     const token = randomUUID();
     const served = await serveDriver({ driver: hosted, socketPath, token, log: silentLogger });
@@ -31,7 +30,7 @@ await driverSuite({
         await driver.close();
         await served.close();
         await hosted.close();
-        await rm(folder, { recursive: true });
+        remove();
       },
     };
   },

@@ -1,4 +1,5 @@
-import { describe, test } from 'node:test';
+import { describe } from 'node:test';
+import { skipWithout } from '../support/engines.js';
 import type { Bed } from './bed.js';
 import { execTests } from './cases/exec.js';
 import { execEndTests } from './cases/exec-end.js';
@@ -12,11 +13,6 @@ import { ownershipTests } from './cases/ownership.js';
 import { watchTests } from './cases/watch.js';
 import { workspaceTests } from './cases/workspace.js';
 import { createWorkbench } from './workbench.js';
-
-/** Whether OPENSHELL_REQUIRE_ENGINES names this engine, so that its absence is a failure and not a skip. */
-function required(name: string): boolean {
-  return (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').some((word) => word.trim() === name);
-}
 
 const CASES = [
   lifecycleTests,
@@ -34,14 +30,8 @@ const CASES = [
 
 /** Declares the tests that every driver passes on its real engine. */
 export async function driverSuite(bed: Bed): Promise<void> {
-  const why = await bed.unavailable();
-  if (why !== undefined && required(bed.name)) {
-    test(`${bed.name}: the engine is required`, () => {
-      throw new Error(why);
-    });
-    return;
-  }
-  describe(`conformance: ${bed.name}`, { skip: why ?? false, concurrency: false }, () => {
+  const skip = skipWithout(bed.name, await bed.unavailable());
+  describe(`conformance: ${bed.name}`, { skip, concurrency: false }, () => {
     const workbench = createWorkbench(bed);
     for (const declare of CASES) {
       declare(workbench);

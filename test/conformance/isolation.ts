@@ -7,7 +7,7 @@ export interface Allowed {
   readonly why: string;
 }
 
-export const ALLOWED: readonly Allowed[] = [
+const ALLOWED: readonly Allowed[] = [
   {
     path: /^\/dev\/(null|zero|full|random|urandom|tty|ptmx|pts\/(ptmx|\d+))$/,
     why: 'the devices that every program may expect; none keeps anything',

@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type AuthenticationV1TokenRequest,
@@ -9,6 +8,7 @@ import {
   RbacAuthorizationV1Api,
   type V1PolicyRule,
 } from '@kubernetes/client-node';
+import { tempFolder } from '../support/folder.js';
 
 /** What the manifest for this mode grants the gateway. */
 export async function manifestRules(mode: 'shared' | 'managed'): Promise<V1PolicyRule[]> {
@@ -71,7 +71,9 @@ export async function tokenKubeconfig(config: KubeConfig, namespace: string, nam
   }
   const limited = new KubeConfig();
   limited.loadFromClusterAndUser(cluster, { name, token: status.token });
-  const path = join(await mkdtemp(join(tmpdir(), 'openshell-kubeconfig-')), 'kubeconfig');
+  const folder = tempFolder();
+  process.once('exit', folder.remove);
+  const path = join(folder.path, 'kubeconfig');
   await writeFile(path, limited.exportConfig(), { mode: 0o600 });
   return path;
 }

@@ -8,10 +8,10 @@ import {
   type KubernetesObject,
   NetworkingV1Api,
 } from '@kubernetes/client-node';
-import { silentLogger } from '../../dist/compute/log.js';
 import entry from '../../dist/drivers/kubernetes/entry.js';
+import { driverContext, tableOf } from '../support/driver-context.js';
+import { eventually } from '../support/wait.js';
 import type { Bed, EngineObject, ForeignObject } from './bed.js';
-import { eventually } from './eventually.js';
 
 /** The class of the volumes that test/engines/kubernetes offers. */
 export const TEST_STORAGE_CLASS = 'openshell-test';
@@ -53,15 +53,6 @@ export async function claimCluster(): Promise<void> {
       }),
     30 * 60_000,
   );
-}
-
-/** The driver's table with every default, as the configuration would fill it in. */
-export function kubernetesSettings(given: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const defaults = Object.entries(entry.settings).map(([key, setting]) => [
-    key,
-    'default' in setting ? setting.default : undefined,
-  ]);
-  return { ...Object.fromEntries(defaults), ...given };
 }
 
 /** The cluster of test/engines/kubernetes, seen raw through the client library. */
@@ -124,26 +115,18 @@ export function createKubernetesBed(options: KubernetesBedOptions): Bed {
       const { createDriver } = await entry.load();
       driverKubeconfig ??= options.driverKubeconfig();
       const kubeconfig = await driverKubeconfig;
-      return createDriver({
-        gatewayId,
-        secret: 'ab'.repeat(32),
-        version: '0.0.0-test',
-        stateDir: '',
-        settings: kubernetesSettings({
-          kubeconfig,
-          namespace,
-          workspace_storage_class: TEST_STORAGE_CLASS,
-          image_pull_policy: 'Never',
-          stop_timeout_secs: 2,
-          allowed_labels: ['team', 'example.com/*'],
-          ...(options.agentSandbox && { sandbox_api: 'agents.x-k8s.io/v1alpha1' }),
-          ...options.settings,
-          ...settings,
-        }),
-        env: {},
-        endpoint: '',
-        log: silentLogger,
+      const table = tableOf(entry.settings, {
+        kubeconfig,
+        namespace,
+        workspace_storage_class: TEST_STORAGE_CLASS,
+        image_pull_policy: 'Never',
+        stop_timeout_secs: 2,
+        allowed_labels: ['team', 'example.com/*'],
+        ...(options.agentSandbox && { sandbox_api: 'agents.x-k8s.io/v1alpha1' }),
+        ...options.settings,
+        ...settings,
       });
+      return createDriver(driverContext({ gatewayId, settings: table }));
     },
 
     images: {

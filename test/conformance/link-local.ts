@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { eventually } from './eventually.js';
+import { eventually } from '../support/wait.js';
 
 /** A service at a link-local address in a network namespace of its own, to which this host forwards: as in a cloud. */
 export interface LinkLocalService {

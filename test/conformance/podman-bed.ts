@@ -1,41 +1,19 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { LABEL } from '../../dist/compute/labels.js';
-import { silentLogger } from '../../dist/compute/log.js';
 import podman from '../../dist/drivers/podman/entry.js';
 import { createDriver } from '../../dist/drivers/podman/index.js';
+import { driverContext, tableOf } from '../support/driver-context.js';
+import { eventually } from '../support/wait.js';
 import type { Bed, Capability, EngineObject } from './bed.js';
-import { eventually } from './eventually.js';
 import { type PodmanKind, podmanApi, podmanSocket } from './podman-api.js';
-
-/** The driver's table with every default filled in, as the configuration hands it over. */
-export function podmanTable(settings: Readonly<Record<string, unknown>> = {}) {
-  return {
-    ...Object.fromEntries(
-      Object.entries(podman.settings).map(([key, setting]) => [
-        key,
-        'default' in setting ? setting.default : undefined,
-      ]),
-    ),
-    ...settings,
-  };
-}
 
 export function podmanDriver(
   endpoint: string,
   gatewayId: string,
   settings: Readonly<Record<string, unknown>> = {},
 ) {
-  return createDriver({
-    gatewayId,
-    secret: 'ab'.repeat(32),
-    version: '0.0.0-test',
-    stateDir: '',
-    settings: podmanTable(settings),
-    env: {},
-    endpoint,
-    log: silentLogger,
-  });
+  return createDriver(driverContext({ gatewayId, settings: tableOf(podman.settings, settings), endpoint }));
 }
 
 /** Podman as test/engines/podman/up brings it up. */

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { eventually } from './eventually.js';
+import { eventually } from '../support/wait.js';
 import { type PodmanKind, podmanApi, podmanSocket } from './podman-api.js';
 
 const SERVICE = join(import.meta.dirname, '../../test/engines/podman/service');

@@ -3,6 +3,7 @@ import { createHash, randomInt } from 'node:crypto';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { KeyPair } from '../support/certificates.js';
 
 export interface Registry {
   /** Host and port. */
@@ -24,7 +25,7 @@ export interface RegistryOptions {
   /** Whoever has no token, which is got with this user and password, is turned away. */
   readonly login?: { readonly username: string; readonly password: string };
   /** Speaks HTTPS with these, PEM. */
-  readonly tls?: { readonly key: string; readonly cert: string };
+  readonly tls?: KeyPair;
   /** Sees each request first; true: it has answered. */
   readonly intercept?: (request: IncomingMessage, reply: ServerResponse) => boolean;
 }

@@ -1,10 +1,10 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ComputeDriver } from '../../dist/compute/driver.js';
-import { silentLogger } from '../../dist/compute/log.js';
 import vm from '../../dist/drivers/vm/entry.js';
 import { createDriver } from '../../dist/drivers/vm/index.js';
 import { FROM_GATEWAY } from '../../dist/drivers/vm/launch-options.js';
+import { driverContext, tableOf } from '../support/driver-context.js';
 import type { Bed, EngineObject } from './bed.js';
 import { removeControlGroups } from './control-groups.js';
 
@@ -15,13 +15,7 @@ export const VM_STATE = join(VM_HOME, 'state');
 const OVERLAY_DISK_MIB = 128;
 
 export function vmTable(settings: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
-  return {
-    ...Object.fromEntries(
-      Object.entries(vm.settings).map(([key, setting]) => [
-        key,
-        'default' in setting ? setting.default : undefined,
-      ]),
-    ),
+  return tableOf(vm.settings, {
     allow_emulation: true,
     vcpus: 1,
     mem_mib: 192,
@@ -30,20 +24,13 @@ export function vmTable(settings: Readonly<Record<string, unknown>> = {}): Recor
     guest_dir: join(VM_HOME, 'guest'),
     image_dir: join(VM_HOME, 'images'),
     ...settings,
-  };
+  });
 }
 
 function vmDriver(gatewayId: string, settings: Readonly<Record<string, unknown>>): Promise<ComputeDriver> {
-  return createDriver({
-    gatewayId,
-    secret: 'ab'.repeat(32),
-    version: '0.0.0-test',
-    stateDir: VM_STATE,
-    settings: vmTable(settings),
-    env: process.env,
-    endpoint: '',
-    log: silentLogger,
-  });
+  return createDriver(
+    driverContext({ gatewayId, settings: vmTable(settings), stateDir: VM_STATE, env: process.env }),
+  );
 }
 
 interface Shared {

@@ -1,9 +1,9 @@
 import { driverSuite } from './driver-suite.js';
 import { vmBed } from './vm-bed.js';
-import { templateTest } from './vm-template.js';
+import { snapshotTest } from './vm-snapshot.js';
 
 const bed = vmBed();
 if ((await bed.unavailable()) === undefined) {
-  templateTest(bed);
+  snapshotTest(bed);
 }
 await driverSuite(bed);

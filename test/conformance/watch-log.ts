@@ -1,7 +1,7 @@
 import { type ObservedState, observedState } from '../../dist/compute/conditions.js';
 import type { ComputeDriver, DriverEvent } from '../../dist/compute/driver.js';
 import type { ObservedSandbox } from '../../dist/compute/sandbox.js';
-import { eventually } from './eventually.js';
+import { eventually } from '../support/wait.js';
 
 /** Everything that one watch of a driver has said, in order. */
 export interface WatchLog {

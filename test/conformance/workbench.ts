@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { after, type TestContext, test } from 'node:test';
 import type { ComputeDriver } from '../../dist/compute/driver.js';
 import type { DriverSandbox } from '../../dist/compute/sandbox.js';
+import { aSandbox, type SpecChange } from '../support/sandboxes.js';
 import type { Bed, Capability } from './bed.js';
-import { aSandbox, type SpecChange } from './sandboxes.js';
 import { type WatchLog, watchLog } from './watch-log.js';
 
 /** What a test of the suite works with. All that it makes is removed after it, also when it fails. */

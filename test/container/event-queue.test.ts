@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createEventQueue, type FeedItem } from '../../dist/drivers/container/event-queue.js';
+import { toArray } from '../support/streams.js';
 
 function look(containerId: string): FeedItem {
   return { type: 'look', containerId, sandboxId: 's' };
@@ -14,21 +15,13 @@ function news(message: string): FeedItem {
   };
 }
 
-async function rest(feed: AsyncIterable<FeedItem>): Promise<FeedItem[]> {
-  const all: FeedItem[] = [];
-  for await (const item of feed) {
-    all.push(item);
-  }
-  return all;
-}
-
 test('a look that waits already is not queued twice', async () => {
   const feed = createEventQueue();
   for (const id of ['a', 'b', 'a', 'a']) {
     feed.push(look(id));
   }
   feed.end();
-  assert.deepEqual(await rest(feed), [look('a'), look('b')]);
+  assert.deepEqual(await toArray(feed), [look('a'), look('b')]);
 });
 
 test('a look that was fetched may come again', async () => {
@@ -48,7 +41,7 @@ test('the oldest news go when nobody fetches them; looks stay', async () => {
     feed.push(news(String(i)));
   }
   feed.end();
-  const all = await rest(feed);
+  const all = await toArray(feed);
   assert.equal(all.length, 1_025);
   assert.deepEqual(all[0], look('a'));
   assert.deepEqual(all[1], news('76'));

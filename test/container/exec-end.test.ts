@@ -10,13 +10,7 @@ import { type ExecContainer, endProcesses } from '../../dist/drivers/container/e
 import { canSignal, signalFromOutside } from '../../dist/drivers/container/host-processes.js';
 import { EXEC_MARK_VARIABLE, endExec } from '../../dist/drivers/container-exec/exec-kill.js';
 import { eventually } from '../support/wait.js';
-
-function frame(stream: 1 | 2, text: string): Buffer {
-  const header = Buffer.alloc(8);
-  header[0] = stream;
-  header.writeUInt32BE(text.length, 4);
-  return Buffer.concat([header, Buffer.from(text)]);
-}
+import { frame } from './frame.js';
 
 describe('where only the shell of the sandbox can end a command', () => {
   const end = async (answer: () => Readable) => {

@@ -2,37 +2,23 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { describe, test } from 'node:test';
-import type { ExecSession, ExecSpec } from '../../dist/compute/driver.js';
+import type { ExecSpec } from '../../dist/compute/driver.js';
 import { Code } from '../../dist/compute/errors.js';
 import { silentLogger } from '../../dist/compute/log.js';
 import { createExecSession, type ExecState } from '../../dist/drivers/container/exec-session.js';
+import { anExec, collect } from '../support/run.js';
+import { frame } from './frame.js';
 
-const SPEC: ExecSpec = {
-  command: ['/nope'],
-  workdir: '',
-  environment: {},
-  tty: false,
-  size: undefined,
-  timeoutMs: 0,
-  stdin: false,
-};
 const WORD =
   'OCI runtime exec failed: exec failed: unable to start container process: exec: "/nope": stat /nope: no such file or directory: unknown\r\n';
 const NEVER: ExecState = { Running: false, ExitCode: 127, Pid: 0 };
-
-function frame(text: string): Buffer {
-  const header = Buffer.alloc(8);
-  header[0] = 1;
-  header.writeUInt32BE(Buffer.byteLength(text), 4);
-  return Buffer.concat([header, Buffer.from(text)]);
-}
 
 /** A session over a connection that carries what the test writes to it. */
 function session(state: ExecState, spec: Partial<ExecSpec> = {}) {
   const connection = new PassThrough();
   const given = createExecSession({
     socket: connection as unknown as Socket,
-    spec: { ...SPEC, ...spec },
+    spec: anExec(['/nope'], spec),
     signal: new AbortController().signal,
     inspect: async () => state,
     neverRan: ({ Pid, ExitCode }) => Pid === 0 && ExitCode !== 0,
@@ -43,28 +29,20 @@ function session(state: ExecState, spec: Partial<ExecSpec> = {}) {
   return { given, connection };
 }
 
-async function read({ output, exitCode }: ExecSession) {
-  const text = { stdout: '', stderr: '' };
-  for await (const { stream, data } of output) {
-    text[stream] += Buffer.from(data).toString();
-  }
-  return { ...text, exitCode: await exitCode };
-}
-
 const LINE = 'openshell: exec: /nope: no such file or directory';
 
 describe('an exec whose engine says that it never ran', () => {
   test('ends with our line in place of the engine’s word, and the code of a shell', async () => {
     const { given, connection } = session(NEVER);
-    connection.end(frame(WORD));
-    assert.deepEqual(await read(given), { stdout: '', stderr: `${LINE}\n`, exitCode: 127 });
+    connection.end(frame(1, WORD));
+    assert.deepEqual(await collect(given), { stdout: '', stderr: `${LINE}\n`, exitCode: 127 });
   });
 
   test('does so however its word is cut', async () => {
     const { given, connection } = session(NEVER);
-    const reading = read(given);
+    const reading = collect(given);
     for (const part of [WORD.slice(0, 40), WORD.slice(40, 90), WORD.slice(90)]) {
-      connection.write(frame(part));
+      connection.write(frame(1, part));
       await new Promise((done) => setImmediate(done));
     }
     connection.end();
@@ -74,14 +52,14 @@ describe('an exec whose engine says that it never ran', () => {
   test('says it on stdout with a terminal', async () => {
     const { given, connection } = session(NEVER, { tty: true });
     connection.end(WORD);
-    assert.deepEqual(await read(given), { stdout: `${LINE}\r\n`, stderr: '', exitCode: 127 });
+    assert.deepEqual(await collect(given), { stdout: `${LINE}\r\n`, stderr: '', exitCode: 127 });
   });
 
   test('is INVALID_ARGUMENT for a reason that no shell has a code for', async () => {
     for (const word of ['', 'OCI runtime exec failed: unable to find user ghost\r\n']) {
       const { given, connection } = session({ ...NEVER, ExitCode: 126 });
-      connection.end(frame(word));
-      await assert.rejects(read(given), { code: Code.INVALID_ARGUMENT, field: 'command' });
+      connection.end(frame(1, word));
+      await assert.rejects(collect(given), { code: Code.INVALID_ARGUMENT, field: 'command' });
     }
   });
 });
@@ -89,8 +67,8 @@ describe('an exec whose engine says that it never ran', () => {
 describe('a command that prints what an engine would', () => {
   test('keeps its output and its code', async () => {
     const { given, connection } = session({ Running: false, ExitCode: 127, Pid: 7 });
-    connection.end(frame(WORD));
-    assert.deepEqual(await read(given), { stdout: WORD, stderr: '', exitCode: 127 });
+    connection.end(frame(1, WORD));
+    assert.deepEqual(await collect(given), { stdout: WORD, stderr: '', exitCode: 127 });
   });
 
   test('is not held back for long', async () => {
@@ -98,7 +76,7 @@ describe('a command that prints what an engine would', () => {
     const output = given.output[Symbol.asyncIterator]();
     const first = output.next();
     for (let i = 0; i < 8; i++) {
-      connection.write(frame(`runc ${i}\n`));
+      connection.write(frame(1, `runc ${i}\n`));
       await new Promise((done) => setImmediate(done));
     }
     const early = await Promise.race([

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { silentLogger } from '../../dist/compute/log.js';
 import { createHostAccess } from '../../dist/drivers/container/host-access.js';
+import { tempFolder } from '../support/folder.js';
+import { warningsInto } from '../support/logger.js';
 
 const JUMP = '-i lo -m comment --comment openshell-host-access -j OPENSHELL-HOST';
 
@@ -14,8 +14,8 @@ async function withIptables(
   standing: string,
   options: { fails?: boolean; allowed?: boolean } = {},
 ) {
-  const folder = await mkdtemp(join(tmpdir(), 'openshell-iptables-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const { path: folder, remove } = tempFolder();
+  t.after(remove);
   await writeFile(join(folder, 'standing'), standing);
   const fail = options.fails ? 'echo "you must be root" >&2; exit 4' : '';
   for (const name of ['iptables', 'ip6tables']) {
@@ -31,7 +31,7 @@ async function withIptables(
   const access = createHostAccess({
     allowed: options.allowed ?? false,
     env: { PATH: `${folder}:/usr/bin:/bin` },
-    log: { ...silentLogger, warn: (message) => void lines.push(message) },
+    log: warningsInto(lines),
     trustedMs: 0,
   });
   const given = () => readFile(join(folder, 'given-iptables'), 'utf8').catch(() => '');

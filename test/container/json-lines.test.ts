@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { jsonLines } from '../../dist/drivers/container/json-lines.js';
+import { toArray } from '../support/streams.js';
 
 async function* pieces(bytes: Buffer, cuts: number[]): AsyncGenerator<Uint8Array> {
   let from = 0;
@@ -11,12 +12,8 @@ async function* pieces(bytes: Buffer, cuts: number[]): AsyncGenerator<Uint8Array
   }
 }
 
-async function read(bytes: Buffer, cuts: number[] = []): Promise<unknown[]> {
-  const values: unknown[] = [];
-  for await (const value of jsonLines(pieces(bytes, cuts), 'Podman')) {
-    values.push(value);
-  }
-  return values;
+function read(bytes: Buffer, cuts: number[] = []): Promise<unknown[]> {
+  return toArray(jsonLines(pieces(bytes, cuts), 'Podman'));
 }
 
 test('values arrive whole, wherever the stream is cut', async () => {

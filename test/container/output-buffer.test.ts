@@ -1,19 +1,13 @@
 import assert from 'node:assert/strict';
 import { PassThrough, Readable } from 'node:stream';
 import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { bufferedOutput } from '../../dist/drivers/container/output-buffer.js';
+import { toArray } from '../support/streams.js';
 
 async function all(pieces: AsyncIterable<Buffer>): Promise<Buffer> {
-  const read: Buffer[] = [];
-  for await (const piece of pieces) {
-    read.push(piece);
-  }
-  return Buffer.concat(read);
-}
-
-function turn() {
-  return new Promise((resolve) => setImmediate(resolve));
+  return Buffer.concat(await toArray(pieces));
 }
 
 test('everything arrives in order, however source and reader take turns', async () => {

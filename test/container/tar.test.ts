@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { directoryTar, firstTarEntry } from '../../dist/drivers/container/tar.js';
+import { tempFolder } from '../support/folder.js';
 
 function first(archive: Buffer, limit = 1_000) {
   return firstTarEntry(Readable.from([archive]), limit);
@@ -25,7 +25,7 @@ test('a directory as it is read back', async () => {
 });
 
 test('a file behind extended headers, in small pieces', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'openshell-tar-'));
+  const { path: folder, remove } = tempFolder();
   try {
     writeFileSync(join(folder, 'passwd'), 'root:x:0:0::/root:/bin/sh\n', { mode: 0o640 });
     const archive = execFileSync('tar', ['--format=pax', '-C', folder, '-c', 'passwd']);
@@ -34,7 +34,7 @@ test('a file behind extended headers, in small pieces', async () => {
     assert.equal(entry?.content.toString(), 'root:x:0:');
     assert.equal(entry?.mode, 0o640);
   } finally {
-    rmSync(folder, { recursive: true });
+    remove();
   }
 });
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Code } from '../../dist/compute/errors.js';
 import { IDLE_COMMAND } from '../../dist/compute/sandbox.js';
-import { NO_RESOURCES, plan } from './sandboxes.js';
+import { limits, NO_RESOURCES } from '../support/sandboxes.js';
+import { plan } from './plan.js';
 
 function host(...args: Parameters<typeof plan>) {
   return plan(...args).container.HostConfig;
@@ -74,7 +75,7 @@ test('a terminal keeps its stdin open and knows its kind', () => {
 
 test('limits; swap is no way around the memory limit', () => {
   const config = host({
-    template: { resources: { ...NO_RESOURCES, cpuLimit: '1500m', memoryLimit: '64Mi' } },
+    template: { resources: limits('1500m', '64Mi') },
   });
   assert.equal(config?.NanoCpus, 1_500_000_000);
   assert.deepEqual([config?.Memory, config?.MemorySwap], [67_108_864, 67_108_864]);
@@ -91,7 +92,7 @@ test("without limits asked for the operator's hold, and none above its ceiling i
   assert.deepEqual(set?.StorageOpt, { size: '1073741824' });
   assert.equal(set?.NanoCpus, 16e9, "without a default it is the host's size");
   const asked = (cpuLimit: string, memoryLimit: string) => ({
-    template: { resources: { ...NO_RESOURCES, cpuLimit, memoryLimit } },
+    template: { resources: limits(cpuLimit, memoryLimit) },
   });
   const tooHigh = { code: Code.INVALID_ARGUMENT, reason: 'LimitTooHigh' };
   assert.throws(() => plan(asked('17', '')), tooHigh, "above the host's CPUs");

@@ -1,22 +1,19 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createSocketServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import docker from '../../dist/drivers/docker/entry.js';
+import { tempFolder } from '../support/folder.js';
 
-let folder = '';
+const { path: folder, remove } = tempFolder();
 const servers: { close(): void }[] = [];
-before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'openshell-discovery-'));
-});
-after(async () => {
+after(() => {
   for (const server of servers) {
     server.close();
   }
-  await rm(folder, { recursive: true });
+  remove();
 });
 
 function listening<S extends Server | ReturnType<typeof createSocketServer>>(server: S, path: string) {

@@ -8,16 +8,18 @@ import { test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import type { DriverEntry } from '../../dist/compute/entry.js';
 import { silentLogger } from '../../dist/compute/log.js';
-import { engineCeilings } from '../../dist/drivers/container/engine-limits.js';
 import { createHostAccess } from '../../dist/drivers/container/host-access.js';
+import { engineCeilings } from '../../dist/drivers/container/limits.js';
+import { createDockerClient } from '../../dist/drivers/docker/api/client.js';
 import { createDockerDriver } from '../../dist/drivers/docker/driver.js';
-import { createEngine } from '../../dist/drivers/docker/engine.js';
 import docker from '../../dist/drivers/docker/entry.js';
-import type { DockerSettings } from '../../dist/drivers/docker/settings.js';
+import { dockerSettings } from '../../dist/drivers/docker/settings.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { dockerBed } from '../conformance/docker-bed.js';
+import { tableOf } from '../support/driver-context.js';
 import { FAULTS, type Fault } from '../support/faults.js';
-import { startTestGateway, tempFolder } from '../support/gateway.js';
+import { tempFolder } from '../support/folder.js';
+import { startTestGateway } from '../support/gateway.js';
 import { soak } from '../support/soak.js';
 import { eventually } from '../support/wait.js';
 import { onDocker } from './real-engine.js';
@@ -107,24 +109,19 @@ async function createProxy(path: string) {
 await onDocker('docker: an engine that hangs, breaks off or is slow', ({ bed }) => {
   const start = async (gatewayId: string, name: string, folder: string) => {
     const proxy = await createProxy(join(folder, `${name}.sock`));
-    const engine = createEngine(join(folder, `${name}.sock`), CALL_MS);
-    const settings = Object.fromEntries(
-      Object.entries(docker.settings).map(([key, setting]) => [
-        key,
-        'default' in setting ? setting.default : undefined,
-      ]),
-    ) as DockerSettings;
+    const dockerClient = createDockerClient(join(folder, `${name}.sock`), CALL_MS);
+    const settings = tableOf(dockerSettings, { image_pull_policy: 'never', stop_timeout_secs: 1 });
     const entry: DriverEntry = {
       ...docker,
       probe: async () => ({ state: 'ready', endpoint: '', engineVersion: '' }),
       load: async () => ({
         createDriver: async () =>
           createDockerDriver({
-            ...{ engine, engineVersion: '', log: silentLogger },
+            ...{ client: dockerClient, engineVersion: '', log: silentLogger },
             hostAccess: createHostAccess({ allowed: true, env: process.env, log: silentLogger }),
             dependencies: {
               owner: { gatewayId, version: '0' },
-              settings: { ...settings, image_pull_policy: 'never', stop_timeout_secs: 1 },
+              settings,
               ceilings: engineCeilings(settings, { cpus: 16, memoryBytes: 64 * 1024 ** 3 }, 'docker'),
               diskBytes: undefined,
             },
@@ -204,7 +201,7 @@ await onDocker('docker: an engine that hangs, breaks off or is slow', ({ bed }) 
 
   const timeout = soak ? 30 * 60_000 : 4 * 60_000;
   test('each operation ends as it was asked for, and nothing is left behind', { timeout }, async () => {
-    const folder = await tempFolder();
+    const folder = tempFolder();
     const gatewayId = randomUUID();
     try {
       const seen: Record<Operation, string[]> = { create: [], stop: [], start: [], delete: [] };

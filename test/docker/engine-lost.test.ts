@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before } from 'node:test';
 import type { ComputeDriver } from '../../dist/compute/driver.js';
 import { Code, OpenShellError } from '../../dist/compute/errors.js';
 import { dockerBed, dockerDriver } from '../conformance/docker-bed.js';
-import { collect, openExec } from '../conformance/run.js';
-import { aSandbox } from '../conformance/sandboxes.js';
 import { watchLog } from '../conformance/watch-log.js';
+import { tempFolder } from '../support/folder.js';
+import { collect, openExec } from '../support/run.js';
+import { aSandbox } from '../support/sandboxes.js';
 import { onDocker } from './real-engine.js';
 
 const ENGINE = /^unix:\/\/(.+)$/.exec(process.env.DOCKER_HOST ?? '')?.[1] ?? '/var/run/docker.sock';
@@ -44,14 +42,9 @@ async function createCut(path: string) {
 }
 
 await onDocker('docker: the engine disappears', ({ check, bed }) => {
-  let folder = '';
-  before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'openshell-lost-'));
-  });
-  after(() => rm(folder, { recursive: true }));
-
   check('calls, execs and watches say so, and the same driver works again', async ({ signal }) => {
     const gatewayId = randomUUID();
+    const { path: folder, remove } = tempFolder();
     const path = join(folder, 'engine.sock');
     const engine = await createCut(path);
     const driver: ComputeDriver = await dockerDriver(gatewayId, {}, path);
@@ -89,6 +82,7 @@ await onDocker('docker: the engine disappears', ({ check, bed }) => {
       await driver.close();
       await engine.cut();
       await dockerBed().cleanup(gatewayId);
+      remove();
     }
   });
 });

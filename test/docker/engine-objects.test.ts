@@ -1,20 +1,15 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { Code } from '../../dist/compute/errors.js';
-import { eventually } from '../conformance/eventually.js';
-import { run } from '../conformance/run.js';
-import { aSandbox } from '../conformance/sandboxes.js';
-import { onDocker } from './real-engine.js';
-
-function docker(...args: string[]): string {
-  return execFileSync('docker', args, { encoding: 'utf8' }).trim();
-}
+import { run } from '../support/run.js';
+import { aSandbox } from '../support/sandboxes.js';
+import { eventually } from '../support/wait.js';
+import { docker, onDocker } from './real-engine.js';
 
 await onDocker('docker: networks, volumes and mounts', ({ check, bed }) => {
   check('the network is made without traffic between sandboxes', async ({ running, driver }) => {
     const [one, two] = [await running(), await running()];
-    const network = JSON.parse(docker('network', 'inspect', 'openshell-docker'))[0];
+    const network = JSON.parse(docker(['network', 'inspect', 'openshell-docker']))[0];
     assert.equal(network.Options['com.docker.network.bridge.enable_icc'], 'false');
     assert.equal(network.Labels['openshell.ai/managed-by'], 'openshell');
     const { stdout } = await run(driver, one, ['hostname', '-i']);
@@ -31,10 +26,10 @@ await onDocker('docker: networks, volumes and mounts', ({ check, bed }) => {
       try {
         const first = await running();
         await driver.delete(first, { signal });
-        docker('network', 'rm', name);
+        docker(['network', 'rm', name]);
         await running().then((second) => driver.delete(second, { signal }));
       } finally {
-        docker('network', 'rm', name);
+        docker(['network', 'rm', name]);
       }
     },
   );
@@ -58,20 +53,20 @@ await onDocker('docker: networks, volumes and mounts', ({ check, bed }) => {
       const sandbox = aSandbox(bed.images.shell, { template: { driverConfig } });
       await assert.rejects(driver.validateCreate(sandbox, { signal }), refusal);
       await assert.rejects(driver.create(sandbox, { signal }), refusal);
-      docker('volume', 'create', volume);
+      docker(['volume', 'create', volume]);
       try {
         const made = await running({ template: { driverConfig } });
         assert.equal((await run(driver, made, ['touch', '/data/file'])).exitCode, 0);
-        const [major = 0] = docker('version', '--format', '{{.Server.Version}}').split('.').map(Number);
+        const [major = 0] = docker(['version', '--format', '{{.Server.Version}}']).split('.').map(Number);
         if (major < 26) {
           const mounts = driverConfig.mounts.map((mount) => ({ ...mount, subpath: 'part' }));
           const partly = aSandbox(bed.images.shell, { template: { driverConfig: { mounts } } });
           await assert.rejects(driver.validateCreate(partly, { signal }), { message: /only as a whole/ });
         }
         await driver.delete(made, { signal });
-        assert.equal(docker('volume', 'ls', '-q', '--filter', `name=${volume}`), volume);
+        assert.equal(docker(['volume', 'ls', '-q', '--filter', `name=${volume}`]), volume);
       } finally {
-        docker('volume', 'rm', volume);
+        docker(['volume', 'rm', volume]);
       }
     },
   );
@@ -115,12 +110,12 @@ await onDocker('docker: networks, volumes and mounts', ({ check, bed }) => {
       const sandbox = aSandbox(bed.images.shell);
       const label = (key: string, value: string) => ['--label', `openshell.ai/${key}=${value}`];
       const labels = [...label('gateway-id', gatewayId), ...label('sandbox-id', sandbox.id)];
-      docker('volume', 'create', ...labels, `left-${sandbox.id}`);
-      docker('create', ...labels, ...label('helper', 'true'), bed.images.shell, 'true');
+      docker(['volume', 'create', ...labels, `left-${sandbox.id}`]);
+      docker(['create', ...labels, ...label('helper', 'true'), bed.images.shell, 'true']);
       assert.equal(await driver.get(sandbox, { signal }), undefined, 'a helper is no sandbox');
       assert.equal(await driver.delete(sandbox, { signal }), true);
       await eventually('nothing is left', async () => (await bed.objects(gatewayId)).length === 0);
-      docker('create', ...labels, bed.images.shell, 'true');
+      docker(['create', ...labels, bed.images.shell, 'true']);
       const got = await driver.get(sandbox, { signal });
       assert.equal(got?.status.instanceId, '', 'it was never started');
       assert.equal(await driver.delete(sandbox, { signal }), true);

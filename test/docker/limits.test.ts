@@ -1,15 +1,10 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { Code } from '../../dist/compute/errors.js';
 import { allowedTests } from '../conformance/cases/allowed.js';
 import { ceilingTests } from '../conformance/cases/ceilings.js';
-import { run } from '../conformance/run.js';
-import { onDocker } from './real-engine.js';
-
-function docker(args: string[], input = '') {
-  return execFileSync('docker', args, { input, stdio: 'pipe' }).toString();
-}
+import { run } from '../support/run.js';
+import { docker, onDocker } from './real-engine.js';
 
 await onDocker('docker: what a sandbox gets and may have', (workbench) => {
   const { bed, check } = workbench;

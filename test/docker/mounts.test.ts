@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Code, OpenShellError } from '../../dist/compute/errors.js';
 import type { Json } from '../../dist/compute/sandbox.js';
-import { plan } from './sandboxes.js';
+import { plan } from './plan.js';
 
 function mounted(mounts: Json[], bind = false) {
   return plan(

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { containerName, workspaceVolumeName } from '../../dist/drivers/docker/names.js';
+import { containerName } from '../../dist/drivers/container/names.js';
+import { workspaceVolumeName } from '../../dist/drivers/docker/names.js';
 
 const ENGINE_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 

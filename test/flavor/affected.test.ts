@@ -1,20 +1,19 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { flavorNames, readFlavor, specOf } from '../../dist-tools/flavor/choose/flavor-files.js';
+import { tempFolder } from '../support/folder.js';
 import { type Checkout, openCheckout, ROOT } from './checkout.js';
 
 let checkout: Checkout;
-let folder: string;
+const { path: folder, remove } = tempFolder();
 before(() => {
   checkout = openCheckout();
-  folder = mkdtempSync(join(tmpdir(), 'openshell-affected-'));
 });
 after(() => {
   checkout.remove();
-  rmSync(folder, { recursive: true, force: true });
+  remove();
 });
 
 function holders(driver: string): string[] {

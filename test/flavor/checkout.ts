@@ -1,17 +1,8 @@
 import { spawn } from 'node:child_process';
-import {
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { run } from '../../dist-tools/flavor/run.js';
+import { tempFolder } from '../support/folder.js';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -72,7 +63,7 @@ export function execute(
 }
 
 export function openCheckout(): Checkout {
-  const root = mkdtempSync(join(tmpdir(), 'openshell-checkout-'));
+  const { path: root, remove } = tempFolder();
   const configs = readdirSync(ROOT).filter((name) => /^tsconfig.*\.json$/.test(name));
   for (const path of [...COPIED, ...configs]) {
     cpSync(join(ROOT, path), join(root, path), {
@@ -101,7 +92,7 @@ export function openCheckout(): Checkout {
       execute(process.execPath, args, root, { PATH: process.env.PATH, ...home, ...env }),
     read: (path) => readFileSync(join(root, path), 'utf8'),
     write: (path, text) => writeFileSync(join(root, path), text),
-    remove: () => rmSync(root, { recursive: true, force: true }),
+    remove,
   };
 }
 

@@ -180,7 +180,7 @@ test('a mistyped scheme is a typo of what this build or the project has', async 
 test('a store without a backup of its own says so', async () => {
   const { status, stderr } = await checkout.node(['dist/main.js', 'backup', 'file', '--db-url', 'memory:']);
   assert.notEqual(status, 0);
-  assert.match(stderr, /error\[BackupUnsupported\]: the store 'memory' is not backed up by the gateway/);
+  assert.match(stderr, /error\[BackupUnsupported\]: the gateway cannot back up the store 'memory'/);
 });
 
 test('a flavor without a driver or a store, or with a part twice, does not compile, and the error says what to do', async () => {

@@ -73,7 +73,7 @@ async function absentErrors(flavor: string, absent: readonly string[]): Promise<
     assert.match(
       stderr,
       new RegExp(
-        `'${known?.name}' is configured and not in this build; this build is the flavor '${flavor}'`,
+        `'${known?.name}' is configured but not in this build; this build is the flavor '${flavor}'`,
       ),
     );
     assert.ok(stderr.includes(`'${known?.command}'`), stderr);

@@ -1,17 +1,9 @@
 import assert from 'node:assert/strict';
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { flavorNames } from '../../dist-tools/flavor/choose/flavor-files.js';
+import { tempFolder } from '../support/folder.js';
 import { execute, ROOT } from './checkout.js';
 
 const FOLDER = join(ROOT, '.github/workflows');
@@ -91,8 +83,8 @@ function onlyWith(folder: string, names: readonly string[]): string {
 }
 
 test('a check whose tool is missing passes on a desk and fails under CI', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'openshell-workflow-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const { path: folder, remove } = tempFolder();
+  t.after(remove);
   const PATH = onlyWith(folder, ['bash', 'dirname', 'readlink', 'env']);
   const check = (CI?: string) => execute(join(ROOT, 'scripts/check-workflows.sh'), [], folder, { PATH, CI });
   const desk = await check();
@@ -103,8 +95,8 @@ test('a check whose tool is missing passes on a desk and fails under CI', async 
 });
 
 test('a test that is skipped for want of a tool passes on a desk and fails under CI', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'openshell-skipped-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const { path: folder, remove } = tempFolder();
+  t.after(remove);
   const run = (reason: string, CI?: string) => {
     const text = `import { test } from 'node:test';\ntest('x', { skip: '${reason}' }, () => {});\n`;
     const file = join(folder, 'skipped.test.mjs');
@@ -126,8 +118,8 @@ test('a test that is skipped for want of a tool passes on a desk and fails under
 });
 
 test('what a run leaves in the checkout is found, and what a developer has there is not', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'openshell-leftovers-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const { path: folder, remove } = tempFolder();
+  t.after(remove);
   const checkout = join(folder, 'checkout');
   mkdirSync(checkout);
   const env = { PATH: process.env.PATH, HOME: folder, OPENSHELL_CHECKOUT: checkout };

@@ -78,10 +78,10 @@ test('a restart waits for its pause and no longer, whatever the clock shows', as
   const nowMs = 1_000 * DAY;
   const timers = createRestartTimers({ now: () => nowMs, due: ({ id }) => due.push(id) });
   // Set back by more than a timer can hold, by an hour, not at all, and ahead.
-  timers.see(record('far', nowMs + 30 * DAY));
-  timers.see(record('hour', nowMs + HOUR));
-  timers.see(record('soon', nowMs + 500));
-  timers.see(record('late', nowMs - HOUR));
+  timers.update(record('far', nowMs + 30 * DAY));
+  timers.update(record('hour', nowMs + HOUR));
+  timers.update(record('soon', nowMs + 500));
+  timers.update(record('late', nowMs - HOUR));
   t.mock.timers.tick(1);
   assert.deepEqual(due, ['late']);
   t.mock.timers.tick(500);

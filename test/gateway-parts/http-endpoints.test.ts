@@ -8,7 +8,7 @@ import {
   createHealthServer,
   createMetricsServer,
   type HealthServerOptions,
-} from '../../dist/gateway/http-endpoints.js';
+} from '../../dist/gateway/observe/http-endpoints.js';
 
 async function startHealth(t: TestContext, options: Partial<HealthServerOptions> = {}) {
   const server = await createHealthServer({

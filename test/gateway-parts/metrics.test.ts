@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createMetricsRegistry } from '../../dist/gateway/metrics.js';
+import { createMetricsRegistry } from '../../dist/gateway/observe/metrics.js';
 
 test('counters, gauges and histograms in the text format', async () => {
   const registry = createMetricsRegistry();

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createSandboxLog, levelAllows, type SandboxLogLine } from '../../dist/gateway/sandbox-log.js';
+import {
+  createSandboxLog,
+  levelAllows,
+  type SandboxLogLine,
+} from '../../dist/gateway/observe/sandbox-log.js';
 
 function line(sandboxId: string, message: string): SandboxLogLine {
   return {

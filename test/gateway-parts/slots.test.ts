@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { createDriverCalls, DRIVER_DEADLINE_MS } from '../../dist/gateway/lifecycle/driver-calls.js';
 import { createSlots } from '../../dist/gateway/lifecycle/slots.js';
 
 const never = new AbortController().signal;
-function turn() {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
 /** Tasks that end when they are told to; `begun` in the order of their beginning. */
 function tasks() {
   const begun: string[] = [];

@@ -34,7 +34,7 @@ test('what serves is loaded without the schemas of any message', () => {
 });
 
 test('a command that does not serve loads neither gRPC nor the store', () => {
-  const imports = [...staticImports(new URL('gateway/process/run.js', dist))];
+  const imports = [...staticImports(new URL('gateway/program/run.js', dist))];
   assert(
     imports.some((name) => name.endsWith('/config/load.js')),
     'the imports were found',

@@ -7,10 +7,10 @@ import { type ServedDriver, serveDriver } from '../../dist/remote/server.js';
 import { methods as v00, rpcs as v00Rpcs } from '../../dist/wire/v00/index.js';
 import { methods as v01, rpcs as v01Rpcs } from '../../dist/wire/v01/index.js';
 import { createFakeEngine, printing } from '../support/fake-engine.js';
-import { tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
+import { createRandom } from '../support/random.js';
 import { soak, times } from '../support/soak.js';
 import { type GatewayProcess, startGatewayProcess } from '../system/process.js';
-import { createRandom } from '../system/random.js';
 import { hostileCalls, make, makeAll } from '../wire/hostile-calls.js';
 
 /** Calls of the program that users run, whose driver is in this process. */
@@ -20,18 +20,17 @@ const AT_ONCE = 8;
 /** 5 s is what is promised; a machine that runs other tests beside may take longer. */
 const ANSWER_MS = soak ? 5_000 : 20_000;
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
+let folder: TempFolder;
 let hosted: ServedDriver;
 let gateway: GatewayProcess;
 let client: Client;
 
 before(async () => {
-  folder = await tempFolder();
+  folder = tempFolder();
   const engine = createFakeEngine();
   engine.exec = () => printing([{ stream: 'stdout', data: Buffer.from('out') }], 0);
-  const { createDriver } = await engine.entry().load();
   const socketPath = join(folder.path, 'run', 'driver.sock');
-  hosted = await serveDriver({ driver: await createDriver({} as never), socketPath, log: silentLogger });
+  hosted = await serveDriver({ driver: engine.driver(), socketPath, log: silentLogger });
   gateway = await startGatewayProcess({
     folder: folder.path,
     config: `
@@ -50,7 +49,7 @@ after(async () => {
   client?.close();
   await gateway?.stop();
   await hosted?.close();
-  await folder.remove();
+  folder.remove();
 });
 
 async function lives() {

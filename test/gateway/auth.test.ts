@@ -5,9 +5,9 @@ import { authenticators, createAuthenticate } from '../../dist/gateway/auth/auth
 import { createAuthorizer, type Target } from '../../dist/gateway/auth/authorizer.js';
 import { checkKind, methodAccess } from '../../dist/gateway/auth/methods.js';
 import {
+  ANONYMOUS,
   type Authenticator,
   type Caller,
-  NOBODY,
   type Principal,
   type SandboxPrincipal,
 } from '../../dist/gateway/auth/principal.js';
@@ -176,7 +176,7 @@ describe('the authorizer', () => {
     for (const target of [{ workspace: undefined }, { workspace: 'w' }, { workspace: 'w', sandboxId: '2' }]) {
       await require(caller(), target);
       await assert.rejects(require(sandboxCaller, target), { code: Code.PERMISSION_DENIED });
-      await assert.rejects(require({ ...caller(), principal: NOBODY }, target), {
+      await assert.rejects(require({ ...caller(), principal: ANONYMOUS }, target), {
         code: Code.PERMISSION_DENIED,
       });
     }

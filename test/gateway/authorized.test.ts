@@ -10,7 +10,8 @@ import { rpcs as oldRpcs, SandboxPhase, methods as v00 } from '../../dist/wire/v
 import { methods as v01 } from '../../dist/wire/v01/index.js';
 import { rpcs } from '../../dist/wire/v01/rpcs.js';
 import { createFakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, tempFolder } from '../support/gateway.js';
+import { tempFolder } from '../support/folder.js';
+import { startTestGateway } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
 
 const IN_DEFAULT = { workspaceScope: { selection: { case: 'workspace' as const, value: 'default' } } };
@@ -22,7 +23,7 @@ const OF_BOX = { sandbox: 'box', ...IN_DEFAULT };
 const ABOUT_NONE = new Set(['Health', 'GetCurrentUser', 'GetGatewayInfo', 'GetGatewayConfig']);
 
 test('every method of both generations that is about a record asks whether its caller may', async (t) => {
-  const folder = await tempFolder();
+  const folder = tempFolder();
   const engine = createFakeEngine();
   let mayNothing = false;
   const asked: Target[] = [];
@@ -36,7 +37,7 @@ test('every method of both generations that is about a record asks whether its c
   });
   t.after(async () => {
     await close();
-    await folder.remove();
+    folder.remove();
   });
   const { sandbox } = await client.unary(v01.createSandbox, BOX);
   const id = sandbox?.metadata?.id ?? '';
@@ -147,13 +148,13 @@ test('every method of both generations that is about a record asks whether its c
 });
 
 test('what is changed is recorded with who did it, to what, and how it ended', async (t) => {
-  const folder = await tempFolder();
+  const folder = tempFolder();
   const lines: LogFields[] = [];
   const log: Logger = { ...silentLogger, info: (_, fields) => void lines.push(fields ?? {}) };
   const { client, close } = await startTestGateway(folder.path, [createFakeEngine().entry()], { log });
   t.after(async () => {
     await close();
-    await folder.remove();
+    folder.remove();
   });
   const { sandbox } = await client.unary(v01.createSandbox, BOX);
   await client.unary(v01.getSandbox, BOX);

@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { createFakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, tempFolder } from '../support/gateway.js';
+import { tempFolder } from '../support/folder.js';
+import { startTestGateway } from '../support/gateway.js';
 import { soak } from '../support/soak.js';
 import { eventually } from '../support/wait.js';
 
@@ -36,7 +37,7 @@ test('a burst of creates succeeds one and all, and stops and deletes do not wait
   const count = soak ? 1_000 : 250;
   // 3 writes a second, or as many times faster as the deadline is shorter.
   const writeMs = soak ? 300 : 15;
-  const folder = await tempFolder();
+  const folder = tempFolder();
   t.after(folder.remove);
   const { engine, most } = slowEngine(writeMs);
   const running = await startTestGateway(folder.path, [engine.entry()], {
@@ -85,7 +86,7 @@ test('a burst of creates succeeds one and all, and stops and deletes do not wait
 });
 
 test('a create beyond what may wait is refused at once, and nothing of it is stored', async (t) => {
-  const folder = await tempFolder();
+  const folder = tempFolder();
   t.after(folder.remove);
   const engine = createFakeEngine();
   let open = () => {};
@@ -105,7 +106,7 @@ test('a create beyond what may wait is refused at once, and nothing of it is sto
   assert.equal(refused.length, 15);
   for (const error of refused) {
     assert.equal(error.code, status.RESOURCE_EXHAUSTED);
-    assert.match(error.details, /10 creates of driver 'fake' are under way or wait/);
+    assert.match(error.details, /driver 'fake' has 10 running and waiting creates/);
     assert.ok(error.trailer !== undefined, 'with RetryInfo');
   }
   assert.equal((await client.unary(api.listSandboxes, {})).sandboxes.length, 10);

@@ -1,99 +1,32 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, renameSync, writeFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
-import { silentLogger } from '../../dist/compute/log.js';
 import { createRpcClient } from '../../dist/rpc/client/client.js';
 import { methods as api, rpcs as v00 } from '../../dist/wire/v00/index.js';
 import { rpcs as v01 } from '../../dist/wire/v01/index.js';
+import { type Certificates, createCertificates } from '../support/certificates.js';
 import { createFakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
+import { startTestGateway, type TestGateway } from '../support/gateway.js';
+import { warningsInto } from '../support/logger.js';
 import { times } from '../support/soak.js';
 import { eventually } from '../support/wait.js';
 import { make } from '../wire/hostile-calls.js';
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
+let folder: TempFolder;
 let running: TestGateway;
 const warnings: string[] = [];
-function file(name: string) {
-  return join(folder.path, name);
-}
-
-function pem(name: string) {
-  return readFileSync(file(name));
-}
-
-function openssl(...args: string[]) {
-  return execFileSync('openssl', args, { cwd: folder.path, stdio: 'pipe' });
-}
-
-const CONFIG = `[ca]
-default_ca = own
-[own]
-new_certs_dir = .
-database = index.txt
-serial = serial
-default_md = sha256
-default_days = 2
-default_crl_days = 2
-unique_subject = no
-policy = any
-[any]
-commonName = optional
-organizationName = optional
-[client]
-extendedKeyUsage = clientAuth
-[server]
-extendedKeyUsage = serverAuth
-subjectAltName = IP:127.0.0.1
-`;
-const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-
-function authority(name: string) {
-  return openssl(
-    'req',
-    '-x509',
-    ...KEY,
-    '-keyout',
-    `${name}.key`,
-    '-out',
-    `${name}.crt`,
-    '-days',
-    '2',
-    '-subj',
-    `/CN=${name}`,
-  );
-}
-
-function issue(name: string, subject: string, { ca = 'ca', usage = 'client', dates = [] as string[] } = {}) {
-  openssl('req', ...KEY, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', subject);
-  const authority = ['-config', 'ca.cnf', '-cert', `${ca}.crt`, '-keyfile', `${ca}.key`];
-  const what = ['-preserveDN', '-extensions', usage, '-in', `${name}.csr`, '-out', `${name}.crt`];
-  openssl('ca', '-batch', '-notext', ...authority, ...what, ...dates);
-}
-
-function revoke(name: string) {
-  return openssl(
-    'ca',
-    '-config',
-    'ca.cnf',
-    '-cert',
-    'ca.crt',
-    '-keyfile',
-    'ca.key',
-    '-revoke',
-    `${name}.crt`,
-  );
-}
+let certificates: Certificates;
 
 function publishRevocations() {
-  openssl('ca', '-config', 'ca.cnf', '-cert', 'ca.crt', '-keyfile', 'ca.key', '-gencrl', '-out', 'next.crl');
+  const { file, listRevoked } = certificates;
+  listRevoked('next.crl');
   renameSync(file('next.crl'), file('ca.crl'));
 }
 
 function start() {
+  const { file } = certificates;
   return startTestGateway(folder.path, [createFakeEngine().entry()], {
     tls: {
       certPath: file('tls.crt'),
@@ -103,11 +36,12 @@ function start() {
       pollMs: 50,
     },
     auth: { mutualTls: true, allowUnauthenticated: false },
-    log: { ...silentLogger, warn: (message) => warnings.push(message) },
+    log: warningsInto(warnings),
   });
 }
 
 function serve(name: string) {
+  const { file } = certificates;
   for (const kind of ['crt', 'key']) {
     copyFileSync(file(`${name}.${kind}`), file(`next.${kind}`));
     renameSync(file(`next.${kind}`), file(`tls.${kind}`));
@@ -115,24 +49,26 @@ function serve(name: string) {
 }
 
 before(async () => {
-  folder = await tempFolder();
-  writeFileSync(file('ca.cnf'), CONFIG);
-  writeFileSync(file('index.txt'), '');
-  writeFileSync(file('serial'), '1000\n');
+  folder = tempFolder();
+  certificates = createCertificates(folder.path);
+  const { authority, issue, revoke } = certificates;
   authority('ca');
   authority('foreign');
-  issue('server', '/CN=server', { usage: 'server' });
-  issue('server2', '/CN=server2', { usage: 'server' });
-  issue('right', '/CN=alice');
-  issue('renewed', '/CN=alice');
-  issue('leaver', '/CN=leaver');
-  issue('stranger', '/CN=mallory', { ca: 'foreign' });
-  issue('expired', '/CN=alice', { dates: ['-startdate', '20200101000000Z', '-enddate', '20200102000000Z'] });
-  issue('early', '/CN=alice', { dates: ['-startdate', '20480101000000Z', '-enddate', '20490101000000Z'] });
-  issue('serveronly', '/CN=alice', { usage: 'server' });
-  issue('nocn', '/O=alice');
-  issue('twocns', '/CN=alice/CN=root');
-  issue('revoked', '/CN=alice');
+  const server = { extensions: ['extendedKeyUsage=serverAuth', 'subjectAltName=IP:127.0.0.1'] };
+  const client = { extensions: ['extendedKeyUsage=clientAuth'] };
+  const alice = { ...client, subject: '/CN=alice' };
+  issue('server', server);
+  issue('server2', server);
+  issue('right', alice);
+  issue('renewed', alice);
+  issue('leaver', client);
+  issue('stranger', { ...client, subject: '/CN=mallory', ca: 'foreign' });
+  issue('expired', { ...alice, from: '20200101000000Z', to: '20200102000000Z' });
+  issue('early', { ...alice, from: '20480101000000Z', to: '20490101000000Z' });
+  issue('serveronly', { ...server, subject: '/CN=alice' });
+  issue('nocn', { ...client, subject: '/O=alice' });
+  issue('twocns', { ...client, subject: '/CN=alice/CN=root' });
+  issue('revoked', alice);
   revoke('revoked');
   publishRevocations();
   serve('server');
@@ -140,18 +76,21 @@ before(async () => {
 });
 after(async () => {
   await running?.close();
-  await folder.remove();
+  folder.remove();
 });
 
 function identity(name: string | undefined) {
-  return name === undefined
-    ? credentials.createSsl(pem('ca.crt'))
-    : credentials.createSsl(pem('ca.crt'), pem(`${name}.key`), pem(`${name}.crt`));
+  const ca = certificates.pem('ca.crt');
+  if (name === undefined) {
+    return credentials.createSsl(ca);
+  }
+  const { key, cert } = certificates.pair(name);
+  return credentials.createSsl(ca, key, cert);
 }
 
 function connect(name: string | undefined) {
   return createRpcClient(running.gateway.address, {
-    tls: { ca: pem('ca.crt'), ...(name && { key: pem(`${name}.key`), cert: pem(`${name}.crt`) }) },
+    tls: { ca: certificates.pem('ca.crt'), ...(name && certificates.pair(name)) },
     ownConnection: true,
   });
 }
@@ -238,9 +177,9 @@ test('a new server certificate is served without a restart, and no call under lo
 test('a new file that is broken keeps the old certificate and is told once', async () => {
   const name = await served();
   warnings.length = 0;
-  writeFileSync(file('tls.crt'), 'no certificate');
+  writeFileSync(certificates.file('tls.crt'), 'no certificate');
   await eventually('a warning', () => warnings.length > 0);
-  assert.match(warnings[0] ?? '', /stay as they were: tls: .* are no certificate and its key/);
+  assert.match(warnings[0] ?? '', /were not reloaded: tls: .* are not a certificate and its key/);
   assert.equal(await served(), name);
   assert.equal(await whoami('right'), 'alice');
   assert.equal(warnings.length, 1);
@@ -258,7 +197,7 @@ test('who is revoked is out: on a new connection, and on the one that is open', 
       followStatus: true,
     });
     await watch[Symbol.asyncIterator]().next();
-    revoke('leaver');
+    certificates.revoke('leaver');
     publishRevocations();
     await eventually('the open connection is refused', () =>
       client.unary(api.getCurrentUser, {}, { timeoutMs: 5_000 }).then(

@@ -9,13 +9,14 @@ import {
   keepPlace,
   placeWord,
 } from '../../dist/gateway/database-place.js';
-import { exitCodeOf } from '../../dist/gateway/process/exit-codes.js';
+import { exitCodeOf } from '../../dist/gateway/program/exit-codes.js';
 import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { createFakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, tempFolder } from '../support/gateway.js';
+import { tempFolder } from '../support/folder.js';
+import { startTestGateway } from '../support/gateway.js';
 
 async function folderFor(t: TestContext): Promise<string> {
-  const folder = await tempFolder();
+  const folder = tempFolder();
   t.after(() => folder.remove());
   return folder.path;
 }

@@ -5,19 +5,20 @@ import { status } from '@grpc/grpc-js';
 import { silentLogger } from '../../dist/compute/log.js';
 import { createManagedDriver } from '../../dist/gateway/drivers/managed.js';
 import { createController, type LifecycleTuning } from '../../dist/gateway/lifecycle/controller.js';
-import { createHub } from '../../dist/gateway/lifecycle/hub.js';
+import { createSandboxEvents } from '../../dist/gateway/lifecycle/sandbox-events.js';
 import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { SandboxPhase, methods as v00 } from '../../dist/wire/v00/index.js';
 import { DeletionOutcome, methods as v01 } from '../../dist/wire/v01/index.js';
 import { createFakeEngine, type FakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
+import { startTestGateway, type TestGateway } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
 
 const HERE = { workspaceScope: { selection: { case: 'workspace', value: 'default' } } } as const;
 /** Longer than any of these tests: what waits for it fails. */
 const NEVER_MS = 300_000;
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
+let folder: TempFolder;
 let engine: FakeEngine;
 let running: TestGateway;
 
@@ -67,13 +68,13 @@ function removalsOf(id: string): number {
 }
 
 beforeEach(async () => {
-  folder = await tempFolder();
+  folder = tempFolder();
   engine = createFakeEngine();
 });
 afterEach(async () => {
   engine.before = () => {};
   await running.close();
-  await folder.remove();
+  folder.remove();
 });
 
 test('a delete answers when the sandbox is gone: its name is free at once, in both generations', async () => {
@@ -207,18 +208,17 @@ test('nothing is left of a wait, however it ended', async (t) => {
   assert.equal(listeners(), 0);
 });
 
-/** A controller of the same store and engine, and how many listeners its hub has. */
+/** A controller of the same store and engine, and how many listeners its sandboxEvents has. */
 async function controllerOver(t: TestContext, deleteWaitMs: number) {
   const store = await openStore({ path: join(folder.path, 'openshell.db') });
-  const hub = createHub();
+  const sandboxEvents = createSandboxEvents();
   let listening = 0;
-  const module = await engine.entry().load();
   const controller = createController({
     store,
-    hub: {
-      ...hub,
+    sandboxEvents: {
+      ...sandboxEvents,
       subscribe(id, listener) {
-        const leave = hub.subscribe(id, listener);
+        const leave = sandboxEvents.subscribe(id, listener);
         listening++;
         return () => {
           listening--;
@@ -234,7 +234,7 @@ async function controllerOver(t: TestContext, deleteWaitMs: number) {
         'fake',
         createManagedDriver({
           ...{ name: 'fake', external: false, engineVersion: '', log: silentLogger },
-          create: () => module.createDriver({} as Parameters<typeof module.createDriver>[0]),
+          create: async () => engine.driver(),
         }),
       ],
     ]),

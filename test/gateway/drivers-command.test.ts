@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import type { ComputeDriver } from '../../dist/compute/driver.js';
 import { unavailable } from '../../dist/compute/errors.js';
 import type { GatewayConfig } from '../../dist/config/gateway-config.js';
-import { printDrivers } from '../../dist/gateway/process/drivers.js';
-import type { ProcessOptions } from '../../dist/gateway/process/options.js';
+import { printDrivers } from '../../dist/gateway/program/drivers.js';
+import type { ProcessOptions } from '../../dist/gateway/program/options.js';
 
 const config = {
   computeDrivers: [],

@@ -9,10 +9,11 @@ import type { SandboxChange } from '../../dist/store/store.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { createFakeEngine, type FakeEngine } from '../support/fake-engine.js';
 import { FAULTS, type Faults, type FaultyCall, withFaults } from '../support/faults.js';
-import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
+import { startTestGateway, type TestGateway } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
+let folder: TempFolder;
 let engine: FakeEngine;
 let faults: Faults;
 let running: TestGateway;
@@ -62,14 +63,14 @@ async function twoReconciles() {
 }
 
 beforeEach(async () => {
-  folder = await tempFolder();
+  folder = tempFolder();
   engine = createFakeEngine();
   faults = new Map();
   await start();
 });
 afterEach(async () => {
   await running.close();
-  await folder.remove();
+  folder.remove();
 });
 
 const OPERATIONS = {

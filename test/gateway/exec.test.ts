@@ -5,16 +5,17 @@ import { status } from '@grpc/grpc-js';
 import type { ExecChunk, ExecSession, ExecSpec } from '../../dist/compute/driver.js';
 import { methods as api } from '../../dist/wire/v00/index.js';
 import { createFakeEngine, type FakeEngine, printing } from '../support/fake-engine.js';
-import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
+import { startTestGateway, type TestGateway } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
+let folder: TempFolder;
 let engine: FakeEngine;
 let running: TestGateway;
 let sandboxId: string;
 
 beforeEach(async () => {
-  folder = await tempFolder();
+  folder = tempFolder();
   engine = createFakeEngine();
   running = await startTestGateway(folder.path, [engine.entry()]);
   const { sandbox } = await running.client.unary(api.createSandbox, { name: 'box' });
@@ -23,7 +24,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await running.close();
-  await folder.remove();
+  folder.remove();
 });
 
 async function ready() {

@@ -22,11 +22,10 @@ async function createUntilRefused(client: RpcClient): Promise<CallFailure> {
 }
 
 test('on a full disk creates are refused, and stops and deletes come to their end', async (t) => {
-  const disk = mountSmallDisk(16);
-  if (typeof disk === 'string') {
-    return t.skip(disk);
+  const disk = mountSmallDisk(t, 16);
+  if (disk === undefined) {
+    return;
   }
-  t.after(() => disk.unmount());
   const engine = createFakeEngine();
   const { client, close } = await startTestGateway(disk.folder, [engine.entry()]);
   t.after(close);

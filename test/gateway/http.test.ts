@@ -3,15 +3,16 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { EXEC_LEFT_BEHIND } from '../../dist/compute/driver.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { createFakeEngine, type FakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
+import { startTestGateway, type TestGateway } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
+let folder: TempFolder;
 let engine: FakeEngine;
 let running: TestGateway;
 
 beforeEach(async () => {
-  folder = await tempFolder();
+  folder = tempFolder();
   engine = createFakeEngine();
   running = await startTestGateway(folder.path, [engine.entry(), engine.entry('second')], {
     computeDrivers: ['fake'],
@@ -21,7 +22,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await running.close();
-  await folder.remove();
+  folder.remove();
 });
 
 function get(path: string) {

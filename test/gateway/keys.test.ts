@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { OpenShellError } from '../../dist/compute/errors.js';
 import { createKeys, openKeys } from '../../dist/gateway/keys/keys.js';
 import type { Store } from '../../dist/store/store.js';
-import { tempFolder } from '../support/gateway.js';
+import { tempFolder } from '../support/folder.js';
 
 function emptyStore(): Store & { readonly meta: Map<string, string> } {
   const meta = new Map<string, string>();
@@ -24,7 +24,7 @@ function refused(reason: string) {
 
 describe('the key file', () => {
   test('is made at the first start, the user’s alone, and found again', async () => {
-    const folder = await tempFolder();
+    const folder = tempFolder();
     try {
       const path = join(folder.path, 'deep', 'secret.key');
       const store = emptyStore();
@@ -40,24 +40,24 @@ describe('the key file', () => {
         assert.ok(!written.includes(value), 'the store has its id only');
       }
     } finally {
-      await folder.remove();
+      folder.remove();
     }
   });
 
   test('of two first starts at once both have the same key', async () => {
-    const folder = await tempFolder();
+    const folder = tempFolder();
     try {
       const path = join(folder.path, 'secret.key');
       const all = await Promise.all(Array.from({ length: 8 }, () => openKeys(emptyStore(), path, 'g')));
       assert.equal(new Set(all.map(({ id }) => id)).size, 1);
       assert.deepEqual(await readdir(folder.path), ['secret.key']);
     } finally {
-      await folder.remove();
+      folder.remove();
     }
   });
 
   test('that is lost, another, or no key stops the start by name', async () => {
-    const folder = await tempFolder();
+    const folder = tempFolder();
     try {
       const path = join(folder.path, 'secret.key');
       const store = emptyStore();
@@ -92,12 +92,12 @@ describe('the key file', () => {
       await chmod(path, 0o604);
       await assert.rejects(open, refused('KeyUnreadable'));
     } finally {
-      await folder.remove();
+      folder.remove();
     }
   });
 
   test('no error names a byte of it', async () => {
-    const folder = await tempFolder();
+    const folder = tempFolder();
     try {
       const path = join(folder.path, 'secret.key');
       await openKeys(emptyStore(), path, 'g');
@@ -108,7 +108,7 @@ describe('the key file', () => {
         return true;
       });
     } finally {
-      await folder.remove();
+      folder.remove();
     }
   });
 });

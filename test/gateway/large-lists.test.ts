@@ -12,7 +12,7 @@ import type { Store } from '../../dist/store/store.js';
 import { methods as v00 } from '../../dist/wire/v00/index.js';
 import { methods as v01 } from '../../dist/wire/v01/index.js';
 import { sandbox, workspace } from '../store/records.js';
-import { tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
 
 const ROWS = 1000;
 const PAGE_BYTES = 4 * 1024 * 1024;
@@ -48,7 +48,7 @@ function largest(i: number) {
   });
 }
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
+let folder: TempFolder;
 let gateway: ReturnType<typeof fork>;
 let client: RpcClient;
 let address = '';
@@ -60,7 +60,7 @@ async function measure(): Promise<Measured> {
 }
 
 before(async () => {
-  folder = await tempFolder();
+  folder = tempFolder();
   const store = await openStore({ path: join(folder.path, 'openshell.db') });
   await store.insertWorkspace(workspace('default'));
   for (let i = 0; i < ROWS; i += 10) {
@@ -77,7 +77,7 @@ before(async () => {
 end(async () => {
   client.close();
   gateway.kill('SIGKILL');
-  await folder.remove();
+  folder.remove();
 });
 
 test('sandboxes of the largest size are listed in pages of 4 MiB, without a standstill and in little memory', async (t) => {
@@ -127,38 +127,42 @@ const refusals: [string, object, RegExp][] = [
         Array.from({ length: 110 }, (_, i) => [`k${i}`, '\u0001'.repeat(8190)]),
       ),
     },
-    /^annotations\.k0 holds a control character other than a tab/,
+    /^annotations\.k0 contains a control character other than a tab/,
   ],
   [
     'annotations of 65 KiB',
     { annotations: words(9, 7500) },
-    /^annotations are \d+ bytes in all; at most 65536/,
+    /^annotations are \d+ bytes in total; at most 65536/,
   ],
   [
     "annotations of 65 KiB, the object's and the template's together",
     { annotations: words(5, 7000), spec: { template: { annotations: words(5, 7000) } } },
-    /^annotations are \d+ bytes in all; at most 65536/,
+    /^annotations are \d+ bytes in total; at most 65536/,
   ],
   [
     'a spec of 257 KiB',
     { spec: { command: ['x'.repeat(200_000)], environment: words(10, 6500) } },
-    /^spec is \d+ bytes in all; at most 262144/,
+    /^spec is \d+ bytes in total; at most 262144/,
   ],
   [
     'control characters that are six bytes each in the store',
     { spec: { command: ['\u0001'.repeat(50_000)] } },
-    /^spec is \d+ bytes in all/,
+    /^spec is \d+ bytes in total/,
   ],
   [
     'an image with a control character',
     { spec: { template: { image: 'a\u0007' } } },
-    /^spec\.template\.image holds/,
+    /^spec\.template\.image contains/,
   ],
-  ['a log level with one', { spec: { logLevel: 'a\u0007' } }, /^spec\.log_level holds a control character/],
+  [
+    'a log level with one',
+    { spec: { logLevel: 'a\u0007' } },
+    /^spec\.log_level contains a control character/,
+  ],
   [
     'a runtime class with one',
     { spec: { template: { runtimeClassName: 'a\u001b' } } },
-    /^spec\.template\.runtime_class_name holds/,
+    /^spec\.template\.runtime_class_name contains/,
   ],
 ];
 for (const [what, request, details] of refusals) {
@@ -182,7 +186,7 @@ test('taken: tabs in annotations, other control characters in variables, and all
 });
 
 test('the reconciler goes through large rows a few at a time, and reads no secrets', async (t) => {
-  const other = await tempFolder();
+  const other = tempFolder();
   const store = await openStore({ path: join(other.path, 'openshell.db') });
   t.after(async () => {
     await store.close();

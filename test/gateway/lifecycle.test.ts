@@ -6,10 +6,11 @@ import { foreignReason } from '../../dist/compute/reasons.js';
 import type { LifecycleTuning } from '../../dist/gateway/lifecycle/controller.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { createFakeEngine, type FakeEngine, printing } from '../support/fake-engine.js';
-import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
+import { startTestGateway, type TestGateway } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
+let folder: TempFolder;
 let engine: FakeEngine;
 let running: TestGateway;
 
@@ -49,13 +50,13 @@ function gone(name: string) {
 }
 
 beforeEach(async () => {
-  folder = await tempFolder();
+  folder = tempFolder();
   engine = createFakeEngine();
   await start();
 });
 afterEach(async () => {
   await running.close();
-  await folder.remove();
+  folder.remove();
 });
 
 /** Timers that were started since, and neither fired nor were cleared. */

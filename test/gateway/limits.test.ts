@@ -16,7 +16,8 @@ import { detailsOf } from '../../dist/rpc/failure.js';
 import { RPC_LIMITS } from '../../dist/rpc/server/limits.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { createFakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, tempFolder } from '../support/gateway.js';
+import { tempFolder } from '../support/folder.js';
+import { startTestGateway } from '../support/gateway.js';
 import { times } from '../support/soak.js';
 import { eventually } from '../support/wait.js';
 
@@ -25,7 +26,7 @@ async function start(
   limits: NonNullable<GatewayOptions['limits']>,
   change: (driver: ComputeDriver) => ComputeDriver = (driver) => driver,
 ) {
-  const folder = await tempFolder();
+  const folder = tempFolder();
   const engine = createFakeEngine();
   const running = new Set<AbortSignal>();
   /** Prints for as long as it is read, or nothing. */
@@ -56,7 +57,7 @@ async function start(
   const { gateway, client, close } = await startTestGateway(folder.path, [changed], { limits });
   t.after(async () => {
     await close();
-    await folder.remove();
+    folder.remove();
   });
   const { sandbox } = await client.unary(api.createSandbox, { name: 'box' });
   const id = sandbox?.metadata?.id ?? '';

@@ -9,15 +9,17 @@ import { silentLogger } from '../../dist/compute/log.js';
 import type { ObservedSandbox } from '../../dist/compute/sandbox.js';
 import { createManagedDriver } from '../../dist/gateway/drivers/managed.js';
 import { createController, type LifecycleTuning } from '../../dist/gateway/lifecycle/controller.js';
-import { createHub } from '../../dist/gateway/lifecycle/hub.js';
+import { createSandboxEvents } from '../../dist/gateway/lifecycle/sandbox-events.js';
 import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { createFakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, tempFolder } from '../support/gateway.js';
+import { tempFolder } from '../support/folder.js';
+import { startTestGateway } from '../support/gateway.js';
+import { warningsInto } from '../support/logger.js';
 import { eventually } from '../support/wait.js';
 
 test('a list that has aged until it is gone through changes nothing', async (t) => {
-  const folder = await tempFolder();
+  const folder = tempFolder();
   t.after(folder.remove);
   const engine = createFakeEngine();
   const first = await startTestGateway(folder.path, [engine.entry()]);
@@ -31,8 +33,7 @@ test('a list that has aged until it is gone through changes nothing', async (t) 
 
   const store = await openStore({ path: join(folder.path, 'openshell.db') });
   t.after(() => store.close());
-  const module = await engine.entry().load();
-  const driver: ComputeDriver = await module.createDriver({} as Parameters<typeof module.createDriver>[0]);
+  const driver = engine.driver();
   const aged = (shown: ObservedSandbox): ObservedSandbox => ({
     ...shown,
     status: { ...shown.status, instanceId: `${id}#0`, conditions: exitedConditions(3) },
@@ -40,7 +41,7 @@ test('a list that has aged until it is gone through changes nothing', async (t) 
   let rounds = 0;
   const controller = createController({
     store,
-    hub: createHub(),
+    sandboxEvents: createSandboxEvents(),
     namespace: 'default',
     log: silentLogger,
     tuning: { reconcileEveryMs: 5 },
@@ -69,15 +70,14 @@ test('a list that has aged until it is gone through changes nothing', async (t) 
 
 /** A gateway over a fake engine, and the lines that it logs at `warn`. */
 async function gatewayWith(t: TestContext, lifecycle: LifecycleTuning = {}) {
-  const folder = await tempFolder();
+  const folder = tempFolder();
   t.after(folder.remove);
   const engine = createFakeEngine();
   const warnings: string[] = [];
-  const log = { ...silentLogger, warn: (message: string) => void warnings.push(message) };
   const running = await startTestGateway(folder.path, [engine.entry()], {
     lifecycle: { reconcileEveryMs: 50, ...lifecycle },
     metricsBindAddress: '127.0.0.1:0',
-    log: { ...log, child: () => log } as typeof silentLogger,
+    log: warningsInto(warnings),
   });
   t.after(() => running.close());
   const metrics = async () => (await fetch(`http://${running.gateway.metricsAddress}/metrics`)).text();
@@ -180,7 +180,7 @@ test('nothing that an operation in flight shows is taken over by a list', async 
 });
 
 test('an engine that starts sandboxes again itself is not forestalled, and what it calls stopped is so', async (t) => {
-  const folder = await tempFolder();
+  const folder = tempFolder();
   t.after(folder.remove);
   const engine = createFakeEngine();
   const entry = engine.entry();
@@ -189,8 +189,8 @@ test('an engine that starts sandboxes again itself is not forestalled, and what 
     load: async () => ({
       createDriver: async (context) => {
         const driver = await (await entry.load()).createDriver(context);
-        const capabilities: ComputeDriver['capabilities'] = async (o) => ({
-          ...(await driver.capabilities(o)),
+        const capabilities: ComputeDriver['capabilities'] = async (options) => ({
+          ...(await driver.capabilities(options)),
           gatewayManagesLifecycle: false,
         });
         return { ...driver, capabilities };
@@ -215,21 +215,20 @@ test('an engine that starts sandboxes again itself is not forestalled, and what 
   assert.equal(resource.runs, 1);
 });
 
-test('a platform event of a sandbox that is gone leaves nothing in the hub', async (t) => {
-  const folder = await tempFolder();
+test('a platform event of a sandbox that is gone leaves nothing in the sandboxEvents', async (t) => {
+  const folder = tempFolder();
   t.after(folder.remove);
   const store = await openStore({ path: join(folder.path, 'openshell.db') });
   t.after(() => store.close());
-  const hub = createHub();
+  const sandboxEvents = createSandboxEvents();
   const event: PlatformEvent = {
     ...{ timestampMs: 1, source: 'fake', type: 'Normal', reason: 'Pulled', message: '', metadata: {} },
   };
   const engine = createFakeEngine();
-  const module = await engine.entry().load();
-  const driver = await module.createDriver({} as Parameters<typeof module.createDriver>[0]);
+  const driver = engine.driver();
   let taken = 0;
   const controller = createController({
-    ...{ store, hub, namespace: 'default', log: silentLogger },
+    ...{ store, sandboxEvents, namespace: 'default', log: silentLogger },
     drivers: new Map([
       [
         'fake',
@@ -253,13 +252,13 @@ test('a platform event of a sandbox that is gone leaves nothing in the hub', asy
   t.after(() => controller.close(0));
   controller.start();
   await eventually('all were taken', () => taken === 100);
-  assert.ok(!Array.from({ length: 100 }, (_, i) => hub.hasEvents(`gone-${i}`)).includes(true));
-  // Whatever else publishes: the hub itself has a bound.
+  assert.ok(!Array.from({ length: 100 }, (_, i) => sandboxEvents.hasEvents(`gone-${i}`)).includes(true));
+  // Whatever else publishes: the sandboxEvents itself has a bound.
   for (let i = 0; i < 10_001; i++) {
-    hub.publish(`late-${i}`, { type: 'event', event });
+    sandboxEvents.publish(`late-${i}`, { type: 'event', event });
   }
-  assert.equal(hub.hasEvents('late-0'), false);
-  assert.equal(hub.hasEvents('late-10000'), true);
+  assert.equal(sandboxEvents.hasEvents('late-0'), false);
+  assert.equal(sandboxEvents.hasEvents('late-10000'), true);
 });
 
 for (const jumpMs of [-60 * 60_000, 8 * 24 * 60 * 60_000]) {

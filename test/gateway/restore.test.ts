@@ -7,11 +7,12 @@ import { backupDatabase } from '../../dist/parts/store-sqlite/backup.js';
 import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { SandboxPhase, methods as v00 } from '../../dist/wire/v00/index.js';
 import { createFakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
+import { tempFolder } from '../support/folder.js';
+import { startTestGateway, type TestGateway } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
 
 test("yesterday's database, row by row as docs/backup.md says", async (t) => {
-  const folder = await tempFolder();
+  const folder = tempFolder();
   const engine = createFakeEngine();
   const path = join(folder.path, 'openshell.db');
   const logged: string[] = [];
@@ -19,7 +20,7 @@ test("yesterday's database, row by row as docs/backup.md says", async (t) => {
   let running: TestGateway | undefined;
   t.after(async () => {
     await running?.close();
-    await folder.remove();
+    folder.remove();
   });
   const start = async (): Promise<TestGateway> => {
     running = await startTestGateway(folder.path, [engine.entry()], {

@@ -10,7 +10,8 @@ import { methods as v01 } from '../../dist/wire/v01/index.js';
 import { sandbox } from '../store/records.js';
 import { caller } from '../support/caller.js';
 import { createFakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, tempFolder } from '../support/gateway.js';
+import { tempFolder } from '../support/folder.js';
+import { startTestGateway } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
 
 const here = { workspaceScope: { selection: { case: 'workspace' as const, value: 'default' } } };
@@ -29,13 +30,13 @@ const spec = {
 };
 
 async function started(t: { after(end: () => Promise<void>): void }) {
-  const folder = await tempFolder();
+  const folder = tempFolder();
   const lines: string[] = [];
   const log = createLogger({ level: 'trace', readable: false, write: (text) => void lines.push(text) });
   const gateway = await startTestGateway(folder.path, [createFakeEngine().entry('podman')], { log });
   t.after(async () => {
     await gateway.close();
-    await folder.remove();
+    folder.remove();
   });
   /** Which of the secrets stand in a file of the gateway, or in its log. */
   const found = (): string[] => {
@@ -111,7 +112,7 @@ test('what was hidden does not come back as a value', async (t) => {
   const refused = (details: RegExp) => ({ code: status.INVALID_ARGUMENT, details });
   await assert.rejects(
     client.unary(v00.createSandbox, { spec: { environment: { TOKEN: HIDDEN } } }),
-    refused(/^spec\.environment\.TOKEN is <hidden>, which stands/),
+    refused(/^spec\.environment\.TOKEN is <hidden>, the placeholder/),
   );
   await assert.rejects(
     client.unary(v00.createSandbox, {

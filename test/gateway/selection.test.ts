@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { DriverEntry, ProbeResult } from '../../dist/compute/entry.js';
 import { OpenShellError } from '../../dist/compute/errors.js';
 import { assertInBuild, reportDrivers, selectDrivers } from '../../dist/gateway/drivers/selection.js';
-import { exitCodeOf } from '../../dist/gateway/process/exit-codes.js';
+import { exitCodeOf } from '../../dist/gateway/program/exit-codes.js';
 
 const ready: ProbeResult = { state: 'ready', endpoint: 'here', engineVersion: '1' };
 const away: ProbeResult = { state: 'unavailable', reason: 'no socket', tried: ['/run/x.sock: not there'] };
@@ -48,7 +48,7 @@ test('a configured driver that is not in the build names driver, flavor, drivers
   const { error, exitCode } = await failure([entry('docker', ready)], ['podman']);
   assert.equal(error.reason, 'DriverNotInBuild');
   assert.equal(exitCode, 3);
-  assert.match(error.text, /'podman' is configured and not in this build/);
+  assert.match(error.text, /'podman' is configured but not in this build/);
   assert.match(error.text, /flavor 'edge' with: docker/);
   assert.match(error.text, /npm run build -- podman/);
 });

@@ -2,16 +2,17 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { GatewayConfig } from '../../dist/config/gateway-config.js';
-import { printStrays } from '../../dist/gateway/process/strays.js';
+import { printStrays } from '../../dist/gateway/program/strays.js';
 import sqlite from '../../dist/parts/store-sqlite/entry.js';
 import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { createFakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, tempFolder } from '../support/gateway.js';
+import { tempFolder } from '../support/folder.js';
+import { startTestGateway } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
 
 test('strays: what the next start removes by itself is not listed, and a failure leaves the store free', async (t) => {
-  const folder = await tempFolder();
+  const folder = tempFolder();
   t.after(folder.remove);
   const engine = createFakeEngine();
   const running = await startTestGateway(folder.path, [engine.entry()]);

@@ -1,89 +1,30 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import type { OpenShellError } from '../../dist/compute/errors.js';
 import { silentLogger } from '../../dist/compute/log.js';
-import { loadCredentials } from '../../dist/gateway/credentials.js';
-import { exitCodeOf } from '../../dist/gateway/process/exit-codes.js';
+import { exitCodeOf } from '../../dist/gateway/program/exit-codes.js';
+import { loadCredentials } from '../../dist/gateway/tls.js';
 import { createRpcClient } from '../../dist/rpc/client/client.js';
 import { methods as api } from '../../dist/wire/v00/index.js';
+import { type Certificates, createCertificates } from '../support/certificates.js';
 import { createFakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
+import { startTestGateway, type TestGateway } from '../support/gateway.js';
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
+let folder: TempFolder;
 let running: TestGateway;
-function file(name: string) {
-  return join(folder.path, name);
-}
-
-function pem(name: string) {
-  return readFileSync(file(name));
-}
-
-function openssl(...args: string[]) {
-  return execFileSync('openssl', args, { cwd: folder.path, stdio: 'pipe' });
-}
-
-function issue(name: string, subject: string, ca: string, extra: string[] = []) {
-  openssl(
-    'req',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-keyout',
-    `${name}.key`,
-    '-out',
-    `${name}.csr`,
-    '-subj',
-    subject,
-  );
-  openssl(
-    'x509',
-    '-req',
-    '-in',
-    `${name}.csr`,
-    '-CA',
-    `${ca}.crt`,
-    '-CAkey',
-    `${ca}.key`,
-    '-CAcreateserial',
-    '-out',
-    `${name}.crt`,
-    '-days',
-    '2',
-    ...extra,
-  );
-}
-
-function authority(name: string) {
-  return openssl(
-    'req',
-    '-x509',
-    '-newkey',
-    'rsa:2048',
-    '-nodes',
-    '-keyout',
-    `${name}.key`,
-    '-out',
-    `${name}.crt`,
-    '-days',
-    '2',
-    '-subj',
-    `/CN=${name}`,
-  );
-}
+let certificates: Certificates;
 
 before(async () => {
-  folder = await tempFolder();
+  folder = tempFolder();
+  certificates = createCertificates(folder.path);
+  const { authority, issue, file } = certificates;
   authority('ca');
   authority('other-ca');
-  execFileSync('sh', ['-c', 'echo subjectAltName=IP:127.0.0.1 > san.cnf'], { cwd: folder.path });
-  issue('server', '/CN=server', 'ca', ['-extfile', 'san.cnf']);
-  issue('client', '/CN=alice/OU=openshell-user', 'ca');
-  issue('stranger', '/CN=mallory', 'other-ca');
+  issue('server', { extensions: ['subjectAltName=IP:127.0.0.1'] });
+  issue('client', { subject: '/CN=alice/OU=openshell-user' });
+  issue('stranger', { subject: '/CN=mallory', ca: 'other-ca' });
   running = await startTestGateway(folder.path, [createFakeEngine().entry()], {
     tls: { certPath: file('server.crt'), keyPath: file('server.key'), clientCaPath: file('ca.crt') },
     auth: { mutualTls: true, allowUnauthenticated: false },
@@ -91,12 +32,12 @@ before(async () => {
 });
 after(async () => {
   await running.close();
-  await folder.remove();
+  folder.remove();
 });
 
 function connect(name?: string) {
   return createRpcClient(running.gateway.address, {
-    tls: { ca: pem('ca.crt'), ...(name && { key: pem(`${name}.key`), cert: pem(`${name}.crt`) }) },
+    tls: { ca: certificates.pem('ca.crt'), ...(name && certificates.pair(name)) },
   });
 }
 
@@ -137,11 +78,11 @@ for (const [what, files, message] of [
     ['server.crt', 'client.key', undefined],
     /server\.crt'.*client\.key' are no/,
   ],
-  ['a file that holds no key', ['server.crt', 'san.cnf', undefined], /are no certificate and its key/],
+  ['a file that holds no key', ['server.crt', 'ca.cnf', undefined], /are not a certificate and its key/],
   [
     'a client CA that is none',
-    ['server.crt', 'server.key', 'san.cnf'],
-    /client_ca_path.*san\.cnf' is no cert/,
+    ['server.crt', 'server.key', 'ca.cnf'],
+    /client_ca_path.*ca\.cnf' is not a cert/,
   ],
   [
     'a file that is not there',
@@ -150,6 +91,7 @@ for (const [what, files, message] of [
   ],
 ] as const) {
   test(`${what} is an error of the configuration, not of the listener`, async () => {
+    const { file } = certificates;
     const [cert, key, ca] = files;
     const paths = { certPath: file(cert), keyPath: file(key), clientCaPath: ca && file(ca) };
     await assert.rejects(loadCredentials(paths, silentLogger), (error: OpenShellError) => {
@@ -161,7 +103,7 @@ for (const [what, files, message] of [
 }
 
 test('a port that is taken is named with the reason, once', async () => {
-  const second = await tempFolder();
+  const second = tempFolder();
   const { address } = running.gateway;
   try {
     await assert.rejects(
@@ -172,6 +114,6 @@ test('a port that is taken is named with the reason, once', async () => {
       },
     );
   } finally {
-    await second.remove();
+    second.remove();
   }
 });

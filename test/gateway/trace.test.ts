@@ -9,7 +9,8 @@ import { serveDriver } from '../../dist/remote/server.js';
 import { readTrace } from '../../dist/rpc/headers.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { createFakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, tempFolder } from '../support/gateway.js';
+import { tempFolder } from '../support/folder.js';
+import { startTestGateway } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
 
 const signal = AbortSignal.timeout(60_000);
@@ -23,16 +24,15 @@ function headersOf(headers: Readonly<Record<string, string>>) {
 
 test("a client's trace reaches a driver in another process, each call's own, and also what goes on behind it", async (t) => {
   const engine = createFakeEngine();
-  const folder = await tempFolder();
+  const folder = tempFolder();
   t.after(folder.remove);
   const seen = new Map<string, TraceContext | undefined>();
   engine.before = (call, id) => {
     seen.set(`${call} ${id}`, currentTrace());
   };
-  const { createDriver } = await engine.entry().load();
   const socketPath = join(folder.path, 'run', 'driver.sock');
   const served = await serveDriver({
-    driver: await createDriver({} as never),
+    driver: engine.driver(),
     socketPath,
     log: silentLogger,
   });

@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
-import { tempFolder } from '../support/gateway.js';
+import { tempFolder } from '../support/folder.js';
 
 const MAIN = resolve(import.meta.dirname, '../../dist/main.js');
 
@@ -14,7 +14,7 @@ for (const [what, fault] of [
   ['a rejection that nothing handles', 'void Promise.reject(new Error("lost\\nplan 9 \u{1F600}"))'],
 ] as const) {
   test(`${what} is one line of the log and exit code 10`, async () => {
-    const folder = await tempFolder();
+    const folder = tempFolder();
     const config = join(folder.path, 'gateway.toml');
     await writeFile(config, '[openshell.gateway]\ncompute_drivers = ["docker"]\n');
     // Thrown while the gateway probes an engine, which asks for it and never answers.
@@ -44,7 +44,7 @@ for (const [what, fault] of [
     } finally {
       child.kill('SIGKILL');
       engine.close();
-      await folder.remove();
+      folder.remove();
     }
   });
 }

@@ -7,18 +7,19 @@ import type { CallFailure } from '../../dist/rpc/call-failure.js';
 import { detailsOf } from '../../dist/rpc/failure.js';
 import { methods as api, type CreateSandboxRequestSchema, rpcs } from '../../dist/wire/v00/index.js';
 import { createFakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
+import { startTestGateway, type TestGateway } from '../support/gateway.js';
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
+let folder: TempFolder;
 let running: TestGateway;
 
 before(async () => {
-  folder = await tempFolder();
+  folder = tempFolder();
   running = await startTestGateway(folder.path, [createFakeEngine().entry()]);
 });
 after(async () => {
   await running.close();
-  await folder.remove();
+  folder.remove();
 });
 
 function refused(
@@ -84,7 +85,7 @@ refused(
   'our own labels',
   { name: 'a', labels: { 'openshell.ai/sandbox-id': 'x' } },
   INVALID_ARGUMENT,
-  /the gateway's/,
+  /reserved for the gateway/,
 );
 refused(
   'another driver than those that run',
@@ -114,7 +115,7 @@ test('a name that is taken is ALREADY_EXISTS', async () => {
 });
 
 test('without a default image a create says how to set one', async () => {
-  const other = await tempFolder();
+  const other = tempFolder();
   const bare = await startTestGateway(other.path, [createFakeEngine().entry()], { defaultImage: '' });
   try {
     await assert.rejects(bare.client.unary(api.createSandbox, { name: 'a' }), (error: CallFailure) => {

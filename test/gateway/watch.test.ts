@@ -1,25 +1,26 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
-import { createHub } from '../../dist/gateway/lifecycle/hub.js';
-import { createSandboxLog, type SandboxLog } from '../../dist/gateway/sandbox-log.js';
+import { createSandboxEvents } from '../../dist/gateway/lifecycle/sandbox-events.js';
+import { createSandboxLog, type SandboxLog } from '../../dist/gateway/observe/sandbox-log.js';
 import type { LogFilter, LogService } from '../../dist/gateway/services/logs.js';
 import type { SandboxService } from '../../dist/gateway/services/sandboxes.js';
 import { createWatchService, type WatchItem } from '../../dist/gateway/services/watch.js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { caller } from '../support/caller.js';
 import { createFakeEngine, type FakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
+import { startTestGateway, type TestGateway } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
+let folder: TempFolder;
 let engine: FakeEngine;
 let sandboxLog: SandboxLog;
 let running: TestGateway;
 let id: string;
 
 beforeEach(async () => {
-  folder = await tempFolder();
+  folder = tempFolder();
   engine = createFakeEngine();
   sandboxLog = createSandboxLog();
   running = await startTestGateway(folder.path, [engine.entry()], { sandboxLog });
@@ -32,7 +33,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await running.close();
-  await folder.remove();
+  folder.remove();
 });
 
 function line(message: string, level = 'INFO', timeMs = Date.now()) {
@@ -147,12 +148,12 @@ test('a follower of logs gets the tail first and then what comes', async () => {
 });
 
 test('a reader that lags is told how many messages were dropped', async () => {
-  const hub = createHub();
+  const sandboxEvents = createSandboxEvents();
   const record = { id, resourceVersion: 1, phase: 'running' };
   const service = createWatchService({
     sandboxes: { getById: async () => record } as unknown as SandboxService,
     logs: {} as LogService,
-    hub,
+    sandboxEvents,
   });
   const input = { sandboxId: id, followStatus: false, followLogs: false, followEvents: true };
   const event = {
@@ -173,7 +174,7 @@ test('a reader that lags is told how many messages were dropped', async () => {
         return;
       }
       for (let i = 0; i < 300; i++) {
-        hub.publish(id, { type: 'event', event });
+        sandboxEvents.publish(id, { type: 'event', event });
       }
     },
   );

@@ -4,18 +4,19 @@ import { unavailable } from '../../dist/compute/errors.js';
 import { methods as api } from '../../dist/wire/v00/index.js';
 import { DeletionOutcome, methods as v01 } from '../../dist/wire/v01/index.js';
 import { createFakeEngine, type FakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
+import { startTestGateway, type TestGateway } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
 
 const NOT_FOUND = 5;
 const FAILED_PRECONDITION = 9;
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
+let folder: TempFolder;
 let engine: FakeEngine;
 let running: TestGateway;
 
 beforeEach(async () => {
-  folder = await tempFolder();
+  folder = tempFolder();
   engine = createFakeEngine();
   engine.workspaces = new Set();
   running = await startTestGateway(folder.path, [engine.entry()]);
@@ -23,7 +24,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await running.close();
-  await folder.remove();
+  folder.remove();
 });
 
 async function phase(name = 'team') {

@@ -1,16 +1,15 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { skipWithout } from '../support/engines.js';
 import { createFakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, tempFolder } from '../support/gateway.js';
+import { tempFolder } from '../support/folder.js';
+import { startTestGateway } from '../support/gateway.js';
+import { startGatewayProcess } from '../system/process.js';
 import { hostExec } from './host-exec.js';
 
 const execute = promisify(execFile);
-const root = dirname(dirname(import.meta.dirname));
-const START_TIMEOUT_MS = 60_000;
 
 /** A gateway that real clients can reach, on some engine. */
 export interface ClientBed {
@@ -24,7 +23,7 @@ export interface ClientBed {
 
 /** In this process, on an engine in memory that runs its execs on the host. */
 export async function memoryBed(): Promise<ClientBed> {
-  const folder = await tempFolder();
+  const folder = tempFolder();
   const engine = createFakeEngine();
   engine.exec = (_, spec) => hostExec(spec);
   const { gateway, close } = await startTestGateway(folder.path, [engine.entry()]);
@@ -34,71 +33,36 @@ export async function memoryBed(): Promise<ClientBed> {
     env: await activeGateway(folder.path, gateway.address),
     async close() {
       await close();
-      await folder.remove();
+      folder.remove();
     },
   };
 }
 
 /** The built gateway as a process of its own, on Docker. */
 export async function dockerBed(): Promise<ClientBed> {
-  const folder = await tempFolder();
-  const gateway = spawn(
-    process.execPath,
-    [join(root, 'dist', 'main.js'), '--drivers', 'docker', '--port', '0'],
-    {
-      env: {
-        ...process.env,
-        XDG_STATE_HOME: join(folder.path, 'state'),
-        XDG_CONFIG_HOME: join(folder.path, 'gateway'),
-      },
-      stdio: ['ignore', 'ignore', 'pipe'],
-    },
-  );
-  const lines: string[] = [];
-  const endpoint = await new Promise<string>((resolve, reject) => {
-    const failed = () => {
-      clearTimeout(timer);
-      gateway.kill();
-      reject(new Error(`the gateway did not start:\n${lines.join('\n')}`));
-    };
-    const timer = setTimeout(failed, START_TIMEOUT_MS);
-    gateway.once('exit', failed);
-    createInterface(gateway.stderr).on('line', (line) => {
-      lines.push(line);
-      const address = /"address":"([^"]+)"/.exec(line)?.[1];
-      if (address === undefined) {
-        return;
-      }
-      clearTimeout(timer);
-      gateway.off('exit', failed);
-      resolve(address);
-    });
+  const folder = tempFolder();
+  const gateway = await startGatewayProcess({
+    folder: join(folder.path, 'gateway'),
+    config: '[openshell.gateway]\ncompute_drivers = ["docker"]\n',
   });
   return {
-    endpoint,
+    endpoint: gateway.address,
     image: 'openshell-test:1',
-    env: await activeGateway(folder.path, endpoint),
+    env: await activeGateway(folder.path, gateway.address),
     async close() {
-      const ended = once(gateway, 'exit');
-      gateway.kill('SIGTERM');
-      await ended;
-      await folder.remove();
+      await gateway.stop();
+      folder.remove();
     },
   };
 }
 
-/** Why there is no Docker to test on; undefined when there is. Throws instead when the tests are told that it is. */
-export async function dockerMissing(): Promise<string | undefined> {
-  try {
-    await execute('docker', ['image', 'inspect', 'openshell-test:1'], { timeout: 20_000 });
-    return undefined;
-  } catch {
-    const reason = 'no Docker with the test images: run test/engines/docker/up and test/engines/docker/image';
-    if ((process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes('docker')) {
-      throw new Error(reason);
-    }
-    return reason;
-  }
+/** The `skip` of tests on Docker: false, or why there is none. */
+export async function withoutDocker(): Promise<string | false> {
+  const why = await execute('docker', ['image', 'inspect', 'openshell-test:1'], { timeout: 20_000 }).then(
+    () => undefined,
+    () => 'no Docker with the test images: run test/engines/docker/up and test/engines/docker/image',
+  );
+  return skipWithout('docker', why);
 }
 
 /** A client's configuration that names this gateway, as variables of its environment. */

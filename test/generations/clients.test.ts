@@ -4,7 +4,7 @@ import { createRpcClient } from '../../dist/rpc/client/client.js';
 import { methods as v00 } from '../../dist/wire/v00/index.js';
 import { methods as v01 } from '../../dist/wire/v01/index.js';
 import { eventually } from '../support/wait.js';
-import { type ClientBed, dockerBed, dockerMissing, memoryBed } from './bed.js';
+import { type ClientBed, dockerBed, memoryBed, withoutDocker } from './bed.js';
 import { clientMissing, runClient } from './python-client.js';
 
 const V00 = '0.0.116';
@@ -35,8 +35,7 @@ async function both({ endpoint, image, env }: ClientBed) {
   ]);
 }
 
-const docker = await dockerMissing();
-const onDocker = { skip: docker ?? false };
+const onDocker = { skip: await withoutDocker() };
 
 test(`SDK ${V00} and SDK ${V01} at once, on an engine in memory`, on(memoryBed, both));
 

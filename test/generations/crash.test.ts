@@ -7,7 +7,7 @@ import { status } from '@grpc/grpc-js';
 import { createRpcClient } from '../../dist/rpc/client/client.js';
 import type { RpcClient } from '../../dist/rpc/client/contract.js';
 import { methods as v01 } from '../../dist/wire/v01/index.js';
-import { tempFolder } from '../support/gateway.js';
+import { tempFolder } from '../support/folder.js';
 import { here } from './served.js';
 
 const REQUEST = { name: 'one', requestId: 'r-1', ...here };
@@ -40,7 +40,7 @@ const isCut = { code: status.UNAVAILABLE };
 
 for (const moment of ['before', 'after'] as const) {
   test(`killed ${moment} a create is on the disk, and asked again: one sandbox`, async () => {
-    const folder = await tempFolder();
+    const folder = tempFolder();
     try {
       await withGateway(folder.path, moment, 'insertSandbox', (client) =>
         assert.rejects(client.unary(v01.createSandbox, REQUEST), isCut),
@@ -55,13 +55,13 @@ for (const moment of ['before', 'after'] as const) {
         );
       });
     } finally {
-      await folder.remove();
+      folder.remove();
     }
   });
 }
 
 test('killed after a delete is on the disk, and asked again: the answer that was never sent', async () => {
-  const folder = await tempFolder();
+  const folder = tempFolder();
   const remove = { name: 'one', requestId: 'd-1', ...here };
   try {
     const made = await withGateway(folder.path, 'never', '', (client) =>
@@ -81,6 +81,6 @@ test('killed after a delete is on the disk, and asked again: the answer that was
       });
     });
   } finally {
-    await folder.remove();
+    folder.remove();
   }
 });

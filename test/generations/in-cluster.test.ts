@@ -1,5 +1,5 @@
 import { test } from 'node:test';
-import { tempFolder } from '../support/gateway.js';
+import { tempFolder } from '../support/folder.js';
 import { activeGateway } from './bed.js';
 import { clientMissing, runClient } from './python-client.js';
 
@@ -17,7 +17,7 @@ for (const [version, script, prefix] of [
     if (missing !== undefined) {
       return t.skip(missing);
     }
-    const folder = await tempFolder();
+    const folder = tempFolder();
     t.after(() => folder.remove());
     const env = await activeGateway(folder.path, address ?? '');
     await runClient(version, script, [address ?? '', image, prefix], env);

@@ -15,7 +15,7 @@ const cache = process.env.OPENSHELL_CACHE || join(homedir(), '.cache', 'openshel
  * The Python of a virtual environment that holds openshell==`version`, made once and kept in the cache folder.
  * Rejects when it cannot be made.
  */
-export async function pythonWith(version: string): Promise<string> {
+async function pythonWith(version: string): Promise<string> {
   const folder = join(cache, `py-${version}`);
   const python = join(folder, 'bin', 'python');
   if (existsSync(python) && (await installed(python)) === version) {

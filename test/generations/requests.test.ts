@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { silentLogger } from '../../dist/compute/log.js';
-import { asItIs } from '../../dist/gateway/services/kept-answers.js';
+import { asIs } from '../../dist/gateway/services/kept-answers.js';
 import { createRequestService } from '../../dist/gateway/services/requests.js';
 import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { SandboxPhase, methods as v01 } from '../../dist/wire/v01/index.js';
-import { tempFolder } from '../support/gateway.js';
+import { tempFolder } from '../support/folder.js';
 import { eventually } from '../support/wait.js';
 import { here, inPhase, serveEachTest } from './served.js';
 
@@ -86,7 +86,7 @@ test('workspaces and templates are created and deleted once under one id', async
 });
 
 test('after 24 hours an id is free again', async (t) => {
-  const folder = await tempFolder();
+  const folder = tempFolder();
   const store = await openStore({ path: `${folder.path}/db` });
   try {
     let nowMs = 1_000_000_000_000;
@@ -95,7 +95,7 @@ test('after 24 hours an id is free again', async (t) => {
     const ask = (fingerprint: string) =>
       requests.once(
         { subject: 's', requestId: 'r', fingerprint: () => fingerprint },
-        asItIs<string>(),
+        asIs<string>(),
         async () => fingerprint,
       );
     assert.equal(await ask('first'), 'first');
@@ -106,18 +106,18 @@ test('after 24 hours an id is free again', async (t) => {
     const of = (subject: string) =>
       requests.once(
         { subject, requestId: 'r', fingerprint: () => subject },
-        asItIs<string>(),
+        asIs<string>(),
         async () => subject,
       );
     assert.equal(await of('another user'), 'another user');
   } finally {
     await store.close();
-    await folder.remove();
+    folder.remove();
   }
 });
 
 test('old requests are forgotten by themselves, without another one', async (t) => {
-  const folder = await tempFolder();
+  const folder = tempFolder();
   const store = await openStore({ path: `${folder.path}/db` });
   const nowMs = 1_000_000_000_000;
   const kept = { subject: 's', fingerprint: 'f', answer: '{}' };
@@ -126,7 +126,7 @@ test('old requests are forgotten by themselves, without another one', async (t) 
   t.after(async () => {
     requests.close();
     await store.close();
-    await folder.remove();
+    folder.remove();
   });
   const forgotten = async (id: string) => (await store.getRequest('s', id)) === undefined;
   await eventually('forgotten at the start', () => forgotten('old'));

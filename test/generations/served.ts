@@ -1,7 +1,8 @@
 import { afterEach, beforeEach } from 'node:test';
 import { SandboxPhase, methods as v01, type WorkspaceSelector } from '../../dist/wire/v01/index.js';
 import { createFakeEngine, type FakeEngine } from '../support/fake-engine.js';
-import { startTestGateway, type TestGateway, tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
+import { startTestGateway, type TestGateway } from '../support/gateway.js';
 import { eventually } from '../support/wait.js';
 
 /** A gateway for each test of a file, on an engine in memory. */
@@ -13,20 +14,20 @@ export interface Served {
 }
 
 export function serveEachTest(options: Parameters<typeof startTestGateway>[2] = {}): Served {
-  let folder: Awaited<ReturnType<typeof tempFolder>>;
+  let folder: TempFolder;
   let engine: FakeEngine;
   let gateway: TestGateway;
   const start = async () => {
     gateway = await startTestGateway(folder.path, [engine.entry()], options);
   };
   beforeEach(async () => {
-    folder = await tempFolder();
+    folder = tempFolder();
     engine = createFakeEngine();
     await start();
   });
   afterEach(async () => {
     await gateway.close();
-    await folder.remove();
+    folder.remove();
   });
   return {
     get engine() {

@@ -2,14 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { readLines, wholeLines } from '../../dist/kit/lines.js';
-
-async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const item of items) {
-    all.push(item);
-  }
-  return all;
-}
+import { toArray } from '../support/streams.js';
 
 test('lines are the same however their bytes come', async () => {
   await fc.assert(
@@ -26,7 +19,7 @@ test('lines are the same however their bytes come', async () => {
             at = to;
           }
         };
-        const parts = await collect(readLines(toAsync(chunks()), longest));
+        const parts = await toArray(readLines(toAsync(chunks()), longest));
         assert.equal(
           parts.map(({ text, ends }) => text + (ends ? '\n' : '')).join(''),
           withLastNewline(bytes),
@@ -44,7 +37,7 @@ test('lines are the same however their bytes come', async () => {
 
 test('a line that is too long is an error where lines are wanted whole', async () => {
   const read = (text: string) =>
-    collect(wholeLines(toAsync([Buffer.from(text)]), 4, () => new Error('too long')));
+    toArray(wholeLines(toAsync([Buffer.from(text)]), 4, () => new Error('too long')));
   assert.deepEqual(await read('1234\n\n12'), ['1234', '', '12']);
   await assert.rejects(read('1\n12345\n'), /too long/);
   await assert.rejects(read('1234567890'), /too long/);

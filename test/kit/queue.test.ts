@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { createQueue, type Queue, type QueueOptions } from '../../dist/kit/queue.js';
-
-function turn() {
-  return new Promise((resolve) => setImmediate(resolve));
-}
 
 /** Everything up to the end, and the error that it came with. */
 async function rest<T>(queue: AsyncIterable<T>): Promise<{ items: T[]; error?: unknown }> {

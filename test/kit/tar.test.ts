@@ -1,21 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import {
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { lstatSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { encodeTarHeader } from '../../dist/kit/tar/header.js';
 import { readTar, readTarBuffer, type TarLimits } from '../../dist/kit/tar/read.js';
 import { type TarFile, type TarStream, writeTar, writeTarBuffer } from '../../dist/kit/tar/write.js';
+import { inFolder } from '../support/folder.js';
+import { toArray } from '../support/streams.js';
 
 const named = { mode: 0o640, uid: 1000, gid: 1000, mtimeSeconds: 1_700_000_000 };
 function file(path: string, content = ''): TarFile & { type: 'file' } {
@@ -36,22 +29,9 @@ async function* pieces(bytes: Uint8Array, length: number): AsyncGenerator<Buffer
 async function readAll(archive: Uint8Array, length = 64 * 1024, limits: TarLimits = {}) {
   const entries = [];
   for await (const { content, ...info } of readTar(pieces(archive, length), limits)) {
-    const parts: Buffer[] = [];
-    for await (const part of content) {
-      parts.push(part);
-    }
-    entries.push({ ...info, bytes: Buffer.concat(parts) });
+    entries.push({ ...info, bytes: Buffer.concat(await toArray(content)) });
   }
   return entries;
-}
-
-function inFolder(body: (folder: string) => void) {
-  const folder = mkdtempSync(join(tmpdir(), 'openshell-tar-'));
-  try {
-    body(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 }
 
 test('what is written is what is read, in pieces of any length, from memory and from a stream', async () => {
@@ -127,8 +107,7 @@ test('tar itself unpacks what is written: modes, times, links, long names', () =
 
 test('what tar itself writes is read, in each of its formats', async () => {
   for (const format of ['ustar', 'gnu', 'pax', 'v7']) {
-    const folder = mkdtempSync(join(tmpdir(), 'openshell-tar-'));
-    try {
+    await inFolder(async (folder) => {
       const name = format === 'v7' ? 'name' : `${'p'.repeat(90)}/${'n'.repeat(90)}`;
       if (format !== 'v7') {
         mkdirSync(join(folder, 'p'.repeat(90)));
@@ -137,9 +116,7 @@ test('what tar itself writes is read, in each of its formats', async () => {
       const archive = execFileSync('tar', [`--format=${format}`, '-C', folder, '-cf', '-', name]);
       const [entry] = await readAll(archive, 100);
       assert.deepEqual([entry?.path, entry?.mode, entry?.bytes.toString()], [name, 0o600, 'content'], format);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    });
   }
 });
 

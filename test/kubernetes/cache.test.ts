@@ -4,8 +4,8 @@ import { observedState } from '../../dist/compute/conditions.js';
 import type { DriverEvent } from '../../dist/compute/driver.js';
 import { createCache } from '../../dist/drivers/kubernetes/cache.js';
 import type { ContainerState, Pod } from '../../dist/drivers/kubernetes/objects.js';
-import { observeObjects } from '../../dist/drivers/kubernetes/observed.js';
 import type { Objects } from '../../dist/drivers/kubernetes/pod-status.js';
+import { observeObjects } from '../../dist/drivers/kubernetes/pod-status.js';
 import { GATEWAY, podWith } from './fixtures.js';
 
 const ID = 'id-1';
@@ -14,7 +14,7 @@ function pod(state: ContainerState, uid = 'u1'): Pod {
   return podWith({ phase: 'Running', containerStatuses: [{ name: 'agent', state }] }, { labels, uid });
 }
 
-function keeper(state: string) {
+function owner(state: string) {
   return {
     metadata: { name: 'team--box', labels, annotations: { 'openshell.ai/state': state } },
     spec: {},
@@ -23,7 +23,7 @@ function keeper(state: string) {
 
 const exited: ContainerState = { terminated: { exitCode: 3 } };
 
-async function open(confirm: () => Objects = () => ({ pod: undefined, keeper: undefined })) {
+async function open(confirm: () => Objects = () => ({ pod: undefined, owner: undefined })) {
   const said: string[] = [];
   const tell = (event: DriverEvent): string =>
     event.type === 'sandbox' ? observedState(event.sandbox.status).kind : event.type;
@@ -38,7 +38,7 @@ async function open(confirm: () => Objects = () => ({ pod: undefined, keeper: un
 async function synced(confirm?: () => Objects) {
   const opened = await open(confirm);
   await opened.cache.pods({ type: 'list', items: [] });
-  await opened.cache.keepers({ type: 'list', items: [] });
+  await opened.cache.owners({ type: 'list', items: [] });
   opened.said.length = 0;
   return opened;
 }
@@ -48,7 +48,7 @@ describe('the cache of two watches', () => {
     const { cache, said } = await open();
     await cache.pods({ type: 'list', items: [pod({ running: {} })] });
     assert.deepEqual(said, []);
-    await cache.keepers({ type: 'list', items: [keeper('started')] });
+    await cache.owners({ type: 'list', items: [owner('started')] });
     assert.deepEqual(said, ['running', 'synced']);
   });
 
@@ -65,12 +65,12 @@ describe('the cache of two watches', () => {
 
   test('asks before it says that a Pod is missing', async () => {
     const here = pod({ running: {} });
-    const { cache, said } = await synced(() => ({ pod: here, keeper: keeper('started') }));
-    await cache.keepers({ type: 'put', object: keeper('started') });
+    const { cache, said } = await synced(() => ({ pod: here, owner: owner('started') }));
+    await cache.owners({ type: 'put', object: owner('started') });
     assert.deepEqual(said, ['running']);
 
-    const gone = await synced(() => ({ pod: undefined, keeper: keeper('started') }));
-    await gone.cache.keepers({ type: 'put', object: keeper('started') });
+    const gone = await synced(() => ({ pod: undefined, owner: owner('started') }));
+    await gone.cache.owners({ type: 'put', object: owner('started') });
     assert.deepEqual(gone.said, ['failed']);
   });
 

@@ -5,10 +5,10 @@ import { readFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { load } from 'js-yaml';
-import { gatewayToml, helmMissing, type Manifest, ofKind, pem, ROOT, render, theOne } from './chart.js';
+import { gatewayToml, type Manifest, ofKind, pem, ROOT, render, theOne, withoutHelm } from './chart.js';
 import { defaults } from './fixtures.js';
 
-const skip = (await helmMissing()) ?? false;
+const skip = await withoutHelm();
 
 interface Selector {
   readonly matchLabels?: Readonly<Record<string, string>>;

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { loadAll } from 'js-yaml';
+import { skipWithout } from '../support/engines.js';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const HELM = `${ROOT}test/engines/kubernetes/helm`;
@@ -31,18 +32,13 @@ export async function helm(args: readonly string[], kubeconfig = '/nowhere'): Pr
   }
 }
 
-/** Undefined, or why tests of the chart are skipped. With the cluster's own tests required it is an error. */
-export async function helmMissing(): Promise<string | undefined> {
-  try {
-    await helm(['version']);
-    return undefined;
-  } catch (error) {
-    const required = (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes('kubernetes');
-    if (required) {
-      throw error;
-    }
-    return (error as Error).message.trim();
-  }
+/** The `skip` of tests of the chart: false, or why there is no helm. */
+export async function withoutHelm(): Promise<string | false> {
+  const why = await helm(['version']).then(
+    () => undefined,
+    (error: Error) => error.message.trim(),
+  );
+  return skipWithout('kubernetes', why);
 }
 
 export interface Release {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createClaimBinding } from '../../dist/drivers/kubernetes/claim-binding.js';
-import type { Keeper } from '../../dist/drivers/kubernetes/objects.js';
+import type { Owner } from '../../dist/drivers/kubernetes/objects.js';
 
-const claim = { metadata: { name: 'a' }, spec: {} } as Keeper;
+const claim = { metadata: { name: 'a' }, spec: {} } as Owner;
 const signal = new AbortController().signal;
 
 /** Never bound; rejects as soon as it is not waited for any more. */
-function never(_claim: Keeper, until: AbortSignal) {
+function never(_claim: Owner, until: AbortSignal) {
   return new Promise<void>((_, reject) => until.addEventListener('abort', () => reject(until.reason)));
 }
 

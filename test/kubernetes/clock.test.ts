@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { observedState } from '../../dist/compute/conditions.js';
 import { ownerLabels } from '../../dist/compute/labels.js';
-import { silentLogger } from '../../dist/compute/log.js';
 import { createKubernetesDriver } from '../../dist/drivers/kubernetes/driver.js';
+import { driverContext } from '../support/driver-context.js';
 import { answer, fakeApi } from './fake-api.js';
 import { defaults, GATEWAY, podWith } from './fixtures.js';
 
@@ -39,16 +39,7 @@ async function stateOf(t: TestContext, skewS: number, ageS: number) {
   );
   t.after(close);
   const driver = createKubernetesDriver(
-    {
-      gatewayId: GATEWAY,
-      secret: 'ab'.repeat(32),
-      version: '0.0.0-test',
-      stateDir: '',
-      settings: defaults({ schedule_timeout_secs: TIMEOUT_S }),
-      env: {},
-      endpoint: '',
-      log: silentLogger,
-    },
+    driverContext({ gatewayId: GATEWAY, settings: defaults({ schedule_timeout_secs: TIMEOUT_S }) }),
     rest,
   );
   const [seen] = await driver.list({ signal: t.signal });

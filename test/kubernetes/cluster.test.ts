@@ -8,12 +8,12 @@ import type { ComputeDriver } from '../../dist/compute/driver.js';
 import { Code } from '../../dist/compute/errors.js';
 import type { DriverSandbox, JsonObject } from '../../dist/compute/sandbox.js';
 import { ceilingTests } from '../conformance/cases/ceilings.js';
-import { eventually } from '../conformance/eventually.js';
 import { createAccount, manifestRules } from '../conformance/kubernetes-account.js';
 import { createKubernetesBed, testKubeconfig } from '../conformance/kubernetes-bed.js';
-import { run } from '../conformance/run.js';
-import { aSandbox, limits, type SpecChange } from '../conformance/sandboxes.js';
 import { createWorkbench } from '../conformance/workbench.js';
+import { run } from '../support/run.js';
+import { aSandbox, limits, type SpecChange } from '../support/sandboxes.js';
+import { eventually } from '../support/wait.js';
 import { testCluster } from './cluster.js';
 
 const cluster = await testCluster('openshell-cluster');
@@ -62,7 +62,7 @@ function check(title: string, body: (t: TestContext) => Promise<void>) {
   return test(title, { timeout: 120_000 }, body);
 }
 
-describe('on the cluster', { skip: cluster.skip ?? false, concurrency: false }, () => {
+describe('on the cluster', { skip: cluster.skip, concurrency: false }, () => {
   check('why a sandbox does not run', async (t) => {
     const { make, state } = await desk(t, { schedule_timeout_secs: 2, max_cpu_limit: '' });
     const huge = await make({ template: { resources: limits('900', '') } });
@@ -223,7 +223,7 @@ describe('on the cluster', { skip: cluster.skip ?? false, concurrency: false }, 
       },
       90_000,
     );
-    assert.match(JSON.stringify(ended), /Evicted: the sandbox wrote more than it may: .*8Mi/);
+    assert.match(JSON.stringify(ended), /Evicted: the sandbox exceeded its disk limit: .*8Mi/);
     assert.equal((await run(driver, neighbour, ['echo', 'a'])).stdout, 'a\n');
   });
 
@@ -245,11 +245,9 @@ describe('on the cluster', { skip: cluster.skip ?? false, concurrency: false }, 
   });
 });
 
-describe('limits', { skip: cluster.skip ?? false, concurrency: false }, () =>
-  ceilingTests(createWorkbench(bed)),
-);
+describe('limits', { skip: cluster.skip, concurrency: false }, () => ceilingTests(createWorkbench(bed)));
 
-describe('workspace_mode managed', { skip: cluster.skip ?? false, concurrency: false }, () => {
+describe('workspace_mode managed', { skip: cluster.skip, concurrency: false }, () => {
   const account = 'gateway-managed';
   const managed = createKubernetesBed({
     name: 'kubernetes',

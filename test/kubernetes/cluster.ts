@@ -5,13 +5,14 @@ import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
 import type { Bed } from '../conformance/bed.js';
 import { createAccount, manifestRules } from '../conformance/kubernetes-account.js';
 import { claimCluster, createKubernetesBed, testKubeconfig } from '../conformance/kubernetes-bed.js';
+import { skipWithout } from '../support/engines.js';
 
 /** The cluster of test/engines/kubernetes for the tests that only this driver needs. */
 export interface TestCluster {
   readonly bed: Bed;
   readonly namespace: string;
-  /** Undefined, or why the tests of the cluster are skipped. */
-  readonly skip: string | undefined;
+  /** Of the tests of the cluster: false, or why there is none. */
+  readonly skip: string | false;
   config(): KubeConfig;
   core(): CoreV1Api;
   /** Ends components and starts them again: test/engines/kubernetes/restart. */
@@ -33,10 +34,7 @@ export async function testCluster(namespace: string): Promise<TestCluster> {
   });
   // Before the cluster is looked for: another file's test may have ended its API server for a moment.
   await claimCluster();
-  const skip = await bed.unavailable();
-  if (skip !== undefined && (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes('kubernetes')) {
-    throw new Error(skip);
-  }
+  const skip = skipWithout('kubernetes', await bed.unavailable());
   return {
     bed,
     namespace,

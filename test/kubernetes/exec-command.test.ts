@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { createGreetingReader, execCommand } from '../../dist/drivers/kubernetes/exec-command.js';
+import { createStartReportReader, execCommand } from '../../dist/drivers/kubernetes/exec-command.js';
 
 const execId = 'e1';
 function run(command: string[], environment: Record<string, string> = {}, workdir = '/') {
@@ -49,26 +49,26 @@ describe('the shell before a command', () => {
   });
 });
 
-describe('the greeting', () => {
+describe('the report', () => {
   test('is taken out of the output however it is cut', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 5 }), (cuts) => {
         const whole = Buffer.from('before\x1ee1:ok\x1eafter\x1e');
         const at = [0, ...cuts.filter((cut) => cut <= whole.length).sort((a, b) => a - b), whole.length];
-        const reader = createGreetingReader(execId);
-        let greeting: string | undefined;
+        const reader = createStartReportReader(execId);
+        let report: string | undefined;
         const rest: Uint8Array[] = [];
         for (let i = 1; i < at.length; i++) {
           const piece = whole.subarray(at[i - 1], at[i]);
-          if (greeting !== undefined) {
+          if (report !== undefined) {
             rest.push(piece);
           } else {
             const taken = reader.take(piece);
-            greeting = taken.greeting;
+            report = taken.report;
             rest.push(taken.rest);
           }
         }
-        assert.equal(greeting, 'ok');
+        assert.equal(report, 'ok');
         assert.equal(Buffer.concat(rest).toString(), 'beforeafter\x1e');
       }),
     );

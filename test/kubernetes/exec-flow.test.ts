@@ -3,9 +3,9 @@ import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Code } from '../../dist/compute/errors.js';
 import { createExecOutput } from '../../dist/drivers/kubernetes/exec-output.js';
-import { eventually } from '../conformance/eventually.js';
-import { anExec } from '../conformance/run.js';
 import { followGrowth, type Growth } from '../support/growth.js';
+import { anExec } from '../support/run.js';
+import { eventually } from '../support/wait.js';
 import { type AskedExec, CHANNEL, fakeExec } from './fake-exec.js';
 
 const spec = anExec(['flood']);
@@ -127,10 +127,10 @@ describe('a command whose sandbox', { concurrency: true }, () => {
         one.flood(CHANNEL.stdout, chunk);
       });
       let left = 0;
-      const leftBehind = () => {
+      const onLeftBehind = () => {
         left += 1;
       };
-      const session = await exec(anExec(['flood'], { timeoutMs: 200 }), { leftBehind });
+      const session = await exec(anExec(['flood'], { timeoutMs: 200 }), { onLeftBehind });
       const began = performance.now();
       // A slow reader: what comes while the command is being ended must not wait for it.
       const reading = (async () => {
@@ -156,10 +156,10 @@ describe('a command whose sandbox', { concurrency: true }, () => {
       }
     });
     let left = 0;
-    const leftBehind = () => {
+    const onLeftBehind = () => {
       left += 1;
     };
-    await assert.rejects(exec(spec, { timeoutMs: 300, leftBehind }), {
+    await assert.rejects(exec(spec, { timeoutMs: 2_000, onLeftBehind }), {
       code: Code.DEADLINE_EXCEEDED,
       reason: 'ExecNotBegun',
     });
@@ -197,11 +197,11 @@ describe('a command whose sandbox', { concurrency: true }, () => {
       command?.end(exitCode(143));
     });
     let left = 0;
-    const leftBehind = () => {
+    const onLeftBehind = () => {
       left += 1;
     };
     const began = performance.now();
-    const session = await exec(anExec(['sleep'], { timeoutMs: 200 }), { leftBehind });
+    const session = await exec(anExec(['sleep'], { timeoutMs: 200 }), { onLeftBehind });
     assert.equal(await session.exitCode, 124);
     assert.ok(performance.now() - began < 5_000);
     assert.equal(left, 0);

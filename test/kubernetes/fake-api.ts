@@ -1,7 +1,7 @@
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { createRest, type Rest } from '../../dist/drivers/kubernetes/rest.js';
 import { createThrottle } from '../../dist/drivers/kubernetes/throttle.js';
+import { listen } from '../support/listen.js';
 
 export type Handler = (request: URL, response: http.ServerResponse, method: string) => void;
 
@@ -21,14 +21,12 @@ export async function fakeApi(handler: Handler, timeoutMs = 5_000): Promise<Fake
     requests.push(target);
     handler(target, response, request.method ?? '');
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
+  const port = await listen(server);
   const agent = new http.Agent({ keepAlive: true });
   let forgotten = 0;
   const rest = createRest({
     cluster: {
-      server: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
+      server: new URL(`http://127.0.0.1:${port}`),
       access: async () => ({ agent, headers: {} }),
       forget: () => {
         forgotten += 1;

@@ -1,12 +1,12 @@
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { ExecSpec } from '../../dist/compute/driver.js';
 import { silentLogger } from '../../dist/compute/log.js';
+import { createServerState } from '../../dist/drivers/kubernetes/api-errors.js';
 import { type ExecOptions, startExec } from '../../dist/drivers/kubernetes/exec.js';
 import type { Rest } from '../../dist/drivers/kubernetes/rest.js';
-import { createServerState } from '../../dist/drivers/kubernetes/server-state.js';
+import { listen } from '../support/listen.js';
 
 export const CHANNEL = { stdout: 1, stderr: 2, status: 3 } as const;
 
@@ -38,8 +38,8 @@ const AT_ONCE = 256;
 
 /** An API server whose sandbox runs what the test says. */
 export async function fakeExec(t: TestContext, run: (asked: AskedExec) => void): Promise<FakeExec> {
-  const server = http.createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
+  const server = http.createServer();
+  const port = await listen(server);
   const sockets = new WebSocketServer({ server, handleProtocols: () => 'v5.channel.k8s.io' });
   const asked: AskedExec[] = [];
   sockets.on('connection', (socket, request) => {
@@ -56,7 +56,6 @@ export async function fakeExec(t: TestContext, run: (asked: AskedExec) => void):
     server.closeAllConnections();
     server.close();
   });
-  const { port } = server.address() as AddressInfo;
   const url = new URL(`http://127.0.0.1:${port}`);
   const rest = {
     ...createServerState(url),
@@ -74,7 +73,7 @@ export async function fakeExec(t: TestContext, run: (asked: AskedExec) => void):
         workspacePath: '/sandbox',
         signal: new AbortController().signal,
         timeoutMs: 5_000,
-        leftBehind: () => {},
+        onLeftBehind: () => {},
         log: silentLogger,
         ...more,
       }),

@@ -4,11 +4,12 @@ import { readFile } from 'node:fs/promises';
 import { describe, type TestContext, test } from 'node:test';
 import { observedState } from '../../dist/compute/conditions.js';
 import { Code } from '../../dist/compute/errors.js';
-import { eventually } from '../conformance/eventually.js';
-import { collect, openExec, run } from '../conformance/run.js';
-import { aSandbox } from '../conformance/sandboxes.js';
 import { type WatchLog, watchLog } from '../conformance/watch-log.js';
+import { collect, openExec, run } from '../support/run.js';
+import { aSandbox } from '../support/sandboxes.js';
+import { eventually } from '../support/wait.js';
 import { testCluster } from './cluster.js';
+import { defaults } from './fixtures.js';
 
 const cluster = await testCluster('openshell-faults');
 const { bed, namespace } = cluster;
@@ -34,7 +35,7 @@ function check(title: string, body: (t: TestContext) => Promise<void>) {
 /** A new API server makes the others wait long before they ask again, so they are new as well. */
 const CONTROL_PLANE = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet'];
 
-describe('faults', { skip: cluster.skip ?? false, concurrency: false }, () => {
+describe('faults', { skip: cluster.skip, concurrency: false }, () => {
   check('the API server goes away within a watch and an exec, and comes back', async (t) => {
     const { driver, watch, signal } = await desk(t);
     const box = aSandbox(bed.images.shell);
@@ -93,9 +94,9 @@ describe('faults', { skip: cluster.skip ?? false, concurrency: false }, () => {
   check('a watch from a version that is too old is refused with a word for it', async (t) => {
     const { driver, signal } = await desk(t);
     await driver.list({ signal });
-    const { connect } = await import('../../dist/drivers/kubernetes/connect.js');
-    const { kubernetesSettings, testKubeconfig } = await import('../conformance/kubernetes-bed.js');
-    const rest = connect(kubernetesSettings({ kubeconfig: testKubeconfig() }) as never);
+    const { connect } = await import('../../dist/drivers/kubernetes/rest.js');
+    const { testKubeconfig } = await import('../conformance/kubernetes-bed.js');
+    const rest = connect(defaults({ kubeconfig: testKubeconfig() }));
     t.after(() => rest.close());
     const { isExpired } = await import('../../dist/drivers/kubernetes/api-errors.js');
     const { readLines } = await import('../../dist/kit/lines.js');

@@ -1,43 +1,18 @@
-import type { DriverSandbox, SandboxSpec, SandboxTemplate } from '../../dist/compute/sandbox.js';
+import type { SandboxSpec, SandboxTemplate } from '../../dist/compute/sandbox.js';
 import type { Pod, PodStatus } from '../../dist/drivers/kubernetes/objects.js';
 import { type KubernetesSettings, settings } from '../../dist/drivers/kubernetes/settings.js';
+import { tableOf } from '../support/driver-context.js';
+import { aSandbox } from '../support/sandboxes.js';
 
 export const GATEWAY = '0b9f1c6e-54c1-4f0e-9a5c-1e2d3c4b5a69';
 
 export function defaults(given: Partial<KubernetesSettings> = {}): KubernetesSettings {
-  return {
-    ...Object.fromEntries(Object.entries(settings).map(([key, one]) => [key, one.default])),
-    ...given,
-  } as KubernetesSettings;
+  return tableOf(settings, given);
 }
 
-export function sandbox(
-  spec: Partial<SandboxSpec> = {},
-  template: Partial<SandboxTemplate> = {},
-): DriverSandbox {
-  return {
-    id: 'id-1',
-    name: 'box',
-    workspace: 'team',
-    namespace: 'default',
-    spec: {
-      logLevel: '',
-      environment: {},
-      gpu: undefined,
-      command: [],
-      tty: false,
-      ...spec,
-      template: {
-        image: 'image:1',
-        labels: {},
-        environment: {},
-        resources: { cpuRequest: '', cpuLimit: '', memoryRequest: '', memoryLimit: '' },
-        platformConfig: {},
-        driverConfig: {},
-        ...template,
-      },
-    },
-  };
+export function sandbox(spec: Partial<SandboxSpec> = {}, template: Partial<SandboxTemplate> = {}) {
+  const identity = { id: 'id-1', name: 'box', workspace: 'team', namespace: 'default' };
+  return aSandbox('image:1', { ...spec, template }, identity);
 }
 
 export function podWith(status: PodStatus, more: Partial<Pod['metadata']> = {}): Pod {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { keptSecret } from '../../dist/host/run-host.js';
+import { tempFolder } from '../support/folder.js';
 
 test('a driver process keeps its secret to itself, and knows it again', async (t) => {
-  const home = await mkdtemp(join(tmpdir(), 'openshell-secret-'));
-  t.after(() => rm(home, { recursive: true, force: true }));
+  const { path: home, remove } = tempFolder();
+  t.after(remove);
   const stateDir = join(home, 'drivers', 'kubernetes');
   const secret = await keptSecret(stateDir);
   assert.match(secret, /^[0-9a-f]{64}$/);

@@ -4,6 +4,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { readLogs } from '../../dist/drivers/kubernetes/logs.js';
 import { followGrowth } from '../support/growth.js';
 import { times } from '../support/soak.js';
+import { toArray } from '../support/streams.js';
 import { fakeApi, type Handler } from './fake-api.js';
 
 const LONGEST = 16 * 1024;
@@ -17,14 +18,6 @@ async function logOf(t: TestContext, handler: Handler) {
     { namespace: 'n', name: 'p' },
     { follow: true, tail: undefined, sinceMs: 0, signal: t.signal },
   );
-}
-
-async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const item of items) {
-    all.push(item);
-  }
-  return all;
 }
 
 describe('the log of a Pod', () => {
@@ -58,7 +51,7 @@ describe('the log of a Pod', () => {
     const lines = await logOf(t, (_url, response) => {
       response.end(`${TIME} a b\n${TIME} ${long}\n${TIME} \nno time\n${TIME} end`);
     });
-    const messages = (await collect(lines)).map(({ message }) => message);
+    const messages = (await toArray(lines)).map(({ message }) => message);
     assert.equal(messages[0], 'a b');
     assert.equal(messages.slice(1, -2).join(''), long);
     assert.ok(messages.length > 4);

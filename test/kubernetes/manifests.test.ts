@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { loadAll } from 'js-yaml';
+import { tempFolder } from '../support/folder.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -16,8 +16,8 @@ interface Manifest {
 
 for (const mode of ['shared', 'managed']) {
   test(`a gateway takes the configuration of deploy/kubernetes/${mode}.yaml`, async (t) => {
-    const folder = await mkdtemp(join(tmpdir(), 'openshell-manifest-'));
-    t.after(() => rm(folder, { recursive: true }));
+    const { path: folder, remove } = tempFolder();
+    t.after(remove);
     const manifests = loadAll(
       await readFile(join(ROOT, `deploy/kubernetes/${mode}.yaml`), 'utf8'),
     ) as Manifest[];

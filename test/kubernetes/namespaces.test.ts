@@ -6,6 +6,7 @@ import { createKubernetesDriver } from '../../dist/drivers/kubernetes/driver.js'
 import { createNames, type WorkspaceMode } from '../../dist/drivers/kubernetes/names.js';
 import { createNamespaces, type Namespaces } from '../../dist/drivers/kubernetes/namespaces.js';
 import { createNetworkPolicies } from '../../dist/drivers/kubernetes/network-policies.js';
+import { driverContext } from '../support/driver-context.js';
 import { answer, fakeApi, type Handler, refusal } from './fake-api.js';
 import { defaults, GATEWAY } from './fixtures.js';
 
@@ -105,16 +106,7 @@ test('a workspace without a namespace of its own has nothing to be taken away', 
   t.after(close);
   const driverIn = (mode: WorkspaceMode) =>
     createKubernetesDriver(
-      {
-        gatewayId: GATEWAY,
-        secret: 'ab'.repeat(32),
-        version: '0.0.0-test',
-        stateDir: '',
-        settings: defaults({ workspace_mode: mode }),
-        env: {},
-        endpoint: '',
-        log: silentLogger,
-      },
+      driverContext({ gatewayId: GATEWAY, settings: defaults({ workspace_mode: mode }) }),
       rest,
     );
   assert.equal(driverIn('shared').deleteWorkspace, undefined);

@@ -3,10 +3,11 @@ import type { IncomingMessage } from 'node:http';
 import { BlockList } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { Code } from '../../dist/compute/errors.js';
-import { type Logger, silentLogger } from '../../dist/compute/log.js';
+import { silentLogger } from '../../dist/compute/log.js';
 import { createNames, type WorkspaceMode } from '../../dist/drivers/kubernetes/names.js';
 import { createNamespaces } from '../../dist/drivers/kubernetes/namespaces.js';
 import { createNetworkPolicies } from '../../dist/drivers/kubernetes/network-policies.js';
+import { warningsInto } from '../support/logger.js';
 import { answer, fakeApi, refusal } from './fake-api.js';
 import { defaults, GATEWAY } from './fixtures.js';
 
@@ -65,13 +66,12 @@ async function open(t: TestContext, given: { mode?: WorkspaceMode; except?: read
   });
   t.after(api.close);
   const warnings: string[] = [];
-  const log: Logger = { ...silentLogger, warn: (message) => void warnings.push(message) };
   const policies = createNetworkPolicies({
     rest: api.rest,
     names,
     gatewayId: GATEWAY,
     egressExcept: given.except ?? defaults().sandbox_egress_except,
-    log,
+    log: warningsInto(warnings),
   });
   const namespaces = createNamespaces({ rest: api.rest, names, gatewayId: GATEWAY, policies });
   return { kept, warnings, namespaces, requests: api.requests };
@@ -141,16 +141,16 @@ describe('the NetworkPolicies of sandboxes', () => {
 
     kept.delete(ingress);
     await namespaces.keepPolicies(signal);
-    assert.match(warnings.pop() ?? '', /deny-ingress.*'boxes' is put back: somebody removed it/);
+    assert.match(warnings.pop() ?? '', /deny-ingress.*'boxes' was removed and is restored/);
 
     (kept.get(egress) as Policy).spec.egress = [{ to: [] }];
     await namespaces.keepPolicies(signal);
-    assert.match(warnings.pop() ?? '', /egress.*somebody changed it/);
+    assert.match(warnings.pop() ?? '', /egress.* was changed/);
 
     (kept.get(ingress) as Policy).spec.ingress = [{}];
     (kept.get(ingress) as Policy).metadata.labels = {};
     await namespaces.keepPolicies(signal);
-    assert.match(warnings.pop() ?? '', /removed it/);
+    assert.match(warnings.pop() ?? '', /was removed/);
     assert.deepEqual(warnings, []);
     assert.deepEqual(new Map(before), kept);
   });
@@ -192,11 +192,11 @@ describe('the NetworkPolicies of sandboxes', () => {
     assert.deepEqual(bodies[1]?.spec.egress?.[1]?.to[0]?.ipBlock?.except, ['10.0.0.0/8', '203.0.113.9/32']);
   });
 
-  test('are refused when an exception is no IP range', async (t) => {
+  test('are refused when an exception is not an IP range', async (t) => {
     for (const range of ['10.0.0.0', '10.0.0.0/33', 'cluster/8', '10.0.0.0/0', 'fc00::/129']) {
       await assert.rejects(open(t, { except: [range] }), {
         code: Code.INVALID_ARGUMENT,
-        message: `sandbox_egress_except: '${range}' is no IP range`,
+        message: `sandbox_egress_except: '${range}' is not an IP range`,
       });
     }
   });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { after, describe, test } from 'node:test';
 import type { V1PolicyRule } from '@kubernetes/client-node';
 import type { ProbeResult } from '../../dist/compute/entry.js';
@@ -8,17 +9,17 @@ import {
   neededPermissions,
   type Permission,
 } from '../../dist/drivers/kubernetes/permissions.js';
-import { eventually } from '../conformance/eventually.js';
 import { createAccount, manifestRules } from '../conformance/kubernetes-account.js';
-import { kubernetesSettings } from '../conformance/kubernetes-bed.js';
+import { tempFolder } from '../support/folder.js';
+import { eventually } from '../support/wait.js';
 import { testCluster } from './cluster.js';
 import { defaults } from './fixtures.js';
 
 const cluster = await testCluster('openshell-permissions');
 const { namespace } = cluster;
 
-function probe(settings: Record<string, unknown>, env = {}): Promise<ProbeResult> {
-  return entry.probe({ settings: kubernetesSettings(settings), env, signal: AbortSignal.timeout(20_000) });
+function probe(settings: Parameters<typeof defaults>[0], env = {}): Promise<ProbeResult> {
+  return entry.probe({ settings: defaults(settings), env, signal: AbortSignal.timeout(20_000) });
 }
 
 function text(result: ProbeResult) {
@@ -33,7 +34,7 @@ describe('the probe', () => {
   });
 
   test('names a kubeconfig that is not there, and a context that is not in it', {
-    skip: cluster.skip ?? false,
+    skip: cluster.skip,
   }, async () => {
     assert.match(text(await probe({ kubeconfig: '/nope/config' })), /unavailable.*\/nope\/config/);
     const { clusters } = cluster.config();
@@ -45,13 +46,13 @@ describe('the probe', () => {
     assert.match(text(result), /no context 'nope'/);
   });
 
-  test('names a server that does not answer', async () => {
-    const { writeFile, mkdtemp } = await import('node:fs/promises');
-    const folder = await mkdtemp('/tmp/openshell-probe-');
-    const path = `${folder}/config`;
+  test('names a server that does not answer', async (t) => {
+    const folder = tempFolder();
+    t.after(folder.remove);
+    const path = `${folder.path}/config`;
     await writeFile(path, deadKubeconfig);
     const result = await entry.probe({
-      settings: kubernetesSettings({ kubeconfig: path }),
+      settings: defaults({ kubeconfig: path }),
       env: {},
       signal: AbortSignal.timeout(1_000),
     });
@@ -72,7 +73,7 @@ const deadKubeconfig = JSON.stringify({
   'current-context': 'c',
 });
 
-describe('permissions', { skip: cluster.skip ?? false }, () => {
+describe('permissions', { skip: cluster.skip }, () => {
   after(async () => {
     await cluster
       .core()

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Code } from '../../dist/compute/errors.js';
-import type { Keeper } from '../../dist/drivers/kubernetes/objects.js';
+import type { Owner } from '../../dist/drivers/kubernetes/objects.js';
 import { planSandbox } from '../../dist/drivers/kubernetes/pod.js';
 import { createPodSeal, type PodSealOptions } from '../../dist/drivers/kubernetes/pod-seal.js';
 import { defaults, GATEWAY, sandbox } from './fixtures.js';
@@ -15,7 +15,7 @@ function sealOf(more: Partial<PodSealOptions> = {}) {
   return createPodSeal({ gatewayId: GATEWAY, secret: 'ab'.repeat(32), trustUnsigned: false, ...more });
 }
 
-function claimWith(annotations: Record<string, string>, more: Partial<Keeper['metadata']> = {}): Keeper {
+function claimWith(annotations: Record<string, string>, more: Partial<Owner['metadata']> = {}): Owner {
   return {
     metadata: { ...place, ...more, annotations },
     spec: {},
@@ -37,7 +37,7 @@ describe('the Pod that a claim keeps', () => {
   });
 
   test('is refused when anything about it was changed', () => {
-    const open = (claim: Keeper, id = 'id-1', seal = sealOf()) => seal.open(claim, id);
+    const open = (claim: Owner, id = 'id-1', seal = sealOf()) => seal.open(claim, id);
     assert.throws(() => open(claimWith({ ...sealed, [POD]: other[POD] ?? '' })), changed);
     assert.throws(() => open(claimWith({ [SIGNATURE]: sealed[SIGNATURE] ?? '' })), changed);
     assert.throws(() => open(claimWith({ ...sealed, [SIGNATURE]: 'AAAA' })), changed);

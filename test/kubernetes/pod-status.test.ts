@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { observedState } from '../../dist/compute/conditions.js';
-import type { ContainerState, Keeper, PodCondition } from '../../dist/drivers/kubernetes/objects.js';
+import type { ContainerState, Owner, PodCondition } from '../../dist/drivers/kubernetes/objects.js';
 import { conditionsOf, isDeleting } from '../../dist/drivers/kubernetes/pod-status.js';
 import { podWith } from './fixtures.js';
 
@@ -19,7 +19,7 @@ function container(state: ContainerState, phase = 'Running', more: object = {}) 
 }
 
 function ofPod(pod: ReturnType<typeof podWith>, ageMs?: number) {
-  return stateOf({ pod, keeper: undefined }, ageMs);
+  return stateOf({ pod, owner: undefined }, ageMs);
 }
 
 function condition(type: string, status: string, more: Partial<PodCondition> = {}): PodCondition {
@@ -39,7 +39,7 @@ describe('what a Pod says of its sandbox', () => {
     const silent = container({ running: {} }, 'Running', { conditions: [condition('Ready', 'False')] });
     const state = ofPod(silent);
     assert.equal(state.kind, 'provisioning');
-    assert.match(JSON.stringify(state), /node 'n1' does not answer/);
+    assert.match(JSON.stringify(state), /node 'n1' does not respond/);
   });
 
   test('a node that is lost', () => {
@@ -67,7 +67,7 @@ describe('what a Pod says of its sandbox', () => {
         reason: 'Evicted',
         message: 'Pod ephemeral local storage usage exceeds the total limit of containers 8Mi. ',
       },
-      /^Evicted: the sandbox wrote more than it may: .*8Mi/,
+      /^Evicted: the sandbox exceeded its disk limit: .*8Mi/,
       137,
     ],
     ['a restart of the node', { exitCode: 137, reason: 'ContainerStatusUnknown' }, {}, /^NodeRestarted/, 137],
@@ -140,11 +140,11 @@ describe('what a Pod says of its sandbox', () => {
 });
 
 describe('what a claim without a Pod says', () => {
-  const claim = (state: string, more: object = {}): Keeper => ({
+  const claim = (state: string, more: object = {}): Owner => ({
     metadata: { name: 'c', annotations: { 'openshell.ai/state': state }, ...more },
     spec: { accessModes: [], resources: { requests: { storage: '1Gi' } } },
   });
-  const ofClaim = (state: string, more?: object) => stateOf({ pod: undefined, keeper: claim(state, more) });
+  const ofClaim = (state: string, more?: object) => stateOf({ pod: undefined, owner: claim(state, more) });
 
   test('stopped, cut off, taken away, going', () => {
     assert.equal(ofClaim('stopped').kind, 'stopped');
@@ -158,7 +158,7 @@ describe('what a claim without a Pod says', () => {
   test('a Pod that ends for a stop is not the end of the sandbox', () => {
     const pod = container({ running: {} });
     pod.metadata.deletionTimestamp = 'now';
-    assert.equal(stateOf({ pod, keeper: claim('stopped') }).kind, 'running');
-    assert.equal(stateOf({ pod, keeper: undefined }).kind, 'deleting');
+    assert.equal(stateOf({ pod, owner: claim('stopped') }).kind, 'running');
+    assert.equal(stateOf({ pod, owner: undefined }).kind, 'deleting');
   });
 });

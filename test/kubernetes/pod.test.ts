@@ -180,13 +180,13 @@ describe('driver_config.kubernetes', () => {
         containers: { agent: { volume_mounts: [{ name: 'a', mount_path: '/sandbox/x' }] } },
       },
       Code.INVALID_ARGUMENT,
-      /within \/sandbox/,
+      /outside \/sandbox/,
     ],
     [
       'a mount of nothing',
       { containers: { agent: { volume_mounts: [{ name: 'a', mount_path: '/x' }] } } },
       Code.INVALID_ARGUMENT,
-      /none of the volumes/,
+      /not one of the volumes/,
     ],
   ];
   for (const [what, config, code, text] of refused) {

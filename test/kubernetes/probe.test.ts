@@ -1,26 +1,24 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { probeCluster } from '../../dist/drivers/kubernetes/probe.js';
+import { tempFolder } from '../support/folder.js';
+import { listen } from '../support/listen.js';
 import { defaults } from './fixtures.js';
 
 test('a server that says nothing until the probe is cut off is named', async (t) => {
   const asked = new AbortController();
   const server = http.createServer(() => asked.abort(new DOMException('over', 'TimeoutError')));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const port = await listen(server);
   t.after(() => {
     server.closeAllConnections();
     server.close();
   });
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const folder = mkdtempSync(join(tmpdir(), 'openshell-probe-'));
-  t.after(() => rmSync(folder, { recursive: true }));
+  const origin = `http://127.0.0.1:${port}`;
+  const { path: folder, remove } = tempFolder();
+  t.after(remove);
   const kubeconfig = join(folder, 'config');
   const config = {
     ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'c' },

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import net, { type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
+import net from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
@@ -13,16 +11,18 @@ import type { ClientTls, RpcClient } from '../../dist/rpc/client/contract.js';
 import type { MethodShape } from '../../dist/wire/method-shape.js';
 import { rpcs as oldRpcs } from '../../dist/wire/v00/index.js';
 import { rpcs, SandboxPhase, methods as v01 } from '../../dist/wire/v01/index.js';
-import { eventually } from '../conformance/eventually.js';
 import { createAccount, manifestRules } from '../conformance/kubernetes-account.js';
 import { TEST_STORAGE_CLASS } from '../conformance/kubernetes-bed.js';
+import { tempFolder } from '../support/folder.js';
+import { listen } from '../support/listen.js';
+import { eventually } from '../support/wait.js';
 import { type GatewayProcess, startGatewayProcess } from '../system/process.js';
-import { bash, gatewayToml, helmMissing, pem, render, theOne } from './chart.js';
+import { bash, gatewayToml, pem, render, theOne, withoutHelm } from './chart.js';
 import { testCluster } from './cluster.js';
 
 const cluster = await testCluster(`openshell-reach-${randomUUID().slice(0, 8)}`);
 const { namespace } = cluster;
-const skip = cluster.skip ?? (await helmMissing()) ?? false;
+const skip = cluster.skip || (await withoutHelm());
 
 const IN_DEFAULT = {
   workspaceScope: { selection: { case: 'workspace' as const, value: 'default' } },
@@ -41,7 +41,7 @@ const ENFORCED_WITHIN_MS = 5_000;
  * values, and its sandbox in a Pod: every connection below begins there.
  */
 describe('a sandbox', { skip, concurrency: false }, () => {
-  let folder = '';
+  const { path: folder, remove } = tempFolder();
   let node = '';
   let gateway: GatewayProcess;
   let client: RpcClient;
@@ -58,7 +58,6 @@ describe('a sandbox', { skip, concurrency: false }, () => {
 
   before(
     async () => {
-      folder = await mkdtemp(join(tmpdir(), 'openshell-reach-'));
       const [first] = (await cluster.core().listNode()).items;
       node = first?.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address ?? '';
       const manifests = await render({ set: [`tls.names={${node}}`] });
@@ -120,7 +119,7 @@ describe('a sandbox', { skip, concurrency: false }, () => {
       .core()
       .deleteNamespace({ name: namespace })
       .catch(() => {});
-    await rm(folder, { recursive: true, force: true });
+    remove();
   });
 
   const networking = () => cluster.config().makeApiClient(NetworkingV1Api);
@@ -215,10 +214,8 @@ describe('a sandbox', { skip, concurrency: false }, () => {
       };
       Promise.race([outwards(), inwards()]).then(end, end);
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
     tunnels.push(server);
-    return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return `127.0.0.1:${await listen(server)}`;
   };
 
   /** The status that each method answers an empty request with. */

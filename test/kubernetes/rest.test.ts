@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { describe, type TestContext, test } from 'node:test';
 import { Code } from '../../dist/compute/errors.js';
-import { createServerState } from '../../dist/drivers/kubernetes/server-state.js';
+import { createServerState } from '../../dist/drivers/kubernetes/api-errors.js';
 import { createThrottle } from '../../dist/drivers/kubernetes/throttle.js';
 import { followGrowth } from '../support/growth.js';
 import { answer, fakeApi, type Handler, refusal } from './fake-api.js';

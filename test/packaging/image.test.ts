@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { openArtifact } from '../../dist-tools/flavor/prove/artifact.js';
 import { execute } from '../flavor/checkout.js';
+import { isRequired } from '../support/engines.js';
 import { type Made, make, openYard } from './made.js';
 
 /** What a machine without systemd and without CAP_SYS_RESOURCE needs. */
@@ -15,7 +16,6 @@ events_logger = "file"
 runtime = "runc"
 `;
 const NO_ENGINE = 'no engine answers';
-const required = (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',');
 
 const yard = openYard();
 let made: Made;
@@ -37,7 +37,7 @@ async function engine(t: TestContext, name: string, probe: readonly string[]): P
   if (there) {
     return true;
   }
-  assert.ok(!required.includes(name), `${name} is required, and ${NO_ENGINE}`);
+  assert.ok(!isRequired(name), `${name} is required, and ${NO_ENGINE}`);
   t.skip(`${name}: ${NO_ENGINE}`);
   return false;
 }

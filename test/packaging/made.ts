@@ -1,5 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readFlavor, specOf } from '../../dist-tools/flavor/choose/flavor-files.js';
 import {
@@ -11,6 +10,8 @@ import {
 import type { Manifest } from '../../dist-tools/flavor/package/manifest.js';
 import { packageFlavor } from '../../dist-tools/flavor/package/package-flavor.js';
 import { type Checkout, openCheckout } from '../flavor/checkout.js';
+import { isRequired } from '../support/engines.js';
+import { tempFolder } from '../support/folder.js';
 
 /** One packaging of one flavor, in a copy of this checkout. */
 export interface Made {
@@ -27,13 +28,9 @@ export interface MakeOptions {
   readonly kinds?: readonly ArtifactKind[];
 }
 
-function requires(engine: string): boolean {
-  return (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes(engine);
-}
-
 /** Whether guest agents are compiled: without musl-gcc only where no virtual machines are required. */
 export const withAgent: boolean =
-  requires('vm') ||
+  isRequired('vm') ||
   (process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, 'musl-gcc')));
 
 const EPOCH_SECONDS = '1700000000';
@@ -68,8 +65,8 @@ export function openYard(): Yard {
   const closers: (() => void)[] = [];
   return {
     folder() {
-      const path = mkdtempSync(join(tmpdir(), 'openshell-packaging-'));
-      closers.push(() => rmSync(path, { recursive: true, force: true }));
+      const { path, remove } = tempFolder();
+      closers.push(remove);
       return path;
     },
     checkout() {

@@ -25,21 +25,15 @@ import { sha256 } from '../../dist-tools/flavor/package/files.js';
 import { readTar, writeTar } from '../../dist-tools/flavor/package/formats/tar.js';
 import type { Manifest, ManifestArtifact } from '../../dist-tools/flavor/package/manifest.js';
 import { ROOT } from '../flavor/checkout.js';
+import { createRandom } from '../support/random.js';
 import type { Made } from './made.js';
 
-/** The same numbers for the same seed (mulberry32). */
 export class Random {
-  #state: number;
+  /** A number from 0 up to, and without, the limit. */
+  readonly below: (limit: number) => number;
 
   constructor(seed: number) {
-    this.#state = seed;
-  }
-
-  below(limit: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % limit;
+    this.below = createRandom(seed);
   }
 
   pick<T>(values: readonly T[]): T {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { tempFolder } from '../support/folder.js';
 
 const SCRIPTS = ['scripts/quickstart.sh', 'scripts/setup.sh', 'test/engines/docker/up'];
 const NEEDED = 'bash cat cmp cp dirname flock kill mkdir readlink rm seq setsid sleep tail'.split(' ');
@@ -50,7 +50,7 @@ async function quickstart(folder: string): Promise<string[]> {
 }
 
 test('the quickstart says what it installs and starts, a line each, before it does', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'openshell-quickstart-'));
+  const { path: folder, remove } = tempFolder();
   try {
     const lines = await quickstart(folder);
     const all = lines.join('\n');
@@ -69,6 +69,6 @@ test('the quickstart says what it installs and starts, a line each, before it do
     }
     assert.ok(at(/^starting dockerd/) < at(/^RAN .*dockerd/), all);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    remove();
   }
 });

@@ -4,7 +4,7 @@ import { Code } from '../../dist/compute/errors.js';
 import { LABEL } from '../../dist/compute/labels.js';
 import { IDLE_COMMAND } from '../../dist/compute/sandbox.js';
 import { readHost } from '../../dist/drivers/podman/host.js';
-import { limits } from '../conformance/sandboxes.js';
+import { limits } from '../support/sandboxes.js';
 import { GATEWAY_ID, info, plan } from './plan.js';
 
 test('a sandbox is locked down without being asked to', () => {

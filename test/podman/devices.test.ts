@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { Code } from '../../dist/compute/errors.js';
-import { run } from '../conformance/run.js';
-import { aSandbox } from '../conformance/sandboxes.js';
+import { run } from '../support/run.js';
+import { aSandbox } from '../support/sandboxes.js';
 import { onBothKinds } from './kinds.js';
 
 /** A device that every machine has, under a name that only this test uses. */

@@ -1,25 +1,22 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { discover } from '../../dist/drivers/podman/discover.js';
+import { tempFolder } from '../support/folder.js';
 
 const signal = AbortSignal.timeout(60_000);
 
 describe('where Podman is looked for', () => {
-  let folder: string;
+  const { path: folder, remove } = tempFolder();
   const servers: (net.Server | http.Server)[] = [];
-  before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'openshell-discover-'));
-  });
-  after(async () => {
+  after(() => {
     for (const server of servers) {
       server.close();
     }
-    await rm(folder, { recursive: true });
+    remove();
   });
 
   const listen = async (server: net.Server, path: string) => {
@@ -101,7 +98,7 @@ describe('where Podman is looked for', () => {
     await writeFile(join(bin, 'podman'), '');
     await chmod(join(bin, 'podman'), 0o755);
     const found = await reasonOf({ PATH: `/nowhere:${bin}` }, path);
-    assert.deepEqual(found.tried, [`${path}: nobody listens on it`]);
+    assert.deepEqual(found.tried, [`${path}: nothing listens on it`]);
     assert.match(
       found.reason,
       /service is not running: start it with 'systemctl --user enable --now podman\.socket'/,

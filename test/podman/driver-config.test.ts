@@ -73,7 +73,7 @@ test('mounts in the engine’s words', () => {
   assert.deepEqual(image.container.image_volumes, [
     { Source: 'tools:1', Destination: '/i', ReadWrite: true },
   ]);
-  assert.deepEqual(image.images, ['image:1', 'tools:1'], 'both images are needed');
+  assert.deepEqual([image.image, ...image.otherImages], ['image:1', 'tools:1'], 'both images are needed');
   const bind = { type: 'bind', source: '/data', target: '/b', selinux_label: 'private' };
   const allowed = withMount(bind, { enable_bind_mounts: true });
   assert.deepEqual(allowed.container.mounts?.[0]?.options, ['rbind', 'ro', 'nosuid', 'nodev', 'Z']);

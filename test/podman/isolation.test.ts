@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type LogFields, silentLogger } from '../../dist/compute/log.js';
 import { createIsolationRule } from '../../dist/drivers/podman/isolation.js';
+import { tempFolder } from '../support/folder.js';
 
 const RULE = '-m comment --comment openshell-isolation -j NETAVARK_ISOLATION_1';
 
 /** A rule kept by an `iptables` that writes its arguments down and then does what the script says. */
 async function withIptables(t: TestContext, script: string, trustedMs?: number) {
-  const folder = await mkdtemp(join(tmpdir(), 'openshell-iptables-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const { path: folder, remove } = tempFolder();
+  t.after(remove);
   await writeFile(join(folder, 'iptables'), `#!/bin/sh\necho "$@" >> ${folder}/calls\n${script}\n`);
   await chmod(join(folder, 'iptables'), 0o755);
   const lines: { message: string; fields: LogFields | undefined }[] = [];

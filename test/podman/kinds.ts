@@ -3,6 +3,7 @@ import type { Bed } from '../conformance/bed.js';
 import { type PodmanKind, podmanApi, podmanSocket } from '../conformance/podman-api.js';
 import { podmanBed } from '../conformance/podman-bed.js';
 import { createWorkbench, type Workbench } from '../conformance/workbench.js';
+import { skipWithout } from '../support/engines.js';
 
 export interface Engine extends Workbench {
   readonly kind: PodmanKind;
@@ -15,9 +16,7 @@ export interface Engine extends Workbench {
 export async function onBothKinds(title: string, declare: (engine: Engine) => void): Promise<void> {
   for (const kind of ['rootful', 'rootless'] as const) {
     const bed: Bed = await podmanBed(kind);
-    const why = await bed.unavailable();
-    const required = (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes(bed.name);
-    const skip = why === undefined || required ? false : why;
+    const skip = skipWithout(bed.name, await bed.unavailable());
     describe(`${title} (${kind})`, { skip, concurrency: false }, () => {
       const socket = podmanSocket(kind);
       declare({

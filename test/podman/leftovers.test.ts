@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { Code } from '../../dist/compute/errors.js';
 import { LABEL, ownerLabels } from '../../dist/compute/labels.js';
-import { containerName, networkName, secretPrefix, volumeName } from '../../dist/drivers/podman/names.js';
+import { containerName } from '../../dist/drivers/container/names.js';
+import { networkName, secretPrefix, volumeName } from '../../dist/drivers/podman/names.js';
 import { delay } from '../../dist/kit/deadline.js';
-import { aSandbox } from '../conformance/sandboxes.js';
+import { aSandbox } from '../support/sandboxes.js';
 import { onBothKinds } from './kinds.js';
 
 await onBothKinds('podman leftovers of a create that was cut off', ({ bed, check, api }) => {

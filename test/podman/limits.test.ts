@@ -3,9 +3,9 @@ import { Code } from '../../dist/compute/errors.js';
 import podman from '../../dist/drivers/podman/entry.js';
 import { allowedTests } from '../conformance/cases/allowed.js';
 import { ceilingTests } from '../conformance/cases/ceilings.js';
-import { podmanTable } from '../conformance/podman-bed.js';
-import { run } from '../conformance/run.js';
-import { aSandbox, limits } from '../conformance/sandboxes.js';
+import { tableOf } from '../support/driver-context.js';
+import { run } from '../support/run.js';
+import { aSandbox, limits } from '../support/sandboxes.js';
 import { onBothKinds } from './kinds.js';
 
 await onBothKinds('podman limits', (engine) => {
@@ -40,7 +40,11 @@ await onBothKinds('podman limits', (engine) => {
   const enforces = bed.lacks.memoryLimit === undefined;
 
   check('the probe and the capabilities say what takes effect', async ({ driver, signal }) => {
-    const found = await podman.probe({ settings: podmanTable({ engine_socket: socket }), env: {}, signal });
+    const found = await podman.probe({
+      settings: tableOf(podman.settings, { engine_socket: socket }),
+      env: {},
+      signal,
+    });
     assert.equal(found.state, 'ready');
     const told = (found.state === 'ready' && found.warnings) || [];
     assert.equal(told.length, enforces ? 0 : 1);

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Code } from '../../dist/compute/errors.js';
 import type { Json } from '../../dist/compute/sandbox.js';
-import { run } from '../conformance/run.js';
-import { aSandbox } from '../conformance/sandboxes.js';
+import { tempFolder } from '../support/folder.js';
+import { run } from '../support/run.js';
+import { aSandbox } from '../support/sandboxes.js';
 import { onBothKinds } from './kinds.js';
 
 await onBothKinds('podman mounts', ({ bed, check, api }) => {
@@ -51,7 +51,7 @@ await onBothKinds('podman mounts', ({ bed, check, api }) => {
     'a folder of the host, read-only unless asked otherwise',
     { settings: { enable_bind_mounts: true } },
     async ({ driver, running }) => {
-      const folder = await mkdtemp(join(tmpdir(), 'openshell-bind-'));
+      const { path: folder, remove } = tempFolder();
       try {
         await chmod(folder, 0o777);
         await writeFile(join(folder, 'file'), 'from the host\n');
@@ -59,7 +59,7 @@ await onBothKinds('podman mounts', ({ bed, check, api }) => {
         const script = 'cat /host/file; touch /host/new 2>/dev/null || echo read-only';
         assert.equal((await run(driver, sandbox, ['sh', '-c', script])).stdout, 'from the host\nread-only\n');
       } finally {
-        await rm(folder, { recursive: true });
+        remove();
       }
     },
   );

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { eventually } from '../conformance/eventually.js';
-import { run } from '../conformance/run.js';
+import { run } from '../support/run.js';
+import { eventually } from '../support/wait.js';
 import { onBothKinds } from './kinds.js';
 
 const ADDRESS = "ip -4 addr show scope global | sed -n 's/.*inet \\([0-9.]*\\).*/\\1/p' | head -1";

@@ -1,11 +1,11 @@
-import { engineCeilings } from '../../dist/drivers/container/engine-limits.js';
+import { engineCeilings } from '../../dist/drivers/container/limits.js';
 import type { Info } from '../../dist/drivers/podman/api/types.js';
 import { type Plan, planSandbox } from '../../dist/drivers/podman/container-spec.js';
 import { type PodmanHost, readHost } from '../../dist/drivers/podman/host.js';
-import type { PodmanSettings } from '../../dist/drivers/podman/settings.js';
+import { type PodmanSettings, podmanSettings } from '../../dist/drivers/podman/settings.js';
 import { usernsChoice } from '../../dist/drivers/podman/userns.js';
-import { podmanTable } from '../conformance/podman-bed.js';
-import { aSandbox, type SpecChange } from '../conformance/sandboxes.js';
+import { tableOf } from '../support/driver-context.js';
+import { aSandbox, type SpecChange } from '../support/sandboxes.js';
 
 export const GATEWAY_ID = 'b7f1c1a0-0000-4000-8000-000000000001';
 
@@ -29,14 +29,14 @@ export function info(change: Partial<Info['host']> = {}): Info {
 }
 
 export interface PlanOptions {
-  readonly settings?: Readonly<Record<string, unknown>>;
+  readonly settings?: Partial<PodmanSettings>;
   readonly host?: PodmanHost;
   readonly env?: Record<string, string>;
 }
 
 /** The plan for a sandbox on a host on which all works. */
 export function plan(change: SpecChange = {}, options: PlanOptions = {}): Plan {
-  const settings = podmanTable(options.settings) as unknown as PodmanSettings;
+  const settings = tableOf(podmanSettings, options.settings);
   const host = options.host ?? readHost(info());
   return planSandbox(aSandbox('image:1', change), {
     owner: { gatewayId: GATEWAY_ID, version: '0.1.0' },

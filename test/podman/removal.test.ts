@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger } from '../../dist/compute/log.js';
-import { engineCeilings } from '../../dist/drivers/container/engine-limits.js';
 import { createHostAccess } from '../../dist/drivers/container/host-access.js';
+import { engineCeilings } from '../../dist/drivers/container/limits.js';
+import { containerName } from '../../dist/drivers/container/names.js';
 import type { PodmanClient } from '../../dist/drivers/podman/api/client.js';
 import { createPodmanDriver } from '../../dist/drivers/podman/driver.js';
 import { readHost } from '../../dist/drivers/podman/host.js';
-import { containerName } from '../../dist/drivers/podman/names.js';
-import type { PodmanSettings } from '../../dist/drivers/podman/settings.js';
-import { podmanTable } from '../conformance/podman-bed.js';
-import { aSandbox } from '../conformance/sandboxes.js';
+import { podmanSettings } from '../../dist/drivers/podman/settings.js';
+import { tableOf } from '../support/driver-context.js';
+import { aSandbox } from '../support/sandboxes.js';
 import { GATEWAY_ID, info } from './plan.js';
 
 test('what a killed service left in storage is removed by its name, what it shows under the name is not', async () => {
@@ -24,7 +24,7 @@ test('what a killed service left in storage is removed by its name, what it show
     inspectContainer: async (name: string) => (shown.has(name) ? {} : undefined),
     removeContainer: async (name: string) => left.delete(name),
   } as unknown as PodmanClient;
-  const settings = podmanTable() as unknown as PodmanSettings;
+  const settings = tableOf(podmanSettings);
   const owner = { gatewayId: GATEWAY_ID, version: 'test' };
   const host = readHost(info());
   const userns = { mode: undefined, uidMap: [], gidMap: [] };
@@ -39,15 +39,7 @@ test('what a killed service left in storage is removed by its name, what it show
       ceilings: engineCeilings(settings, host.size, 'podman'),
       diskBytes: undefined,
     },
-    context: {
-      ...owner,
-      secret: 'ab'.repeat(32),
-      stateDir: '',
-      settings: {},
-      env: {},
-      endpoint: '',
-      log: silentLogger,
-    },
+    context: { env: {}, log: silentLogger },
   });
   const { signal } = new AbortController();
   assert.equal(await driver.delete(sandbox, { signal }), false);

@@ -5,11 +5,12 @@ import { observedState } from '../../dist/compute/conditions.js';
 import type { ComputeDriver } from '../../dist/compute/driver.js';
 import { Code } from '../../dist/compute/errors.js';
 import podman from '../../dist/drivers/podman/entry.js';
-import { podmanDriver, podmanTable } from '../conformance/podman-bed.js';
+import { podmanDriver } from '../conformance/podman-bed.js';
 import { podmanService } from '../conformance/podman-service.js';
-import { run } from '../conformance/run.js';
-import { aSandbox, type SpecChange } from '../conformance/sandboxes.js';
 import { watchLog } from '../conformance/watch-log.js';
+import { tableOf } from '../support/driver-context.js';
+import { run } from '../support/run.js';
+import { aSandbox, type SpecChange } from '../support/sandboxes.js';
 import { onBothKinds } from './kinds.js';
 
 await onBothKinds('podman restart', ({ bed, kind }) => {
@@ -42,7 +43,7 @@ await onBothKinds('podman restart', ({ bed, kind }) => {
       const error = (await watch.ended) as { code?: number };
       assert.equal(error?.code, Code.UNAVAILABLE, 'the watch throws');
       await assert.rejects(list({ signal }), { code: Code.UNAVAILABLE });
-      const settings = podmanTable({ engine_socket: service.socket });
+      const settings = tableOf(podman.settings, { engine_socket: service.socket });
       const found = await podman.probe({ settings, env: process.env, signal });
       assert.equal(found.state, 'unavailable');
       const reason = (found.state === 'unavailable' && found.reason) || '';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Json } from '../../dist/compute/sandbox.js';
-import { run } from '../conformance/run.js';
-import { aSandbox } from '../conformance/sandboxes.js';
+import { run } from '../support/run.js';
+import { aSandbox } from '../support/sandboxes.js';
 import { onBothKinds } from './kinds.js';
 
 const SECRETS: Json[] = [

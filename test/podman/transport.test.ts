@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
 import http from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Code } from '../../dist/compute/errors.js';
 import { createTransport, type Transport } from '../../dist/drivers/podman/api/transport.js';
+import { tempFolder } from '../support/folder.js';
 
 describe('calls to the service', () => {
-  let folder: string;
+  const { path: folder, remove } = tempFolder();
   let server: http.Server;
   let transport: Transport;
   const seen: string[] = [];
@@ -16,7 +15,6 @@ describe('calls to the service', () => {
   const never = new AbortController().signal;
 
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'openshell-transport-'));
     const socketPath = join(folder, 'podman.sock');
     server = http.createServer((request, reply) => {
       seen.push(`${request.method} ${request.url}`);
@@ -43,7 +41,7 @@ describe('calls to the service', () => {
       socket.destroy();
     }
     server.close();
-    await rm(folder, { recursive: true });
+    remove();
   });
 
   const say = (status: number, text: string) =>

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { run } from '../conformance/run.js';
+import { run } from '../support/run.js';
 import { onBothKinds } from './kinds.js';
 
 await onBothKinds('podman workspace', ({ bed, check, kind }) => {

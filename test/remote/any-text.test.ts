@@ -8,24 +8,24 @@ import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { Code, type OpenShellError } from '../../dist/compute/errors.js';
 import { connectDriver } from '../../dist/remote/client.js';
 import { accessMethods, driverMethods } from '../../dist/wire/compute/index.js';
-import { aSandbox } from '../conformance/sandboxes.js';
-import { tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
+import { createRandom } from '../support/random.js';
+import { aSandbox } from '../support/sandboxes.js';
 import { soak, times } from '../support/soak.js';
 import { eventually } from '../support/wait.js';
-import { createRandom } from '../system/random.js';
 import { hostileCalls, make, makeAll } from '../wire/hostile-calls.js';
 
 const CALLS = times(10_000, 100_000);
 const AT_ONCE = 8;
 const ANSWER_MS = soak ? 5_000 : 20_000;
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
+let folder: TempFolder;
 let host: ChildProcess;
 let socketPath: string;
 let log = '';
 
 before(async () => {
-  folder = await tempFolder();
+  folder = tempFolder();
   socketPath = join(folder.path, 'run', 'driver.sock');
   const config = join(folder.path, 'gateway.toml');
   await writeFile(config, '[openshell.gateway]\ngateway_id = "any-text"\n');
@@ -47,7 +47,7 @@ after(async () => {
     host.kill();
     await once(host, 'exit');
   }
-  await folder.remove();
+  folder.remove();
 });
 
 function connect() {

@@ -1,14 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import type { CallOptions, ComputeDriver } from '../../dist/compute/driver.js';
-import { silentLogger } from '../../dist/compute/log.js';
-import { connectDriver } from '../../dist/remote/client.js';
-import { serveDriver } from '../../dist/remote/server.js';
-import { eventually } from '../conformance/eventually.js';
-import { aSandbox } from '../conformance/sandboxes.js';
+import { aSandbox } from '../support/sandboxes.js';
+import { eventually } from '../support/wait.js';
+import { throughSocket } from './hosted.js';
 
 const CALLS = 50;
 
@@ -34,12 +29,8 @@ test('a call that is cancelled as soon as it is made is cancelled for the driver
     get: async () => undefined,
     close: async () => {},
   } as unknown as ComputeDriver;
-  const folder = await mkdtemp(join(tmpdir(), 'openshell-remote-'));
-  const socketPath = join(folder, 'run', 'driver.sock');
-  const served = await serveDriver({ driver: hosted, socketPath, log: silentLogger });
   const signal = AbortSignal.timeout(20_000);
-  const driver = await connectDriver({ name: 'waiting', socketPath, signal });
-  try {
+  await throughSocket(hosted, async (driver) => {
     for (let i = 0; i < CALLS; i++) {
       const cancel = new AbortController();
       const creating = driver.create(aSandbox('image'), { signal: cancel.signal });
@@ -49,9 +40,5 @@ test('a call that is cancelled as soon as it is made is cancelled for the driver
     // On the same connection, so what was sent before has arrived.
     await driver.get({ id: 'a', name: 'a', workspace: 'default' }, { signal });
     await eventually('no create goes on', () => underWay.size === 0, 5_000);
-  } finally {
-    await driver.close();
-    await served.close();
-    await rm(folder, { recursive: true });
-  }
+  });
 });

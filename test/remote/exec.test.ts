@@ -1,14 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ComputeDriver, ExecSession } from '../../dist/compute/driver.js';
 import { Code, unavailable } from '../../dist/compute/errors.js';
-import { silentLogger } from '../../dist/compute/log.js';
-import { connectDriver } from '../../dist/remote/client.js';
-import { serveDriver } from '../../dist/remote/server.js';
-import { anExec } from '../conformance/run.js';
+import { anExec } from '../support/run.js';
+import { throughSocket } from './hosted.js';
 
 const REF = { id: 'a', name: 'a', workspace: 'default' };
 const SPEC = anExec(['x']);
@@ -31,12 +26,8 @@ function losing(parts: number): ComputeDriver {
 
 for (const parts of [0, 1, 40]) {
   test(`a command that is lost after ${parts} parts of output ends with its error for the caller`, async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'openshell-remote-'));
-    const socketPath = join(folder, 'run', 'driver.sock');
-    const served = await serveDriver({ driver: losing(parts), socketPath, log: silentLogger });
     const signal = AbortSignal.timeout(10_000);
-    const driver = await connectDriver({ name: 'losing', socketPath, signal });
-    try {
+    await throughSocket(losing(parts), async (driver) => {
       const session = await driver.access?.exec(REF, SPEC, { signal });
       const read = async () => {
         for await (const _ of session?.output ?? []) {
@@ -44,10 +35,6 @@ for (const parts of [0, 1, 40]) {
       };
       await assert.rejects(read(), { code: Code.UNAVAILABLE, message: /lost/ });
       await assert.rejects(session?.exitCode ?? Promise.resolve(), { code: Code.UNAVAILABLE });
-    } finally {
-      await driver.close();
-      await served.close();
-      await rm(folder, { recursive: true });
-    }
+    });
   });
 }

@@ -4,20 +4,20 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { checkSocket, prepareSocket } from '../../dist/remote/socket.js';
-import { tempFolder } from '../support/gateway.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
 
-let folder: Awaited<ReturnType<typeof tempFolder>>;
+let folder: TempFolder;
 let socket: string;
 let server: Server | undefined;
 
 beforeEach(async () => {
-  folder = await tempFolder();
+  folder = tempFolder();
   socket = join(folder.path, 'driver.sock');
 });
 afterEach(async () => {
   server?.close();
   server = undefined;
-  await folder.remove();
+  folder.remove();
 });
 
 async function listen(mode = 0o600) {
@@ -35,15 +35,15 @@ test('a socket that is missing is told as that, whatever its folder', async () =
   await chmod(folder.path, 0o755);
   await assert.rejects(checkSocket(socket), {
     reason: 'DriverSocketMissing',
-    message: /driver\.sock' is not there$/,
+    message: /driver\.sock' does not exist$/,
   });
   await assert.rejects(checkSocket('/nope/driver.sock'), { reason: 'DriverSocketMissing' });
 });
 
 test('what is no socket is told as that', async () => {
   await writeFile(socket, '');
-  await assert.rejects(checkSocket(socket), { reason: 'DriverSocketUnsafe', message: /is no socket$/ });
-  await assert.rejects(prepareSocket(socket), { message: /is taken by something that is no socket$/ });
+  await assert.rejects(checkSocket(socket), { reason: 'DriverSocketUnsafe', message: /is not a socket$/ });
+  await assert.rejects(prepareSocket(socket), { message: /exists and is not a socket$/ });
 });
 
 test('a folder that others may enter is refused by name, and nobody is told to close it', async () => {

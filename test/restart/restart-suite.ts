@@ -6,7 +6,8 @@ import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import type { Bed } from '../conformance/bed.js';
-import { tempFolder } from '../support/gateway.js';
+import { skipWithout } from '../support/engines.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
 import { eventually } from '../support/wait.js';
 import { cli, type GatewayProcess, startGatewayProcess } from '../system/process.js';
 
@@ -27,14 +28,14 @@ const PATIENCE_MS = 120_000;
  */
 export async function restartSuite(options: RestartBed): Promise<void> {
   const { bed, driver } = options;
-  const why =
+  const skip =
     process.env.OPENSHELL_RESTART_ENGINES === '1'
-      ? await bed.unavailable()
+      ? skipWithout(bed.name, await bed.unavailable())
       : 'it ends an engine that others may use; OPENSHELL_RESTART_ENGINES=1 allows it';
 
-  describe(`restart of ${bed.name}`, { skip: why ?? false }, () => {
+  describe(`restart of ${bed.name}`, { skip }, () => {
     const gatewayId = randomUUID();
-    let folder: Awaited<ReturnType<typeof tempFolder>>;
+    let folder: TempFolder;
     let gateway: GatewayProcess;
 
     const engine = (script: 'up' | 'down') => promisify(execFile)(`${ENGINES}/${options.engine}/${script}`);
@@ -45,7 +46,7 @@ export async function restartSuite(options: RestartBed): Promise<void> {
       (await gateway.client.unary(api.getGatewayInfo, {})).computeDrivers.length;
 
     before(async () => {
-      folder = await tempFolder();
+      folder = tempFolder();
       gateway = await startGatewayProcess({
         folder: folder.path,
         config: `
@@ -62,7 +63,7 @@ ${options.table}
       await engine('up');
       await gateway?.stop();
       await bed.cleanup(gatewayId);
-      await folder.remove();
+      folder.remove();
     });
 
     test('the driver is failed while the engine is away, then ready, and idle sandboxes run with their files', async () => {

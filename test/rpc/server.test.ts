@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { Code, OpenShellError } from '../../dist/compute/errors.js';
-import type { Logger } from '../../dist/compute/log.js';
+import { silentLogger } from '../../dist/compute/log.js';
 import { foreignReason } from '../../dist/compute/reasons.js';
 import { currentTrace } from '../../dist/compute/trace.js';
-import { CallFailure } from '../../dist/rpc/call-failure.js';
 import { createRpcClient, type RpcClientOptions } from '../../dist/rpc/client/client.js';
 import type { RpcClient } from '../../dist/rpc/client/contract.js';
 import { detailsOf, fromFailure } from '../../dist/rpc/failure.js';
@@ -17,12 +14,11 @@ import { RPC_LIMITS } from '../../dist/rpc/server/limits.js';
 import { methodKinds } from '../../dist/rpc/server/methods.js';
 import { createRpcServer, type RpcServer, type RpcServerOptions } from '../../dist/rpc/server/server.js';
 import { encodeExecOutput, methods as wire } from '../../dist/wire/v00/index.js';
+import { failureOf } from '../support/call-failure.js';
+import { tempFolder } from '../support/folder.js';
 
 const { unary, serverStream, bidi, unimplemented } = methodKinds<IncomingCall>();
 type Options = RpcServerOptions<IncomingCall, ServedMethod<IncomingCall>>;
-function quiet() {}
-
-const log = { debug: quiet, info: quiet, warn: quiet, error: quiet } as unknown as Logger;
 const LIMIT = { timeout: 60_000 };
 
 function deferred<T = void>() {
@@ -52,7 +48,7 @@ async function serve(
     requestBytes: 1024 * 1024,
     limits: RPC_LIMITS,
     sendsRequestIds: true,
-    log,
+    log: silentLogger,
     ...options,
   });
   const address = `127.0.0.1:${await server.listen('127.0.0.1:0')}`;
@@ -85,15 +81,6 @@ function aborted(signal: AbortSignal): Promise<OpenShellError> {
     }
     signal.addEventListener('abort', () => resolve(signal.reason), { once: true });
   });
-}
-
-async function failureOf(call: Promise<unknown>): Promise<CallFailure> {
-  const thrown = await call.then(
-    () => assert.fail('the call went through'),
-    (error: unknown) => error,
-  );
-  assert(thrown instanceof CallFailure, String(thrown));
-  return thrown;
 }
 
 async function readAll(messages: AsyncIterable<unknown>): Promise<number> {
@@ -182,7 +169,7 @@ test('a request id is told again, or made', LIMIT, async (t) => {
       metadata.set('x-request-id', given);
       const same = (bytes: Buffer) => bytes;
       raw
-        .makeUnaryRequest(wire.getSandbox.path, same, same, Buffer.alloc(0), metadata, quiet)
+        .makeUnaryRequest(wire.getSandbox.path, same, same, Buffer.alloc(0), metadata, () => {})
         .on('metadata', (answer: Metadata) => resolve(answer.get('x-request-id')[0]));
     });
   assert.equal(await told('mine-1'), 'mine-1');
@@ -394,7 +381,7 @@ test(
         }),
       ],
       {
-        log: { ...log, error: (line: string) => faults.push(line) },
+        log: { ...silentLogger, error: (line: string) => faults.push(line) },
         observeCall: (_, code) => observed.resolve(code),
       },
     );
@@ -439,8 +426,8 @@ test('a drain refuses new calls, lets running ones end, and then ends the rest',
 });
 
 test('over a Unix socket all is the same, and an end is at once', LIMIT, async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'openshell-rpc-'));
-  t.after(() => rm(folder, { recursive: true }));
+  const { path: folder, remove } = tempFolder();
+  t.after(remove);
   const began = deferred<AbortSignal>();
   const { server } = await serve(t, [
     unary(wire.getSandbox, ({ name }, { peer }) => ({

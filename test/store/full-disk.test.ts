@@ -9,14 +9,9 @@ import type { Store } from '../../dist/store/store.js';
 import { mountSmallDisk, type SmallDisk } from '../support/small-disk.js';
 import { sandbox, workspace } from './records.js';
 
-/** A small disk that goes with the test; undefined, with the test skipped, where there can be none. */
 function smallDisk(t: TestContext): (SmallDisk & { readonly path: string }) | undefined {
-  const disk = mountSmallDisk(16);
-  if (typeof disk === 'string') {
-    return void t.skip(disk);
-  }
-  t.after(() => disk.unmount());
-  return { ...disk, path: join(disk.folder, 'openshell.db') };
+  const disk = mountSmallDisk(t, 16);
+  return disk && { ...disk, path: join(disk.folder, 'openshell.db') };
 }
 
 async function openHere(t: TestContext, path: string): Promise<Store> {
@@ -154,11 +149,10 @@ function largest(i: number) {
 /** What is left when the log can still grow, and the database cannot. */
 for (const spareKib of [0, 700, 2500, 24_000]) {
   test(`on a full disk the largest rows are changed and removed (${spareKib} KiB left)`, async (t) => {
-    const disk = mountSmallDisk(64);
-    if (typeof disk === 'string') {
-      return void t.skip(disk);
+    const disk = mountSmallDisk(t, 64);
+    if (disk === undefined) {
+      return;
     }
-    t.after(() => disk.unmount());
     const store = await openHere(t, join(disk.folder, 'openshell.db'));
     await store.insertWorkspace(workspace('default'));
     const rows: SandboxRecord[] = [];
@@ -194,11 +188,10 @@ for (const spareKib of [0, 700, 2500, 24_000]) {
 }
 
 test('on a full disk rows go that are larger than any may be made today', async (t) => {
-  const disk = mountSmallDisk(64);
-  if (typeof disk === 'string') {
-    return void t.skip(disk);
+  const disk = mountSmallDisk(t, 64);
+  if (disk === undefined) {
+    return;
   }
-  t.after(() => disk.unmount());
   const path = join(disk.folder, 'openshell.db');
   const { spec } = sandbox('x');
   const huge = (id: string) => sandbox(id, { spec: { ...spec, command: ['x'.repeat(1024 * 1024)] } });

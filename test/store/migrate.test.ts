@@ -10,11 +10,11 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { loadSqlite } from '../../dist/parts/store-sqlite/engine.js';
 import { migrate, schemaVersion } from '../../dist/parts/store-sqlite/migrate.js';
 import { closeDatabase, openDatabase } from '../../dist/parts/store-sqlite/open-database.js';
 import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { MIGRATIONS } from '../../dist/parts/store-sqlite/schema.js';
+import { loadSqlite } from '../../dist/parts/store-sqlite/sqlite-module.js';
 import { mountSmallDisk } from '../support/small-disk.js';
 import { databasePath, plain, sandbox, template } from './records.js';
 
@@ -151,11 +151,10 @@ test('before an upgrade the file is copied, for its owner alone; the latest two 
 });
 
 test('without room for the copy there is no upgrade', async (t) => {
-  const disk = mountSmallDisk(16);
-  if (typeof disk === 'string') {
-    return t.skip(disk);
+  const disk = mountSmallDisk(t, 16);
+  if (disk === undefined) {
+    return;
   }
-  t.after(() => disk.unmount());
   const path = join(disk.folder, 'openshell.db');
   copyFileSync(await ofSchemaTwo(t), path);
   const ballast = disk.fill();

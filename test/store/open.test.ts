@@ -5,8 +5,8 @@ import { dirname } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { Code } from '../../dist/compute/errors.js';
-import { loadSqlite } from '../../dist/parts/store-sqlite/engine.js';
 import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
+import { loadSqlite } from '../../dist/parts/store-sqlite/sqlite-module.js';
 import { databasePath, sandbox, storeWithDefault } from './records.js';
 
 function mode(path: string): string {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Sql } from '../../dist/parts/store-sqlite/engine.js';
 import { openDatabase } from '../../dist/parts/store-sqlite/open-database.js';
 import { listSandboxes } from '../../dist/parts/store-sqlite/sandboxes.js';
+import type { Sql } from '../../dist/parts/store-sqlite/sqlite-module.js';
 import type { SandboxQuery } from '../../dist/store/store.js';
 import { databasePath } from './records.js';
 

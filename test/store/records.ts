@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
@@ -10,11 +8,12 @@ import type {
   WorkspaceRecord,
 } from '../../dist/store/model.js';
 import type { Store } from '../../dist/store/store.js';
+import { tempFolder } from '../support/folder.js';
 
 /** A path for a database in a folder that goes with the test. */
 export function databasePath(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'openshell-store-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const { path: folder, remove } = tempFolder();
+  t.after(remove);
   return join(folder, 'state', 'openshell.db');
 }
 

@@ -51,6 +51,7 @@ export interface FakeEngine {
   exec: (ref: SandboxRef, spec: ExecSpec, signal: AbortSignal) => ExecSession;
   logs: LogLine[];
   entry(name?: string, autoDetect?: boolean): DriverEntry;
+  driver(name?: string): ComputeDriver;
 }
 
 export function createFakeEngine(): FakeEngine {
@@ -119,8 +120,9 @@ export function createFakeEngine(): FakeEngine {
       autoDetect,
       settings: {},
       probe: async () => engine.probe(),
-      load: async () => ({ createDriver: async () => driver(name) }),
+      load: async () => ({ createDriver: async () => engine.driver(name) }),
     }),
+    driver: (name = 'fake') => driver(name),
   };
 
   const mustGet = (id: string): Resource => {

@@ -52,11 +52,13 @@ export function withFaults(entry: DriverEntry, faults: Faults): DriverEntry {
           };
           const made: ComputeDriver = {
             ...driver,
-            create: (sandbox, o) => faulty('create', sandbox, o.signal, () => driver.create(sandbox, o)),
-            get: (ref, o) => faulty('get', ref, o.signal, () => driver.get(ref, o)),
-            stop: (ref, o) => faulty('stop', ref, o.signal, () => driver.stop(ref, o)),
-            start: (ref, o) => faulty('start', ref, o.signal, () => driver.start(ref, o)),
-            delete: (ref, o) => faulty('delete', ref, o.signal, () => driver.delete(ref, o)),
+            create: (sandbox, options) =>
+              faulty('create', sandbox, options.signal, () => driver.create(sandbox, options)),
+            get: (ref, options) => faulty('get', ref, options.signal, () => driver.get(ref, options)),
+            stop: (ref, options) => faulty('stop', ref, options.signal, () => driver.stop(ref, options)),
+            start: (ref, options) => faulty('start', ref, options.signal, () => driver.start(ref, options)),
+            delete: (ref, options) =>
+              faulty('delete', ref, options.signal, () => driver.delete(ref, options)),
           };
           return made;
         },

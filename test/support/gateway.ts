@@ -1,11 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DriverEntry } from '../../dist/compute/entry.js';
 import { silentLogger } from '../../dist/compute/log.js';
 import { selectDrivers } from '../../dist/gateway/drivers/selection.js';
 import { type Gateway, type GatewayOptions, startGateway } from '../../dist/gateway/gateway.js';
-import { createSandboxLog } from '../../dist/gateway/sandbox-log.js';
+import { createSandboxLog } from '../../dist/gateway/observe/sandbox-log.js';
 import { openStore } from '../../dist/parts/store-sqlite/open-store.js';
 import { createRpcClient } from '../../dist/rpc/client/client.js';
 import type { RpcClient } from '../../dist/rpc/client/contract.js';
@@ -14,11 +12,6 @@ export interface TestGateway {
   readonly gateway: Gateway;
   readonly client: RpcClient;
   close(): Promise<void>;
-}
-
-export async function tempFolder(): Promise<{ path: string; remove(): Promise<void> }> {
-  const path = await mkdtemp(join(tmpdir(), 'openshell-test-'));
-  return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
 /** A gateway in this process, on a free port, with its store in `folder`. */

@@ -10,7 +10,7 @@ setFlagsFromString('--expose-gc');
 export const collectGarbage = runInNewContext('gc') as () => void;
 
 /** Of this process what is held, on the heap and beside it: V8 keeps pages after their garbage is gone. */
-export function heldBytes(): number {
+function heldBytes(): number {
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 }

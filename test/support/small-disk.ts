@@ -1,24 +1,29 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, rmdirSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, openSync, rmdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { tempFolder } from './folder.js';
 
 export interface SmallDisk {
   readonly folder: string;
   /** Writes into a file until the last byte of the disk is taken; gives its path. */
   fill(): string;
-  unmount(): void;
 }
 
-/** A file system of `mib` MiB; why not, where none can be mounted. */
-export function mountSmallDisk(mib = 8): SmallDisk | string {
-  const folder = mkdtempSync(join(tmpdir(), 'openshell-full-'));
+/** A file system of `mib` MiB that goes with the test; undefined, with the test skipped, where there can be none. */
+export function mountSmallDisk(t: TestContext, mib: number): SmallDisk | undefined {
+  const { path: folder } = tempFolder();
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mib}m`, 'tmpfs', folder], { stdio: 'pipe' });
   } catch (error) {
     rmdirSync(folder);
-    return `a small file system cannot be mounted here: ${(error as Error).message}`;
+    return void t.skip(`a small file system cannot be mounted here: ${(error as Error).message}`);
   }
+  t.after(() => {
+    // Lazily: on Node 20 a closed database keeps its file open until its statements were collected as garbage.
+    execFileSync('umount', ['-l', folder]);
+    rmdirSync(folder);
+  });
   return {
     folder,
     fill() {
@@ -29,11 +34,6 @@ export function mountSmallDisk(mib = 8): SmallDisk | string {
       }
       closeSync(file);
       return ballast;
-    },
-    unmount() {
-      // Lazily: on Node 20 a closed database keeps its file open until its statements were collected as garbage.
-      execFileSync('umount', ['-l', folder]);
-      rmdirSync(folder);
     },
   };
 }

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Asks until the answer is not undefined or false; throws with `what` after `timeoutMs`. */
+/** Asks until the answer is neither undefined nor false, and gives it; throws with `what` after `timeoutMs`. */
 export async function eventually<T>(
   what: string,
   ask: () => Promise<T | undefined | false> | T | undefined | false,
-  timeoutMs = 20_000,
+  timeoutMs = 30_000,
 ): Promise<T> {
   const until = performance.now() + timeoutMs;
   for (;;) {

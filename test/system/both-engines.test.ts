@@ -5,22 +5,20 @@ import { LABEL } from '../../dist/compute/labels.js';
 import { dockerBed } from '../conformance/docker-bed.js';
 import { podmanSocket } from '../conformance/podman-api.js';
 import { podmanBed } from '../conformance/podman-bed.js';
-import { tempFolder } from '../support/gateway.js';
+import { skipWithout } from '../support/engines.js';
+import { tempFolder } from '../support/folder.js';
 import { eventually } from '../support/wait.js';
 import { cli, startGatewayProcess } from './process.js';
 
 const beds = { podman: await podmanBed('rootful'), docker: dockerBed() };
-const missing = (await Promise.all(Object.values(beds).map((bed) => bed.unavailable()))).filter(Boolean);
-const required = ['docker', 'podman'].every((name) =>
-  (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes(name),
-);
+const skips = Object.values(beds).map(async (bed) => skipWithout(bed.name, await bed.unavailable()));
 
 test('one gateway on both engines, each with its own sandboxes', {
-  skip: missing.length > 0 && !required && missing.join('; '),
+  skip: (await Promise.all(skips)).find((skip) => skip !== false),
   timeout: 240_000,
 }, async () => {
   const gatewayId = randomUUID();
-  const folder = await tempFolder();
+  const folder = tempFolder();
   const gateway = await startGatewayProcess({
     folder: folder.path,
     config: `
@@ -60,6 +58,6 @@ engine_socket = "${podmanSocket('rootful')}"
     for (const bed of Object.values(beds)) {
       await bed.cleanup(gatewayId);
     }
-    await folder.remove();
+    folder.remove();
   }
 });

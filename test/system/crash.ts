@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { methods as api, type Sandbox, SandboxPhase } from '../../dist/wire/v00/index.js';
+import { createRandom, type Random } from '../support/random.js';
 import { eventually } from '../support/wait.js';
 import { type CrashReport, createCrashReport, described } from './crash-report.js';
 import type { GatewayProcess } from './process.js';
-import { createRandom, type Random } from './random.js';
 
 /** A process that may be killed besides the gateway. */
 export interface Victim {

@@ -7,16 +7,18 @@ import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { dockerBed } from '../conformance/docker-bed.js';
-import { tempFolder } from '../support/gateway.js';
+import { skipWithout } from '../support/engines.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
 import { eventually } from '../support/wait.js';
 import { cli, type GatewayProcess, startGatewayProcess } from './process.js';
 
 const DIST = resolve(import.meta.dirname, '../../dist');
 const bed = dockerBed();
+const skip = skipWithout('docker', await bed.unavailable());
 
-describe("Docker's driver in a process of its own", { skip: (await bed.unavailable()) ?? false }, () => {
+describe("Docker's driver in a process of its own", { skip }, () => {
   const gatewayId = randomUUID();
-  let folder: Awaited<ReturnType<typeof tempFolder>>;
+  let folder: TempFolder;
   let socket: string;
   let hosted: ChildProcess;
   let gateway: GatewayProcess;
@@ -45,7 +47,7 @@ ${table}
   };
 
   before(async () => {
-    folder = await tempFolder();
+    folder = tempFolder();
     socket = join(folder.path, 'run', 'driver.sock');
     await writeFile(join(folder.path, 'host.toml'), config(''));
     await host();
@@ -58,7 +60,7 @@ ${table}
       await once(hosted, 'exit');
     }
     await bed.cleanup(gatewayId);
-    await folder.remove();
+    folder.remove();
   });
 
   const openshell = (...args: string[]) => cli(gateway, folder.path, args);

@@ -1,21 +1,3 @@
-import { after } from 'node:test';
-import { podmanBed } from '../conformance/podman-bed.js';
-import { podmanService } from '../conformance/podman-service.js';
-import { systemSuite } from './system-suite.js';
+import { podmanSuite } from './podman-suite.js';
 
-const bed = await podmanBed('rootless');
-const service = podmanService('rootless', 'system');
-if ((await bed.unavailable()) === undefined) {
-  await service.start();
-}
-after(() => service.end());
-
-await systemSuite({
-  bed,
-  driver: 'podman',
-  table: `engine_socket = "${service.socket}"`,
-  async restartEngine() {
-    await service.end();
-    await service.start();
-  },
-});
+await podmanSuite('rootless');

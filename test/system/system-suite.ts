@@ -7,7 +7,8 @@ import { status } from '@grpc/grpc-js';
 import { methods as api, SandboxPhase } from '../../dist/wire/v00/index.js';
 import { methods as v01 } from '../../dist/wire/v01/index.js';
 import type { Bed } from '../conformance/bed.js';
-import { tempFolder } from '../support/gateway.js';
+import { skipWithout } from '../support/engines.js';
+import { type TempFolder, tempFolder } from '../support/folder.js';
 import { eventually } from '../support/wait.js';
 import { type CrashOptions, crashRounds } from './crash.js';
 import { type CliResult, cli, type GatewayProcess, startGatewayProcess } from './process.js';
@@ -52,16 +53,12 @@ const MANY_AT_ONCE = 8;
 /** The whole gateway as a process, driven by its CLI and by raw gRPC, on the bed's real engine. */
 export async function systemSuite(system: SystemBed): Promise<void> {
   const { bed, driver } = system;
-  const why = await bed.unavailable();
-  const required = (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes(bed.name);
-  if (why !== undefined && required) {
-    throw new Error(`OPENSHELL_REQUIRE_ENGINES names ${bed.name}: ${why}`);
-  }
+  const skip = skipWithout(bed.name, await bed.unavailable());
 
-  describe(`gateway on ${bed.name}`, { skip: why ?? false }, () => {
+  describe(`gateway on ${bed.name}`, { skip }, () => {
     const gatewayId = randomUUID();
     const others: string[] = [];
-    let folder: Awaited<ReturnType<typeof tempFolder>>;
+    let folder: TempFolder;
     let gateway: GatewayProcess;
 
     const home = async () => {
@@ -126,7 +123,7 @@ ${system.table}
       for (const id of [gatewayId, ...others]) {
         await bed.cleanup(id);
       }
-      await folder.remove();
+      folder.remove();
     });
 
     test('the main job through the CLI: create, exec with output and exit code, stop, start, logs, delete', async () => {

@@ -1,8 +1,8 @@
 import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { TelemetryOptions, TelemetrySink } from '../../dist/compute/telemetry.js';
 import telemetry from '../../dist/parts/telemetry/entry.js';
+import { listen } from '../support/listen.js';
 
 export interface Received {
   readonly method: string | undefined;
@@ -35,12 +35,11 @@ export async function startCollector(
     });
     answer(response);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = await listen(server);
   t.after(() => {
     server.closeAllConnections();
     server.close();
   });
-  const { port } = server.address() as AddressInfo;
   return { endpoint: `http://127.0.0.1:${port}/v1/events?k=1`, received };
 }
 

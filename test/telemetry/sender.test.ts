@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { Code } from '../../dist/compute/errors.js';
 import type { GatewayEvent } from '../../dist/compute/telemetry.js';
+import { listen } from '../support/listen.js';
 import { startCollector, startSink } from './collector.js';
 
 const created: GatewayEvent = {
@@ -134,7 +135,7 @@ test('an endpoint that is no URL of the web is refused', async () => {
 test('an event under way does not keep the process alive', async (t) => {
   // Takes connections and never answers.
   const silent = createServer();
-  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const port = await listen(silent);
   const sockets: { destroy(): void }[] = [];
   silent.on('connection', (socket) => sockets.push(socket.on('error', () => {})));
   t.after(() => {
@@ -143,7 +144,6 @@ test('an event under way does not keep the process alive', async (t) => {
     }
     silent.close();
   });
-  const { port } = silent.address() as { port: number };
   const entry = new URL('../../dist/parts/telemetry/entry.js', import.meta.url).href;
   const script = `
     const { default: telemetry } = await import(${JSON.stringify(entry)});

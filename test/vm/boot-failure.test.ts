@@ -1,24 +1,26 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { DriverSandbox } from '../../dist/compute/sandbox.js';
 import { type CpioEntry, writeCpio } from '../../dist/drivers/vm/process/guest/cpio.js';
 import { findMachine } from '../../dist/drivers/vm/process/sandboxes/machine.js';
+import { tempFolder } from '../support/folder.js';
+import { eventually } from '../support/wait.js';
 import {
   becomes,
-  eventually,
   execIn,
   makeDriver,
   type RunningDriver,
+  SLOW_MS,
   sandboxOf,
   stateOf,
-  unavailable,
   VM_HOME,
+  withoutMachines,
 } from './driver.js';
 
-const options = { skip: (await unavailable()) ?? false, timeout: 600_000 };
+const options = { skip: withoutMachines, timeout: 600_000 };
 const signal = AbortSignal.timeout(600_000);
 const guest = join(VM_HOME, 'guest');
 
@@ -26,13 +28,13 @@ async function inState(
   settings: (stateDir: string) => Promise<Record<string, unknown>>,
   body: (running: RunningDriver) => Promise<void>,
 ) {
-  const stateDir = await mkdtemp(join(VM_HOME, 'boot-'));
+  const { path: stateDir, remove } = tempFolder(VM_HOME);
   const running = await makeDriver(stateDir, randomUUID(), await settings(stateDir));
   try {
     await body(running);
   } finally {
     await running.destroy();
-    await rm(stateDir, { recursive: true, force: true });
+    remove();
   }
 }
 
@@ -43,11 +45,15 @@ async function newMachine(
   before: ReadonlySet<number>,
 ): Promise<number> {
   let pid = 0;
-  await eventually('a machine starts', async () => {
-    const record = await readFile(join(folder, 'sandboxes', sandbox.id, 'sandbox.json'), 'utf8');
-    pid = (JSON.parse(record) as { run?: { pid?: number } }).run?.pid ?? 0;
-    return pid > 0 && !before.has(pid);
-  });
+  await eventually(
+    'a machine starts',
+    async () => {
+      const record = await readFile(join(folder, 'sandboxes', sandbox.id, 'sandbox.json'), 'utf8');
+      pid = (JSON.parse(record) as { run?: { pid?: number } }).run?.pid ?? 0;
+      return pid > 0 && !before.has(pid);
+    },
+    SLOW_MS,
+  );
   return pid;
 }
 
@@ -93,7 +99,7 @@ test('a guest whose agent never answers fails at its deadline', options, () =>
 
 test('a guest that dies fails at once, with what its console said', options, () =>
   inState(nothing, async (running) => {
-    const sandbox = await failsToBoot(running, /switched off.*Kernel panic/s);
+    const sandbox = await failsToBoot(running, /powered off.*Kernel panic/s);
     assert.match(await consoleOf(running, sandbox), /Kernel panic/);
     assert.equal(await running.driver.delete(sandbox, { signal }), true);
   }),

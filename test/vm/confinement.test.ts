@@ -1,36 +1,19 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type Logger, silentLogger } from '../../dist/compute/log.js';
 import type { MachineShape } from '../../dist/drivers/vm/process/qemu/arguments.js';
 import { openControlGroups } from '../../dist/drivers/vm/process/qemu/control-groups.js';
 import { claimUidRange } from '../../dist/drivers/vm/process/qemu/uid-range.js';
-import { becomes, eventually, execIn, makeDriver, sandboxOf, unavailable, VM_HOME } from './driver.js';
+import { inFolder, tempFolder } from '../support/folder.js';
+import { warningsInto } from '../support/logger.js';
+import { eventually } from '../support/wait.js';
+import { becomes, execIn, makeDriver, sandboxOf, VM_HOME, withoutMachines } from './driver.js';
 
 const signal = AbortSignal.timeout(300_000);
 const MIB = 1024 * 1024;
 const shape: MachineShape = { name: 'openshell-a', accelerator: 'tcg', vcpus: 2, memoryMib: 512 };
-
-async function inFolder(body: (folder: string) => Promise<void>) {
-  const folder = await mkdtemp(join(tmpdir(), 'confinement-'));
-  try {
-    await body(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-function warningsInto(said: string[]): Logger {
-  return {
-    ...silentLogger,
-    warn: (message) => {
-      said.push(message);
-    },
-  };
-}
 
 test('two gateways of a host never have a user id in common, and each keeps its own', () =>
   inFolder(async (folder) => {
@@ -54,7 +37,7 @@ test('two gateways of a host never have a user id in common, and each keeps its 
     assert.deepEqual([await claim('one'), await claim('two')], [one, two]);
     assert.deepEqual(said, []);
     await claim('three');
-    assert.match(said.join(), /user ids of QEMU may be another gateway's.*all 2 ranges are taken/);
+    assert.match(said.join(), /user ids could not be reserved.*all 2 ranges are taken/);
     await rm(join(folder, 'state', 'one'), { recursive: true });
     assert.deepEqual(await claim('three'), one, 'what belongs to nobody any more is given away');
   }));
@@ -87,7 +70,7 @@ test('a machine gets a control group of either version, and what a host has not 
     await writeFile(join(two, 'cgroup.controllers'), 'cpuset cpu io memory pids\n');
     const v2 = await open(two);
     const group = join(two, 'openshell-vm', 'g_1', 'openshell-a');
-    assert.deepEqual(await v2.make(shape), [group]);
+    assert.deepEqual(await v2.create(shape), [group]);
     const read = (file: string) => readFile(join(group, file), 'utf8');
     assert.equal(await read('memory.max'), String((512 + 384) * MIB));
     assert.equal(await read('cpu.max'), '300000 100000');
@@ -104,14 +87,14 @@ test('a machine gets a control group of either version, and what a host has not 
     }
     const v1 = await open(one, '8:pids:/\n4:memory:/own\n1:cpu,cpuacct:/not/here\n');
     assert.deepEqual(
-      await v1.make(shape),
+      await v1.create(shape),
       ['memory/own', 'cpu', 'pids'].map((path) => join(one, path, 'openshell-vm', 'g_1', 'openshell-a')),
     );
     assert.deepEqual(said, []);
 
     const none = await open(join(folder, 'none'));
     for (let i = 0; i < 3; i++) {
-      assert.deepEqual(await none.make(shape), []);
+      assert.deepEqual(await none.create(shape), []);
     }
     assert.deepEqual(
       said.map((text) => /on (\w+): no such control group$/.exec(text)?.[1]),
@@ -120,10 +103,10 @@ test('a machine gets a control group of either version, and what a host has not 
   }));
 
 test('QEMU has a user, namespaces and control groups of its own, no capability, and sees nothing of the host', {
-  skip: (await unavailable()) ?? (process.getuid?.() === 0 ? false : 'QEMU runs as our own user'),
+  skip: withoutMachines || (process.getuid?.() === 0 ? false : 'QEMU runs as our own user'),
   timeout: 300_000,
 }, async (t) => {
-  const stateDir = await mkdtemp(join(VM_HOME, 'confinement-'));
+  const { path: stateDir, remove } = tempFolder(VM_HOME);
   const gatewayId = randomUUID();
   const running = await makeDriver(stateDir, gatewayId);
   try {
@@ -187,6 +170,6 @@ test('QEMU has a user, namespaces and control groups of its own, no capability, 
     });
   } finally {
     await running.destroy();
-    await rm(stateDir, { recursive: true, force: true });
+    remove();
   }
 });

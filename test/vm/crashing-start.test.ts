@@ -1,27 +1,29 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { createSuspects } from '../../dist/drivers/vm/process/sandboxes/suspects.js';
+import { createRetryStart } from '../../dist/drivers/vm/process/sandboxes/crash-loop.js';
+import { tempFolder } from '../support/folder.js';
+import { eventually } from '../support/wait.js';
 import {
   becomes,
-  eventually,
   execIn,
   makeDriver,
+  SLOW_MS,
   sandboxOf,
   stateOf,
-  unavailable,
   VM_HOME,
+  withoutMachines,
 } from './driver.js';
 
 const signal = AbortSignal.timeout(300_000);
 
 test('a start in which the driver process ends three times is given up, and one beside it is not', {
-  skip: (await unavailable()) ?? false,
+  skip: withoutMachines,
   timeout: 300_000,
 }, async () => {
-  const stateDir = await mkdtemp(join(VM_HOME, 'crashing-'));
+  const { path: stateDir, remove } = tempFolder(VM_HOME);
   const gatewayId = randomUUID();
   const [culprit, neighbour] = [sandboxOf(), sandboxOf()];
   const started = async (id: string, count: number) => {
@@ -36,12 +38,12 @@ test('a start in which the driver process ends three times is given up, and one 
       await running.driver.create(sandbox, { signal });
     }
     for (const { id } of [culprit, neighbour]) {
-      await eventually('it starts', () => started(id, 1));
+      await eventually('it starts', () => started(id, 1), SLOW_MS);
     }
     for (const count of [2, 3]) {
       await running.kill();
       running = await next();
-      await eventually(`it starts, number ${count}`, () => started(culprit.id, count));
+      await eventually(`it starts, number ${count}`, () => started(culprit.id, count), SLOW_MS);
     }
     await running.kill();
     running = await next();
@@ -51,23 +53,23 @@ test('a start in which the driver process ends three times is given up, and one 
     assert.equal(state.reason, 'StartCrashedDriver');
     assert.match(state.message, /the driver process ended in 3 starts of this sandbox in a row/);
     await becomes(running.driver, neighbour, 'running');
-    await eventually('its start is a finished one', () => started(neighbour.id, 0));
+    await eventually('its start is a finished one', () => started(neighbour.id, 0), SLOW_MS);
     assert.equal(await execIn(running.driver, neighbour, 'echo well'), 'well\n');
     for (const sandbox of [culprit, neighbour]) {
       assert.equal(await running.driver.delete(sandbox, { signal }), true);
     }
   } finally {
     await running.destroy();
-    await rm(stateDir, { recursive: true, force: true });
+    remove();
   }
 });
 
 test('starts under suspicion take turns, and one that is given up meanwhile waits for none', async () => {
-  const suspects = createSuspects();
+  const retryStart = createRetryStart();
   const never = new AbortController().signal;
   const order: string[] = [];
   let finish: () => void = () => {};
-  const first = suspects.alone(
+  const first = retryStart(
     never,
     () =>
       new Promise<void>((resolve) => {
@@ -76,8 +78,8 @@ test('starts under suspicion take turns, and one that is given up meanwhile wait
       }),
   );
   const leaving = new AbortController();
-  const second = suspects.alone(leaving.signal, async () => assert.fail('it was given up'));
-  const third = suspects.alone(never, async () => order.push('third'));
+  const second = retryStart(leaving.signal, async () => assert.fail('it was given up'));
+  const third = retryStart(never, async () => order.push('third'));
   leaving.abort(new Error('given up'));
   await assert.rejects(second, /given up/);
   assert.deepEqual(order, ['first']);

@@ -1,67 +1,34 @@
 import { randomUUID } from 'node:crypto';
-import { readdir, readFile, readlink, stat } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type ObservedState, observedState } from '../../dist/compute/conditions.js';
 import type { ComputeDriver } from '../../dist/compute/driver.js';
 import { silentLogger } from '../../dist/compute/log.js';
 import type { DriverSandbox } from '../../dist/compute/sandbox.js';
-import vm from '../../dist/drivers/vm/entry.js';
 import { superviseProcess } from '../../dist/drivers/vm/supervisor.js';
 import { connectDriver } from '../../dist/remote/client.js';
 import { removeControlGroups } from '../conformance/control-groups.js';
-import { run } from '../conformance/run.js';
+import { VM_HOME, vmBed, vmTable } from '../conformance/vm-bed.js';
+import { skipWithout } from '../support/engines.js';
+import { tempFolder } from '../support/folder.js';
+import { run } from '../support/run.js';
+import { aSandbox } from '../support/sandboxes.js';
+import { eventually } from '../support/wait.js';
 
-/** Where test/engines/vm/up put things. */
-export const VM_HOME = join(process.env.OPENSHELL_TEST_STATE ?? '/tmp/openshell-test', 'vm');
+export { VM_HOME };
 
-export const vmSettings = {
-  ...Object.fromEntries(
-    Object.entries(vm.settings).map(([key, setting]) => [
-      key,
-      'default' in setting ? setting.default : undefined,
-    ]),
-  ),
-  allow_emulation: true,
-  vcpus: 1,
-  mem_mib: 192,
+/** How long to wait for what needs a machine: it is emulated, and shares the cores with other tests. */
+export const SLOW_MS = 120_000;
+
+export const vmSettings = vmTable({
   overlay_disk_mib: 64,
   boot_timeout_secs: 120,
-  guest_dir: join(VM_HOME, 'guest'),
-  image_dir: join(VM_HOME, 'images'),
   insecure_registries: ['127.0.0.1'],
   local_registries: ['127.0.0.1'],
-};
+});
 
-/** Why real machines cannot be tested here; undefined when they can. Throws when they are required. */
-export async function unavailable(): Promise<string | undefined> {
-  const probe = await vm.probe({
-    settings: vmSettings,
-    env: process.env,
-    signal: AbortSignal.timeout(5_000),
-  });
-  const ready = await stat(join(VM_HOME, 'images', 'complete')).catch(() => undefined);
-  const why =
-    probe.state === 'unavailable' ? probe.reason : ready === undefined ? 'run test/engines/vm/up' : undefined;
-  if (why !== undefined && (process.env.OPENSHELL_REQUIRE_ENGINES ?? '').split(',').includes('vm')) {
-    throw new Error(`vm is required: ${why}`);
-  }
-  return why;
-}
-
-export async function eventually(
-  what: string,
-  ask: () => Promise<boolean>,
-  timeoutMs = 120_000,
-): Promise<void> {
-  const until = performance.now() + timeoutMs;
-  while (!(await ask())) {
-    if (performance.now() > until) {
-      throw new Error(`not within ${timeoutMs} ms: ${what}`);
-    }
-    await sleep(50);
-  }
-}
+/** The `skip` of tests on real machines: false, or why there are none. */
+export const withoutMachines = skipWithout('vm', await vmBed().unavailable());
 
 /** What the driver says of a sandbox; undefined when it has none. */
 export async function stateOf(
@@ -76,10 +43,11 @@ export function becomes(
   driver: ComputeDriver,
   sandbox: DriverSandbox,
   kind: ObservedState['kind'],
-): Promise<void> {
+): Promise<true> {
   return eventually(
     `sandbox '${sandbox.name}' is ${kind}`,
     async () => (await stateOf(driver, sandbox))?.kind === kind,
+    SLOW_MS,
   );
 }
 
@@ -155,29 +123,15 @@ export async function makeDriver(
   };
 }
 
+/** The same in a state directory of its own, which goes with it. */
+export async function makeOwnDriver(own: Readonly<Record<string, unknown>> = {}): Promise<RunningDriver> {
+  const { path, remove } = tempFolder(VM_HOME);
+  const running = await makeDriver(path, randomUUID(), own);
+  return { ...running, destroy: () => running.destroy().finally(remove) };
+}
+
 export function sandboxOf(command: readonly string[] = [], image = 'openshell-test:1'): DriverSandbox {
-  const id = randomUUID();
-  return {
-    id,
-    name: `t-${id.slice(0, 8)}`,
-    workspace: 'default',
-    namespace: 'test',
-    spec: {
-      logLevel: '',
-      environment: {},
-      gpu: undefined,
-      command: [...command],
-      tty: false,
-      template: {
-        image,
-        labels: {},
-        environment: {},
-        resources: { cpuRequest: '', cpuLimit: '', memoryRequest: '', memoryLimit: '' },
-        platformConfig: {},
-        driverConfig: {},
-      },
-    },
-  };
+  return aSandbox(image, { command });
 }
 
 /** Runs a shell script in the sandbox and gives its stdout. */

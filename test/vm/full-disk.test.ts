@@ -4,10 +4,11 @@ import { rm } from 'node:fs/promises';
 import { type TestContext, test } from 'node:test';
 import type { ComputeDriver, DriverEvent } from '../../dist/compute/driver.js';
 import { Code } from '../../dist/compute/errors.js';
-import { mountSmallDisk, type SmallDisk } from '../support/small-disk.js';
-import { becomes, eventually, execIn, makeDriver, sandboxOf, stateOf, unavailable } from './driver.js';
+import { mountSmallDisk } from '../support/small-disk.js';
+import { eventually } from '../support/wait.js';
+import { becomes, execIn, makeDriver, SLOW_MS, sandboxOf, stateOf, withoutMachines } from './driver.js';
 
-const options = { skip: (await unavailable()) ?? false, timeout: 600_000 };
+const options = { skip: withoutMachines, timeout: 600_000 };
 const signal = AbortSignal.timeout(600_000);
 /** More than kernel, root disk and what two machines that idle write. */
 const DISK_MIB = 256;
@@ -17,15 +18,6 @@ async function drive(t: TestContext, stateDir: string, gatewayId: string) {
   const running = await makeDriver(stateDir, gatewayId, { templates: false });
   t.after(() => running.destroy());
   return running;
-}
-
-function smallDisk(t: TestContext): SmallDisk | undefined {
-  const disk = mountSmallDisk(DISK_MIB);
-  if (typeof disk === 'string') {
-    return void t.skip(disk);
-  }
-  t.after(() => disk.unmount());
-  return disk;
 }
 
 /** What the driver says of its own accord, from now on. */
@@ -41,9 +33,12 @@ function listen(driver: ComputeDriver, t: TestContext): DriverEvent[] {
   return heard;
 }
 
-function hears(heard: readonly DriverEvent[], id: string, reason: string): Promise<void> {
-  return eventually(`${reason} is told`, async () =>
-    heard.some((event) => event.type === 'platform' && event.id === id && event.event.reason === reason),
+function hears(heard: readonly DriverEvent[], id: string, reason: string): Promise<true> {
+  return eventually(
+    `${reason} is told`,
+    async () =>
+      heard.some((event) => event.type === 'platform' && event.id === id && event.event.reason === reason),
+    SLOW_MS,
   );
 }
 
@@ -52,7 +47,7 @@ function write(file: string) {
 }
 
 test('a full disk of the host: machines wait, and nothing of them is lost', options, async (t) => {
-  const disk = smallDisk(t);
+  const disk = mountSmallDisk(t, DISK_MIB);
   if (disk === undefined) {
     return;
   }
@@ -91,7 +86,11 @@ test('a full disk of the host: machines wait, and nothing of them is lost', opti
   assert.equal(await second.driver.delete(spare, { signal }), true, 'a full disk is freed by deleting');
   await rm(ballast, { force: true });
   const size = 'wc -c < /sandbox/two';
-  await eventually('all is written', async () => (await execIn(second.driver, writer, size)) === '8388608\n');
+  await eventually(
+    'all is written',
+    async () => (await execIn(second.driver, writer, size)) === '8388608\n',
+    SLOW_MS,
+  );
   assert.equal((await stateOf(second.driver, writer))?.kind, 'running');
   for (const one of [writer, printer]) {
     assert.equal(await second.driver.delete(one, { signal }), true);

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
@@ -9,6 +8,7 @@ import fc from 'fast-check';
 import { OpenShellError } from '../../dist/compute/errors.js';
 import { createTree, treeNode } from '../../dist/drivers/vm/process/images/tree.js';
 import { unpackLayers } from '../../dist/drivers/vm/process/images/unpack.js';
+import { tempFolder } from '../support/folder.js';
 import { times } from '../support/soak.js';
 import { type TarFile, writeTar } from './tar-writer.js';
 
@@ -43,7 +43,7 @@ async function* archive(entry: (i: number) => TarFile[]): AsyncGenerator<Buffer>
 
 /** Unpacks in a folder that is gone afterwards. Returns the error and the largest growth of the heap meanwhile. */
 async function unpack(...layers: AsyncIterable<Buffer>[]) {
-  const folder = await mkdtemp(join(tmpdir(), 'bomb-'));
+  const { path: folder, remove } = tempFolder();
   gc();
   const before = process.memoryUsage().heapUsed;
   let most = 0;
@@ -63,7 +63,7 @@ async function unpack(...layers: AsyncIterable<Buffer>[]) {
   } catch (error) {
     return { most, error };
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    remove();
   }
 }
 
@@ -158,7 +158,7 @@ const entry = fc.oneof(
 
 test('any entries in any layers are a tree or an OpenShellError, and nothing lands outside', async () => {
   const runs = times(1000, 100_000);
-  const base = await mkdtemp(join(tmpdir(), 'archives-'));
+  const { path: base, remove } = tempFolder();
   let number = 0;
   gc();
   const before = process.memoryUsage().heapUsed;
@@ -192,6 +192,6 @@ test('any entries in any layers are a tree or an OpenShellError, and nothing lan
     gc();
     assert.ok(process.memoryUsage().heapUsed - before < 64 * MIB);
   } finally {
-    await rm(base, { recursive: true, force: true });
+    remove();
   }
 });

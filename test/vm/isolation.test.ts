@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ComputeDriver } from '../../dist/compute/driver.js';
 import type { DriverSandbox } from '../../dist/compute/sandbox.js';
-import { becomes, execIn, makeDriver, sandboxOf, unavailable, VM_HOME } from './driver.js';
+import { becomes, execIn, makeOwnDriver, sandboxOf, withoutMachines } from './driver.js';
 
-const options = { skip: (await unavailable()) ?? false, timeout: 600_000 };
+const options = { skip: withoutMachines, timeout: 600_000 };
 const signal = AbortSignal.timeout(600_000);
 
 /** Each of the sandbox's users: the one that owns every file of /proc and /sys, and one that owns none. */
@@ -20,8 +17,7 @@ async function inSandbox(
   image: string,
   body: (sandbox: DriverSandbox, driver: ComputeDriver) => Promise<void>,
 ) {
-  const stateDir = await mkdtemp(join(VM_HOME, 'isolation-'));
-  const running = await makeDriver(stateDir, randomUUID());
+  const running = await makeOwnDriver();
   try {
     const sandbox = sandboxOf([], image);
     await running.driver.create(sandbox, { signal });
@@ -30,7 +26,6 @@ async function inSandbox(
     await running.driver.delete(sandbox, { signal });
   } finally {
     await running.destroy();
-    await rm(stateDir, { recursive: true, force: true });
   }
 }
 

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import {
   createLibrary,
-  type ImageNews,
+  type ImageProgress,
   type PullPolicy,
 } from '../../dist/drivers/vm/process/images/library.js';
 import { createRegistry } from '../../dist/drivers/vm/process/images/registry/registry.js';
 import { createSharedWork } from '../../dist/drivers/vm/process/images/shared-work.js';
 import { type Registry, startRegistry } from '../conformance/registry.js';
+import { tempFolder } from '../support/folder.js';
 import { writeTar } from './tar-writer.js';
 
 const signal = AbortSignal.timeout(120_000);
@@ -25,7 +25,7 @@ interface Shelf {
   readonly blobs: () => number;
   /** The variable that the image was published with. */
   published(policy: PullPolicy, name?: string): Promise<string | undefined>;
-  readonly news: ImageNews[];
+  readonly news: ImageProgress[];
 }
 
 async function withShelf(body: (shelf: Shelf) => Promise<void>) {
@@ -38,9 +38,9 @@ async function withShelf(body: (shelf: Shelf) => Promise<void>) {
       return false;
     },
   });
-  const folder = await mkdtemp(join(tmpdir(), 'library-'));
+  const { path: folder, remove } = tempFolder();
   const cache = join(folder, 'cache');
-  const news: ImageNews[] = [];
+  const news: ImageProgress[] = [];
   const published: Shelf['published'] = async (pullPolicy, name = 'openshell/pulled:1') => {
     const library = createLibrary({
       imageDir: join(folder, 'images'),
@@ -63,7 +63,7 @@ async function withShelf(body: (shelf: Shelf) => Promise<void>) {
     await body({ registry, cache, blobs: () => blobs, published, news });
   } finally {
     await registry.close();
-    await rm(folder, { recursive: true, force: true });
+    remove();
   }
 }
 

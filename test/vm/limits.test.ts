@@ -1,21 +1,21 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { totalmem } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { Code } from '../../dist/compute/errors.js';
 import { checkSizes, planMachine } from '../../dist/drivers/vm/process/sandboxes/plan.js';
 import type { VmSettings } from '../../dist/drivers/vm/settings.js';
+import { tempFolder } from '../support/folder.js';
+import { aSandbox, limits } from '../support/sandboxes.js';
 import {
   becomes,
   execIn,
   makeDriver,
   sandboxOf,
   stateOf,
-  unavailable,
   VM_HOME,
   vmSettings,
+  withoutMachines,
 } from './driver.js';
 
 const signal = AbortSignal.timeout(300_000);
@@ -24,10 +24,7 @@ function settingsOf(own: Partial<VmSettings> = {}) {
 }
 
 function asking(cpuLimit: string, memoryLimit: string) {
-  const sandbox = sandboxOf();
-  const { template } = sandbox.spec;
-  const resources = { ...template.resources, cpuLimit, memoryLimit };
-  return { ...sandbox, spec: { ...sandbox.spec, template: { ...template, resources } } };
+  return aSandbox('image:1', { template: { resources: limits(cpuLimit, memoryLimit) } });
 }
 
 test('nobody gets a larger machine than the operator allows, or than the host is', () => {
@@ -63,10 +60,10 @@ test("the operator's own sizes are below the ceilings", () => {
 });
 
 test('limits on processes and open files are in force inside, and an image beyond the largest disk is refused', {
-  skip: (await unavailable()) ?? false,
+  skip: withoutMachines,
   timeout: 300_000,
 }, async () => {
-  const stateDir = await mkdtemp(join(VM_HOME, 'limits-'));
+  const { path: stateDir, remove } = tempFolder(VM_HOME);
   const own = { sandbox_pids_limit: 100, max_open_files: 2_000, templates: false };
   const running = await makeDriver(stateDir, randomUUID(), own);
   const small = await makeDriver(stateDir, randomUUID(), { max_disk_limit: '65Mi', templates: false });
@@ -88,6 +85,6 @@ test('limits on processes and open files are in force inside, and an image beyon
   } finally {
     await running.destroy();
     await small.destroy();
-    await rm(stateDir, { recursive: true, force: true });
+    remove();
   }
 });

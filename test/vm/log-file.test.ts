@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogLine } from '../../dist/compute/driver.js';
 import { silentLogger } from '../../dist/compute/log.js';
 import { createLogFile, type LogFile } from '../../dist/drivers/vm/process/sandboxes/log-file.js';
+import { inFolder } from '../support/folder.js';
 import { growthDuring } from '../support/growth.js';
 import { times } from '../support/soak.js';
+import { toArray } from '../support/streams.js';
 
 const MIB = 1024 * 1024;
 const MOST_GROWTH_MIB = 64;
@@ -19,21 +20,12 @@ function live() {
   return true;
 }
 
-async function inFolder(body: (log: LogFile, folder: string) => Promise<void>) {
-  const folder = await mkdtemp(join(tmpdir(), 'log-file-'));
-  try {
-    await body(createLogFile(folder, silentLogger), folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+function withLog(body: (log: LogFile, folder: string) => Promise<void>) {
+  return inFolder((folder) => body(createLogFile(folder, silentLogger), folder));
 }
 
 async function messages(lines: AsyncIterable<LogLine>): Promise<string[]> {
-  const found: string[] = [];
-  for await (const { message } of lines) {
-    found.push(message);
-  }
-  return found;
+  return (await toArray(lines)).map(({ message }) => message);
 }
 
 function print(log: LogFile, text: string) {
@@ -45,7 +37,7 @@ function numbers(from: number, to: number) {
 }
 
 test('the last lines, those since a time, and all of them', () =>
-  inFolder(async (log) => {
+  withLog(async (log) => {
     await print(log, `${numbers(0, 5_000).join('\n')}\n`);
     await sleep(5);
     const sinceMs = Date.now();
@@ -66,7 +58,7 @@ test('the last lines, those since a time, and all of them', () =>
   }));
 
 test('who follows hears each line once, in order, until the end', () =>
-  inFolder(async (log) => {
+  withLog(async (log) => {
     const heard = [
       messages(log.read(follow, live)),
       messages(log.read({ ...follow, tail: undefined }, live)),
@@ -82,7 +74,7 @@ test('who follows hears each line once, in order, until the end', () =>
   }));
 
 test('what a slow reader misses is told in its place, and all the rest comes', () =>
-  inFolder(async (log, folder) => {
+  withLog(async (log, folder) => {
     const reader = log.read(follow, live);
     const first = reader.next();
     await print(log, 'first\n');
@@ -96,7 +88,7 @@ test('what a slow reader misses is told in its place, and all the rest comes', (
     const rest = await messages(reader);
     const marks = rest.filter((text) => text !== line);
     assert.equal(marks.length, 1, marks.join());
-    const lost = Number(/^\[openshell: (\d+) bytes of this log are lost here/.exec(marks[0] ?? '')?.[1]);
+    const lost = Number(/^\[openshell: (\d+) bytes of this log are missing here/.exec(marks[0] ?? '')?.[1]);
     const row = `${Date.now()} o ${line}\n`.length;
     assert.equal(lost / row + rest.length - 1, written);
     for (const name of await readdir(folder)) {
@@ -105,7 +97,7 @@ test('what a slow reader misses is told in its place, and all the rest comes', (
   }));
 
 test('lines that no disk takes reach who follows, as many as fit', () =>
-  inFolder(async (log, folder) => {
+  withLog(async (log, folder) => {
     const reader = log.read(follow, live);
     const first = reader.next();
     await print(log, 'first\n');
@@ -119,11 +111,11 @@ test('lines that no disk takes reach who follows, as many as fit', () =>
     const heard = rest.slice(0, -1);
     assert.deepEqual(heard, numbers(0, heard.length));
     assert.ok(heard.length > 100 && heard.length < 5_000, `${heard.length} lines`);
-    assert.match(rest.at(-1) ?? '', /^\[openshell: \d+ bytes of this log are lost here/);
+    assert.match(rest.at(-1) ?? '', /^\[openshell: \d+ bytes of this log are missing here/);
   }));
 
 test('a storm of newlines costs no memory, however slowly somebody follows', () =>
-  inFolder(async (log) => {
+  withLog(async (log) => {
     const leave = new AbortController();
     const slow = async () => {
       for await (const _ of log.read({ ...follow, signal: leave.signal }, live)) {

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import type { LogLevel } from '../../dist/compute/log.js';
 import { FROM_GATEWAY, type LaunchOptions } from '../../dist/drivers/vm/launch-options.js';
-import { eventually, unavailable, VM_HOME, vmSettings } from './driver.js';
+import { tempFolder } from '../support/folder.js';
+import { eventually } from '../support/wait.js';
+import { VM_HOME, vmSettings, withoutMachines } from './driver.js';
 
 const MAIN = resolve(import.meta.dirname, '../../dist/drivers/vm/process/main.js');
 
@@ -41,13 +43,13 @@ async function logged(stateDir: string, logLevel: LogLevel): Promise<string> {
 }
 
 test("a driver process keeps to the gateway's log level", {
-  skip: (await unavailable()) ?? false,
+  skip: withoutMachines,
 }, async () => {
-  const stateDir = await mkdtemp(join(VM_HOME, 'log-'));
+  const { path: stateDir, remove } = tempFolder(VM_HOME);
   try {
     assert.match(await logged(stateDir, 'warn'), /"level":"warn","message":"guests are emulated/);
     assert.equal(await logged(stateDir, 'error'), '');
   } finally {
-    await rm(stateDir, { recursive: true, force: true });
+    remove();
   }
 });

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomInt, randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -15,6 +13,8 @@ import { readNetwork } from '../../dist/drivers/vm/guest-network.js';
 import { freeLink, macOf, networkRecords } from '../../dist/drivers/vm/process/network/link.js';
 import { checkTap } from '../../dist/drivers/vm/process/network/tap.js';
 import { qemuArguments } from '../../dist/drivers/vm/process/qemu/arguments.js';
+import { tempFolder } from '../support/folder.js';
+import { listen } from '../support/listen.js';
 import {
   becomes,
   execIn,
@@ -22,8 +22,8 @@ import {
   type RunningDriver,
   sandboxOf,
   stateOf,
-  unavailable,
   VM_HOME,
+  withoutMachines,
 } from './driver.js';
 
 function settingsOf(taps: string[], gateway = '', dns: string[] = []) {
@@ -46,20 +46,20 @@ test('the keys of the network fit together, or say what does not', async () => {
     nameservers: ['192.0.2.53'],
   });
   const wrong: [ReturnType<typeof settingsOf>, RegExp][] = [
-    [settingsOf(['tap0']), /no device with an IPv4 address/],
-    [settingsOf(['tap0=1.2.3.4']), /no device/],
-    [settingsOf(['tap0=1.2.3.400/24']), /no device/],
-    [settingsOf(['tap0=1.2.3.4/33']), /no device/],
-    [settingsOf(['tap0,script=/tmp/x=1.2.3.4/24']), /no device/],
-    [settingsOf(['a-name-of-16-chars=1.2.3.4/24']), /no device/],
-    [settingsOf(['../x=1.2.3.4/24']), /no device/],
-    [settingsOf(['tap0=1.2.3.4/24', 'tap0=1.2.3.5/24']), /device tap0 is there twice/],
-    [settingsOf(['tap0=1.2.3.4/24', 'tap1=1.2.3.4/24']), /address 1.2.3.4 is there twice/],
+    [settingsOf(['tap0']), /not a device with an IPv4 address/],
+    [settingsOf(['tap0=1.2.3.4']), /not a device/],
+    [settingsOf(['tap0=1.2.3.400/24']), /not a device/],
+    [settingsOf(['tap0=1.2.3.4/33']), /not a device/],
+    [settingsOf(['tap0,script=/tmp/x=1.2.3.4/24']), /not a device/],
+    [settingsOf(['a-name-of-16-chars=1.2.3.4/24']), /not a device/],
+    [settingsOf(['../x=1.2.3.4/24']), /not a device/],
+    [settingsOf(['tap0=1.2.3.4/24', 'tap0=1.2.3.5/24']), /device tap0 is listed twice/],
+    [settingsOf(['tap0=1.2.3.4/24', 'tap1=1.2.3.4/24']), /address 1.2.3.4 is listed twice/],
     [settingsOf(['tap0=1.2.3.4/24'], '1.2.4.1'), /not in the network of tap0/],
-    [settingsOf(['tap0=1.2.3.4/24'], 'gateway'), /no IPv4 address/],
-    [settingsOf(['tap0=1.2.3.4/24'], '', ['dns.example']), /no IPv4 address/],
-    [settingsOf([], '1.2.3.1'), /no device for what is set/],
-    [settingsOf([], '', ['1.2.3.1']), /no device for what is set/],
+    [settingsOf(['tap0=1.2.3.4/24'], 'gateway'), /not an IPv4 address/],
+    [settingsOf(['tap0=1.2.3.4/24'], '', ['dns.example']), /not an IPv4 address/],
+    [settingsOf([], '1.2.3.1'), /no device is listed/],
+    [settingsOf([], '', ['1.2.3.1']), /no device is listed/],
   ];
   for (const [settings, message] of wrong) {
     assert.throws(() => readNetwork(settings), { code: Code.FAILED_PRECONDITION, message });
@@ -117,7 +117,7 @@ test('a device serves one machine; its address and name servers are told to the 
 });
 
 test('a device that is not there, is none, is down or another’s is refused with what to do', async () => {
-  const sysfs = await mkdtemp(join(tmpdir(), 'sysfs-'));
+  const { path: sysfs, remove } = tempFolder();
   const device = async (name: string, files: Record<string, string>) => {
     await mkdir(join(sysfs, name));
     for (const [file, text] of Object.entries(files)) {
@@ -132,33 +132,31 @@ test('a device that is not there, is none, is down or another’s is refused wit
     await device('tun0', { flags: '0x1', tun_flags: '0x1001', owner: '-1', group: '-1' });
     await device('down', { flags: '0x1002', tun_flags: '0x1002', owner: '-1', group: '4243' });
     await device('theirs', { flags: '0x1003', tun_flags: '0x1002', owner: '1000', group: '-1' });
-    await refused('gone', /'gone' .*not there/, /ip tuntap add dev gone mode tap`/);
+    await refused('gone', /'gone' .*does not exist/, /ip tuntap add dev gone mode tap`/);
     await refused('eth0', /another kind/, /ip tuntap add/);
     await refused('tun0', /another kind/, /ip tuntap add/);
     await refused('theirs', /belongs to user 1000, group -1, and QEMU runs as 4242/, /ip tuntap add/);
     await refused('down', /is down/, /ip link set down up/);
   } finally {
-    await rm(sysfs, { recursive: true, force: true });
+    remove();
   }
 });
 
 const canMakeTaps = process.getuid?.() === 0 && existsSync('/dev/net/tun') && existsSync('/usr/sbin/ip');
-const noTap = canMakeTaps ? undefined : 'making a tap device needs root, /dev/net/tun and ip';
-const guests = { skip: (await unavailable()) ?? noTap ?? false, timeout: 300_000 };
+const noTap = canMakeTaps ? false : 'making a tap device needs root, /dev/net/tun and ip';
+const guests = { skip: withoutMachines || noTap, timeout: 300_000 };
 const signal = AbortSignal.timeout(300_000);
 function ip(...args: string[]) {
   return execFileSync('/usr/sbin/ip', args, { stdio: 'pipe' });
 }
 
 /** Says its name to whoever connects, and remembers from where that was. */
-async function listenOn(address: string, peers: string[]): Promise<Server> {
+async function listenOn(address: string, peers: string[]): Promise<{ server: Server; port: number }> {
   const server = createServer((socket) => {
     peers.push(socket.remoteAddress ?? '');
     socket.end('this is the host\n');
   });
-  server.listen(0, address);
-  await once(server, 'listening');
-  return server;
+  return { server, port: await listen(server, address) };
 }
 
 test(
@@ -171,9 +169,9 @@ test(
     ip('tuntap', 'add', 'dev', tap, 'mode', 'tap');
     ip('address', 'add', `${subnet}.1/24`, 'dev', tap);
     ip('link', 'set', tap, 'up');
-    const stateDir = await mkdtemp(join(VM_HOME, 'network-'));
+    const { path: stateDir, remove } = tempFolder(VM_HOME);
     const peers: string[] = [];
-    const server = await listenOn(`${subnet}.1`, peers);
+    const { server, port } = await listenOn(`${subnet}.1`, peers);
     let home: RunningDriver | undefined;
     try {
       const gatewayId = randomUUID();
@@ -183,7 +181,6 @@ test(
       const sandbox = sandboxOf();
       await driver.create(sandbox, { signal });
       await becomes(driver, sandbox, 'running');
-      const { port } = server.address() as AddressInfo;
       assert.equal(await execIn(driver, sandbox, `nc ${subnet}.1 ${port}`), 'this is the host\n');
       assert.deepEqual(peers, [`${subnet}.2`]);
       assert.equal(await execIn(driver, sandbox, 'cat /etc/resolv.conf'), `nameserver ${subnet}.53\n`);
@@ -209,7 +206,7 @@ test(
       await home?.destroy();
       server.close();
       ip('link', 'delete', tap);
-      await rm(stateDir, { recursive: true, force: true });
+      remove();
     }
   },
 );

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import type { ComputeDriver, PlatformEvent } from '../../dist/compute/driver.js';
 import { busyboxLayer, startRegistry } from '../conformance/registry.js';
-import { becomes, execIn, makeDriver, sandboxOf, stateOf, unavailable, VM_HOME } from './driver.js';
+import { becomes, execIn, makeOwnDriver, sandboxOf, stateOf, withoutMachines } from './driver.js';
 
-const options = { skip: (await unavailable()) ?? false, timeout: 300_000 };
+const options = { skip: withoutMachines, timeout: 300_000 };
 const signal = AbortSignal.timeout(300_000);
 
 function listen(driver: ComputeDriver, until: AbortSignal): PlatformEvent[] {
@@ -25,8 +24,7 @@ function listen(driver: ComputeDriver, until: AbortSignal): PlatformEvent[] {
 
 test('a guest runs from an image that a registry gave', options, async () => {
   const registry = await startRegistry(busyboxLayer());
-  const stateDir = await mkdtemp(join(VM_HOME, 'pull-'));
-  const home = await makeDriver(stateDir, randomUUID());
+  const home = await makeOwnDriver();
   const over = new AbortController();
   const events = listen(home.driver, over.signal);
   try {
@@ -48,12 +46,11 @@ test('a guest runs from an image that a registry gave', options, async () => {
     for (const one of [sandbox, absent]) {
       await home.driver.delete(one, { signal });
     }
-    const left = (await readdir(join(stateDir, 'disks'))).filter((name) => name.startsWith('.'));
+    const left = (await readdir(join(dirname(home.folder), 'disks'))).filter((name) => name.startsWith('.'));
     assert.deepEqual(left, []);
   } finally {
     over.abort();
     await home.destroy();
     await registry.close();
-    await rm(stateDir, { recursive: true, force: true });
   }
 });

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import https from 'node:https';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import * as zlib from 'node:zlib';
@@ -14,6 +12,8 @@ import { parseChallenge } from '../../dist/drivers/vm/process/images/registry/ch
 import { parseReference } from '../../dist/drivers/vm/process/images/registry/reference.js';
 import { createRegistry } from '../../dist/drivers/vm/process/images/registry/registry.js';
 import { type Registry, type RegistryOptions, startRegistry } from '../conformance/registry.js';
+import { createCertificates, withoutOpenssl } from '../support/certificates.js';
+import { tempFolder } from '../support/folder.js';
 import { writeTar } from './tar-writer.js';
 
 const signal = AbortSignal.timeout(120_000);
@@ -38,7 +38,7 @@ interface PullOptions {
 
 async function withRegistry(options: RegistryOptions, body: (bench: Bench) => Promise<void>) {
   const registry = await startRegistry(LAYER, 0, options);
-  const folder = await mkdtemp(join(tmpdir(), 'registry-'));
+  const { path: folder, remove } = tempFolder();
   const pull: Bench['pull'] = async ({
     name = 'openshell/pulled:1',
     settings,
@@ -53,7 +53,7 @@ async function withRegistry(options: RegistryOptions, body: (bench: Bench) => Pr
       ...settings,
     });
     const told: string[] = [];
-    const work = await mkdtemp(join(folder, 'work-'));
+    const work = tempFolder(folder).path;
     const image = await client.resolve(`${registry.address}/${name}`, own);
     const { config, layers } = await image.pull(work, (line) => told.push(line), own);
     return {
@@ -67,7 +67,7 @@ async function withRegistry(options: RegistryOptions, body: (bench: Bench) => Pr
     await body({ registry, folder, pull });
   } finally {
     await registry.close();
-    await rm(folder, { recursive: true, force: true });
+    remove();
   }
 }
 
@@ -286,7 +286,7 @@ test('tokens that cannot be one, and places that are none', async () => {
       reply.writeHead(401, { 'www-authenticate': `Bearer realm="${realm}"` }).end();
       return true;
     };
-    await withRegistry({ intercept }, ({ pull }) => refused(pull(), /without TLS|no usable place/));
+    await withRegistry({ intercept }, ({ pull }) => refused(pull(), /without TLS|no usable token server/));
   }
 });
 
@@ -331,7 +331,7 @@ test('redirects that go in a circle, nowhere, or off the network are not followe
       reply.writeHead(302, { location }).end();
       return true;
     };
-    await withRegistry({ intercept }, ({ pull }) => refused(pull(), /in a circle|to nowhere|without TLS/));
+    await withRegistry({ intercept }, ({ pull }) => refused(pull(), /too often|an invalid URL|without TLS/));
   }
 });
 
@@ -346,7 +346,7 @@ test('bytes that are not those of the digest are refused', async () => {
   let layerDigest = 'none';
   await withRegistry({ intercept: other }, async ({ pull, registry, folder }) => {
     layerDigest = registry.digests().layer;
-    await refused(pull(), /has other bytes/);
+    await refused(pull(), /has another digest/);
     await refused(pull({ name: `openshell/pulled@sha256:${'0'.repeat(64)}` }), /has no/);
     const [work] = readdirSync(folder);
     assert.ok(work, 'the folder is the caller’s to remove');
@@ -358,7 +358,7 @@ test('bytes that are not those of the digest are refused', async () => {
     reply.writeHead(200, { 'docker-content-digest': `sha256:${'1'.repeat(64)}` }).end('{}');
     return true;
   };
-  await withRegistry({ intercept: claims }, ({ pull }) => refused(pull(), /has other bytes/));
+  await withRegistry({ intercept: claims }, ({ pull }) => refused(pull(), /has another digest/));
 });
 
 test('a body without an end is cut off at the size that the manifest says', async () => {
@@ -378,7 +378,7 @@ test('a body without an end is cut off at the size that the manifest says', asyn
     return true;
   };
   await withRegistry({ intercept: endless }, async ({ pull }) => {
-    await refused(pull(), /is longer than the \d+ bytes/);
+    await refused(pull(), /is longer than its \d+ bytes/);
     assert.ok(sent < 8 * 1024 * 1024, `${sent} bytes were sent`);
   });
   const manifest = (request: IncomingMessage, reply: ServerResponse): boolean => {
@@ -404,24 +404,24 @@ test('manifests that claim too much, or are garbage, are refused before anything
     const config = { mediaType: `${OCI}.config.v1+json`, digest, size: 10 };
     const layer = { mediaType: `${OCI}.layer.v1.tar`, digest, size: 10 };
     const garbage: [unknown, RegExp][] = [
-      [null, /no JSON object/],
-      [[], /no JSON object/],
-      ['text', /no JSON object/],
+      [null, /not a JSON object/],
+      [[], /not a JSON object/],
+      ['text', /not a JSON object/],
       [{}, /lists no layers/],
-      [{ schemaVersion: 1, fsLayers: [] }, /before 2017/],
-      [{ config, layers: [{ ...layer, size: 2 ** 40 }] }, /may have/],
+      [{ schemaVersion: 1, fsLayers: [] }, /schema version 1/],
+      [{ config, layers: [{ ...layer, size: 2 ** 40 }] }, /more than the allowed/],
       [{ config, layers: [{ ...layer, size: -1 }] }, /has no size/],
       [{ config, layers: [{ ...layer, size: 1e300 }] }, /has no size/],
       [{ config, layers: [{ ...layer, digest: 'sha256:../../etc' }] }, /has no digest/],
       [{ config, layers: [null] }, /has no digest/],
-      [{ config, layers: [{ ...layer, mediaType: 'application/wasm' }] }, /unknown kind/],
+      [{ config, layers: [{ ...layer, mediaType: 'application/wasm' }] }, /unknown media type/],
       [
         { config: { ...config, mediaType: 'application/vnd.cncf.helm.config.v1+json' }, layers: [] },
-        /something else/,
+        /unknown media type/,
       ],
-      [{ config: { ...config, size: 2 ** 30 }, layers: [layer] }, /too long/],
+      [{ config: { ...config, size: 2 ** 30 }, layers: [layer] }, /too large/],
       [{ config, layers: Array.from({ length: 513 }, () => layer) }, /more than 512/],
-      [{ config, layers: [layer], manifests: [] }, /at once/],
+      [{ config, layers: [layer], manifests: [] }, /both an index/],
       [{ manifests: {} }, /lists no images/],
       [{ manifests: [] }, /nothing for/],
       [{ manifests: [null, 7, { digest: 1 }] }, /nothing for/],
@@ -435,7 +435,7 @@ test('manifests that claim too much, or are garbage, are refused before anything
     for (let depth = 0; depth < 6; depth++) {
       last = registry.publishManifest({ manifests: [{ digest: last, size: 1 }] });
     }
-    await refused(pull(), /go too deep/);
+    await refused(pull(), /nested too deeply/);
     assert.equal(blobs, 0);
   });
 });
@@ -641,7 +641,7 @@ test('a password goes to no host outside the domain of its registry, unless it i
       await writeFile(authFile, JSON.stringify({ auths: { [registry.address]: LOGIN } }));
       const local = ['127.0.0.1', 'localhost'];
       const settings = { authFile, local, insecure: local };
-      await refused(pull({ settings }), /wants its password to be sent to localhost/);
+      await refused(pull({ settings }), /asks for its password to be sent to localhost/);
       assert.equal(heard.length, 0);
       await pull({ settings: { ...settings, tokenHosts: [other] } });
       await pull({ settings: { ...settings, authFile: '' } });
@@ -655,38 +655,12 @@ test('a password goes to no host outside the domain of its registry, unless it i
   }
 });
 
-/** A key and a certificate for an address that is this machine's, and that does not say so. */
-async function makeTls(folder: string) {
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-  const subject = ['-subj', '/CN=test', '-addext', 'subjectAltName=IP:0.0.0.0'];
-  execFileSync(
-    'openssl',
-    [
-      ...[
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-days',
-        '2',
-      ],
-      ...[...subject, '-keyout', key, '-out', cert],
-    ],
-    { stdio: 'ignore' },
-  );
-  return { key: await readFile(key, 'utf8'), cert: await readFile(cert, 'utf8') };
-}
-
-const openssl = spawnSync('openssl', ['version']).status === 0 ? false : 'openssl is not here';
-
 test('with TLS the certificate has to be trusted, and nothing leads back to plain HTTP', {
-  skip: openssl,
+  skip: withoutOpenssl,
 }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'registry-tls-'));
-  const tls = await makeTls(folder);
+  const { path: folder, remove } = tempFolder();
+  // For an address that is this machine's, and that does not say so.
+  const tls = createCertificates(folder).authority('test', 'subjectAltName=IP:0.0.0.0');
   let plain = '';
   let asked = 0;
   const reject = (request: IncomingMessage, reply: ServerResponse): boolean => {
@@ -719,10 +693,10 @@ test('with TLS the certificate has to be trusted, and nothing leads back to plai
     plain = 'redirect';
     await refused(resolve(), /from HTTPS to plain HTTP/);
     plain = 'token';
-    await refused(resolve(), /a place without TLS/);
+    await refused(resolve(), /a token server without TLS/);
   } finally {
     delete https.globalAgent.options.ca;
     await registry.close();
-    await rm(folder, { recursive: true, force: true });
+    remove();
   }
 });

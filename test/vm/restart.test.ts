@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
+import { open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -9,19 +9,21 @@ import type { ComputeDriver } from '../../dist/compute/driver.js';
 import type { DriverSandbox } from '../../dist/compute/sandbox.js';
 import { VM_FILES } from '../../dist/drivers/vm/process/qemu/arguments.js';
 import { connectQmp } from '../../dist/drivers/vm/process/qemu/qmp.js';
+import { tempFolder } from '../support/folder.js';
+import { eventually } from '../support/wait.js';
 import {
   becomes,
-  eventually,
   execIn,
   makeDriver,
   type RunningDriver,
+  SLOW_MS,
   sandboxOf,
   stateOf,
-  unavailable,
   VM_HOME,
+  withoutMachines,
 } from './driver.js';
 
-const options = { skip: (await unavailable()) ?? false, timeout: 600_000 };
+const options = { skip: withoutMachines, timeout: 600_000 };
 const signal = AbortSignal.timeout(600_000);
 const run = promisify(execFile);
 
@@ -46,14 +48,14 @@ async function drive(stateDir: string, gatewayId: string, own = {}): Promise<Run
 }
 
 async function inState(body: (stateDir: string, gatewayId: string) => Promise<void>) {
-  const stateDir = await mkdtemp(join(VM_HOME, 'restart-'));
+  const { path: stateDir, remove } = tempFolder(VM_HOME);
   try {
     await body(stateDir, randomUUID());
   } finally {
     for (const one of made.splice(0)) {
       await one.destroy();
     }
-    await rm(stateDir, { recursive: true, force: true });
+    remove();
   }
 }
 
@@ -98,10 +100,14 @@ async function switchOff(machine: string) {
   try {
     // QEMU is told to take a reset for the end.
     await qmp.run('system_reset', {}, signal);
-    await eventually('the guest is off', async () => {
-      const { status } = (await qmp.run('query-status', {}, signal)) as { status: string };
-      return status === 'shutdown';
-    });
+    await eventually(
+      'the guest is off',
+      async () => {
+        const { status } = (await qmp.run('query-status', {}, signal)) as { status: string };
+        return status === 'shutdown';
+      },
+      SLOW_MS,
+    );
   } finally {
     qmp.close();
     await folder.close();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ComputeDriver } from '../../dist/compute/driver.js';
@@ -8,19 +8,21 @@ import { type Logger, silentLogger } from '../../dist/compute/log.js';
 import type { DriverSandbox } from '../../dist/compute/sandbox.js';
 import { createDriver } from '../../dist/drivers/vm/process/module.js';
 import { findMachine } from '../../dist/drivers/vm/process/sandboxes/machine.js';
+import { tempFolder } from '../support/folder.js';
+import { eventually } from '../support/wait.js';
 import {
   becomes,
-  eventually,
   execIn,
   makeDriver,
   type RunningDriver,
+  SLOW_MS,
   sandboxOf,
-  unavailable,
   VM_HOME,
   vmSettings,
+  withoutMachines,
 } from './driver.js';
 
-const options = { skip: (await unavailable()) ?? false, timeout: 600_000 };
+const options = { skip: withoutMachines, timeout: 600_000 };
 const signal = new AbortController().signal;
 
 interface Home {
@@ -28,8 +30,8 @@ interface Home {
   readonly driver: ComputeDriver;
   /** What was logged about where machines came from, the last first. */
   readonly said: string[];
-  /** The folders of the templates that are ready. */
-  templates(): Promise<string[]>;
+  /** The folders of the snapshots that are ready. */
+  snapshots(): Promise<string[]>;
   /** Creates a sandbox and waits until it runs. */
   run(sandbox?: DriverSandbox): Promise<DriverSandbox>;
   commandLine(sandbox: DriverSandbox): Promise<string>;
@@ -61,7 +63,7 @@ async function withDriver(
     endpoint: '',
     log: loggerInto(said),
   });
-  const templates = async () => {
+  const snapshots = async () => {
     const names = await readdir(join(stateDir, 'templates')).catch(() => []);
     return names.filter((name) => !name.startsWith('.')).map((name) => join(stateDir, 'templates', name));
   };
@@ -70,7 +72,7 @@ async function withDriver(
       stateDir,
       driver,
       said,
-      templates,
+      snapshots,
       run: async (sandbox = sandboxOf()) => {
         await driver.create(sandbox, { signal });
         await becomes(driver, sandbox, 'running');
@@ -95,7 +97,7 @@ async function drive(stateDir: string, gatewayId: string): Promise<RunningDriver
 }
 
 async function inState(body: (stateDir: string, gatewayId: string) => Promise<void>) {
-  const stateDir = await mkdtemp(join(VM_HOME, 'restore-'));
+  const { path: stateDir, remove } = tempFolder(VM_HOME);
   const gatewayId = randomUUID();
   try {
     await body(stateDir, gatewayId);
@@ -107,30 +109,30 @@ async function inState(body: (stateDir: string, gatewayId: string) => Promise<vo
     for (const driver of processes.splice(0)) {
       await driver.destroy();
     }
-    await rm(stateDir, { recursive: true, force: true });
+    remove();
   }
 }
 
-async function madeOnce({ run, driver, templates, said }: Home) {
+async function madeOnce({ run, driver, snapshots, said }: Home) {
   const first = await run();
-  assert.match(said.join('\n'), /boots cold: the template of 1 CPU, 192 MiB: there is none yet/);
+  assert.match(said.join('\n'), /boots cold: the snapshot of 1 CPU, 192 MiB: none exists yet/);
   assert.equal(await driver.delete(first, { signal }), true);
-  await eventually('a template is made', async () => (await templates()).length === 1);
-  return (await templates())[0] as string;
+  await eventually('a snapshot is made', async () => (await snapshots()).length === 1, SLOW_MS);
+  return (await snapshots())[0] as string;
 }
 
 test(
-  'sandboxes are restored from one template, each with its own disk, clock and random numbers',
+  'sandboxes are restored from one snapshot, each with its own disk, clock and random numbers',
   options,
   () =>
     inState(async (stateDir, gatewayId) => {
       let kept: DriverSandbox | undefined;
       await withDriver(stateDir, gatewayId, {}, async (home) => {
         const { driver, run, said, commandLine } = home;
-        const template = await madeOnce(home);
-        assert.equal((await stat(template)).mode & 0o077, 0);
-        assert.equal((await stat(join(template, 'state'))).mode & 0o077, 0);
-        const before = await readFile(join(template, 'state'));
+        const snapshot = await madeOnce(home);
+        assert.equal((await stat(snapshot)).mode & 0o077, 0);
+        assert.equal((await stat(join(snapshot, 'state'))).mode & 0o077, 0);
+        const before = await readFile(join(snapshot, 'state'));
         said.length = 0;
 
         const one = await run();
@@ -145,9 +147,9 @@ test(
         await becomes(driver, one, 'running');
         assert.match(await commandLine(one), /-incoming fd:3/);
         assert.equal(await execIn(driver, one, 'cat /sandbox/file; ls /dev/shm'), 'mine\n');
-        // By now a clock that went on where the template's stood would be late.
-        const { mtimeMs } = await stat(join(template, 'state'));
-        await eventually('the template is old', async () => Date.now() - mtimeMs > 8_000);
+        // By now a clock that went on where the snapshot's stood would be late.
+        const { mtimeMs } = await stat(join(snapshot, 'state'));
+        await eventually('the snapshot is old', async () => Date.now() - mtimeMs > 8_000, SLOW_MS);
         const script =
           'cat /proc/sys/kernel/random/boot_id; head -c 16 /dev/urandom | od -An -tx1; hostname; date +%s';
         const tellers = [sandboxOf(['/bin/sh', '-c', script]), sandboxOf(['/bin/sh', '-c', script])];
@@ -176,7 +178,7 @@ test(
           assert.notEqual(words[0]?.[at], words[1]?.[at]);
         }
         assert.deepEqual(said, [], 'none booted cold');
-        assert.ok(before.equals(await readFile(join(template, 'state'))), 'no sandbox changes the template');
+        assert.ok(before.equals(await readFile(join(snapshot, 'state'))), 'no sandbox changes the snapshot');
         assert.equal(await driver.delete(two, { signal }), true);
         kept = one;
       });
@@ -195,51 +197,55 @@ test(
 );
 
 test(
-  'a template that cannot serve is removed, and the machine boots cold with the reason in the log',
+  'a snapshot that cannot serve is removed, and the machine boots cold with the reason in the log',
   options,
   () =>
     inState((stateDir, gatewayId) =>
       withDriver(stateDir, gatewayId, {}, async (home) => {
-        const { driver, run, said, templates, commandLine } = home;
-        const template = await madeOnce(home);
+        const { driver, run, said, snapshots, commandLine } = home;
+        const snapshot = await madeOnce(home);
         said.length = 0;
         // Whole as far as anyone can tell, and yet no state of any machine.
         const garbage = Buffer.alloc(1024 * 1024, 'garbage');
         const sha256 = createHash('sha256').update(garbage).digest('hex');
-        await writeFile(join(template, 'state'), garbage);
-        await writeFile(join(template, 'manifest.json'), JSON.stringify({ bytes: garbage.length, sha256 }));
+        await writeFile(join(snapshot, 'state'), garbage);
+        await writeFile(join(snapshot, 'manifest.json'), JSON.stringify({ bytes: garbage.length, sha256 }));
         const unrestored = await run();
         assert.doesNotMatch(await commandLine(unrestored), /-incoming/);
         assert.match(
           said.join('\n'),
-          /boots cold: it cannot be restored from its template: .*Not a migration stream/,
+          /boots cold: it cannot be restored from its snapshot: .*Not a migration stream/,
         );
         assert.equal(await driver.delete(unrestored, { signal }), true);
 
-        await eventually('another one is made', async () => (await templates()).includes(template));
+        await eventually('another one is made', async () => (await snapshots()).includes(snapshot), SLOW_MS);
         said.length = 0;
-        await truncate(join(template, 'state'), 4096);
+        await truncate(join(snapshot, 'state'), 4096);
         const cold = await run();
         assert.doesNotMatch(await commandLine(cold), /-incoming/);
-        assert.match(said.join('\n'), /boots cold: .*it was damaged and is removed: it has 4096 bytes/);
+        assert.match(said.join('\n'), /boots cold: .*it was damaged and has been removed: it has 4096 bytes/);
         assert.equal(await driver.delete(cold, { signal }), true);
       }),
     ),
 );
 
 test(
-  'a driver process that is killed while it makes a template leaves neither machine nor files',
+  'a driver process that is killed while it makes a snapshot leaves neither machine nor files',
   options,
   () =>
     inState(async (stateDir, gatewayId) => {
-      const templates = join(stateDir, 'templates');
+      const snapshots = join(stateDir, 'templates');
       const unfinished = async () =>
-        (await readdir(templates).catch(() => [])).filter((name) => name.startsWith('.make-'));
+        (await readdir(snapshots).catch(() => [])).filter((name) => name.startsWith('.make-'));
       const first = await drive(stateDir, gatewayId);
       const sandbox = sandboxOf();
       await first.driver.create(sandbox, { signal });
       const nameOf = async () => `openshell-template:${(await unfinished())[0]}`;
-      await eventually('one is being made', async () => (await findMachine(await nameOf())) !== undefined);
+      await eventually(
+        'one is being made',
+        async () => (await findMachine(await nameOf())) !== undefined,
+        SLOW_MS,
+      );
       const name = await nameOf();
       await first.kill();
       const second = await drive(stateDir, gatewayId);
@@ -250,13 +256,13 @@ test(
     }),
 );
 
-test('with templates switched off every machine boots, and none is made', options, () =>
+test('with snapshots switched off every machine boots, and none is made', options, () =>
   inState((stateDir, gatewayId) =>
     withDriver(stateDir, gatewayId, { templates: false }, async ({ driver, run, said, commandLine }) => {
       const sandbox = await run();
       assert.doesNotMatch(await commandLine(sandbox), /-incoming/);
       assert.deepEqual(
-        said.filter((line) => line.includes('template')),
+        said.filter((line) => line.includes('snapshot')),
         [],
       );
       assert.equal(await driver.delete(sandbox, { signal }), true);

@@ -1,34 +1,28 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { silentLogger } from '../../dist/compute/log.js';
 import { createDriver } from '../../dist/drivers/vm/index.js';
-import { unavailable, VM_HOME, vmSettings } from './driver.js';
+import { driverContext } from '../support/driver-context.js';
+import { tempFolder } from '../support/folder.js';
+import { VM_HOME, vmSettings, withoutMachines } from './driver.js';
 
-const options = { skip: (await unavailable()) ?? false };
+const options = { skip: withoutMachines };
 
 test(
   'a state directory whose path is too long for a socket gets one elsewhere, and leaves none',
   options,
   async () => {
-    const home = await mkdtemp(join(VM_HOME, 'socket-'));
+    const { path: home, remove } = tempFolder(VM_HOME);
     const before = process.env.TMPDIR;
     process.env.TMPDIR = home;
     try {
       const stateDir = join(home, 'x'.repeat(100));
       await mkdir(stateDir);
-      const driver = await createDriver({
-        gatewayId: randomUUID(),
-        secret: 'ab'.repeat(32),
-        version: '0.0.0-test',
-        stateDir,
-        settings: vmSettings,
-        env: process.env,
-        endpoint: '',
-        log: silentLogger,
-      });
+      const driver = await createDriver(
+        driverContext({ gatewayId: randomUUID(), settings: vmSettings, stateDir, env: process.env }),
+      );
       assert.deepEqual(await driver.list({ signal: AbortSignal.timeout(30_000) }), []);
       assert.equal((await readdir(home)).filter((name) => name.startsWith('openshell-vm-')).length, 1);
       await driver.close();
@@ -42,7 +36,7 @@ test(
       } else {
         process.env.TMPDIR = before;
       }
-      await rm(home, { recursive: true, force: true });
+      remove();
     }
   },
 );

@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { chown, lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { chown, lstat, mkdir, readdir, readFile, symlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { unconfined } from '../../dist/drivers/vm/process/qemu/confinement.js';
 import { listenForQemu } from '../../dist/drivers/vm/process/qemu/sockets.js';
 import { connectMachine } from '../../dist/drivers/vm/process/sandboxes/machine.js';
-import { becomes, execIn, makeDriver, sandboxOf, unavailable, VM_HOME } from './driver.js';
+import { tempFolder } from '../support/folder.js';
+import { becomes, execIn, makeOwnDriver, sandboxOf, withoutMachines } from './driver.js';
 
 const signal = AbortSignal.timeout(300_000);
 const isRoot = process.getuid?.() === 0;
@@ -29,7 +28,7 @@ async function startDecoy(path: string) {
 
 for (const name of ['qmp.sock', 'agent.sock']) {
   test(`a link in the place of ${name} leads the driver nowhere`, async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'sockets-'));
+    const { path: folder, remove } = tempFolder();
     const vm = join(folder, 'vm');
     const decoy = await startDecoy(join(folder, 'decoy.sock'));
     const real = await startDecoy(join(folder, 'real.sock'));
@@ -61,13 +60,13 @@ for (const name of ['qmp.sock', 'agent.sock']) {
     } finally {
       decoy.close();
       real.close();
-      await rm(folder, { recursive: true, force: true });
+      remove();
     }
   });
 }
 
 test('a socket that listens for QEMU takes the place of anything that was there', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'sockets-'));
+  const { path: folder, remove } = tempFolder();
   try {
     for (const name of ['qmp.sock', 'agent.sock.new']) {
       await symlink('/nowhere', join(folder, name));
@@ -79,16 +78,15 @@ test('a socket that listens for QEMU takes the place of anything that was there'
       assert.ok((await lstat(join(folder, name))).isSocket());
     }
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    remove();
   }
 });
 
 test("QEMU's user can change nothing in its folder, and cannot reach its sockets", {
-  skip: (await unavailable()) ?? (isRoot ? false : 'QEMU runs as our own user'),
+  skip: withoutMachines || (isRoot ? false : 'QEMU runs as our own user'),
   timeout: 300_000,
 }, async () => {
-  const stateDir = await mkdtemp(join(VM_HOME, 'sockets-'));
-  const running = await makeDriver(stateDir, randomUUID(), { templates: false });
+  const running = await makeOwnDriver({ templates: false });
   try {
     const sandbox = sandboxOf();
     await running.driver.create(sandbox, { signal });
@@ -119,6 +117,5 @@ test("QEMU's user can change nothing in its folder, and cannot reach its sockets
     assert.equal(await running.driver.delete(sandbox, { signal }), true);
   } finally {
     await running.destroy();
-    await rm(stateDir, { recursive: true, force: true });
   }
 });

@@ -1,13 +1,11 @@
-import type { ParseArgsConfig } from 'node:util';
+import type { Arguments } from '../../dist/kit/arguments/parse.js';
 
-/** Input and output of a command. */
-export interface CommandContext {
+/** What a command gets, its options and positionals among it. */
+export interface CommandContext extends Arguments {
   /** The repository. */
   readonly root: string;
   /** The folder for relative paths of the command line. */
   readonly cwd: string;
-  readonly positionals: readonly string[];
-  readonly options: Readonly<Record<string, string | boolean | readonly string[] | undefined>>;
   /** One line to stdout. */
   print(line: string): void;
   /** One line of progress to stderr. */
@@ -19,18 +17,14 @@ export interface Command {
   /** The arguments, as help shows them. */
   readonly usage: string;
   readonly doc: string;
-  readonly options?: NonNullable<ParseArgsConfig['options']>;
+  /** Options that take a value, and those that take none. */
+  readonly texts?: readonly string[];
+  readonly flags?: readonly string[];
   /** Returns the exit code: 0, or 1 when a check fails. Throws OpenShellError. */
   run(context: CommandContext): Promise<number>;
 }
 
-/** A text option, undefined when it is not given. */
-export function textOption({ options }: CommandContext, name: string): string | undefined {
-  const value = options[name];
-  return typeof value === 'string' ? value : undefined;
-}
-
 /** A comma list; empty when it is not given. */
-export function listOption(context: CommandContext, name: string): string[] {
-  return (textOption(context, name) ?? '').split(',').filter((value) => value !== '');
+export function commaList({ text }: CommandContext, name: string): string[] {
+  return (text(name) ?? '').split(',').filter((value) => value !== '');
 }

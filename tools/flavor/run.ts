@@ -1,5 +1,6 @@
-import { parseArgs } from 'node:util';
 import { Code, invalidArgument, OpenShellError } from '../../dist/compute/errors.js';
+import { columns } from '../../dist/kit/arguments/columns.js';
+import { type Arguments, type OptionSyntax, parseArguments } from '../../dist/kit/arguments/parse.js';
 import { nearest } from '../../dist/kit/nearest.js';
 import { driverProjects } from './choose/projects.js';
 import type { Command } from './command.js';
@@ -19,11 +20,14 @@ export interface RunOptions {
 const GENERATE = 'generate';
 
 function help(): string {
-  const width = Math.max(...COMMANDS.map(({ name, usage }) => `${name} ${usage}`.length));
-  const lines = COMMANDS.map(({ name, usage, doc }) => `  ${`${name} ${usage}`.padEnd(width)}  ${doc}`);
-  return ['usage: openshell-flavor [COMMAND] ...', '', ...lines, '', "'generate' may be left out."].join(
-    '\n',
-  );
+  const rows = COMMANDS.map(({ name, usage, doc }) => ({ left: `${name} ${usage}`, text: doc }));
+  return [
+    'usage: openshell-flavor [COMMAND] ...',
+    '',
+    ...columns(rows),
+    '',
+    "'generate' may be left out.",
+  ].join('\n');
 }
 
 function choose(root: string, argv: readonly string[]): { command: Command; rest: readonly string[] } {
@@ -51,8 +55,8 @@ export async function run(options: RunOptions): Promise<number> {
   }
   try {
     const { command, rest } = choose(options.root, options.argv);
-    const parsed = parse(command, rest);
-    return await command.run({ root: options.root, cwd: options.cwd, ...parsed, print, progress });
+    const given = parse(command, rest);
+    return await command.run({ root: options.root, cwd: options.cwd, ...given, print, progress });
   } catch (thrown) {
     const error = OpenShellError.from(thrown);
     progress(`openshell-flavor: ${error.text}`);
@@ -63,19 +67,17 @@ export async function run(options: RunOptions): Promise<number> {
   }
 }
 
-function parse(command: Command, args: readonly string[]) {
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      options: command.options ?? {},
-      allowPositionals: true,
-      strict: true,
-    });
-    return { options: values as Record<string, string | boolean | undefined>, positionals };
-  } catch (cause) {
-    throw invalidArgument((cause as Error).message, {
-      hint: `usage: openshell-flavor ${command.name} ${command.usage}`,
-      cause,
-    });
+function parse({ name, usage, texts = [], flags = [] }: Command, argv: readonly string[]): Arguments {
+  const options = [
+    ...texts.map((text): [string, OptionSyntax] => [text, { kind: 'text' }]),
+    ...flags.map((flag): [string, OptionSyntax] => [flag, { kind: 'flag' }]),
+  ];
+  const { problems, ...given } = parseArguments(argv, Object.fromEntries(options));
+  const [problem] = problems;
+  if (problem !== undefined) {
+    const { option, message, hint = `usage: openshell-flavor ${name} ${usage}` } = problem;
+    const text = message === undefined ? `${name} has no option ${option}` : `${option} ${message}`;
+    throw invalidArgument(text, { hint });
   }
+  return { ...given, positionals: [...given.positionals, ...given.trailing] };
 }

@@ -30,7 +30,7 @@ enum failure {
   BAD_PROGRAM = 'p', NOT_EXECUTABLE = 'x', BAD_DIRECTORY = 'd', BAD_USER = 'u', BAD_ROOT = 'r', REFUSED = 'c', LIMIT = 'l', SYSTEM = 's'
 };
 
-/* How the agent was started: it owns a whole machine, or serves inside somebody's container. */
+/* Whether the agent is process 1 of a machine, or runs inside an existing container. */
 extern bool agent_is_init;
 
 struct stream {
@@ -39,7 +39,7 @@ struct stream {
   pid_t pid;
   int in_fd, out_fd, err_fd;
   uint32_t send_credit;
-  /* Bytes on their way to in_fd. The host keeps to WINDOW. */
+  /* Bytes waiting for in_fd, at most WINDOW. */
   unsigned char *pending;
   size_t pending_start, pending_length;
   bool pending_eof;
@@ -47,7 +47,7 @@ struct stream {
   int exit_code;
   bool oom_killed;
   unsigned long oom_kills_before;
-  /* Once the host asked for its end: when to use SIGKILL, and when to stop waiting for the last member. */
+  /* After the host requested its end: when to send SIGKILL, and when to stop waiting for the last process. */
   bool ending, killed;
   int64_t kill_at_ms, give_up_at_ms;
   char group[24];

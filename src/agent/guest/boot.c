@@ -1,4 +1,4 @@
-/* What process 1 of a machine does: file systems, modules, the channel's port, the root disk, power off. */
+/* The tasks of a machine's process 1: file systems, modules, the channel's port, the root disk, power off. */
 #include "agent.h"
 
 #include <dirent.h>
@@ -30,7 +30,7 @@ bool boot_root_ready(void) { return root_ready; }
 
 static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
 
-/* Loads /modules in the order of the names that the host gave them. */
+/* Loads /modules in the order of their names, which the host chose. */
 static void load_modules(void) {
   struct dirent **names;
   int count = scandir("/modules", &names, NULL, by_name);
@@ -46,7 +46,7 @@ static void load_modules(void) {
   }
 }
 
-/* The port's number shifts with the devices that a machine has: look for its name. */
+/* The port's number depends on the machine's other devices: look for its name. */
 static int open_port(void) {
   DIR *ports = opendir("/sys/class/virtio-ports");
   if (ports == NULL) return -1;
@@ -103,7 +103,7 @@ static void device(const char *path, unsigned major, unsigned minor) {
   if (mknod(path, S_IFCHR | 0666, makedev(major, minor)) == 0) chmod(path, 0666);
 }
 
-/* A folder to mount on, and no link of the image's that leads elsewhere. */
+/* A folder to mount on, not a link from the image that leads elsewhere. */
 static bool mount_point(const char *name, mode_t mode) {
   struct stat found;
   if (mkdir(name, mode) == 0) return true;
@@ -112,7 +112,7 @@ static bool mount_point(const char *name, mode_t mode) {
   return S_ISDIR(found.st_mode);
 }
 
-/* A /dev without disks and ports: what a sandbox needs and nothing that leads out of it. */
+/* A /dev without disks and ports: only what a sandbox needs. */
 static bool fill_dev(void) {
   if (!mount_point("dev", 0755) ||
       mount("tmpfs", "dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "size=64k,mode=755") < 0)
@@ -134,13 +134,13 @@ static bool fill_dev(void) {
   return true;
 }
 
-/* NULL, or what failed, with errno: nothing of an image runs with a part of this missing. */
+/* NULL, or what failed, with errno: nothing of an image runs unless all of this succeeds. */
 static const char *fill_root(void) {
   const unsigned long plain = MS_NOSUID | MS_NODEV | MS_NOEXEC;
   mkdir("tmp", 01777);
   if (!mount_point("proc", 0755) || mount("proc", "proc", "proc", plain, NULL) < 0) return "/proc";
   if (!mount_point("sys", 0755) || mount("sysfs", "sys", "sysfs", plain | MS_RDONLY, NULL) < 0) return "/sys";
-  /* The sandbox sees its own limits, and cannot write them. */
+  /* The sandbox can read its own limits, but not write them. */
   if (mount("/sys/fs/cgroup/sandbox", "sys/fs/cgroup", NULL, MS_BIND, NULL) < 0 ||
       mount(NULL, "sys/fs/cgroup", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | plain, NULL) < 0)
     return "/sys/fs/cgroup";
@@ -162,7 +162,7 @@ static void write_names(const char *host) {
   close(fd);
 }
 
-/* Every parent, then the workspace itself, which belongs to the sandbox's user. */
+/* Creates every parent, then the workspace itself, which belongs to the sandbox's user. */
 static bool make_workspace(const char *path, const char *owner) {
   char part[512];
   struct identity who;
@@ -186,8 +186,8 @@ static bool write_text(const char *path, const char *text) {
 }
 
 /*
- * Before the machine becomes a template: its copies find other disks behind the devices, so their driver lets go of
- * them here and looks at them anew in the copy.
+ * Before a snapshot is taken: restored machines have other disks behind the devices, so the driver releases them here
+ * and probes them again after the restore.
  */
 void boot_release(uint32_t stream) {
   struct dirent **names;

@@ -1,4 +1,4 @@
-/* What the machine uses, as `key value` lines; and its clock and random pool, which a restored one must renew. */
+/* The machine's resource usage as `key value` lines; and its clock and random pool, which are renewed after a restore. */
 #include "agent.h"
 
 #include <errno.h>
@@ -30,7 +30,7 @@ void figures_send(uint32_t stream) {
   send_frame(FIGURES_ARE, stream, text, (size_t)n);
 }
 
-/* Adds to the kernel's pool and makes every generator start anew from it. */
+/* Adds to the kernel's pool and reseeds every generator from it. */
 static bool reseed(const unsigned char *bytes, size_t length) {
   struct { int bits, size; unsigned char bytes[512]; } seed;
   seed.size = (int)(length > sizeof seed.bytes ? sizeof seed.bytes : length);
@@ -43,7 +43,7 @@ static bool reseed(const unsigned char *bytes, size_t length) {
   return renewed;
 }
 
-/* Payload: u64 nanoseconds since 1970, then up to 512 bytes of seed. A restored machine may not go on without both. */
+/* Payload: u64 nanoseconds since 1970, then up to 512 bytes of seed. A restored machine must not continue without both. */
 void clock_set(uint32_t stream, const unsigned char *payload, size_t length) {
   uint64_t ns = 0;
   if (length >= 8 && agent_is_init) {

@@ -30,7 +30,7 @@ static bool header_is_valid(const unsigned char *p) {
   return p[0] == 'O' && p[1] == 'S' && p[3] == 0 && get_u32(p + 8) <= MAX_PAYLOAD_IN;
 }
 
-/* False at end of input. Bytes that begin no frame are skipped: a new host first flushes what an old one left. */
+/* False at end of input. Bytes that do not begin a frame are skipped: a new host first completes a partial frame. */
 bool frames_read(frame_handler handle) {
   ssize_t n = read(channel_in, input + input_length, sizeof input - input_length);
   if (n == 0) return false;
@@ -53,7 +53,7 @@ bool frames_read(frame_handler handle) {
   return true;
 }
 
-/* False when the channel is broken for good. */
+/* False when the channel is permanently broken. */
 bool frames_flush(void) {
   while (output_start < output_end) {
     ssize_t n = write(channel_out, output + output_start, output_end - output_start);
@@ -76,7 +76,7 @@ static void compact(void) {
   output_start = 0;
 }
 
-/* Room for payload bytes of data frames; a part of the queue is kept for control frames. */
+/* Space for payload bytes of data frames; a part of the queue is reserved for control frames. */
 size_t frames_room(void) {
   size_t used = output_end - output_start;
   size_t limit = OUT_QUEUE - 128 * 1024;
@@ -103,7 +103,7 @@ void frame_commit(uint8_t type, uint32_t stream, size_t length) {
 
 void send_frame(uint8_t type, uint32_t stream, const void *payload, size_t length) {
   if (OUT_QUEUE - output_end < HEADER_SIZE + length) compact();
-  /* Only a host that asks without ever reading gets here; it has lost its answers by its own doing. */
+  /* Only reached for a host that sends requests without reading the answers, which are then lost. */
   if (OUT_QUEUE - output_end < HEADER_SIZE + length) return;
   memcpy(output + output_end + HEADER_SIZE, payload, length);
   frame_commit(type, stream, length);
@@ -115,7 +115,7 @@ void send_u32(uint8_t type, uint32_t stream, uint32_t value) {
   send_frame(type, stream, payload, sizeof payload);
 }
 
-/* Kind, text, and the system's words for `error` unless it is 0. */
+/* Kind, text, and the system's message for `error` unless it is 0. */
 void send_failure(uint32_t stream, enum failure kind, const char *text, int error) {
   char payload[512];
   size_t length = 1;

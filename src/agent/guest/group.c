@@ -33,7 +33,7 @@ static bool limit(const char *file, const char *most) {
   return most == NULL || write_file(sandbox_group, file, most);
 }
 
-/* False with errno when one of them is not in force. */
+/* False with errno when one of them cannot be set. */
 bool groups_limit(const char *memory, const char *pids, const char *cpu) {
   if (!write_file(AT_FDCWD, CGROUPS "/cgroup.subtree_control", "+memory +pids +cpu")) return false;
   mkdir(CGROUPS "/sandbox", 0755);
@@ -53,7 +53,7 @@ void group_enter(const char *group) {
   if (!write_file(sandbox_group, path, "0")) _exit(126);
 }
 
-/* Stays behind when a background child still lives in it. */
+/* Remains while a background child still runs in it. */
 void group_remove(struct stream *s) {
   if (agent_is_init) unlinkat(sandbox_group, s->group, AT_REMOVEDIR);
 }
@@ -99,7 +99,7 @@ static bool environment_has(const char *pid, const char *mark) {
 static int signal_marked(const struct stream *s, int signal) {
   char mark[64];
   int members = 0;
-  /* The first process is known by its id as well: one that idles has executed nothing and carries no mark. */
+  /* The first process is also known by its id: one that idles has executed nothing and has no mark. */
   if (s->pid > 0 && !s->reaped) {
     members++;
     if (signal != 0) kill(s->pid, signal);
@@ -118,7 +118,7 @@ static int signal_marked(const struct stream *s, int signal) {
   return members;
 }
 
-/* Signals every process of the stream, none when `signal` is 0. Returns how many there are. */
+/* Signals every process of the stream, none when `signal` is 0. Returns their number. */
 int group_signal(const struct stream *s, int signal) {
   return agent_is_init ? signal_cgroup(s, signal) : signal_marked(s, signal);
 }

@@ -1,6 +1,6 @@
 /*
- * What keeps user id 0 of a sandbox, without any capability, from the kernel of its machine. Files of /proc and /sys
- * ask for their owner and for no capability, so they are mounted as an engine mounts them for a container.
+ * Protects the machine's kernel from the sandbox's user id 0, which has no capabilities. Files in /proc and /sys check
+ * for their owner and not for a capability, so they are mounted as a container engine mounts them.
  */
 #include "agent.h"
 
@@ -14,8 +14,8 @@
 
 #define LOCKED (MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY)
 
-/* Once every module is loaded and before anything of an image runs: the kernel starts no program by itself, takes no
- * other kernel or module, tells no addresses, and no process becomes root of a user namespace. */
+/* Once every module is loaded and before anything of an image runs: the kernel starts no programs by itself, accepts no
+ * other kernel or module, hides its addresses, and allows no user namespaces. */
 static const char *const SETTINGS[][2] = {
     {"kernel/core_pattern", "\n"},
     {"kernel/core_pipe_limit", "0\n"},
@@ -41,7 +41,7 @@ static const char *const MASKED[] = {
     "sys/firmware",    "sys/devices/virtual/powercap",
 };
 
-/* False with errno and the console told; a kernel without such a setting has nothing to be kept from. */
+/* False with errno and a message on the console; a kernel without the setting needs no protection. */
 bool harden_kernel(void) {
   for (size_t i = 0; i < sizeof SETTINGS / sizeof SETTINGS[0]; i++) {
     char path[80];

@@ -1,4 +1,4 @@
-/* Who a process runs as, by the sandbox's own passwd and group files, and how a child becomes that user for good. */
+/* Looks up users in the sandbox's own passwd and group files, and makes a child that user permanently. */
 #include "agent.h"
 
 #include <grp.h>
@@ -53,7 +53,7 @@ bool identity_of(const char *user, struct identity *who) {
   return true;
 }
 
-/* In a machine of its own: the user, no capability ever again, nothing gained by set-uid programs. */
+/* In a machine of ours also drops all capabilities for good, and disables set-uid programs. */
 void identity_assume(const struct identity *who) {
   if (agent_is_init) {
     for (unsigned long capability = 0; capability < 64; capability++)

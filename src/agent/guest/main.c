@@ -1,6 +1,6 @@
 /*
  * openshell-agent: process 1 of a sandbox's machine (no arguments, pid 1), or a helper inside a container that
- * speaks over its standard streams (`--stdio`).
+ * communicates over its standard streams (`--stdio`).
  */
 #include "agent.h"
 
@@ -39,7 +39,7 @@ int64_t monotonic_ms(void) {
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* The next of the records `<tag><text>\0`, or NULL at the end or when the last one is not terminated. */
+/* The next record `<tag><text>\0`, or NULL at the end or when the last one is not terminated. */
 const char *record_next(const unsigned char **at, size_t *left, char *tag) {
   const unsigned char *end = *left < 2 ? NULL : memchr(*at, 0, *left);
   if (end == NULL || end == *at) return NULL;
@@ -83,7 +83,7 @@ static void end_stream(struct stream *s, uint32_t grace_ms) {
   }
   s->ending = true;
   s->kill_at_ms = monotonic_ms() + grace_ms;
-  /* A main process is asked alone, as an engine would: how its children end is for it to say. */
+  /* Only the main process receives TERM, as with a container engine: it is responsible for its children. */
   if (s->is_main && grace_ms > 0 && !s->reaped) kill(s->pid, SIGTERM);
   else group_signal(s, grace_ms == 0 ? SIGKILL : SIGTERM);
 }
@@ -144,7 +144,7 @@ static int open_signals(void) {
   return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-/* Waits for input, output room, children and deadlines, for ever. Returns when the channel is gone for good. */
+/* Waits for input, output space, children and deadlines. Returns when the channel is closed for good. */
 static void serve(int in_fd, int out_fd) {
   static struct pollfd fds[3 + 3 * MAX_STREAMS];
   static struct stream *owners[3 + 3 * MAX_STREAMS];
@@ -153,7 +153,7 @@ static void serve(int in_fd, int out_fd) {
   for (;;) {
     int wait_ms = streams_tick(monotonic_ms());
     int count = streams_poll(fds + 3, owners + 3, 3 * MAX_STREAMS);
-    /* A port without a host reports a hang-up all the time: look again now and then. */
+    /* A port without a host reports a hang-up all the time: poll it now and then. */
     if (hung_up && (wait_ms < 0 || wait_ms > 20)) wait_ms = 20;
     fds[0] = (struct pollfd){.fd = hung_up ? -1 : in_fd, .events = POLLIN};
     fds[1] = (struct pollfd){.fd = !hung_up && frames_waiting() ? out_fd : -1, .events = POLLOUT};

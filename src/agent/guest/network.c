@@ -1,4 +1,4 @@
-/* The machine's one network card, when the operator gave it one. */
+/* The machine's network card, if the operator configured one. */
 #include "agent.h"
 
 #include <arpa/inet.h>
@@ -23,7 +23,7 @@ static struct sockaddr *ipv4(struct sockaddr *into, in_addr_t address) {
   return into;
 }
 
-/* The card appears a little after its module was loaded. */
+/* The card appears shortly after its module was loaded. */
 static bool card_up(int fd, struct ifreq *request) {
   for (int tries = 0; ioctl(fd, SIOCGIFFLAGS, request) < 0; tries++) {
     if (tries == PROBE_TRIES) return false;
@@ -72,7 +72,7 @@ bool network_up(const char *address, const char *gateway) {
   return up;
 }
 
-/* In the folder that becomes the root: an image may have a link there that leads nowhere. */
+/* In the folder that becomes the root: an image may have a dangling link there. */
 void network_names(const char *resolv_conf) {
   unlink("etc/resolv.conf");
   int fd = open("etc/resolv.conf", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);

@@ -18,7 +18,7 @@
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* Of a process in a machine of ours. */
+/* For processes in a machine of ours. */
 static struct rlimit open_files = {1024, 524288};
 
 struct report {
@@ -26,7 +26,7 @@ struct report {
   int error;
 };
 
-/* False with errno for what is no limit. */
+/* False with errno for an invalid limit. */
 bool spawn_limit(const char *most) {
   if (most == NULL) return true;
   long value = atol(most);
@@ -46,7 +46,7 @@ static bool append(char ***list, int *count, const char *text) {
   return true;
 }
 
-/* The strings point into `payload`. False when a record is not whole. */
+/* The strings point into `payload`. False when a record is incomplete. */
 bool spec_parse(const unsigned char *payload, size_t length, struct spawn_spec *spec) {
   const char *text;
   char tag;
@@ -87,7 +87,7 @@ static void end_at_once(int signal) {
   _exit(0);
 }
 
-/* The main process of a sandbox without a command: ends when told to, needs nothing of the image. */
+/* The main process of a sandbox without a command: ends on a signal, needs nothing from the image. */
 static void idle(void) {
   signal(SIGTERM, end_at_once);
   signal(SIGINT, end_at_once);
@@ -115,7 +115,7 @@ static int execute(const struct spawn_spec *spec) {
   return error;
 }
 
-/* As shells tell them apart: not there, there and not to be run, or no word about the program at all. */
+/* As shells distinguish them: not found, not executable, or not about the program at all. */
 static char kind_of(int error) {
   switch (error) {
     case ENOENT: case ENOTDIR: case ELOOP: case ENAMETOOLONG: return BAD_PROGRAM;
@@ -160,7 +160,7 @@ static bool make_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) == 0; }
 
 static void set_nonblocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
 
-/* Fills the stream's own ends and the child's three. */
+/* Sets the stream's own ends and the child's three. */
 static bool open_stdio(struct stream *s, const struct spawn_spec *spec, const struct identity *who, int child[3]) {
   if (spec->tty) {
     struct winsize size = {.ws_row = spec->rows, .ws_col = spec->cols};

@@ -50,7 +50,7 @@ void stream_free(struct stream *s) {
   s->used = false;
 }
 
-/* A new host begins afresh: what the old one started is ended, the main process stays. */
+/* For a new host: what the old one started is ended, the main process stays. */
 void streams_drop_all_but_main(void) {
   for (int i = 0; i < MAX_STREAMS; i++) {
     struct stream *s = &table[i];
@@ -70,7 +70,7 @@ static void write_pending(struct stream *s) {
     ssize_t n = write(s->in_fd, s->pending + s->pending_start, s->pending_length);
     if (n < 0 && errno == EAGAIN) break;
     if (n < 0) {
-      /* Nobody reads it any more: take the rest and drop it, so that the host is not held up. */
+      /* Nothing reads it any more: drop the rest, so that the host is not blocked. */
       written += (uint32_t)s->pending_length;
       s->pending_length = 0;
       close_fd(&s->in_fd);
@@ -114,7 +114,7 @@ void stream_end_of_data(struct stream *s) {
   if (!s->connecting) write_pending(s);
 }
 
-/* Reads once from fd into the output queue. False when the fd has nothing more to give now. */
+/* Reads once from fd into the output queue. False when the fd has nothing more for now. */
 static bool forward(struct stream *s, int *fd, uint8_t type) {
   if (*fd < 0 || s->send_credit == 0) return false;
   size_t capacity;
@@ -153,7 +153,7 @@ void stream_exited(pid_t pid, int status) {
     s->reaped = true;
     s->exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     s->oom_killed = WIFSIGNALED(status) && group_oom_kills() > s->oom_kills_before;
-    /* A main process takes what it left behind with it, as in a container. */
+    /* The main process's remaining children end with it, as in a container. */
     if (s->is_main) group_signal(s, SIGKILL);
     return;
   }
@@ -206,7 +206,7 @@ void stream_close(struct stream *s) {
   stream_free(s);
 }
 
-/* True when what the process wrote has been taken over, or nothing more can come. */
+/* True when the process's output has been read, or no more can come. */
 static bool drained(struct stream *s) {
   while (forward(s, &s->out_fd, OUT)) {}
   while (forward(s, &s->err_fd, ERR)) {}
@@ -225,7 +225,7 @@ static bool tick_ending(struct stream *s, int64_t now_ms) {
   return members == 0 || (s->killed && now_ms >= s->give_up_at_ms);
 }
 
-/* Ends what is over. Returns how long the loop may wait, in milliseconds, -1 for ever. */
+/* Closes finished streams. Returns how long the loop may wait, in milliseconds, -1: no limit. */
 int streams_tick(int64_t now_ms) {
   int wait_ms = -1;
   for (int i = 0; i < MAX_STREAMS; i++) {

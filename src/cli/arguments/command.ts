@@ -1,18 +1,13 @@
+import type { OptionSyntax } from '../../kit/arguments/parse.js';
 import type { Context } from '../context.js';
 
 /** What a shell can offer for a value: names asked from the gateway, file names, or nothing. */
 export type Completion = 'sandbox' | 'workspace' | 'file' | 'none';
 
-export interface OptionSpec {
-  /** `flag` takes no value, `text` one, `list` one each time it is given, `optional` one only as `--x=value`. */
-  readonly kind: 'flag' | 'text' | 'list' | 'optional';
-  readonly short?: string;
-  /** Stands for the value in the help. */
-  readonly placeholder?: string;
+export interface OptionSpec extends OptionSyntax {
   readonly help: string;
   /** Environment variable that is read when the option is not given. */
   readonly env?: string;
-  readonly choices?: readonly string[];
   /** Default: `none`. */
   readonly completes?: Completion;
 }

@@ -1,3 +1,4 @@
+import { columns, type HelpRow } from '../../kit/arguments/columns.js';
 import {
   type CommandGroup,
   type CommandSpec,
@@ -15,10 +16,10 @@ export function helpText(path: readonly string[], of: CommandSpec | CommandGroup
   }
   const name = ['openshell', ...path].join(' ');
   const nodes = of === undefined ? COMMANDS : of.commands;
-  const rows = nodes.map((node): [string, string] => [
-    isGroup(node) ? [node.name, ...node.aliases].join(', ') : node.name,
-    node.summary,
-  ]);
+  const rows = nodes.map((node) => ({
+    left: isGroup(node) ? [node.name, ...node.aliases].join(', ') : node.name,
+    text: node.summary,
+  }));
   return sections([
     [of?.summary ?? 'Sandboxes for AI agents, through an OpenShell gateway'],
     ['Usage:', `  ${name} COMMAND [OPTIONS]`],
@@ -54,23 +55,17 @@ function usage(path: readonly string[], command: CommandSpec): string {
   return words.join(' ');
 }
 
-function optionRows(specs: OptionSpecs): [string, string][] {
-  return Object.entries(specs).map(([name, spec]) => [optionName(name, spec), optionText(spec)]);
+function optionRows(specs: OptionSpecs): HelpRow[] {
+  return Object.entries(specs).map(([name, spec]) => ({
+    left: optionName(name, spec),
+    text: spec.help,
+    notes: [spec.kind === 'list' ? 'may be repeated' : undefined, spec.env],
+  }));
 }
 
 function optionName(name: string, { kind, short, placeholder }: OptionSpec): string {
   const value = kind === 'flag' ? '' : kind === 'optional' ? `[=${placeholder}]` : ` ${placeholder}`;
   return `${short === undefined ? '' : `-${short}, `}--${name}${value}`;
-}
-
-function optionText({ kind, help, env }: OptionSpec): string {
-  const notes = [...(kind === 'list' ? ['may be repeated'] : []), ...(env === undefined ? [] : [env])];
-  return notes.length === 0 ? help : `${help} [${notes.join('; ')}]`;
-}
-
-function columns(rows: readonly [string, string][]): string[] {
-  const width = Math.max(...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`);
 }
 
 function sections(parts: readonly (readonly string[])[]): string {

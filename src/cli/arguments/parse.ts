@@ -1,3 +1,4 @@
+import { type Arguments, parseArguments } from '../../kit/arguments/parse.js';
 import { nearest } from '../../kit/nearest.js';
 import { usageError } from '../failure.js';
 import {
@@ -5,11 +6,10 @@ import {
   type CommandNode,
   type CommandSpec,
   isGroup,
+  type OptionSpec,
   type OptionSpecs,
 } from './command.js';
 import { GLOBAL_OPTIONS } from './options.js';
-import { type Arguments, createArguments } from './parsed.js';
-import { readOptions } from './read-options.js';
 import { COMMANDS } from './tree.js';
 
 type Invocation =
@@ -27,11 +27,18 @@ type Invocation =
       readonly args: Arguments;
     };
 
+/** Before the command is known only the common options can be read: those that take the word after them. */
+const TAKES_NEXT_WORD = new Set(
+  Object.entries<OptionSpec>(GLOBAL_OPTIONS)
+    .filter(([, { kind }]) => kind === 'text')
+    .flatMap(([name, { short }]) => [`--${name}`, `-${short}`]),
+);
+
 /**
  * Reads a command line (without `node` and the script). Options common to all commands may stand before or after the
  * command's name. Throws a usage error that names the word at fault and, where one is near, the word that was meant.
  */
-export function parseArguments(argv: readonly string[]): Invocation {
+export function parseCommand(argv: readonly string[]): Invocation {
   const path: string[] = [];
   const seen: string[] = [];
   let level: readonly CommandNode[] = COMMANDS;
@@ -47,7 +54,7 @@ export function parseArguments(argv: readonly string[]): Invocation {
         return { kind: 'help', path, of: group };
       }
       seen.push(word);
-      if (takesNextWord(word)) {
+      if (TAKES_NEXT_WORD.has(word)) {
         seen.push(...argv.slice(++at, at + 1));
       }
       continue;
@@ -68,19 +75,29 @@ export function parseArguments(argv: readonly string[]): Invocation {
 }
 
 function readCommand(command: CommandSpec, path: readonly string[], words: readonly string[]): Invocation {
-  const { values, positionals, trailing } = readOptions(
-    words,
-    { ...GLOBAL_OPTIONS, ...command.options },
-    path,
-  );
-  if (values.has('help')) {
+  const given = readOptions(words, { ...GLOBAL_OPTIONS, ...command.options }, path);
+  if (given.flag('help')) {
     return { kind: 'help', path, of: command };
   }
+  const all = [...given.positionals, ...given.trailing];
   const args =
     command.trailing === undefined
-      ? createArguments(values, checkPositionals(command, path, [...positionals, ...trailing]), [])
-      : createArguments(values, [], [...positionals, ...trailing]);
+      ? { ...given, positionals: checkPositionals(command, path, all), trailing: [] }
+      : { ...given, positionals: [], trailing: all };
   return { kind: 'run', path, command, args };
+}
+
+function readOptions(words: readonly string[], specs: OptionSpecs, path: readonly string[]): Arguments {
+  const { problems, ...given } = parseArguments(words, specs);
+  const [problem] = problems;
+  if (problem === undefined) {
+    return given;
+  }
+  const { option, message, hint } = problem;
+  const command = ['openshell', ...path].join(' ');
+  throw message === undefined
+    ? usageError(`${command} has no option ${option}`, hint ?? `see ${command} --help`)
+    : usageError(`${option} ${message}`, hint);
 }
 
 function checkPositionals(
@@ -135,16 +152,4 @@ function find(level: readonly CommandNode[], word: string, path: readonly string
     `there is no command '${[...path, word].join(' ')}'`,
     meant === undefined ? `see ${help}` : `did you mean '${[...path, meant].join(' ')}'?`,
   );
-}
-
-/** Before the command is known only the common options can be read: does this one take the word after it? */
-function takesNextWord(word: string): boolean {
-  if (word.includes('=')) {
-    return false;
-  }
-  const specs: OptionSpecs = GLOBAL_OPTIONS;
-  const given = Object.entries(specs).find(
-    ([name, { short }]) => word === `--${name}` || word === `-${short}`,
-  );
-  return given?.[1].kind === 'text';
 }

@@ -1,5 +1,5 @@
+import type { Arguments } from '../../kit/arguments/parse.js';
 import { usageError } from '../failure.js';
-import type { Arguments } from './parsed.js';
 
 const SECOND_MS = 1000;
 const AGE_UNITS_MS: Readonly<Record<string, number>> = {

@@ -11,8 +11,8 @@ export async function run({ args, env, out, signal, connect }: Context): Promise
     await deleteAndWait({
       what: `workspace '${name}'`,
       see: `openshell workspace get ${name}`,
-      remove: (call) => gateway.call(methods.deleteWorkspace, { name }, call),
-      get: (call) => gateway.call(methods.getWorkspace, { name }, call),
+      remove: (options) => gateway.call(methods.deleteWorkspace, { name }, options),
+      get: (options) => gateway.call(methods.getWorkspace, { name }, options),
       timeoutMs,
       signal,
     });

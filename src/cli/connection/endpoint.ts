@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Arguments } from '../arguments/parsed.js';
+import type { Arguments } from '../../kit/arguments/parse.js';
 import { usageError } from '../failure.js';
 import { activeGateway, type RegisteredGateway, registeredGateway } from './registry.js';
 

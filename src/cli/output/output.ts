@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import { roomIn } from '../../kit/drain.js';
+import { drained } from '../../kit/drain.js';
 import { interruptedError } from '../failure.js';
 
 /** stdout or stderr with back-pressure; a reader that disconnects is not reported. */
@@ -22,7 +22,7 @@ export function createOutput(stream: Writable & { isTTY?: boolean }): Output {
     async write(data) {
       closed.signal.throwIfAborted();
       if (!stream.write(data)) {
-        await roomIn(stream, ['error']);
+        await drained(stream, ['error']);
         closed.signal.throwIfAborted();
       }
     },

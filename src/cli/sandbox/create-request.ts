@@ -1,6 +1,6 @@
 import type { JsonObject, MessageInitShape } from '@bufbuild/protobuf';
+import type { Arguments } from '../../kit/arguments/parse.js';
 import type { CreateSandboxRequestSchema } from '../../wire/v00/index.js';
-import type { Arguments } from '../arguments/parsed.js';
 import { readCount, readEnvironment, readJsonObject, readPairs, readSwitch } from '../arguments/values.js';
 import { usageError } from '../failure.js';
 

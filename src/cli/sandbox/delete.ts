@@ -17,8 +17,8 @@ export async function deleteSandbox(gateway: Gateway, options: DeleteOptions): P
   await deleteAndWait({
     what: `sandbox '${name}'`,
     see: `openshell sandbox get ${name}`,
-    remove: (call) => sayMissing(request, gateway.call(methods.deleteSandbox, request, call)),
-    get: (call) => gateway.call(methods.getSandbox, request, call),
+    remove: (options) => sayMissing(request, gateway.call(methods.deleteSandbox, request, options)),
+    get: (options) => gateway.call(methods.getSandbox, request, options),
     timeoutMs,
     signal,
   });

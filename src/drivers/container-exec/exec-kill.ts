@@ -18,7 +18,7 @@ export function execKillCommand(execId: string, signal: 'TERM' | 'KILL' | '0'): 
     throw new RangeError(`'${execId}' is no exec id`);
   }
   const mark = `${EXEC_MARK_VARIABLE}=${execId}`;
-  // A read drops the NUL bytes that part the variables, so the mark stands inside a longer line.
+  // A read drops the NUL bytes between variables, so the mark is inside a longer line.
   const script = [
     'n=0',
     'for d in /proc/[0-9]*; do',
@@ -31,11 +31,11 @@ export function execKillCommand(execId: string, signal: 'TERM' | 'KILL' | '0'): 
   return ['/bin/sh', '-c', script, 'openshell-exec-kill', mark];
 }
 
-/** A signal to all processes of an exec; resolves with how many are there. Signal 0 only counts them. */
+/** A signal to all processes of an exec; resolves with how many there are. Signal 0 only counts them. */
 export type SignalExec = (signal: 'TERM' | 'KILL' | '0') => Promise<number>;
 
 /**
- * Ends all processes of an exec: TERM, then KILL for those that are there after the grace. Resolves when none is left;
+ * Ends all processes of an exec: TERM, then KILL for those left after the grace. Resolves when none is left;
  * rejects when `signal` does, or with an Error when some remain.
  */
 export async function endExec(signal: SignalExec): Promise<void> {
@@ -54,7 +54,7 @@ export async function endExec(signal: SignalExec): Promise<void> {
   }
 }
 
-/** The signal by a shell of the sandbox: `run` runs an argv in it and gives the first of its stdout. */
+/** Signals by a shell of the sandbox: `run` runs an argv in it and returns the beginning of its stdout. */
 export function signalByShell(run: (argv: string[]) => Promise<string>, execId: string): SignalExec {
   return async (signal) => {
     const answer = (await run(execKillCommand(execId, signal))).trim();

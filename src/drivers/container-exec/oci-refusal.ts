@@ -2,7 +2,7 @@ import { type ExecRefusal, refusalOf } from '../../compute/exec-refusal.js';
 
 /** As Go quotes a name. */
 const QUOTED = '"(?:[^"\\\\\\n]|\\\\.)*"';
-/** The runtime's reason stands at the end of a line, or the engine's own words follow after a colon. */
+/** The runtime's reason is at the end of a line, or the engine's own text follows after a colon. */
 const REASON = '(?<reason>[A-Za-z][A-Za-z ]*?)(?=:|\\s*(?:\\n|$))';
 
 /** How runc and crun say that a program cannot be run. */
@@ -22,18 +22,18 @@ const WORKDIR = [
 ];
 
 /**
- * What an OCI runtime, runc or crun, says of a command that it could not start. Undefined when that is not the
- * command's fault, or in words that are not known.
+ * The reason an OCI runtime, runc or crun, reports for a command that it could not start. Undefined when that is not the
+ * command's fault, or the message is unknown.
  */
-export function ociRefusal(said: string): ExecRefusal | undefined {
-  if (WORKDIR.some((pattern) => pattern.test(said))) {
+export function ociRefusal(message: string): ExecRefusal | undefined {
+  if (WORKDIR.some((pattern) => pattern.test(message))) {
     return 'cannot be the working directory';
   }
-  if (NOT_FOUND.some((pattern) => pattern.test(said))) {
+  if (NOT_FOUND.some((pattern) => pattern.test(message))) {
     return 'no such file or directory';
   }
   for (const pattern of PROGRAM) {
-    const reason = pattern.exec(said)?.groups?.reason;
+    const reason = pattern.exec(message)?.groups?.reason;
     if (reason !== undefined) {
       return refusalOf(reason);
     }

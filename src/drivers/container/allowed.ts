@@ -7,12 +7,12 @@ export const allowedSettings = {
   allowed_volumes: {
     type: 'strings',
     default: [],
-    doc: 'Volumes that a sandbox may mount, by name; a * at the end stands for any rest. Its own it has anyway.',
+    doc: 'Volumes that a sandbox may mount, by name; a trailing * matches any rest. Its own volume is always allowed.',
   },
   allowed_devices: {
     type: 'strings',
     default: [],
-    doc: 'CDI devices that a sandbox may name, e.g. nvidia.com/gpu=0; a * at the end stands for any rest.',
+    doc: 'CDI devices that a sandbox may name, e.g. nvidia.com/gpu=0; a trailing * matches any rest.',
   },
   allowed_bind_paths: {
     type: 'strings',
@@ -56,10 +56,10 @@ export function checkNames(
   });
 }
 
-/** What an engine says of a volume of its driver `local`. */
+/** Options of a volume of the driver `local`. */
 export type VolumeOptions = Readonly<Record<string, string>> | null | undefined;
 
-/** The folder or device of the host that a volume stands for; undefined when it is the engine's own. */
+/** The folder or device of the host behind a volume; undefined when the volume is the engine's own. */
 function hostPathOf(options: VolumeOptions): string | undefined {
   const device = options?.device ?? '';
   return device.startsWith('/') ? device : undefined;
@@ -89,7 +89,7 @@ async function checkHostPath(
     throw failedPrecondition(`${field}: '${path}' cannot be looked at from here`, {
       reason: 'NotAllowed',
       field,
-      hint: 'with allowed_bind_paths only folders can be mounted that are there and that the gateway sees',
+      hint: 'with allowed_bind_paths a folder must exist and be visible to the gateway',
     });
   }
   // A link inside an allowed folder may have been made by a sandbox.

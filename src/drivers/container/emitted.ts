@@ -14,14 +14,14 @@ export interface Seen {
 interface Known {
   /** The sandbox's. */
   readonly id: string;
-  readonly said: string;
+  readonly emitted: string;
   readonly ran: string;
   readonly runs: boolean;
 }
 
 const MAX_GONE = 10_000;
 
-/** What one watch has said, so that it says nothing twice and leaves out no start. */
+/** Remembers what one watch has emitted: no duplicates, no missed start. */
 export function createEmitted() {
   /** By container, as a sandbox that was made anew has another one. */
   const known = new Map<string, Known>();
@@ -29,10 +29,10 @@ export function createEmitted() {
   const gone = new Set<string>();
 
   function remember({ containerId, sandbox }: Seen): string {
-    const said = JSON.stringify(sandbox.status);
+    const emitted = JSON.stringify(sandbox.status);
     const { instanceId: ran } = sandbox.status;
-    known.set(containerId, { id: sandbox.id, said, ran, runs: isRunning(sandbox) });
-    return said;
+    known.set(containerId, { id: sandbox.id, emitted, ran, runs: isRunning(sandbox) });
+    return emitted;
   }
 
   function forget(containerId: string): void {
@@ -44,7 +44,7 @@ export function createEmitted() {
   }
 
   return {
-    /** Whether the engine's word about a container calls for a look: not when it is late, or told already. */
+    /** Whether an event calls for a look at its container: not when it is late or already known. */
     isNews: ({ type, containerId }: FeedItem & { type: 'look' | 'started' }): boolean =>
       !gone.has(containerId) &&
       // The end of every run is an event of its own.
@@ -67,12 +67,12 @@ export function createEmitted() {
         const status = { ...sandbox.status, conditions: runningConditions(startedAt) };
         yield { type: 'sandbox', sandbox: { ...sandbox, status } };
       }
-      if (remember(seen) !== last?.said) {
+      if (remember(seen) !== last?.emitted) {
         yield { type: 'sandbox', sandbox };
       }
     },
 
-    /** A sandbox that was never shown, e.g. one whose creation failed, is not said to be deleted. */
+    /** A sandbox that was never shown, e.g. one whose creation failed, is not reported as deleted. */
     *removeContainer(containerId: string): Generator<DriverEvent> {
       const id = known.get(containerId)?.id;
       forget(containerId);

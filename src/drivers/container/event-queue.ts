@@ -17,7 +17,7 @@ export interface EventQueue extends AsyncIterable<FeedItem> {
   end(error?: unknown): void;
 }
 
-/** News that nobody fetches is dropped beyond this, oldest first; looks are at most two a container. */
+/** Platform events beyond this are dropped, oldest first; there are at most two looks a container. */
 const MAX_PLATFORM_EVENTS = 1_024;
 
 /** A look at a container that waits already is not queued twice: it shows the newest state anyway. So with starts. */

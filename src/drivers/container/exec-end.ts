@@ -18,7 +18,7 @@ export interface ExecContainer {
   readonly log: Logger;
 }
 
-/** Starts a command beside the others, without a terminal or stdin; gives the connection with its framed output. */
+/** Starts a command beside the others, without a terminal or stdin; returns the connection with its framed output. */
 export type StartAside = (argv: readonly string[], signal: AbortSignal) => Promise<Readable>;
 
 /** One look for the processes of an exec, or one signal to them. */
@@ -48,7 +48,7 @@ interface ExecToEnd {
 
 /**
  * Ends the processes of an exec, from outside where they can be seen, else by a shell inside. Never rejects: what could
- * not be ended is told.
+ * not be ended is reported.
  */
 export async function endProcesses(
   container: ExecContainer,

@@ -16,10 +16,10 @@ const TIMEOUT_EXIT_CODE = 124;
 /** The output may end before the command does: how often the engine is asked, growing from the first to the second. */
 const FIRST_POLL_MS = 5;
 const LAST_POLL_MS = 500;
-/** Podman says it in two lines, each of which may come by itself or in parts. */
+/** Podman's message has two lines, each of which may arrive by itself or in parts. */
 const MOST_HELD_CHUNKS = 4;
 
-/** What the engine says about an exec. */
+/** The engine's state of an exec. */
 export interface ExecState {
   readonly Running: boolean;
   readonly ExitCode: number | null;
@@ -33,7 +33,7 @@ interface ExecSessionOptions {
   /** Ends the command when it aborts. */
   readonly signal: AbortSignal;
   readonly inspect: () => Promise<ExecState>;
-  /** Whether a command that is over was never started. `refused`: the output looks like the engine's word about that. */
+  /** Whether a command that is over was never started. `refused`: the output looks like the engine's message about that. */
   readonly neverRan: (state: ExecState, refused: boolean) => boolean;
   /** Ends the command and its children, and resolves when they are gone. Never rejects. */
   readonly end: (why: string) => Promise<void>;
@@ -81,7 +81,7 @@ export function createExecSession(options: ExecSessionOptions): ExecSession {
 
   exit.promise.then(leave, leave);
 
-  /** The engine's last word; whoever ends the command early speaks for it instead. */
+  /** The engine's final state; whoever ends the command early settles the exit code instead. */
   async function finalState(): Promise<ExecState | undefined> {
     const backoff = createBackoff(FIRST_POLL_MS, LAST_POLL_MS);
     while (ended === undefined) {
@@ -94,7 +94,7 @@ export function createExecSession(options: ExecSessionOptions): ExecSession {
     return undefined;
   }
 
-  /** Settles the exit code, and gives what is still to be read in the place of what was held back. */
+  /** Settles the exit code; returns what is still to be read in place of what was held back. */
   async function finish(held: readonly ExecChunk[]): Promise<readonly ExecChunk[]> {
     try {
       const state = await finalState();
@@ -105,12 +105,12 @@ export function createExecSession(options: ExecSessionOptions): ExecSession {
         exit.resolve(state.ExitCode ?? 0);
         return held;
       }
-      const said = Buffer.concat(held.map(({ data }) => data))
+      const message = Buffer.concat(held.map(({ data }) => data))
         .toString()
         .trim();
-      const refusal = ociRefusal(said);
+      const refusal = ociRefusal(message);
       if (refusal === undefined) {
-        throw notStarted(spec, said);
+        throw notStarted(spec, message);
       }
       const { chunk, exitCode } = refusedExec(refusal, spec);
       exit.resolve(exitCode);
@@ -126,7 +126,7 @@ export function createExecSession(options: ExecSessionOptions): ExecSession {
     let passing = false;
     try {
       for await (const chunk of spec.tty ? terminalOutput(socket) : demultiplex(bufferedOutput(socket))) {
-        // The engine's word that it could not start the command looks like the command's own output.
+        // The engine's message that it could not start the command looks like the command's own output.
         if (!passing && mayBeRefusal(held, chunk)) {
           held = [...held, chunk];
         } else {
@@ -137,7 +137,7 @@ export function createExecSession(options: ExecSessionOptions): ExecSession {
         }
       }
     } catch (error) {
-      // That the connection broke says nothing about the command: the engine is asked.
+      // A broken connection does not mean that the command has ended: the engine is asked.
       log.debug('the connection of an exec broke', { error: String(error) });
     } finally {
       held = await finish(held);
@@ -153,7 +153,7 @@ export function createExecSession(options: ExecSessionOptions): ExecSession {
   };
 }
 
-/** Whether a chunk begins the engine's word, or goes on with it. */
+/** Whether a chunk begins or continues the engine's message. */
 function mayBeRefusal(held: readonly ExecChunk[], { data }: ExecChunk): boolean {
   return held.length === 0
     ? isRefusal(data)

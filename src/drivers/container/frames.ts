@@ -68,7 +68,7 @@ function readHeader(buffer: Buffer, position: number): { stream: Frame['stream']
   const number = buffer[position] as number;
   const length = buffer.readUInt32BE(position + 4);
   if (number > 2 || length > MAX_FRAME_BYTES) {
-    throw new OpenShellError(Code.INTERNAL, 'the engine sent output that cannot be told apart');
+    throw new OpenShellError(Code.INTERNAL, 'the engine sent malformed output frames');
   }
   return { stream: number === 2 ? 'stderr' : 'stdout', length };
 }

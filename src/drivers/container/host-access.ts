@@ -15,7 +15,7 @@ export const hostAccessSetting = {
 export interface HostAccess {
   /**
    * Looks after the rules for this bridge, or for all whose names begin so when it ends with +; undefined: there is none
-   * yet. Never rejects: what stands in the way is logged, once.
+   * yet. Never rejects: a problem is logged, once.
    */
   keep(bridge: string | undefined): Promise<void>;
   /** Says so when the bridge that sandboxes are on is not in this process's network, where rules have no effect on it. */
@@ -117,12 +117,12 @@ interface HostAccessOptions {
 }
 
 export function createHostAccess({ allowed, env, log, trustedMs }: HostAccessOptions): HostAccess {
-  let told = false;
+  let isReported = false;
   function warning(bridge: string | undefined): string | undefined {
-    if (told || allowed) {
+    if (isReported || allowed) {
       return undefined;
     }
-    told = true;
+    isReported = true;
     return (
       "sandboxes can reach this host's own addresses and the metadata service of its cloud: the rules against it cannot be " +
       'set from here; run the gateway as root in the network of the host, run these once after each start of the host, or ' +

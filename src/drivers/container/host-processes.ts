@@ -4,7 +4,7 @@ import { withDeadline } from '../../kit/deadline.js';
 import { EXEC_MARK_VARIABLE, type SignalExec } from '../container-exec/exec-kill.js';
 import { mapLimited } from './map-limited.js';
 
-/** What the engine says of a container's processes, in numbers of its own host. */
+/** A container's processes as the engine's host numbers them. */
 interface ContainerProcesses {
   readonly containerId: string;
   /** The container's first process. */
@@ -34,7 +34,7 @@ interface Process {
 function look(pid: number): Process | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name stands in parentheses and may hold anything.
+    // The name is in parentheses and may contain anything.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     const [state = 'X', parent = '0'] = fields;
     return 'ZX'.includes(state) ? undefined : { pid, parent: Number(parent), startedAt: fields[19] ?? '' };

@@ -5,9 +5,9 @@ import type { Logger } from '../../compute/log.js';
 type Env = Readonly<Record<string, string | undefined>>;
 
 export interface Iptables {
-  /** Runs `iptables`, gives its stdout; rejects with what it said. */
+  /** Runs `iptables`; returns its stdout, or rejects with its stderr. */
   run(args: readonly string[]): Promise<string>;
-  /** Puts all lines of `table` into force at once, beside what is there; a chain that they declare is made anew. */
+  /** Applies all lines of `table` at once, beside the existing rules; a chain that they declare is flushed first. */
   restore(table: string, lines: readonly string[]): Promise<void>;
 }
 
@@ -59,7 +59,7 @@ export function createIptables(env: Env, family: 4 | 6 = 4): Iptables {
 }
 
 export interface KeptRules {
-  /** Puts the rules where they are missing. Never rejects: what stands in the way is logged, once. */
+  /** Adds the rules where they are missing. Never rejects: a problem is logged, once. */
   keep(): Promise<void>;
 }
 
@@ -69,8 +69,8 @@ const TRUSTED_MS = 60_000;
 /** Looks after rules of the host, at most once in a while, however often it is asked to. */
 export function keptRules(options: {
   readonly place: () => Promise<void>;
-  /** What to tell the operator when that fails; undefined: nothing. */
-  readonly warning: (said: string) => string | undefined;
+  /** The warning for the operator when that fails; undefined: none. */
+  readonly warning: (message: string) => string | undefined;
   readonly log: Logger;
   /** Default: one minute. */
   readonly trustedMs?: number | undefined;
@@ -78,19 +78,19 @@ export function keptRules(options: {
   const { place, warning, log, trustedMs = TRUSTED_MS } = options;
   let seenAtMs = Number.NEGATIVE_INFINITY;
   let placing: Promise<void> | undefined;
-  let told = false;
+  let isReported = false;
 
   async function attempt(): Promise<void> {
     try {
       await place();
     } catch (error) {
-      const said = error instanceof Error ? error.message : String(error);
-      const text = warning(said);
-      if (text === undefined || told) {
+      const message = error instanceof Error ? error.message : String(error);
+      const text = warning(message);
+      if (text === undefined || isReported) {
         return;
       }
-      told = true;
-      log.warn(text, { said });
+      isReported = true;
+      log.warn(text, { said: message });
     }
   }
 

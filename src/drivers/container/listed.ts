@@ -15,7 +15,7 @@ interface Listed<Summary, Container> {
 interface ListedOptions<Summary, Container> {
   /** Looks at a time. */
   readonly limit: number;
-  /** All that a list tells about the state, and the same as a look tells it. */
+  /** All that a list shows of the state, and the same of an inspected container. */
   readonly listedState: (summary: Summary) => string;
   readonly seenState: (container: Container) => string;
   readonly observe: (container: Container) => ObservedSandbox | undefined;

@@ -15,7 +15,7 @@ const RESERVED = [
   '/var/run/netns',
   '/run/secrets',
 ];
-/** Of one whose sandbox says no size; the kernel's own choice is half of the host's memory. */
+/** For a tmpfs without a size; the kernel's own default is half of the host's memory. */
 export const DEFAULT_TMPFS_BYTES = 1024 ** 3;
 const DEFAULT_TMPFS_MODE = 0o1777;
 

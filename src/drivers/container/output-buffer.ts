@@ -6,7 +6,7 @@ const PAUSE_AT_BYTES = 256 * 1024;
 const RESUME_BELOW_BYTES = 128 * 1024;
 
 /**
- * What a source brings, piece by piece. It flows until too much waits, where a stream's own iterator stops it after
+ * A source's data, piece by piece. It flows until too much waits, where a stream's own iterator stops it after
  * every piece and turns to the system for the next. Throws when the source breaks off; ending early destroys it.
  */
 export async function* bufferedOutput(source: Readable): AsyncGenerator<Buffer> {

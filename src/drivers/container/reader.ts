@@ -10,7 +10,7 @@ export interface Reader {
   boolean(key: string): boolean | undefined;
   /** A whole number of at least `min`. */
   integer(key: string, min: number): number | undefined;
-  /** Whatever stands there. */
+  /** Any JSON value. */
   json(key: string): Json | undefined;
   /** Empty when the key is not there. */
   list(key: string): readonly Json[];

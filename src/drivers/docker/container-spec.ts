@@ -1,28 +1,21 @@
 import type { ContainerCreateOptions } from 'dockerode';
-import { type Ceilings, withinCeilings } from '../../compute/ceilings.js';
-import { invalidArgument } from '../../compute/errors.js';
-import { ownerLabels, RESERVED_LABEL_PREFIX } from '../../compute/labels.js';
-import { type DriverSandbox, IDLE_COMMAND, type JsonObject } from '../../compute/sandbox.js';
-import { checkNames } from '../container/allowed.js';
-import { checkMounts, DEFAULT_TMPFS_BYTES } from '../container/mount-parts.js';
+import { type DriverSandbox, IDLE_COMMAND } from '../../compute/sandbox.js';
+import type { ContainerPlan } from '../container/engine.js';
+import { DEFAULT_TMPFS_BYTES } from '../container/mount-parts.js';
+import { containerName } from '../container/names.js';
+import { checkSandbox, hostUsers, type PlanContext } from '../container/plan.js';
 import { type DockerConfig, parseDriverConfig } from './driver-config.js';
+import { deviceRequests, resourceLimits } from './limits.js';
 import { mountConfig } from './mounts.js';
-import { containerName, HELPER_LABEL, workspaceVolumeName } from './names.js';
-import { deviceRequests, resourceLimits } from './resources.js';
+import { HELPER_LABEL, workspaceVolumeName } from './names.js';
 import type { DockerSettings } from './settings.js';
 
-/** What one gateway makes containers with. */
-export interface Dependencies {
-  readonly owner: { readonly gatewayId: string; readonly version: string };
+export interface Dependencies extends PlanContext {
   readonly settings: DockerSettings;
-  readonly ceilings: Ceilings;
-  /** Most that a container may write to its root; undefined: no limit. */
-  readonly diskBytes: number | undefined;
 }
 
 /** All that has to be made for one sandbox. */
-export interface Plan {
-  readonly image: string;
+export interface Plan extends ContainerPlan {
   readonly container: ContainerCreateOptions & { readonly name: string };
   readonly labels: Readonly<Record<string, string>>;
   readonly config: DockerConfig;
@@ -33,21 +26,13 @@ export interface Plan {
 
 /** Works out what `create` will make, and throws what speaks against it. Asks no engine. */
 export function planSandbox(sandbox: DriverSandbox, dependencies: Dependencies): Plan {
-  const { owner, settings, ceilings, diskBytes } = dependencies;
+  const { settings, diskBytes } = dependencies;
   const { spec } = sandbox;
   const { template } = spec;
-  refusePlatformConfig(template.platformConfig);
-  refuseReservedLabels(template.labels);
+  hostUsers('docker', template.platformConfig, [true]);
   const config = parseDriverConfig(template.driverConfig);
   const workspacePath = settings.workspace_path;
-  checkMounts(config.mounts, {
-    driver: 'docker',
-    bindMounts: settings.enable_bind_mounts,
-    workspacePath,
-  });
-  checkNames(settings, 'docker', { devices: config.cdiDevices, mounts: config.mounts });
-  const resources = withinCeilings(template.resources, spec.gpu, ceilings);
-  const labels = { ...template.labels, ...ownerLabels(owner, sandbox) };
+  const { labels, resources } = checkSandbox('docker', sandbox, dependencies, config);
   const mounts = mountConfig(config.mounts);
   const workspaceVolume = config.readOnlyRoot ? workspaceVolumeName(sandbox) : undefined;
   const idle = spec.command.length === 0;
@@ -60,6 +45,7 @@ export function planSandbox(sandbox: DriverSandbox, dependencies: Dependencies):
   };
   return {
     image: template.image,
+    otherImages: [],
     labels,
     config,
     workspaceVolume,
@@ -74,7 +60,7 @@ export function planSandbox(sandbox: DriverSandbox, dependencies: Dependencies):
       Labels: { ...labels, [HELPER_LABEL]: '' },
       WorkingDir: workspacePath,
       Tty: spec.tty,
-      // A shell without a terminal reads commands from it: until somebody closes it there is no end of file.
+      // A shell without a terminal reads commands from it; it stays open until a client closes it.
       OpenStdin: spec.tty || !idle,
       StdinOnce: false,
       StopSignal: 'SIGTERM',
@@ -121,29 +107,4 @@ export function planSandbox(sandbox: DriverSandbox, dependencies: Dependencies):
       },
     },
   };
-}
-
-/** Docker has no use for any of it; what says no more than the default may stay. */
-function refusePlatformConfig(platform: JsonObject): void {
-  for (const [key, value] of Object.entries(platform)) {
-    const empty = typeof value === 'object' && value !== null && Object.keys(value).length === 0;
-    if (empty || (key === 'host_users' && value === true)) {
-      continue;
-    }
-    throw invalidArgument(`platform_config.${key}: the docker driver has no such setting`, {
-      field: `spec.template.platform_config.${key}`,
-      hint: 'leave it out, or choose a driver that has it',
-    });
-  }
-}
-
-function refuseReservedLabels(labels: Readonly<Record<string, string>>): void {
-  for (const key of Object.keys(labels)) {
-    if (!key.startsWith(RESERVED_LABEL_PREFIX)) {
-      continue;
-    }
-    throw invalidArgument(`spec.template.labels: '${key}' is the gateway's own`, {
-      field: 'spec.template.labels',
-    });
-  }
 }

@@ -1,5 +1,5 @@
 import type { DriverEntry } from '../../compute/entry.js';
-import { discoverDocker } from './discovery.js';
+import { discoverDocker } from './discover.js';
 import { dockerSettings } from './settings.js';
 
 /** Sandboxes as containers of a Docker engine on this host. */

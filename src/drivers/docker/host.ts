@@ -1,6 +1,6 @@
-import { canLimitDisk, type EngineStorage, type HostSize } from '../container/engine-limits.js';
+import { canLimitDisk, type EngineStorage, type HostSize } from '../container/limits.js';
 
-/** What the engine says about its host, as far as the client's types know it or not. */
+/** The engine's description of its host; the client's types lack some of it. */
 export interface HostInfo {
   readonly NCPU?: number;
   readonly MemTotal?: number;
@@ -24,7 +24,7 @@ export function storageOf(info: HostInfo): EngineStorage {
   };
 }
 
-/** The limits of this host that have no effect, in words; the engine drops them without an error. */
+/** Warnings about limits that have no effect on this host; the engine drops them without an error. */
 export function limitWarnings(info: HostInfo): string[] {
   const missing = Object.entries({ memory: info.MemoryLimit, cpu: info.CpuCfsQuota, pids: info.PidsLimit })
     .filter(([, works]) => works === false)

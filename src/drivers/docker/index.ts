@@ -1,21 +1,21 @@
 import type { DriverModule } from '../../compute/entry.js';
-import { diskLimit, engineCeilings } from '../container/engine-limits.js';
 import { createHostAccess } from '../container/host-access.js';
+import { diskLimit, engineCeilings } from '../container/limits.js';
+import { createDockerClient } from './api/client.js';
 import { createDockerDriver } from './driver.js';
-import { createEngine } from './engine.js';
 import { diskNote, type HostInfo, hostSize, limitWarnings, storageOf } from './host.js';
 import type { DockerSettings } from './settings.js';
 
 const TABLE = 'openshell.drivers.docker';
 
-/** The engine says its version when the driver is made; an engine that does not answer by then is UNAVAILABLE. */
+/** Asks the engine for its version and limits; UNAVAILABLE when it does not answer. */
 export const createDriver: DriverModule['createDriver'] = async (context) => {
-  const engine = createEngine(context.endpoint);
+  const client = createDockerClient(context.endpoint);
   try {
     const settings = context.settings as DockerSettings;
     const [{ Version }, info] = await Promise.all([
-      engine.call('version of the Docker engine', () => engine.docker.version()),
-      engine.call('description of the Docker engine', () => engine.docker.info() as Promise<HostInfo>),
+      client.call('version of the Docker engine', () => client.docker.version()),
+      client.call('description of the Docker engine', () => client.docker.info() as Promise<HostInfo>),
     ]);
     const ceilings = engineCeilings(settings, hostSize(info), TABLE);
     const diskBytes = diskLimit(settings.default_disk_limit, storageOf(info), TABLE);
@@ -27,13 +27,13 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
     }
     const { host_access: allowed, network_name: network } = settings;
     const hostAccess = createHostAccess({ allowed, env: context.env, log: context.log });
-    // What is in the way is said at the start, not with the first sandbox, which waits for the rules; the start does not.
+    // Started early, so that a problem is logged at startup; startup does not wait for the rules, the first sandbox does.
     if (network !== 'none') {
       void hostAccess.keep(undefined);
     }
     return createDockerDriver({
       hostAccess,
-      engine,
+      client,
       engineVersion: Version,
       dependencies: {
         owner: { gatewayId: context.gatewayId, version: context.version },
@@ -44,7 +44,7 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
       log: context.log,
     });
   } catch (error) {
-    engine.close();
+    client.close();
     throw error;
   }
 };

@@ -2,13 +2,13 @@ import type { Readable } from 'node:stream';
 import type { LogLine, LogOptions } from '../../compute/driver.js';
 import { demultiplex, type Frame } from '../container/frames.js';
 import { linesOf } from '../container/log-lines.js';
-import type { Engine } from './engine.js';
-import { engineError } from './engine-errors.js';
+import type { DockerClient } from './api/client.js';
+import { engineError } from './api/fault.js';
 import { terminalFrames } from './terminal-log.js';
 
 /** The main process's lines. Ends with the process, or without an error when the signal aborts. */
 export async function* containerLogs(
-  engine: Engine,
+  client: DockerClient,
   containerId: string,
   tty: boolean,
   options: LogOptions,
@@ -20,7 +20,7 @@ export async function* containerLogs(
   }
 
   try {
-    stream = await openLogs(engine, containerId, options);
+    stream = await openLogs(client, containerId, options);
     signal.addEventListener('abort', onAbort, { once: true });
     const frames: AsyncIterable<Frame> = tty ? terminalFrames(stream) : demultiplex(stream, { whole: true });
     for await (const line of linesOf(frames, tty)) {
@@ -39,7 +39,7 @@ export async function* containerLogs(
 }
 
 /** Always as a stream: the client's own call collects a log that is not followed in memory. */
-function openLogs(engine: Engine, containerId: string, options: LogOptions): Promise<Readable> {
+function openLogs(client: DockerClient, containerId: string, options: LogOptions): Promise<Readable> {
   const { follow, tail, sinceMs, signal } = options;
   const query = new URLSearchParams({
     stdout: 'true',
@@ -50,11 +50,11 @@ function openLogs(engine: Engine, containerId: string, options: LogOptions): Pro
     // Whole seconds: what is too early is left out afterwards.
     since: String(Math.floor(sinceMs / 1_000)),
   });
-  return engine.call(
+  return client.call(
     'read of the log',
     () =>
       new Promise<Readable>((resolve, reject) => {
-        engine.docker.modem.dial(
+        client.docker.modem.dial(
           {
             // The client cuts off the last character of a path with a query.
             path: `/containers/${containerId}/logs?${query}&`,

@@ -81,7 +81,7 @@ export function parseMount(value: Json, field: string): Mount {
   }
 }
 
-/** The mounts in the engine's words. */
+/** The mounts as the engine's API takes them. */
 export function mountConfig(
   mounts: readonly Mount[],
 ): Required<Pick<HostConfig, 'Binds' | 'Mounts' | 'Tmpfs'>> {

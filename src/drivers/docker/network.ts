@@ -3,8 +3,8 @@ import { failedPrecondition } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
 import type { Logger } from '../../compute/log.js';
 import type { HostAccess } from '../container/host-access.js';
-import type { Engine } from './engine.js';
-import { engineStatus } from './engine-errors.js';
+import type { DockerClient } from './api/client.js';
+import { engineStatus } from './api/fault.js';
 
 /** Networks that every engine has; nothing is made for them. */
 const BUILT_IN = new Set(['none', 'bridge']);
@@ -14,24 +14,24 @@ const BRIDGE_NAME = 'com.docker.network.bridge.name';
 
 /** The network that the sandboxes are on. */
 export interface SandboxNetwork {
-  /** Makes it when it is missing, asking the engine once, and looks after the rules of its bridge. */
+  /** Creates it if it is missing, asking the engine once, and keeps the rules of its bridge in place. */
   ensure(): Promise<void>;
   /** Somebody removed it: the next `ensure` asks again. */
   forget(): void;
 }
 
 interface NetworkOptions {
-  readonly engine: Engine;
+  readonly client: DockerClient;
   readonly name: string;
   readonly hostAccess: HostAccess;
-  /** Whether the operator has said that they may. */
+  /** Whether the operator allows sandboxes to reach the host. */
   readonly hostAllowed: boolean;
   readonly log: Logger;
 }
 
 /** FAILED_PRECONDITION for `host`, on which a sandbox would reach everything that listens on this machine. */
 export function createNetwork(options: NetworkOptions): SandboxNetwork {
-  const { engine, name, hostAccess, hostAllowed, log } = options;
+  const { client, name, hostAccess, hostAllowed, log } = options;
   if (name === 'host') {
     throw failedPrecondition("network_name = 'host' would open this machine's own network to every sandbox", {
       hint: 'leave network_name out, or name a bridge network',
@@ -39,20 +39,27 @@ export function createNetwork(options: NetworkOptions): SandboxNetwork {
   }
   let ensured: Promise<string | undefined> | undefined;
 
-  async function inspect(): Promise<NetworkInspectInfo | undefined> {
-    try {
-      return (await engine.docker.getNetwork(name).inspect()) as NetworkInspectInfo;
-    } catch (error) {
-      if (engineStatus(error) === 404) {
-        return undefined;
+  /** Two gateways that start at once may each make one, which makes the name ambiguous: the older one stays. */
+  async function find(): Promise<NetworkInspectInfo | undefined> {
+    const named = await client.docker.listNetworks({ filters: { name: [name] } });
+    const found = named
+      .filter(({ Name }) => Name === name)
+      .sort((a, b) => Date.parse(a.Created) - Date.parse(b.Created) || (a.Id < b.Id ? -1 : 1));
+    for (const { Id, Labels } of found.slice(1)) {
+      if (Labels?.[LABEL.managedBy] === 'openshell') {
+        // The engine refuses while containers are on it.
+        await client.docker
+          .getNetwork(Id)
+          .remove()
+          .catch(() => {});
       }
-      throw error;
     }
+    return found[0];
   }
 
   async function make(abortSignal: AbortSignal): Promise<void> {
     try {
-      await engine.docker.createNetwork({
+      await client.docker.createNetwork({
         Name: name,
         CheckDuplicate: true,
         Driver: 'bridge',
@@ -72,11 +79,11 @@ export function createNetwork(options: NetworkOptions): SandboxNetwork {
 
   /** The bridge of a network that is ours alone; others may use any other, so that no rules are set for it. */
   function ensure() {
-    return engine.call(`network '${name}'`, async (abortSignal) => {
-      let found = await inspect();
+    return client.call(`network '${name}'`, async (abortSignal) => {
+      let found = await find();
       if (found === undefined) {
         await make(abortSignal);
-        found = await inspect();
+        found = await find();
       } else if (found.Options?.[BETWEEN_CONTAINERS] !== 'false' && !BUILT_IN.has(name)) {
         log.warn(`sandboxes on the network '${name}' can reach each other`, {
           hint: `leave network_name out, or make it with the option ${BETWEEN_CONTAINERS}=false`,

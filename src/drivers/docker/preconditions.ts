@@ -1,12 +1,11 @@
 import type { CallOptions } from '../../compute/driver.js';
 import { failedPrecondition } from '../../compute/errors.js';
 import { checkHostPaths, type VolumeOptions } from '../container/allowed.js';
+import { type DockerClient, orMissing } from './api/client.js';
 import type { Plan } from './container-spec.js';
-import type { Engine } from './engine.js';
-import { engineStatus } from './engine-errors.js';
 import type { DockerSettings } from './settings.js';
 
-/** What the engine says about itself, as far as the client's types do not know it. */
+/** The engine's description of itself, as far as the client's types lack it. */
 interface EngineInfo {
   readonly Runtimes?: Readonly<Record<string, unknown>>;
   readonly CDISpecDirs?: readonly string[] | null;
@@ -17,54 +16,51 @@ const SUBPATH_API = { major: 1, minor: 45 };
 
 /** Volumes must exist, folders of the host be allowed, and devices need an engine that can hand them out. Asks only when the plan wants either. */
 export async function checkEngineCan(
-  engine: Engine,
+  client: DockerClient,
   { config, container }: Plan,
   settings: DockerSettings,
-  call: CallOptions,
+  options: CallOptions,
 ): Promise<void> {
   await checkHostPaths(settings, 'docker', config.mounts, (volume, i) =>
-    volumeOptions(engine, volume, config.mounts[i]?.target ?? '', call),
+    volumeOptions(client, volume, config.mounts[i]?.target ?? '', options),
   );
   if (config.mounts.some((mount) => mount.type === 'volume' && mount.subpath !== undefined)) {
-    await requireSubpaths(engine, call);
+    await requireSubpaths(client, options);
   }
   const devices = container.HostConfig?.DeviceRequests ?? [];
   if (devices.length > 0) {
-    await requireDevices(engine, config.cdiDevices.length > 0, call);
+    await requireDevices(client, config.cdiDevices.length > 0, options);
   }
 }
 
 function volumeOptions(
-  engine: Engine,
+  client: DockerClient,
   name: string,
   target: string,
   { signal }: CallOptions,
 ): Promise<VolumeOptions> {
-  return engine.call(
+  return client.call(
     `volume '${name}'`,
     async (abortSignal) => {
-      try {
-        return (await engine.docker.getVolume(name).inspect({ abortSignal })).Options;
-      } catch (error) {
-        if (engineStatus(error) !== 404) {
-          throw error;
-        }
-        // The engine would make an empty one without a word.
-        throw failedPrecondition(`Docker has no volume '${name}' to mount at ${target}`, {
-          field: 'driver_config.docker.mounts',
-          hint: `make it with: docker volume create ${name}`,
-        });
+      const volume = await orMissing(undefined, client.docker.getVolume(name).inspect({ abortSignal }));
+      if (volume !== undefined) {
+        return volume.Options;
       }
+      // The engine would silently make an empty one.
+      throw failedPrecondition(`Docker has no volume '${name}' to mount at ${target}`, {
+        field: 'driver_config.docker.mounts',
+        hint: `make it with: docker volume create ${name}`,
+      });
     },
     { signal },
   );
 }
 
-/** An older engine would mount the whole volume without a word. */
-async function requireSubpaths(engine: Engine, { signal }: CallOptions): Promise<void> {
-  const { ApiVersion, Version } = await engine.call(
+/** An older engine would silently mount the whole volume. */
+async function requireSubpaths(client: DockerClient, { signal }: CallOptions): Promise<void> {
+  const { ApiVersion, Version } = await client.call(
     'version of the Docker engine',
-    () => engine.docker.version(),
+    () => client.docker.version(),
     { signal },
   );
   const [major = 0, minor = 0] = ApiVersion.split('.').map(Number);
@@ -77,8 +73,8 @@ async function requireSubpaths(engine: Engine, { signal }: CallOptions): Promise
   });
 }
 
-async function requireDevices(engine: Engine, cdi: boolean, { signal }: CallOptions): Promise<void> {
-  const info = (await engine.call('capabilities of the engine', () => engine.docker.info(), {
+async function requireDevices(client: DockerClient, cdi: boolean, { signal }: CallOptions): Promise<void> {
+  const info = (await client.call('capabilities of the engine', () => client.docker.info(), {
     signal,
   })) as EngineInfo;
   const can = cdi

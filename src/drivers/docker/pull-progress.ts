@@ -1,4 +1,4 @@
-/** One line of what the engine says while it pulls. */
+/** One line of the engine's output while it pulls. */
 export interface PullLine {
   readonly status?: string;
   readonly id?: string;

@@ -1,20 +1,19 @@
-import type { Engine } from './engine.js';
-import { engineStatus } from './engine-errors.js';
+import { type DockerClient, orMissing } from './api/client.js';
+import { engineStatus } from './api/fault.js';
 
 /** Removes a container, its processes and its anonymous volumes at once. False when it was gone. */
-export function removeContainer(engine: Engine, containerId: string): Promise<boolean> {
-  return engine.call('removal of a container', async (abortSignal) => {
+export function removeContainer(client: DockerClient, containerId: string): Promise<boolean> {
+  return client.call('removal of a container', async (abortSignal) => {
+    const removing = client.docker.getContainer(containerId).remove({ force: true, v: true, abortSignal });
     try {
-      await engine.docker.getContainer(containerId).remove({ force: true, v: true, abortSignal });
-      return true;
+      return await orMissing(
+        false,
+        removing.then(() => true),
+      );
     } catch (error) {
-      const status = engineStatus(error);
-      // Somebody else is removing it at this moment: it is as good as gone, and the engine tells when.
-      if (status === 409 && /already in progress/.test(String(error))) {
+      // Another client is removing it: treat it as gone; an event reports when it is.
+      if (engineStatus(error) === 409 && /already in progress/.test(String(error))) {
         return true;
-      }
-      if (status === 404) {
-        return false;
       }
       throw error;
     }
@@ -22,16 +21,14 @@ export function removeContainer(engine: Engine, containerId: string): Promise<bo
 }
 
 /** False when it was gone. */
-export function removeVolume(engine: Engine, name: string): Promise<boolean> {
-  return engine.call(`removal of volume '${name}'`, async (abortSignal) => {
-    try {
-      await engine.docker.getVolume(name).remove({ abortSignal });
-      return true;
-    } catch (error) {
-      if (engineStatus(error) === 404) {
-        return false;
-      }
-      throw error;
-    }
-  });
+export function removeVolume(client: DockerClient, name: string): Promise<boolean> {
+  return client.call(`removal of volume '${name}'`, (abortSignal) =>
+    orMissing(
+      false,
+      client.docker
+        .getVolume(name)
+        .remove({ abortSignal })
+        .then(() => true),
+    ),
+  );
 }

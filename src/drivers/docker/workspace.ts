@@ -3,9 +3,9 @@ import type { ImageInspectInfo } from 'dockerode';
 import { failedPrecondition } from '../../compute/errors.js';
 import { type NumericUser, userFromFiles, userFromNumbers } from '../container/image-user.js';
 import { directoryTar } from '../container/tar.js';
-import { pathExists, readPath, writeArchive } from './archive.js';
+import { pathExists, readPath, writeArchive } from './api/archive.js';
+import type { DockerClient } from './api/client.js';
 import type { Plan } from './container-spec.js';
-import type { Engine } from './engine.js';
 import { HELPER_LABEL } from './names.js';
 import { removeContainer } from './removal.js';
 
@@ -29,7 +29,7 @@ export interface Workspaces {
   prepare(containerId: string, image: ImageInspectInfo, plan: Plan): Promise<void>;
 }
 
-export function createWorkspaces(engine: Engine, path: string): Workspaces {
+export function createWorkspaces(client: DockerClient, path: string): Workspaces {
   const known = new Map<string, ImageFacts>();
 
   async function userOf(containerId: string, user: string): Promise<NumericUser> {
@@ -39,7 +39,7 @@ export function createWorkspaces(engine: Engine, path: string): Workspaces {
     }
     const [passwd, group] = await Promise.all(
       ['/etc/passwd', '/etc/group'].map(async (file) =>
-        (await readPath(engine, containerId, file))?.content.toString('utf8'),
+        (await readPath(client, containerId, file))?.content.toString('utf8'),
       ),
     );
     const found = userFromFiles(user, passwd ?? '', group ?? '');
@@ -58,9 +58,9 @@ export function createWorkspaces(engine: Engine, path: string): Workspaces {
       return found;
     }
     const [shell, user, workspace] = await Promise.all([
-      pathExists(engine, containerId, '/bin/sh'),
+      pathExists(client, containerId, '/bin/sh'),
       userOf(containerId, image.Config.User),
-      readPath(engine, containerId, path),
+      readPath(client, containerId, path),
     ]);
     const facts = {
       shell,
@@ -79,8 +79,8 @@ export function createWorkspaces(engine: Engine, path: string): Workspaces {
 
   /** The engine writes only where the root can be written: a second container lends its root to the volume. */
   async function giveVolume(image: ImageInspectInfo, plan: Plan, archive: Buffer): Promise<void> {
-    const helper = await engine.call('helper for the workspace', (abortSignal) =>
-      engine.docker.createContainer({
+    const helper = await client.call('helper for the workspace', (abortSignal) =>
+      client.docker.createContainer({
         name: `${plan.container.name}-helper`,
         Image: image.Id,
         Entrypoint: ['/'],
@@ -90,9 +90,9 @@ export function createWorkspaces(engine: Engine, path: string): Workspaces {
       }),
     );
     try {
-      await writeArchive(engine, helper.id, posix.dirname(path), archive);
+      await writeArchive(client, helper.id, posix.dirname(path), archive);
     } finally {
-      await removeContainer(engine, helper.id);
+      await removeContainer(client, helper.id);
     }
   }
 
@@ -113,7 +113,7 @@ export function createWorkspaces(engine: Engine, path: string): Workspaces {
       if (plan.workspaceVolume !== undefined) {
         await giveVolume(image, plan, archive);
       } else {
-        await writeArchive(engine, containerId, posix.dirname(path), archive);
+        await writeArchive(client, containerId, posix.dirname(path), archive);
       }
     },
   };

@@ -1,12 +1,12 @@
 import { isListed, notAllowed } from '../../compute/allow-list.js';
 import type { KubernetesSettings } from './settings.js';
 
-/** The operator's lists of what sandboxes may ask for. */
+/** The operator's allow-lists. */
 type AllowList = Extract<keyof KubernetesSettings, `allowed_${string}`>;
 
 /**
- * A cluster holds other people's secrets, nodes and networks, so nothing in it is anybody's without the operator's word:
- * FAILED_PRECONDITION `NotAllowed` unless the list has `name`, or its beginning and a `*`; objects are listed one by one.
+ * A cluster holds other people's secrets, nodes and networks, so everything needs the operator's consent:
+ * FAILED_PRECONDITION `NotAllowed` unless the list has `name`, or a prefix of it and `*`; objects are listed one by one.
  */
 export function requireAllowed(
   name: string,

@@ -1,8 +1,8 @@
-import { Code, failedPrecondition, OpenShellError } from '../../compute/errors.js';
+import { Code, failedPrecondition, OpenShellError, unavailable } from '../../compute/errors.js';
 import { foreignReason } from '../../compute/reasons.js';
 import type { Status } from './objects.js';
 
-/** Reasons that the API server gives and the driver asks for again. */
+/** Reasons that the driver checks for. */
 const REASON_EXPIRED = 'Expired';
 const NAMESPACE_MISSING = 'NamespaceMissing';
 const NAMESPACE_TERMINATING = 'NamespaceTerminating';
@@ -25,11 +25,11 @@ const CODES: Readonly<Record<number, Code>> = {
   504: Code.UNAVAILABLE,
 };
 
-/** The API server's refusal as an error. `what` says what was asked of it, e.g. `create pods in openshell`. */
-export function fromStatus(httpStatus: number, body: string, what: string): OpenShellError {
+/** The API server's refusal as an error. `what` names the request, e.g. `create pods in openshell`. */
+function fromStatus(httpStatus: number, body: string, what: string): OpenShellError {
   const status = parseStatus(body);
-  const said = status?.message ?? (body.trim().slice(0, 300) || `HTTP ${httpStatus}`);
-  const message = `Kubernetes refused to ${what}: ${said}`;
+  const details = status?.message ?? (body.trim().slice(0, 300) || `HTTP ${httpStatus}`);
+  const message = `Kubernetes refused to ${what}: ${details}`;
   if (httpStatus === 409 && status?.reason === 'AlreadyExists') {
     return new OpenShellError(Code.ALREADY_EXISTS, message, { reason: 'AlreadyExists' });
   }
@@ -43,7 +43,7 @@ export function fromStatus(httpStatus: number, body: string, what: string): Open
     });
   }
   if (httpStatus === 403) {
-    return forbidden(said, message);
+    return forbidden(details, message);
   }
   const reason = status?.reason;
   return new OpenShellError(CODES[httpStatus] ?? Code.INTERNAL, message, {
@@ -51,14 +51,14 @@ export function fromStatus(httpStatus: number, body: string, what: string): Open
   });
 }
 
-function forbidden(said: string, message: string): OpenShellError {
-  if (/exceeded quota|must specify limits/i.test(said)) {
+function forbidden(details: string, message: string): OpenShellError {
+  if (/exceeded quota|must specify limits/i.test(details)) {
     return new OpenShellError(Code.RESOURCE_EXHAUSTED, message, { reason: 'QuotaExceeded' });
   }
-  if (/violates PodSecurity/i.test(said)) {
+  if (/violates PodSecurity/i.test(details)) {
     return new OpenShellError(Code.FAILED_PRECONDITION, message, { reason: 'PodSecurityViolation' });
   }
-  if (/because it is being terminated/i.test(said)) {
+  if (/because it is being terminated/i.test(details)) {
     return new OpenShellError(Code.UNAVAILABLE, message, { reason: NAMESPACE_TERMINATING });
   }
   return new OpenShellError(Code.FAILED_PRECONDITION, message, {
@@ -67,30 +67,61 @@ function forbidden(said: string, message: string): OpenShellError {
   });
 }
 
-/** A missing permission as what it may be: a server that has not loaded its roles yet. Other errors as they are. */
-export function stillLoading(error: OpenShellError): OpenShellError {
-  return error.reason === FORBIDDEN
-    ? new OpenShellError(Code.UNAVAILABLE, error.message, {
-        reason: STARTING,
-        hint: 'the API server has just come back and may not know its roles yet; try again',
-        cause: error,
-      })
-    : error;
-}
-
 export function isStillLoading(error: OpenShellError): boolean {
   return error.reason === STARTING;
 }
 
-/** A connection that failed, before or within an answer. */
-export function connectionLost(server: URL, cause: unknown): OpenShellError {
-  return new OpenShellError(
-    Code.UNAVAILABLE,
-    `the Kubernetes API server at ${server.origin} does not answer: ${
-      cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.message) : String(cause)
-    }`,
-    { reason: 'KubernetesUnreachable', cause },
-  );
+/** Turns failures of the API server into errors. */
+export interface ServerState {
+  /** A connection failed, before or within an answer. */
+  lost(cause: unknown): OpenShellError;
+  /** The server's refusal; UNAVAILABLE with reason `KubernetesStarting` for a 403 soon after a lost connection. */
+  refused(httpStatus: number, body: string, what: string): OpenShellError;
+}
+
+/** How long an API server under load takes to load its roles once it listens. */
+const LOADING_MS = 30_000;
+
+/**
+ * A server that has just restarted answers 403 until its authorizer has loaded, exactly as for a missing permission.
+ * Only a recently lost connection tells the two apart.
+ */
+export function createServerState(server: URL, loadingMs = LOADING_MS): ServerState {
+  let lostAtMs = Number.NEGATIVE_INFINITY;
+  return {
+    lost(cause) {
+      lostAtMs = performance.now();
+      const details =
+        cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.message) : String(cause);
+      return unavailable(`the Kubernetes API server at ${server.origin} does not answer: ${details}`, {
+        reason: 'KubernetesUnreachable',
+        cause,
+      });
+    },
+    refused(httpStatus, body, what) {
+      const error = fromStatus(httpStatus, body, what);
+      if (error.reason !== FORBIDDEN || performance.now() - lostAtMs >= loadingMs) {
+        return error;
+      }
+      return unavailable(error.message, {
+        reason: STARTING,
+        hint: 'the API server has just restarted and may not have loaded its roles yet; try again',
+        cause: error,
+      });
+    },
+  };
+}
+
+/** The result of `call`, or undefined when it fails with one of `codes`. */
+export async function tolerate<T>(call: Promise<T>, ...codes: readonly Code[]): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof OpenShellError && codes.includes(error.code)) {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
 export function hasCode(error: unknown, code: Code): boolean {
@@ -101,7 +132,7 @@ export function isExpired(error: unknown): boolean {
   return error instanceof OpenShellError && error.reason === REASON_EXPIRED;
 }
 
-/** NOT_FOUND of a create as what it means: FAILED_PRECONDITION, the namespace is missing. */
+/** NOT_FOUND from a create means that the namespace is missing: FAILED_PRECONDITION. */
 export function namespaceMissing(error: unknown, namespace: string): unknown {
   return hasCode(error, Code.NOT_FOUND)
     ? failedPrecondition(`namespace '${namespace}' does not exist`, {
@@ -112,7 +143,7 @@ export function namespaceMissing(error: unknown, namespace: string): unknown {
     : error;
 }
 
-/** The namespace was removed, or is on its way out. */
+/** The namespace was deleted, or is being deleted. */
 export function isNamespaceGone(error: unknown): boolean {
   return (
     error instanceof OpenShellError &&

@@ -1,62 +1,54 @@
 import { observedState, runningConditions } from '../../compute/conditions.js';
 import type { DriverEvent } from '../../compute/driver.js';
 import type { ObservedSandbox } from '../../compute/sandbox.js';
-import type { CoreEvent, Keeper, Pod } from './objects.js';
+import type { CoreEvent, Owner, Pod } from './objects.js';
 import { isMissing, type Objects } from './pod-status.js';
 import { toPlatformEvent } from './progress.js';
 import type { Change } from './reflector.js';
 import { idOf } from './resources.js';
 
-/** Puts the changes of Pods, keepers and Events together into what happened to sandboxes. */
-export interface Cache {
-  pods(change: Change<Pod>): Promise<void>;
-  keepers(change: Change<Keeper>): Promise<void>;
-  events(change: Change<CoreEvent>): Promise<void>;
-  /** Looks again at sandboxes that time alone may change. */
-  tick(): Promise<void>;
-}
-
 interface CacheOptions {
   readonly observe: (objects: Objects) => ObservedSandbox;
-  /** Asks the API server itself. The two watches are not in step: a keeper can be seen without the Pod it belongs to. */
+  /** Reads from the API server. The two watches are not in step: an owner can be seen before its Pod. */
   readonly confirm: (shown: ObservedSandbox) => Promise<Objects>;
   readonly emit: (event: DriverEvent) => Promise<void>;
 }
 
-/** Events that came before their Pod. */
-const EARLY_EVENTS = 256;
+/** How many Events that came before their Pod are kept. */
+const MAX_EARLY_EVENTS = 256;
 
-export function createCache({ observe, confirm, emit }: CacheOptions): Cache {
+/** Merges the changes of Pods, owners and Events into events of sandboxes. */
+export function createCache({ observe, confirm, emit }: CacheOptions) {
   const pods = new Map<string, Pod>();
-  const keepers = new Map<string, Keeper>();
+  const owners = new Map<string, Owner>();
   const shown = new Map<string, string>();
-  /** The last run of each that was shown running or ended. */
+  /** The last run of each sandbox that was emitted as running or exited. */
   const ran = new Map<string, string>();
   const idsByPod = new Map<string, string>();
   const early: CoreEvent[] = [];
-  const listed = { pods: false, keepers: false };
+  const listed = { pods: false, owners: false };
   let synced = false;
 
   function look(id: string): Objects {
-    return { pod: pods.get(id), keeper: keepers.get(id) };
+    return { pod: pods.get(id), owner: owners.get(id) };
   }
 
   async function confirmed(id: string): Promise<ObservedSandbox | undefined> {
     for (;;) {
-      const { pod, keeper } = look(id);
-      if (pod === undefined && keeper === undefined) {
+      const { pod, owner } = look(id);
+      if (pod === undefined && owner === undefined) {
         return undefined;
       }
-      const sandbox = observe({ pod, keeper });
+      const sandbox = observe({ pod, owner });
       if (!isMissing(sandbox)) {
         return sandbox;
       }
       const fresh = await confirm(sandbox);
-      if (pods.get(id) !== pod || keepers.get(id) !== keeper) {
+      if (pods.get(id) !== pod || owners.get(id) !== owner) {
         continue;
       }
-      // Nothing left: the watch will say so in its own time.
-      return fresh.pod === undefined && fresh.keeper === undefined ? undefined : observe(fresh);
+      // Nothing left: the watch will report it.
+      return fresh.pod === undefined && fresh.owner === undefined ? undefined : observe(fresh);
     }
   }
 
@@ -66,7 +58,7 @@ export function createCache({ observe, confirm, emit }: CacheOptions): Cache {
     }
     const sandbox = await confirmed(id);
     if (sandbox === undefined) {
-      if (!pods.has(id) && !keepers.has(id) && shown.delete(id)) {
+      if (!pods.has(id) && !owners.has(id) && shown.delete(id)) {
         ran.delete(id);
         await emit({ type: 'deleted', id });
       }
@@ -79,7 +71,7 @@ export function createCache({ observe, confirm, emit }: CacheOptions): Cache {
     shown.set(id, text);
     const { kind } = observedState(sandbox.status);
     const { instanceId } = sandbox.status;
-    // A process may be over before the kubelet's first word about it; that it ran is told all the same.
+    // A process may end before the kubelet first reports it; emit that it ran nevertheless.
     if (kind === 'exited' && synced && ran.get(id) !== instanceId) {
       await emit({
         type: 'sandbox',
@@ -105,8 +97,8 @@ export function createCache({ observe, confirm, emit }: CacheOptions): Cache {
     }
   }
 
-  async function apply<T extends Pod | Keeper>(
-    kind: 'pods' | 'keepers',
+  async function apply<T extends Pod | Owner>(
+    kind: 'pods' | 'owners',
     known: Map<string, T>,
     change: Change<T>,
   ): Promise<void> {
@@ -117,10 +109,10 @@ export function createCache({ observe, confirm, emit }: CacheOptions): Cache {
         known.set(idOf(object), object);
       }
       listed[kind] = true;
-      if (!listed.pods || !listed.keepers) {
+      if (!listed.pods || !listed.owners) {
         return;
       }
-      for (const id of new Set([...before, ...pods.keys(), ...keepers.keys()])) {
+      for (const id of new Set([...before, ...pods.keys(), ...owners.keys()])) {
         await refresh(id);
       }
       if (!synced) {
@@ -141,7 +133,7 @@ export function createCache({ observe, confirm, emit }: CacheOptions): Cache {
   }
 
   return {
-    async pods(change) {
+    async pods(change: Change<Pod>): Promise<void> {
       if (change.type === 'gone') {
         idsByPod.delete(change.object.metadata.uid ?? '');
       } else {
@@ -154,9 +146,9 @@ export function createCache({ observe, confirm, emit }: CacheOptions): Cache {
       }
       await apply('pods', pods, change);
     },
-    keepers: (change) => apply('keepers', keepers, change),
-    async events(change) {
-      // The list is of the past: it has been told before.
+    owners: (change: Change<Owner>) => apply('owners', owners, change),
+    async events(change: Change<CoreEvent>): Promise<void> {
+      // A list holds past Events only.
       if (change.type !== 'put') {
         return;
       }
@@ -166,11 +158,12 @@ export function createCache({ observe, confirm, emit }: CacheOptions): Cache {
         return publish(id, change.object);
       }
       early.push(change.object);
-      if (early.length > EARLY_EVENTS) {
+      if (early.length > MAX_EARLY_EVENTS) {
         early.shift();
       }
     },
-    async tick() {
+    /** Refreshes sandboxes whose state depends on the time. */
+    async tick(): Promise<void> {
       if (!synced) {
         return;
       }

@@ -1,33 +1,31 @@
 import { runWithDeadline } from '../../kit/deadline.js';
-import type { Keeper } from './objects.js';
+import type { Owner } from './objects.js';
 
-/** Whether a class of storage binds its claims before anybody uses them is learned from them: no role is needed to ask. */
-interface ClaimBinding {
-  /**
-   * Waits for a new claim to be bound, at most 500 ms. A Pod that comes before costs seconds: the scheduler puts it back,
-   * and a kubelet that meets a claim half bound tries again after 10 s and more. A class that was late three times in a
-   * row, as one that waits for its first consumer is, is not waited for any more. Never rejects.
-   */
-  settle(claim: Keeper, storageClass: string, signal: AbortSignal): Promise<void>;
-}
+const TIMEOUT_MS = 500;
+const MAX_MISSES = 3;
 
-const PATIENCE_MS = 500;
-const MOST_MISSES = 3;
-
-/** `waitBound` resolves when the claim is bound, or rejects when its signal aborts. */
+/**
+ * Learns by waiting whether a storage class binds claims before their first use, which would take a role to look up.
+ * `waitBound` resolves when the claim is bound, or rejects when its signal aborts.
+ */
 export function createClaimBinding(
-  waitBound: (claim: Keeper, signal: AbortSignal) => Promise<void>,
-  patienceMs = PATIENCE_MS,
-): ClaimBinding {
+  waitBound: (claim: Owner, signal: AbortSignal) => Promise<void>,
+  timeoutMs = TIMEOUT_MS,
+) {
   const misses = new Map<string, number>();
   return {
-    async settle(claim, storageClass, signal) {
+    /**
+     * Waits at most 500 ms for a new claim to be bound. An earlier Pod costs seconds: the scheduler requeues it, and a
+     * kubelet that finds a half-bound claim retries after 10 s or more. After three timeouts in a row, as with a class
+     * that waits for the first consumer, the class is no longer waited for. Never rejects.
+     */
+    async settle(claim: Owner, storageClass: string, signal: AbortSignal): Promise<void> {
       const missed = misses.get(storageClass) ?? 0;
-      if (missed >= MOST_MISSES) {
+      if (missed >= MAX_MISSES) {
         return;
       }
       try {
-        await runWithDeadline(patienceMs, signal, (until) => waitBound(claim, until));
+        await runWithDeadline(timeoutMs, signal, (until) => waitBound(claim, until));
         misses.delete(storageClass);
       } catch {
         if (!signal.aborted) {

@@ -4,12 +4,12 @@ import https from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node';
 import { Code, OpenShellError } from '../../compute/errors.js';
 
-/** Where an API server is, and how to be let in. */
+/** An API server's address and credentials. */
 export interface Cluster {
   readonly server: URL;
-  /** Agent and headers of one request. Tokens are fetched again when they are due, or after `forget`. */
+  /** Agent and headers for one request. Tokens are read again when they are due, or after `forget`. */
   access(): Promise<Access>;
-  /** The API server refused what `access` gave. */
+  /** The API server refused the credentials that `access` returned. */
   forget(): void;
   close(): void;
 }
@@ -19,10 +19,10 @@ export interface Access {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Tokens are short-lived and rotate in their files; reading them this often is cheap enough. */
+/** Tokens are short-lived and rotate in their files; reading them this often is cheap. */
 const ACCESS_KEPT_MS = 20_000;
 
-/** From a kubeconfig, or in-cluster when `kubeconfig` is empty. FAILED_PRECONDITION when it cannot be read. */
+/** Reads a kubeconfig, or the in-cluster one when `kubeconfig` is empty. FAILED_PRECONDITION when it cannot be read. */
 export function loadCluster(options: { kubeconfig: string; context: string }): Cluster {
   const config = new KubeConfig();
   const source =
@@ -44,7 +44,7 @@ export function loadCluster(options: { kubeconfig: string; context: string }): C
   }
   const cluster = config.getCurrentCluster();
   if (cluster === null) {
-    throw badConfig(`${source} names no cluster in its current context`);
+    throw badConfig(`the current context of ${source} has no cluster`);
   }
   return new ClusterAccess(config, new URL(cluster.server), cluster.proxyUrl !== undefined);
 }
@@ -99,7 +99,7 @@ class ClusterAccess implements Cluster {
     return { agent: this.#agentFor(options), headers };
   }
 
-  /** One agent as long as the keys are the same, so that connections are used again. */
+  /** The same agent while the keys stay the same, so that connections are reused. */
   #agentFor(options: https.RequestOptions): http.Agent {
     const { ca, cert, key, servername, rejectUnauthorized } = options;
     const agentKey = createHash('sha256')

@@ -27,7 +27,7 @@ const shape = objectOf({
         toleration_seconds: wholeNumber,
       }),
     ),
-    /** As Kubernetes writes it, with its camelCase keys. */
+    /** In Kubernetes' own form, with camelCase keys. */
     affinity: anyObject,
     priority_class_name: text,
     image_pull_secrets: listOf(text),
@@ -46,14 +46,14 @@ const shape = objectOf({
   workspace: objectOf({ storage_size: text, storage_class: text }),
 });
 
-/** `driver_config.kubernetes` of one sandbox. */
+/** A sandbox's `driver_config.kubernetes`. */
 export type DriverConfig = ReturnType<typeof shape>;
 export type VolumeConfig = NonNullable<DriverConfig['volumes']>[number];
 
 export const FIELD = 'spec.template.driver_config.kubernetes';
 const SOURCES = ['empty_dir', 'persistent_volume_claim', 'config_map', 'secret', 'host_path'] as const;
 
-/** INVALID_ARGUMENT for a key or value that is none, FAILED_PRECONDITION for what the operator does not allow. */
+/** INVALID_ARGUMENT for unknown keys or invalid values, FAILED_PRECONDITION for what the operator does not allow. */
 export function readDriverConfig(value: JsonObject, settings: KubernetesSettings): DriverConfig {
   const config = shape(value, FIELD);
   config.volumes?.forEach((one, i) => {
@@ -94,16 +94,16 @@ function checkPlacement(pod: NonNullable<DriverConfig['pod']>, settings: Kuberne
   for (const [key, value] of Object.entries(pod.node_selector ?? {})) {
     requireAllowed(`${key}=${value}`, 'allowed_node_selectors', `${FIELD}.pod.node_selector`, settings);
   }
-  // One without a key tolerates every taint.
+  // A toleration without a key tolerates every taint.
   for (const { key } of pod.tolerations ?? []) {
     requireAllowed(key ?? '*', 'allowed_tolerations', `${FIELD}.pod.tolerations`, settings);
   }
   if (pod.affinity !== undefined && !settings.allow_affinity) {
-    throw notAllowed(`${FIELD}.pod.affinity`, 'a choice by affinity', 'allow_affinity', 'kubernetes');
+    throw notAllowed(`${FIELD}.pod.affinity`, 'affinity', 'allow_affinity', 'kubernetes');
   }
 }
 
-/** The operator's own is open to everyone. */
+/** The operator's default is open to everyone. */
 export function checkRuntimeClass(name: string, field: string, settings: KubernetesSettings): void {
   if (name !== settings.default_runtime_class_name) {
     requireAllowed(name, 'allowed_runtime_classes', field, settings);
@@ -145,13 +145,13 @@ function checkMounts(config: DriverConfig, workspacePath: string): void {
   config.containers?.agent?.volume_mounts?.forEach((mount, i) => {
     const field = `${FIELD}.containers.agent.volume_mounts[${i}]`;
     if (!volumes.has(mount.name)) {
-      throw invalidArgument(`${field}.name: names none of the volumes`, { field });
+      throw invalidArgument(`${field}.name: is not one of the volumes`, { field });
     }
     const path = mount.mount_path ?? '';
     const inside = path === workspacePath || path.startsWith(`${workspacePath}/`);
     if (!path.startsWith('/') || path === '/' || path.split('/').includes('..') || inside) {
       throw invalidArgument(
-        `${field}.mount_path: must be an absolute path that is neither / nor within ${workspacePath}`,
+        `${field}.mount_path: must be an absolute path other than / and outside ${workspacePath}`,
         { field },
       );
     }

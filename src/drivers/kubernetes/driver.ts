@@ -1,6 +1,7 @@
 import {
   type CallOptions,
   type ComputeDriver,
+  type DriverEvent,
   EXEC_LEFT_BEHIND,
   type LogOptions,
   type SandboxAccess,
@@ -8,7 +9,6 @@ import {
 import type { DriverContext } from '../../compute/entry.js';
 import { failedPrecondition, notFound } from '../../compute/errors.js';
 import type { ObservedSandbox, SandboxRef } from '../../compute/sandbox.js';
-import { createAgentLifecycle } from './agent-lifecycle.js';
 import { startExec } from './exec.js';
 import { createLifecycle } from './lifecycle.js';
 import { readLogs } from './logs.js';
@@ -16,35 +16,35 @@ import { createNames, type Place, type WorkspaceMode } from './names.js';
 import { createNamespaces } from './namespaces.js';
 import { createNetworkPolicies } from './network-policies.js';
 import type { Pod } from './objects.js';
-import { observeObjects } from './observed.js';
 import { planSandbox } from './pod.js';
 import { createPodSeal } from './pod-seal.js';
-import { isMissing, type Objects } from './pod-status.js';
+import { isMissing, type Objects, observeObjects } from './pod-status.js';
 import { serverVersion } from './probe.js';
 import { createResources } from './resources.js';
 import type { Rest } from './rest.js';
+import { createSandboxCrdLifecycle } from './sandbox-crd-lifecycle.js';
 import type { KubernetesSettings } from './settings.js';
-import { createNews, watchSandboxes } from './watch.js';
+import { watchSandboxes } from './watch.js';
 
 /** Sandboxes as Pods of the cluster that `rest` talks to. */
 export function createKubernetesDriver(context: DriverContext, rest: Rest): ComputeDriver {
   const settings = context.settings as KubernetesSettings;
   const { gatewayId, log } = context;
-  const owner = { gatewayId, version: context.version };
+  const gateway = { gatewayId, version: context.version };
   const names = createNames({
     gatewayId,
     mode: settings.workspace_mode as WorkspaceMode,
     namespace: settings.namespace,
   });
   const asPod = settings.sandbox_api === 'pod';
-  const keeperKind = asPod ? 'persistentvolumeclaims' : 'sandboxes';
-  const resources = createResources({ rest, names, gatewayId, keeperKind });
+  const ownerKind = asPod ? 'persistentvolumeclaims' : 'sandboxes';
+  const resources = createResources({ rest, names, gatewayId, ownerKind });
   const policies = settings.network_policy
     ? createNetworkPolicies({ rest, names, gatewayId, egressExcept: settings.sandbox_egress_except, log })
     : undefined;
   const namespaces = createNamespaces({ rest, names, gatewayId, policies });
   function plan(sandbox: Parameters<ComputeDriver['create']>[0]) {
-    return planSandbox(sandbox, names.placeOf(sandbox), owner, settings);
+    return planSandbox(sandbox, names.placeOf(sandbox), gateway, settings);
   }
 
   const seal = createPodSeal({
@@ -52,7 +52,7 @@ export function createKubernetesDriver(context: DriverContext, rest: Rest): Comp
     secret: context.secret,
     trustUnsigned: settings.trust_unsigned_claims,
   });
-  const lifecycle = (asPod ? createLifecycle : createAgentLifecycle)({
+  const lifecycle = (asPod ? createLifecycle : createSandboxCrdLifecycle)({
     resources,
     namespaces,
     plan,
@@ -67,9 +67,9 @@ export function createKubernetesDriver(context: DriverContext, rest: Rest): Comp
     });
   }
 
-  const news = createNews();
-  function leftBehind(id: string) {
-    return news.tell({
+  const listeners = new Set<(event: DriverEvent) => void>();
+  function reportLeftBehind(id: string) {
+    const event: DriverEvent = {
       type: 'platform',
       id,
       event: {
@@ -77,20 +77,23 @@ export function createKubernetesDriver(context: DriverContext, rest: Rest): Comp
         source: 'kubernetes',
         type: 'Warning',
         reason: EXEC_LEFT_BEHIND,
-        message: 'a command was to end and could not be ended: only a stop of the sandbox ends it now',
+        message: 'a command could not be ended: it runs until the sandbox is stopped',
         metadata: {},
       },
-    });
+    };
+    for (const listener of listeners) {
+      listener(event);
+    }
   }
 
-  /** Pods and keepers are read one after the other: a sandbox without its Pod is looked at again as a whole. */
+  /** Pods and owners are read one after the other, so a sandbox without a Pod is read again before it is reported. */
   async function observeSure(objects: Objects, signal: AbortSignal): Promise<ObservedSandbox | undefined> {
     const seen = observe(objects);
     if (!isMissing(seen)) {
       return seen;
     }
     const again = await resources.find(seen, signal);
-    return isThere(again) ? observe(again) : undefined;
+    return exists(again) ? observe(again) : undefined;
   }
 
   async function podOf(ref: SandboxRef, signal: AbortSignal): Promise<Pod> {
@@ -98,11 +101,11 @@ export function createKubernetesDriver(context: DriverContext, rest: Rest): Comp
     if (named !== undefined) {
       return named;
     }
-    const { pod, keeper } = await resources.find(ref, signal);
+    const { pod, owner } = await resources.find(ref, signal);
     if (pod !== undefined) {
       return pod;
     }
-    if (keeper === undefined) {
+    if (owner === undefined) {
       throw notFound(`sandbox '${ref.name || ref.id}' does not exist in the cluster`);
     }
     throw notRunning(ref);
@@ -111,7 +114,7 @@ export function createKubernetesDriver(context: DriverContext, rest: Rest): Comp
   const access: SandboxAccess = {
     async exec(ref, spec, { signal }) {
       const pod = await podOf(ref, signal);
-      if (observe({ pod, keeper: undefined }).status.conditions[0]?.status !== 'True') {
+      if (observe({ pod, owner: undefined }).status.conditions[0]?.status !== 'True') {
         throw notRunning(ref);
       }
       return startExec({
@@ -121,15 +124,15 @@ export function createKubernetesDriver(context: DriverContext, rest: Rest): Comp
         workspacePath: settings.workspace_path,
         signal,
         timeoutMs: settings.api_timeout_secs * 1000,
-        leftBehind: () => leftBehind(ref.id),
+        onLeftBehind: () => reportLeftBehind(ref.id),
         log: log.child({ sandbox_id: ref.id }),
       });
     },
     async *logs(ref: SandboxRef, options: LogOptions) {
-      const { pod, keeper } = await resources.find(ref, options.signal);
+      const { pod, owner } = await resources.find(ref, options.signal);
       if (pod !== undefined) {
         yield* readLogs(rest, placeOf(pod), options);
-      } else if (keeper === undefined) {
+      } else if (owner === undefined) {
         throw notFound(`sandbox '${ref.name || ref.id}' does not exist in the cluster`);
       }
     },
@@ -154,12 +157,12 @@ export function createKubernetesDriver(context: DriverContext, rest: Rest): Comp
     create: (sandbox, { signal }) => lifecycle.create(sandbox, signal),
     async get(ref, { signal }) {
       const objects = await resources.find(ref, signal);
-      return isThere(objects) ? observeSure(objects, signal) : undefined;
+      return exists(objects) ? observeSure(objects, signal) : undefined;
     },
     async list({ signal }) {
       const keeping = namespaces.keepPolicies(signal).catch((error) => {
         if (!signal.aborted) {
-          log.warn('NetworkPolicies of sandboxes could not be looked after', { error });
+          log.warn('the NetworkPolicies of the sandboxes could not be checked', { error });
         }
       });
       const [objects] = await Promise.all([resources.listAll(signal), keeping]);
@@ -171,9 +174,9 @@ export function createKubernetesDriver(context: DriverContext, rest: Rest): Comp
     start: (ref, { signal }) => lifecycle.start(ref, signal),
     delete: (ref, { signal }) => lifecycle.delete(ref, signal),
     watch: ({ signal }) =>
-      watchSandboxes({ rest, names, keeperKind, find: resources.find, observe, news, signal, log }),
+      watchSandboxes({ rest, names, ownerKind, find: resources.find, observe, listeners, signal, log }),
     ensureWorkspace: (workspace, { signal }) => namespaces.ensure(workspace, signal),
-    // One namespace for all stays when a workspace goes.
+    // A shared namespace outlives its workspaces.
     ...(names.mode === 'managed' && {
       deleteWorkspace: (workspace: string, { signal }: CallOptions) => namespaces.remove(workspace, signal),
     }),
@@ -183,8 +186,8 @@ export function createKubernetesDriver(context: DriverContext, rest: Rest): Comp
   };
 }
 
-function isThere({ pod, keeper }: Objects): boolean {
-  return pod !== undefined || keeper !== undefined;
+function exists({ pod, owner }: Objects): boolean {
+  return pod !== undefined || owner !== undefined;
 }
 
 function placeOf({ metadata }: Pod): Place {
@@ -192,7 +195,7 @@ function placeOf({ metadata }: Pod): Place {
 }
 
 function notRunning(ref: SandboxRef) {
-  return failedPrecondition(`sandbox '${ref.name || ref.id}' does not run`, {
+  return failedPrecondition(`sandbox '${ref.name || ref.id}' is not running`, {
     reason: 'NotRunning',
     hint: 'start it, or wait until it is ready',
   });

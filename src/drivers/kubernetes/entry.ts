@@ -13,10 +13,10 @@ const entry: DriverEntry<'kubernetes'> = {
 
 export default entry;
 
-/** Only a place to look at brings the client in: a gateway with neither pays nothing for it. */
+/** Loads the client only when a cluster is configured. */
 async function probe(context: ProbeContext): Promise<ProbeResult> {
-  const given = context.settings as KubernetesSettings;
-  if (given.kubeconfig === '' && !context.env.KUBERNETES_SERVICE_HOST) {
+  const configured = context.settings as KubernetesSettings;
+  if (configured.kubeconfig === '' && !context.env.KUBERNETES_SERVICE_HOST) {
     return {
       state: 'unavailable',
       reason:
@@ -25,5 +25,5 @@ async function probe(context: ProbeContext): Promise<ProbeResult> {
     };
   }
   const { probeCluster } = await import('./probe.js');
-  return probeCluster(given, context.signal);
+  return probeCluster(configured, context.signal);
 }

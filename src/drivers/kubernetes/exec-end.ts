@@ -1,9 +1,10 @@
 import { OpenShellError } from '../../compute/errors.js';
 import { ExecRefused } from '../../compute/exec-refusal.js';
 import type { Logger } from '../../compute/log.js';
-import { deadline, delay, runWithDeadline } from '../../kit/deadline.js';
+import { deadline, delay, withDeadline } from '../../kit/deadline.js';
+import { createDeferred } from '../../kit/deferred.js';
 import { endExec as endMarked, signalByShell } from '../container-exec/exec-kill.js';
-import { CHANNEL, type ExecSocket, exitCodeOf, openExec } from './exec-socket.js';
+import { CHANNEL, exitCodeOf, openExec } from './exec-socket.js';
 import { CONTAINER, type Place } from './names.js';
 import type { Rest } from './rest.js';
 
@@ -11,44 +12,42 @@ interface EndExecOptions {
   readonly rest: Rest;
   readonly place: Place;
   readonly execId: string;
-  /** Settles when the command's own connection has ended; undefined when that was lost. */
+  /** Settles when the command's own connection has ended; undefined when it was lost. */
   readonly ended: Promise<unknown> | undefined;
   readonly log: Logger;
 }
 
-/** For a sandbox whose shell answers nothing, or a lie. */
+/** For a sandbox whose shell does not answer, or answers wrongly. */
 const TIMEOUT_MS = 12_000;
-/** An exec that was lost with its API server is ended when the server is back, if that is soon. */
+/** An exec that was lost with its API server is ended if the server returns within this time. */
 const LOST_TIMEOUT_MS = 30_000;
 const RETRY_MS = 1_000;
 const CALL_TIMEOUT_MS = 10_000;
-/** From the last process's end to the end of its connection. */
-const FAREWELL_MS = 2_000;
-/** A number and a newline; whatever else the sandbox's shell prints is not read. */
-const LONGEST_ANSWER_BYTES = 64;
+/** From the end of the last process to the end of its connection. */
+const CONNECTION_END_MS = 2_000;
+/** A number and a newline; nothing else is read. */
+const MAX_ANSWER_BYTES = 64;
 
 /**
- * Ends a command and its children: TERM, 2 s, KILL. The shell that does it is the sandbox's own and may lie, hang or be
- * missing, so what it says counts for less than the command's own connection, which the cluster ends with the command.
- * False when the command was left behind.
+ * Ends a command and its children: TERM, 2 s, KILL. The sandbox's own shell does it and may lie, hang or be missing, so
+ * the command's own connection, which the cluster ends with the command, decides. False when the command still runs.
  */
 export async function endExec(options: EndExecOptions): Promise<boolean> {
   const { ended, log } = options;
   const signal = deadline(ended === undefined ? LOST_TIMEOUT_MS : TIMEOUT_MS);
   for (;;) {
     try {
-      await endMarked(signalByShell((argv) => answerOf(options, argv, signal), options.execId));
-      if (ended === undefined) {
-        return true;
+      await endMarked(signalByShell((argv) => runInSandbox(options, argv, signal), options.execId));
+      if (ended !== undefined) {
+        await Promise.race([ended, stillConnected(signal)]);
       }
-      await Promise.race([ended, stillThere(signal)]);
       return true;
     } catch (error) {
       if (isGone(error)) {
         return true;
       }
       if (signal.aborted || lacksShell(error)) {
-        log.warn(`a command was left behind in Pod '${options.place.name}'`, { error });
+        log.warn(`a command was left running in Pod '${options.place.name}'`, { error });
         return false;
       }
       log.debug('a command could not be ended yet', { error });
@@ -57,74 +56,66 @@ export async function endExec(options: EndExecOptions): Promise<boolean> {
   }
 }
 
-async function stillThere(signal: AbortSignal): Promise<never> {
-  await delay(FAREWELL_MS, signal);
-  throw new Error("the sandbox's /bin/sh says that the command is gone, and it runs");
+async function stillConnected(signal: AbortSignal): Promise<never> {
+  await delay(CONNECTION_END_MS, signal);
+  throw new Error("the sandbox's /bin/sh reports that the command has ended, but it is still running");
 }
 
-/** What the sandbox's shell prints, when it runs this. Leaves no connection behind. */
-function answerOf(
+/** What `command` prints in the sandbox. Leaves no connection open. */
+function runInSandbox(
   { rest, place }: EndExecOptions,
   command: readonly string[],
   signal: AbortSignal,
 ): Promise<string> {
-  return runWithDeadline(CALL_TIMEOUT_MS, signal, async (until) => {
-    let socket: ExecSocket | undefined;
-    let over = false;
-    try {
-      return await new Promise<string>((resolve, reject) => {
-        const answer: Uint8Array[] = [];
-        let length = 0;
-        until.addEventListener('abort', () => reject(until.reason), { once: true });
-        openExec({
-          rest,
-          place,
-          query: { container: CONTAINER, command, stdout: true },
-          timeoutMs: CALL_TIMEOUT_MS,
-          signal: until,
-          handlers: {
-            data(channel, data) {
-              if (channel !== CHANNEL.stdout) {
-                return;
-              }
-              length += data.length;
-              if (length > LONGEST_ANSWER_BYTES) {
-                reject(new Error("the sandbox's /bin/sh floods its answer"));
-              } else {
-                answer.push(data);
-              }
-            },
-            closed(status) {
-              const code = exitCodeOf(status);
-              if (code instanceof OpenShellError) {
-                reject(code);
-              } else if (code !== 0) {
-                reject(new Error(`the sandbox's /bin/sh ended with code ${code}`));
-              } else {
-                resolve(Buffer.concat(answer).toString('latin1'));
-              }
-            },
-          },
-        }).then((opened) => {
-          socket = opened;
-          if (over) {
-            opened.close();
+  return withDeadline(CALL_TIMEOUT_MS, signal, async (until) => {
+    const answer = createDeferred<string>();
+    const output: Uint8Array[] = [];
+    let length = 0;
+    until.addEventListener('abort', () => answer.reject(until.reason), { once: true });
+    const socket = await openExec({
+      rest,
+      place,
+      query: { container: CONTAINER, command, stdout: true },
+      timeoutMs: CALL_TIMEOUT_MS,
+      signal: until,
+      handlers: {
+        data(channel, data) {
+          if (channel !== CHANNEL.stdout) {
+            return;
           }
-        }, reject);
-      });
+          length += data.length;
+          if (length > MAX_ANSWER_BYTES) {
+            answer.reject(new Error("the answer of the sandbox's /bin/sh is too long"));
+          } else {
+            output.push(data);
+          }
+        },
+        closed(status) {
+          const code = exitCodeOf(status);
+          if (code instanceof OpenShellError) {
+            answer.reject(code);
+          } else if (code !== 0) {
+            answer.reject(new Error(`the sandbox's /bin/sh exited with code ${code}`));
+          } else {
+            answer.resolve(Buffer.concat(output).toString('latin1'));
+          }
+        },
+      },
+    });
+    try {
+      return await answer.promise;
     } finally {
-      over = true;
-      socket?.close();
+      socket.close();
     }
   });
 }
 
-/** Of what a cluster says that was asked to run the shell. */
+/** Whether the cluster refused to run the shell. */
 export function lacksShell(error: unknown): boolean {
   return error instanceof ExecRefused;
 }
 
-/** With its Pod or container, the command is gone too. */
+/** The command ends with its Pod or container. */
 function isGone(error: unknown): boolean {
   return (
     error instanceof Error &&

@@ -1,25 +1,16 @@
 import type { ExecChunk } from '../../compute/driver.js';
 import { createDeferred } from '../../kit/deferred.js';
-import { createQueue } from '../../kit/queue.js';
-
-/** What a command printed, on its way to a reader that may be slow. */
-export interface ExecOutput extends AsyncIterable<ExecChunk> {
-  push(chunk: ExecChunk): void;
-  end(): void;
-  /** Never hold the sender back again, and drop what is too much: the command is being ended. */
-  release(): void;
-  /** Resolves after `end` when the reader has everything, or there is none. */
-  readonly drained: Promise<void>;
-}
+import { createQueue, type Source } from '../../kit/queue.js';
 
 const PAUSE_ABOVE_BYTES = 256 * 1024;
 const RESUME_BELOW_BYTES = 64 * 1024;
-/** What keeping a chunk costs beside its bytes: a program may print them one by one. */
+/** What holding a chunk costs on top of its bytes: a program may print them one by one. */
 const CHUNK_COST_BYTES = 256;
 
-export function createExecOutput(sender: { pause(): void; resume(): void }): ExecOutput {
+/** A command's output, buffered for a reader that may be slow. */
+export function createExecOutput(sender: Source) {
   const drained = createDeferred();
-  let released = false;
+  let isReleased = false;
   let hasReader = false;
   const queue = createQueue<ExecChunk>({
     capacity: PAUSE_ABOVE_BYTES,
@@ -28,25 +19,27 @@ export function createExecOutput(sender: { pause(): void; resume(): void }): Exe
     resumeBelow: RESUME_BELOW_BYTES,
   });
   return {
+    /** Resolves after `end` once the reader has everything, or if there is no reader. */
     drained: drained.promise,
-    push(chunk) {
-      if (released) {
+    push(chunk: ExecChunk): void {
+      if (isReleased) {
         queue.offer(chunk);
       } else {
         queue.accept(chunk);
       }
     },
-    end() {
+    end(): void {
       if (!hasReader) {
         drained.resolve();
       }
       queue.end();
     },
-    release() {
-      released = true;
+    /** From now on, drops excess output instead of pausing the sender: the command is being ended. */
+    release(): void {
+      isReleased = true;
       queue.release();
     },
-    async *[Symbol.asyncIterator]() {
+    async *[Symbol.asyncIterator](): AsyncGenerator<ExecChunk, void> {
       hasReader = true;
       try {
         yield* queue;

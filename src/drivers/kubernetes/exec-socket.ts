@@ -1,13 +1,12 @@
-import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
 import { Code, OpenShellError, unavailable } from '../../compute/errors.js';
 import { ExecRefused } from '../../compute/exec-refusal.js';
 import { runWithDeadline } from '../../kit/deadline.js';
 import { ociRefusal } from '../container-exec/oci-refusal.js';
+import type { ServerState } from './api-errors.js';
 import type { Place } from './names.js';
 import type { Status } from './objects.js';
-import { type Query, type Rest, url } from './rest.js';
-import type { ServerState } from './server-state.js';
+import { LONGEST_REFUSAL_BYTES, type Query, type Rest, readText, url } from './rest.js';
 
 /** Numbers of the streams that share an exec's connection. */
 export const CHANNEL = { stdin: 0, stdout: 1, stderr: 2, status: 3, resize: 4, close: 255 } as const;
@@ -18,10 +17,8 @@ export const EXEC_LOST = 'ExecLost';
 /** v5 can close stdin alone; older servers speak v4. */
 const PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
 const PING_EVERY_MS = 25_000;
-/** Servers send what a command prints in pieces of 32 KiB. */
+/** Servers send a command's output in pieces of 32 KiB. */
 const LONGEST_MESSAGE_BYTES = 1024 * 1024;
-/** Of a server's words, why it refused or how a command ended, that are kept. */
-const LONGEST_WORDS_BYTES = 64 * 1024;
 
 export interface ExecSocket {
   /** False on servers before Kubernetes 1.30. */
@@ -34,7 +31,7 @@ export interface ExecSocket {
 
 interface ExecSocketHandlers {
   data(channel: number, data: Uint8Array): void;
-  /** Once, at the end. `status` undefined: the connection ended without one. */
+  /** Called once. `status` undefined: the connection ended without one. */
   closed(status: Status | undefined): void;
 }
 
@@ -47,7 +44,7 @@ interface OpenExec {
   readonly handlers: ExecSocketHandlers;
 }
 
-/** Opens the connection, within `timeoutMs`. Throws what the API server says when it refuses. */
+/** Opens the connection within `timeoutMs`. Throws the API server's refusal. */
 export function openExec({ timeoutMs, signal, ...options }: OpenExec): Promise<ExecSocket> {
   return runWithDeadline(timeoutMs, signal, async (until) => {
     const { rest, place, query, handlers } = options;
@@ -85,36 +82,23 @@ function opened(
   handlers: ExecSocketHandlers,
 ): Promise<ExecSocket> {
   return new Promise((resolve, reject) => {
-    // At once: the first messages may have come with the answer to the handshake.
+    // In this very event: the first messages may have come with the handshake.
     socket.once('open', () => resolve(attach(socket, handlers)));
     socket.once('error', (error) => reject(serverState.lost(error)));
     socket.once('unexpected-response', (_request, response) => {
-      wordsOf(response)
-        .then((words) => reject(serverState.refused(response.statusCode ?? 0, words, what)))
+      readText(response, LONGEST_REFUSAL_BYTES)
+        .then((body) => reject(serverState.refused(response.statusCode ?? 0, body ?? '', what)))
         .catch((error) => reject(serverState.lost(error)))
         .finally(() => socket.terminate());
     });
   });
 }
 
-async function wordsOf(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length > LONGEST_WORDS_BYTES) {
-      break;
-    }
-  }
-  return Buffer.concat(chunks).toString('utf8', 0, LONGEST_WORDS_BYTES);
-}
-
 function attach(socket: WebSocket, handlers: ExecSocketHandlers): ExecSocket {
   let status: Status | undefined;
   let alive = true;
   const pings = setInterval(() => {
-    // A connection that is held back reads no pong either.
+    // A paused connection reads no pongs.
     if (!alive && !socket.isPaused) {
       return socket.terminate();
     }
@@ -123,25 +107,23 @@ function attach(socket: WebSocket, handlers: ExecSocketHandlers): ExecSocket {
   }, PING_EVERY_MS);
   pings.unref();
 
-  function heard() {
+  socket.on('pong', () => {
     alive = true;
-  }
-
-  socket.on('pong', heard);
+  });
   socket.on('message', (message: Buffer) => {
-    heard();
+    alive = true;
     const channel = message[0];
     if (channel === undefined || channel === CHANNEL.close) {
       return;
     }
     const data = message.subarray(1);
     if (channel === CHANNEL.status) {
-      status = parse(data.subarray(0, LONGEST_WORDS_BYTES));
+      status = parse(data.subarray(0, LONGEST_REFUSAL_BYTES));
     } else if (data.length > 0) {
       handlers.data(channel, data);
     }
   });
-  // An error is always followed by the close, which carries what is known.
+  // An error is always followed by 'close'.
   socket.on('error', () => {});
   socket.once('close', () => {
     clearInterval(pings);
@@ -173,10 +155,10 @@ function parse(data: Buffer): Status {
   }
 }
 
-/** The exit code that an exec's last frame tells, or why there is none: ExecRefused when the program did not start. */
+/** The exit code in an exec's last frame, or why there is none: ExecRefused when the program did not start. */
 export function exitCodeOf(status: Status | undefined): number | OpenShellError {
   if (status === undefined) {
-    return unavailable('the cluster lost the command before it told its exit code', { reason: EXEC_LOST });
+    return unavailable('the cluster lost the command before it reported an exit code', { reason: EXEC_LOST });
   }
   if (status.status === 'Success') {
     return 0;
@@ -186,13 +168,13 @@ export function exitCodeOf(status: Status | undefined): number | OpenShellError 
   if (cause !== undefined && Number.isInteger(code)) {
     return code;
   }
-  const said = status.message ?? 'no details';
-  const refusal = ociRefusal(said);
+  const details = status.message ?? 'no details';
+  const refusal = ociRefusal(details);
   if (refusal !== undefined) {
     return new ExecRefused(refusal, `the command could not be run: ${refusal}`);
   }
-  // Everything else that the runtime did not say itself lies between API server and node.
-  return status.reason === 'InternalError' && !said.includes('error executing command in container')
-    ? unavailable(`the sandbox's node does not take commands: ${said}`, { reason: 'NodeUnreachable' })
-    : new OpenShellError(Code.INTERNAL, `the command could not be run: ${said}`, { reason: 'ExecFailed' });
+  // Errors that do not come from the container runtime come from the way between API server and node.
+  return status.reason === 'InternalError' && !details.includes('error executing command in container')
+    ? unavailable(`the sandbox's node does not accept commands: ${details}`, { reason: 'NodeUnreachable' })
+    : new OpenShellError(Code.INTERNAL, `the command could not be run: ${details}`, { reason: 'ExecFailed' });
 }

@@ -4,10 +4,10 @@ import { CHANNEL, type ExecSocket } from './exec-socket.js';
 
 const CHUNK_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
-/** A terminal's end of file at the start of a line; within a line the first one only hands that line over. */
+/** A terminal's end of file at the start of a line; in the middle of one, the first only submits that line. */
 const END_OF_TRANSMISSION = 0x04;
 
-/** Writes to the command's standard input. What comes after its end is dropped: the exit code tells the story. */
+/** Writes to the command's standard input. Writes after the command has ended are dropped. */
 export function createExecStdin(socket: ExecSocket, tty: boolean): Writable {
   let atLineStart = true;
   return new Writable({

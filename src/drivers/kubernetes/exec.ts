@@ -5,7 +5,7 @@ import { type ExecRefusal, ExecRefused, refusedExec, refusedSession } from '../.
 import type { Logger } from '../../compute/log.js';
 import { delay } from '../../kit/deadline.js';
 import { createDeferred } from '../../kit/deferred.js';
-import { createGreetingReader, execCommand, type Greeting } from './exec-command.js';
+import { createStartReportReader, execCommand, type StartReport } from './exec-command.js';
 import { endExec, lacksShell } from './exec-end.js';
 import { createExecOutput } from './exec-output.js';
 import { CHANNEL, EXEC_LOST, type ExecSocket, exitCodeOf, openExec } from './exec-socket.js';
@@ -19,59 +19,60 @@ export interface ExecOptions {
   readonly spec: ExecSpec;
   readonly workspacePath: string;
   readonly signal: AbortSignal;
-  /** For the connection to stand, and then for the sandbox's shell to begin the command. */
+  /** To connect, and again for the sandbox's shell to start the command. */
   readonly timeoutMs: number;
-  /** The command was to end, and nothing could end it. */
-  readonly leftBehind: () => void;
+  /** The command could not be ended. */
+  readonly onLeftBehind: () => void;
   readonly log: Logger;
 }
 
-/** The exit code that tells of a timeout. */
+/** The exit code of a command that timed out. */
 const TIMED_OUT = 124;
-/** From a shell's word that it cannot begin to its end. */
-const FAREWELL_MS = 2_000;
+/** From the report that a command cannot start to the end of its shell. */
+const SHELL_END_MS = 2_000;
 
-/** Starts a command in a Pod's container and resolves when the program runs, or cannot. */
+/** Starts a command in a Pod's container; resolves when the program runs or cannot be run. */
 export async function startExec(options: ExecOptions): Promise<ExecSession> {
   const { spec } = options;
   for (const key of Object.keys(spec.environment)) {
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key)) {
-      throw invalidArgument(`environment: '${key}' is not the name of a variable`, { field: 'environment' });
+      throw invalidArgument(`environment: '${key}' is not a valid variable name`, { field: 'environment' });
     }
   }
   try {
-    return await begin(options, randomUUID());
+    return await start(options, randomUUID());
   } catch (error) {
     if (!lacksShell(error)) {
       throw error;
     }
     if (spec.timeoutMs > 0 || Object.keys(spec.environment).length > 0 || spec.workdir !== '') {
       throw failedPrecondition(
-        'the image has no /bin/sh, without which a command has no timeout, directory or variables of its own',
+        'the image has no /bin/sh, which a timeout, a working directory and environment variables require',
         { reason: 'NoShell', hint: 'leave them out, or use an image with a /bin/sh' },
       );
     }
-    return begin(options, undefined);
+    return start(options, undefined);
   }
 }
 
-/** `execId` undefined: the command runs as it is, without a shell that would announce and mark it. */
-async function begin(options: ExecOptions, execId: string | undefined): Promise<ExecSession> {
+/** `execId` undefined: the command runs without a shell, so nothing reports its start or marks its processes. */
+async function start(options: ExecOptions, execId: string | undefined): Promise<ExecSession> {
   const { rest, place, spec, signal, log } = options;
-  const reader = execId === undefined ? undefined : createGreetingReader(execId);
-  // The shell speaks on stderr, which a terminal makes one with stdout.
-  const greetingChannel = spec.tty ? CHANNEL.stdout : CHANNEL.stderr;
+  const workdir = spec.workdir || options.workspacePath;
+  const reader = execId === undefined ? undefined : createStartReportReader(execId);
+  // The shell reports on stderr, which a terminal merges with stdout.
+  const reportChannel = spec.tty ? CHANNEL.stdout : CHANNEL.stderr;
   const ended = createDeferred<number | OpenShellError>();
-  const greeted = createDeferred<Greeting | 'late' | undefined>();
-  // The shell's word shares the connection with the program's output, which may overtake it. So much of that that it has
-  // to be held back says as well as the word that the program runs.
-  let hasWord = reader === undefined;
+  const started = createDeferred<StartReport | 'late' | undefined>();
+  // Output may overtake the report on their shared connection. Enough of it to fill the buffer proves as well as the
+  // report does that the program runs.
+  let hasReport = reader === undefined;
   let isFull = false;
   let open: ExecSocket | undefined;
   const output = createExecOutput({
     pause() {
       isFull = true;
-      greeted.resolve('ok');
+      started.resolve('ok');
       open?.pause();
     },
     resume() {
@@ -80,7 +81,7 @@ async function begin(options: ExecOptions, execId: string | undefined): Promise<
     },
   });
   if (reader === undefined) {
-    greeted.resolve('ok');
+    started.resolve('ok');
   }
 
   const socket = await openExec({
@@ -91,12 +92,7 @@ async function begin(options: ExecOptions, execId: string | undefined): Promise<
       command:
         execId === undefined
           ? spec.command
-          : execCommand({
-              execId,
-              workdir: spec.workdir || options.workspacePath,
-              environment: spec.environment,
-              command: spec.command,
-            }),
+          : execCommand({ execId, workdir, environment: spec.environment, command: spec.command }),
       stdin: spec.stdin,
       stdout: true,
       stderr: !spec.tty,
@@ -107,13 +103,13 @@ async function begin(options: ExecOptions, execId: string | undefined): Promise<
     handlers: {
       data(channel, data) {
         let own = data;
-        if (reader !== undefined && !hasWord && channel === greetingChannel) {
-          const { greeting, rest: after } = reader.take(data);
-          hasWord = greeting !== undefined;
-          if (greeting !== undefined) {
-            greeted.resolve(greeting);
+        if (reader !== undefined && !hasReport && channel === reportChannel) {
+          const taken = reader.take(data);
+          if (taken.report !== undefined) {
+            hasReport = true;
+            started.resolve(taken.report);
           }
-          own = after;
+          own = taken.rest;
         }
         if (own.length > 0) {
           output.push({ stream: channel === CHANNEL.stderr ? 'stderr' : 'stdout', data: own });
@@ -128,7 +124,7 @@ async function begin(options: ExecOptions, execId: string | undefined): Promise<
         } else {
           ended.resolve(outcome);
         }
-        greeted.resolve(undefined);
+        started.resolve(undefined);
         output.end();
       },
     },
@@ -145,18 +141,18 @@ async function begin(options: ExecOptions, execId: string | undefined): Promise<
     resize(spec.size);
   }
 
-  let cut: 'aborted' | 'timed out' | 'never begun' | undefined;
-  async function end(why: typeof cut): Promise<void> {
-    if (ended.settled || cut !== undefined) {
+  let endReason: 'aborted' | 'timed out' | 'never started' | undefined;
+  async function end(reason: typeof endReason): Promise<void> {
+    if (ended.settled || endReason !== undefined) {
       return;
     }
-    cut = why;
+    endReason = reason;
     output.release();
     if (execId === undefined) {
-      log.warn(`a command was left behind in Pod '${place.name}': its image has no /bin/sh to end it with`);
-      options.leftBehind();
+      log.warn(`a command was left running in Pod '${place.name}': its image has no /bin/sh to end it with`);
+      options.onLeftBehind();
     } else if (!(await endExec({ rest, place, execId, ended: ended.promise, log }))) {
-      options.leftBehind();
+      options.onLeftBehind();
     }
     socket.close();
   }
@@ -175,16 +171,17 @@ async function begin(options: ExecOptions, execId: string | undefined): Promise<
     const result = await ended.promise;
     clearTimeout(timer);
     signal.removeEventListener('abort', abort);
-    if (cut === undefined && execId !== undefined && isLost(result)) {
+    const isLost = result instanceof OpenShellError && result.reason === EXEC_LOST;
+    if (endReason === undefined && execId !== undefined && isLost) {
       void endExec({ rest, place, execId, ended: undefined, log }).then(
-        (isEnded) => isEnded || options.leftBehind(),
+        (isEnded) => isEnded || options.onLeftBehind(),
       );
     }
     await output.drained;
-    if (cut === 'timed out') {
+    if (endReason === 'timed out') {
       return TIMED_OUT;
     }
-    if (cut === 'aborted') {
+    if (endReason === 'aborted') {
       throw OpenShellError.from(signal.reason);
     }
     if (result instanceof OpenShellError) {
@@ -196,19 +193,22 @@ async function begin(options: ExecOptions, execId: string | undefined): Promise<
   const exitCode = finish();
   exitCode.catch(() => {});
 
-  const late = setTimeout(() => greeted.resolve('late'), options.timeoutMs);
-  const greeting = await greeted.promise;
+  const late = setTimeout(() => started.resolve('late'), options.timeoutMs);
+  const report = await started.promise;
   clearTimeout(late);
-  if (greeting === undefined) {
-    await refuse(await exitCode);
-  } else if (greeting === 'late') {
-    void end('never begun');
-    throw tooLate(options);
-  } else if (greeting !== 'ok') {
-    // The shell ends by itself, if it is one.
-    void Promise.race([ended.promise, delay(FAREWELL_MS)]).then(() => end('never begun'));
-    const workdir = spec.workdir || options.workspacePath;
-    return refusedSession(REFUSALS[greeting], { ...spec, workdir });
+  if (report === undefined) {
+    throw endedEarly(await exitCode);
+  } else if (report === 'late') {
+    void end('never started');
+    throw new OpenShellError(
+      Code.DEADLINE_EXCEEDED,
+      `the sandbox's /bin/sh did not start the command within ${options.timeoutMs / 1000} s`,
+      { reason: 'ExecNotBegun', hint: "check the load of its node, and the sandbox's /bin/sh" },
+    );
+  } else if (report !== 'ok') {
+    // A real shell ends by itself.
+    void Promise.race([ended.promise, delay(SHELL_END_MS)]).then(() => end('never started'));
+    return refusedSession(REFUSALS[report], { ...spec, workdir });
   }
   return {
     output,
@@ -222,29 +222,16 @@ async function begin(options: ExecOptions, execId: string | undefined): Promise<
   };
 }
 
-async function refuse(exitCode: number): Promise<never> {
-  if (exitCode === TIMED_OUT) {
-    throw new OpenShellError(Code.DEADLINE_EXCEEDED, 'the command did not begin within its timeout');
-  }
-  throw new OpenShellError(Code.INTERNAL, `the shell that begins a command ended with code ${exitCode}`, {
-    reason: 'ExecFailed',
-  });
+function endedEarly(exitCode: number): OpenShellError {
+  return exitCode === TIMED_OUT
+    ? new OpenShellError(Code.DEADLINE_EXCEEDED, 'the command did not start within its timeout')
+    : new OpenShellError(Code.INTERNAL, `the shell that starts a command exited with code ${exitCode}`, {
+        reason: 'ExecFailed',
+      });
 }
 
-function tooLate({ timeoutMs }: ExecOptions): OpenShellError {
-  return new OpenShellError(
-    Code.DEADLINE_EXCEEDED,
-    `the sandbox's /bin/sh did not begin the command within ${timeoutMs / 1000} s`,
-    { reason: 'ExecNotBegun', hint: 'look at the load of its node, and at what is /bin/sh in the sandbox' },
-  );
-}
-
-const REFUSALS: Readonly<Record<Exclude<Greeting, 'ok'>, ExecRefusal>> = {
+const REFUSALS: Readonly<Record<Exclude<StartReport, 'ok'>, ExecRefusal>> = {
   workdir: 'cannot be the working directory',
   program: 'no such file or directory',
   permission: 'permission denied',
 };
-
-function isLost(result: unknown): boolean {
-  return result instanceof OpenShellError && result.reason === EXEC_LOST;
-}

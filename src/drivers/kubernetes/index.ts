@@ -1,9 +1,9 @@
 import type { DriverModule } from '../../compute/entry.js';
 import { failedPrecondition } from '../../compute/errors.js';
-import { connect } from './connect.js';
 import { createKubernetesDriver } from './driver.js';
 import { checkLimits } from './limits.js';
 import { UNSUPPORTED_API } from './permissions.js';
+import { connect } from './rest.js';
 import type { KubernetesSettings } from './settings.js';
 
 export const createDriver: DriverModule['createDriver'] = async (context) => {

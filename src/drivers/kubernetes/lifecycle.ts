@@ -2,17 +2,17 @@ import { Code, failedPrecondition, notFound } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import type { DriverSandbox, SandboxRef } from '../../compute/sandbox.js';
 import { deadline } from '../../kit/deadline.js';
-import { hasCode } from './api-errors.js';
+import { tolerate } from './api-errors.js';
 import { createClaimBinding } from './claim-binding.js';
 import { ANNOTATION, STATE } from './names.js';
 import type { Namespaces } from './namespaces.js';
-import type { ClaimSpec, Keeper, Pod } from './objects.js';
+import type { ClaimSpec, Owner, Pod } from './objects.js';
 import type { Plan } from './pod.js';
 import type { PodSeal } from './pod-seal.js';
 import type { Objects } from './pod-status.js';
 import type { Resources } from './resources.js';
 
-/** Makes, stops, starts and removes a sandbox that is a Pod and, with a workspace volume, the claim that owns it. */
+/** Creates, stops, starts and removes sandboxes. */
 export interface Lifecycle {
   create(sandbox: DriverSandbox, signal: AbortSignal): Promise<void>;
   stop(ref: SandboxRef, signal: AbortSignal): Promise<void>;
@@ -29,12 +29,13 @@ export interface LifecycleOptions {
   readonly log: Logger;
 }
 
-/** A sandbox that is removed with its files has nothing to save. */
+/** A sandbox that is deleted together with its files has nothing to save. */
 const DELETE_GRACE_SECONDS = 2;
-/** For the kubelet and the volume controller, beyond the process's own time. */
+/** For the kubelet and the volume controller, on top of the process's own time. */
 const REMOVE_TIMEOUT_MS = 60_000;
 const UNDO_TIMEOUT_MS = 10_000;
 
+/** Sandboxes that are a Pod and, with a workspace volume, the claim that owns it. */
 export function createLifecycle(options: LifecycleOptions): Lifecycle {
   const { resources, namespaces, seal, stopTimeoutMs, log } = options;
 
@@ -42,31 +43,32 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
 
   async function findOrThrow(ref: SandboxRef, signal: AbortSignal): Promise<Objects> {
     const objects = await resources.find(ref, signal);
-    if (objects.pod === undefined && objects.keeper === undefined) {
+    if (objects.pod === undefined && objects.owner === undefined) {
       throw notFound(`sandbox '${ref.name || ref.id}' has no Pod and no volume in the cluster`);
     }
     return objects;
   }
 
-  async function undo(plan: Plan, made: Partial<Record<'pod' | 'keeper', Pod | Keeper>>): Promise<void> {
-    const signal = deadline(UNDO_TIMEOUT_MS);
+  async function undo(owner: Owner): Promise<void> {
     try {
-      if (made.pod) {
-        await resources.removePod(made.pod as Pod, 0, signal);
-      }
-      if (made.keeper) {
-        await resources.removeKeeper(made.keeper as Keeper, signal);
-      }
+      await resources.removeOwner(owner, deadline(UNDO_TIMEOUT_MS));
     } catch (error) {
-      log.warn(`what a failed create made under '${plan.place.name}' was not removed`, { error });
+      log.warn(`claim '${owner.metadata.name}' of a failed create was not removed`, { error });
     }
   }
 
-  /** The state only tells a cut-off create from a Pod that someone removed, so a failure here is not the sandbox's. */
-  function markStarted(keeper: Keeper, signal: AbortSignal, more = {}): Promise<void> {
-    return resources.setState(keeper, STATE.started, signal, more).catch((error) => {
-      log.warn(`claim '${keeper.metadata.name}' could not be marked as started`, { error });
+  /** The state only tells an interrupted create from a Pod that was deleted, so a failure here does not matter. */
+  function markStarted(owner: Owner, signal: AbortSignal, more = {}): Promise<void> {
+    return resources.setState(owner, STATE.started, signal, more).catch((error) => {
+      log.warn(`claim '${owner.metadata.name}' could not be marked as started`, { error });
     });
+  }
+
+  async function suspend(owner: Owner, pod: Pod | undefined, signal: AbortSignal): Promise<void> {
+    await resources.setState(owner, STATE.stopped, signal);
+    if (pod !== undefined) {
+      await resources.removePod(pod, undefined, deadline(stopTimeoutMs + REMOVE_TIMEOUT_MS, signal));
+    }
   }
 
   return {
@@ -77,30 +79,22 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
         await namespaces.within(sandbox.workspace, signal, () => resources.createPod(plan.pod, signal));
         return;
       }
-      const keeper = await namespaces.within(sandbox.workspace, signal, () =>
-        resources.createKeeper(claimOf(plan, workspace, seal.seal(plan.pod, sandbox.id)), signal),
+      const owner = await namespaces.within(sandbox.workspace, signal, () =>
+        resources.createOwner(claimOf(plan, workspace, seal.seal(plan.pod, sandbox.id)), signal),
       );
       try {
-        await binding.settle(keeper, workspace.storageClass, signal);
-        await resources.createPod(ownedBy(keeper, plan.pod), signal);
+        await binding.settle(owner, workspace.storageClass, signal);
+        await resources.createPod(ownedBy(owner, plan.pod), signal);
       } catch (error) {
-        await undo(plan, { keeper });
+        await undo(owner);
         throw error;
       }
-      await markStarted(keeper, signal);
+      await markStarted(owner, signal);
     },
 
     async stop(ref, signal) {
       const objects = await findOrThrow(ref, signal);
-      const keeper = requireKeeper(objects, ref);
-      await resources.setState(keeper, STATE.stopped, signal);
-      if (objects.pod !== undefined) {
-        await resources.removePod(
-          objects.pod,
-          undefined,
-          deadline(stopTimeoutMs + REMOVE_TIMEOUT_MS, signal),
-        );
-      }
+      await suspend(requireOwner(objects, ref), objects.pod, signal);
     },
 
     async start(ref, signal) {
@@ -108,54 +102,43 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       if (objects.pod !== undefined && isAlive(objects.pod)) {
         return;
       }
-      const keeper = requireKeeper(objects, ref);
-      const pod = seal.open(keeper, ref.id);
+      const owner = requireOwner(objects, ref);
+      const pod = seal.open(owner, ref.id);
       if (objects.pod !== undefined) {
-        await resources.setState(keeper, STATE.stopped, signal);
-        await resources.removePod(
-          objects.pod,
-          undefined,
-          deadline(stopTimeoutMs + REMOVE_TIMEOUT_MS, signal),
-        );
+        await suspend(owner, objects.pod, signal);
       }
-      try {
-        await resources.createPod(ownedBy(keeper, pod), signal);
-      } catch (error) {
-        if (!hasCode(error, Code.ALREADY_EXISTS)) {
-          throw error;
-        }
-      }
-      const isSigned = keeper.metadata.annotations?.[ANNOTATION.podSignature] !== undefined;
-      await markStarted(keeper, signal, isSigned ? {} : seal.seal(pod, ref.id));
+      await tolerate(resources.createPod(ownedBy(owner, pod), signal), Code.ALREADY_EXISTS);
+      const isSigned = owner.metadata.annotations?.[ANNOTATION.podSignature] !== undefined;
+      await markStarted(owner, signal, isSigned ? {} : seal.seal(pod, ref.id));
     },
 
     async delete(ref, signal) {
-      const { pod, keeper } = await resources.find(ref, signal);
-      if (pod === undefined && keeper === undefined) {
+      const { pod, owner } = await resources.find(ref, signal);
+      if (pod === undefined && owner === undefined) {
         return false;
       }
       const until = deadline(REMOVE_TIMEOUT_MS, signal);
       await Promise.all([
         pod && resources.removePod(pod, DELETE_GRACE_SECONDS, until),
-        keeper && resources.removeKeeper(keeper, until),
+        owner && resources.removeOwner(owner, until),
       ]);
       return true;
     },
   };
 }
 
-/** FAILED_PRECONDITION when nothing would outlive the Pod. */
-export function requireKeeper({ keeper }: Objects, ref: SandboxRef): Keeper {
-  if (keeper === undefined) {
-    throw failedPrecondition(`sandbox '${ref.name}' has no workspace volume that would outlive its Pod`, {
+/** FAILED_PRECONDITION when nothing outlives the Pod. */
+export function requireOwner({ owner }: Objects, ref: SandboxRef): Owner {
+  if (owner === undefined) {
+    throw failedPrecondition(`sandbox '${ref.name}' has no workspace volume that outlives its Pod`, {
       reason: 'NoWorkspaceVolume',
       hint: 'set workspace_default_storage_size above 0 in [openshell.drivers.kubernetes]',
     });
   }
-  if (keeper.metadata.deletionTimestamp !== undefined) {
-    throw failedPrecondition(`sandbox '${ref.name}' is being removed`, { reason: 'Deleting' });
+  if (owner.metadata.deletionTimestamp !== undefined) {
+    throw failedPrecondition(`sandbox '${ref.name}' is being deleted`, { reason: 'Deleting' });
   }
-  return keeper;
+  return owner;
 }
 
 function isAlive(pod: Pod): boolean {
@@ -171,13 +154,12 @@ function claimOf(
   plan: Plan,
   workspace: NonNullable<Plan['workspace']>,
   sealed: Readonly<Record<string, string>>,
-): Keeper {
+): Owner {
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
     metadata: {
-      name: plan.place.name,
-      namespace: plan.place.namespace,
+      ...plan.place,
       labels: plan.labels,
       annotations: { ...sealed, [ANNOTATION.state]: STATE.creating },
     },
@@ -193,20 +175,9 @@ export function claimSpec({ size, storageClass }: NonNullable<Plan['workspace']>
   };
 }
 
-/** Whoever removes the claim removes the Pod with it, so half of a sandbox cannot stay. */
-function ownedBy(keeper: Keeper, pod: Pod): Pod {
-  return {
-    ...pod,
-    metadata: {
-      ...pod.metadata,
-      ownerReferences: [
-        {
-          apiVersion: 'v1',
-          kind: 'PersistentVolumeClaim',
-          name: keeper.metadata.name,
-          uid: keeper.metadata.uid ?? '',
-        },
-      ],
-    },
-  };
+/** Deleting the claim deletes the Pod, so half a sandbox cannot remain. */
+function ownedBy({ metadata }: Owner, pod: Pod): Pod {
+  const { name, uid = '' } = metadata;
+  const ownerReferences = [{ apiVersion: 'v1', kind: 'PersistentVolumeClaim', name, uid }];
+  return { ...pod, metadata: { ...pod.metadata, ownerReferences } };
 }

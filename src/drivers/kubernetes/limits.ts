@@ -6,7 +6,7 @@ import { requireAllowed } from './allowed.js';
 import type { KubernetesSettings } from './settings.js';
 import { mapOf, objectOf, text } from './shape.js';
 
-/** What a container may use at most, and what is set aside for it. */
+/** A container's limits, and what the scheduler reserves for it. */
 export interface Resources {
   readonly limits: Readonly<Record<string, string>>;
   readonly requests: Readonly<Record<string, string>>;
@@ -19,7 +19,7 @@ const TABLE = 'openshell.drivers.kubernetes';
 
 const rawShape = objectOf({ limits: mapOf(text), requests: mapOf(text) });
 
-/** `raw` is what the template's resources say beside CPU and memory. */
+/** `raw` holds the template's resources other than CPU and memory. */
 export function resourcesOf(
   { spec }: DriverSandbox,
   raw: JsonObject | undefined,
@@ -33,7 +33,9 @@ export function resourcesOf(
 
   const limits: Record<string, string> = { ...more.limits };
   const requests: Record<string, string> = { ...more.requests };
-  function put(key: string, { request, limit }: Amounts) {
+  function set(...args: Parameters<typeof amounts>) {
+    const [key] = args;
+    const { request, limit } = amounts(...args);
     if (request !== '') {
       requests[key] = request;
     }
@@ -42,36 +44,27 @@ export function resourcesOf(
     }
   }
 
-  put(
+  set(
     'cpu',
-    amounts(
-      'cpu',
-      { request: asked.cpuRequest, limit: asked.cpuLimit },
-      { request: settings.default_cpu_request, limit: settings.default_cpu_limit || settings.max_cpu_limit },
-      parseCpuNanos,
-    ),
+    { request: asked.cpuRequest, limit: asked.cpuLimit },
+    { request: settings.default_cpu_request, limit: settings.default_cpu_limit || settings.max_cpu_limit },
+    parseCpuNanos,
   );
-  put(
+  set(
     'memory',
-    amounts(
-      'memory',
-      { request: asked.memoryRequest, limit: asked.memoryLimit },
-      {
-        request: settings.default_memory_request,
-        limit: settings.default_memory_limit || settings.max_memory_limit,
-      },
-      parseMemoryBytes,
-    ),
+    { request: asked.memoryRequest, limit: asked.memoryLimit },
+    {
+      request: settings.default_memory_request,
+      limit: settings.default_memory_limit || settings.max_memory_limit,
+    },
+    parseMemoryBytes,
   );
-  put(
+  set(
     DISK,
-    amounts(
-      DISK,
-      { request: more.requests?.[DISK] ?? '', limit: more.limits?.[DISK] ?? '' },
-      // Without a request Kubernetes sets all of the limit aside.
-      { request: '0', limit: defaultDisk(settings) },
-      parseMemoryBytes,
-    ),
+    { request: more.requests?.[DISK] ?? '', limit: more.limits?.[DISK] ?? '' },
+    // Without a request Kubernetes reserves the whole limit.
+    { request: '0', limit: settings.default_disk_limit || settings.max_disk_limit },
+    parseMemoryBytes,
   );
   if (gpus !== undefined) {
     limits[GPU] = String(gpus);
@@ -79,7 +72,7 @@ export function resourcesOf(
   return { limits, requests };
 }
 
-/** An emptyDir is never larger than what the sandbox may write, or for one in memory, hold. */
+/** An emptyDir is no larger than the sandbox's disk limit or, with medium Memory, its memory limit. */
 export function emptyDirOf(
   asked: { readonly medium?: string; readonly size_limit?: string },
   field: string,
@@ -94,12 +87,12 @@ export function emptyDirOf(
   return { ...(asked.medium && { medium: asked.medium }), ...(size !== '' && { sizeLimit: size }) };
 }
 
-/** The size of a workspace that a sandbox asks for; 0 asks for no volume. */
+/** The workspace size that a sandbox asks for; 0: no volume. */
 export function storageWithin(size: string, field: string, settings: KubernetesSettings): string {
   return parseMemoryBytes(size, field) === 0 ? size : within(size, settings.max_storage_size, field);
 }
 
-/** The operator's own values, when the driver starts: INVALID_ARGUMENT names the key. */
+/** Checks the operator's values when the driver starts. INVALID_ARGUMENT names the key. */
 export function checkLimits(settings: KubernetesSettings): void {
   checkCeilings(ceilingsOf(settings), TABLE);
   for (const [key, most] of [
@@ -110,7 +103,7 @@ export function checkLimits(settings: KubernetesSettings): void {
     if (settings[most] !== '' && limit > parseMemoryBytes(settings[most], `${TABLE}.${most}`)) {
       throw invalidArgument(`${TABLE}.${key}: '${settings[key]}' is more than ${most}, '${settings[most]}'`, {
         field: `${TABLE}.${key}`,
-        hint: 'raise the one or lower the other',
+        hint: 'raise one or lower the other',
       });
     }
   }
@@ -126,10 +119,6 @@ function ceilingsOf(settings: KubernetesSettings): Ceilings {
   };
 }
 
-function defaultDisk(settings: KubernetesSettings): string {
-  return settings.default_disk_limit || settings.max_disk_limit;
-}
-
 function checkRaw(raw: ReturnType<typeof rawShape>, settings: KubernetesSettings): void {
   for (const kind of ['limits', 'requests'] as const) {
     for (const [name, amount] of Object.entries(raw[kind] ?? {})) {
@@ -137,7 +126,7 @@ function checkRaw(raw: ReturnType<typeof rawShape>, settings: KubernetesSettings
       if (name === DISK) {
         within(amount, settings.max_disk_limit, field, kind === 'requests');
       } else if (name === 'cpu' || name === 'memory') {
-        throw invalidArgument(`${field}: must not stand in resources_raw`, { field });
+        throw invalidArgument(`${field}: is not allowed in resources_raw`, { field });
       } else if (name === GPU && kind === 'limits') {
         wholeGpus(amount);
       } else if (name !== GPU) {
@@ -155,11 +144,11 @@ function wholeGpus(count: string | number): number {
   throw invalidArgument(`${field}: must be a whole number of GPUs`, { field });
 }
 
-/** The amount of bytes as it stands. Kubernetes takes a limit of 0 for none. */
+/** Returns the amount unchanged. Kubernetes reads a limit of 0 as none. */
 function within(amount: string, most: string, field: string, mayBeZero = false): string {
   const asked = parseMemoryBytes(amount, field);
   if (asked === 0 && !mayBeZero) {
-    throw invalidArgument(`${field}: 0 is no limit`, { field });
+    throw invalidArgument(`${field}: must be above 0`, { field });
   }
   if (most !== '' && asked > parseMemoryBytes(most)) {
     throw tooHigh(field, amount, most);
@@ -173,8 +162,8 @@ interface Amounts {
 }
 
 /**
- * What was asked for wins, and a default limit that would contradict it gives way. A limit without a request is left to
- * Kubernetes, which sets all of it aside.
+ * Requested values win: a default limit below a requested amount is raised to it. For a limit without a request,
+ * Kubernetes reserves the whole limit.
  */
 function amounts(
   name: string,
@@ -191,12 +180,8 @@ function amounts(
   }
 
   if (contradict(asked)) {
-    throw invalidArgument(
-      `${FIELD}: the ${name} request ${asked.request} is above the limit ${asked.limit}`,
-      {
-        field: `${FIELD}.requests.${name}`,
-      },
-    );
+    const message = `${FIELD}: the ${name} request ${asked.request} is above the limit ${asked.limit}`;
+    throw invalidArgument(message, { field: `${FIELD}.requests.${name}` });
   }
   if (asked.limit !== '') {
     number(asked.limit, 'limits');

@@ -7,12 +7,12 @@ import { hasCode } from './api-errors.js';
 import { CONTAINER, type Place } from './names.js';
 import type { Rest } from './rest.js';
 
-/** A container that is not made yet has no log: how often to ask when the reader wants to follow. */
+/** How often to retry while the container has not been created and so has no log. */
 const NOT_YET_MS = 200;
 
 /**
- * The log of a Pod's container. Kubernetes keeps the two streams in one, so every line is stdout. A Pod without a log
- * yet is waited for when following, else it has no lines.
+ * The log of a Pod's container. Kubernetes merges the two streams, so every line is stdout. While a Pod has no log yet,
+ * following waits for it, and otherwise there are no lines.
  */
 export async function* readLogs(
   rest: Rest,
@@ -25,7 +25,7 @@ export async function* readLogs(
     timestamps: true,
     follow,
     tailLines: tail,
-    // Whole seconds only; what is too early is left out below.
+    // Takes whole seconds only; earlier lines are skipped below.
     sinceTime: sinceMs > 0 ? new Date(sinceMs - (sinceMs % 1000)).toISOString() : undefined,
   };
   for (;;) {
@@ -46,7 +46,7 @@ export async function* readLogs(
       if (signal.aborted) {
         return;
       }
-      // 400: the container is not made yet.
+      // 400: the container has not been created yet.
       if (!hasCode(error, Code.INVALID_ARGUMENT)) {
         throw error;
       }
@@ -58,7 +58,7 @@ export async function* readLogs(
   }
 }
 
-/** Each line is `2026-01-02T03:04:05.123456789Z message`; the parts of a long one bear the time of its first. */
+/** Each line is `2026-01-02T03:04:05.123456789Z message`; all parts of a long one have the time of the first. */
 async function* toLogLines(
   response: AsyncIterable<Uint8Array>,
   sinceMs: number,

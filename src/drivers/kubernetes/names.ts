@@ -8,27 +8,27 @@ export const CONTAINER = 'agent';
 export const WORKSPACE_VOLUME = 'workspace';
 
 export const ANNOTATION = {
-  /** On the keeper: the Pod to make at each start, see `encodePod`. */
+  /** On the owner: the Pod to create at each start, see `encodePod`. */
   pod: 'openshell.ai/pod',
-  /** On the keeper: that the Pod is ours, see `createPodSeal`. */
+  /** On the owner: proves that the Pod is ours, see `createPodSeal`. */
   podSignature: 'openshell.ai/pod-signature',
-  /** On the keeper: what the driver last did, one of STATE. */
+  /** On the owner: the driver's last action, one of STATE. */
   state: 'openshell.ai/state',
 } as const;
 
 export const STATE = {
-  /** The Pod was never made: a create that is under way or was cut off. */
+  /** There has been no Pod yet: the create is in progress or was interrupted. */
   creating: 'creating',
   started: 'started',
   stopped: 'stopped',
-  /** A controller of the cluster makes the Pod. */
+  /** The cluster's controller creates the Pod. */
   held: 'held',
 } as const;
 
-/** What keeps a sandbox that has no Pod. */
-export type KeeperKind = 'persistentvolumeclaims' | 'sandboxes';
+/** Resources that may own a sandbox's Pod and outlive it. */
+export type OwnerKind = 'persistentvolumeclaims' | 'sandboxes';
 
-/** Groups of resources that are not of the core. */
+/** API groups of resources outside the core group. */
 const GROUPS: Readonly<Record<string, string>> = {
   sandboxes: '/apis/agents.x-k8s.io/v1alpha1',
   networkpolicies: '/apis/networking.k8s.io/v1',
@@ -40,7 +40,7 @@ function groupOf(resource: string): string {
 
 export type WorkspaceMode = 'shared' | 'managed';
 
-/** Where a sandbox's objects are, all of one name. */
+/** Where a sandbox's objects are; all have the same name. */
 export interface Place {
   readonly namespace: string;
   readonly name: string;
@@ -49,7 +49,7 @@ export interface Place {
 /** The namespaces and names of one gateway's objects. */
 export interface Names {
   readonly mode: WorkspaceMode;
-  /** Part of every query: other gateways' objects do not exist for this one. */
+  /** Part of every query: a gateway never sees another's objects. */
   readonly ownSelector: string;
   namespaceOf(workspace: string): string;
   placeOf(ref: SandboxRef): Place;
@@ -85,7 +85,7 @@ export function createNames(options: { gatewayId: string; mode: WorkspaceMode; n
   };
 }
 
-/** A namespace's name has 63 characters at most: a workspace that does not fit ends in a digest of its name. */
+/** Namespace names have at most 63 characters: a longer workspace name is cut and ends in a digest. */
 function shorten(prefix: string, workspace: string): string {
   const name = prefix + workspace;
   if (name.length <= LONGEST_NAME) {

@@ -1,7 +1,7 @@
-import { Code, failedPrecondition, OpenShellError } from '../../compute/errors.js';
+import { Code, failedPrecondition, unavailable } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
 import { deadline, withDeadline } from '../../kit/deadline.js';
-import { hasCode, isNamespaceGone } from './api-errors.js';
+import { isNamespaceGone, tolerate } from './api-errors.js';
 import type { Names } from './names.js';
 import type { NetworkPolicies } from './network-policies.js';
 import type { Namespace } from './objects.js';
@@ -10,12 +10,13 @@ import type { Rest } from './rest.js';
 
 /** The namespaces that sandboxes live in, each with its NetworkPolicies. */
 export interface Namespaces {
-  /** Runs `make` where all stands ready; cheap when that was done before. Once more when somebody removed the namespace. */
-  within<T>(workspace: string, signal: AbortSignal, make: () => Promise<T>): Promise<T>;
+  /** Runs `create` after `ensure`, and once more if someone deleted the namespace since. */
+  within<T>(workspace: string, signal: AbortSignal, create: () => Promise<T>): Promise<T>;
+  /** Cheap once it has succeeded. */
   ensure(workspace: string, signal: AbortSignal): Promise<void>;
-  /** Puts back the NetworkPolicies that somebody removed or changed. */
+  /** Restores the NetworkPolicies that someone removed or changed. */
   keepPolicies(signal: AbortSignal): Promise<void>;
-  /** With workspace_mode managed: removes the workspace's namespace and all in it, and waits for its end. */
+  /** With workspace_mode managed: deletes the workspace's namespace and everything in it, and waits until it is gone. */
   remove(workspace: string, signal: AbortSignal): Promise<void>;
 }
 
@@ -23,31 +24,21 @@ interface NamespacesOptions {
   readonly rest: Rest;
   readonly names: Names;
   readonly gatewayId: string;
-  /** Undefined: the operator wants none. */
+  /** Undefined: switched off by the operator. */
   readonly policies: NetworkPolicies | undefined;
 }
 
 const PREPARE_TIMEOUT_MS = 120_000;
-/** Of a namespace that is on its way out; then the user should know. */
+/** How long to wait for a namespace that is being deleted before reporting it. */
 const TERMINATING_TIMEOUT_MS = 45_000;
 
 export function createNamespaces(options: NamespacesOptions): Namespaces {
   const { rest, names, gatewayId, policies } = options;
   const ensured = new Map<string, Promise<void>>();
 
-  async function get(name: string, signal: AbortSignal): Promise<Namespace | undefined> {
-    try {
-      return await rest.json<Namespace>({
-        path: `/api/v1/namespaces/${name}`,
-        what: `get namespace '${name}'`,
-        signal,
-      });
-    } catch (error) {
-      if (hasCode(error, Code.NOT_FOUND)) {
-        return undefined;
-      }
-      throw error;
-    }
+  function get(name: string, signal: AbortSignal): Promise<Namespace | undefined> {
+    const request = { path: `/api/v1/namespaces/${name}`, what: `get namespace '${name}'`, signal };
+    return tolerate(rest.json<Namespace>(request), Code.NOT_FOUND);
   }
 
   async function waitGone(name: string, signal: AbortSignal): Promise<void> {
@@ -68,20 +59,19 @@ export function createNamespaces(options: NamespacesOptions): Namespaces {
     }
     signal.throwIfAborted();
     const blocking = last?.status?.conditions?.find((one) => one.status === 'True')?.message;
-    throw new OpenShellError(
-      Code.UNAVAILABLE,
-      `namespace '${name}' is still being removed${blocking ? `: ${blocking}` : ''}`,
-      { reason: 'NamespaceTerminating', hint: 'look for finalizers on what is left in it' },
-    );
+    throw unavailable(`namespace '${name}' is still being deleted${blocking ? `: ${blocking}` : ''}`, {
+      reason: 'NamespaceTerminating',
+      hint: 'check for finalizers on what is left in it',
+    });
   }
 
   function requireOurs(found: Namespace): void {
     if (found.metadata.labels?.[LABEL.gatewayId] === gatewayId) {
       return;
     }
-    throw failedPrecondition(`namespace '${found.metadata.name}' is not this gateway's`, {
+    throw failedPrecondition(`namespace '${found.metadata.name}' does not belong to this gateway`, {
       reason: 'NamespaceNotOurs',
-      hint: 'remove it, or name the workspace otherwise',
+      hint: 'delete it, or choose another name for the workspace',
     });
   }
 
@@ -100,22 +90,17 @@ export function createNamespaces(options: NamespacesOptions): Namespaces {
       [LABEL.sandboxWorkspace]: workspace,
       'pod-security.kubernetes.io/enforce': 'restricted',
     };
-    await rest
-      .json({
-        method: 'POST',
-        path: '/api/v1/namespaces',
-        body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } },
-        what: `create namespace '${name}'`,
-        signal,
-      })
-      .catch((error) => {
-        if (!hasCode(error, Code.ALREADY_EXISTS)) {
-          throw error;
-        }
-      });
+    const call = rest.json({
+      method: 'POST',
+      path: '/api/v1/namespaces',
+      body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } },
+      what: `create namespace '${name}'`,
+      signal,
+    });
+    await tolerate(call, Code.ALREADY_EXISTS);
   }
 
-  /** Those that stand, also from before this process. */
+  /** Includes those created before this process started. */
   async function existing(signal: AbortSignal): Promise<string[]> {
     if (names.mode === 'shared') {
       return [names.namespaceOf('')];
@@ -136,7 +121,7 @@ export function createNamespaces(options: NamespacesOptions): Namespaces {
     await policies?.ensure(name, signal);
   }
 
-  /** Shared by all who wait for it, so none of them cancels it. */
+  /** Shared by all callers, so none of them cancels it. */
   function prepared(workspace: string): Promise<void> {
     const name = names.namespaceOf(workspace);
     const known = ensured.get(name);
@@ -154,17 +139,17 @@ export function createNamespaces(options: NamespacesOptions): Namespaces {
   }
 
   return {
-    async within(workspace, signal, make) {
+    async within(workspace, signal, create) {
       await ensure(workspace, signal);
       try {
-        return await make();
+        return await create();
       } catch (error) {
         if (!isNamespaceGone(error)) {
           throw error;
         }
         ensured.delete(names.namespaceOf(workspace));
         await ensure(workspace, signal);
-        return make();
+        return create();
       }
     },
     ensure,
@@ -184,18 +169,9 @@ export function createNamespaces(options: NamespacesOptions): Namespaces {
         return;
       }
       requireOurs(found);
-      await rest
-        .json({
-          method: 'DELETE',
-          path: `/api/v1/namespaces/${name}`,
-          what: `delete namespace '${name}'`,
-          signal,
-        })
-        .catch((error) => {
-          if (!hasCode(error, Code.NOT_FOUND) && !hasCode(error, Code.ABORTED)) {
-            throw error;
-          }
-        });
+      const path = `/api/v1/namespaces/${name}`;
+      const call = rest.json({ method: 'DELETE', path, what: `delete namespace '${name}'`, signal });
+      await tolerate(call, Code.NOT_FOUND, Code.ABORTED);
       await waitGone(name, signal);
     },
   };

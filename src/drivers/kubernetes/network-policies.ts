@@ -9,12 +9,12 @@ import type { KubeObject } from './objects.js';
 import type { Rest } from './rest.js';
 
 /**
- * What keeps one gateway's sandboxes to themselves: nobody connects to them, and they reach DNS and the internet but
- * nothing of the cluster. Whether that is enforced is up to the cluster's network.
+ * Isolates one gateway's sandboxes: no ingress, and egress only to DNS and the internet, not to the cluster. The
+ * cluster's network has to enforce it.
  */
 export interface NetworkPolicies {
   ensure(namespace: string, signal: AbortSignal): Promise<void>;
-  /** As `ensure` for each, in one question; what was missing or changed is a warning. */
+  /** As `ensure` for each, with one list call; logs a warning for each policy that was missing or changed. */
   keep(namespaces: readonly string[], signal: AbortSignal): Promise<void>;
 }
 
@@ -22,7 +22,7 @@ interface NetworkPoliciesOptions {
   readonly rest: Rest;
   readonly names: Names;
   readonly gatewayId: string;
-  /** IP ranges, as `10.0.0.0/8`. */
+  /** IP ranges, e.g. `10.0.0.0/8`. */
   readonly egressExcept: readonly string[];
   readonly log: Logger;
 }
@@ -41,7 +41,7 @@ export function createNetworkPolicies(options: NetworkPoliciesOptions): NetworkP
     { name: `openshell-deny-ingress-${gatewayId}`, spec: { podSelector, policyTypes: ['Ingress'] } },
     { name: `openshell-egress-${gatewayId}`, spec: { podSelector, policyTypes: ['Egress'], egress } },
   ];
-  /** Seen in place by this process, so that one that is missing was removed. */
+  /** Policies that this process has seen: one that is missing now was removed. */
   const seen = new Set<string>();
 
   async function write(
@@ -69,24 +69,23 @@ export function createNetworkPolicies(options: NetworkPoliciesOptions): NetworkP
     });
   }
 
-  async function putRight(namespace: string, found: readonly NetworkPolicy[], signal: AbortSignal) {
+  async function reconcile(namespace: string, found: readonly NetworkPolicy[], signal: AbortSignal) {
     for (const { name, spec } of wanted) {
       const key = `${namespace}/${name}`;
-      const there = found.find(({ metadata }) => metadata.name === name);
-      if (there !== undefined && isDeepStrictEqual(there.spec, spec)) {
+      const current = found.find(({ metadata }) => metadata.name === name);
+      if (current !== undefined && isDeepStrictEqual(current.spec, spec)) {
         seen.add(key);
         continue;
       }
-      if (there !== undefined || seen.has(key)) {
-        log.warn(
-          `NetworkPolicy '${name}' in '${namespace}' is put back: somebody ${there ? 'changed' : 'removed'} it`,
-        );
+      if (current !== undefined || seen.has(key)) {
+        const change = current === undefined ? 'removed' : 'changed';
+        log.warn(`NetworkPolicy '${name}' in '${namespace}' was ${change} and is restored`);
       }
-      if (there !== undefined) {
+      if (current !== undefined) {
         await write('PUT', namespace, name, spec, signal);
       } else {
         await write('POST', namespace, name, spec, signal).catch((error) => {
-          // Its labels were taken away, or somebody else was faster.
+          // Its labels were removed, or someone else created it first.
           if (hasCode(error, Code.ALREADY_EXISTS)) {
             return write('PUT', namespace, name, spec, signal);
           }
@@ -104,13 +103,13 @@ export function createNetworkPolicies(options: NetworkPoliciesOptions): NetworkP
 
   return {
     async ensure(namespace, signal) {
-      await putRight(namespace, await list(names.path(namespace, KIND), signal), signal);
+      await reconcile(namespace, await list(names.path(namespace, KIND), signal), signal);
     },
     async keep(namespaces, signal) {
       const all = await list(names.everywhere(KIND), signal);
       for (const namespace of namespaces) {
         const found = all.filter(({ metadata }) => metadata.namespace === namespace);
-        await putRight(namespace, found, signal).catch((error) => {
+        await reconcile(namespace, found, signal).catch((error) => {
           if (!isNamespaceGone(error)) {
             throw error;
           }
@@ -120,7 +119,7 @@ export function createNetworkPolicies(options: NetworkPoliciesOptions): NetworkP
   };
 }
 
-/** DNS of the cluster, and every address outside `except`. INVALID_ARGUMENT when that is no list of IP ranges. */
+/** The cluster's DNS, and every address outside `except`. INVALID_ARGUMENT when that is not a list of IP ranges. */
 function egressRules(except: readonly string[], apiServer: string): unknown[] {
   const ranges = [...except];
   const covered = new BlockList();
@@ -130,13 +129,13 @@ function egressRules(except: readonly string[], apiServer: string): unknown[] {
   }
   const host = apiServer.replace(/^\[|\]$/g, '');
   const family = isIP(host) === 6 ? 'ipv6' : 'ipv4';
-  // One that has a public address is no part of the internet either.
+  // An API server with a public address is excluded too.
   if (isIP(host) !== 0 && !covered.check(host, family)) {
     ranges.push(`${host}/${family === 'ipv6' ? 128 : 32}`);
   }
   function block(cidr: string, ofFamily: (range: string) => boolean) {
-    const out = ranges.filter(ofFamily);
-    return { ipBlock: { cidr, ...(out.length > 0 && { except: out }) } };
+    const excluded = ranges.filter(ofFamily);
+    return { ipBlock: { cidr, ...(excluded.length > 0 && { except: excluded }) } };
   }
 
   return [
@@ -158,9 +157,9 @@ function parseRange(range: string): [string, number, 'ipv4' | 'ipv6'] {
   const version = isIP(address);
   const most = version === 6 ? 128 : 32;
   if (version === 0 || Number(bits) < 1 || Number(bits) > most) {
-    throw invalidArgument(`sandbox_egress_except: '${range}' is no IP range`, {
+    throw invalidArgument(`sandbox_egress_except: '${range}' is not an IP range`, {
       field: 'openshell.drivers.kubernetes.sandbox_egress_except',
-      hint: "write an address and its prefix's length, as 10.0.0.0/8",
+      hint: 'use an address and a prefix length, e.g. 10.0.0.0/8',
     });
   }
   return [address, Number(bits), version === 6 ? 'ipv6' : 'ipv4'];

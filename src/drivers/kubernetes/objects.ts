@@ -1,6 +1,6 @@
 import type { Json } from '../../compute/sandbox.js';
 
-/** What the driver reads and writes of Kubernetes objects, as they stand on the wire. */
+/** The parts of Kubernetes objects that the driver reads and writes, as they are on the wire. */
 export interface Metadata {
   name: string;
   namespace?: string;
@@ -10,17 +10,8 @@ export interface Metadata {
   deletionTimestamp?: string;
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
-  ownerReferences?: OwnerReference[];
+  ownerReferences?: { apiVersion: string; kind: string; name: string; uid: string }[];
   finalizers?: string[];
-}
-
-interface OwnerReference {
-  apiVersion: string;
-  kind: string;
-  name: string;
-  uid: string;
-  controller?: boolean;
-  blockOwnerDeletion?: boolean;
 }
 
 export interface KubeObject {
@@ -45,14 +36,7 @@ export interface PodCondition {
 export interface ContainerState {
   waiting?: { reason?: string; message?: string };
   running?: { startedAt?: string };
-  terminated?: {
-    exitCode: number;
-    signal?: number;
-    reason?: string;
-    message?: string;
-    startedAt?: string;
-    finishedAt?: string;
-  };
+  terminated?: { exitCode: number; reason?: string; message?: string; finishedAt?: string };
 }
 
 interface ContainerStatus {
@@ -95,8 +79,8 @@ export interface ClaimSpec {
   resources: { requests: { storage: string } };
 }
 
-/** What stays of a sandbox while it has no Pod: a claim, or a Sandbox of the agent-sandbox controller. */
-export interface Keeper extends KubeObject {
+/** Owns a sandbox's Pod and outlives it: a claim, or a Sandbox of the agent-sandbox controller. */
+export interface Owner extends KubeObject {
   spec: unknown;
   status?: { phase?: string };
 }
@@ -116,14 +100,11 @@ export interface Namespace extends KubeObject {
   status?: { phase?: string; conditions?: PodCondition[] };
 }
 
-/** The API server's answer to a request that failed, and the last frame of an exec. */
+/** The API server's response to a failed request, and the last frame of an exec. */
 export interface Status {
   status?: string;
   message?: string;
   reason?: string;
   code?: number;
-  details?: {
-    causes?: { reason?: string; message?: string; field?: string }[];
-    retryAfterSeconds?: number;
-  };
+  details?: { causes?: { reason?: string; message?: string }[] };
 }

@@ -2,29 +2,29 @@ import type { WorkspaceMode } from './names.js';
 import type { Rest } from './rest.js';
 import type { KubernetesSettings } from './settings.js';
 
-/** One thing that the gateway's account must be allowed to do. */
+/** A permission that the gateway's account needs. */
 export interface Permission {
   readonly verb: string;
   readonly group: string;
   readonly resource: string;
   readonly subresource: string;
-  /** Empty: in the whole cluster. */
+  /** Empty: cluster-wide. */
   readonly namespace: string;
 }
 
 const CORE: Readonly<Record<string, readonly string[]>> = {
-  // A WebSocket begins with a GET; newer servers ask for create as well.
+  // A WebSocket begins with a GET; newer servers check for create as well.
   'pods/exec': ['get', 'create'],
   'pods/log': ['get'],
   events: ['list', 'watch'],
 };
 
-const KEEPER = ['create', 'get', 'list', 'watch', 'patch', 'delete'];
+const OWNER_VERBS = ['create', 'get', 'list', 'watch', 'patch', 'delete'];
 
 export const UNSUPPORTED_API =
-  "sandbox_api 'agents.x-k8s.io/v1beta1' is not served yet: use 'pod' or 'agents.x-k8s.io/v1alpha1'";
+  "sandbox_api 'agents.x-k8s.io/v1beta1' is not supported yet: use 'pod' or 'agents.x-k8s.io/v1alpha1'";
 
-/** What the driver needs; the chart's Role grants just this. */
+/** The permissions that the driver needs, exactly those of the chart's Role. */
 export function neededPermissions(settings: KubernetesSettings): Permission[] {
   const mode = settings.workspace_mode as WorkspaceMode;
   const namespace = mode === 'shared' ? settings.namespace : '';
@@ -38,10 +38,13 @@ export function neededPermissions(settings: KubernetesSettings): Permission[] {
   return [
     ...expand('', CORE),
     ...(settings.sandbox_api === 'pod'
-      ? expand('', { pods: ['create', 'get', 'list', 'watch', 'delete'], persistentvolumeclaims: KEEPER })
+      ? expand('', {
+          pods: ['create', 'get', 'list', 'watch', 'delete'],
+          persistentvolumeclaims: OWNER_VERBS,
+        })
       : [
           ...expand('', { pods: ['get', 'list', 'watch'] }),
-          ...expand('agents.x-k8s.io', { sandboxes: KEEPER }),
+          ...expand('agents.x-k8s.io', { sandboxes: OWNER_VERBS }),
         ]),
     ...(settings.network_policy
       ? expand('networking.k8s.io', { networkpolicies: ['create', 'list', 'update'] })
@@ -59,7 +62,7 @@ export function describePermission(permission: Permission): string {
   return `${permission.verb} ${resource}${group} ${where}`;
 }
 
-/** Those that the API server says the gateway lacks. */
+/** Those that the gateway lacks, according to the API server. */
 export async function missingPermissions(
   rest: Rest,
   permissions: readonly Permission[],

@@ -2,29 +2,29 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { failedPrecondition, invalidArgument } from '../../compute/errors.js';
 import { ANNOTATION } from './names.js';
-import type { Keeper, Pod } from './objects.js';
+import type { Owner, Pod } from './objects.js';
 
 /**
- * How a Pod is kept with its claim, and known again: whoever may patch the claim must not choose what the gateway makes
- * of it, for the gateway may more than they.
+ * Stores a Pod with its claim and signs it: the gateway has more rights than those who may patch the claim, so they must
+ * not choose the Pod that it creates.
  */
 export interface PodSeal {
-  /** Annotations of the claim of the same name. INVALID_ARGUMENT when the Pod is too big. */
+  /** Annotations for the claim of the same name. INVALID_ARGUMENT when the Pod is too large. */
   seal(pod: Pod, sandboxId: string): Record<string, string>;
-  /** FAILED_PRECONDITION when it is not as this gateway sealed it for this sandbox and claim. */
-  open(claim: Keeper, sandboxId: string): Pod;
+  /** FAILED_PRECONDITION unless this gateway sealed it for this sandbox and claim. */
+  open(claim: Owner, sandboxId: string): Pod;
 }
 
 export interface PodSealOptions {
   readonly gatewayId: string;
   readonly secret: string;
-  /** Open what has no signature. */
+  /** Accept Pods without a signature. */
   readonly trustUnsigned: boolean;
 }
 
-/** The annotations of an object hold 256 KiB together. */
+/** An object's annotations hold 256 KiB in total. */
 const LONGEST_ENCODED = 240 * 1024;
-/** Of a Pod that nobody has signed. */
+/** Limit for an unsigned Pod. */
 const LARGEST_POD_BYTES = 16 * 1024 * 1024;
 
 export function createPodSeal({ gatewayId, secret, trustUnsigned }: PodSealOptions): PodSeal {
@@ -49,20 +49,20 @@ export function createPodSeal({ gatewayId, secret, trustUnsigned }: PodSealOptio
       const signature = annotations[ANNOTATION.podSignature];
       const claim = `claim '${name}' in namespace '${namespace}'`;
       if (signature === undefined && !trustUnsigned) {
-        throw failedPrecondition(`${claim} has no signature on the Pod that it keeps`, {
+        throw failedPrecondition(`the Pod stored in ${claim} has no signature`, {
           reason: 'ClaimNotSigned',
-          hint: 'if a gateway before 0.2 made it, the operator can set trust_unsigned_claims in [openshell.drivers.kubernetes] for its first start; else somebody changed it',
+          hint: 'if a gateway before 0.2 created it, the operator can set trust_unsigned_claims in [openshell.drivers.kubernetes] for its first start; otherwise someone changed it',
         });
       }
-      const given = Buffer.from(signature ?? '', 'base64');
+      const actual = Buffer.from(signature ?? '', 'base64');
       const expected = sign(encoded, namespace, name, sandboxId);
       if (
         signature !== undefined &&
-        (given.length !== expected.length || !timingSafeEqual(given, expected))
+        (actual.length !== expected.length || !timingSafeEqual(actual, expected))
       ) {
-        throw failedPrecondition(`the Pod that ${claim} keeps is not the one that this gateway signed`, {
+        throw failedPrecondition(`the Pod stored in ${claim} is not the one that this gateway signed`, {
           reason: 'ClaimChanged',
-          hint: "somebody changed the claim, or this gateway's database is not the one that it was made with; the workspace is in the claim's volume",
+          hint: "someone changed the claim, or this gateway's database is not the one it was created with; the workspace is in the claim's volume",
         });
       }
       return decodePod(encoded);
@@ -70,15 +70,15 @@ export function createPodSeal({ gatewayId, secret, trustUnsigned }: PodSealOptio
   };
 }
 
-/** A Pod as text for an annotation, small and not to be read in passing. */
+/** A Pod as text for an annotation: compact, and not readable at a glance. */
 function encodePod(pod: Pod): string {
   const encoded = gzipSync(JSON.stringify(pod)).toString('base64');
   if (encoded.length <= LONGEST_ENCODED) {
     return encoded;
   }
-  throw invalidArgument('spec: command and environment are more than Kubernetes can keep with a sandbox', {
+  throw invalidArgument('spec: command and environment are too large for Kubernetes to store', {
     field: 'spec.environment',
-    hint: 'put big values into a file of the image or of the workspace',
+    hint: 'put large values into a file in the image or the workspace',
   });
 }
 

@@ -7,52 +7,80 @@ import {
   startingConditions,
   suspendedConditions,
 } from '../../compute/conditions.js';
+import { LABEL } from '../../compute/labels.js';
 import type { ObservedSandbox } from '../../compute/sandbox.js';
 import { ANNOTATION, CONTAINER, STATE } from './names.js';
-import type { ContainerState, Keeper, Pod, PodCondition } from './objects.js';
+import type { ContainerState, Owner, Pod, PodCondition } from './objects.js';
 
-/** What is known of one sandbox: its Pod, what keeps it without one, or both. */
+/** A sandbox's Pod, its owner, or both. */
 export interface Objects {
   readonly pod: Pod | undefined;
-  readonly keeper: Keeper | undefined;
+  readonly owner: Owner | undefined;
+}
+
+interface ObserveOptions {
+  readonly scheduleTimeoutMs: number;
+  readonly now: () => number;
+}
+
+/** A sandbox as its objects show it; at least one of the two exists. */
+export function observeObjects(objects: Objects, options: ObserveOptions): ObservedSandbox {
+  const { pod, owner } = objects;
+  const metadata = (pod ?? owner)?.metadata;
+  const labels = metadata?.labels ?? {};
+  return {
+    id: labels[LABEL.sandboxId] ?? '',
+    name: labels[LABEL.sandboxName] ?? '',
+    workspace: labels[LABEL.sandboxWorkspace] ?? '',
+    namespace: labels[LABEL.sandboxNamespace] ?? '',
+    status: {
+      resourceName: metadata?.name ?? '',
+      instanceId: pod?.metadata.uid ?? '',
+      conditions: conditionsOf(objects, {
+        nowMs: options.now(),
+        scheduleTimeoutMs: options.scheduleTimeoutMs,
+      }),
+      deleting: isDeleting(objects),
+    },
+  };
 }
 
 const REASON_MISSING = 'BackendResourceMissing';
 
-/** The keeper is there and says that the Pod should be, but it is not. */
+/** According to its owner the Pod should exist, but it does not. */
 export function isMissing({ status }: ObservedSandbox): boolean {
   return status.conditions.some((one) => one.type === 'Ready' && one.reason === REASON_MISSING);
 }
 
 /** The sandbox's conditions. `scheduleTimeoutMs` turns a wait for a node into a failure. */
 export function conditionsOf(
-  { pod, keeper }: Objects,
+  { pod, owner }: Objects,
   options: { nowMs: number; scheduleTimeoutMs: number },
 ): Condition[] {
   if (pod !== undefined) {
     return podConditions(pod, options);
   }
-  const state = keeper?.metadata.annotations?.[ANNOTATION.state];
+  const state = owner?.metadata.annotations?.[ANNOTATION.state];
   if (state === STATE.stopped) {
     return suspendedConditions();
   }
   if (state === STATE.held) {
-    return startingConditions('ContainerStarting', 'the controller of the cluster makes the Pod');
+    return startingConditions('ContainerStarting', "the cluster's controller is creating the Pod");
   }
   if (state === STATE.creating) {
-    return startingConditions(REASON_CREATED, 'the Pod has not been made');
+    return startingConditions(REASON_CREATED, 'the Pod has not been created');
   }
   return failedConditions(
     REASON_MISSING,
-    'the Pod was removed by someone else than this gateway; its workspace volume is kept until you delete the sandbox',
+    'the Pod was not deleted by this gateway; its workspace volume is kept until you delete the sandbox',
   );
 }
 
-/** The engine is removing the sandbox, not only its Pod. */
-export function isDeleting({ pod, keeper }: Objects): boolean {
-  return keeper === undefined
+/** Kubernetes is deleting the whole sandbox, not only its Pod. */
+export function isDeleting({ pod, owner }: Objects): boolean {
+  return owner === undefined
     ? pod?.metadata.deletionTimestamp !== undefined
-    : keeper.metadata.deletionTimestamp !== undefined;
+    : owner.metadata.deletionTimestamp !== undefined;
 }
 
 function podConditions(pod: Pod, options: { nowMs: number; scheduleTimeoutMs: number }): Condition[] {
@@ -62,18 +90,17 @@ function podConditions(pod: Pod, options: { nowMs: number; scheduleTimeoutMs: nu
   }
 
   const state = status.containerStatuses?.find((one) => one.name === CONTAINER)?.state;
-  const given = givenUp(pod, find('DisruptionTarget'));
+  const disrupted = disruption(pod, find('DisruptionTarget'));
   if (state?.terminated !== undefined) {
-    return ended(pod, state.terminated, given);
+    return ended(pod, state.terminated, disrupted);
   }
-  // A kubelet that evicts may say so before it knows how the container ended, which it tells a moment later.
-  const isEnding = given !== undefined && given.reason !== 'NodeLost' && state !== undefined;
-  if ((status.phase === 'Failed' && !isEnding) || given?.reason === 'NodeLost') {
-    const why = given ?? {
-      reason: status.reason ?? 'PodFailed',
-      message: status.message ?? 'Kubernetes ended the Pod without saying why',
-    };
-    return failedConditions(why.reason, why.message);
+  // An evicting kubelet may report the eviction a moment before it reports how the container ended.
+  const isEnding = disrupted !== undefined && disrupted.reason !== 'NodeLost' && state !== undefined;
+  if ((status.phase === 'Failed' && !isEnding) || disrupted?.reason === 'NodeLost') {
+    return failedConditions(
+      disrupted?.reason ?? status.reason ?? 'PodFailed',
+      disrupted?.message ?? status.message ?? 'Kubernetes ended the Pod without giving a reason',
+    );
   }
   if (state?.running !== undefined) {
     return running(pod, state.running, find('Ready'));
@@ -87,17 +114,17 @@ function running(
   ready: PodCondition | undefined,
 ): Condition[] {
   const container = pod.status?.containerStatuses?.find((one) => one.name === CONTAINER);
-  // Only the node controller contradicts what the kubelet said of the container.
+  // Only the node controller contradicts the kubelet's report on the container.
   const nodeIsSilent = ready?.status !== 'True' && container?.ready === true && ready !== undefined;
   return nodeIsSilent
-    ? startingConditions('DependenciesNotReady', `node '${pod.spec.nodeName}' does not answer Kubernetes`)
+    ? startingConditions('DependenciesNotReady', `node '${pod.spec.nodeName}' does not respond to Kubernetes`)
     : runningConditions(startedAt);
 }
 
 function ended(
   pod: Pod,
   terminated: NonNullable<ContainerState['terminated']>,
-  given: Reason | undefined,
+  disrupted: Reason | undefined,
 ): Condition[] {
   const { exitCode, reason, message, finishedAt } = terminated;
   if (reason === 'StartError' || reason === 'ContainerCannotRun') {
@@ -114,22 +141,22 @@ function ended(
   if (reason === 'ContainerStatusUnknown') {
     return exitedConditions(
       exitCode,
-      'NodeRestarted: the node lost the process, as after a restart',
+      'NodeRestarted: the node lost the process, e.g. in a restart',
       finishedAt,
     );
   }
-  return exitedConditions(exitCode, given && `${given.reason}: ${given.message}`, finishedAt);
+  return exitedConditions(exitCode, disrupted && `${disrupted.reason}: ${disrupted.message}`, finishedAt);
 }
 
-/** `exec: "x": executable file not found` and its like: the runtime could not start the process. */
+/** The runtime could not start the process, e.g. `exec: "x": executable file not found`. */
 function notStarted(pod: Pod, message: string): Condition[] {
-  const said = message.replace(/^.*?exec failed: |^failed to create containerd task: /, '').trim();
+  const details = message.replace(/^.*?exec failed: |^failed to create containerd task: /, '').trim();
   const program = pod.spec.containers[0]?.command?.[0] ?? '';
   const missing = /no such file or directory|executable file not found/.test(message);
   if (missing && program === '/bin/sh') {
     return failedConditions(
       'NoIdleCommand',
-      'the image has no /bin/sh, with which a sandbox without a command idles; create it with a command',
+      'the image has no /bin/sh, which a sandbox without a command needs; create it with a command',
     );
   }
   if (missing && message.includes(`"${program}"`)) {
@@ -137,7 +164,7 @@ function notStarted(pod: Pod, message: string): Condition[] {
   }
   return failedConditions(
     'ContainerStartFailed',
-    said || 'the container runtime could not start the process',
+    details || 'the container runtime could not start the process',
   );
 }
 
@@ -146,31 +173,31 @@ interface Reason {
   readonly message: string;
 }
 
-/** Why Kubernetes itself ends this Pod, if it does. */
-function givenUp(pod: Pod, disruption: PodCondition | undefined): Reason | undefined {
+/** Why Kubernetes itself is ending this Pod, if it is. */
+function disruption(pod: Pod, target: PodCondition | undefined): Reason | undefined {
   const { reason, message } = pod.status ?? {};
   const node = pod.spec.nodeName ?? 'unknown';
   if (reason === 'Evicted') {
     return {
       reason: 'Evicted',
       message: /exceed.*limit/i.test(message ?? '')
-        ? `the sandbox wrote more than it may: ${message}`
-        : `node '${node}' ran short of something: ${message ?? 'no details'}`,
+        ? `the sandbox exceeded its disk limit: ${message}`
+        : `node '${node}' is short of resources: ${message ?? 'no details'}`,
     };
   }
-  if (reason === 'NodeLost' || disruption?.reason === 'DeletionByTaintManager') {
-    return { reason: 'NodeLost', message: `node '${node}' was lost, and its Pods with it` };
+  if (reason === 'NodeLost' || target?.reason === 'DeletionByTaintManager') {
+    return { reason: 'NodeLost', message: `node '${node}' was lost together with its Pods` };
   }
   if (reason === 'Shutdown' || reason === 'Terminated' || reason === 'NodeShutdown') {
     return { reason: 'NodeShutdown', message: `node '${node}' was shut down` };
   }
-  if (reason === 'Preempting' || disruption?.reason === 'PreemptionByScheduler') {
-    return { reason: 'Preempted', message: `a Pod of higher priority took the place on node '${node}'` };
+  if (reason === 'Preempting' || target?.reason === 'PreemptionByScheduler') {
+    return { reason: 'Preempted', message: `a Pod of higher priority took its place on node '${node}'` };
   }
   return undefined;
 }
 
-/** Waiting reasons that pass by themselves, or are only a first try. */
+/** Waiting reasons that are temporary or a first attempt. */
 const PASSING = new Set(['ContainerCreating', 'PodInitializing', 'ErrImagePull', 'RegistryUnavailable']);
 
 const WAITING_TEXT: Readonly<Record<string, string>> = {
@@ -201,7 +228,7 @@ function waiting(
     return notStarted(pod, state.message);
   }
   if (reason === '' || PASSING.has(reason)) {
-    return startingConditions('ContainerStarting', state?.message ?? 'the container is being made');
+    return startingConditions('ContainerStarting', state?.message ?? 'the container is being created');
   }
   return failedConditions(reason, [WAITING_TEXT[reason], state?.message].filter(Boolean).join(': '));
 }

@@ -16,17 +16,17 @@ import type { Pod } from './objects.js';
 import type { KubernetesSettings } from './settings.js';
 import { anyObject, flag, mapOf, objectOf, text } from './shape.js';
 
-export interface Owner {
+export interface GatewayIdentity {
   readonly gatewayId: string;
   readonly version: string;
 }
 
-/** What a sandbox becomes in the cluster. */
+/** A sandbox's objects in the cluster. */
 export interface Plan {
   readonly place: Place;
   readonly labels: Record<string, string>;
   readonly pod: Pod;
-  /** Undefined: the workspace path is an emptyDir. */
+  /** Undefined: an emptyDir is mounted at the workspace path. */
   readonly workspace: { readonly size: string; readonly storageClass: string } | undefined;
 }
 
@@ -37,11 +37,11 @@ const platformShape = objectOf({
   resources_raw: anyObject,
 });
 
-/** Changes nothing. INVALID_ARGUMENT and FAILED_PRECONDITION for what cannot be run. */
+/** Has no side effects. INVALID_ARGUMENT and FAILED_PRECONDITION for sandboxes that cannot be run. */
 export function planSandbox(
   sandbox: DriverSandbox,
   place: Place,
-  owner: Owner,
+  gateway: GatewayIdentity,
   settings: KubernetesSettings,
 ): Plan {
   const { template } = sandbox.spec;
@@ -49,7 +49,7 @@ export function planSandbox(
   const platform = platformShape(template.platformConfig, 'spec.template');
   const labels = {
     ...allowedOnly(template.labels, 'labels', settings),
-    ...ownerLabels({ ...owner, version: labelValue(owner.version) }, sandbox),
+    ...ownerLabels({ ...gateway, version: labelValue(gateway.version) }, sandbox),
   };
   if (platform.runtime_class_name !== undefined) {
     checkRuntimeClass(platform.runtime_class_name, 'spec.template.runtime_class_name', settings);
@@ -116,7 +116,7 @@ export function planSandbox(
           workingDir: settings.workspace_path,
           ...(pullPolicy && { imagePullPolicy: pullPolicy }),
           ...(sandbox.spec.tty && { tty: true }),
-          // A shell without a terminal reads commands from it: until somebody closes it there is no end of file.
+          // A shell without a terminal reads commands from stdin until it is closed.
           ...((sandbox.spec.tty || sandbox.spec.command.length > 0) && { stdin: true, stdinOnce: false }),
           resources: resources as unknown as Record<string, never>,
           securityContext: {
@@ -146,28 +146,28 @@ export function planSandbox(
   return { place, labels, pod: plain, workspace };
 }
 
-/** What the operator lets a template put on its Pod; our own keys are nobody's. */
+/** Refuses labels or annotations that the operator does not allow, or that are reserved for the gateway. */
 function allowedOnly(
-  given: Readonly<Record<string, string>>,
+  requested: Readonly<Record<string, string>>,
   kind: 'labels' | 'annotations',
   settings: KubernetesSettings,
 ): Record<string, string> {
   const field = `spec.template.${kind}`;
-  for (const key of Object.keys(given)) {
+  for (const key of Object.keys(requested)) {
     if (key.startsWith(RESERVED_LABEL_PREFIX)) {
       throw invalidArgument(`${field}: '${key}' is reserved`, { field });
     }
     requireAllowed(key, `allowed_${kind}`, field, settings);
   }
-  return { ...given };
+  return { ...requested };
 }
 
-/** A version such as 1.2.3+build has characters that a label may not have. */
+/** Versions such as 1.2.3+build contain characters that labels may not. */
 function labelValue(text: string): string {
   return text.replace(/[^A-Za-z0-9_.-]/g, '-').slice(0, 63);
 }
 
-/** The kubelet replaces $(NAME) in commands and values, and reads $$ as one $. */
+/** The kubelet expands $(NAME) in commands and values, and reads $$ as $. */
 function literal(value: string): string {
   return value.replaceAll('$', '$$$$');
 }
@@ -216,7 +216,7 @@ function toVolume(one: VolumeConfig, emptyDir: (asked: EmptyDir) => JsonObject):
   return { name, emptyDir: emptyDir(one.empty_dir ?? {}) };
 }
 
-/** Whether a Pod or claim is of this sandbox of this gateway. */
+/** Whether a Pod or claim belongs to this gateway's sandbox. */
 export function isOf(labels: Record<string, string> | undefined, gatewayId: string, id: string): boolean {
   return labels?.[LABEL.gatewayId] === gatewayId && labels[LABEL.sandboxId] === id;
 }

@@ -1,9 +1,8 @@
 import type { ProbeResult } from '../../compute/entry.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
-import { hasCode } from './api-errors.js';
-import { connect } from './connect.js';
+import { tolerate } from './api-errors.js';
 import { describePermission, missingPermissions, neededPermissions, UNSUPPORTED_API } from './permissions.js';
-import type { Rest } from './rest.js';
+import { connect, type Rest } from './rest.js';
 import type { KubernetesSettings } from './settings.js';
 
 interface Version {
@@ -12,10 +11,10 @@ interface Version {
   readonly gitVersion: string;
 }
 
-/** Servers from here on can close the standard input of a command. */
+/** The first version that can close the standard input of a command. */
 const STDIN_CLOSE_SINCE = { major: 1, minor: 30 };
 
-/** Whether the configured cluster answers and lets the gateway do all that the driver needs. */
+/** Whether the configured cluster answers and grants the gateway everything that the driver needs. */
 export async function probeCluster(settings: KubernetesSettings, signal: AbortSignal): Promise<ProbeResult> {
   const from =
     settings.kubeconfig === '' ? 'in-cluster service account' : `kubeconfig '${settings.kubeconfig}'`;
@@ -33,7 +32,7 @@ export async function probeCluster(settings: KubernetesSettings, signal: AbortSi
         state: 'unavailable',
         reason: `the gateway's account may not ${describePermission(missing[0] as (typeof missing)[0])}${
           missing.length > 1 ? ` (and lacks ${missing.length - 1} more permissions)` : ''
-        }: apply the Role of deploy/kubernetes or of the Helm chart`,
+        }: apply the Role in deploy/kubernetes or the Helm chart`,
         tried: missing.map((permission) => `${describePermission(permission)}: not allowed`),
       };
     }
@@ -54,7 +53,7 @@ export async function probeCluster(settings: KubernetesSettings, signal: AbortSi
   }
 }
 
-/** Why the configured kind of sandbox cannot be had, if so. */
+/** Why the configured sandbox_api is not available, if so. */
 async function missingSandboxApi(
   rest: Rest,
   { sandbox_api: api }: KubernetesSettings,
@@ -66,19 +65,14 @@ async function missingSandboxApi(
   if (api === 'agents.x-k8s.io/v1beta1') {
     return UNSUPPORTED_API;
   }
-  try {
-    await rest.json({ path: `/apis/${api}`, what: `tell of ${api}`, signal });
-    return undefined;
-  } catch (error) {
-    if (!hasCode(error, Code.NOT_FOUND)) {
-      throw error;
-    }
-    return `the cluster has no '${api}': install the agent-sandbox controller, or set sandbox_api to 'pod'`;
-  }
+  const call = rest.json<object>({ path: `/apis/${api}`, what: `describe ${api}`, signal });
+  return (await tolerate(call, Code.NOT_FOUND)) === undefined
+    ? `the cluster has no '${api}': install the agent-sandbox controller, or set sandbox_api to 'pod'`
+    : undefined;
 }
 
 export function serverVersion(rest: Rest, signal: AbortSignal): Promise<Version> {
-  return rest.json<Version>({ path: '/version', what: 'tell its version', signal });
+  return rest.json<Version>({ path: '/version', what: 'report its version', signal });
 }
 
 function warningsOf({ major, minor, gitVersion }: Version): string[] {

@@ -1,11 +1,11 @@
 import { type PlatformEvent, PROGRESS } from '../../compute/driver.js';
 import type { CoreEvent } from './objects.js';
 
-/** What Kubernetes reports of a Pod, in the steps that a user is shown. */
+/** Kubernetes' events for a Pod as the progress steps that a user sees. */
 const STEPS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   Scheduled: {
     [PROGRESS.completeStep]: 'requesting_sandbox',
-    [PROGRESS.completeLabel]: 'A node has room',
+    [PROGRESS.completeLabel]: 'Assigned to a node',
     [PROGRESS.activeStep]: 'pulling_image',
   },
   Pulling: { [PROGRESS.activeStep]: 'pulling_image' },
@@ -32,13 +32,6 @@ export function toPlatformEvent(event: CoreEvent): PlatformEvent {
 }
 
 function eventTimeMs(event: CoreEvent): number {
-  return (
-    Date.parse(
-      event.lastTimestamp ??
-        event.eventTime ??
-        event.firstTimestamp ??
-        event.metadata.creationTimestamp ??
-        '',
-    ) || 0
-  );
+  const { lastTimestamp, eventTime, firstTimestamp, metadata } = event;
+  return Date.parse(lastTimestamp ?? eventTime ?? firstTimestamp ?? metadata.creationTimestamp ?? '') || 0;
 }

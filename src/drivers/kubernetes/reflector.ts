@@ -3,12 +3,11 @@ import { Code, OpenShellError } from '../../compute/errors.js';
 import { createBackoff } from '../../kit/backoff.js';
 import { delay } from '../../kit/deadline.js';
 import { wholeLines } from '../../kit/lines.js';
-import { isExpired } from './api-errors.js';
+import { isExpired, type ServerState } from './api-errors.js';
 import type { KubeObject, Status } from './objects.js';
 import type { Query, Rest } from './rest.js';
-import type { ServerState } from './server-state.js';
 
-/** A collection as it is, then each change in order; a new `list` replaces all that was said before. */
+/** A collection's current items, then each change in order; another `list` replaces everything before it. */
 export type Change<T> =
   | { readonly type: 'list'; readonly items: readonly T[] }
   | { readonly type: 'put'; readonly object: T }
@@ -20,7 +19,7 @@ interface ReflectOptions {
   readonly query: Query;
   readonly what: string;
   readonly signal: AbortSignal;
-  /** A watch that brings nothing for this long is taken for dead; bookmarks come once a minute. */
+  /** A watch that is silent for this long counts as dead; bookmarks arrive once a minute. */
   readonly idleTimeoutMs?: number;
 }
 
@@ -30,19 +29,19 @@ interface WatchLine<T> {
 }
 
 const IDLE_TIMEOUT_MS = 150_000;
-/** The server ends a watch by itself after this time; spread out so that not all end at once. */
+/** The server ends a watch after this time, plus some jitter so that not all end at once. */
 const WATCH_SECONDS = 300;
 const RETRY_FIRST_MS = 100;
 const RETRY_MOST_MS = 5_000;
-/** Without a server for this long, the caller should know. */
+/** When the server has been unreachable for this long, the caller receives the error. */
 const GIVE_UP_MS = 60_000;
-/** etcd keeps no object of more than 1.5 MiB, which JSON's escapes can make six times as long. */
+/** etcd stores objects of up to 1.5 MiB, which JSON escapes can make six times as long. */
 const LONGEST_CHANGE_BYTES = 16 * 1024 * 1024;
 
 /**
- * Lists, then watches from there. A watch that ends is taken up where it was, so nothing is missed; one whose place is
- * no longer known to the server begins with a new list. Ends when the signal aborts; throws UNAVAILABLE when the server
- * stays away.
+ * Lists, then watches from there. A watch that ends is resumed where it was, so nothing is missed; when the server no
+ * longer knows that version, it starts over with a list. Ends when the signal aborts; throws UNAVAILABLE when the server
+ * stays unreachable.
  */
 export async function* reflect<T extends KubeObject>(
   options: ReflectOptions,
@@ -70,7 +69,7 @@ export async function* reflect<T extends KubeObject>(
           yield { type: 'put', object: line.object };
         }
       }
-      // A server that ends each watch at once must not be asked in a circle.
+      // Avoids a busy loop with a server that ends each watch at once.
       if (performance.now() - begunMs < 1000) {
         await delay(RETRY_FIRST_MS * 5, signal);
       }
@@ -140,7 +139,7 @@ async function* readWatch<T extends KubeObject>(
   }
 }
 
-/** Anything but a refusal: broken connections and torn lines are not errors of ours. */
+/** Anything but a refusal, e.g. a broken connection or an incomplete line. */
 function isPassing(error: unknown): boolean {
   return !(error instanceof OpenShellError) || error.code === Code.UNAVAILABLE;
 }

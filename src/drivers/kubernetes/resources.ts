@@ -1,16 +1,16 @@
-import { Code, failedPrecondition, OpenShellError } from '../../compute/errors.js';
+import { Code, failedPrecondition, OpenShellError, unavailable } from '../../compute/errors.js';
 import { LABEL } from '../../compute/labels.js';
 import type { SandboxRef } from '../../compute/sandbox.js';
 import { delay } from '../../kit/deadline.js';
-import { hasCode, namespaceMissing } from './api-errors.js';
-import { ANNOTATION, type KeeperKind, type Names, type Place, STATE } from './names.js';
-import type { Keeper, KubeObject, Pod } from './objects.js';
+import { hasCode, namespaceMissing, tolerate } from './api-errors.js';
+import { ANNOTATION, type Names, type OwnerKind, type Place, STATE } from './names.js';
+import type { KubeObject, Owner, Pod } from './objects.js';
 import { isOf } from './pod.js';
 import type { Objects } from './pod-status.js';
 import { reflect } from './reflector.js';
 import type { Rest } from './rest.js';
 
-/** The Pods and keepers of one gateway; what carries no label of it is never returned nor changed. */
+/** The Pods and owners of one gateway. Objects without its label are never returned or changed. */
 export interface Resources {
   find(ref: SandboxRef, signal: AbortSignal): Promise<Objects>;
   /** The Pod alone, in one call. Undefined also when the name in `ref` is not the sandbox's. */
@@ -18,24 +18,24 @@ export interface Resources {
   /** By sandbox id. */
   listAll(signal: AbortSignal): Promise<Map<string, Objects>>;
   createPod(pod: Pod, signal: AbortSignal): Promise<Pod>;
-  createKeeper(keeper: Keeper, signal: AbortSignal): Promise<Keeper>;
-  /** With other annotations, if they are given. */
+  createOwner(owner: Owner, signal: AbortSignal): Promise<Owner>;
+  /** Sets other annotations as well, if given. */
   setState(
-    keeper: Keeper,
+    owner: Owner,
     state: string,
     signal: AbortSignal,
     annotations?: Readonly<Record<string, string>>,
   ): Promise<void>;
-  /** Resolves when it is gone. `graceSeconds` undefined: as the Pod says. */
+  /** Resolves when it is gone. `graceSeconds` undefined: the Pod's own. */
   removePod(pod: Pod, graceSeconds: number | undefined, signal: AbortSignal): Promise<void>;
-  /** Resolves when somebody else has removed it. */
+  /** Resolves when someone else has removed it. */
   waitPodGone(pod: Pod, signal: AbortSignal): Promise<void>;
   /** Resolves when the claim has its volume; rejects with the signal's reason. */
-  waitBound(claim: Keeper, signal: AbortSignal): Promise<void>;
-  removeKeeper(keeper: Keeper, signal: AbortSignal): Promise<void>;
+  waitBound(claim: Owner, signal: AbortSignal): Promise<void>;
+  removeOwner(owner: Owner, signal: AbortSignal): Promise<void>;
 }
 
-type Kind = 'pods' | KeeperKind;
+type Kind = 'pods' | OwnerKind;
 
 /** A new namespace gets its service account a moment later. */
 const SERVICE_ACCOUNT_WAIT_MS = 100;
@@ -45,24 +45,13 @@ export function createResources(options: {
   rest: Rest;
   names: Names;
   gatewayId: string;
-  keeperKind: KeeperKind;
+  ownerKind: OwnerKind;
 }): Resources {
-  const { rest, names, gatewayId, keeperKind } = options;
+  const { rest, names, gatewayId, ownerKind } = options;
 
-  async function get<T>(kind: Kind, place: Place, signal: AbortSignal): Promise<T | undefined> {
+  function get<T>(kind: Kind, place: Place, signal: AbortSignal): Promise<T | undefined> {
     const path = names.path(place.namespace, kind, place.name);
-    try {
-      return await rest.json<T>({
-        path,
-        what: `get ${kind} '${place.name}' in '${place.namespace}'`,
-        signal,
-      });
-    } catch (error) {
-      if (hasCode(error, Code.NOT_FOUND)) {
-        return undefined;
-      }
-      throw error;
-    }
+    return tolerate(rest.json<T>({ path, what: `get ${described(kind, place)}`, signal }), Code.NOT_FOUND);
   }
 
   function list<T extends KubeObject>(kind: Kind, selector: string, signal: AbortSignal) {
@@ -76,36 +65,31 @@ export function createResources(options: {
 
   async function findByName(ref: SandboxRef, signal: AbortSignal): Promise<Objects> {
     const place = names.placeOf(ref);
-    const [pod, keeper] = await Promise.all([
+    const [pod, owner] = await Promise.all([
       get<Pod>('pods', place, signal),
-      get<Keeper>(keeperKind, place, signal),
+      get<Owner>(ownerKind, place, signal),
     ]);
     return {
       pod: isOf(pod?.metadata.labels, gatewayId, ref.id) ? pod : undefined,
-      keeper: isOf(keeper?.metadata.labels, gatewayId, ref.id) ? keeper : undefined,
+      owner: isOf(owner?.metadata.labels, gatewayId, ref.id) ? owner : undefined,
     };
   }
 
   async function findById(id: string, signal: AbortSignal): Promise<Objects> {
     const selector = `${names.ownSelector},${LABEL.sandboxId}=${id}`;
-    const [pods, keepers] = await Promise.all([
+    const [pods, owners] = await Promise.all([
       list<Pod>('pods', selector, signal),
-      list<Keeper>(keeperKind, selector, signal),
+      list<Owner>(ownerKind, selector, signal),
     ]);
-    return { pod: pods.items[0], keeper: keepers.items[0] };
+    return { pod: pods.items[0], owner: owners.items[0] };
   }
 
   async function create<T extends KubeObject>(kind: Kind, object: T, signal: AbortSignal): Promise<T> {
     const { namespace = '', name } = object.metadata;
-    const what = `create ${kind} '${name}' in '${namespace}'`;
+    const path = names.path(namespace, kind);
+    const what = `create ${described(kind, object.metadata)}`;
     try {
-      return await rest.json<T>({
-        method: 'POST',
-        path: names.path(namespace, kind),
-        body: object,
-        what,
-        signal,
-      });
+      return await rest.json<T>({ method: 'POST', path, body: object, what, signal });
     } catch (error) {
       if (!hasCode(error, Code.ALREADY_EXISTS)) {
         throw namespaceMissing(error, namespace);
@@ -119,7 +103,7 @@ export function createResources(options: {
         `${kind} '${name}' in namespace '${namespace}' exists and is not this sandbox's`,
         {
           reason: 'NameTaken',
-          hint: 'give the sandbox another name, or each gateway a namespace of its own',
+          hint: 'choose another name for the sandbox, or a separate namespace for each gateway',
           cause: error,
         },
       );
@@ -133,27 +117,20 @@ export function createResources(options: {
     signal: AbortSignal,
   ): Promise<void> {
     const { namespace = '', name, uid } = object.metadata;
-    const what = `${kind} '${name}' in '${namespace}'`;
-    try {
-      await rest.json({
-        method: 'DELETE',
-        path: names.path(namespace, kind, name),
-        body: {
-          kind: 'DeleteOptions',
-          apiVersion: 'v1',
-          preconditions: { uid },
-          ...(graceSeconds !== undefined && { gracePeriodSeconds: graceSeconds }),
-        },
-        what: `delete ${what}`,
-        signal,
-      });
-    } catch (error) {
-      // Gone, or another object stands under this name by now.
-      if (hasCode(error, Code.NOT_FOUND) || hasCode(error, Code.ABORTED)) {
-        return;
-      }
-      throw error;
-    }
+    const call = rest.json({
+      method: 'DELETE',
+      path: names.path(namespace, kind, name),
+      body: {
+        kind: 'DeleteOptions',
+        apiVersion: 'v1',
+        preconditions: { uid },
+        ...(graceSeconds !== undefined && { gracePeriodSeconds: graceSeconds }),
+      },
+      what: `delete ${described(kind, object.metadata)}`,
+      signal,
+    });
+    // ABORTED: another object has this name by now.
+    await tolerate(call, Code.NOT_FOUND, Code.ABORTED);
   }
 
   function follow<T extends KubeObject>(kind: Kind, object: T, signal: AbortSignal) {
@@ -162,13 +139,13 @@ export function createResources(options: {
       rest,
       path: names.path(namespace, kind),
       query: { fieldSelector: `metadata.name=${name}` },
-      what: `${kind} '${name}' in '${namespace}'`,
+      what: described(kind, object.metadata),
       signal,
     });
   }
 
-  async function waitBound(claim: Keeper, signal: AbortSignal): Promise<void> {
-    for await (const change of follow(keeperKind, claim, signal)) {
+  async function waitBound(claim: Owner, signal: AbortSignal): Promise<void> {
+    for await (const change of follow(ownerKind, claim, signal)) {
       const seen = change.type === 'list' ? change.items : [change.object];
       if (seen.some((one) => one.metadata.uid === claim.metadata.uid && one.status?.phase === 'Bound')) {
         return;
@@ -178,7 +155,7 @@ export function createResources(options: {
   }
 
   async function waitGone(kind: Kind, object: KubeObject, signal: AbortSignal): Promise<void> {
-    const { namespace = '', name, uid } = object.metadata;
+    const { uid } = object.metadata;
     for await (const change of follow(kind, object, signal)) {
       if (change.type === 'list' && !change.items.some((one) => one.metadata.uid === uid)) {
         return;
@@ -190,16 +167,16 @@ export function createResources(options: {
     if (signal.reason?.name !== 'TimeoutError') {
       throw signal.reason;
     }
-    throw new OpenShellError(Code.UNAVAILABLE, `${kind} '${name}' in '${namespace}' is still being removed`, {
+    throw unavailable(`${described(kind, object.metadata)} is still being deleted`, {
       reason: 'StillTerminating',
-      hint: 'look at its node and its finalizers',
+      hint: 'check its node and its finalizers',
     });
   }
 
   return {
     async find(ref, signal) {
       const objects = ref.name === '' ? undefined : await findByName(ref, signal);
-      if (objects?.pod !== undefined || objects?.keeper !== undefined) {
+      if (objects?.pod !== undefined || objects?.owner !== undefined) {
         return objects;
       }
       return findById(ref.id, signal);
@@ -209,16 +186,16 @@ export function createResources(options: {
       return isOf(pod?.metadata.labels, gatewayId, ref.id) ? pod : undefined;
     },
     async listAll(signal) {
-      const [pods, keepers] = await Promise.all([
+      const [pods, owners] = await Promise.all([
         list<Pod>('pods', names.ownSelector, signal),
-        list<Keeper>(keeperKind, names.ownSelector, signal),
+        list<Owner>(ownerKind, names.ownSelector, signal),
       ]);
       const all = new Map<string, Objects>();
-      for (const keeper of keepers.items) {
-        all.set(idOf(keeper), { pod: undefined, keeper });
+      for (const owner of owners.items) {
+        all.set(idOf(owner), { pod: undefined, owner });
       }
       for (const pod of pods.items) {
-        all.set(idOf(pod), { keeper: all.get(idOf(pod))?.keeper, pod });
+        all.set(idOf(pod), { owner: all.get(idOf(pod))?.owner, pod });
       }
       all.delete('');
       return all;
@@ -228,25 +205,26 @@ export function createResources(options: {
         try {
           return await create('pods', pod, signal);
         } catch (error) {
-          const early =
+          const isTooEarly =
             error instanceof OpenShellError && /service ?account .*not found/i.test(error.message);
-          if (!early || attempt === SERVICE_ACCOUNT_TRIES) {
+          if (!isTooEarly || attempt === SERVICE_ACCOUNT_TRIES) {
             throw error;
           }
           await delay(SERVICE_ACCOUNT_WAIT_MS, signal);
         }
       }
     },
-    createKeeper: (keeper, signal) => create(keeperKind, keeper, signal),
-    async setState({ metadata: { namespace = '', name, uid } }, state, signal, annotations) {
+    createOwner: (owner, signal) => create(ownerKind, owner, signal),
+    async setState({ metadata }, state, signal, annotations) {
+      const { namespace = '', name, uid } = metadata;
       await rest.json({
         method: 'PATCH',
-        path: names.path(namespace, keeperKind, name),
+        path: names.path(namespace, ownerKind, name),
         body: {
           metadata: { uid, annotations: { ...annotations, [ANNOTATION.state]: state } },
-          ...(keeperKind === 'sandboxes' && { spec: { replicas: state === STATE.stopped ? 0 : 1 } }),
+          ...(ownerKind === 'sandboxes' && { spec: { replicas: state === STATE.stopped ? 0 : 1 } }),
         },
-        what: `patch ${keeperKind} '${name}' in '${namespace}'`,
+        what: `patch ${described(ownerKind, metadata)}`,
         signal,
       });
     },
@@ -256,11 +234,15 @@ export function createResources(options: {
     },
     waitBound,
     waitPodGone: (pod, signal) => waitGone('pods', pod, signal),
-    async removeKeeper(keeper, signal) {
-      await remove(keeperKind, keeper, undefined, signal);
-      await waitGone(keeperKind, keeper, signal);
+    async removeOwner(owner, signal) {
+      await remove(ownerKind, owner, undefined, signal);
+      await waitGone(ownerKind, owner, signal);
     },
   };
+}
+
+function described(kind: Kind, { namespace = '', name }: Partial<Place>): string {
+  return `${kind} '${name}' in '${namespace}'`;
 }
 
 export function idOf(object: KubeObject): string {

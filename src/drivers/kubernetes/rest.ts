@@ -3,11 +3,11 @@ import https from 'node:https';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import { createBackoff } from '../../kit/backoff.js';
 import { delay, runWithDeadline } from '../../kit/deadline.js';
-import { isStillLoading } from './api-errors.js';
-import type { Access, Cluster } from './cluster.js';
+import { createServerState, isStillLoading, type ServerState } from './api-errors.js';
+import { type Access, type Cluster, loadCluster } from './cluster.js';
 import type { KubeList, KubeObject } from './objects.js';
-import { createServerState, type ServerState } from './server-state.js';
-import type { Throttle } from './throttle.js';
+import type { KubernetesSettings } from './settings.js';
+import { createThrottle, type Throttle } from './throttle.js';
 
 export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
 
@@ -17,21 +17,21 @@ interface ApiRequest {
   readonly path: string;
   readonly query?: Query;
   readonly body?: unknown;
-  /** What is asked, for messages: `create pods in openshell`. */
+  /** Names the request in messages: `create pods in openshell`. */
   readonly what: string;
   readonly signal: AbortSignal;
 }
 
-/** Calls of the Kubernetes API: throttled, with a deadline each, tried again when the server is busy or away. */
+/** Calls to the Kubernetes API: throttled, each with a deadline, and retried when the server is busy or unreachable. */
 export interface Rest extends ServerState {
   readonly server: URL;
-  /** Safe to call for a create too: names are fixed, so one that was done already fails with ALREADY_EXISTS. */
+  /** Safe for creates too: names are fixed, so a retry of one that succeeded fails with ALREADY_EXISTS. */
   json<T>(request: ApiRequest): Promise<T>;
   /** Every object of a collection, read in pages. */
   list<T extends KubeObject>(request: ApiRequest): Promise<{ items: T[]; resourceVersion: string }>;
-  /** An answer without end, e.g. a watch; the deadline is for its beginning. Not tried again. */
+  /** A response without an end, e.g. a watch; the deadline is for its first byte. Not retried. */
   stream(request: ApiRequest): Promise<http.IncomingMessage>;
-  /** The time by the API server's clock, which is the one that its objects are stamped with; ours until it has answered. */
+  /** The time by the API server's clock, which stamps its objects; ours until it has answered. */
   now(): number;
   /** Credentials for a connection of another kind. */
   access(): Promise<Access>;
@@ -46,20 +46,28 @@ interface RestOptions {
 }
 
 const PAGE_SIZE = 500;
-/** Many big objects make one answer too large to hold; the page is then asked for in smaller ones. */
+/** A page of big objects may be larger than this; it is then read in smaller pages. */
 const LARGEST_ANSWER_BYTES = 64 * 1024 * 1024;
 const SMALLER = 10;
 const ANSWER_TOO_LARGE = 'AnswerTooLarge';
-/** Of a refusal. */
-const LONGEST_WORDS_BYTES = 64 * 1024;
+export const LONGEST_REFUSAL_BYTES = 64 * 1024;
 const RETRY_FIRST_MS = 100;
 const RETRY_MOST_MS = 5_000;
-/** A server that answers 500 to the same call this often means it. */
+/** After this many, a 500 is final. */
 const INTERNAL_ERROR_ATTEMPTS = 4;
 const BUSY = new Set([429, 502, 503, 504]);
 
 function isPassing(status: number, refusal: OpenShellError, attempt: number): boolean {
   return BUSY.has(status) || (status === 500 && attempt < INTERNAL_ERROR_ATTEMPTS) || isStillLoading(refusal);
+}
+
+/** The API of the configured cluster. Opens no connection yet. */
+export function connect(settings: KubernetesSettings): Rest {
+  return createRest({
+    cluster: loadCluster(settings),
+    throttle: createThrottle({ perSecond: settings.api_qps, burst: settings.api_burst }),
+    timeoutMs: settings.api_timeout_secs * 1000,
+  });
 }
 
 export function createRest({ cluster, throttle, timeoutMs }: RestOptions): Rest {
@@ -69,7 +77,7 @@ export function createRest({ cluster, throttle, timeoutMs }: RestOptions): Rest 
     await throttle.take(signal);
     const { agent, headers } = await cluster.access();
     const response = await send(cluster.server, agent, headers, request, signal);
-    clock.heard(response.headers.date);
+    clock.set(response.headers.date);
     return response;
   }
 
@@ -90,7 +98,7 @@ export function createRest({ cluster, throttle, timeoutMs }: RestOptions): Rest 
         const response = await once(request, signal);
         const status = response.statusCode ?? 0;
         const isGranted = status >= 200 && status < 300;
-        const body = await readText(response, isGranted ? LARGEST_ANSWER_BYTES : LONGEST_WORDS_BYTES);
+        const body = await readText(response, isGranted ? LARGEST_ANSWER_BYTES : LONGEST_REFUSAL_BYTES);
         if (isGranted && body === undefined) {
           throw tooLarge(request);
         }
@@ -144,7 +152,7 @@ export function createRest({ cluster, throttle, timeoutMs }: RestOptions): Rest 
           if (reason === ANSWER_TOO_LARGE && limit > 1) {
             limit = Math.ceil(limit / SMALLER);
           }
-          // Pages that took too long are forgotten by the server: begin again.
+          // The server forgets a listing that took too long: start over.
           else if (next === undefined || reason !== 'Expired') {
             throw error;
           }
@@ -167,11 +175,8 @@ export function createRest({ cluster, throttle, timeoutMs }: RestOptions): Rest 
         if (status === 401) {
           cluster.forget();
         }
-        throw serverState.refused(
-          status,
-          (await readText(response, LONGEST_WORDS_BYTES)) ?? '',
-          request.what,
-        );
+        const body = await readText(response, LONGEST_REFUSAL_BYTES);
+        throw serverState.refused(status, body ?? '', request.what);
       } catch (error) {
         if (error instanceof OpenShellError || request.signal.aborted) {
           throw error;
@@ -217,7 +222,7 @@ function send(
   });
 }
 
-/** The URL of a path below a server that may itself stand below a path. */
+/** The URL of a path on a server whose own URL may have a path. */
 export function url(server: URL, path: string, query: Query = {}): URL {
   const target = new URL(server.pathname.replace(/\/$/, '') + path, server);
   for (const [key, value] of Object.entries(query)) {
@@ -231,8 +236,11 @@ export function url(server: URL, path: string, query: Query = {}): URL {
   return target;
 }
 
-/** Undefined when there is more than `mostBytes` of it; the connection is closed then. */
-async function readText(response: http.IncomingMessage, mostBytes: number): Promise<string | undefined> {
+/** Undefined when it is longer than `mostBytes`; the connection is then closed. */
+export async function readText(
+  response: http.IncomingMessage,
+  mostBytes: number,
+): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of response) {
@@ -248,16 +256,16 @@ async function readText(response: http.IncomingMessage, mostBytes: number): Prom
 function tooLarge({ what }: ApiRequest): OpenShellError {
   return new OpenShellError(
     Code.RESOURCE_EXHAUSTED,
-    `the answer of Kubernetes, asked to ${what}, has more than ${LARGEST_ANSWER_BYTES} bytes`,
+    `the Kubernetes response to ${what} is larger than ${LARGEST_ANSWER_BYTES} bytes`,
     { reason: ANSWER_TOO_LARGE },
   );
 }
 
-/** What the server's Date headers say, carried on by a clock that nobody sets. */
+/** The server's time from its Date headers, advanced by a monotonic clock. */
 function createServerClock() {
   let seen: { readonly dateMs: number; readonly atMs: number } | undefined;
   return {
-    heard(date: string | undefined) {
+    set(date: string | undefined) {
       const dateMs = Date.parse(date ?? '');
       if (!Number.isNaN(dateMs)) {
         seen = { dateMs, atMs: performance.now() };
@@ -273,7 +281,7 @@ function retryAfterMs(response: http.IncomingMessage): number | undefined {
   return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds * 1000, RETRY_MOST_MS * 6) : undefined;
 }
 
-/** The caller's own abort as it is; a deadline with what stood in the way until then. */
+/** The caller's own abort unchanged; for a deadline, the last error before it. */
 function givenUp(request: ApiRequest, last: unknown, error: unknown): unknown {
   if (request.signal.aborted && request.signal.reason?.name !== 'TimeoutError') {
     return request.signal.reason;

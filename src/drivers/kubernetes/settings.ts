@@ -2,7 +2,7 @@ import { ceilingSettings } from '../../compute/ceilings.js';
 import { DEFAULT_WORKSPACE_PATH } from '../../compute/sandbox.js';
 import type { Settings, SettingsSchema } from '../../compute/settings.js';
 
-/** Where Pods, Services and nodes mostly are, where clouds serve metadata, what is reserved, and IPv4 by way of NAT64. */
+/** Usual addresses of Pods, Services and nodes, cloud metadata services, reserved ranges, and IPv4 through NAT64. */
 const NOT_THE_INTERNET = [
   '10.0.0.0/8',
   '172.16.0.0/12',
@@ -39,7 +39,7 @@ export const settings = {
     type: 'string',
     default: 'shared',
     values: ['shared', 'managed'],
-    doc: 'shared: one namespace for all; managed: the driver makes one namespace for each workspace.',
+    doc: 'shared: one namespace for all; managed: the driver creates one namespace for each workspace.',
   },
   sandbox_api: {
     type: 'string',
@@ -47,7 +47,7 @@ export const settings = {
     values: ['pod', 'agents.x-k8s.io/v1alpha1', 'agents.x-k8s.io/v1beta1'],
     doc: 'What a sandbox is in the cluster: a Pod, or a Sandbox of the agent-sandbox controller.',
   },
-  default_image: { type: 'string', default: '', doc: 'Image of sandboxes that name none.' },
+  default_image: { type: 'string', default: '', doc: 'Image of sandboxes that specify none.' },
   image_pull_policy: {
     type: 'string',
     default: '',
@@ -67,13 +67,13 @@ export const settings = {
   default_runtime_class_name: {
     type: 'string',
     default: '',
-    doc: 'RuntimeClass of sandboxes that name none, e.g. gvisor; another must be in allowed_runtime_classes.',
+    doc: 'RuntimeClass of sandboxes that specify none, e.g. gvisor; others must be in allowed_runtime_classes.',
   },
   workspace_path: {
     type: 'string',
     default: DEFAULT_WORKSPACE_PATH,
     pattern: /^\/[^\0:]*[^\0:/]$/,
-    doc: 'Where the files of a sandbox live across stop and start.',
+    doc: 'Directory whose files survive stop and start.',
   },
   workspace_default_storage_size: {
     type: 'string',
@@ -102,65 +102,65 @@ export const settings = {
   read_only_root: {
     type: 'boolean',
     default: false,
-    doc: 'Only the workspace path and /tmp can be written.',
+    doc: 'Makes everything but the workspace path and /tmp read-only.',
   },
   default_cpu_limit: {
     type: 'string',
     default: '2',
-    doc: 'CPU limit of sandboxes that name none; empty: max_cpu_limit.',
+    doc: 'CPU limit of sandboxes that specify none; empty: max_cpu_limit.',
   },
   default_memory_limit: {
     type: 'string',
     default: '4Gi',
-    doc: 'Memory limit of sandboxes that name none; empty: max_memory_limit.',
+    doc: 'Memory limit of sandboxes that specify none; empty: max_memory_limit.',
   },
   default_cpu_request: {
     type: 'string',
     default: '100m',
-    doc: 'CPU that the scheduler sets aside by default.',
+    doc: 'CPU that the scheduler reserves by default.',
   },
   default_memory_request: {
     type: 'string',
     default: '128Mi',
-    doc: 'Memory that the scheduler sets aside by default.',
+    doc: 'Memory that the scheduler reserves by default.',
   },
   default_disk_limit: {
     type: 'string',
     default: '10Gi',
-    doc: 'What a sandbox that says nothing may write outside of its workspace, ephemeral-storage; empty: max_disk_limit.',
+    doc: 'ephemeral-storage limit, for writes outside the workspace, of sandboxes that specify none; empty: max_disk_limit.',
   },
   max_cpu_limit: { ...ceilingSettings.max_cpu_limit, default: '16' },
   max_memory_limit: { ...ceilingSettings.max_memory_limit, default: '64Gi' },
   max_disk_limit: {
     type: 'string',
     default: '100Gi',
-    doc: 'Most ephemeral-storage that one sandbox may ask for; also the bound of each empty_dir.',
+    doc: 'Most ephemeral-storage that a sandbox may ask for; also the largest empty_dir.',
   },
   max_storage_size: {
     type: 'string',
     default: '100Gi',
-    doc: 'Most that one sandbox may ask for as the volume at its workspace path.',
+    doc: 'Largest workspace volume that a sandbox may ask for.',
   },
   max_gpus: ceilingSettings.max_gpus,
   allowed_objects: {
     type: 'strings',
     default: [],
-    doc: 'What driver_config may name, as kind/name: persistentvolumeclaim/data, secret/registry, configmap/settings, or hostpath/ and an absolute path.',
+    doc: 'Objects that driver_config may use, as kind/name: persistentvolumeclaim/data, secret/registry, configmap/settings, or hostpath/ and an absolute path.',
   },
   allowed_labels: {
     type: 'strings',
     default: [],
-    doc: 'Labels that a template may put on its Pod, by key or by a beginning and *: example.com/*. Services and NetworkPolicies select by them.',
+    doc: 'Labels that a template may set on its Pod, by key or by a prefix and *: example.com/*. Services and NetworkPolicies select by labels.',
   },
   allowed_annotations: {
     type: 'strings',
     default: [],
-    doc: 'Annotations that a template may put on its Pod, by key or by a beginning and *. Runtimes, networks and clouds obey them.',
+    doc: 'Annotations that a template may set on its Pod, by key or by a prefix and *. Runtimes, networks and clouds act on annotations.',
   },
   allowed_runtime_classes: {
     type: 'strings',
     default: [],
-    doc: 'RuntimeClasses that a sandbox may ask for beside default_runtime_class_name.',
+    doc: 'RuntimeClasses that a sandbox may ask for besides default_runtime_class_name.',
   },
   allowed_priority_classes: {
     type: 'strings',
@@ -170,17 +170,17 @@ export const settings = {
   allowed_storage_classes: {
     type: 'strings',
     default: [],
-    doc: 'StorageClasses that a sandbox may ask for beside workspace_storage_class.',
+    doc: 'StorageClasses that a sandbox may ask for besides workspace_storage_class.',
   },
   allowed_node_selectors: {
     type: 'strings',
     default: [],
-    doc: 'Labels of nodes that a sandbox may ask for, as key=value; the end may be *: disk=*.',
+    doc: 'Node labels that a sandbox may select, as key=value; may end in *: disk=*.',
   },
   allowed_tolerations: {
     type: 'strings',
     default: [],
-    doc: 'Keys of taints that a sandbox may tolerate; the end may be *. Only * itself allows a toleration of every taint.',
+    doc: 'Keys of taints that a sandbox may tolerate; may end in *. Only * itself allows a toleration of every taint.',
   },
   allow_affinity: {
     type: 'boolean',
@@ -195,17 +195,17 @@ export const settings = {
   trust_unsigned_claims: {
     type: 'boolean',
     default: false,
-    doc: 'Start stopped sandboxes of a gateway that did not sign its claims yet, and sign them: for the time of an upgrade.',
+    doc: 'Start stopped sandboxes whose claims were created without a signature, and sign them; for use during an upgrade.',
   },
   network_policy: {
     type: 'boolean',
     default: true,
-    doc: 'Keep NetworkPolicies in each namespace: nobody connects to sandboxes, and they reach DNS and the internet.',
+    doc: 'Maintain NetworkPolicies in each namespace that block connections to sandboxes and let them reach only DNS and the internet.',
   },
   sandbox_egress_except: {
     type: 'strings',
     default: NOT_THE_INTERNET,
-    doc: "IP ranges that are no internet for network_policy: private, link-local, metadata and reserved ones; add your cluster's if they are others.",
+    doc: "IP ranges that network_policy does not count as internet: private, link-local, metadata and reserved ones; add your cluster's if they differ.",
   },
   stop_timeout_secs: {
     type: 'integer',
@@ -213,7 +213,7 @@ export const settings = {
     min: 1,
     max: 3600,
     unit: 's',
-    doc: 'How long a process may take to end after SIGTERM.',
+    doc: 'How long a process may take to exit after SIGTERM.',
   },
   schedule_timeout_secs: {
     type: 'integer',
@@ -221,7 +221,7 @@ export const settings = {
     min: 1,
     max: 86_400,
     unit: 's',
-    doc: 'How long a sandbox may wait for a node that has room.',
+    doc: 'How long a sandbox may wait for a node with enough room.',
   },
   api_timeout_secs: {
     type: 'integer',
@@ -231,8 +231,14 @@ export const settings = {
     unit: 's',
     doc: 'Deadline of one call to the API server, its retries included.',
   },
-  api_qps: { type: 'integer', default: 100, min: 1, max: 10_000, doc: 'Calls a second to the API server.' },
-  api_burst: { type: 'integer', default: 200, min: 1, max: 10_000, doc: 'Calls at once after a quiet time.' },
+  api_qps: { type: 'integer', default: 100, min: 1, max: 10_000, doc: 'Calls per second to the API server.' },
+  api_burst: {
+    type: 'integer',
+    default: 200,
+    min: 1,
+    max: 10_000,
+    doc: 'Calls in a burst after a quiet time.',
+  },
 } as const satisfies SettingsSchema;
 
 export type KubernetesSettings = Settings<typeof settings>;

@@ -2,7 +2,7 @@ import { invalidArgument } from '../../compute/errors.js';
 import type { Json, JsonObject } from '../../compute/sandbox.js';
 import { nearest } from '../../kit/nearest.js';
 
-/** Reads a JSON value of one form. INVALID_ARGUMENT names the field. */
+/** Reads a JSON value. INVALID_ARGUMENT names the field when it has another shape. */
 type Shape<T> = (value: Json, field: string) => T;
 
 function wrong(field: string, expected: string) {
@@ -11,7 +11,7 @@ function wrong(field: string, expected: string) {
 
 export const text: Shape<string> = (value, field) => {
   if (typeof value !== 'string' || value === '') {
-    throw wrong(field, 'a text that is not empty');
+    throw wrong(field, 'a non-empty string');
   }
   return value;
 };
@@ -25,15 +25,15 @@ export const flag: Shape<boolean> = (value, field) => {
 
 export const wholeNumber: Shape<number> = (value, field) => {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
-    throw wrong(field, 'a whole number that is not negative');
+    throw wrong(field, 'a whole number of at least 0');
   }
   return value;
 };
 
-export function oneOf<T extends string>(...words: readonly T[]): Shape<T> {
+export function oneOf<T extends string>(...values: readonly T[]): Shape<T> {
   return (value, field) => {
-    if (!(words as readonly Json[]).includes(value)) {
-      throw wrong(field, `one of ${words.join(', ')}`);
+    if (!(values as readonly Json[]).includes(value)) {
+      throw wrong(field, `one of ${values.join(', ')}`);
     }
     return value as T;
   };
@@ -75,9 +75,9 @@ export function objectOf<K extends Keys>(keys: K): Shape<Read<K>> {
       const at = field === '' ? key : `${field}.${key}`;
       if (shape === undefined) {
         const meant = nearest(key, Object.keys(keys));
-        throw invalidArgument(`${at}: there is no such key`, {
+        throw invalidArgument(`${at}: unknown key`, {
           field: at,
-          hint: meant ? `did you mean '${meant}'?` : `the keys here are ${Object.keys(keys).join(', ')}`,
+          hint: meant ? `did you mean '${meant}'?` : `known keys: ${Object.keys(keys).join(', ')}`,
         });
       }
       read[key] = shape(one, at);

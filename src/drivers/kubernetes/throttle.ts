@@ -1,8 +1,8 @@
 import { delay } from '../../kit/deadline.js';
 
-/** Lets calls through at a steady rate, and some at once after a quiet time. */
+/** Lets calls through at a steady rate, with bursts after a quiet time. */
 export interface Throttle {
-  /** Waits for this call's turn. Calls are let through in order. */
+  /** Waits for this call's turn. Calls proceed in order. */
   take(signal: AbortSignal): Promise<void>;
 }
 
@@ -10,7 +10,7 @@ export function createThrottle(options: { perSecond: number; burst: number; now?
   const now = options.now ?? (() => performance.now());
   const intervalMs = 1000 / options.perSecond;
   const aheadMs = intervalMs * (options.burst - 1);
-  /** When the next call would be due if none ever came early. */
+  /** When the next call would be due without bursts. */
   let dueMs = now();
   return {
     async take(signal) {

@@ -4,8 +4,8 @@ import type { ObservedSandbox, SandboxRef } from '../../compute/sandbox.js';
 import { delay } from '../../kit/deadline.js';
 import { createQueue } from '../../kit/queue.js';
 import { createCache } from './cache.js';
-import type { KeeperKind, Names } from './names.js';
-import type { CoreEvent, Keeper, KubeObject, Pod } from './objects.js';
+import type { Names, OwnerKind } from './names.js';
+import type { CoreEvent, KubeObject, Owner, Pod } from './objects.js';
 import type { Objects } from './pod-status.js';
 import { type Change, reflect } from './reflector.js';
 import type { Rest } from './rest.js';
@@ -15,46 +15,25 @@ export interface WatchOptions {
   readonly names: Names;
   readonly find: (ref: SandboxRef, signal: AbortSignal) => Promise<Objects>;
   readonly observe: (objects: Objects) => ObservedSandbox;
-  readonly keeperKind: KeeperKind;
-  readonly news: News;
+  readonly ownerKind: OwnerKind;
+  /** Where to listen for events of the driver itself. */
+  readonly listeners: Set<(event: DriverEvent) => void>;
   readonly signal: AbortSignal;
   readonly log: Logger;
 }
 
-/** What the driver itself has to tell on each watch. */
-export interface News {
-  tell(event: DriverEvent): void;
-  /** Gives back how to end it. */
-  listen(listener: (event: DriverEvent) => void): () => void;
-}
-
-export function createNews(): News {
-  const listeners = new Set<(event: DriverEvent) => void>();
-  return {
-    tell(event) {
-      for (const listener of listeners) {
-        listener(event);
-      }
-    },
-    listen(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-  };
-}
-
-/** How far the API server may run ahead of a slow reader. */
-const QUEUED = 512;
+/** Events that may wait for a slow reader. */
+const QUEUE_CAPACITY = 512;
 const TICK_MS = 5_000;
-/** News that a slow reader has not taken; what comes beyond is dropped. */
-const MOST_NEWS = 64;
+/** The driver's own events that may wait for a slow reader; more are dropped. */
+const MAX_OWN_EVENTS = 64;
 
-/** A snapshot, `synced`, then changes, from watches of Pods, keepers and Events. */
+/** A snapshot, `synced`, then changes, from watches of Pods, owners and Events. */
 export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<DriverEvent, void> {
   const { rest, names, log } = options;
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
-  const queue = createQueue<DriverEvent>({ capacity: QUEUED });
+  const queue = createQueue<DriverEvent>({ capacity: QUEUE_CAPACITY });
   const cache = createCache({
     observe: options.observe,
     confirm: (shown) => options.find(shown, signal),
@@ -78,17 +57,19 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
     }
   }
 
-  let untold = 0;
-  const deaf = options.news.listen((event) => {
-    if (untold === MOST_NEWS) {
+  let waiting = 0;
+  function onOwnEvent(event: DriverEvent) {
+    if (waiting === MAX_OWN_EVENTS) {
       return;
     }
-    untold += 1;
+    waiting += 1;
     void queue.put(event).finally(() => {
-      untold -= 1;
+      waiting -= 1;
     });
-  });
-  function necessary(work: Promise<void>) {
+  }
+
+  options.listeners.add(onOwnEvent);
+  function required(work: Promise<void>) {
     return work.then(
       () => queue.end(),
       (error) => queue.end(signal.aborted ? undefined : error),
@@ -97,20 +78,20 @@ export async function* watchSandboxes(options: WatchOptions): AsyncGenerator<Dri
 
   const own = { labelSelector: names.ownSelector };
   const loops = [
-    necessary(follow<Pod>('pods', own, cache.pods)),
-    necessary(follow<Keeper>(options.keeperKind, own, cache.keepers)),
-    necessary(ticking()),
-    // Progress only: a cluster that keeps its Events to itself still runs sandboxes.
+    required(follow<Pod>('pods', own, cache.pods)),
+    required(follow<Owner>(options.ownerKind, own, cache.owners)),
+    required(ticking()),
+    // Only for progress: sandboxes also run where Events cannot be read.
     follow<CoreEvent>('events', { fieldSelector: 'involvedObject.kind=Pod' }, cache.events).catch((error) => {
       if (!signal.aborted) {
-        log.warn('Events cannot be watched: no progress is shown', { error });
+        log.warn('Events cannot be watched, so no progress is shown', { error });
       }
     }),
   ];
   try {
     yield* queue;
   } finally {
-    deaf();
+    options.listeners.delete(onOwnEvent);
     stop.abort();
     await Promise.all(loops);
   }

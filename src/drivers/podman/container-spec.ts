@@ -1,16 +1,13 @@
-import { type Ceilings, withinCeilings } from '../../compute/ceilings.js';
-import { invalidArgument } from '../../compute/errors.js';
-import { ownerLabels, RESERVED_LABEL_PREFIX } from '../../compute/labels.js';
-import { type DriverSandbox, IDLE_COMMAND, type Json } from '../../compute/sandbox.js';
-import { checkNames } from '../container/allowed.js';
-import { checkMounts } from '../container/mount-parts.js';
+import { type DriverSandbox, IDLE_COMMAND } from '../../compute/sandbox.js';
+import type { ContainerPlan } from '../container/engine.js';
+import { containerName } from '../container/names.js';
+import { checkSandbox, hostUsers, type PlanContext } from '../container/plan.js';
 import type { ContainerSpec } from './api/types.js';
 import { type PodmanConfig, parseDriverConfig } from './driver-config.js';
-import { gpuDevices } from './gpu.js';
 import type { PodmanHost } from './host.js';
-import { processLimits, resourceLimits } from './limits.js';
+import { gpuDevices, processLimits, resourceLimits } from './limits.js';
 import { type Mount, mountSpec } from './mounts.js';
-import { bridgeName, containerName, hostName, networkName, secretPrefix, volumeName } from './names.js';
+import { bridgeName, hostName, networkName, secretPrefix, volumeName } from './names.js';
 import { networkSpec } from './network.js';
 import type { PodmanSettings } from './settings.js';
 import { type UsernsChoice, usernsSpec } from './userns.js';
@@ -18,30 +15,24 @@ import { type UsernsChoice, usernsSpec } from './userns.js';
 /** The engine's file of a main process's output never grows beyond this. */
 const LOG_BYTES = 30 * 1024 * 1024;
 
-/** What one gateway makes containers with. */
-export interface Dependencies {
-  readonly owner: { readonly gatewayId: string; readonly version: string };
+export interface Dependencies extends PlanContext {
   readonly settings: PodmanSettings;
   readonly userns: UsernsChoice;
   readonly host: PodmanHost;
-  readonly ceilings: Ceilings;
-  /** Most that a container may write to its root; undefined: no limit. */
-  readonly diskBytes: number | undefined;
 }
 
 /** All that has to be made for one sandbox. */
-export interface Plan {
+export interface Plan extends ContainerPlan {
   readonly labels: Readonly<Record<string, string>>;
   readonly container: ContainerSpec;
   readonly config: PodmanConfig;
-  /** Names of what stands beside the container; undefined when it is not wanted. */
+  /** Names of the container's volume and network; undefined when it has none. */
   readonly volume: string | undefined;
   readonly network: string | undefined;
   /** What the network's bridge is called on the host. */
   readonly bridge: string;
   readonly secrets: readonly { readonly name: string; readonly value: string }[];
-  /** Every image that must be there, the sandbox's own first. */
-  readonly images: readonly string[];
+  readonly idle: boolean;
 }
 
 /** Works out what `create` will make, and throws what speaks against it. Asks no engine. */
@@ -50,23 +41,8 @@ export function planSandbox(sandbox: DriverSandbox, dependencies: Dependencies):
   const { spec } = sandbox;
   const { template } = spec;
   const config = parseDriverConfig(template.driverConfig);
-  checkMounts(config.mounts, {
-    driver: 'podman',
-    bindMounts: settings.enable_bind_mounts,
-    workspacePath: settings.workspace_path,
-  });
-  checkNames(settings, 'podman', { devices: config.cdiDevices, mounts: config.mounts });
-  const resources = withinCeilings(template.resources, spec.gpu, dependencies.ceilings);
-  for (const key of Object.keys(template.labels)) {
-    if (!key.startsWith(RESERVED_LABEL_PREFIX)) {
-      continue;
-    }
-    throw invalidArgument(`spec.template.labels: '${key}' is the gateway's own`, {
-      field: 'spec.template.labels',
-    });
-  }
-  const labels = { ...template.labels, ...ownerLabels(owner, sandbox) };
-  // A root that nobody can write to holds no workspace either.
+  const { labels, resources } = checkSandbox('podman', sandbox, dependencies, config);
+  // A read-only root cannot hold the workspace.
   const wantsVolume = config.readOnlyRoot || (config.workspaceVolume ?? settings.workspace_volume);
   const volume = wantsVolume ? volumeName(owner.gatewayId, sandbox.id) : undefined;
   const network = networkSpec(settings.network_name, host, networkName(owner.gatewayId, sandbox.id));
@@ -76,19 +52,20 @@ export function planSandbox(sandbox: DriverSandbox, dependencies: Dependencies):
   }));
   const mounts = mountSpec(config.mounts);
   const devices = gpuDevices(spec.gpu, config.cdiDevices);
+  const idle = spec.command.length === 0;
   const container: ContainerSpec = {
     name: containerName(sandbox),
     image: template.image,
     entrypoint: [],
-    command: [...(spec.command.length > 0 ? spec.command : IDLE_COMMAND)],
+    command: [...(idle ? IDLE_COMMAND : spec.command)],
     env: { ...template.environment, ...spec.environment },
     labels,
     hostname: hostName(sandbox),
     work_dir: settings.workspace_path,
     create_working_dir: true,
     terminal: spec.tty,
-    // A shell without a terminal reads commands from it: until somebody closes it there is no end of file.
-    stdin: spec.command.length > 0,
+    // A shell without a terminal reads commands from it; it stays open until a client closes it.
+    stdin: !idle,
     init: true,
     cap_drop: ['ALL'],
     no_new_privileges: true,
@@ -103,7 +80,11 @@ export function planSandbox(sandbox: DriverSandbox, dependencies: Dependencies):
     ...processLimits(settings.max_open_files, host),
     ...(dependencies.diskBytes !== undefined && { storage_opts: { size: `${dependencies.diskBytes}` } }),
     ...network.spec,
-    ...usernsSpec(dependencies.userns, hostUsers(template.platformConfig), host.rootless),
+    ...usernsSpec(
+      dependencies.userns,
+      hostUsers('podman', template.platformConfig, [true, false]),
+      host.rootless,
+    ),
     mounts: config.readOnlyRoot ? [...scratch(config.mounts), ...mounts.mounts] : mounts.mounts,
     volumes:
       volume === undefined
@@ -126,7 +107,9 @@ export function planSandbox(sandbox: DriverSandbox, dependencies: Dependencies):
     network: network.own,
     bridge: bridgeName(network.own ?? '', settings.host_access),
     secrets,
-    images: [template.image, ...mounts.image_volumes.map((image) => image.Source)],
+    image: template.image,
+    otherImages: mounts.image_volumes.map((image) => image.Source),
+    idle,
   };
 }
 
@@ -135,18 +118,4 @@ function scratch(mounts: readonly Mount[]) {
   return mounts.some(({ target }) => target === '/tmp')
     ? []
     : mountSpec([{ type: 'tmpfs', target: '/tmp', sizeBytes: undefined, mode: 0o1777 }]).mounts;
-}
-
-/** `host_users` is the one key of platform_config that has a meaning here; any other is refused by name. */
-function hostUsers(platform: Readonly<Record<string, Json>>): boolean | undefined {
-  for (const [key, value] of Object.entries(platform)) {
-    if (key === 'host_users' && typeof value === 'boolean') {
-      continue;
-    }
-    throw invalidArgument(`platform_config.${key}: the podman driver has no such setting`, {
-      field: `spec.template.platform_config.${key}`,
-      hint: 'leave it out, or choose a driver that has it',
-    });
-  }
-  return platform.host_users as boolean | undefined;
 }

@@ -5,7 +5,7 @@ import { deadline } from '../../kit/deadline.js';
 import { type PingOutcome, ping } from './api/ping.js';
 import { negotiateVersion } from './api/version.js';
 
-/** A socket that is there answers a ping at once. */
+/** A live socket answers a ping at once. */
 const PING_TIMEOUT_MS = 1_000;
 
 const SYSTEM_SOCKET = '/run/podman/podman.sock';
@@ -73,7 +73,7 @@ function describe(outcome: PingOutcome): string {
     case 'absent':
       return 'no such socket';
     case 'refused':
-      return 'nobody listens on it';
+      return 'nothing listens on it';
     case 'denied':
       return 'permission denied';
     case 'silent':

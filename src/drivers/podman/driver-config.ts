@@ -5,8 +5,8 @@ import { type Reader, readObject } from '../container/reader.js';
 import { type Mount, parseMount } from './mounts.js';
 
 /**
- * A value for the sandbox that goes through Podman's secret store. As a file nobody sees it outside the sandbox; as a
- * variable it stands in `podman inspect` while the sandbox runs.
+ * A value for the sandbox that goes through Podman's secret store. As a file it is visible only inside the sandbox; as a
+ * variable it is shown by `podman inspect` while the sandbox runs.
  */
 interface SecretConfig {
   readonly value: string;
@@ -63,7 +63,7 @@ function secretOf(value: Json, field: string): SecretConfig {
     throw invalidArgument(`${field}.value: a secret has 1 byte to 64 KiB`, { field: `${field}.value` });
   }
   if ((env === undefined) === (path === undefined)) {
-    throw invalidArgument(`${field}: give either env or path`, { field });
+    throw invalidArgument(`${field}: set either env or path`, { field });
   }
   if (env !== undefined && !/^[A-Za-z_][A-Za-z0-9_]*$/.test(env)) {
     throw invalidArgument(`${field}.env: '${env}' is no name of a variable`, { field: `${field}.env` });

@@ -1,4 +1,4 @@
-import type { EngineStorage, HostSize } from '../container/engine-limits.js';
+import type { EngineStorage, HostSize } from '../container/limits.js';
 import type { Info } from './api/types.js';
 
 /** What Podman's host can do, read once from its own description. */
@@ -58,7 +58,7 @@ function rootlessNetwork(host: Info['host']): PodmanHost['network'] {
   return installed(host.slirp4netns) ? 'slirp4netns' : undefined;
 }
 
-/** The limits of this host that have no effect, in words; empty when all work. */
+/** Names of the limits that have no effect on this host; empty when all work. */
 function missingLimits(host: PodmanHost): string[] {
   return (['cpu', 'memory', 'pids'] as const).filter((limit) => !host.limits[limit]);
 }

@@ -1,7 +1,7 @@
 import type { DriverModule } from '../../compute/entry.js';
 import { unavailable } from '../../compute/errors.js';
-import { canLimitDisk, diskLimit, engineCeilings } from '../container/engine-limits.js';
 import { createHostAccess } from '../container/host-access.js';
+import { canLimitDisk, diskLimit, engineCeilings } from '../container/limits.js';
 import { createPodmanClient } from './api/client.js';
 import { discover } from './discover.js';
 import { createPodmanDriver } from './driver.js';

@@ -29,8 +29,8 @@ export function createIsolationRule({ env, log, trustedMs }: IsolationRuleOption
         await iptables.run(['-I', CHAIN, ...RULE]);
       }
     },
-    warning: (said) =>
-      CHAIN_MISSING.test(said)
+    warning: (message) =>
+      CHAIN_MISSING.test(message)
         ? undefined
         : 'where netavark works with iptables sandboxes may reach one another: the rule that keeps them apart cannot be ' +
           `looked after; run the gateway as root, or run this once after each start of the host: ${COMMAND}`,

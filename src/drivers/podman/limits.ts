@@ -1,14 +1,12 @@
-import { failedPrecondition, invalidArgument } from '../../compute/errors.js';
-import { parseCpuNanos, parseMemoryBytes } from '../../compute/quantity.js';
-import type { SandboxResources } from '../../compute/sandbox.js';
+import { failedPrecondition } from '../../compute/errors.js';
+import type { GpuRequirements, SandboxResources } from '../../compute/sandbox.js';
+import { checkGpuCount, containerLimits } from '../container/limits.js';
 import type { ContainerSpec } from './api/types.js';
 import { limitsReason, type PodmanHost } from './host.js';
 
 const CPU_PERIOD_US = 100_000;
-const MIN_CPU_QUOTA_US = 1_000;
-/** Below it a container cannot even start. */
-const MIN_MEMORY_BYTES = 6 * 1024 * 1024;
-const FIELD = 'spec.template.resources';
+/** The class of devices that a plain request for a GPU means. */
+const GPU_CLASS = 'nvidia.com/gpu';
 
 interface LimitRules {
   /** Refuse a limit that has no effect here, or drop it. */
@@ -18,7 +16,7 @@ interface LimitRules {
 }
 
 /**
- * The sandbox's limits in Podman's words; only those that the host enforces. FAILED_PRECONDITION when the sandbox asks
+ * The sandbox's limits as Podman's API takes them; only those that the host enforces. FAILED_PRECONDITION when the sandbox asks
  * for one that has no effect here and the mode is strict. The operator's own limits are applied where they can be.
  */
 export function resourceLimits(
@@ -26,20 +24,7 @@ export function resourceLimits(
   host: PodmanHost,
   rules: LimitRules,
 ): NonNullable<ContainerSpec['resource_limits']> {
-  for (const [key, value] of [
-    ['requests.cpu', asked.cpuRequest],
-    ['requests.memory', asked.memoryRequest],
-  ] as const) {
-    if (value === '') {
-      continue;
-    }
-    throw invalidArgument(`${FIELD}.${key}: Podman has no requests, only limits`, {
-      field: `${FIELD}.${key}`,
-      hint: 'give limits instead',
-    });
-  }
-  const quota = cpuQuota(given.cpuLimit);
-  const memory = memoryLimit(given.memoryLimit);
+  const { cpuNanos, memoryBytes } = containerLimits('Podman', given);
   if (rules.mode === 'strict') {
     if (asked.cpuLimit !== '' && !host.limits.cpu) {
       throw unenforceable('cpu', host);
@@ -49,9 +34,13 @@ export function resourceLimits(
     }
   }
   return {
-    ...(quota !== undefined && host.limits.cpu && { cpu: { quota, period: CPU_PERIOD_US } }),
+    ...(cpuNanos !== undefined &&
+      host.limits.cpu && {
+        cpu: { quota: Math.ceil((cpuNanos / 1e9) * CPU_PERIOD_US), period: CPU_PERIOD_US },
+      }),
     // Swap counts into the same sum, or it would be a way around the limit.
-    ...(memory !== undefined && host.limits.memory && { memory: { limit: memory, swap: memory } }),
+    ...(memoryBytes !== undefined &&
+      host.limits.memory && { memory: { limit: memoryBytes, swap: memoryBytes } }),
     ...(rules.pids > 0 && host.limits.pids && { pids: { limit: rules.pids } }),
   };
 }
@@ -68,40 +57,22 @@ export function processLimits(openFiles: number, host: PodmanHost): Pick<Contain
   return { r_limits: [{ type: 'core', hard: 0, soft: 0 }, ...files] };
 }
 
-function cpuQuota(limit: string): number | undefined {
-  if (limit === '') {
-    return undefined;
+/** The CDI names to ask Podman for: the named devices, or as many GPUs as asked for (all without a count). */
+export function gpuDevices(gpu: GpuRequirements | undefined, named: readonly string[]): string[] {
+  checkGpuCount('podman', gpu, named);
+  if (gpu === undefined || named.length > 0) {
+    return [...named];
   }
-  const nanos = parseCpuNanos(limit, `${FIELD}.limits.cpu`);
-  const quota = Math.ceil((nanos / 1e9) * CPU_PERIOD_US);
-  if (quota >= MIN_CPU_QUOTA_US) {
-    return quota;
-  }
-  throw tooSmall('cpu', limit, '10m');
-}
-
-function memoryLimit(limit: string): number | undefined {
-  if (limit === '') {
-    return undefined;
-  }
-  const bytes = parseMemoryBytes(limit, `${FIELD}.limits.memory`);
-  if (bytes >= MIN_MEMORY_BYTES) {
-    return bytes;
-  }
-  throw tooSmall('memory', limit, '6Mi');
-}
-
-function tooSmall(what: string, limit: string, least: string) {
-  return invalidArgument(`${FIELD}.limits.${what}: '${limit}' is too little to run in`, {
-    field: `${FIELD}.limits.${what}`,
-    hint: `ask for at least ${least}`,
-  });
+  return gpu.count === undefined
+    ? [`${GPU_CLASS}=all`]
+    : Array.from({ length: gpu.count }, (_, i) => `${GPU_CLASS}=${i}`);
 }
 
 function unenforceable(what: string, host: PodmanHost) {
+  const field = `spec.template.resources.limits.${what}`;
   return failedPrecondition(`a limit on ${what} would have no effect: ${limitsReason(host)}`, {
     reason: 'LimitNotEnforceable',
-    field: `${FIELD}.limits.${what}`,
+    field,
     hint: 'leave the limit out, or let the operator set limits = "best-effort" in [openshell.drivers.podman]',
   });
 }

@@ -27,7 +27,7 @@ export async function* containerLogs(
   }
 }
 
-/** An engine that tells whole seconds only says of a line that it is at most a second younger. */
+/** A time in whole seconds may be up to a second too early. */
 function isSince(timeMs: number, sinceMs: number): boolean {
   return timeMs >= (timeMs % 1_000 === 0 ? Math.floor(sinceMs / 1_000) * 1_000 : sinceMs);
 }

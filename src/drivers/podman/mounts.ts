@@ -9,9 +9,9 @@ import {
   tmpfsMode,
   volumeName,
 } from '../container/mount-parts.js';
+import { OWN_PREFIX } from '../container/names.js';
 import { type Reader, readObject } from '../container/reader.js';
 import type { ContainerSpec } from './api/types.js';
-import { OWN_PREFIX } from './names.js';
 
 /** One entry of `driver_config.podman.mounts`. */
 export type Mount =
@@ -69,7 +69,7 @@ function imageName(read: Reader): string {
   throw invalidArgument(`${read.field}.source: it is missing`, { field: `${read.field}.source` });
 }
 
-/** The mounts in the words of Podman's container description. */
+/** The mounts as Podman's container specification takes them. */
 export function mountSpec(
   mounts: readonly Mount[],
 ): Required<Pick<ContainerSpec, 'mounts' | 'volumes' | 'image_volumes'>> {

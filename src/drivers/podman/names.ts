@@ -1,19 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { SandboxRef } from '../../compute/sandbox.js';
-
-/** What every name that the gateway gives to something on the engine begins with. */
-export const OWN_PREFIX = 'openshell-';
-
-const MAX_CONTAINER_NAME = 200;
-
-/** For people who look at `podman ps`; found again it is by its labels. */
-export function containerName(ref: SandboxRef): string {
-  const readable = `${OWN_PREFIX}${plain(ref.workspace)}--${plain(ref.name)}-${plain(ref.id)}`;
-  if (readable.length <= MAX_CONTAINER_NAME) {
-    return readable;
-  }
-  return `${readable.slice(0, MAX_CONTAINER_NAME - 17)}-${digest(ref.id).slice(0, 16)}`;
-}
+import { OWN_PREFIX, plainName } from '../container/names.js';
 
 /** The volume of the sandbox's workspace path. */
 export function volumeName(gatewayId: string, id: string): string {
@@ -25,10 +12,10 @@ export function networkName(gatewayId: string, id: string): string {
   return `${key(gatewayId, id)}-net`;
 }
 
-/** What the bridges of sandboxes begin with, on the host: by that rules tell which may reach the host. */
+/** Prefixes of the sandboxes' bridges on the host: rules match them to decide which may reach the host. */
 const BRIDGE_PREFIX = { shut: 'osh-', open: 'osw-' } as const;
 
-/** All bridges of sandboxes that may not reach the host, as iptables says it. */
+/** Matches all bridges of sandboxes that may not reach the host, in iptables' syntax. */
 export const SHUT_BRIDGES = `${BRIDGE_PREFIX.shut}+`;
 
 /** The bridge of a network; the kernel allows 15 characters. */
@@ -36,7 +23,7 @@ export function bridgeName(network: string, hostAccess: boolean): string {
   return `${BRIDGE_PREFIX[hostAccess ? 'open' : 'shut']}${digest(network).slice(0, 11)}`;
 }
 
-/** Secrets carry no labels in Podman 4.3: the name alone says whose one is. The engine allows 64 characters. */
+/** Secrets have no labels in Podman 4.3: only the name identifies the owner. At most 64 characters. */
 export function secretPrefix(gatewayId: string, id: string): string {
   return `${key(gatewayId, id)}-secret-`;
 }
@@ -44,7 +31,7 @@ export function secretPrefix(gatewayId: string, id: string): string {
 /** At most 63 characters that a host may be called. */
 export function hostName(ref: SandboxRef): string {
   return (
-    plain(ref.name)
+    plainName(ref.name)
       .replace(/[._]/g, '-')
       .slice(0, 63)
       .replace(/^-+|-+$/g, '') || 'sandbox'
@@ -57,8 +44,4 @@ function key(gatewayId: string, id: string) {
 
 function digest(text: string) {
   return createHash('sha256').update(text).digest('hex');
-}
-
-function plain(text: string) {
-  return text.replace(/[^A-Za-z0-9_.-]/g, '-');
 }

@@ -9,7 +9,7 @@ import { secretPrefix } from './names.js';
 const NETWORK_ATTEMPTS = 10;
 const NETWORK_RETRY_MS = 20;
 
-/** The sandbox's own network, when the plan has one. One that stands already is as good. */
+/** The sandbox's own network, when the plan has one. An existing one is kept. */
 export async function makeNetwork(client: PodmanClient, plan: Plan, options: CallOptions): Promise<void> {
   if (plan.network === undefined) {
     return;
@@ -34,7 +34,7 @@ export async function removeNetwork(client: PodmanClient, plan: Plan, options: C
   }
 }
 
-/** Volume and secrets of the plan. What stands from an attempt that was cut off is replaced. */
+/** Volume and secrets of the plan. Leftovers of an interrupted attempt are replaced. */
 export async function makeOwnedResources(
   client: PodmanClient,
   plan: Plan,
@@ -50,7 +50,7 @@ export async function makeOwnedResources(
   }
 }
 
-/** Secrets first, while the container still tells that there are some. False when there were none. */
+/** Removed first, while the container still refers to them. False when there were none. */
 export async function removeSecrets(
   client: PodmanClient,
   owner: { readonly gatewayId: string },

@@ -1,20 +1,13 @@
-import { DEFAULT_WORKSPACE_PATH } from '../../compute/sandbox.js';
 import type { Settings, SettingsSchema } from '../../compute/settings.js';
-import { allowedSettings } from '../container/allowed.js';
-import { limitSettings } from '../container/engine-limits.js';
-import { hostAccessSetting } from '../container/host-access.js';
+import { containerSettings } from '../container/settings.js';
 
+const { image_pull_policy: policy, workspace_path: path } = containerSettings;
+
+/** The keys of `[openshell.drivers.podman]`. */
 export const podmanSettings = {
   engine_socket: {
     type: 'string',
     doc: "Path of Podman's API socket. Default: OPENSHELL_PODMAN_SOCKET, then the user's, then the system's.",
-  },
-  default_image: { type: 'string', default: '', doc: 'Image of sandboxes that name none.' },
-  image_pull_policy: {
-    type: 'string',
-    default: 'missing',
-    values: ['missing', 'always', 'never', 'newer'],
-    doc: 'When an image is pulled before a sandbox is made.',
   },
   network_name: {
     type: 'string',
@@ -27,45 +20,25 @@ export const podmanSettings = {
     default: true,
     doc: "Add a rule to the host's iptables that keeps sandboxes apart where netavark's own goes away; needs root.",
   },
-  stop_timeout_secs: {
-    type: 'integer',
-    default: 10,
-    min: 0,
-    max: 3_600,
-    unit: 'seconds',
-    doc: 'From the request to stop to the kill.',
+  ...containerSettings,
+  image_pull_policy: {
+    ...policy,
+    values: [...policy.values, 'newer'],
+    doc: "When to pull an image: missing (also IfNotPresent or empty), always, never, newer (when the registry's is).",
   },
-  sandbox_pids_limit: {
-    type: 'integer',
-    default: 2_048,
-    min: 0,
-    doc: 'Processes and threads in one sandbox; 0 sets no limit.',
-  },
-  ...limitSettings,
+  // Podman parts the options of a mount by commas.
+  workspace_path: { ...path, pattern: /^(\/[^/\s:,]+)+$/ },
   limits: {
     type: 'string',
     default: 'strict',
     values: ['strict', 'best-effort'],
     doc: 'What to do with a limit that this host cannot enforce: refuse the sandbox, or run it without the limit.',
   },
-  workspace_path: {
-    type: 'string',
-    default: DEFAULT_WORKSPACE_PATH,
-    pattern: /^(\/[^/\s:,]+)+$/,
-    doc: "The sandbox's working directory, kept across stop and start.",
-  },
   workspace_volume: {
     type: 'boolean',
     default: false,
     doc: 'Keep the workspace path of every sandbox on a named volume of its own.',
   },
-  enable_bind_mounts: {
-    type: 'boolean',
-    default: false,
-    doc: "Allow driver_config to mount the host's folders into a sandbox.",
-  },
-  ...allowedSettings,
-  ...hostAccessSetting,
   userns: {
     type: 'string',
     values: ['auto', 'host', 'keep-id', 'no-map', 'private'],

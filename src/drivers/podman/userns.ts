@@ -35,8 +35,8 @@ export function usernsChoice(options: {
 }
 
 /**
- * The user namespace in Podman's words. `hostUsers` is what the sandbox itself asked for: false wants a namespace apart
- * from the host's, which a rootless engine always gives.
+ * The user namespace as Podman's API takes it. `hostUsers` is what the sandbox itself asked for: false wants a namespace apart
+ * from the host's, which a rootless engine always creates.
  */
 export function usernsSpec(
   choice: UsernsChoice,

@@ -4,7 +4,7 @@ import { directoryTar } from '../container/tar.js';
 import type { PodmanClient } from './api/client.js';
 
 const DEFAULT_MODE = 0o755;
-const SHELL = '/bin/sh';
+export const SHELL = '/bin/sh';
 /** A look into a container that does not run costs the engine a mount: an image is looked into once. */
 const MAX_IMAGES_KNOWN = 1_000;
 
@@ -63,7 +63,7 @@ export function createWorkspaces(client: PodmanClient, path: string): Workspaces
       if (workspaceMode === undefined && !mapped) {
         return;
       }
-      // Podman gives what is unpacked to the container's user, whatever the archive says.
+      // Podman makes the container's user the owner of what is unpacked, whatever the archive says.
       const tar = directoryTar(path.slice(1), { uid: 0, gid: 0, mode: workspaceMode ?? DEFAULT_MODE });
       await client.putArchive(id, '/', tar, options);
     },

@@ -4,13 +4,13 @@ export type Accelerator = 'kvm' | 'tcg';
 
 interface AcceleratorChoice {
   readonly accelerator: Accelerator;
-  /** Why it is emulation and not hardware; undefined with KVM. */
+  /** Why guests are emulated; undefined with KVM. */
   readonly why: string | undefined;
 }
 
 /**
- * Whether guests can run on the hardware: /dev/kvm must be ours to use, and on x86 the CPU must really offer VMX or
- * SVM, because /dev/kvm also opens where no ordinary guest kernel runs on it. Returns the reason when they cannot.
+ * Why guests cannot use the hardware, if so: /dev/kvm must be accessible, and on x86 the CPU must have VMX or SVM, because
+ * /dev/kvm can also be opened where ordinary guest kernels do not run.
  */
 async function kvmObstacle(): Promise<string | undefined> {
   try {
@@ -24,22 +24,22 @@ async function kvmObstacle(): Promise<string | undefined> {
   const cpuinfo = await readFile('/proc/cpuinfo', 'utf8').catch(() => '');
   return /^flags\s*:.*\b(vmx|svm)\b/m.test(cpuinfo)
     ? undefined
-    : '/dev/kvm is there, but the CPU offers neither vmx nor svm';
+    : '/dev/kvm exists, but the CPU has neither vmx nor svm';
 }
 
-/** Decides for a wish of `auto`, `kvm` or `tcg`. A string is the reason why the wish cannot be met. */
+/** Chooses for `auto`, `kvm` or `tcg`. A string is the reason why the choice is not possible. */
 export async function chooseAccelerator(
-  wish: string,
+  accel: string,
   allowEmulation: boolean,
 ): Promise<AcceleratorChoice | string> {
-  if (wish === 'tcg') {
-    return { accelerator: 'tcg', why: 'accel = "tcg" asks for it' };
+  if (accel === 'tcg') {
+    return { accelerator: 'tcg', why: 'accel is "tcg"' };
   }
   const obstacle = await kvmObstacle();
   if (obstacle === undefined) {
     return { accelerator: 'kvm', why: undefined };
   }
-  if (wish === 'kvm') {
+  if (accel === 'kvm') {
     return obstacle;
   }
   return allowEmulation

@@ -2,7 +2,7 @@ import type { DriverEntry } from '../../compute/entry.js';
 import { probeVm } from './probe.js';
 import { vmSettings } from './settings.js';
 
-/** Sandboxes as virtual machines of QEMU, in a driver process that the gateway starts. */
+/** Sandboxes as QEMU virtual machines, in a driver process that the gateway starts. */
 const vm: DriverEntry<'vm'> = {
   kind: 'driver',
   name: 'vm',

@@ -8,12 +8,12 @@ import { RESOURCES, type VmSettings } from './settings.js';
 import { superviseProcess } from './supervisor.js';
 
 const TOKEN_BYTES = 32;
-/** The longest path that a Unix socket can have. */
+/** The longest path of a Unix socket. */
 const MAX_SOCKET_PATH = 107;
 const CONNECT_TIMEOUT_MS = 40_000;
 
-/** Gives the socket's path, and what to remove when it is no longer needed. */
-async function chooseSocket(stateDir: string, gatewayId: string): Promise<[path: string, made: string]> {
+/** Returns the socket's path, and what to remove when it is no longer needed. */
+async function chooseSocket(stateDir: string, gatewayId: string): Promise<[path: string, created: string]> {
   const path = join(
     stateDir,
     'run',
@@ -30,7 +30,7 @@ async function chooseSocket(stateDir: string, gatewayId: string): Promise<[path:
 /** Starts the driver process, keeps it running, and speaks the compute protocol to it. */
 export const createDriver: DriverModule['createDriver'] = async (context) => {
   const settings = context.settings as VmSettings;
-  const [socketPath, made] = await chooseSocket(context.stateDir, context.gatewayId);
+  const [socketPath, created] = await chooseSocket(context.stateDir, context.gatewayId);
   const token = randomBytes(TOKEN_BYTES).toString('hex');
   const supervised = superviseProcess({
     program: settings.driver_bin,
@@ -46,28 +46,30 @@ export const createDriver: DriverModule['createDriver'] = async (context) => {
     env: context.env,
     log: context.log,
   });
-  const giveUp = new AbortController();
+  async function cleanUp() {
+    await supervised.stop();
+    await rm(created, { recursive: true, force: true });
+  }
+
   try {
     const driver = await connectDriver({
       name: 'vm',
       socketPath,
       token,
       timeoutMs: CONNECT_TIMEOUT_MS,
-      signal: giveUp.signal,
+      signal: new AbortController().signal,
     });
     return {
       ...driver,
-      // The protocol does not carry them.
-      capabilities: async (o) => ({ ...(await driver.capabilities(o)), resources: RESOURCES }),
+      // The protocol does not have them.
+      capabilities: async (options) => ({ ...(await driver.capabilities(options)), resources: RESOURCES }),
       async close() {
         await driver.close();
-        await supervised.stop();
-        await rm(made, { recursive: true, force: true });
+        await cleanUp();
       },
     };
   } catch (error) {
-    await supervised.stop();
-    await rm(made, { recursive: true, force: true });
+    await cleanUp();
     throw error;
   }
 };

@@ -1,7 +1,7 @@
 import type { DriverSettings } from '../../compute/entry.js';
 import type { LogLevel } from '../../compute/log.js';
 
-/** What the gateway tells its driver process, as one line of JSON on its standard input, which then stays open. */
+/** Sent to the driver process as one line of JSON on its standard input, which then stays open. */
 export interface LaunchOptions {
   readonly gatewayId: string;
   readonly version: string;
@@ -14,5 +14,5 @@ export interface LaunchOptions {
   readonly token: string;
 }
 
-/** The argument by which the process knows that a gateway started it. */
+/** The argument of a process that a gateway starts. */
 export const FROM_GATEWAY = '--from-gateway';

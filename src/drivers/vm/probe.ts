@@ -25,7 +25,7 @@ async function findProgram(name: string, path: string): Promise<string | undefin
   return undefined;
 }
 
-/** Whether this host can run guests: QEMU, the tools for disks, and something to run them on. */
+/** Whether this host can run guests: QEMU, the disk tools, and an accelerator. */
 export async function probeVm({ settings, env }: ProbeContext): Promise<ProbeResult> {
   const { qemu, accel, allow_emulation } = settings as VmSettings;
   if (process.platform !== 'linux') {
@@ -39,7 +39,7 @@ export async function probeVm({ settings, env }: ProbeContext): Promise<ProbeRes
     if (found === undefined) {
       return {
         state: 'unavailable',
-        reason: `the program ${name} is not found; install qemu-system-x86, qemu-utils and e2fsprogs`,
+        reason: `the program ${name} was not found; install qemu-system-x86, qemu-utils and e2fsprogs`,
         tried,
       };
     }

@@ -3,7 +3,7 @@ import type { ResourceCapabilities } from '../../compute/driver.js';
 import { DEFAULT_WORKSPACE_PATH } from '../../compute/sandbox.js';
 import type { Settings } from '../../compute/settings.js';
 
-/** What a microVM can be given. */
+/** Resources that a microVM supports. */
 export const RESOURCES: ResourceCapabilities = {
   cpuLimit: true,
   memoryLimit: true,
@@ -16,14 +16,14 @@ export const vmSettings = {
   driver_bin: {
     type: 'string',
     default: '',
-    doc: 'Path of openshell-driver-vm. Default: the one that comes with this gateway.',
+    doc: 'Path of openshell-driver-vm. Default: the one shipped with this gateway.',
   },
   qemu: { type: 'string', default: 'qemu-system-x86_64', doc: 'The QEMU program, a name or a path.' },
   accel: {
     type: 'string',
     default: 'auto',
     values: ['auto', 'kvm', 'tcg'],
-    doc: 'What runs the guests: kvm, tcg (emulation, 10 to 20 times slower), or auto for kvm where it really works.',
+    doc: 'Accelerator: kvm, tcg (emulation, 10 to 20 times slower), or auto for kvm where it works.',
   },
   allow_emulation: {
     type: 'boolean',
@@ -35,7 +35,7 @@ export const vmSettings = {
     default: 2,
     min: 1,
     max: 64,
-    doc: 'CPUs of a sandbox that asks for no CPU limit.',
+    doc: 'CPUs of a sandbox without a CPU limit.',
   },
   mem_mib: {
     type: 'integer',
@@ -43,7 +43,7 @@ export const vmSettings = {
     min: 128,
     max: 1_048_576,
     unit: 'MiB',
-    doc: 'Memory of a sandbox that asks for no memory limit.',
+    doc: 'Memory of a sandbox without a memory limit.',
   },
   overlay_disk_mib: {
     type: 'integer',
@@ -51,7 +51,7 @@ export const vmSettings = {
     min: 16,
     max: 16_777_216,
     unit: 'MiB',
-    doc: "Room on a sandbox's disk beside the files of its image.",
+    doc: "Free space on a sandbox's disk besides its image's files.",
   },
   max_cpu_limit: {
     ...ceilingSettings.max_cpu_limit,
@@ -64,22 +64,22 @@ export const vmSettings = {
   max_disk_limit: {
     type: 'string',
     default: '32Gi',
-    doc: "Largest disk of a sandbox: its image's files and overlay_disk_mib; a larger image is refused.",
+    doc: "Largest disk of a sandbox, which holds its image's files and overlay_disk_mib; a larger image is refused.",
   },
   kernel: {
     type: 'string',
     default: '',
-    doc: 'Path of a kernel. Default: what `openshell-driver-vm prepare` made.',
+    doc: 'Path of a kernel. Default: the one that `openshell-driver-vm prepare` created.',
   },
   initramfs: {
     type: 'string',
     default: '',
-    doc: 'Path of an initramfs with the guest agent as /init; goes with kernel.',
+    doc: 'Path of an initramfs with the guest agent as /init; set together with kernel.',
   },
   guest_dir: {
     type: 'string',
     default: '',
-    doc: 'Where prepare leaves kernel and initramfs. Default: openshell/vm-guest in the XDG cache directory.',
+    doc: 'Where prepare puts kernel and initramfs. Default: openshell/vm-guest in the XDG cache directory.',
   },
   boot_timeout_secs: {
     type: 'integer',
@@ -87,7 +87,7 @@ export const vmSettings = {
     min: 1,
     max: 3600,
     unit: 's',
-    doc: 'How long a guest may take until its agent answers.',
+    doc: 'How long a guest may take until its agent responds.',
   },
   stop_timeout_secs: {
     type: 'integer',
@@ -95,39 +95,39 @@ export const vmSettings = {
     min: 0,
     max: 3600,
     unit: 's',
-    doc: 'How long a main process may take to end when its sandbox is stopped.',
+    doc: 'How long a main process may take to exit when its sandbox is stopped.',
   },
-  default_image: { type: 'string', default: '', doc: 'Image of sandboxes that name none.' },
+  default_image: { type: 'string', default: '', doc: 'Image of sandboxes that specify none.' },
   image_dir: {
     type: 'string',
     default: '',
-    doc: 'Where images lie by name: root directories, OCI layouts, archives (.tar, .tar.gz), disks (.ext4). Default: images in the state directory.',
+    doc: 'Directory of images: root directories, OCI layouts, archives (.tar, .tar.gz), disks (.ext4). Default: images in the state directory.',
   },
   image_pull_policy: {
     type: 'string',
     default: 'missing',
     values: ['missing', 'always', 'never', 'IfNotPresent', 'Always', 'Never', ''],
-    doc: 'When to ask a registry for an image that image_dir has not: missing (also IfNotPresent or empty), always, never.',
+    doc: 'When to pull an image that is not in image_dir: missing (also IfNotPresent or empty), always, never.',
   },
   insecure_registries: {
     type: 'strings',
     default: [],
-    doc: 'Registries, as host or host:port, that are asked without TLS.',
+    doc: 'Registries, as host or host:port, that are used without TLS.',
   },
   local_registries: {
     type: 'strings',
     default: [],
-    doc: 'Registries, as host or host:port, on this machine or at a link-local address; others there are never asked.',
+    doc: 'Registries, as host or host:port, on this machine or at a link-local address; others there are never used.',
   },
   registry_token_hosts: {
     type: 'strings',
     default: [],
-    doc: "Hosts outside a registry's own domain that may be sent its password, when it asks for a token of theirs.",
+    doc: "Hosts outside a registry's own domain that may receive its password as its token servers.",
   },
   registry_auth_file: {
     type: 'string',
     default: '',
-    doc: "Path of a file with passwords of registries below `auths`, as Docker's config.json. Default: none.",
+    doc: "Path of a file with registry passwords below `auths`, in the format of Docker's config.json. Default: none.",
   },
   image_cache_mib: {
     type: 'integer',
@@ -135,12 +135,12 @@ export const vmSettings = {
     min: 64,
     max: 16_777_216,
     unit: 'MiB',
-    doc: 'Most room for root disks that no sandbox uses, the longest unused go first; also the largest image.',
+    doc: 'Size of the cache of root disks, from which the least recently used are removed first; also the largest image.',
   },
   templates: {
     type: 'boolean',
     default: true,
-    doc: 'Whether machines start as copies of one that has booted already, made once for each kernel and size.',
+    doc: 'Whether machines start from a snapshot of a booted machine, taken once for each kernel and size.',
   },
   template_cache_mib: {
     type: 'integer',
@@ -148,12 +148,12 @@ export const vmSettings = {
     min: 64,
     max: 16_777_216,
     unit: 'MiB',
-    doc: 'Most room for templates; the longest unused go first.',
+    doc: 'Size of the cache of snapshots; the least recently used are removed first.',
   },
   network_taps: {
     type: 'strings',
     default: [],
-    doc: "Tap devices that the operator made, each with its guest's address, e.g. tap0=192.0.2.2/24: a network card for as many machines at once. Default: no machine has one.",
+    doc: "Tap devices that the operator created, each with its guest's address, e.g. tap0=192.0.2.2/24: a network card for as many machines at a time. Default: no network cards.",
   },
   network_gateway: {
     type: 'string',
@@ -170,34 +170,34 @@ export const vmSettings = {
     default: 2048,
     min: 16,
     max: 4_194_304,
-    doc: 'Most processes in a sandbox.',
+    doc: 'Maximum number of processes in a sandbox.',
   },
   max_open_files: {
     type: 'integer',
     default: 524_288,
     min: 64,
     max: 1_048_576,
-    doc: 'Most files that a process in a sandbox may raise its limit of 1,024 open ones to.',
+    doc: 'Hard limit of open files per process in a sandbox; the soft limit is 1,024.',
   },
   qemu_uid_base: {
     type: 'integer',
     default: 1_900_000_000,
     min: 1,
     max: 2_100_000_000,
-    doc: 'Where the user ids begin that QEMU runs as when the driver runs as root: 65,536 for each gateway of the host, one for each sandbox.',
+    doc: 'First of the user ids that QEMU runs as when the driver runs as root: 65,536 for each gateway on the host, one for each sandbox.',
   },
   workspace_path: {
     type: 'string',
     default: DEFAULT_WORKSPACE_PATH,
     pattern: /^\/[^\0]+$/,
-    doc: 'Where the files of a sandbox live.',
+    doc: "Directory of a sandbox's files.",
   },
 } as const;
 
 export type VmSettings = Settings<typeof vmSettings>;
 
-/** The setting's words and OpenShell's own spellings, as one of three. */
+/** The setting, including OpenShell's own spellings, as one of three values. */
 export function pullPolicy(settings: VmSettings): 'missing' | 'always' | 'never' {
-  const word = settings.image_pull_policy.toLowerCase();
-  return word === 'always' || word === 'never' ? word : 'missing';
+  const policy = settings.image_pull_policy.toLowerCase();
+  return policy === 'always' || policy === 'never' ? policy : 'missing';
 }

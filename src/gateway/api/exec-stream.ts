@@ -4,7 +4,7 @@ import type { Caller } from '../auth/principal.js';
 import type { ExecInput, ExecInputFrame, ExecService } from '../services/exec.js';
 import type { Send } from './method.js';
 
-/** A message of an interactive exec, whose start is the generation's own. */
+/** A message of an interactive exec; `Start` differs between the generations. */
 interface InputMessage<Start> {
   readonly payload:
     | { readonly case: 'start'; readonly value: Start }
@@ -13,7 +13,7 @@ interface InputMessage<Start> {
     | { readonly case: undefined };
 }
 
-/** Runs a command and sends its output and exit; ExecSandboxEvent is the same in both generations. */
+/** Runs a command and sends its output and exit code; ExecSandboxEvent is the same in both generations. */
 export async function runExec(
   exec: ExecService,
   caller: Caller,
@@ -24,7 +24,7 @@ export async function runExec(
   await send(methods.execSandbox.encodeResponse({ payload: { case: 'exit', value: { exitCode } } }));
 }
 
-/** The start of an interactive exec and what follows it. INVALID_ARGUMENT when it begins with anything else. */
+/** Splits an interactive exec into its start and the frames after it. INVALID_ARGUMENT without a start. */
 export async function readInput<Start>(
   requests: AsyncGenerator<InputMessage<Start>>,
 ): Promise<{ start: Start; input: AsyncIterable<ExecInputFrame> }> {
@@ -45,7 +45,7 @@ async function* frames(requests: AsyncGenerator<InputMessage<unknown>>): AsyncGe
         yield { type: 'resize', size: { cols: payload.value.cols, rows: payload.value.rows } };
         break;
       case 'start':
-        throw failedPrecondition('the command was started already');
+        throw failedPrecondition('the command has already been started');
     }
   }
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { notFound } from '../../compute/errors.js';
 import {
   HealthCheckResponse_ServingStatus as Serving,
@@ -6,7 +7,7 @@ import {
 import type { Method } from './method.js';
 import { serverStream, unary } from './method.js';
 
-/** grpc.health.v1: the gateway serves from its first answer to its last, as a whole and for each of `services`. */
+/** grpc.health.v1: SERVING, for the gateway and each of `services`, as long as the gateway answers. */
 export function healthMethods(services: readonly string[]): Method[] {
   function serves(service: string) {
     return service === '' || services.includes(service);
@@ -28,12 +29,9 @@ export function healthMethods(services: readonly string[]): Method[] {
       await send(
         wire.watch.encodeResponse({ status: serves(service) ? Serving.SERVING : Serving.SERVICE_UNKNOWN }),
       );
-      await new Promise<void>((resolve) => {
-        if (signal.aborted) {
-          resolve();
-        }
-        signal.addEventListener('abort', () => resolve(), { once: true });
-      });
+      if (!signal.aborted) {
+        await once(signal, 'abort');
+      }
     }),
   ];
 }

@@ -12,27 +12,27 @@ import type { Listing } from '../services/pages.js';
 import type { Method } from './method.js';
 import { unaryBytes } from './method.js';
 
-/** The largest message that gRPC's clients take unless they are told otherwise. */
+/** The largest message that gRPC clients accept by default. */
 const PAGE_BYTES = 4 * 1024 * 1024;
-/** Room for the token and what stands around it. */
+/** Room for the token and its field header. */
 const TOKEN_BYTES = 1024;
-/** Of an item: its tag and its length. */
-const AROUND_ITEM_BYTES = 5;
+/** The tag and length of an item. */
+const ITEM_HEADER_BYTES = 5;
 const ITEMS_FIELD = 1;
 const TOKEN_FIELD = 2;
 
 /**
- * A list, whose answer has its items in field 1 and its token in field 2, as all of them have. It ends at 4 MiB,
- * however few its items are then: 0.1 goes on by the token, 0.0 at the offset behind what it got. Items are written as
- * they are read, so that never more than the answer is kept, and nothing waits for all of it.
+ * A list method. All list responses have the items in field 1 and the token in field 2. A page ends before 4 MiB,
+ * however few items it has; 0.1 continues with the token, 0.0 with the offset. Items are encoded as they are read, so
+ * that memory holds no more than one response.
  */
 export function list<I extends DescMessage, O extends DescMessage, T, E extends DescMessage>(
   method: WireMethod<I, O>,
   item: { readonly schema: E; readonly toWire: (row: T) => MessageInitShape<E> },
-  ask: (request: MessageShape<I>, caller: Caller) => Promise<Listing<T>>,
+  query: (request: MessageShape<I>, caller: Caller) => Promise<Listing<T>>,
 ): Method {
   return unaryBytes(method, async (request, caller) => {
-    const { rows, limit, tokenAfter } = await ask(request, caller);
+    const { rows, limit, tokenAfter } = await query(request, caller);
     const items: Uint8Array[] = [];
     let room = PAGE_BYTES - TOKEN_BYTES;
     let last: T | undefined;
@@ -41,11 +41,11 @@ export function list<I extends DescMessage, O extends DescMessage, T, E extends 
       caller.signal.throwIfAborted();
       const bytes =
         items.length < limit ? toBinary(item.schema, create(item.schema, item.toWire(row))) : undefined;
-      isCut = bytes === undefined || (items.length > 0 && bytes.length + AROUND_ITEM_BYTES > room);
+      isCut = bytes === undefined || (items.length > 0 && bytes.length + ITEM_HEADER_BYTES > room);
       if (bytes === undefined || isCut) {
         break;
       }
-      room -= bytes.length + AROUND_ITEM_BYTES;
+      room -= bytes.length + ITEM_HEADER_BYTES;
       items.push(bytes);
       last = row;
     }
@@ -54,12 +54,12 @@ export function list<I extends DescMessage, O extends DescMessage, T, E extends 
     if (token !== '') {
       fields.push(bytesField(TOKEN_FIELD, Buffer.from(token)));
     }
-    const answer = Buffer.allocUnsafe(fields.reduce((sum, field) => sum + field.byteLength, 0));
+    const response = Buffer.allocUnsafe(fields.reduce((sum, field) => sum + field.byteLength, 0));
     let at = 0;
     for (const field of fields) {
-      field.copy(answer, at);
+      field.copy(response, at);
       at += field.byteLength;
     }
-    return answer;
+    return response;
   });
 }

@@ -3,7 +3,7 @@ import type { MethodShape } from '../../wire/method-shape.js';
 import type { Caller } from '../auth/principal.js';
 import type { RequestIdentity } from '../services/requests.js';
 
-/** A request by its user, its id and all that it says; two encodings of one message are the same request. */
+/** Identifies a request by user, id and content; different encodings of one message are the same request. */
 export function identityOf(
   method: MethodShape,
   request: { readonly requestId: string },
@@ -17,7 +17,7 @@ export function identityOf(
   };
 }
 
-/** JSON in which neither the order of a map's entries nor the kind of a number makes a difference by chance. */
+/** JSON with sorted keys, and with bigints and bytes as text. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_, part: unknown) => {
     if (typeof part === 'bigint') {

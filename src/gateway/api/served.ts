@@ -10,25 +10,27 @@ import type { Services } from '../services/services.js';
 import type { GenerationObserver } from './generations.js';
 import type { Handler, Method, ServedMethod } from './method.js';
 
-/** All that the gateway answers, by the shape of its calls; what reads their messages loads later. */
+/** All methods that the gateway serves. Their handlers, which decode messages, are loaded later. */
 export interface Api {
   readonly methods: readonly ServedMethod[];
-  /** Loads what reads the messages of both generations, so that no caller waits for it. */
+  /** Loads the handlers now, so that the first caller does not wait for them. */
   load(): Promise<void>;
 }
 
 type Handlers = ReadonlyMap<string, Handler>;
 
 /**
- * The schemas of the messages cost a starting process as much time as all the rest of the gateway: they load with
- * the first call that needs them, or with `load`. Health is answered without them.
+ * Maps the public API onto the services. Loading the message schemas takes as long as loading the rest of the gateway,
+ * so they are loaded by the first call that needs them, or by `load`. Health is answered without them. served.ts lists
+ * the methods, generations.ts detects the generation of each request, v00/ and v01/ decode and encode, shared/ has what
+ * both generations share.
  */
 export function createApi(services: Services, observe: GenerationObserver): Api {
-  const openShell = once(async () => {
+  const openShell = loadOnce(async () => {
     const { openShellMethods } = await import('./generations.js');
     return byPath(openShellMethods(services, observe));
   });
-  const standardHealth = once(async () => {
+  const standardHealth = loadOnce(async () => {
     const { healthMethods } = await import('./health.js');
     return byPath(healthMethods([SERVICE]));
   });
@@ -79,25 +81,25 @@ function served(
     requestStream,
     responseStream,
     access,
-    handler: async () => (await load()).get(path) ?? unserved,
+    handler: async () => (await load()).get(path) ?? UNIMPLEMENTED,
   };
 }
 
-const unserved: Handler = { kind: 'unimplemented' };
+const UNIMPLEMENTED: Handler = { kind: 'unimplemented' };
 
 function byPath(methods: readonly Method[]): Handlers {
   return new Map(methods.map(({ path, handler }) => [path, handler]));
 }
 
 /** Loads at the first call, and again after a failure. */
-function once(load: () => Promise<Handlers>): () => Promise<Handlers> {
+function loadOnce(load: () => Promise<Handlers>): () => Promise<Handlers> {
   let loaded: Promise<Handlers> | undefined;
   return () => {
     loaded ??= load().catch((error: unknown) => {
       loaded = undefined;
-      throw unavailable('the code that answers this call could not be loaded', {
+      throw unavailable('the code for this call could not be loaded', {
         reason: 'CodeNotLoaded',
-        hint: 'was the gateway replaced while it ran? start it again',
+        hint: 'was the gateway upgraded while it ran? restart it',
         cause: error,
       });
     });

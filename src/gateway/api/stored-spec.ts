@@ -1,11 +1,10 @@
-import { Code, OpenShellError } from '../../compute/errors.js';
+import { failedPrecondition, type OpenShellError } from '../../compute/errors.js';
 import type { JsonObject } from '../../compute/sandbox.js';
 import type { RestartPolicy, StoredSandboxSpec } from '../../store/model.js';
-import { hideDriverSecrets } from '../../store/secrets.js';
+import { HIDDEN, hideDriverSecrets } from '../../store/secrets.js';
 import type { Caller } from '../auth/principal.js';
-import { hideValues, maySeeSecrets } from '../services/secrets.js';
 
-/** What a SandboxSpec of any generation has. */
+/** The fields of SandboxSpec that both generations have. */
 interface WireSpec {
   readonly logLevel: string;
   readonly environment: Readonly<Record<string, string>>;
@@ -31,30 +30,20 @@ interface WireSpec {
   readonly tty: boolean;
 }
 
-/** FAILED_PRECONDITION that names what the request asks for and this gateway cannot give. */
+/** FAILED_PRECONDITION for a field that this gateway cannot honour. */
 export function refused(field: string, what: string, hint: string): OpenShellError {
-  return new OpenShellError(
-    Code.FAILED_PRECONDITION,
-    `${field} cannot be honoured by this gateway: ${what}`,
-    {
-      field,
-      reason: 'NotSupported',
-      hint,
-    },
-  );
+  const message = `${field} cannot be honoured by this gateway: ${what}`;
+  return failedPrecondition(message, { field, reason: 'NotSupported', hint });
 }
 
-/** A spec as it is stored. What cannot be honoured yet is refused by name, never dropped. */
+/** The spec to store. Fields that cannot be honoured yet are refused by name, never dropped. */
 export function toStoredSpec(spec: WireSpec | undefined, restartPolicy: RestartPolicy): StoredSandboxSpec {
   if (spec?.policy !== undefined) {
     throw refused('spec.policy', 'nothing inside the sandbox enforces it', 'leave the policy out');
   }
   if (spec !== undefined && spec.providers.length > 0) {
-    throw refused(
-      'spec.providers',
-      'it serves no providers',
-      'leave them out and set spec.environment instead',
-    );
+    const hint = 'leave them out and set spec.environment instead';
+    throw refused('spec.providers', 'it does not support providers', hint);
   }
   const template = spec?.template;
   if (template !== undefined && template.agentSocket !== '') {
@@ -74,14 +63,14 @@ export function toStoredSpec(spec: WireSpec | undefined, restartPolicy: RestartP
       userNamespaces: template?.userNamespaces,
       driverConfig: template?.driverConfig as JsonObject | undefined,
     },
-    gpu: gpu === undefined ? undefined : { count: gpu.count },
+    gpu: gpu && { count: gpu.count },
     command: [...(spec?.command ?? [])],
     tty: spec?.tty ?? false,
     restartPolicy,
   };
 }
 
-/** A stored spec as both generations write it. What its driver takes as a secret is never shown. */
+/** The fields of SandboxSpec that both generations have. Secrets in the driver's configuration are never shown. */
 export function toWireSpec(spec: StoredSandboxSpec, environment: ShownEnvironment) {
   const { template } = spec;
   return {
@@ -93,21 +82,25 @@ export function toWireSpec(spec: StoredSandboxSpec, environment: ShownEnvironmen
       labels: template.labels,
       annotations: template.annotations,
       environment: toWireEnvironment(template.environment, environment),
-      ...(template.resources === undefined ? {} : { resources: template.resources }),
-      ...(template.userNamespaces === undefined ? {} : { userNamespaces: template.userNamespaces }),
-      ...toWireDriverConfig(template.driverConfig),
+      resources: template.resources,
+      userNamespaces: template.userNamespaces,
+      driverConfig: toWireDriverConfig(template.driverConfig),
     },
-    ...(spec.gpu === undefined ? {} : { resourceRequirements: { gpu: toWireGpu(spec.gpu) } }),
+    resourceRequirements: spec.gpu && { gpu: spec.gpu },
     command: [...spec.command],
     tty: spec.tty,
   };
 }
 
-/** As it is, its names alone, or nothing of it: lists and watches, which many see, leave it out. */
+/** With its values, with its names only, or not at all, as in lists and watches, which many callers see. */
 export type ShownEnvironment = 'shown' | 'hidden' | 'left-out';
 
-export function environmentFor(caller: Caller): ShownEnvironment {
-  return maySeeSecrets(caller) ? 'shown' : 'hidden';
+/**
+ * How a caller sees the environment of an object that it may read. Callers that may exec in a sandbox can read it
+ * anyway; for now these are all users, because every user is an administrator.
+ */
+export function environmentFor({ principal }: Caller): ShownEnvironment {
+  return principal.kind === 'user' && principal.roles.includes('platform_admin') ? 'shown' : 'hidden';
 }
 
 export function toWireEnvironment(
@@ -117,13 +110,11 @@ export function toWireEnvironment(
   if (how === 'left-out') {
     return {};
   }
-  return how === 'shown' ? environment : hideValues(environment);
+  return how === 'shown'
+    ? environment
+    : Object.fromEntries(Object.keys(environment).map((name) => [name, HIDDEN]));
 }
 
-export function toWireDriverConfig(config: JsonObject | undefined): { driverConfig?: JsonObject } {
-  return config === undefined ? {} : { driverConfig: hideDriverSecrets(config) };
-}
-
-export function toWireGpu(gpu: NonNullable<StoredSandboxSpec['gpu']>): { count?: number } {
-  return gpu.count === undefined ? {} : { count: gpu.count };
+export function toWireDriverConfig(config: JsonObject | undefined): JsonObject | undefined {
+  return config && hideDriverSecrets(config);
 }

@@ -6,13 +6,13 @@ import type { Authenticator, Principal } from './principal.js';
 export interface AuthOptions {
   /** A client certificate is required and its common name is the user. */
   readonly mutualTls: boolean;
-  /** Callers beyond loopback are let in without a name. */
+  /** Callers from other machines are admitted without authentication. */
   readonly allowUnauthenticated: boolean;
 }
 
 export type Authenticate = (evidence: Evidence, signal: AbortSignal) => Promise<Principal>;
 
-/** Those that the configuration asks for, in their order. */
+/** The configured authenticators, in order. */
 export function authenticators({
   mutualTls: byCertificate,
   allowUnauthenticated,
@@ -20,10 +20,8 @@ export function authenticators({
   return [byCertificate ? mutualTls : createLocal({ everywhere: allowUnauthenticated })];
 }
 
-/** The answer of the first authenticator that knows the caller; UNAUTHENTICATED when none does. */
-export function createAuthenticate(
-  chain: readonly [Authenticator, ...Authenticator[]] | Authenticator[],
-): Authenticate {
+/** Takes the first authenticator that recognizes the caller; UNAUTHENTICATED when none does. `chain` is not empty. */
+export function createAuthenticate(chain: readonly Authenticator[]): Authenticate {
   return async (evidence, signal) => {
     for (const authenticator of chain) {
       const principal = await authenticator.authenticate(evidence, signal);

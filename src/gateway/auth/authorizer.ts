@@ -1,34 +1,34 @@
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Caller } from './principal.js';
 
-/** What a call is about. */
+/** What a call accesses. */
 export interface Target {
-  /** Undefined: all of them, or none in particular. */
+  /** Undefined: all workspaces, or none in particular. */
   readonly workspace: string | undefined;
   readonly sandboxId?: string | undefined;
 }
 
-/** Who may do what, asked by the services wherever a record is found. */
+/** Decides who may do what; the services ask it for every record they find. */
 export interface Authorizer {
-  /** PERMISSION_DENIED when the caller may not; NOT_FOUND where the caller may not even know that it is there. */
+  /** PERMISSION_DENIED when the caller may not; NOT_FOUND when the caller may not know that it exists. */
   require(caller: Caller, target: Target): Promise<void>;
   /**
-   * Looks after a call that lasts: `end` is told, once, when the caller's sign-in expires or, at `recheck`, when
-   * something that was granted to this call is granted no more. Returns what the call's end calls.
+   * Watches a call that can last: calls `end` once, when the caller's sign-in expires or when `recheck` finds that a
+   * grant of this call was revoked. Returns the function to call when the call ends.
    */
   watch(caller: Caller, end: (reason: OpenShellError) => void): () => void;
-  /** Asks again for every call that is watched: for whoever changes who may do what. */
+  /** Checks all watched calls again, after permissions changed. */
   recheck(): Promise<void>;
-  /** What was granted to a call that is watched, for its record. */
+  /** What a watched call was granted, for the log. */
   granted(caller: Caller): readonly Target[];
 }
 
 /** Throws when the caller may not. */
 export type Rule = (caller: Caller, target: Target) => Promise<void> | void;
 
-/** Longer waits are cut by a timer's range and begin anew. */
+/** The limit of a timer; longer waits are split. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
-/** Of one call; a list that goes over many workspaces asks once. */
+/** Kept for each call; a list across many workspaces asks once. */
 const MOST_TARGETS = 16;
 
 interface Watched {
@@ -72,7 +72,7 @@ export function createAuthorizer(rule: Rule = everyUserMay): Authorizer {
       const call: Watched = { targets: [], end, timer: undefined };
       watched.set(caller, call);
       const { principal } = caller;
-      const validUntilMs = principal.kind === 'nobody' ? undefined : principal.validUntilMs;
+      const validUntilMs = principal.kind === 'anonymous' ? undefined : principal.validUntilMs;
       if (validUntilMs !== undefined) {
         expireAt(caller, call, validUntilMs);
       }
@@ -93,7 +93,7 @@ export function createAuthorizer(rule: Rule = everyUserMay): Authorizer {
   };
 }
 
-/** Every user is a platform administrator for now; a sandbox asks about itself. */
+/** For now every user is a platform administrator; a sandbox may access itself only. */
 function everyUserMay({ principal, access }: Caller, { sandboxId }: Target): void {
   if (principal.kind === 'user') {
     return;
@@ -101,7 +101,7 @@ function everyUserMay({ principal, access }: Caller, { sandboxId }: Target): voi
   if (principal.kind === 'sandbox' && principal.sandboxId === sandboxId) {
     return;
   }
-  if (principal.kind === 'nobody' && access.who === 'anyone') {
+  if (principal.kind === 'anonymous' && access.who === 'anyone') {
     return;
   }
   throw new OpenShellError(

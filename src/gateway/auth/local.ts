@@ -12,7 +12,7 @@ const LOCAL: UserPrincipal = {
   provider: 'local_dev',
 };
 
-/** Whoever calls from this machine is its administrator; `everywhere`: from others too. */
+/** Callers on this machine are administrators; with `everywhere`, callers on other machines too. */
 export function createLocal({ everywhere }: { readonly everywhere: boolean }): Authenticator {
   return {
     async authenticate({ peer }) {

@@ -2,7 +2,7 @@ import { Code, OpenShellError } from '../../compute/errors.js';
 import type { MethodName } from '../../wire/v01/rpcs.js';
 import type { MethodAccess, Principal } from './principal.js';
 
-/** Also of grpc.health.v1. */
+/** Also for grpc.health.v1. */
 export const ANYONE: MethodAccess = { who: 'anyone', changes: false };
 const READ: MethodAccess = { who: 'user', changes: false };
 const CHANGE: MethodAccess = { who: 'user', changes: true };
@@ -12,7 +12,7 @@ const SANDBOX: MethodAccess = { who: 'sandbox', changes: false };
 const OPERATOR: MethodAccess = { who: 'operator', changes: false };
 const PEER: MethodAccess = { who: 'peer', changes: false };
 
-/** Of every method of both generations: one that is missing does not compile. */
+/** Every method of both generations; a missing one does not compile. */
 const METHOD_ACCESS: Readonly<Record<MethodName, MethodAccess>> = {
   Health: ANYONE,
   GetCurrentUser: READ,
@@ -104,7 +104,7 @@ export function methodAccess(name: MethodName): MethodAccess {
   return METHOD_ACCESS[name];
 }
 
-/** PERMISSION_DENIED, in upstream's words, for a method that is not for this kind of caller. */
+/** PERMISSION_DENIED, in upstream's words, when the method is not for this kind of caller. */
 export function checkKind({ kind }: Principal, { who }: MethodAccess): void {
   if (who === 'sandbox' && kind !== 'sandbox') {
     throw denied('this method requires a sandbox principal');

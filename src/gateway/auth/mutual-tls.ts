@@ -2,17 +2,17 @@ import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Reason } from '../../compute/reasons.js';
 import type { Authenticator } from './principal.js';
 
-/** The user is the common name of the client's certificate, which the handshake has checked. */
+/** The user is the common name of the client certificate, which the handshake has verified. */
 export const mutualTls: Authenticator = {
   async authenticate({ peer }) {
     const [name, ...more] = peer.certificateCommonNames;
     if (more.length > 0) {
       throw unauthenticated('the client certificate has several common names', {
         reason: 'ClientCertificateAmbiguous',
-        hint: 'give a certificate with one: it is the user',
+        hint: 'use a certificate with a single common name, which names the user',
       });
     }
-    // The handshake saw one that was valid; a connection may outlive it.
+    // It was valid at the handshake, but the connection may outlive it.
     if (peer.certificateExpiresMs !== undefined && !(peer.certificateExpiresMs > Date.now())) {
       throw unauthenticated('the client certificate has expired', {
         reason: 'ClientCertificateExpired',
@@ -35,7 +35,7 @@ export const mutualTls: Authenticator = {
   missing() {
     return unauthenticated('missing client certificate', {
       reason: 'ClientCertificateMissing',
-      hint: 'give a certificate of the configured client CA that has a common name',
+      hint: 'use a certificate with a common name, issued by the configured client CA',
     });
   },
 };

@@ -2,20 +2,20 @@ import type { OpenShellError } from '../../compute/errors.js';
 import type { Evidence } from '../../rpc/server/contract.js';
 
 /** Who makes a call. */
-export type Principal = UserPrincipal | SandboxPrincipal | Nobody;
+export type Principal = UserPrincipal | SandboxPrincipal | AnonymousPrincipal;
 
 export interface UserPrincipal {
   readonly kind: 'user';
-  /** Names the user for good, e.g. a certificate's common name. */
+  /** A permanent name of the user, e.g. a certificate's common name. */
   readonly subject: string;
   readonly displayName: string;
-  /** Today `platform_admin` for every user. */
+  /** For now `platform_admin` for every user. */
   readonly roles: readonly string[];
-  /** Those that the provider tells of. */
+  /** As the provider reports them. */
   readonly groups: readonly string[];
-  /** What has vouched for the user: `mtls`, `local_dev`. */
+  /** What authenticated the user: `mtls`, `local_dev`. */
   readonly provider: string;
-  /** When this ends; undefined: not by itself. */
+  /** When the authentication expires; undefined: never. */
   readonly validUntilMs?: number | undefined;
 }
 
@@ -28,38 +28,38 @@ export interface SandboxPrincipal {
   readonly validUntilMs?: number | undefined;
 }
 
-/** Who calls a method that needs no name. */
-export interface Nobody {
-  readonly kind: 'nobody';
+/** The caller of a method that needs no authentication. */
+export interface AnonymousPrincipal {
+  readonly kind: 'anonymous';
   readonly subject: '';
 }
 
-export const NOBODY: Nobody = { kind: 'nobody', subject: '' };
+export const ANONYMOUS: AnonymousPrincipal = { kind: 'anonymous', subject: '' };
 
-/** Who may call a method at all, and whether it changes anything. */
+/** Who may call a method, and whether it changes anything. */
 export interface MethodAccess {
-  /** `anyone`: without authentication. `operator`, `peer`: kinds of callers that this gateway does not know yet. */
+  /** `anyone`: without authentication. `operator`, `peer`: kinds of callers that this gateway does not support yet. */
   readonly who: 'anyone' | 'user' | 'sandbox' | 'either' | 'operator' | 'peer';
-  /** Whether a call is recorded. */
+  /** Whether calls are logged. */
   readonly changes: boolean;
 }
 
-/** What every service is told about the call that it works for. */
+/** The call that a service works for. */
 export interface Caller {
   readonly principal: Principal;
   readonly access: MethodAccess;
-  /** From the client's `x-request-id`, or made here; echoed and logged. */
+  /** From the client's `x-request-id`, or generated here; echoed and logged. */
   readonly requestId: string;
-  /** Aborts when the client goes away, its deadline passes, its right ends or the gateway does. */
+  /** Aborts when the client disconnects, its deadline passes, its authorization ends or the gateway stops. */
   readonly signal: AbortSignal;
 }
 
 export interface Authenticator {
   /**
-   * The principal; undefined when the evidence is of another kind: the next one is asked. Throws UNAUTHENTICATED when
-   * it is of this kind and wrong: nobody else is asked.
+   * Returns undefined when the evidence is of another kind: the next authenticator is asked. Throws UNAUTHENTICATED
+   * when it is of this kind and invalid: no other is asked.
    */
   authenticate(evidence: Evidence, signal: AbortSignal): Promise<Principal | undefined>;
-  /** What a caller is told whom nobody knew, UNAUTHENTICATED; that of the first in the chain counts. */
+  /** UNAUTHENTICATED, for a caller that no authenticator recognized. Only the first of the chain is asked. */
   missing(): OpenShellError;
 }

@@ -7,30 +7,34 @@ import type { GatewayKeys } from '../keys/keys.js';
 import { createManagedDriver, type ManagedDriver } from './managed.js';
 import type { SelectedDriver } from './selection.js';
 
-/** Makes a driver in a process that is not ours, over its gRPC socket. */
+/** Connects to a driver in another process, over its gRPC socket. */
 export type ConnectExternal = (options: {
   readonly name: string;
   readonly socketPath: string;
   readonly signal: AbortSignal;
 }) => Promise<ComputeDriver>;
 
-interface CreateDriversOptions {
+export interface CreateDriversOptions {
   readonly gatewayId: string;
-  /** What each driver's own secret is derived from. */
+  /** Each driver's secret is derived from them. */
   readonly keys: GatewayKeys;
   readonly version: string;
-  /** Each driver has a folder of its name in it. */
+  /** Each driver has a folder with its name here. */
   readonly stateDir: string;
   readonly settings: (name: string) => DriverSettings;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Logger;
-  /** Undefined: this build has no code for drivers in other processes. */
+  /** Undefined: this build cannot connect to drivers in other processes. */
   readonly connectExternal: ConnectExternal | undefined;
-  /** Ends the wait for a driver in another process. */
+  /** Ends a start that has not finished, e.g. the wait for a driver in another process. */
   readonly signal: AbortSignal;
 }
 
-/** The selected drivers by name, the default one first; each loads when it is first used. */
+/**
+ * The selected drivers by name, the default one first. selection.ts probes and selects them before the store is open; a
+ * driver is created when it is first used; managed.ts tracks its state and keeps its watch open; states.ts reports on
+ * all drivers, present or absent.
+ */
 export function createDrivers(
   selected: readonly SelectedDriver[],
   options: CreateDriversOptions,
@@ -40,7 +44,7 @@ export function createDrivers(
   for (const { name, entry, endpoint, report } of selected) {
     const context: DriverContext = {
       gatewayId: options.gatewayId,
-      // Each has its own, so that none knows another's.
+      // Each driver has its own, so that it cannot use another's.
       secret: options.keys.derive(`driver ${name}`).toString('hex'),
       version: options.version,
       stateDir: join(options.stateDir, name),
@@ -55,7 +59,7 @@ export function createDrivers(
       }
       if (connectExternal === undefined) {
         throw failedPrecondition(
-          `the driver '${name}' runs in a process of its own, which this build cannot reach`,
+          `the driver '${name}' runs in another process, which this build cannot connect to`,
         );
       }
       return connectExternal({ name, socketPath: endpoint, signal: options.signal });

@@ -1,25 +1,25 @@
 import type { ComputeDriver, DriverCapabilities, DriverEvent } from '../../compute/driver.js';
-import { OpenShellError, unavailable } from '../../compute/errors.js';
+import { failedPrecondition, OpenShellError, unavailable } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import { createBackoff } from '../../kit/backoff.js';
 import { deadline, delay } from '../../kit/deadline.js';
 
-/** A driver's events, and the moment before each watch's first. */
+/** A driver's events; `opened` comes before the first of each watch. */
 type WatchEvent = DriverEvent | { readonly type: 'opened' };
 
-/** The four words for what a driver is in this gateway. */
+/** The state of a driver in this gateway. */
 export type DriverState = 'absent' | 'unavailable' | 'ready' | 'failed';
 
 interface ManagedDriverOptions {
   readonly name: string;
   readonly external: boolean;
   readonly engineVersion: string;
-  /** Loads the driver's code and makes the driver. Asked again after a failure. */
+  /** Loads the driver's code and creates the driver. Called again after a failure. */
   readonly create: () => Promise<ComputeDriver>;
   readonly log: Logger;
 }
 
-/** A selected driver: made when first needed, watched, and known as ready or failed. */
+/** A selected driver: created when first needed, watched, and either ready or failed. */
 export interface ManagedDriver {
   readonly name: string;
   readonly external: boolean;
@@ -29,12 +29,27 @@ export interface ManagedDriver {
   readonly engineVersion: string;
   driver(): Promise<ComputeDriver>;
   capabilities(signal: AbortSignal): Promise<DriverCapabilities>;
-  /** Watches until the signal aborts, opening the watch again whenever it breaks. `handle` is awaited. */
+  /** Watches until the signal aborts, and reopens the watch when it breaks. `handle` is awaited. */
   watch(
     handle: (driver: ComputeDriver, event: WatchEvent) => Promise<void>,
     signal: AbortSignal,
   ): Promise<void>;
   close(): Promise<void>;
+}
+
+/** The driver of a sandbox. FAILED_PRECONDITION `DriverNotRunning` when this gateway does not run it. */
+export function driverOf(
+  drivers: ReadonlyMap<string, ManagedDriver>,
+  { name, driver }: { readonly name: string; readonly driver: string },
+): ManagedDriver {
+  const found = drivers.get(driver);
+  if (found !== undefined) {
+    return found;
+  }
+  throw failedPrecondition(`sandbox '${name}' belongs to driver '${driver}', which is not running here`, {
+    reason: 'DriverNotRunning',
+    hint: `start the gateway with --drivers ${driver}`,
+  });
 }
 
 const REOPEN_FIRST_MS = 200;
@@ -43,7 +58,7 @@ const CAPABILITIES_TIMEOUT_MS = 10_000;
 
 export function createManagedDriver(options: ManagedDriverOptions): ManagedDriver {
   const { name, log } = options;
-  let made: Promise<ComputeDriver> | undefined;
+  let created: Promise<ComputeDriver> | undefined;
   let capabilities: DriverCapabilities | undefined;
   let failure = '';
 
@@ -63,21 +78,13 @@ export function createManagedDriver(options: ManagedDriverOptions): ManagedDrive
   }
 
   function driver(): Promise<ComputeDriver> {
-    if (made === undefined) {
-      made = options.create();
-      made.catch((error) => {
-        made = undefined;
-        fail(error);
-      });
-    }
-    return made.catch((error) => {
-      const known = OpenShellError.from(error);
-      throw unavailable(`driver '${name}' could not be started: ${known.message}`, {
-        reason: known.reason ?? 'DriverFailed',
-        cause: error,
-        ...(known.hint === undefined ? {} : { hint: known.hint }),
-      });
+    created ??= options.create().catch((error) => {
+      created = undefined;
+      fail(error);
+      const { message, reason = 'DriverFailed', hint } = OpenShellError.from(error);
+      throw unavailable(`driver '${name}' could not be started: ${message}`, { reason, hint, cause: error });
     });
+    return created;
   }
 
   return {
@@ -122,7 +129,7 @@ export function createManagedDriver(options: ManagedDriverOptions): ManagedDrive
       }
     },
     async close() {
-      await made
+      await created
         ?.then((current) => current.close())
         .catch((error) => log.debug('closing a driver', { error }));
     },

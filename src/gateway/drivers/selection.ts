@@ -6,17 +6,17 @@ import { deadline } from '../../kit/deadline.js';
 import { nearest } from '../../kit/nearest.js';
 import type { DriverState } from './managed.js';
 
-/** What there is to say about one driver, selected or not. */
+/** One driver, selected or not. */
 export interface DriverReport {
   readonly name: string;
   readonly state: DriverState;
-  /** Why it is not ready; for an absent one how to get it back. Empty when ready. */
+  /** Why it is not ready. Empty when ready. */
   readonly reason: string;
   readonly engineVersion: string;
   readonly endpoint: string;
   readonly external: boolean;
   readonly warnings: readonly string[];
-  /** The places a probe looked at, with their outcome. */
+  /** The places that the probe tried, with the outcome of each. */
   readonly tried: readonly string[];
   /** The command that builds a gateway with it; empty when it is in this build. */
   readonly command: string;
@@ -24,7 +24,7 @@ export interface DriverReport {
 
 export interface SelectedDriver {
   readonly name: string;
-  /** Undefined for a driver in a process that is not ours. */
+  /** Undefined for a driver in another process. */
   readonly entry: DriverEntry | undefined;
   /** The engine's address, or an external driver's gRPC socket. */
   readonly endpoint: string;
@@ -68,35 +68,25 @@ async function probe(
   }
 }
 
-function toReport(name: string, result: ProbeResult): DriverReport {
-  return {
-    name,
-    state: result.state,
-    reason: result.state === 'ready' ? '' : result.reason,
-    engineVersion: result.state === 'ready' ? result.engineVersion : '',
-    endpoint: result.state === 'ready' ? result.endpoint : '',
-    external: false,
-    warnings: (result.state === 'ready' ? result.warnings : undefined) ?? [],
-    tried: (result.state === 'unavailable' ? result.tried : undefined) ?? [],
-    command: '',
-  };
+const EMPTY = { reason: '', engineVersion: '', endpoint: '', command: '' };
+
+function toReport(
+  name: string,
+  {
+    warnings = [],
+    tried = [],
+    ...result
+  }: ProbeResult & { warnings?: readonly string[]; tried?: readonly string[] },
+  external = false,
+): DriverReport {
+  return { ...EMPTY, ...result, name, external, warnings, tried };
 }
 
-function externalReport(name: string, socket: string): DriverReport {
-  return {
-    name,
-    state: 'ready',
-    reason: '',
-    engineVersion: '',
-    endpoint: socket,
-    external: true,
-    warnings: [],
-    tried: [],
-    command: '',
-  };
+function externalReport(name: string, endpoint: string): DriverReport {
+  return toReport(name, { state: 'ready', engineVersion: '', endpoint }, true);
 }
 
-/** Every known driver, every driver of the build and every external one, each probed. */
+/** Every known driver, every driver of the build and every external one; those of the build are probed. */
 export async function reportDrivers(options: Omit<SelectionOptions, 'configured'>): Promise<DriverReport[]> {
   const { flavor, external } = options;
   const names = new Set([
@@ -124,7 +114,7 @@ export async function reportDrivers(options: Omit<SelectionOptions, 'configured'
   );
 }
 
-/** @throws OpenShellError `DriverNotInBuild` or `DriverUnknown` for a configured driver that is neither here nor external */
+/** @throws OpenShellError `DriverNotInBuild` or `DriverUnknown` for a driver that is neither built in nor external */
 export function assertInBuild({ configured, external, flavor }: SelectionOptions): void {
   for (const name of configured) {
     if (!external.has(name) && entryOf(flavor, name) === undefined) {
@@ -133,7 +123,7 @@ export function assertInBuild({ configured, external, flavor }: SelectionOptions
   }
 }
 
-/** The configured drivers, each ready, or else the first that auto-detection finds. Never another than was asked for. */
+/** The configured drivers, which must all be ready, or else the first that auto-detection finds. */
 export async function selectDrivers(options: SelectionOptions): Promise<SelectedDriver[]> {
   return options.configured.length > 0
     ? Promise.all(options.configured.map((name) => selectConfigured(name, options)))
@@ -153,20 +143,20 @@ async function selectConfigured(name: string, options: SelectionOptions): Promis
   if (result.state === 'ready') {
     return { name, entry, endpoint: result.endpoint, report: toReport(name, result) };
   }
-  throw unavailable(`the driver '${name}' is configured and cannot be used on this host: ${result.reason}`, {
+  throw unavailable(`the driver '${name}' is configured but cannot be used on this host: ${result.reason}`, {
     reason: 'DriverUnavailable',
-    ...(result.tried === undefined ? {} : { hint: `tried ${result.tried.join('; ')}` }),
+    hint: result.tried && `tried ${result.tried.join('; ')}`,
   });
 }
 
-/** Which of two things a name that the build lacks is: left out, or no driver at all. */
+/** The error for a driver that the build lacks: a known one that was left out, or no driver at all. */
 function notInBuild(name: string, flavor: Flavor): OpenShellError {
   const known = KNOWN_DRIVERS.find((candidate) => candidate.name === name);
   const build = `this build is the flavor '${flavor.name}' with: ${namesIn(flavor)}`;
   if (known !== undefined) {
-    return failedPrecondition(`the driver '${name}' is configured and not in this build; ${build}`, {
+    return failedPrecondition(`the driver '${name}' is configured but not in this build; ${build}`, {
       reason: 'DriverNotInBuild',
-      hint: `build a gateway that has it with '${known.command}' (or 'npm run build' for all drivers)`,
+      hint: `build a gateway with it: '${known.command}' (or 'npm run build' for all drivers)`,
     });
   }
   const meant =
@@ -176,7 +166,7 @@ function notInBuild(name: string, flavor: Flavor): OpenShellError {
     reason: 'DriverUnknown',
     hint:
       meant === undefined
-        ? `for a driver in a process of its own set socket_path under [openshell.drivers.${name}]`
+        ? `for a driver in another process, set socket_path under [openshell.drivers.${name}]`
         : `did you mean '${meant}'?`,
   });
 }
@@ -196,15 +186,10 @@ async function detect(options: SelectionOptions): Promise<SelectedDriver> {
     }
     outcomes.push(`${entry.name}: ${result.reason}`);
   }
-  const asked = flavor.drivers.filter((entry) => !entry.autoDetect).map((entry) => entry.name);
-  for (const name of asked) {
-    outcomes.push(`${name}: only when asked for (--drivers ${name})`);
-  }
-  for (const { name } of KNOWN_DRIVERS) {
-    if (entryOf(flavor, name) === undefined) {
-      outcomes.push(`${name}: not in this build`);
-    }
-  }
+  const manual = flavor.drivers.filter((entry) => !entry.autoDetect).map((entry) => entry.name);
+  outcomes.push(...manual.map((name) => `${name}: only when asked for (--drivers ${name})`));
+  const absent = ordered.filter((name) => entryOf(flavor, name) === undefined);
+  outcomes.push(...absent.map((name) => `${name}: not in this build`));
   throw unavailable(`no compute driver configured, and none found on this host (${outcomes.join('; ')})`, {
     reason: 'NoDriverFound',
     hint: 'start an engine, or name a driver with --drivers <name> or OPENSHELL_DRIVERS=<name>',

@@ -9,7 +9,7 @@ interface NamedState {
   readonly reason: string;
 }
 
-/** One of the four words for every driver that is known, in the build or running, without asking any engine. */
+/** The state of every driver that is known, in the build or running; no engine is called. */
 export function driverStates(flavor: Flavor, running: ReadonlyMap<string, ManagedDriver>): NamedState[] {
   const names = new Set([
     ...running.keys(),
@@ -22,7 +22,7 @@ export function driverStates(flavor: Flavor, running: ReadonlyMap<string, Manage
       return { name, state: driver.state, reason: driver.reason };
     }
     return flavor.drivers.some((entry) => entry.name === name)
-      ? { name, state: 'unavailable', reason: 'in the build and not selected' }
+      ? { name, state: 'unavailable', reason: 'in the build but not selected' }
       : { name, state: 'absent', reason: `not in this build (flavor '${flavor.name}')` };
   });
 }

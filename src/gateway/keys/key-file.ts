@@ -6,18 +6,18 @@ import { failedPrecondition } from '../../compute/errors.js';
 import { readFailure } from '../../kit/read-failure.js';
 
 const KEY_BYTES = 32;
-/** One line, so that a copy by hand does not lose a byte unnoticed. */
+/** One line with a fixed length, so that an incomplete copy is noticed. */
 const FORM = /^openshell-gateway-key-v1:([A-Za-z0-9_-]{43})\n?$/;
 const MOST_BYTES = 256;
 
 /**
  * The 32 bytes of a key file; undefined when there is none. FAILED_PRECONDITION `KeyUnreadable` for a file that cannot
- * be read, is none of ours, or that everyone on this machine may read.
+ * be read, is not a key file, or can be accessed by all users of this machine.
  */
 export async function readKeyFile(path: string): Promise<Buffer | undefined> {
   let file: FileHandle;
   try {
-    // Without waiting for the other end of what turns out to be a pipe.
+    // O_NONBLOCK: opening a named pipe would wait for its other end.
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
@@ -31,12 +31,12 @@ export async function readKeyFile(path: string): Promise<Buffer | undefined> {
       throw unreadable(path, 'it is not a file');
     }
     if ((found.mode & 0o007) !== 0) {
-      throw unreadable(path, 'everyone on this machine may use it', `chmod 600 ${path}`);
+      throw unreadable(path, 'all users of this machine can access it', `chmod 600 ${path}`);
     }
     const { buffer, bytesRead } = await file.read(Buffer.alloc(MOST_BYTES), 0, MOST_BYTES, 0);
     const encoded = FORM.exec(buffer.toString('latin1', 0, bytesRead))?.[1];
     if (encoded === undefined) {
-      throw unreadable(path, 'it is not a key of this gateway, or was cut');
+      throw unreadable(path, 'it is not a gateway key, or is truncated');
     }
     return Buffer.from(encoded, 'base64url');
   } finally {
@@ -44,27 +44,27 @@ export async function readKeyFile(path: string): Promise<Buffer | undefined> {
   }
 }
 
-/** Writes a new key, mode 0600, and returns it; one that is there by then is left and returned instead. */
+/** Creates the file with a new key, mode 0600. A file that exists by then is kept, and its key returned. */
 export async function createKeyFile(path: string): Promise<Buffer> {
   const key = randomBytes(KEY_BYTES);
   const written = `${path}.${randomUUID()}`;
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await writeDurably(written, `openshell-gateway-key-v1:${key.toString('base64url')}\n`);
-    // A link, not a rename: it replaces nothing.
+    // A link, not a rename: it never replaces a file.
     await link(written, path);
     await syncFolder(dirname(path));
     return key;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') {
-      const there = await readKeyFile(path);
-      if (there !== undefined) {
-        return there;
+      const existing = await readKeyFile(path);
+      if (existing !== undefined) {
+        return existing;
       }
     }
     throw failedPrecondition(`cannot write this gateway's key to ${path}: ${readFailure(error)}`, {
       reason: 'KeyUnwritable',
-      hint: 'let the user of the gateway write there, or set openshell.gateway.secret_key_path to another place',
+      hint: "make it writable for the gateway's user, or set openshell.gateway.secret_key_path",
       cause: error,
     });
   } finally {
@@ -94,6 +94,6 @@ async function syncFolder(path: string): Promise<void> {
 function unreadable(path: string, why: string, hint?: string) {
   return failedPrecondition(`this gateway's key ${path} cannot be used: ${why}`, {
     reason: 'KeyUnreadable',
-    hint: hint ?? 'put back the file that belongs to the database, from the backup of both',
+    hint: hint ?? 'restore the file that belongs to the database from a backup',
   });
 }

@@ -4,20 +4,20 @@ import type { Store } from '../../store/store.js';
 import { createKeyFile, readKeyFile } from './key-file.js';
 
 /**
- * What a gateway keeps secret, under its one key. The key lies in a file of its own (0600), made at the first start; the
- * store holds only its id, so that a database alone opens nothing, and a start that finds another key, or none, stops.
+ * The gateway's secrets, all protected by one key. The key is in its own file (0600), created at the first start. The
+ * store holds only the key's id: a database alone reveals no secret, and a start with another key, or none, fails.
  */
 export interface GatewayKeys {
-  /** Names the key without telling anything of it: 16 hex digits. */
+  /** 16 hex digits that identify the key and reveal nothing about it. */
   readonly id: string;
-  /** 32 bytes for one purpose, always the same. */
+  /** 32 bytes, always the same for one purpose. */
   derive(purpose: string): Buffer;
   /**
-   * Encrypts with AES-256-GCM. `use` says what the text is and where it stands, e.g. `credential default/github`: it is
-   * not kept in the result, and only the same use opens it. At most 2^32 texts a key.
+   * Encrypts with AES-256-GCM. `use` names the secret and its owner, e.g. `credential default/github`: it is not part
+   * of the result, and `open` needs the same one. At most 2^32 secrets per key.
    */
   seal(plain: Uint8Array, use: string): string;
-  /** DATA_LOSS `SealBroken` for what was changed or has another use, FAILED_PRECONDITION `KeyMismatch` for another key. */
+  /** DATA_LOSS `SealBroken` for a changed text or another use, FAILED_PRECONDITION `KeyMismatch` for another key. */
   open(sealed: string, use: string): Buffer;
 }
 
@@ -28,16 +28,16 @@ const TAG_BYTES = 16;
 const ID_DIGITS = 16;
 const CIPHER = 'aes-256-gcm';
 
-/** Opens the key that the store belongs to, or makes one for a store that has none yet. */
+/** Reads the key that belongs to the store, or creates one for a store that has none yet. */
 export async function openKeys(store: Store, path: string, gatewayId: string): Promise<GatewayKeys> {
   const expected = await store.getMeta(META);
   const found = await readKeyFile(path);
   if (found === undefined && expected !== undefined) {
     throw failedPrecondition(
-      `this gateway's key ${path} is missing: the database was written with key ${expected}`,
+      `this gateway's key ${path} is missing; the database was written with key ${expected}`,
       {
         reason: 'KeyMissing',
-        hint: 'put the file back from your backup; without it nothing that was sealed with it can be read again',
+        hint: 'restore the file from a backup; secrets that were sealed with it cannot be read without it',
       },
     );
   }
@@ -45,22 +45,15 @@ export async function openKeys(store: Store, path: string, gatewayId: string): P
   if (expected === undefined) {
     await store.setMeta(META, keys.id);
   } else if (expected !== keys.id) {
-    throw mismatch(path, keys.id, expected);
+    throw failedPrecondition(
+      `this gateway's key ${path} is ${keys.id}, but the database was written with key ${expected}`,
+      { reason: 'KeyMismatch', hint: 'restore the file that belongs to the database from a backup' },
+    );
   }
   return keys;
 }
 
-function mismatch(path: string, found: string, expected: string): OpenShellError {
-  return failedPrecondition(
-    `this gateway's key ${path} is ${found}, and the database was written with key ${expected}`,
-    {
-      reason: 'KeyMismatch',
-      hint: 'put back the file that belongs to the database, from the backup of both',
-    },
-  );
-}
-
-/** The keys from the bytes of the file. */
+/** `master` is the content of the key file. */
 export function createKeys(master: Uint8Array, gatewayId: string): GatewayKeys {
   function derive(purpose: string): Buffer {
     return Buffer.from(hkdfSync('sha256', master, gatewayId, `openshell ${purpose}`, KEY_BYTES));
@@ -91,7 +84,7 @@ export function createKeys(master: Uint8Array, gatewayId: string): GatewayKeys {
         throw broken();
       }
       if (keyId !== id) {
-        throw failedPrecondition(`a secret was sealed with key ${keyId}, and this gateway's is ${id}`, {
+        throw failedPrecondition(`a secret was sealed with key ${keyId}, but this gateway's key is ${id}`, {
           reason: 'KeyMismatch',
         });
       }
@@ -109,12 +102,8 @@ export function createKeys(master: Uint8Array, gatewayId: string): GatewayKeys {
 }
 
 function broken(): OpenShellError {
-  return new OpenShellError(
-    Code.DATA_LOSS,
-    'a sealed secret was changed, or stands where it does not belong',
-    {
-      reason: 'SealBroken',
-      hint: 'restore the database from a backup, or set the secret again',
-    },
-  );
+  return new OpenShellError(Code.DATA_LOSS, 'a sealed secret was changed, or belongs to another object', {
+    reason: 'SealBroken',
+    hint: 'restore the database from a backup, or set the secret again',
+  });
 }

@@ -1,13 +1,13 @@
 import { Code, OpenShellError } from '../../compute/errors.js';
 
-/** A create's place among those of its driver. */
+/** A slot among the pending creates of a driver. */
 export interface Admitted {
-  /** The create is over, or will not be. Twice is once. */
+  /** Frees the slot, when the create ended or will not happen. Idempotent. */
   free(): void;
 }
 
 interface Admission {
-  /** RESOURCE_EXHAUSTED when as many creates of the driver are under way or wait as may be. */
+  /** RESOURCE_EXHAUSTED when the driver has too many running and waiting creates. */
   admit(driver: string): Admitted;
 }
 
@@ -21,7 +21,7 @@ export function createAdmission(most: number): Admission {
       if (count >= most) {
         throw new OpenShellError(
           Code.RESOURCE_EXHAUSTED,
-          `${count} creates of driver '${driver}' are under way or wait, and no more may`,
+          `driver '${driver}' has ${count} running and waiting creates, the most that are allowed`,
           {
             reason: 'TooManyCreates',
             hint: 'try again later, or raise max_pending_creates under [openshell.gateway]',
@@ -33,11 +33,10 @@ export function createAdmission(most: number): Admission {
       let isFree = false;
       return {
         free() {
-          if (isFree) {
-            return;
+          if (!isFree) {
+            isFree = true;
+            pending.set(driver, (pending.get(driver) ?? 1) - 1);
           }
-          isFree = true;
-          pending.set(driver, (pending.get(driver) ?? 1) - 1);
         },
       };
     },

@@ -4,7 +4,7 @@ import { monotonicMs } from '../../kit/backoff.js';
 import { delay } from '../../kit/deadline.js';
 import type { SandboxRecord } from '../../store/model.js';
 import type { Remember, Store } from '../../store/store.js';
-import type { ManagedDriver } from '../drivers/managed.js';
+import { driverOf, type ManagedDriver } from '../drivers/managed.js';
 import { type Admitted, createAdmission } from './admission.js';
 import { createDeletionWaiters } from './deletion-waiters.js';
 import {
@@ -14,12 +14,12 @@ import {
   type DriverDeadlines,
   type DriverLoad,
 } from './driver-calls.js';
-import type { Hub } from './hub.js';
-import { createOperations } from './operations.js';
+import { type Attempt, createOperations } from './operations.js';
 import { createReconciler, type Stray } from './reconciler.js';
 import { createRecords } from './records.js';
-import { isRestartPending } from './restart-policy.js';
+import { isRestartPending, publicPhase } from './restart-policy.js';
 import { createRestartTimers } from './restart-timers.js';
+import type { SandboxEvents } from './sandbox-events.js';
 import { hasRun, REASON, toDeleting, toRestarting, toStarting, toStopped, toStopping } from './transition.js';
 import { createTrustedClock } from './trusted-clock.js';
 import { createWork, isNotFound, type Operation } from './work.js';
@@ -29,7 +29,7 @@ interface ControllerOptions {
   readonly store: Store;
   /** By name. */
   readonly drivers: ReadonlyMap<string, ManagedDriver>;
-  readonly hub: Hub;
+  readonly sandboxEvents: SandboxEvents;
   readonly namespace: string;
   readonly log: Logger;
   readonly observeCall?: CallObserver;
@@ -38,11 +38,11 @@ interface ControllerOptions {
   readonly tuning?: LifecycleTuning;
 }
 
-/** Figures of the lifecycle; each has a default. */
+/** Parameters of the lifecycle; each has a default. */
 export interface LifecycleTuning {
-  /** Of one driver side by side. Default 16. */
+  /** Concurrent operations per driver. Default 16. */
   readonly maxOperations?: number;
-  /** Of one driver, under way or waiting; more are refused. Default 1,024. */
+  /** Running and waiting creates per driver; more are refused. Default 1,024. */
   readonly maxPendingCreates?: number;
   readonly deadlines?: Partial<DriverDeadlines>;
   /** Default 60 s. */
@@ -54,29 +54,35 @@ export interface LifecycleTuning {
   readonly monotonic?: () => number;
 }
 
-/** Makes what is stored and what the engines run agree. */
+/**
+ * Makes the engines agree with the store. A request changes the row first (`records`, by compare-and-swap; the changes
+ * are the pure functions of `transition`) and then starts the operation that the new phase requires: `work` runs one at
+ * a time per sandbox (`lanes`), `operations` has their steps, `driver-calls` limits and times the calls (`slots`). The
+ * reconciler follows each driver's watch, writes what it reports into the rows, and continues operations that were
+ * interrupted. `sandboxEvents` publishes every change.
+ */
 export interface Controller {
-  /** Begins to watch the drivers and to reconcile, unless the first operation has done so. */
+  /** Starts the watches and the reconciler, unless the first operation already did. */
   start(): void;
-  /** Keeps a place for a create, before its row is stored. RESOURCE_EXHAUSTED when too many wait. */
+  /** Reserves a slot for a create, before its row is stored. RESOURCE_EXHAUSTED when there are too many. */
   admit(driver: string): Admitted;
-  /** The row must be stored. Resolves when the driver is done with it, well or not; its place is free then. */
-  provision(id: string, place: Admitted): Promise<void>;
+  /** The row must be stored. Resolves when the driver has succeeded or failed, and frees the slot. */
+  provision(id: string, slot: Admitted): Promise<void>;
   /**
    * FAILED_PRECONDITION unless running, stopping, stopped, waiting for a restart, or failed after it ran. Resolves with
-   * the row once the driver is done; UNAVAILABLE when the engine does not answer, and the stop goes on by itself.
+   * the row when the driver is done; UNAVAILABLE when the engine does not answer, while the stop continues.
    */
   stop(id: string): Promise<SandboxRecord>;
-  /** FAILED_PRECONDITION unless stopped, exited, starting, running, or failed after it ran. As `stop`. */
+  /** FAILED_PRECONDITION unless stopped, exited, starting, running, or failed after it ran. Otherwise as `stop`. */
   restart(id: string): Promise<SandboxRecord>;
-  /** Stores the intent; the removal goes on by itself. */
+  /** Stores the intent; the removal continues in the background. */
   delete(id: string, remember?: Remember<SandboxRecord>): Promise<SandboxRecord>;
-  /** Waits for a removal: true once the row is gone, false when it still stands after `deleteWaitMs` or as the signal aborts. */
+  /** Waits for a removal: true once the row is deleted, false after `deleteWaitMs` or when the signal aborts. */
   gone(id: string, signal: AbortSignal): Promise<boolean>;
   readonly workspaces: Pick<WorkspaceRemoval, 'needed' | 'begin'>;
   strays(): readonly Stray[];
   load(): DriverLoad[];
-  /** Waits at most `graceMs` for what is under way, then cuts it off: the next start takes it up. */
+  /** Waits at most `graceMs` for running operations, then aborts them; the next start continues them. */
   close(graceMs: number): Promise<void>;
 }
 
@@ -86,7 +92,7 @@ export const MAX_OPERATIONS = 16;
 export const MAX_PENDING_CREATES = 1_024;
 
 export function createController(options: ControllerOptions): Controller {
-  const { store, drivers, hub, log, tuning = {} } = options;
+  const { store, drivers, sandboxEvents, log, tuning = {} } = options;
   const now = tuning.now ?? Date.now;
   const deadlines = { ...DRIVER_DEADLINE_MS, ...tuning.deadlines };
   const closing = new AbortController();
@@ -94,7 +100,7 @@ export function createController(options: ControllerOptions): Controller {
     now,
     due: (record) => work.inBackground(record.id, restartByPolicy(record)),
   });
-  const records = createRecords({ store, hub, log, now, onChange: restarts.see });
+  const records = createRecords({ store, sandboxEvents, log, now, onChange: restarts.update });
   const deletionWaiters = createDeletionWaiters();
   const calls = createDriverCalls({
     observeCall: options.observeCall ?? (() => {}),
@@ -102,13 +108,20 @@ export function createController(options: ControllerOptions): Controller {
     maxOperations: tuning.maxOperations ?? MAX_OPERATIONS,
   });
   const admission = createAdmission(tuning.maxPendingCreates ?? MAX_PENDING_CREATES);
-  const operations = createOperations({
-    ...{ records, deletionWaiters, log, now, calls, deadlines },
-    namespace: options.namespace,
-  });
+  const { namespace } = options;
+  const operations = createOperations({ records, deletionWaiters, namespace, log, now, calls, deadlines });
   const work = createWork({ records, operations, drivers, log, closing: closing.signal });
   const reconciler = createReconciler({
-    ...{ store, drivers, records, work, calls, hub, deletionWaiters, restarts, log, now },
+    store,
+    drivers,
+    records,
+    work,
+    calls,
+    sandboxEvents,
+    deletionWaiters,
+    restarts,
+    log,
+    now,
     trustedClock: createTrustedClock({ store, now, monotonic: tuning.monotonic ?? monotonicMs }),
     everyMs: tuning.reconcileEveryMs ?? RECONCILE_EVERY_MS,
     observeReconcile: options.observeReconcile,
@@ -126,23 +139,23 @@ export function createController(options: ControllerOptions): Controller {
       loops.push(reconciler.watch(driver));
     }
     loops.push(
-      workspaces.resume().catch((error) => log.warn('workspaces that end are not looked after', { error })),
+      workspaces.resume().catch((error) => log.warn('resuming workspace deletions failed', { error })),
     );
   }
 
-  /** What a driver does is seen on its watch, so the watch stands first. */
-  function operate(id: string, operation: Operation): Promise<void> {
+  /** The results of operations arrive on the driver's watch, so it has to be open first. */
+  function operate(id: string, operation: Operation, inDoubt?: Attempt['inDoubt']): Promise<void> {
     begin();
-    return work.run(id, operation);
+    return work.run(id, operation, inDoubt);
   }
 
   /** As `operate`, but the caller does not wait for an engine that does not answer. */
-  function operateOrTell(record: SandboxRecord, operation: 'stop' | 'start'): Promise<void> {
+  function operateWhileAnswering(record: SandboxRecord, operation: 'stop' | 'start'): Promise<void> {
     return new Promise((resolve, reject) => {
-      begin();
-      work
-        .run(record.id, operation, (cause) => reject(notAnswering(record, operation, cause)))
-        .then(resolve, reject);
+      operate(record.id, operation, (cause) => reject(notAnswering(record, operation, cause))).then(
+        resolve,
+        reject,
+      );
     });
   }
 
@@ -160,10 +173,10 @@ export function createController(options: ControllerOptions): Controller {
   return {
     start: begin,
     admit: admission.admit,
-    provision: (id, place) => operate(id, 'provision').finally(place.free),
+    provision: (id, slot) => operate(id, 'provision').finally(slot.free),
     async stop(id) {
       const record = await records.change(id, (current) => {
-        work.driverOf(current);
+        driverOf(drivers, current);
         if (current.phase === 'stopped' || current.phase === 'stopping') {
           return [];
         }
@@ -176,13 +189,13 @@ export function createController(options: ControllerOptions): Controller {
         return [toStopping(now())];
       });
       if (record.phase === 'stopping') {
-        await operateOrTell(record, 'stop');
+        await operateWhileAnswering(record, 'stop');
       }
       return records.get(id);
     },
     async restart(id) {
       const record = await records.change(id, (current) => {
-        work.driverOf(current);
+        driverOf(drivers, current);
         if (current.phase === 'running' || current.phase === 'starting') {
           return [];
         }
@@ -192,13 +205,13 @@ export function createController(options: ControllerOptions): Controller {
         return [toStarting(now())];
       });
       if (record.phase === 'starting') {
-        await operateOrTell(record, 'start');
+        await operateWhileAnswering(record, 'start');
       }
       return records.get(id);
     },
     async delete(id, remember) {
       function decide(current: SandboxRecord) {
-        work.driverOf(current);
+        driverOf(drivers, current);
         return current.intent === 'delete' ? [] : [toDeleting(now())];
       }
 
@@ -217,7 +230,7 @@ export function createController(options: ControllerOptions): Controller {
         if (isNotFound(error)) {
           return true;
         }
-        // Only the wait is the caller's to cancel.
+        // The caller cancels only its wait.
         if (signal.aborted) {
           return false;
         }
@@ -239,39 +252,23 @@ export function createController(options: ControllerOptions): Controller {
   };
 }
 
-const PHASE_WORD: Record<SandboxRecord['phase'], string> = {
-  provisioning: 'Provisioning',
-  running: 'Ready',
-  stopping: 'Stopping',
-  stopped: 'Stopped',
-  starting: 'Starting',
-  exited: 'Error',
-  failed: 'Error',
-  deleting: 'Deleting',
-};
-
-/** A start or a stop may mend it; where nothing ever ran, or nothing is left, only a delete does. */
+/** A start or stop can repair it. A sandbox that never ran, or whose resource is missing, can only be deleted. */
 function hasFailedAfterRun(record: SandboxRecord): boolean {
   return record.phase === 'failed' && record.reason !== REASON.resourceMissing && hasRun(record);
 }
 
 function notAnswering(record: SandboxRecord, verb: string, cause: OpenShellError): OpenShellError {
-  return cause.code === Code.DEADLINE_EXCEEDED || cause.reason === undefined
-    ? unavailable(
-        `the ${verb} of sandbox '${record.name}' goes on, its outcome is not known yet: ${cause.message}`,
-        {
-          reason: REASON.notAnswering,
-          cause,
-        },
-      )
-    : cause;
+  if (cause.code !== Code.DEADLINE_EXCEEDED && cause.reason !== undefined) {
+    return cause;
+  }
+  const message = `the ${verb} of sandbox '${record.name}' continues, its outcome is not known yet: ${cause.message}`;
+  return unavailable(message, { reason: REASON.notAnswering, cause });
 }
 
 function wrongPhase(record: SandboxRecord, needed: string, verb: string): OpenShellError {
-  return failedPrecondition(
-    `sandbox must be ${needed} to ${verb} (current phase: ${PHASE_WORD[record.phase]})`,
-    {
-      reason: 'WrongPhase',
-    },
-  );
+  const phase = publicPhase(record);
+  const shown = `${phase.slice(0, 1)}${phase.slice(1).toLowerCase()}`;
+  return failedPrecondition(`sandbox must be ${needed} to ${verb} (current phase: ${shown})`, {
+    reason: 'WrongPhase',
+  });
 }

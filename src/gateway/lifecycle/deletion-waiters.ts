@@ -1,15 +1,15 @@
 import { delay } from '../../kit/deadline.js';
 
-/** Sandboxes whose resource is to go: the driver's watch says when, and who removes them waits for it. */
+/** Lets an operation that deletes a sandbox's resource wait until the driver's watch reports that it is deleted. */
 export interface DeletionWaiters {
-  /** From now on the sandbox's going is noticed. */
-  expect(id: string): Departure;
-  /** The driver's watch says that the sandbox is gone. */
-  tell(id: string): void;
+  /** Begins to wait. Call it before the delete, so that the report is not missed. */
+  expect(id: string): DeletionWaiter;
+  /** The driver's watch has reported that the sandbox is deleted. */
+  notify(id: string): void;
 }
 
-export interface Departure {
-  /** True as soon as it is gone, false after `ms`. Rejects when the signal aborts. */
+export interface DeletionWaiter {
+  /** True as soon as it is deleted, false after `ms`. Rejects when the signal aborts. */
   within(ms: number, signal: AbortSignal): Promise<boolean>;
   dispose(): void;
 }
@@ -18,21 +18,21 @@ export function createDeletionWaiters(): DeletionWaiters {
   const expected = new Map<string, AbortController>();
   return {
     expect(id) {
-      const gone = new AbortController();
-      expected.set(id, gone);
+      const deleted = new AbortController();
+      expected.set(id, deleted);
       return {
         async within(ms, signal) {
-          await delay(ms, AbortSignal.any([gone.signal, signal])).catch(() => {});
+          await delay(ms, AbortSignal.any([deleted.signal, signal])).catch(() => {});
           signal.throwIfAborted();
-          return gone.signal.aborted;
+          return deleted.signal.aborted;
         },
         dispose() {
-          if (expected.get(id) === gone) {
+          if (expected.get(id) === deleted) {
             expected.delete(id);
           }
         },
       };
     },
-    tell: (id) => expected.get(id)?.abort(),
+    notify: (id) => expected.get(id)?.abort(),
   };
 }

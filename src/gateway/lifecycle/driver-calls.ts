@@ -2,20 +2,20 @@ import { Code, OpenShellError } from '../../compute/errors.js';
 import { runWithDeadline } from '../../kit/deadline.js';
 import { createSlots, type Slots } from './slots.js';
 
-/** Deadlines of the calls to a driver, in milliseconds from the moment a call begins to run. */
+/** Deadlines of driver calls, in milliseconds from the moment a call starts. */
 export const DRIVER_DEADLINE_MS = {
-  /** Pulling an image is part of it. */
+  /** Includes pulling the image. */
   create: 30 * 60_000,
-  /** The driver's own grace period is part of it. */
+  /** Includes the driver's grace period. */
   stop: 180_000,
   start: 180_000,
   delete: 180_000,
-  /** Removing what a create that failed may have left, before the failure is stored. */
+  /** Removing what a failed create may have left, before the failure is stored. */
   undo: 30_000,
-  /** Preparing or removing what a workspace needs; a namespace may take its time to end. */
+  /** Preparing or removing what a workspace needs; deleting a namespace can take long. */
   workspace: 180_000,
   query: 30_000,
-  /** How long a create waits for what its engine, although it answers, calls unavailable. */
+  /** How long a create is retried when the engine answers but reports UNAVAILABLE. */
   absence: 30_000,
 };
 
@@ -26,7 +26,7 @@ export type CallObserver = (driver: string, call: string, seconds: number, error
 
 interface CallKind {
   readonly deadline: keyof DriverDeadlines;
-  /** Urgent ones do not wait behind the others. Undefined: no call of a kind of which there is one at a time. */
+  /** Urgent calls do not wait behind the others. Undefined: not limited, since only one runs at a time. */
   readonly slots: 'change' | 'urgent' | 'query' | undefined;
 }
 
@@ -42,14 +42,14 @@ const CALLS = {
   list: { deadline: 'query', slots: undefined },
 } as const satisfies Record<string, CallKind>;
 
-/** How many operations of a driver run, and how many wait for their turn. */
+/** How many operations of a driver are running and waiting. */
 export interface DriverLoad {
   readonly driver: string;
   readonly running: number;
   readonly waiting: number;
 }
 
-/** Calls drivers: a bounded number at a time for each, and each call with its own deadline. */
+/** Calls drivers, with a bounded number of concurrent calls per driver and a deadline for each call. */
 export interface DriverCalls {
   run<T>(
     driver: string,
@@ -63,24 +63,25 @@ export interface DriverCalls {
 interface DriverCallsOptions {
   readonly observeCall: CallObserver;
   readonly deadlines: DriverDeadlines;
-  /** Of one driver at a time; a quarter of it is kept for stops and deletes. */
+  /** Per driver; a quarter is reserved for stops and deletes. */
   readonly maxOperations: number;
 }
 
 export function createDriverCalls(options: DriverCallsOptions): DriverCalls {
   const { observeCall, deadlines, maxOperations } = options;
   const slots = new Map<string, { readonly changes: Slots; readonly queries: Slots }>();
+
   function slotsOf(driver: string) {
     const found = slots.get(driver);
     if (found !== undefined) {
       return found;
     }
-    const made = {
+    const created = {
       changes: createSlots(maxOperations, Math.floor(maxOperations / 4)),
       queries: createSlots(maxOperations),
     };
-    slots.set(driver, made);
-    return made;
+    slots.set(driver, created);
+    return created;
   }
 
   return {
@@ -115,7 +116,7 @@ export function createDriverCalls(options: DriverCallsOptions): DriverCalls {
   };
 }
 
-/** What a call that was cut off at its deadline threw; a driver that knew better by then is believed. */
+/** The error of a call that was aborted at its deadline, unless the driver reported another one. */
 function late(error: unknown, driver: string, call: string, timeoutMs: number): OpenShellError {
   const known = OpenShellError.from(error);
   if (known.code !== Code.CANCELLED && known.code !== Code.DEADLINE_EXCEEDED) {
@@ -128,7 +129,6 @@ function late(error: unknown, driver: string, call: string, timeoutMs: number): 
   );
 }
 
-/** Runs one call to a driver and tells the observer. */
 async function observed<T>(
   observe: CallObserver,
   driver: string,
@@ -136,16 +136,12 @@ async function observed<T>(
   run: () => Promise<T>,
 ): Promise<T> {
   const startedAt = performance.now();
-  function seconds() {
-    return (performance.now() - startedAt) / 1000;
-  }
-
+  let hasFailed = true;
   try {
     const result = await run();
-    observe(driver, call, seconds(), false);
+    hasFailed = false;
     return result;
-  } catch (error) {
-    observe(driver, call, seconds(), true);
-    throw error;
+  } finally {
+    observe(driver, call, (performance.now() - startedAt) / 1000, hasFailed);
   }
 }

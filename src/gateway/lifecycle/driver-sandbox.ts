@@ -2,12 +2,12 @@ import { invalidArgument } from '../../compute/errors.js';
 import type { DriverSandbox, JsonObject, SandboxRef, SandboxResources } from '../../compute/sandbox.js';
 import type { SandboxRecord } from '../../store/model.js';
 
-/** All that a driver is told of a sandbox that it has: what else a row holds, such as its environment, is none of its business. */
+/** Identifies an existing sandbox to its driver, without the rest of the row, such as the environment. */
 export function refOf({ id, name, workspace }: SandboxRef): SandboxRef {
   return { id, name, workspace };
 }
 
-/** The sandbox as its driver is asked for it. INVALID_ARGUMENT when `resources` or `driver_config` has no such form. */
+/** The sandbox for its driver. INVALID_ARGUMENT when `resources` or `driver_config` has the wrong form. */
 export function toDriverSandbox(
   record: Pick<SandboxRecord, 'id' | 'name' | 'workspace' | 'driver' | 'spec'>,
   namespace: string,

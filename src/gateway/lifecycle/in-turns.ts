@@ -2,14 +2,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { SandboxRecord } from '../../store/model.js';
 import type { Store } from '../../store/store.js';
 
-/** Gone through before other work gets its turn: about a millisecond. */
+/** Items between two pauses: about a millisecond of work. */
 const AT_ONCE = 20;
 const ROWS_AT_ONCE = 40;
 const BYTES_AT_ONCE = 512 * 1024;
-/** Longer than what is done at once, so that most calls meet nothing of it. */
+/** Longer than the work between two pauses, so that most calls are not delayed. */
 const PAUSE_MS = 2;
 
-/** Goes through many items with pauses, so that a gateway with thousands of sandboxes goes on answering. */
+/** Iterates over many items with pauses, so that a gateway with thousands of sandboxes stays responsive. */
 export async function* inTurns<T>(items: Iterable<T>): AsyncGenerator<T> {
   let count = 0;
   for (const item of items) {
@@ -21,8 +21,8 @@ export async function* inTurns<T>(items: Iterable<T>): AsyncGenerator<T> {
 }
 
 /**
- * All rows of one driver that are there from the beginning to the end, read with pauses as well. Without their secrets:
- * whoever acts on one reads it again.
+ * All rows of one driver that exist during the whole iteration, read with pauses as well. Without secrets: read a row
+ * again before acting on it.
  */
 export async function* rowsOf(store: Store, driver: string): AsyncGenerator<SandboxRecord> {
   let after: SandboxRecord | undefined;

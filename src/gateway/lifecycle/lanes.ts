@@ -1,9 +1,9 @@
-/** One queue for each key: tasks of a key run one after the other, keys run side by side. */
+/** One queue for each key: tasks of one key run in sequence, different keys run concurrently. */
 interface Lanes {
   run<T>(key: string, task: () => Promise<T>): Promise<T>;
-  /** Whether a task of the key runs or waits. */
+  /** Whether a task of the key is running or waiting. */
   busy(key: string): boolean;
-  /** Resolves when no task of any key is left. */
+  /** Resolves when all tasks have ended. */
   idle(): Promise<void>;
 }
 

@@ -5,7 +5,7 @@ import type { Logger } from '../../compute/log.js';
 import { createBackoff, monotonicMs } from '../../kit/backoff.js';
 import { delay, runWithDeadline } from '../../kit/deadline.js';
 import type { SandboxRecord } from '../../store/model.js';
-import type { DeletionWaiters, Departure } from './deletion-waiters.js';
+import type { DeletionWaiter, DeletionWaiters } from './deletion-waiters.js';
 import type { DriverCalls, DriverDeadlines } from './driver-calls.js';
 import { refOf, toDriverSandbox } from './driver-sandbox.js';
 import type { Records } from './records.js';
@@ -35,59 +35,59 @@ interface OperationsOptions {
 /** One run of an operation. */
 export interface Attempt {
   readonly signal: AbortSignal;
-  /** The engine has not told how a call ended. The operation goes on; who asked for it need not wait. */
+  /** The outcome of a call is not known. The operation continues; its caller need not wait. */
   inDoubt(error: OpenShellError): void;
 }
 
-type Carry = (driver: ComputeDriver, record: SandboxRecord, attempt: Attempt) => Promise<void>;
+type Run = (driver: ComputeDriver, record: SandboxRecord, attempt: Attempt) => Promise<void>;
 
 /**
- * Carries a stored intent out on the driver. Every one of them may be cut off anywhere and run again. An outcome that
- * is not known (a deadline, a broken connection) is no failure: the row keeps phase and intent, and says so, until the
- * engine has told.
+ * Carries out a stored intent on the driver. Each operation may be interrupted anywhere and run again. When an outcome
+ * is not known (a deadline, a broken connection), the operation has not failed: the row keeps phase and intent, with a
+ * condition, until the engine answers.
  */
 export interface Operations {
-  /** Brings a `provisioning` sandbox up. A failure leaves the row `failed`, with the engine's reason, and no resource. */
-  provision: Carry;
-  stop: Carry;
-  start: Carry;
-  /** Resolves when the resource and the row are gone; tries until then. */
-  remove: Carry;
-  /** Removes what stands under a failed row whose sandbox never ran. The row stays. */
-  clean: Carry;
+  /** Creates a `provisioning` sandbox. After a failure the row is `failed`, with the reason, and has no resource. */
+  provision: Run;
+  stop: Run;
+  start: Run;
+  /** Deletes the resource, then the row; retries until both are deleted. */
+  remove: Run;
+  /** Deletes the resource of a failed row whose sandbox never ran. The row stays. */
+  clean: Run;
 }
 
 const CREATE_RETRY_FIRST_MS = 50;
 const CREATE_RETRY_WITHIN_MS = 30_000;
-/** What is in the way for longer, and not shown, belongs to no call under way any more. */
-const CREATE_PATIENCE_MS = 1_500;
+/** A conflict that lasts longer, and is not shown, is not caused by a call that is still running. */
+const CREATE_CONFLICT_MS = 1_500;
 const RETRY_FIRST_MS = 100;
 const RETRY_MOST_MS = 10_000;
-/** The driver's watch tells that a sandbox runs; how soon the engine is asked, in case it does not. */
+/** The driver's watch reports that a sandbox runs; how soon the engine is asked in case it does not. */
 const SETTLE_BY_WATCH_MS = 100;
 const DELETE_RETRY_FIRST_MS = 500;
 const DELETE_RETRY_MOST_MS = 30_000;
-/** The driver's watch tells that a delete is done; how soon and how often the engine is asked, in case it does not. */
+/** The driver's watch reports that a delete is done; how soon and how often the engine is asked in case it does not. */
 const DELETE_CONFIRM_FIRST_MS = 100;
 const DELETE_CONFIRM_MS = 1_000;
 
 export function createOperations(options: OperationsOptions): Operations {
   const { records, deletionWaiters, namespace, log, calls, now } = options;
 
-  /** An engine that does not show what it has, for whatever reason, has not told how an operation ended. */
+  /** When a query fails for any reason, the outcome of the operation is not known. */
   async function query(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) {
     try {
-      return await calls.run(driver.name, 'get', signal, (o) => driver.get(refOf(record), o));
+      return await calls.run(driver.name, 'get', signal, (options) => driver.get(refOf(record), options));
     } catch (error) {
       const known = OpenShellError.from(error);
-      if (signal.aborted || PASSING.has(known.code)) {
+      if (signal.aborted || UNKNOWN_OUTCOME.has(known.code)) {
         throw error;
       }
       throw unavailable(known.message, { reason: REASON.notAnswering, cause: error });
     }
   }
 
-  /** Takes over what the engine shows now, in case the watch does not bring it by itself. */
+  /** Waits for the watch to report the result, then asks the engine. */
   async function settle(driver: ComputeDriver, id: string, signal: AbortSignal): Promise<void> {
     function settled(record: SandboxRecord) {
       return record.phase !== 'provisioning' && record.phase !== 'starting';
@@ -102,14 +102,11 @@ export function createOperations(options: OperationsOptions): Operations {
       if (settled(current)) {
         return [];
       }
-      if (shown === undefined) {
-        return [toMissing(now())];
-      }
-      return observe({ ...current, instanceId: '' }, shown, now());
+      return shown === undefined ? [toMissing(now())] : observe({ ...current, instanceId: '' }, shown, now());
     });
   }
 
-  /** Runs `work` again until its outcome is known, or the row has left the phase. */
+  /** Runs `work` until its outcome is known, or the row is in another phase. */
   async function untilKnown(
     verb: string,
     record: SandboxRecord,
@@ -124,20 +121,19 @@ export function createOperations(options: OperationsOptions): Operations {
         return await work(since !== undefined);
       } catch (error) {
         const known = OpenShellError.from(error);
-        if (signal.aborted || !PASSING.has(known.code)) {
+        if (signal.aborted || !UNKNOWN_OUTCOME.has(known.code)) {
           throw error;
         }
         if (await isKnown(known, since === undefined ? 0 : monotonicMs() - since)) {
           throw error;
         }
         if (since === undefined) {
-          log.warn(`${verb} will be tried again: ${known.text}`, { sandbox_id: record.id, error });
+          log.warn(`${verb} will be retried: ${known.text}`, { sandbox_id: record.id, error });
         }
         since ??= monotonicMs();
-        const current = await records.change(record.id, (row) => {
-          const change = row.phase === record.phase ? toNotAnswering(row, known.text, now()) : undefined;
-          return change === undefined ? [] : [change];
-        });
+        const current = await records.change(record.id, (row) =>
+          row.phase === record.phase ? toNotAnswering(row, known.text, now()) : [],
+        );
         if (current.phase !== record.phase) {
           return;
         }
@@ -176,11 +172,19 @@ export function createOperations(options: OperationsOptions): Operations {
     );
   }
 
-  function remove(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) {
-    return calls.run(driver.name, 'delete', signal, (o) => driver.delete(refOf(record), o));
+  function remove(
+    driver: ComputeDriver,
+    record: SandboxRecord,
+    signal: AbortSignal,
+    call: 'delete' | 'undo' = 'delete',
+  ) {
+    return calls.run(driver.name, call, signal, (options) => driver.delete(refOf(record), options));
   }
 
-  /** A create that was cut off leaves no resource, a whole one, or one that never ran or goes: then it is made anew. */
+  /**
+   * An interrupted create leaves no resource, a complete one, or one that never ran or is being deleted. In the last
+   * case it is deleted and created again.
+   */
   async function needsCreate(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) {
     const shown = await query(driver, record, signal);
     if (shown === undefined) {
@@ -199,18 +203,18 @@ export function createOperations(options: OperationsOptions): Operations {
     if (driver.ensureWorkspace === undefined) {
       return;
     }
-    await calls.run(driver.name, 'ensure_workspace', signal, async (o) =>
-      driver.ensureWorkspace?.(record.workspace, o),
+    await calls.run(driver.name, 'ensure_workspace', signal, async (options) =>
+      driver.ensureWorkspace?.(record.workspace, options),
     );
   }
 
   function create(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) {
-    return calls.run(driver.name, 'create', signal, (o) =>
-      driver.create(toDriverSandbox(record, namespace), o),
+    return calls.run(driver.name, 'create', signal, (options) =>
+      driver.create(toDriverSandbox(record, namespace), options),
     );
   }
 
-  /** A call that nobody waits for any more can still be under way on the engine: what it makes comes and goes. */
+  /** An interrupted call can still be running on the engine: what it creates appears and disappears. */
   async function createOrFind(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) {
     const backoff = createBackoff(CREATE_RETRY_FIRST_MS, CREATE_RETRY_WITHIN_MS);
     let since: number | undefined;
@@ -230,14 +234,14 @@ export function createOperations(options: OperationsOptions): Operations {
           throw error;
         }
         await delay(waitMs, signal);
-        if (monotonicMs() - since > CREATE_PATIENCE_MS) {
+        if (monotonicMs() - since > CREATE_CONFLICT_MS) {
           await remove(driver, record, signal);
         }
       }
     }
   }
 
-  /** Whether an engine that does answer has nothing of a sandbox whose create it calls unavailable. */
+  /** Whether the engine answers, although creates are unavailable, and has no resource of the sandbox. */
   async function hasNothing(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal) {
     try {
       const shown = await query(driver, record, signal);
@@ -250,19 +254,17 @@ export function createOperations(options: OperationsOptions): Operations {
     }
   }
 
-  /** Removes what a create that failed for good has left; false when that is not certain. */
+  /** Deletes what a failed create left; false when that is not certain. */
   async function undo(driver: ComputeDriver, record: SandboxRecord, signal: AbortSignal): Promise<boolean> {
     try {
-      await calls.run(driver.name, 'undo', signal, (o) => driver.delete(refOf(record), o));
+      await remove(driver, record, signal, 'undo');
       return true;
     } catch (error) {
       if (signal.aborted) {
         throw error;
       }
-      log.warn(`what a failed create made may still be there: ${OpenShellError.from(error).text}`, {
-        sandbox_id: record.id,
-        error,
-      });
+      const { text } = OpenShellError.from(error);
+      log.warn(`deleting what a failed create left failed: ${text}`, { sandbox_id: record.id, error });
       return false;
     }
   }
@@ -306,7 +308,7 @@ export function createOperations(options: OperationsOptions): Operations {
           if (again && (await isDown())) {
             return;
           }
-          await calls.run(driver.name, 'stop', signal, (o) => driver.stop(refOf(record), o));
+          await calls.run(driver.name, 'stop', signal, (options) => driver.stop(refOf(record), options));
         });
         await records.change(record.id, (current) =>
           current.phase === 'stopping' ? [toStopped(now())] : [],
@@ -318,7 +320,7 @@ export function createOperations(options: OperationsOptions): Operations {
 
     async start(driver, record, attempt) {
       const { signal } = attempt;
-      /** A run that began by a call whose answer was lost. */
+      /** Whether a start whose answer was lost has succeeded. */
       async function hasStarted() {
         const shown = await query(driver, record, signal);
         if (shown === undefined) {
@@ -336,7 +338,7 @@ export function createOperations(options: OperationsOptions): Operations {
           if (again && (await hasStarted())) {
             return;
           }
-          await calls.run(driver.name, 'start', signal, (o) => driver.start(refOf(record), o));
+          await calls.run(driver.name, 'start', signal, (options) => driver.start(refOf(record), options));
           await settle(driver, record.id, signal);
         });
       } catch (error) {
@@ -347,10 +349,10 @@ export function createOperations(options: OperationsOptions): Operations {
     async remove(driver, record, { signal }) {
       const backoff = createBackoff(DELETE_RETRY_FIRST_MS, DELETE_RETRY_MOST_MS);
       for (;;) {
-        const departure = deletionWaiters.expect(record.id);
+        const waiter = deletionWaiters.expect(record.id);
         try {
           const deleting = await remove(driver, record, signal);
-          await gone(driver, record, departure, deleting ? DELETE_CONFIRM_FIRST_MS : 0, signal);
+          await untilDeleted(driver, record, waiter, deleting ? DELETE_CONFIRM_FIRST_MS : 0, signal);
           await records.remove(record.id);
           return;
         } catch (error) {
@@ -359,17 +361,13 @@ export function createOperations(options: OperationsOptions): Operations {
           }
           const known = OpenShellError.from(error);
           const waitMs = backoff.next();
-          log.warn(`delete will be tried again in ${waitMs} ms: ${known.text}`, {
-            sandbox_id: record.id,
-            error,
-          });
-          await records.change(record.id, (row) => {
-            const change = PASSING.has(known.code) ? toNotAnswering(row, known.text, now()) : undefined;
-            return change === undefined ? [] : [change];
-          });
+          log.warn(`delete will be retried in ${waitMs} ms: ${known.text}`, { sandbox_id: record.id, error });
+          await records.change(record.id, (row) =>
+            UNKNOWN_OUTCOME.has(known.code) ? toNotAnswering(row, known.text, now()) : [],
+          );
           await delay(waitMs, signal);
         } finally {
-          departure.dispose();
+          waiter.dispose();
         }
       }
     },
@@ -383,15 +381,15 @@ export function createOperations(options: OperationsOptions): Operations {
     },
   };
 
-  async function gone(
+  async function untilDeleted(
     driver: ComputeDriver,
     record: SandboxRecord,
-    departure: Departure,
+    waiter: DeletionWaiter,
     firstMs: number,
     signal: AbortSignal,
   ): Promise<void> {
     await runWithDeadline(options.deadlines.delete, signal, async (until) => {
-      for (let waitMs = firstMs; !(await departure.within(waitMs, until)); waitMs = DELETE_CONFIRM_MS) {
+      for (let waitMs = firstMs; !(await waiter.within(waitMs, until)); waitMs = DELETE_CONFIRM_MS) {
         if ((await query(driver, record, until)) === undefined) {
           return;
         }
@@ -400,5 +398,5 @@ export function createOperations(options: OperationsOptions): Operations {
   }
 }
 
-/** The call may have been carried out, or will be when it is made again: its outcome is not known. */
-const PASSING: ReadonlySet<Code> = new Set([Code.DEADLINE_EXCEEDED, Code.UNAVAILABLE, Code.ABORTED]);
+/** The call may have succeeded, or may succeed when it is retried. */
+const UNKNOWN_OUTCOME: ReadonlySet<Code> = new Set([Code.DEADLINE_EXCEEDED, Code.UNAVAILABLE, Code.ABORTED]);

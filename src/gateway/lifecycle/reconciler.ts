@@ -9,10 +9,10 @@ import type { ManagedDriver } from '../drivers/managed.js';
 import type { DeletionWaiters } from './deletion-waiters.js';
 import type { DriverCalls } from './driver-calls.js';
 import { refOf } from './driver-sandbox.js';
-import type { Hub } from './hub.js';
 import { inTurns, rowsOf } from './in-turns.js';
 import type { Records } from './records.js';
 import type { RestartTimers } from './restart-timers.js';
+import type { SandboxEvents } from './sandbox-events.js';
 import { followFailed, hasLeftovers, observe, toMissing, toStarting } from './transition.js';
 import type { TrustedClock } from './trusted-clock.js';
 import { ignoreNotFound, type Work } from './work.js';
@@ -23,12 +23,12 @@ interface ReconcilerOptions {
   readonly records: Records;
   readonly work: Work;
   readonly calls: DriverCalls;
-  readonly hub: Hub;
+  readonly sandboxEvents: SandboxEvents;
   readonly deletionWaiters: DeletionWaiters;
   readonly restarts: RestartTimers;
   readonly log: Logger;
   readonly now: () => number;
-  /** Says when a tombstone is old. */
+  /** Decides when tombstones are pruned. */
   readonly trustedClock: TrustedClock;
   readonly everyMs: number;
   readonly observeReconcile: ((driver: string, outcome: 'success' | 'failure') => void) | undefined;
@@ -36,23 +36,39 @@ interface ReconcilerOptions {
   readonly closing: AbortSignal;
 }
 
-/** A resource with our gateway id that no row and no tombstone explains. */
+/** A resource with our gateway id that has neither a row nor a tombstone. */
 export interface Stray {
   readonly driver: string;
   readonly sandbox: ObservedSandbox;
 }
 
-/** All that a driver shows. */
+/** A stray in the form that /strays and `openshell-gateway strays` show. */
+export function toStrayLine({ driver, sandbox }: Stray) {
+  return {
+    driver,
+    resource: sandbox.status.resourceName,
+    sandbox_id: sandbox.id,
+    workspace: sandbox.workspace,
+    name: sandbox.name,
+  };
+}
+
+/** All sandboxes that a driver reports. */
 interface Snapshot {
   readonly driver: ComputeDriver;
   readonly shown: readonly ObservedSandbox[];
   readonly isList: boolean;
-  /** Whether idle sandboxes that stand stopped are started again. */
+  /** Whether stopped idle sandboxes are started again. */
   readonly restart: boolean;
   readonly signal: AbortSignal;
 }
 
-/** Brings what the engines show into the store, and finds what one of the two lacks. */
+/**
+ * Follows the engines. Each driver's watch starts with a snapshot, which is compared with the rows: rows take over what
+ * the engine reports, rows without a resource fail, resources with a tombstone are deleted, other resources without a
+ * row are reported as strays, and interrupted operations continue. Later events of the watch are taken over one by one.
+ * A periodic list of each driver is compared in the same way, in case a watch missed something.
+ */
 interface Reconciler {
   /** Follows a driver until `closing` aborts. */
   watch(driver: ManagedDriver): Promise<void>;
@@ -62,17 +78,25 @@ interface Reconciler {
 
 const TOMBSTONE_KEPT_MS = 7 * 24 * 60 * 60_000;
 
-function isIdle(record: SandboxRecord): boolean {
-  return record.spec.command.length === 0;
-}
-
 export function createReconciler(options: ReconcilerOptions): Reconciler {
-  const { store, drivers, records, work, calls, hub, deletionWaiters, restarts, log, now, closing } = options;
+  const {
+    store,
+    drivers,
+    records,
+    work,
+    calls,
+    sandboxEvents,
+    deletionWaiters,
+    restarts,
+    log,
+    now,
+    closing,
+  } = options;
   const strays = new Map<string, Stray>();
-  /** What is being removed because a tombstone names it. */
+  /** Ids of resources that are being deleted because they have a tombstone. */
   const collecting = new Set<string>();
-  /** By driver: the reconcile that runs. */
-  const underWay = new Map<string, { readonly cut: AbortController; readonly over: Promise<void> }>();
+  /** The running comparison of each driver. */
+  const running = new Map<string, { readonly abort: AbortController; readonly ended: Promise<void> }>();
 
   async function restartIdle(record: SandboxRecord): Promise<void> {
     const starting = await records.change(record.id, (current) =>
@@ -85,14 +109,14 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
 
   function isIdleAndDown(record: SandboxRecord, shown: ObservedSandbox): boolean {
     return (
-      isIdle(record) &&
+      record.spec.command.length === 0 &&
       record.intent === 'run' &&
       (record.phase === 'running' || record.phase === 'exited' || record.phase === 'stopped') &&
       ['exited', 'stopped'].includes(observedState(shown.status).kind)
     );
   }
 
-  /** One sandbox of a driver's whole snapshot. A list has aged until it is gone through: what looks like news is asked for again. */
+  /** Takes over one sandbox of a snapshot. A list may be outdated by now, so a difference is confirmed with a query. */
   async function takeOver(snapshot: Snapshot, shown: ObservedSandbox): Promise<void> {
     const { driver, signal } = snapshot;
     const record = await store.getSandbox(shown.id);
@@ -100,7 +124,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       return handleUnknown(driver, shown);
     }
     strays.delete(shown.id);
-    // What an operation has made so far it may still undo; at its end it looks itself.
+    // A running operation may still undo what it did; it checks the result itself.
     if (work.busy(shown.id)) {
       return;
     }
@@ -119,24 +143,20 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     }
   }
 
-  /** A failed row is not the end of what its engine shows: that is taken over again, or removed. */
+  /** The resource of a failed row is followed again, or deleted. */
   async function takeOverFailed(
     { driver, signal }: Snapshot,
     record: SandboxRecord,
     shown: ObservedSandbox,
   ): Promise<void> {
-    function wanted(sandbox: ObservedSandbox) {
-      return followFailed(record, sandbox, now());
-    }
-
-    if (wanted(shown).length === 0) {
+    if (followFailed(record, shown, now()).length === 0) {
       return;
     }
     const newest = await look(driver, shown, signal);
     if (newest === undefined) {
       return;
     }
-    if (wanted(newest) === 'clean') {
+    if (followFailed(record, newest, now()) === 'clean') {
       return work.clean(record);
     }
     const follow = (current: SandboxRecord) => {
@@ -151,7 +171,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     ref: SandboxRef,
     signal = closing,
   ): Promise<ObservedSandbox | undefined> {
-    return calls.run(driver.name, 'get', signal, (o) => driver.get(refOf(ref), o));
+    return calls.run(driver.name, 'get', signal, (options) => driver.get(refOf(ref), options));
   }
 
   async function take(shown: ObservedSandbox): Promise<void> {
@@ -166,33 +186,35 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       return;
     }
     strays.set(shown.id, { driver: driver.name, sandbox: shown });
-    log.warn(`'${shown.status.resourceName}' has this gateway's id and no row in its store: left alone`, {
+    log.warn(`'${shown.status.resourceName}' has this gateway's id but no row in its database: left alone`, {
       driver: driver.name,
       stray_sandbox_id: shown.id,
     });
   }
 
-  /** Not waited for: an engine that takes its time must not hold a watch up. The next snapshot shows what is left. */
+  /** Not awaited: a slow engine must not delay the watch. The next snapshot shows what is left. */
   function collect(driver: ComputeDriver, shown: ObservedSandbox): void {
     if (collecting.has(shown.id)) {
       return;
     }
     collecting.add(shown.id);
-    const removed = calls.run(driver.name, 'delete', closing, (o) => driver.delete(refOf(shown), o));
+    const removed = calls.run(driver.name, 'delete', closing, (options) =>
+      driver.delete(refOf(shown), options),
+    );
     work.inBackground(
       shown.id,
       removed.finally(() => collecting.delete(shown.id)),
     );
   }
 
-  /** Rows whose resource the snapshot lacks, and operations that nobody carries out. */
+  /** Finds rows whose resource the snapshot lacks, and operations that were interrupted. */
   async function checkRows({ driver, signal }: Snapshot, seen: ReadonlySet<string>): Promise<void> {
     for await (const record of rowsOf(store, driver.name)) {
       signal.throwIfAborted();
       if (work.busy(record.id)) {
         continue;
       }
-      restarts.see(record);
+      restarts.update(record);
       if (work.isUnfinished(record)) {
         work.resume(record);
       } else if (record.phase === 'failed') {
@@ -230,18 +252,18 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     options.observeReconcile?.(driver.name, 'success');
   }
 
-  /** One of a driver at a time: a watch's own snapshot, which is newer, takes the place of a list that is gone through. */
+  /** Compares one snapshot of a driver at a time, after `before`. */
   async function reconcile(
     name: string,
-    look: (signal: AbortSignal) => Promise<Snapshot>,
+    read: (signal: AbortSignal) => Promise<Snapshot>,
     before: Promise<void> = Promise.resolve(),
   ): Promise<void> {
-    const cut = new AbortController();
-    const signal = AbortSignal.any([cut.signal, closing]);
+    const abort = new AbortController();
+    const signal = AbortSignal.any([abort.signal, closing]);
     async function run() {
       await before;
       try {
-        await compare(await look(signal));
+        await compare(await read(signal));
       } catch (error) {
         if (signal.aborted) {
           return;
@@ -251,38 +273,37 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       }
     }
 
-    const over = run();
-    const own = { cut, over };
-    underWay.set(name, own);
-    await over;
-    if (underWay.get(name) === own) {
-      underWay.delete(name);
+    const own = { abort, ended: run() };
+    running.set(name, own);
+    await own.ended;
+    if (running.get(name) === own) {
+      running.delete(name);
     }
   }
 
-  /** A watch's own snapshot, after which nothing earlier can still arrive. */
+  /** The snapshot of a watch is newer than a list, so it replaces a comparison that is still running. */
   async function reconcileByWatch(
     managed: ManagedDriver,
     driver: ComputeDriver,
     shown: readonly ObservedSandbox[],
   ): Promise<void> {
-    const earlier = underWay.get(managed.name);
-    earlier?.cut.abort();
+    const earlier = running.get(managed.name);
+    earlier?.abort.abort();
     async function snapshot(signal: AbortSignal): Promise<Snapshot> {
       const restart = (await managed.capabilities(signal)).gatewayManagesLifecycle;
       return { driver, shown, isList: false, restart, signal };
     }
 
-    await reconcile(managed.name, snapshot, earlier?.over);
+    await reconcile(managed.name, snapshot, earlier?.ended);
   }
 
   async function reconcileByList(managed: ManagedDriver): Promise<void> {
-    if (managed.state !== 'ready' || underWay.has(managed.name)) {
+    if (managed.state !== 'ready' || running.has(managed.name)) {
       return;
     }
     await reconcile(managed.name, async (signal) => {
       const driver = await managed.driver();
-      const shown = await calls.run(driver.name, 'list', signal, (o) => driver.list(o));
+      const shown = await calls.run(driver.name, 'list', signal, (options) => driver.list(options));
       return { driver, shown, isList: true, restart: false, signal };
     });
   }
@@ -315,13 +336,13 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
         if (event.event.reason === EXEC_LEFT_BEHIND) {
           options.observeLeftBehind?.(driver.name);
         }
-        // Of a sandbox that is gone, or is none of ours, nothing is kept.
-        if (!hub.hasEvents(event.id) && (await store.getSandbox(event.id)) === undefined) {
+        // Events of sandboxes without a row are dropped.
+        if (!sandboxEvents.hasEvents(event.id) && (await store.getSandbox(event.id)) === undefined) {
           return;
         }
-        return hub.publish(event.id, { type: 'event', event: event.event });
+        return sandboxEvents.publish(event.id, { type: 'event', event: event.event });
       case 'deleted': {
-        deletionWaiters.tell(event.id);
+        deletionWaiters.notify(event.id);
         const record = await store.getSandbox(event.id);
         strays.delete(event.id);
         if (record === undefined || work.busy(event.id)) {

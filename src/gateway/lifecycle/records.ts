@@ -3,37 +3,37 @@ import type { Logger } from '../../compute/log.js';
 import { delay } from '../../kit/deadline.js';
 import type { SandboxRecord } from '../../store/model.js';
 import type { Remember, SandboxChange, Store } from '../../store/store.js';
-import type { Hub } from './hub.js';
+import type { SandboxEvents } from './sandbox-events.js';
 
-/** Lost races before a write gives up; every loss means that another write got through. */
+/** Attempts before a write gives up; each failed one means that another write succeeded. */
 const ATTEMPTS = 8;
 
-/** Reads, decides, writes and publishes one sandbox row, by compare-and-swap. */
+/** Reads and changes sandbox rows by compare-and-swap, and publishes the changes. */
 export interface Records {
   /** NOT_FOUND when there is no row. */
   get(id: string): Promise<SandboxRecord>;
   /**
-   * Asks `decide` for the writes to do, does them in order and publishes each. `decide` sees the stored row and is
-   * asked again when another write came first. NOT_FOUND when there is no row. Gives the row as it is afterwards,
-   * `remember`ed together with the last write.
+   * Calls `decide` with the stored row, does the writes that it returns in order and publishes each. When another write
+   * came first, `decide` is called again. NOT_FOUND when there is no row. Returns the changed row, whose `remember` is
+   * stored together with the last write.
    */
   change(
     id: string,
     decide: (record: SandboxRecord) => readonly SandboxChange[],
     remember?: Remember<SandboxRecord>,
   ): Promise<SandboxRecord>;
-  /** The row as soon as it is as `wanted`, or as it is after `ms`. NOT_FOUND when there is no row. */
+  /** Returns the row as soon as it is `wanted`, or as it is after `ms`. NOT_FOUND when there is no row. */
   until(
     id: string,
     wanted: (record: SandboxRecord) => boolean,
     ms: number,
     signal: AbortSignal,
   ): Promise<SandboxRecord>;
-  /** Removes the row, leaves a tombstone and tells the watchers. */
+  /** Deletes the row, stores a tombstone and notifies the subscribers. */
   remove(id: string): Promise<void>;
 }
 
-/** What an engine says of a sandbox is kept up to this length: a row's size is bounded by it. */
+/** Longer texts from engines are cut, so that rows have a bounded size. */
 const MAX_TEXT_CHARS = 1536;
 const MAX_CONDITIONS = 2;
 
@@ -63,13 +63,14 @@ function bounded(change: SandboxChange): SandboxChange {
 
 export function createRecords(options: {
   store: Store;
-  hub: Hub;
+  sandboxEvents: SandboxEvents;
   log: Logger;
   now: () => number;
-  /** Told of every write, after the watchers; must not throw. */
+  /** Called for every write, after the subscribers; must not throw. */
   onChange: (record: SandboxRecord) => void;
 }): Records {
-  const { store, hub, log, now } = options;
+  const { store, sandboxEvents, log, now } = options;
+
   async function get(id: string): Promise<SandboxRecord> {
     const record = await store.getSandbox(id);
     if (record === undefined) {
@@ -78,12 +79,12 @@ export function createRecords(options: {
     return record;
   }
 
-  function tell(record: SandboxRecord): void {
+  function logPhase(record: SandboxRecord): void {
     log.info(`sandbox '${record.name}' is ${record.phase}`, {
       sandbox_id: record.id,
       workspace: record.workspace,
-      ...(record.phase === 'exited' ? { exit_code: record.exitCode } : {}),
-      ...(record.phase === 'failed' ? { reason: record.reason } : {}),
+      exit_code: record.phase === 'exited' ? record.exitCode : undefined,
+      reason: record.phase === 'failed' ? record.reason : undefined,
     });
   }
 
@@ -96,12 +97,12 @@ export function createRecords(options: {
           const changes = decide(record);
           for (const [index, change] of changes.entries()) {
             const before = record.phase;
-            const kept = index === changes.length - 1 ? remember : undefined;
-            record = await store.updateSandbox(id, record.resourceVersion, bounded(change), kept);
+            const last = index === changes.length - 1 ? remember : undefined;
+            record = await store.updateSandbox(id, record.resourceVersion, bounded(change), last);
             if (record.phase !== before) {
-              tell(record);
+              logPhase(record);
             }
-            hub.publish(id, { type: 'record', record });
+            sandboxEvents.publish(id, { type: 'record', record });
             options.onChange(record);
           }
           if (changes.length === 0 && remember !== undefined) {
@@ -116,10 +117,10 @@ export function createRecords(options: {
       }
     },
     async until(id, wanted, ms, signal) {
-      const seen = new AbortController();
-      const leave = hub.subscribe(id, (event) => {
+      const done = new AbortController();
+      const unsubscribe = sandboxEvents.subscribe(id, (event) => {
         if (event.type === 'removed' || (event.type === 'record' && wanted(event.record))) {
-          seen.abort();
+          done.abort();
         }
       });
       try {
@@ -127,16 +128,16 @@ export function createRecords(options: {
         if (wanted(record)) {
           return record;
         }
-        await delay(ms, AbortSignal.any([seen.signal, signal])).catch(() => {});
+        await delay(ms, AbortSignal.any([done.signal, signal])).catch(() => {});
         signal.throwIfAborted();
         return await get(id);
       } finally {
-        leave();
+        unsubscribe();
       }
     },
     async remove(id) {
       await store.removeSandbox(id, now());
-      hub.publish(id, { type: 'removed' });
+      sandboxEvents.publish(id, { type: 'removed' });
     },
   };
 }

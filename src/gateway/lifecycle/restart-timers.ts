@@ -1,14 +1,14 @@
 import type { SandboxRecord } from '../../store/model.js';
 import { isRestartPending } from './restart-policy.js';
 
-/** One timer for each sandbox whose restart is pending. */
+/** One timer for each sandbox with a pending restart. */
 export interface RestartTimers {
-  /** Takes the row as it is now: sets its timer, or takes it away. */
-  see(record: SandboxRecord): void;
+  /** Sets or clears the timer according to the current row. */
+  update(record: SandboxRecord): void;
   close(): void;
 }
 
-/** `due` is called once the time of a row's next restart has come; it must not throw. */
+/** `due` is called at the time of a row's next restart; it must not throw. */
 export function createRestartTimers(options: {
   now: () => number;
   due: (record: SandboxRecord) => void;
@@ -21,7 +21,7 @@ export function createRestartTimers(options: {
   }
 
   return {
-    see(record) {
+    update(record) {
       const { id } = record;
       if (!isRestartPending(record)) {
         return clear(id);
@@ -36,10 +36,9 @@ export function createRestartTimers(options: {
         options.due(record);
       }
 
-      // A wall clock that was set back does not prolong the pause that was chosen.
+      // At most the chosen delay, even when the wall clock was set back.
       const waitMs = Math.min(atMs - options.now(), record.restarts.delayMs);
-      const timer = setTimeout(fire, Math.max(0, waitMs));
-      timer.unref();
+      const timer = setTimeout(fire, Math.max(0, waitMs)).unref();
       timers.set(id, { atMs, timer });
     },
     close() {

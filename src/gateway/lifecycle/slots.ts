@@ -1,6 +1,6 @@
-/** Runs a bounded number of tasks at a time; the others wait, in order of their coming. */
+/** Runs a bounded number of tasks at a time; the others wait, in order of arrival. */
 export interface Slots {
-  /** Rejects with the signal's reason when that aborts before the task has begun; from then on the task heeds it itself. */
+  /** Rejects with the signal's reason when it aborts before the task starts; a running task handles it itself. */
   run<T>(
     task: () => Promise<T>,
     options: { readonly signal: AbortSignal; readonly urgent?: boolean },
@@ -9,7 +9,7 @@ export interface Slots {
   readonly waiting: number;
 }
 
-/** `reserved` of the `most` slots are for urgent tasks alone, which also go before all others that wait. */
+/** `reserved` of the `most` slots are for urgent tasks only, which also run before all other waiting tasks. */
 export function createSlots(most: number, reserved = 0): Slots {
   const ordinaryMost = Math.max(1, most - reserved);
   const waiting = { urgent: new Set<() => void>(), ordinary: new Set<() => void>() };

@@ -4,7 +4,7 @@ import type { SandboxRecord, StoredCondition } from '../../store/model.js';
 import type { SandboxChange } from '../../store/store.js';
 import { afterExit, NO_RESTARTS } from './restart-policy.js';
 
-/** Reasons that the gateway itself gives to a sandbox's Ready condition. */
+/** Reasons of the Ready condition that the gateway itself sets. */
 export const REASON = {
   provisioning: 'Provisioning',
   starting: 'Starting',
@@ -13,16 +13,16 @@ export const REASON = {
   deleting: 'Deleting',
   exited: 'MainProcessExited',
   resourceMissing: 'BackendResourceMissing',
-  /** The outcome of an operation is not known; it goes on. */
+  /** The outcome of an operation is not known; it continues. */
   notAnswering: 'EngineNotAnswering',
 } as const;
 
-/** The condition of a failed sandbox whose engine may still hold what its create made. */
+/** The condition of a failed sandbox whose engine may still have resources of its create. */
 const LEFTOVERS: Omit<StoredCondition, 'transitionAtMs'> = {
   type: 'ResourcesRemoved',
   status: 'False',
   reason: 'UndoPending',
-  message: 'what the failed create left on its engine is still being removed',
+  message: 'resources of the failed create are still being removed from the engine',
 };
 
 function ready(status: 'True' | 'False', reason: string, message: string, nowMs: number): StoredCondition[] {
@@ -38,11 +38,11 @@ function toRunning(observed: ObservedSandbox, nowMs: number): SandboxChange {
     resourceName: observed.status.resourceName,
     instanceId: observed.status.instanceId,
     startedAtMs: nowMs,
-    conditions: ready('True', 'BackendReady', 'the main process runs', nowMs),
+    conditions: ready('True', 'BackendReady', 'the main process is running', nowMs),
   };
 }
 
-/** A run that nobody saw begin counts as begun now. */
+/** A run whose start was not observed counts as started now. */
 function toExited(
   record: SandboxRecord,
   { exitCode, message }: ObservedState & { kind: 'exited' },
@@ -68,20 +68,15 @@ function toExited(
 }
 
 export function toFailed(reason: string, message: string, nowMs: number): SandboxChange {
-  return {
-    phase: 'failed',
-    reason,
-    message,
-    conditions: ready('False', reason, message, nowMs),
-  };
+  return { phase: 'failed', reason, message, conditions: ready('False', reason, message, nowMs) };
 }
 
-/** The failure of a sandbox whose engine does not know it any more. */
+/** The failure of a sandbox whose resource the engine no longer has. */
 export function toMissing(nowMs: number): SandboxChange {
-  return toFailed(REASON.resourceMissing, 'the sandbox is gone from its engine; delete it', nowMs);
+  return toFailed(REASON.resourceMissing, 'the engine no longer has the sandbox; delete it', nowMs);
 }
 
-/** A create that failed for good and could not be undone: the reconciler removes what is left. */
+/** A create that failed and could not be undone; the reconciler removes what is left. */
 export function toFailedWithLeftovers(reason: string, message: string, nowMs: number): SandboxChange {
   return {
     ...toFailed(reason, message, nowMs),
@@ -90,32 +85,20 @@ export function toFailedWithLeftovers(reason: string, message: string, nowMs: nu
 }
 
 export function toCleaned({ conditions }: SandboxRecord): SandboxChange {
-  return {
-    conditions: conditions.filter(({ type }) => type !== LEFTOVERS.type),
-  };
+  return { conditions: conditions.filter(({ type }) => type !== LEFTOVERS.type) };
 }
 
-/**
- * An operation whose outcome the engine has not told: phase and intent stay. Undefined when the row says so already.
- */
-export function toNotAnswering(
-  record: SandboxRecord,
-  problem: string,
-  nowMs: number,
-): SandboxChange | undefined {
-  const message = `${problem}; the engine is asked again until it answers`;
+/** The outcome of an operation is not known: phase and intent stay. Empty when the row already has the condition. */
+export function toNotAnswering(record: SandboxRecord, problem: string, nowMs: number): SandboxChange[] {
+  const message = `${problem}; retrying until the engine answers`;
   const [shown] = record.conditions;
-  if (shown?.reason === REASON.notAnswering && shown.message === message) {
-    return undefined;
-  }
-  return { conditions: ready('False', REASON.notAnswering, message, nowMs) };
+  return shown?.reason === REASON.notAnswering && shown.message === message
+    ? []
+    : [{ conditions: ready('False', REASON.notAnswering, message, nowMs) }];
 }
 
 function toProvisioning(reason: string, message: string, nowMs: number): SandboxChange {
-  return {
-    phase: 'provisioning',
-    conditions: ready('False', reason, message, nowMs),
-  };
+  return { phase: 'provisioning', conditions: ready('False', reason, message, nowMs) };
 }
 
 export function toStopping(nowMs: number): SandboxChange {
@@ -136,21 +119,14 @@ export function toStopped(nowMs: number): SandboxChange {
   };
 }
 
-/** As the user asked for it: what happened before no longer counts. */
+/** A start by the user, which resets the restarts. */
 export function toStarting(nowMs: number): SandboxChange {
-  return {
-    ...toBegin(nowMs),
-    intent: 'run',
-    restarts: NO_RESTARTS,
-  };
+  return { ...toBegin(nowMs), intent: 'run', restarts: NO_RESTARTS };
 }
 
-/** As the restart policy asks for it. */
+/** A start by the restart policy. */
 export function toRestarting({ restarts }: SandboxRecord, nowMs: number): SandboxChange {
-  return {
-    ...toBegin(nowMs),
-    restarts: { ...restarts, count: restarts.count + 1, nextAtMs: 0 },
-  };
+  return { ...toBegin(nowMs), restarts: { ...restarts, count: restarts.count + 1, nextAtMs: 0 } };
 }
 
 function toBegin(nowMs: number): SandboxChange {
@@ -173,17 +149,14 @@ export function toDeleting(nowMs: number): SandboxChange {
 }
 
 /**
- * What an observation changes in the stored sandbox, as the writes to do one after the other. A process that ended
- * before anyone saw it run is written as running first: every start is published before its exit.
+ * The writes, in order, that an observation causes. A process that exited before it was observed running is first
+ * written as running: every start is published before its exit.
  */
 export function observe(record: SandboxRecord, observed: ObservedSandbox, nowMs: number): SandboxChange[] {
-  if (record.intent === 'delete') {
+  if (record.intent !== 'run') {
     return [];
   }
   const state = observedState(observed.status);
-  if (record.intent === 'stop') {
-    return [];
-  }
   switch (state.kind) {
     case 'running':
       return observeRunning(record, observed, nowMs);
@@ -194,7 +167,8 @@ export function observe(record: SandboxRecord, observed: ObservedSandbox, nowMs:
     case 'stopped':
       return record.phase === 'running' ? [toStopped(nowMs)] : [];
     case 'provisioning':
-      return record.phase === 'running' || (record.phase === 'provisioning' && said(record) !== state.message)
+      return record.phase === 'running' ||
+        (record.phase === 'provisioning' && record.conditions[0]?.message !== state.message)
         ? [toProvisioning(state.reason, state.message, nowMs)]
         : [];
     case 'deleting':
@@ -203,7 +177,7 @@ export function observe(record: SandboxRecord, observed: ObservedSandbox, nowMs:
   }
 }
 
-/** Whether its main process was ever seen to run: then its files may be worth something. */
+/** Whether the main process was ever observed running; if so, its files are kept. */
 export function hasRun(record: SandboxRecord): boolean {
   return record.startedAtMs > 0 || record.instanceId !== '' || record.resourceName !== '';
 }
@@ -213,8 +187,8 @@ export function hasLeftovers({ phase, conditions }: SandboxRecord): boolean {
 }
 
 /**
- * What becomes of a failed sandbox whose engine shows a resource. It follows what runs or ran; `clean` stands for what
- * a create left that never came to run. Files of a sandbox that ran are never removed.
+ * The writes for a failed sandbox whose engine shows a resource: the row follows a resource that runs or ran. `clean`:
+ * the resource never ran and is to be deleted. Files of a sandbox that ran are never deleted.
  */
 export function followFailed(
   record: SandboxRecord,
@@ -224,7 +198,7 @@ export function followFailed(
   if (record.phase !== 'failed' || record.intent === 'delete') {
     return [];
   }
-  // An undo that was begun may have taken half of it away.
+  // An interrupted undo may have deleted a part.
   if (hasLeftovers(record)) {
     return 'clean';
   }
@@ -232,7 +206,7 @@ export function followFailed(
   const sameRun = record.instanceId === observed.status.instanceId;
   const running = {
     ...toRunning(observed, nowMs),
-    // A stop that failed is over: the user sees that it runs, and may stop it again.
+    // A failed stop is over: the user sees that the sandbox runs and may stop it again.
     intent: 'run' as const,
     startedAtMs: sameRun && record.startedAtMs > 0 ? record.startedAtMs : nowMs,
   };
@@ -267,10 +241,6 @@ function isUp(record: SandboxRecord): boolean {
   return record.phase === 'provisioning' || record.phase === 'starting' || record.phase === 'running';
 }
 
-function said(record: SandboxRecord): string | undefined {
-  return record.conditions[0]?.message;
-}
-
 function observeRunning(record: SandboxRecord, observed: ObservedSandbox, nowMs: number): SandboxChange[] {
   const sameRun = record.instanceId === observed.status.instanceId;
   switch (record.phase) {
@@ -297,7 +267,7 @@ function observeExit(
   if (record.phase === 'running' && sameRun) {
     return [exited];
   }
-  // An old run's end says nothing about the start that is under way, nor about an exit already written.
+  // The exit of an earlier run does not affect the current start, nor an exit that is already stored.
   if (sameRun || record.phase === 'stopped' || record.phase === 'failed') {
     return [];
   }

@@ -1,19 +1,19 @@
 import type { Store } from '../../store/store.js';
 
 /**
- * The wall clock for what must not happen early: forgetting tombstones. A clock that jumps ahead is followed only when
- * it has stood for a day; until then time passes as the monotonic clock says, from where the store last saw it.
+ * A wall clock for pruning tombstones, which must not happen early. When the clock jumps ahead, the new time is trusted
+ * only after a day; until then the monotonic clock continues from the last trusted time, which the store keeps.
  */
 export interface TrustedClock {
   /** Never ahead of the wall clock. */
   now(): Promise<number>;
 }
 
-/** Where the store keeps the last trusted time, so that a start under a wrong clock is noticed. */
+/** Where the store keeps the last trusted time, so that a start with a wrong clock is noticed. */
 const META_KEY = 'trusted_clock_ms';
 const SLACK_MS = 60 * 60_000;
-const STANDS_MS = 24 * 60 * 60_000;
-const KEEP_EVERY_MS = 10 * 60_000;
+const TRUSTED_AFTER_MS = 24 * 60 * 60_000;
+const STORE_EVERY_MS = 10 * 60_000;
 
 export function createTrustedClock(options: {
   store: Pick<Store, 'getMeta' | 'setMeta'>;
@@ -21,21 +21,21 @@ export function createTrustedClock(options: {
   monotonic: () => number;
 }): TrustedClock {
   const { store, now, monotonic } = options;
-  /** A moment that was believed, on both clocks. */
+  /** A trusted moment, on both clocks. */
   let anchor: { readonly wallMs: number; readonly atMs: number } | undefined;
   let doubtedSinceMs: number | undefined;
-  let keptMs = Number.NEGATIVE_INFINITY;
+  let storedMs = Number.NEGATIVE_INFINITY;
 
   async function firstAnchor() {
-    const kept = Number(await store.getMeta(META_KEY));
-    return { wallMs: kept > 0 ? kept : now(), atMs: monotonic() };
+    const stored = Number(await store.getMeta(META_KEY));
+    return { wallMs: stored > 0 ? stored : now(), atMs: monotonic() };
   }
 
-  async function keep(wallMs: number): Promise<void> {
-    if (wallMs - keptMs < KEEP_EVERY_MS) {
+  async function storeTime(wallMs: number): Promise<void> {
+    if (wallMs - storedMs < STORE_EVERY_MS) {
       return;
     }
-    keptMs = wallMs;
+    storedMs = wallMs;
     await store.setMeta(META_KEY, String(Math.floor(wallMs)));
   }
 
@@ -46,20 +46,16 @@ export function createTrustedClock(options: {
       const wallMs = now();
       const expectedMs = anchor.wallMs + (atMs - anchor.atMs);
       const isAhead = wallMs > expectedMs + SLACK_MS;
-      if (isAhead) {
-        doubtedSinceMs ??= atMs;
-      } else {
+      doubtedSinceMs = isAhead ? (doubtedSinceMs ?? atMs) : undefined;
+      if (!isAhead || atMs - (doubtedSinceMs ?? atMs) >= TRUSTED_AFTER_MS) {
         doubtedSinceMs = undefined;
-      }
-      if (!isAhead || atMs - (doubtedSinceMs ?? atMs) >= STANDS_MS) {
-        doubtedSinceMs = undefined;
-        // Behind is harmless, and the anchor stays: the way back is no jump.
+        // A clock behind is harmless; the anchor stays, so that setting the clock right is not a jump.
         if (wallMs >= expectedMs) {
           anchor = { wallMs, atMs };
         }
       }
       const trustedMs = Math.min(wallMs, anchor.wallMs + (atMs - anchor.atMs));
-      await keep(trustedMs);
+      await storeTime(trustedMs);
       return trustedMs;
     },
   };

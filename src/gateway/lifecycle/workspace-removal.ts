@@ -7,15 +7,15 @@ import type { Store } from '../../store/store.js';
 import type { ManagedDriver } from '../drivers/managed.js';
 import type { DriverCalls } from './driver-calls.js';
 
-/** Takes away what drivers made for a workspace that the store calls `terminating`, then its row. */
+/** Removes what drivers created for a workspace that is `terminating`, then its row. */
 export interface WorkspaceRemoval {
-  /** Whether a driver may have made something for workspaces; one that cannot be asked may have. */
+  /** Whether a driver may have created something for workspaces; one that fails to start may have. */
   needed(): Promise<boolean>;
-  /** Goes on by itself, and tries until it is done. Twice is once. */
+  /** Retries in the background until it is done. Idempotent. */
   begin(name: string): void;
-  /** Takes up what an earlier gateway began. */
+  /** Continues removals that an earlier gateway began. */
   resume(): Promise<void>;
-  /** Resolves when nothing is under way. */
+  /** Resolves when no removal is running. */
   idle(): Promise<void>;
 }
 
@@ -31,7 +31,7 @@ export function createWorkspaceRemoval(options: {
   closing: AbortSignal;
 }): WorkspaceRemoval {
   const { store, drivers, log, calls, closing } = options;
-  const underWay = new Map<string, Promise<void>>();
+  const removals = new Map<string, Promise<void>>();
 
   async function removeFromDrivers(name: string): Promise<void> {
     for (const managed of drivers.values()) {
@@ -39,8 +39,8 @@ export function createWorkspaceRemoval(options: {
       if (driver.deleteWorkspace === undefined) {
         continue;
       }
-      await calls.run(driver.name, 'delete_workspace', closing, async (o) =>
-        driver.deleteWorkspace?.(name, o),
+      await calls.run(driver.name, 'delete_workspace', closing, async (options) =>
+        driver.deleteWorkspace?.(name, options),
       );
     }
   }
@@ -51,13 +51,13 @@ export function createWorkspaceRemoval(options: {
       try {
         await removeFromDrivers(name);
         await store.removeWorkspace(name);
-        log.info(`workspace '${name}' is gone`, { workspace: name });
+        log.info(`workspace '${name}' is deleted`, { workspace: name });
         return;
       } catch (error) {
         closing.throwIfAborted();
         const waitMs = backoff.next();
         log.warn(
-          `workspace '${name}' is not gone yet, tried again in ${waitMs} ms: ${OpenShellError.from(error).text}`,
+          `deleting workspace '${name}' failed, retrying in ${waitMs} ms: ${OpenShellError.from(error).text}`,
           { workspace: name, error },
         );
         await delay(waitMs, closing);
@@ -66,20 +66,20 @@ export function createWorkspaceRemoval(options: {
   }
 
   function begin(name: string): void {
-    if (underWay.has(name) || closing.aborted) {
+    if (removals.has(name) || closing.aborted) {
       return;
     }
-    const work = remove(name)
-      // Only `closing` ends it before its time: the next start takes it up.
+    const removal = remove(name)
+      // Only `closing` interrupts it; the next start continues it.
       .catch(() => {})
-      .finally(() => underWay.delete(name));
-    underWay.set(name, work);
+      .finally(() => removals.delete(name));
+    removals.set(name, removal);
   }
 
   return {
     async needed() {
-      const made = await Promise.allSettled([...drivers.values()].map((managed) => managed.driver()));
-      return made.some((one) => one.status === 'rejected' || one.value.deleteWorkspace !== undefined);
+      const results = await Promise.allSettled([...drivers.values()].map((managed) => managed.driver()));
+      return results.some((one) => one.status === 'rejected' || one.value.deleteWorkspace !== undefined);
     },
     begin,
     async resume() {
@@ -97,7 +97,7 @@ export function createWorkspaceRemoval(options: {
       }
     },
     async idle() {
-      await Promise.all(underWay.values());
+      await Promise.all(removals.values());
     },
   };
 }

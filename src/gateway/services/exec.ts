@@ -5,9 +5,9 @@ import type { SandboxPhase } from '../../store/model.js';
 import type { Caller } from '../auth/principal.js';
 import type { ManagedDriver } from '../drivers/managed.js';
 import { refOf } from '../lifecycle/driver-sandbox.js';
-import type { Activity } from './activity.js';
+import { type Activity, accessOf } from './access.js';
 import { checkExec } from './limits.js';
-import { accessOf, type SandboxService } from './sandboxes.js';
+import type { SandboxService } from './sandboxes.js';
 
 export interface ExecInput {
   readonly sandboxId: string;
@@ -20,9 +20,9 @@ export interface ExecInput {
   /** 0 by 0 with a TTY: 80 by 24. */
   readonly cols: number;
   readonly rows: number;
-  /** Written at once; the process then reads end of file unless `input` goes on. */
+  /** Written first; the process then reads end of file unless there is `input`. */
   readonly stdin: Uint8Array;
-  /** What follows while the command runs; its end is the process's end of file. Undefined: nothing follows. */
+  /** Frames while the command runs; their end is the process's end of file. Undefined: none. */
   readonly input: AsyncIterable<ExecInputFrame> | undefined;
 }
 
@@ -31,7 +31,7 @@ export type ExecInputFrame =
   | { readonly type: 'resize'; readonly size: TerminalSize };
 
 export interface ExecService {
-  /** Runs to the end, handing out the output as it comes; gives the exit code (124 after the timeout). */
+  /** Runs a command to its end and emits its output; returns the exit code (124 after the timeout). */
   run(
     caller: Caller,
     input: ExecInput,
@@ -39,9 +39,9 @@ export interface ExecService {
   ): Promise<number>;
 }
 
-/** What a timer can count, 24 days: more is no sooner. */
+/** The longest timer that Node.js has, 24 days. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
-/** Phases from which a sandbox becomes ready by itself. */
+/** Phases after which a sandbox becomes ready. */
 const SOON_READY: ReadonlySet<SandboxPhase> = new Set(['provisioning', 'starting']);
 const DEFAULT_SIZE: TerminalSize = { cols: 80, rows: 24 };
 
@@ -59,7 +59,7 @@ export function createExecService(options: {
       if (record.phase !== 'running') {
         throw failedPrecondition('sandbox is not ready', {
           reason: 'SandboxNotReady',
-          ...(SOON_READY.has(record.phase) ? { retryAfterMs: 1_000 } : {}),
+          retryAfterMs: SOON_READY.has(record.phase) ? 1_000 : undefined,
         });
       }
       options.activity(record, 'exec');
@@ -108,7 +108,7 @@ async function feed(session: ExecSession, input: ExecInput): Promise<void> {
   if (stdin === undefined) {
     return;
   }
-  // A process that ends without reading its input is no error.
+  // A process that exits without reading its input is not an error.
   stdin.on('error', () => {});
   if (input.stdin.length > 0) {
     await write(stdin, input.stdin);

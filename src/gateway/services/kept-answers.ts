@@ -1,20 +1,20 @@
 import type { ObjectMeta, SandboxRecord, TemplateRecord, WorkspaceRecord } from '../../store/model.js';
 import type { Store } from '../../store/store.js';
 
-/** How an answer is kept for a repetition of its request, and made again from that. */
+/** How an answer is stored for a repeated request, and restored from that. */
 export interface Kept<T> {
   keep(answer: T): unknown;
   restore(kept: unknown, store: Store): Promise<T>;
 }
 
-/** What an object's row still has when its request comes again, for it never changes. */
+/** Fields that never change, and are therefore read from the row. */
 type Unchanging = 'labels' | 'annotations';
 
 const WITHOUT_ROW: Pick<ObjectMeta, Unchanging> = { labels: {}, annotations: {} };
 
 /**
- * An answer is kept without what the user gave: that is in the row. Of an object that is gone the repetition gives the
- * same identity and state, and nothing of its content.
+ * An answer is stored without the user's content, which is in the row. When the object was deleted meanwhile, the
+ * repeated answer has the same identity and state, and no content.
  */
 export const KEPT_SANDBOX: Kept<SandboxRecord> = {
   keep: ({ spec, labels, annotations, ...state }) => state,
@@ -24,7 +24,7 @@ export const KEPT_SANDBOX: Kept<SandboxRecord> = {
     if (row === undefined) {
       return { ...WITHOUT_ROW, spec: NO_SPEC, ...state };
     }
-    // What was undefined then is not in `state`, and may be something in the row now.
+    // Not `...row`: a field that was undefined then is missing in `state` and may be set in the row now.
     const { labels, annotations, spec } = row;
     return { labels, annotations, spec, ...state };
   },
@@ -52,8 +52,8 @@ export const KEPT_WORKSPACE: Kept<WorkspaceRecord> = {
   },
 };
 
-/** A small answer as it is. */
-export function asItIs<T>(): Kept<T> {
+/** A small answer, stored as it is. */
+export function asIs<T>(): Kept<T> {
   return { keep: (answer) => answer, restore: async (kept) => kept as T };
 }
 

@@ -6,7 +6,7 @@ import type { StoredSandboxSpec } from '../../store/model.js';
 import { HIDDEN, holdsHidden } from '../../store/secrets.js';
 import type { LabelSelector } from '../../store/store.js';
 
-/** OpenShell's limits, see the table of validation limits in docs/configuration.md. */
+/** OpenShell's limits; see the table of validation limits in docs/configuration.md. */
 export const LIMIT = {
   nameChars: 19,
   logLevelChars: 32,
@@ -49,11 +49,15 @@ function bytesOfMap(map: Readonly<Record<string, string>>): number {
 const CONTROL = /\p{Cc}/u;
 const CONTROL_BUT_TAB = /[^\P{Cc}\t]/u;
 
+export function checkGiven(text: string, field: string): void {
+  if (text === '') {
+    throw bad(field, 'is required');
+  }
+}
+
 /** Lower-case DNS-1123 label of at most 19 characters without `--`. */
 export function checkName(name: string, field = 'name'): void {
-  if (name === '') {
-    throw invalidArgument(`${field} is required`, { field });
-  }
+  checkGiven(name, field);
   if (name.length > LIMIT.nameChars) {
     throw bad(field, `'${cutText(name, 64)}' is longer than ${LIMIT.nameChars} characters`);
   }
@@ -95,7 +99,7 @@ export function checkLabels(labels: Readonly<Record<string, string>>, field = 'l
   for (const [key, value] of Object.entries(labels)) {
     checkLabelKey(key, field);
     if (key.startsWith(RESERVED_LABEL_PREFIX)) {
-      throw bad(field, `may not set '${key}': ${RESERVED_LABEL_PREFIX} is the gateway's`);
+      throw bad(field, `may not set '${key}': ${RESERVED_LABEL_PREFIX} is reserved for the gateway`);
     }
     if (value.length > LIMIT.labelValueChars || (value !== '' && !LABEL_NAME.test(value))) {
       throw bad(`${field}.${key}`, `has the value '${cutText(value, 100)}', which is not a label value`, {
@@ -113,7 +117,7 @@ export function checkAnnotations(annotations: Readonly<Record<string, string>>, 
       throw bad(`${field}.${key}`, `is longer than ${LIMIT.annotationValueBytes} bytes`);
     }
     if (CONTROL_BUT_TAB.test(value)) {
-      throw bad(`${field}.${key}`, 'holds a control character other than a tab', {
+      throw bad(`${field}.${key}`, 'contains a control character other than a tab', {
         hint: 'encode the value, for example in base64',
       });
     }
@@ -128,13 +132,13 @@ function checkAnnotationsTotal(
 ): void {
   const total = bytesOfMap(own) + bytesOfMap(template);
   if (total > LIMIT.annotationsTotalBytes) {
-    throw bad(field, `are ${total} bytes in all; at most ${LIMIT.annotationsTotalBytes} are allowed`);
+    throw bad(field, `are ${total} bytes in total; at most ${LIMIT.annotationsTotalBytes} are allowed`);
   }
 }
 
 /**
- * What one object puts into the store, in the form in which it stands there: a character that JSON writes as six
- * counts as six. `field` names the whole.
+ * Checks the size of an object as the store has it: a character that JSON escapes with six counts as six. `field` names
+ * the object.
  */
 export function checkStoredSize(field: string, parts: Readonly<Record<string, unknown>>): void {
   const sizes = Object.entries(parts).map(([name, part]) => ({
@@ -146,14 +150,14 @@ export function checkStoredSize(field: string, parts: Readonly<Record<string, un
     return;
   }
   const [largest] = sizes.sort((a, b) => b.size - a.size);
-  throw bad(field, `is ${total} bytes in all; at most ${LIMIT.storedBytes} are allowed`, {
+  throw bad(field, `is ${total} bytes in total; at most ${LIMIT.storedBytes} are allowed`, {
     hint: `its largest part is ${largest?.name} with ${largest?.size} bytes; put large data into the image or a volume`,
   });
 }
 
 const ENV_KEY = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** `allowed` names OPENSHELL_ variables that may be set all the same. */
+/** `allowed`: OPENSHELL_ variables that may be set nevertheless. */
 export function checkEnvironment(
   env: Readonly<Record<string, string>>,
   field: string,
@@ -168,13 +172,13 @@ export function checkEnvironment(
       });
     }
     if (key.startsWith('OPENSHELL_') && !allowed.includes(key)) {
-      throw bad(field, `may not set '${key}': OPENSHELL_ variables are the gateway's`);
+      throw bad(field, `may not set '${key}': OPENSHELL_ variables are reserved for the gateway`);
     }
     if (bytes(value) > valueBytes) {
       throw bad(`${field}.${key}`, `is longer than ${valueBytes} bytes`);
     }
     if (/[\0\n]/.test(value)) {
-      throw bad(`${field}.${key}`, 'holds a NUL or a newline, which a variable may not');
+      throw bad(`${field}.${key}`, 'contains a NUL or a newline');
     }
     if (value === HIDDEN) {
       throw hiddenValue(`${field}.${key}`);
@@ -182,7 +186,7 @@ export function checkEnvironment(
   }
   const total = bytesOfMap(env);
   if (total > LIMIT.envTotalBytes) {
-    throw bad(field, `is ${total} bytes in all; at most ${LIMIT.envTotalBytes} are allowed`);
+    throw bad(field, `is ${total} bytes in total; at most ${LIMIT.envTotalBytes} are allowed`);
   }
 }
 
@@ -195,12 +199,12 @@ function checkArgv(
     throw bad(field, `has ${argv.length} arguments; at most ${most.args} are allowed`);
   }
   if (argv.length > 0 && argv[0] === '') {
-    throw bad(field, 'begins with an empty string: name a program');
+    throw bad(field, 'begins with an empty string; name a program');
   }
   let total = 0;
   for (const argument of argv) {
     if (argument.includes('\0')) {
-      throw bad(field, 'holds a NUL byte, which an argument may not');
+      throw bad(field, 'contains a NUL byte');
     }
     if (bytes(argument) > most.each) {
       throw bad(field, `has an argument longer than ${most.each} bytes`);
@@ -208,14 +212,14 @@ function checkArgv(
     total += bytes(argument);
   }
   if (total > most.total) {
-    throw bad(field, `is ${total} bytes in all; at most ${most.total} are allowed`);
+    throw bad(field, `is ${total} bytes in total; at most ${most.total} are allowed`);
   }
 }
 
-/** What a read showed in the place of a secret is not one. */
+/** Refuses the placeholder that a response showed instead of a secret. */
 function hiddenValue(field: string): OpenShellError {
-  return bad(field, `is ${HIDDEN}, which stands in answers for a value that is not shown`, {
-    hint: 'give the value itself',
+  return bad(field, `is ${HIDDEN}, the placeholder that responses show instead of a secret`, {
+    hint: 'set the value itself',
   });
 }
 
@@ -232,13 +236,13 @@ function checkStruct(value: JsonObject | undefined, field: string): void {
   }
 }
 
-/** Empty is no image, which is allowed. */
+/** An empty image is allowed. */
 export function checkImage(image: string, field: string): void {
   if (image.length > LIMIT.templateStringChars) {
     throw bad(field, `is longer than ${LIMIT.templateStringChars} characters`);
   }
   if (/[\s\p{Cc}]/u.test(image)) {
-    throw bad(field, 'holds white space or a control character, which an image name may not');
+    throw bad(field, 'contains white space or a control character');
   }
 }
 
@@ -247,11 +251,11 @@ function checkWord(text: string, field: string, most: number): void {
     throw bad(field, `is longer than ${most} characters`);
   }
   if (CONTROL.test(text)) {
-    throw bad(field, 'holds a control character');
+    throw bad(field, 'contains a control character');
   }
 }
 
-/** A sandbox as it is asked for: each part, and all of it together. */
+/** Checks each part of a create request, and the total size. */
 export function checkSandbox(sandbox: {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
@@ -286,7 +290,7 @@ function checkSpec(spec: StoredSandboxSpec): void {
     each: LIMIT.commandBytes,
   });
   if (spec.gpu?.count === 0) {
-    throw bad('spec.resource_requirements.gpu.count', 'is 0: leave the GPU out, or ask for at least one');
+    throw bad('spec.resource_requirements.gpu.count', 'is 0; leave the GPU out, or request at least one');
   }
   const { template } = spec;
   checkImage(template.image, 'spec.template.image');
@@ -298,7 +302,7 @@ function checkSpec(spec: StoredSandboxSpec): void {
   checkDriverConfig(template.driverConfig, 'spec.template.driver_config');
 }
 
-/** Sent by the Python SDK's exec_python. */
+/** Set by the Python SDK's exec_python. */
 const EXEC_ALLOWED_ENV = ['OPENSHELL_PYFUNC_B64'];
 
 export function checkExec(exec: {
@@ -315,12 +319,12 @@ export function checkExec(exec: {
     each: LIMIT.execArgBytes,
   });
   if (exec.workdir.length > LIMIT.workdirChars || exec.workdir.includes('\0')) {
-    throw bad('workdir', `is no path of at most ${LIMIT.workdirChars} characters`);
+    throw bad('workdir', `is not a path of at most ${LIMIT.workdirChars} characters`);
   }
   checkEnvironment(exec.environment, 'environment', EXEC_ALLOWED_ENV, LIMIT.execArgBytes);
 }
 
-/** Reads `k=v,k2=v2`; empty means no selector. */
+/** Parses `k=v,k2=v2`; empty: no selector. */
 export function parseSelector(text: string): LabelSelector | undefined {
   if (text.trim() === '') {
     return undefined;
@@ -346,7 +350,7 @@ export function parseSelector(text: string): LabelSelector | undefined {
   return selector;
 }
 
-/** 0 means the default; more than the cap means the cap. */
-export function pageLimit(asked: number): number {
-  return Math.min(asked === 0 ? LIMIT.pageDefault : asked, LIMIT.pageMost);
+/** 0: the default. More than the maximum counts as the maximum. */
+export function pageLimit(size: number): number {
+  return Math.min(size === 0 ? LIMIT.pageDefault : size, LIMIT.pageMost);
 }

@@ -1,4 +1,4 @@
-import type { LogLine } from '../../compute/driver.js';
+import type { LogOptions } from '../../compute/driver.js';
 import { Code, OpenShellError } from '../../compute/errors.js';
 import type { Logger } from '../../compute/log.js';
 import { createBackoff } from '../../kit/backoff.js';
@@ -7,13 +7,12 @@ import type { SandboxRecord } from '../../store/model.js';
 import type { Caller } from '../auth/principal.js';
 import type { ManagedDriver } from '../drivers/managed.js';
 import { refOf } from '../lifecycle/driver-sandbox.js';
-import { levelAllows, type SandboxLog, type SandboxLogLine } from '../sandbox-log.js';
-import type { Activity } from './activity.js';
+import { levelAllows, type SandboxLog, type SandboxLogLine } from '../observe/sandbox-log.js';
+import { type Activity, accessOf } from './access.js';
 import { LIMIT } from './limits.js';
-import { accessOf } from './sandboxes.js';
 
 export interface LogFilter {
-  /** Lines of this time and later; 0: all. */
+  /** Lines at this time or later; 0: all. */
   readonly sinceMs: number;
   /** `sandbox`, `gateway`; empty: both. */
   readonly sources: readonly string[];
@@ -22,7 +21,7 @@ export interface LogFilter {
 }
 
 export interface LogService {
-  /** The latest `lines` (0: 2,000) of both sources, oldest first, and how many there were before the filter. */
+  /** The latest `lines` (0: 2,000) of both sources, oldest first, and their number before filtering. */
   tail(
     caller: Caller,
     record: SandboxRecord,
@@ -30,8 +29,8 @@ export interface LogService {
     filter: LogFilter,
   ): Promise<{ lines: SandboxLogLine[]; total: number }>;
   /**
-   * New lines of both sources until the signal aborts; `emit` must not throw. Of the output no more is read from the
-   * engine than `emit.sandbox` has taken.
+   * Emits new lines of both sources until the signal aborts; `emit` must not throw. The engine's output is read only as
+   * fast as `emit.sandbox` resolves.
    */
   follow(
     record: SandboxRecord,
@@ -44,7 +43,7 @@ export interface LogService {
   ): void;
 }
 
-/** From one end of the main process's output to the next look, while following. */
+/** How long to wait before following again, after the output of the main process ended. */
 const REFOLLOW_MS = 500;
 
 export function createLogService(options: {
@@ -61,25 +60,18 @@ export function createLogService(options: {
 
   function allows(filter: LogFilter, line: SandboxLogLine) {
     return (
-      wants(filter, line.source as 'sandbox' | 'gateway') &&
-      line.timeMs >= filter.sinceMs &&
-      levelAllows(filter.minLevel, line.level)
+      wants(filter, line.source) && line.timeMs >= filter.sinceMs && levelAllows(filter.minLevel, line.level)
     );
   }
 
-  function fromDriver(record: SandboxRecord, line: LogLine): SandboxLogLine {
-    return {
-      sandboxId: record.id,
-      timeMs: line.timeMs,
-      level: 'INFO',
-      target: line.stream,
-      message: line.message,
-      source: 'sandbox',
-      fields: {},
-    };
+  async function* output(record: SandboxRecord, options: LogOptions): AsyncGenerator<SandboxLogLine> {
+    const access = await accessOf(record, drivers);
+    for await (const { timeMs, stream: target, message } of access.logs(refOf(record), options)) {
+      yield { sandboxId: record.id, timeMs, level: 'INFO', target, message, source: 'sandbox', fields: {} };
+    }
   }
 
-  async function output(
+  async function outputTail(
     record: SandboxRecord,
     lines: number,
     filter: LogFilter,
@@ -90,27 +82,18 @@ export function createLogService(options: {
     }
     const found: SandboxLogLine[] = [];
     try {
-      const access = await accessOf(record, drivers);
-      for await (const line of access.logs(refOf(record), {
-        follow: false,
-        tail: lines,
-        sinceMs: filter.sinceMs,
-        signal,
-      })) {
-        found.push(fromDriver(record, line));
+      const options = { follow: false, tail: lines, sinceMs: filter.sinceMs, signal };
+      for await (const line of output(record, options)) {
+        found.push(line);
       }
     } catch (error) {
-      const known = OpenShellError.from(error);
-      // No resource, no output: the gateway's own lines still tell what happened.
-      if (known.code !== Code.NOT_FOUND && known.code !== Code.UNIMPLEMENTED && !orphaned(known)) {
+      const { code, reason } = OpenShellError.from(error);
+      // Without a resource there is no output, but the gateway's own lines are still useful.
+      if (code !== Code.NOT_FOUND && code !== Code.UNIMPLEMENTED && reason !== 'DriverNotRunning') {
         throw error;
       }
     }
     return found;
-  }
-
-  function orphaned(error: OpenShellError) {
-    return error.reason === 'DriverNotRunning';
   }
 
   async function followOutput(
@@ -120,20 +103,13 @@ export function createLogService(options: {
     signal: AbortSignal,
   ): Promise<void> {
     let sinceMs = Math.max(filter.sinceMs, Date.now());
-    const again = createBackoff(REFOLLOW_MS, REFOLLOW_MS);
+    const backoff = createBackoff(REFOLLOW_MS, REFOLLOW_MS);
     while (!signal.aborted) {
       try {
-        const access = await accessOf(record, drivers);
-        for await (const line of access.logs(refOf(record), {
-          follow: true,
-          tail: undefined,
-          sinceMs,
-          signal,
-        })) {
+        for await (const line of output(record, { follow: true, tail: undefined, sinceMs, signal })) {
           sinceMs = line.timeMs + 1;
-          const entry = fromDriver(record, line);
-          if (allows(filter, entry)) {
-            await emit(entry);
+          if (allows(filter, line)) {
+            await emit(line);
           }
           if (signal.aborted) {
             return;
@@ -145,7 +121,7 @@ export function createLogService(options: {
         }
         log.debug('following the output of a sandbox', { sandbox_id: record.id, error });
       }
-      await delay(again.next(), signal).catch(() => {});
+      await delay(backoff.next(), signal).catch(() => {});
     }
   }
 
@@ -154,9 +130,8 @@ export function createLogService(options: {
       activity(record, 'logs');
       const most = lines === 0 ? LIMIT.logLines : Math.min(lines, LIMIT.logLines);
       const own = wants(filter, 'gateway') ? gatewayLog.tail(record.id, most) : [];
-      const all = [...own, ...(await output(record, most, filter, signal))].sort(
-        (a, b) => a.timeMs - b.timeMs,
-      );
+      const all = [...own, ...(await outputTail(record, most, filter, signal))];
+      all.sort((a, b) => a.timeMs - b.timeMs);
       const latest = all.slice(-most);
       return { lines: latest.filter((line) => allows(filter, line)), total: latest.length };
     },

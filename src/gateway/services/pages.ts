@@ -1,12 +1,12 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as yieldToEvents } from 'node:timers/promises';
 import { invalidArgument } from '../../compute/errors.js';
 import type { LabelSelector, Page, Position } from '../../store/store.js';
 import { pageLimit } from './limits.js';
 
-/** What a list is asked for; a token goes on with the very list that it came from. */
+/** What a list selects. A token continues only the list that it came from. */
 interface ListQuery {
-  /** Of what: `sandboxes`. */
+  /** E.g. `sandboxes`. */
   readonly kind: string;
   /** Undefined: all. */
   readonly workspace?: string;
@@ -14,26 +14,26 @@ interface ListQuery {
 }
 
 export interface PageRequest {
-  /** 0: the default. More than the cap means the cap. */
+  /** 0: the default. More than the maximum counts as the maximum. */
   readonly size: number;
   /** Empty: the first page. */
   readonly token: string;
 }
 
-/** A page that is still to be read: whoever writes it ends it when it is large enough. */
+/** A page to read. The reader stops when its response is large enough. */
 export interface Listing<T> {
-  /** More than belong onto the page: the row behind the last one tells that there is another page. */
+  /** One row more than the page has: it shows that there is another page. */
   readonly rows: AsyncIterable<T>;
-  /** How many rows the page has at most. */
+  /** The most rows that the page has. */
   readonly limit: number;
-  /** The token of the page behind that row; empty where pages have none. */
+  /** The token of the page after that row; empty when the list has no tokens. */
   readonly tokenAfter: (last: T) => string;
 }
 
-/** Read at a time: about 10 ms of work. */
+/** Read at once: about 10 ms of work. */
 const READ_BYTES = 512 * 1024;
 
-/** A page by its place, whose rows are read in parts; between them everything else has its turn. */
+/** A page whose rows are read in parts, with other work in between. */
 export function listing<T extends Position>(
   { limit, ...from }: Page,
   fetch: (page: Page) => Promise<T[]>,
@@ -60,13 +60,13 @@ async function* rowsFrom<T extends Position>(
     if (last === undefined || left === 0) {
       return;
     }
-    await turn();
+    await yieldToEvents();
   }
 }
 
-/** Lists in pages by opaque tokens, which stay good while objects come and go. */
+/** Lists in pages by opaque tokens, which stay valid while objects are created and deleted. */
 export interface Pages {
-  /** INVALID_ARGUMENT for a negative size, and for a token that is altered or another list's. */
+  /** INVALID_ARGUMENT for a negative size, and for a token that was changed or belongs to another list. */
   read<T extends Position>(
     query: ListQuery,
     request: PageRequest,
@@ -76,7 +76,7 @@ export interface Pages {
 
 const MAC_BYTES = 16;
 
-/** @param key signs the tokens, which outlive a restart when it does */
+/** @param key signs the tokens; with the same key they are valid after a restart */
 export function createPages(key: Uint8Array): Pages {
   function sign(query: ListQuery, place: Buffer): Buffer {
     const list = JSON.stringify([query.kind, query.workspace ?? null, [...(query.selector ?? [])].sort()]);
@@ -96,10 +96,10 @@ export function createPages(key: Uint8Array): Pages {
       bytes.toString('base64url') === token &&
       timingSafeEqual(bytes.subarray(0, MAC_BYTES), sign(query, place));
     if (!isOurs) {
-      throw invalidArgument('page_token is none of this list', {
+      throw invalidArgument('page_token does not belong to this list', {
         field: 'page_token',
         reason: 'InvalidPageToken',
-        hint: 'repeat the request that the token came from with nothing but the token changed, or begin without one',
+        hint: 'repeat the request that returned the token and change only the token, or start without one',
       });
     }
     const [createdAtMs, name, id] = JSON.parse(place.toString()) as [number, string, string];

@@ -5,29 +5,29 @@ import type { StoredRequest } from '../../store/model.js';
 import type { Remember, Store } from '../../store/store.js';
 import type { Kept } from './kept-answers.js';
 
-/** A request as it can be known again. */
+/** Identifies a request, so that a repetition is recognized. */
 export interface RequestIdentity {
-  /** Whose it is. */
+  /** The user. */
   readonly subject: string;
-  /** As the client gave it; empty: the request is not to be known again. */
+  /** From the client; empty: a repetition is not recognized. */
   readonly requestId: string;
-  /** Of the method and everything that the request says. */
+  /** Hash of the method and the whole request. */
   readonly fingerprint: () => string;
 }
 
-/** Requests that may be repeated, also after a restart of the gateway: their first answer is kept for 24 hours. */
+/** Makes requests idempotent, also across restarts of the gateway: the first answer is stored for 24 hours. */
 export interface RequestService {
   /**
-   * Gives the first answer again, or does `work`, which hands `remember` to the write that makes the answer, so that
-   * both are stored or neither; an answer that no such write made is stored after `work`. Errors are not kept.
-   * What is kept of an answer must be JSON. INVALID_ARGUMENT when the id was another request's.
+   * Returns the stored answer, or runs `work`. `work` passes `remember` to the write that produces the answer, so that
+   * both are stored or neither; otherwise the answer is stored after `work`. Errors are not stored. The stored part of
+   * an answer must be JSON. INVALID_ARGUMENT when the id was used for another request.
    */
   once<T>(
     request: RequestIdentity,
     kept: Kept<T>,
     work: (remember: Remember<T> | undefined) => Promise<T>,
   ): Promise<T>;
-  /** Ends the forgetting of old requests. */
+  /** Stops the pruning of old requests. */
   close(): void;
 }
 
@@ -42,12 +42,10 @@ export function createRequestService(options: {
   pruneEveryMs?: number;
 }): RequestService {
   const { store, log, now } = options;
-  const underWay = new Map<string, { readonly fingerprint: string; readonly answer: Promise<unknown> }>();
+  const inFlight = new Map<string, { readonly fingerprint: string; readonly answer: Promise<unknown> }>();
 
   function prune(): void {
-    store
-      .pruneRequests(now() - KEPT_MS)
-      .catch((error) => log.warn('old requests are not forgotten', { error }));
+    store.pruneRequests(now() - KEPT_MS).catch((error) => log.warn('pruning old requests failed', { error }));
   }
 
   prune();
@@ -68,44 +66,44 @@ export function createRequestService(options: {
       assertSame(key.requestId, found.fingerprint, key.fingerprint);
       return restore(JSON.parse(found.answer), store);
     }
-    let isKept = false;
+    let isStored = false;
     function toStore(answer: T) {
       return { ...key, answer: JSON.stringify(keep(answer)), createdAtMs: now() };
     }
 
-    const answer = await work((made) => {
-      isKept = true;
-      return toStore(made);
+    const answer = await work((result) => {
+      isStored = true;
+      return toStore(result);
     });
-    if (!isKept) {
+    if (!isStored) {
       await store.putRequest(toStore(answer));
     }
     return answer;
   }
 
   return {
-    async once({ subject, requestId, fingerprint: print }, kept, work) {
+    async once({ subject, requestId, fingerprint: hash }, kept, work) {
       if (requestId === '') {
         return work(undefined);
       }
       if (!REQUEST_ID.test(requestId)) {
-        throw invalidArgument('request_id is no text of 1 to 128 visible ASCII characters', {
+        throw invalidArgument('request_id must be 1 to 128 visible ASCII characters', {
           field: 'request_id',
         });
       }
-      const fingerprint = print();
+      const fingerprint = hash();
       const key = `${subject}\0${requestId}`;
-      const same = underWay.get(key);
+      const same = inFlight.get(key);
       if (same !== undefined) {
         assertSame(requestId, same.fingerprint, fingerprint);
         return (await same.answer) as Awaited<ReturnType<typeof work>>;
       }
       const answer = run({ subject, requestId, fingerprint }, kept, work);
-      underWay.set(key, { fingerprint, answer });
+      inFlight.set(key, { fingerprint, answer });
       try {
         return await answer;
       } finally {
-        underWay.delete(key);
+        inFlight.delete(key);
       }
     },
     close: () => clearInterval(pruning),
@@ -119,6 +117,6 @@ function assertSame(requestId: string, first: string, now: string): void {
   throw invalidArgument(`request_id '${requestId}' was used for another request`, {
     field: 'request_id',
     reason: 'RequestIdReused',
-    hint: 'take a new id for a new request',
+    hint: 'use a new id for each request',
   });
 }

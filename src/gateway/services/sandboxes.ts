@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import { Code, failedPrecondition, invalidArgument, notFound, OpenShellError } from '../../compute/errors.js';
+import { randomInt, randomUUID } from 'node:crypto';
+import { invalidArgument, notFound } from '../../compute/errors.js';
 import { partNotInBuild } from '../../compute/parts.js';
 import type { TelemetrySink } from '../../compute/telemetry.js';
 import { type Flavor, isLeftOut } from '../../flavor/flavor.js';
@@ -15,24 +15,23 @@ import type { Controller } from '../lifecycle/controller.js';
 import { toDriverSandbox } from '../lifecycle/driver-sandbox.js';
 import { NO_RESTARTS } from '../lifecycle/restart-policy.js';
 import { REASON } from '../lifecycle/transition.js';
-import { checkName, checkSandbox, pageLimit, parseSelector } from './limits.js';
+import { checkGiven, checkName, checkSandbox, pageLimit, parseSelector } from './limits.js';
 import { type Listing, listing, type PageRequest, type Pages } from './pages.js';
-import { petName } from './pet-name.js';
 import { type TemplateService, withTemplate } from './templates.js';
 import { DEFAULT_WORKSPACE, type WorkspaceService } from './workspaces.js';
 
-/** The annotation by which a create chooses another driver than the default one. */
+/** The annotation with which a create selects a driver other than the default one. */
 export const DRIVER_ANNOTATION = 'openshell.ai/compute-driver';
 
 export interface CreateSandboxInput {
-  /** Empty: two words are chosen. */
+  /** Empty: two random words. */
   readonly name: string;
   /** Empty: the default workspace. */
   readonly workspace: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly spec: StoredSandboxSpec;
-  /** The name of a template in the same workspace, which gives the workload. Empty: none. */
+  /** The name of a template in the same workspace that defines the workload. Empty: none. */
   readonly template: string;
 }
 
@@ -43,7 +42,7 @@ interface ListSandboxesInput {
 }
 
 export interface SandboxService {
-  /** Validates, stores and answers; the driver goes on in the background. */
+  /** Validates and stores; the driver creates the sandbox in the background. */
   create(
     caller: Caller,
     input: CreateSandboxInput,
@@ -51,23 +50,20 @@ export interface SandboxService {
   ): Promise<SandboxRecord>;
   get(caller: Caller, workspace: string, name: string): Promise<SandboxRecord>;
   getById(caller: Caller, id: string): Promise<SandboxRecord>;
-  /** Without environments and drivers' secrets, as is the next. */
+  /** Without environments and drivers' secrets, like `page`. */
   list(
     caller: Caller,
     input: ListSandboxesInput & { limit: number; offset: number },
   ): Promise<Listing<SandboxRecord>>;
   page(caller: Caller, input: ListSandboxesInput, page: PageRequest): Promise<Listing<SandboxRecord>>;
-  /** Stores that it is to go; the removal goes on by itself, whoever waits for it. */
+  /** Stores the intent; the removal continues in the background. */
   delete(
     caller: Caller,
     workspace: string,
     name: string,
     remember?: Remember<SandboxRecord>,
   ): Promise<SandboxRecord>;
-  /**
-   * Whether a deleted sandbox is gone, and its name free: true as soon as it is, false when it still goes after 10 s
-   * or as the signal aborts.
-   */
+  /** Waits for a delete: true once the name is free, false after 10 s or when the signal aborts. */
   gone(id: string, signal: AbortSignal): Promise<boolean>;
   stop(caller: Caller, workspace: string, name: string): Promise<SandboxRecord>;
   start(caller: Caller, workspace: string, name: string): Promise<SandboxRecord>;
@@ -98,35 +94,35 @@ export function createSandboxService(options: SandboxServiceOptions): SandboxSer
   const { store, authorizer, controller, workspaces, templates, drivers, now, telemetry } = options;
 
   function driverFor(annotations: Readonly<Record<string, string>>): ManagedDriver {
-    const asked = annotations[DRIVER_ANNOTATION];
-    const found = asked === undefined ? drivers.values().next().value : drivers.get(asked);
+    const wanted = annotations[DRIVER_ANNOTATION];
+    const found = wanted === undefined ? drivers.values().next().value : drivers.get(wanted);
     if (found !== undefined) {
       return found;
     }
-    const part = { kind: 'driver', name: asked ?? '' } as const;
+    const part = { kind: 'driver', name: wanted ?? '' } as const;
     if (isLeftOut(options.flavor, part)) {
       throw partNotInBuild(part, options.flavor.name, `the annotation ${DRIVER_ANNOTATION}`);
     }
     const running = [...drivers.keys()];
-    const meant = nearest(asked ?? '', running);
+    const meant = nearest(wanted ?? '', running);
     throw invalidArgument(
-      `the driver '${asked}' is not running in this gateway; running: ${running.join(', ')}`,
+      `the driver '${wanted}' is not running in this gateway; running: ${running.join(', ')}`,
       {
         field: `annotations.${DRIVER_ANNOTATION}`,
         reason: 'DriverNotRunning',
-        ...(meant === undefined ? {} : { hint: `did you mean '${meant}'?` }),
+        hint: meant && `did you mean '${meant}'?`,
       },
     );
   }
 
-  async function imageFor(asked: string, driver: ManagedDriver, signal: AbortSignal): Promise<string> {
-    const image = asked || options.defaultImage || (await driver.capabilities(signal)).defaultImage;
+  async function imageFor(given: string, driver: ManagedDriver, signal: AbortSignal): Promise<string> {
+    const image = given || options.defaultImage || (await driver.capabilities(signal)).defaultImage;
     if (image !== '') {
       return image;
     }
     throw invalidArgument('spec.template.image is required: this gateway has no default image', {
       field: 'spec.template.image',
-      hint: 'give an image, or set default_image under [openshell.gateway] in gateway.toml',
+      hint: 'set an image, or default_image under [openshell.gateway] in gateway.toml',
     });
   }
 
@@ -142,11 +138,9 @@ export function createSandboxService(options: SandboxServiceOptions): SandboxSer
     return record;
   }
 
-  async function find(caller: Caller, asked: string, name: string): Promise<SandboxRecord> {
-    if (name === '') {
-      throw invalidArgument('name is required', { field: 'name' });
-    }
-    const workspace = asked || DEFAULT_WORKSPACE;
+  async function find(caller: Caller, given: string, name: string): Promise<SandboxRecord> {
+    checkGiven(name, 'name');
+    const workspace = given || DEFAULT_WORKSPACE;
     return granted(caller, await store.findSandbox(workspace, name), workspace);
   }
 
@@ -155,16 +149,12 @@ export function createSandboxService(options: SandboxServiceOptions): SandboxSer
       throw invalidArgument('workspace and all_workspaces exclude each other', { field: 'all_workspaces' });
     }
     const selector = parseSelector(labelSelector);
-    const name = allWorkspaces
-      ? undefined
-      : (await workspaces.get(caller, workspace || DEFAULT_WORKSPACE)).name;
     if (allWorkspaces) {
       await authorizer.require(caller, { workspace: undefined });
+      return { selector };
     }
-    return {
-      ...(name === undefined ? {} : { workspace: name }),
-      ...(selector === undefined ? {} : { selector }),
-    };
+    const { name } = await workspaces.get(caller, workspace || DEFAULT_WORKSPACE);
+    return { selector, workspace: name };
   }
 
   async function counted(
@@ -216,7 +206,7 @@ export function createSandboxService(options: SandboxServiceOptions): SandboxSer
           type: 'Ready',
           status: 'False',
           reason: REASON.provisioning,
-          message: 'the sandbox is being made',
+          message: 'the sandbox is being created',
           transitionAtMs: nowMs,
         },
       ],
@@ -224,10 +214,10 @@ export function createSandboxService(options: SandboxServiceOptions): SandboxSer
       startedAtMs: 0,
       fromTemplate: template && { name: template.name, resourceVersion: template.resourceVersion },
     };
-    const asked = toDriverSandbox(record, options.namespace);
+    const sandbox = toDriverSandbox(record, options.namespace);
     const ready = await driver.driver();
     await runWithDeadline(VALIDATE_TIMEOUT_MS, signal, (until) =>
-      ready.validateCreate(asked, { signal: until }),
+      ready.validateCreate(sandbox, { signal: until }),
     );
     return record;
   }
@@ -266,9 +256,7 @@ export function createSandboxService(options: SandboxServiceOptions): SandboxSer
     },
     get: find,
     async getById(caller, id) {
-      if (id === '') {
-        throw invalidArgument('sandbox_id is required', { field: 'sandbox_id' });
-      }
+      checkGiven(id, 'sandbox_id');
       return granted(caller, await store.getSandbox(id));
     },
     async list(caller, { limit, offset, ...input }) {
@@ -289,35 +277,23 @@ export function createSandboxService(options: SandboxServiceOptions): SandboxSer
     start: (caller, workspace, name) =>
       counted('start', async () => controller.restart((await find(caller, workspace, name)).id)),
     orphaned(record) {
-      if (drivers.has(record.driver)) {
-        return undefined;
-      }
-      return `its driver '${record.driver}' is not running in this gateway`;
+      return drivers.has(record.driver)
+        ? undefined
+        : `its driver '${record.driver}' is not running in this gateway`;
     },
   };
 }
 
-/** The running sandbox's driver access, for exec and logs. */
-export async function accessOf(record: SandboxRecord, drivers: ReadonlyMap<string, ManagedDriver>) {
-  const managed = drivers.get(record.driver);
-  if (managed === undefined) {
-    throw failedPrecondition(
-      `sandbox '${record.name}' belongs to driver '${record.driver}', which is not running here`,
-      {
-        reason: 'DriverNotRunning',
-        hint: `start the gateway with --drivers ${record.driver}`,
-      },
-    );
-  }
-  const { access } = await managed.driver();
-  if (access !== undefined) {
-    return access;
-  }
-  throw new OpenShellError(
-    Code.UNIMPLEMENTED,
-    `driver '${record.driver}' offers no access to its sandboxes, only their lifecycle`,
-    {
-      reason: 'AccessNotServed',
-    },
+const FIRST =
+  'amber bold brave brisk calm clear cosy crisp deft eager fair fast fond glad keen kind lively lucid merry mild neat nimble plain prime quick quiet ready sage sharp sleek snug sound spry still stout sunny swift tidy true warm wise witty'.split(
+    ' ',
   );
+const SECOND =
+  'ant badger bear bee bison crane crow deer dove duck eagle elk falcon finch fox gecko gull hare hawk heron ibex jay koala lark lemur lion lynx marten mole moose newt otter owl panda puffin quail raven robin seal shrew sloth stork swan tapir tern tiger toad trout vole wasp whale wolf wren yak'.split(
+    ' ',
+  );
+
+/** Two words with a hyphen, at most 19 characters. */
+function petName(): string {
+  return `${FIRST[randomInt(FIRST.length)]}-${SECOND[randomInt(SECOND.length)]}`;
 }

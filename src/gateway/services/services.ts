@@ -15,7 +15,7 @@ interface InfoService {
   readyDrivers(signal: AbortSignal): Promise<{ name: string; capabilities: DriverCapabilities }[]>;
 }
 
-/** All that a generation of the public API is mapped onto. */
+/** The use cases, which know no generation of the public API; api/ maps both onto them. */
 export interface Services {
   readonly sandboxes: SandboxService;
   readonly templates: TemplateService;

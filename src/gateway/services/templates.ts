@@ -9,6 +9,7 @@ import {
   checkAnnotations,
   checkDriverConfig,
   checkEnvironment,
+  checkGiven,
   checkImage,
   checkLabels,
   checkName,
@@ -30,7 +31,7 @@ export interface TemplateService {
     remember?: Remember<TemplateRecord>,
   ): Promise<TemplateRecord>;
   get(caller: Caller, workspace: string, name: string): Promise<TemplateRecord>;
-  /** `workspace` undefined: of all. Without environments and drivers' secrets. */
+  /** `workspace` undefined: all. Without environments and drivers' secrets. */
   list(
     caller: Caller,
     workspace: string | undefined,
@@ -65,9 +66,7 @@ export function createTemplateService(options: {
       return store.insertTemplate({ ...input, ...meta, workspace }, remember);
     },
     async get(caller, workspace, name) {
-      if (name === '') {
-        checkName(name);
-      }
+      checkGiven(name, 'name');
       await authorizer.require(caller, { workspace });
       const found = await store.findTemplate(workspace, name);
       if (found !== undefined) {
@@ -80,17 +79,14 @@ export function createTemplateService(options: {
         await authorizer.require(caller, { workspace });
       }
       const selector = parseSelector(labelSelector);
-      const within =
-        workspace === undefined ? {} : { workspace: (await workspaces.get(caller, workspace)).name };
-      const query = { ...within, ...(selector === undefined ? {} : { selector }) };
+      const within = workspace === undefined ? undefined : (await workspaces.get(caller, workspace)).name;
+      const query = { workspace: within, selector };
       return pages.read({ kind: 'templates', ...query }, page, (at) =>
         store.listTemplates({ ...query, withoutSecrets: true, page: at }),
       );
     },
     async delete(caller, workspace, name, remember) {
-      if (name === '') {
-        checkName(name);
-      }
+      checkGiven(name, 'name');
       await authorizer.require(caller, { workspace });
       return store.removeTemplate(workspace, name, remember);
     },
@@ -112,7 +108,7 @@ function check(input: CreateTemplateInput): void {
   }
   if (input.gpu?.count === 0) {
     const field = `${WORKLOAD}.resources.gpu.count`;
-    throw invalidArgument(`${field} is 0: leave the GPU out, or ask for at least one`, { field });
+    throw invalidArgument(`${field} is 0; leave the GPU out, or request at least one`, { field });
   }
   checkStoredSize('template', {
     'template.metadata.labels': input.labels,
@@ -123,14 +119,14 @@ function check(input: CreateTemplateInput): void {
 }
 
 /**
- * What a sandbox asks for when it is created from a template. Its own environment wins over the template's, variable
- * by variable, and its own GPU request over the template's. INVALID_ARGUMENT when it brings a workload of its own.
+ * The spec of a sandbox that is created from a template. The sandbox's own variables and GPU request override those of
+ * the template. INVALID_ARGUMENT when the sandbox also sets a workload.
  */
 export function withTemplate(spec: StoredSandboxSpec, template: TemplateRecord): StoredSandboxSpec {
   const { image, resources, driverConfig } = spec.template;
   if (image !== '' || resources !== undefined || driverConfig !== undefined) {
     throw invalidArgument(
-      'spec.template gives an image, resources or driver_config beside workload_template, which gives them already',
+      'spec.template sets an image, resources or driver_config, which workload_template sets already',
       { field: 'spec.template', hint: 'leave them out, or leave workload_template out' },
     );
   }

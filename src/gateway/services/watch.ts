@@ -1,15 +1,16 @@
 import type { PlatformEvent } from '../../compute/driver.js';
-import { Code, invalidArgument, OpenShellError } from '../../compute/errors.js';
+import { Code, OpenShellError } from '../../compute/errors.js';
 import { createQueue } from '../../kit/queue.js';
 import type { SandboxRecord } from '../../store/model.js';
 import type { Caller } from '../auth/principal.js';
-import type { Hub } from '../lifecycle/hub.js';
 import { isRestartPending } from '../lifecycle/restart-policy.js';
-import type { SandboxLogLine } from '../sandbox-log.js';
+import type { SandboxEvents } from '../lifecycle/sandbox-events.js';
+import type { SandboxLogLine } from '../observe/sandbox-log.js';
+import { checkGiven } from './limits.js';
 import type { LogFilter, LogService } from './logs.js';
 import type { SandboxService } from './sandboxes.js';
 
-interface WatchInput {
+export interface WatchInput {
   readonly sandboxId: string;
   readonly followStatus: boolean;
   readonly followLogs: boolean;
@@ -17,7 +18,7 @@ interface WatchInput {
   /** 0: 200. */
   readonly logTail: number;
   readonly eventTail: number;
-  /** Ends at the first READY or ERROR, unless a restart is pending. */
+  /** End at the first READY or ERROR, unless a restart is pending. */
   readonly stopOnTerminal: boolean;
   readonly logs: LogFilter;
 }
@@ -28,7 +29,7 @@ export type WatchItem =
   | { readonly type: 'event'; readonly event: PlatformEvent };
 
 export interface WatchService {
-  /** The sandbox as it is, the log and event tails, then what follows. Ends by itself when nothing is followed. */
+  /** Emits the sandbox, the log and event tails, then changes. Ends after the tails when nothing is followed. */
   watch(
     caller: Caller,
     input: WatchInput,
@@ -36,10 +37,11 @@ export interface WatchService {
   ): Promise<void>;
 }
 
-/** What the sandbox prints waits for the reader at half of it, and leaves the rest to what cannot wait. */
+/** Output of the sandbox may fill half of the queue; the rest is for events that cannot wait. */
 const QUEUE_ITEMS = 256;
 const LOG_TAIL_DEFAULT = 200;
 const TERMINAL = new Set<SandboxRecord['phase']>(['running', 'failed', 'exited']);
+
 function isTerminal(record: SandboxRecord): boolean {
   return TERMINAL.has(record.phase) && !isRestartPending(record);
 }
@@ -47,15 +49,13 @@ function isTerminal(record: SandboxRecord): boolean {
 export function createWatchService(options: {
   sandboxes: SandboxService;
   logs: LogService;
-  hub: Hub;
+  sandboxEvents: SandboxEvents;
 }): WatchService {
-  const { sandboxes, logs, hub } = options;
+  const { sandboxes, logs, sandboxEvents } = options;
   return {
     async watch(caller, input, emit) {
       const { signal } = caller;
-      if (input.sandboxId === '') {
-        throw invalidArgument('id is required', { field: 'id' });
-      }
+      checkGiven(input.sandboxId, 'id');
       const queue = createQueue<WatchItem>({ capacity: QUEUE_ITEMS, putCapacity: QUEUE_ITEMS / 2 });
       let dropped = 0;
       function push(item: WatchItem) {
@@ -64,8 +64,8 @@ export function createWatchService(options: {
         }
       }
 
-      // Subscribed before the snapshot is read: nothing falls in between, an older row is told by its version.
-      const unsubscribe = hub.subscribe(input.sandboxId, (event) => {
+      // Subscribed before the snapshot is read, so that no change is missed; older rows are skipped by their version.
+      const unsubscribe = sandboxEvents.subscribe(input.sandboxId, (event) => {
         if (event.type === 'removed') {
           queue.end(new OpenShellError(Code.CANCELLED, 'the sandbox was deleted'));
         } else if (event.type === 'record' && input.followStatus) {
@@ -98,13 +98,11 @@ export function createWatchService(options: {
             await emit({ type: 'log', line });
           }
         }
-        for (const event of hub.recentEvents(record.id, input.followEvents ? input.eventTail : 0)) {
+        for (const event of sandboxEvents.recentEvents(record.id, input.followEvents ? input.eventTail : 0)) {
           await emit({ type: 'event', event });
         }
-        if (input.stopOnTerminal && isTerminal(record)) {
-          return;
-        }
-        if (!input.followStatus && !input.followLogs && !input.followEvents) {
+        const follows = input.followStatus || input.followLogs || input.followEvents;
+        if (!follows || (input.stopOnTerminal && isTerminal(record))) {
           return;
         }
         let version = record.resourceVersion;

@@ -5,12 +5,12 @@ import type { Remember, Store } from '../../store/store.js';
 import type { Authorizer } from '../auth/authorizer.js';
 import type { Caller } from '../auth/principal.js';
 import type { WorkspaceRemoval } from '../lifecycle/workspace-removal.js';
-import { checkLabels, checkName, pageLimit, parseSelector } from './limits.js';
+import { checkGiven, checkLabels, checkName, pageLimit, parseSelector } from './limits.js';
 import { type Listing, listing, type PageRequest, type Pages } from './pages.js';
 
 export const DEFAULT_WORKSPACE = 'default';
 
-/** `accepted`: it ends when the drivers have taken away what they made for it. */
+/** `accepted`: the drivers still have to remove what they created for the workspace. */
 export type WorkspaceDeletion = 'completed' | 'accepted';
 
 export interface WorkspaceService {
@@ -26,13 +26,13 @@ export interface WorkspaceService {
   ): Promise<Listing<WorkspaceRecord>>;
   page(caller: Caller, labelSelector: string, page: PageRequest): Promise<Listing<WorkspaceRecord>>;
   /**
-   * NOT_FOUND unless it is there, FAILED_PRECONDITION, naming up to ten, while sandboxes are in it; also for the
+   * NOT_FOUND when there is none. FAILED_PRECONDITION while it has sandboxes, of which up to ten are named, and for the
    * default workspace.
    */
   delete(caller: Caller, name: string, remember?: Remember<WorkspaceDeletion>): Promise<WorkspaceDeletion>;
-  /** The workspace that a request means: empty is the default one. NOT_FOUND, or FAILED_PRECONDITION while it ends. */
+  /** The workspace of a request; empty: the default. NOT_FOUND, or FAILED_PRECONDITION while it is deleted. */
   resolveActive(caller: Caller, name: string): Promise<string>;
-  /** Makes the default workspace when it is not there. */
+  /** Creates the default workspace if there is none. */
   ensureDefault(): Promise<void>;
 }
 
@@ -50,18 +50,8 @@ export function createWorkspaceService(options: {
     labels: Readonly<Record<string, string>>,
     remember?: Remember<WorkspaceRecord>,
   ) {
-    return store.insertWorkspace(
-      {
-        id: randomUUID(),
-        name,
-        labels,
-        annotations: {},
-        createdAtMs: now(),
-        deletionAtMs: 0,
-        phase: 'active',
-      },
-      remember,
-    );
+    const meta = { id: randomUUID(), name, labels, annotations: {}, createdAtMs: now(), deletionAtMs: 0 };
+    return store.insertWorkspace({ ...meta, phase: 'active' }, remember);
   }
 
   async function get(name: string): Promise<WorkspaceRecord> {
@@ -69,7 +59,7 @@ export function createWorkspaceService(options: {
     if (found === undefined) {
       throw notFound(`workspace '${name}' not found`, {
         reason: 'WorkspaceNotFound',
-        hint: 'create it first, or name another one',
+        hint: 'create it, or use another one',
       });
     }
     return found;
@@ -89,7 +79,7 @@ export function createWorkspaceService(options: {
     try {
       await store.updateWorkspace(id, resourceVersion, change, remember && (() => remember('accepted')));
     } catch (error) {
-      // Somebody else changed it meanwhile, most likely to the same.
+      // Another caller changed it meanwhile, most likely to the same state.
       if (!(error instanceof OpenShellError) || error.code !== Code.ABORTED) {
         throw error;
       }
@@ -105,29 +95,23 @@ export function createWorkspaceService(options: {
       return insert(name, labels, remember);
     },
     async get(caller, name) {
-      if (name === '') {
-        checkName(name);
-      }
+      checkGiven(name, 'name');
       return granted(caller, name);
     },
     async list(caller, { limit, offset, labelSelector }) {
       await authorizer.require(caller, { workspace: undefined });
       const selector = parseSelector(labelSelector);
-      return listing({ limit: pageLimit(limit), offset }, (page) =>
-        store.listWorkspaces({ page, ...(selector === undefined ? {} : { selector }) }),
-      );
+      return listing({ limit: pageLimit(limit), offset }, (page) => store.listWorkspaces({ page, selector }));
     },
     async page(caller, labelSelector, page) {
       await authorizer.require(caller, { workspace: undefined });
       const selector = parseSelector(labelSelector);
       return options.pages.read({ kind: 'workspaces', selector }, page, (at) =>
-        store.listWorkspaces({ page: at, ...(selector === undefined ? {} : { selector }) }),
+        store.listWorkspaces({ page: at, selector }),
       );
     },
     async delete(caller, name, remember) {
-      if (name === '') {
-        checkName(name);
-      }
+      checkGiven(name, 'name');
       await authorizer.require(caller, { workspace: name });
       if (name === DEFAULT_WORKSPACE) {
         throw failedPrecondition("the workspace 'default' cannot be deleted");

@@ -7,10 +7,10 @@ import { Code, failedPrecondition, notFound, OpenShellError, unavailable } from 
 import type { Backup } from '../../store/entry.js';
 import { backupSocket, SAYS } from './backup-server.js';
 import { copyInto } from './copy.js';
-import { loadSqlite } from './engine.js';
 import { corruptError, storeError } from './errors.js';
 import { schemaVersion } from './migrate.js';
 import { closeDatabase, findingOf, openAsItIs } from './open-database.js';
+import { loadSqlite } from './sqlite-module.js';
 
 const FILE_MODE = 0o600;
 const GATEWAY_PATIENCE_MS = 30_000;

@@ -1,9 +1,9 @@
 import { unavailable } from '../../compute/errors.js';
-import type { Sql, SqliteDatabase, SqliteStatement, SqlValue } from './engine.js';
 import { fullError, isFull, storeError } from './errors.js';
 import { createLog, type Hold } from './log-of-writes.js';
 import { closeDatabase } from './open-database.js';
 import type { Reserve } from './reserve.js';
+import type { Sql, SqliteDatabase, SqliteStatement, SqlValue } from './sqlite-module.js';
 import { inTransaction } from './transaction.js';
 
 export interface Connection {

@@ -1,7 +1,7 @@
 import { open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { SqliteDatabase } from './engine.js';
 import { storeError } from './errors.js';
+import type { SqliteDatabase } from './sqlite-module.js';
 
 const FILE_MODE = 0o600;
 /** How many copies from before an upgrade are kept, of the latest schemas. */

@@ -1,5 +1,5 @@
 import type { StoredRequest, Tombstone } from '../../store/model.js';
-import type { Sql } from './engine.js';
+import type { Sql } from './sqlite-module.js';
 
 export function getTombstone(sql: Sql, sandboxId: string): Tombstone | undefined {
   const row = sql.get('SELECT * FROM tombstone WHERE sandbox_id = ?', sandboxId);

@@ -1,5 +1,5 @@
 import type { LabelSelector } from '../../store/store.js';
-import type { Sql, SqlValue } from './engine.js';
+import type { Sql, SqlValue } from './sqlite-module.js';
 
 type LabelTable = 'sandbox_label' | 'template_label' | 'workspace_label';
 

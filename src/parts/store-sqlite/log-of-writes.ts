@@ -1,6 +1,6 @@
 import { Code, OpenShellError } from '../../compute/errors.js';
-import type { SqliteDatabase, SqliteStatement } from './engine.js';
 import { storeError } from './errors.js';
+import type { SqliteDatabase, SqliteStatement } from './sqlite-module.js';
 
 /** Keeps the database file unchanged while it is copied. */
 export interface Hold {

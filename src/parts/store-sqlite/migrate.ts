@@ -1,7 +1,7 @@
 import { failedPrecondition } from '../../compute/errors.js';
-import type { SqliteDatabase } from './engine.js';
 import { isFull } from './errors.js';
 import { APPLICATION_ID, MIGRATIONS, type Migration } from './schema.js';
+import type { SqliteDatabase } from './sqlite-module.js';
 import { inTransaction } from './transaction.js';
 
 function read(database: SqliteDatabase, sql: string): number {

@@ -1,8 +1,8 @@
 import type { SandboxRecord, TemplateRecord } from '../../store/model.js';
 import { specWithoutSecrets, withoutSecrets } from '../../store/secrets.js';
-import type { SqliteDatabase, SqlValue } from './engine.js';
 import { secretOfSpec } from './sandboxes.js';
 import { insertSecret } from './secret-rows.js';
+import type { SqliteDatabase, SqlValue } from './sqlite-module.js';
 import { secretOfTemplate } from './templates.js';
 
 /** Moves the secrets out of the payloads of schema 2, row by row: a file can be larger than memory. */

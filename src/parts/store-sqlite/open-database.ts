@@ -1,11 +1,11 @@
 import { chmod, mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { copyBeforeUpgrade } from './copy.js';
-import { loadSqlite, type SqliteDatabase } from './engine.js';
 import { corruptError, storeError } from './errors.js';
 import { AUTO_CHECKPOINT_PAGES } from './log-of-writes.js';
 import { migrate, schemaVersion } from './migrate.js';
 import { MIGRATIONS } from './schema.js';
+import { loadSqlite, type SqliteDatabase } from './sqlite-module.js';
 
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;

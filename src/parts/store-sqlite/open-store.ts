@@ -4,7 +4,6 @@ import { type Logger, silentLogger } from '../../compute/log.js';
 import type { Remember, Store } from '../../store/store.js';
 import { serveBackups } from './backup-server.js';
 import { type Connection, connect } from './connection.js';
-import type { Sql, SqlRow, SqlValue } from './engine.js';
 import { corruptError, FULL_REASON } from './errors.js';
 import {
   getMeta,
@@ -19,6 +18,7 @@ import { type OpenedDatabase, openDatabase } from './open-database.js';
 import { createReserve, type Reserve } from './reserve.js';
 import * as sandboxes from './sandboxes.js';
 import { selectPage } from './select.js';
+import type { Sql, SqlRow, SqlValue } from './sqlite-module.js';
 import * as templates from './templates.js';
 import * as workspaces from './workspaces.js';
 

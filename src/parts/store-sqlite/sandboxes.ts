@@ -3,10 +3,10 @@ import type { SandboxRecord } from '../../store/model.js';
 import { changedSandbox, newSandbox } from '../../store/rules.js';
 import { hasDriverSecrets, specWithoutSecrets } from '../../store/secrets.js';
 import type { SandboxChange, SandboxQuery } from '../../store/store.js';
-import type { Sql, SqlRow } from './engine.js';
 import { insertLabels } from './labels.js';
 import { insertSecret, secretOf, withSecret } from './secret-rows.js';
 import { selectInOrder } from './select.js';
+import type { Sql, SqlRow } from './sqlite-module.js';
 import { findWorkspace } from './workspaces.js';
 
 /** The secrets of a spec, which are stored apart. */

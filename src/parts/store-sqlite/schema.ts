@@ -1,5 +1,5 @@
-import type { SqliteDatabase } from './engine.js';
 import { moveSecrets } from './move-secrets.js';
+import type { SqliteDatabase } from './sqlite-module.js';
 
 /** Marks a database file as this gateway's ("OSGW"). */
 export const APPLICATION_ID = 0x4f534757;

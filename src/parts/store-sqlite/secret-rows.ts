@@ -1,4 +1,4 @@
-import type { Sql, SqlRow } from './engine.js';
+import type { Sql, SqlRow } from './sqlite-module.js';
 
 /**
  * Secrets have a table of their own, on pages that hold nothing else, so that deleting leaves nothing of them.

@@ -1,7 +1,7 @@
 import type { SandboxQuery } from '../../store/store.js';
-import type { Sql, SqlRow, SqlValue } from './engine.js';
 import { type Clause, matchLabels } from './labels.js';
 import { withSecret } from './secret-rows.js';
+import type { Sql, SqlRow, SqlValue } from './sqlite-module.js';
 
 /** The rows of `table` that match the query and all of `more`, in order of creation, then name, then id. */
 export function selectInOrder(

@@ -2,10 +2,10 @@ import type { TemplateRecord } from '../../store/model.js';
 import { newTemplate } from '../../store/rules.js';
 import { hasDriverSecrets, type Workload, withoutSecrets } from '../../store/secrets.js';
 import type { SandboxQuery } from '../../store/store.js';
-import type { Sql, SqlRow } from './engine.js';
 import { insertLabels } from './labels.js';
 import { insertSecret, secretOf, withSecret } from './secret-rows.js';
 import { selectInOrder } from './select.js';
+import type { Sql, SqlRow } from './sqlite-module.js';
 import { findWorkspace } from './workspaces.js';
 
 type TemplateSecret = Partial<Workload>;

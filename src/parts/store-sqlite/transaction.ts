@@ -1,4 +1,4 @@
-import type { SqliteDatabase } from './engine.js';
+import type { SqliteDatabase } from './sqlite-module.js';
 
 /** Runs `work` and commits it, or rolls everything back. The commit is on disk when this returns. */
 export function inTransaction<T>(database: SqliteDatabase, work: () => T): T {

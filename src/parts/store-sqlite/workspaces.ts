@@ -1,9 +1,9 @@
 import type { WorkspaceRecord } from '../../store/model.js';
 import { changedWorkspace, NAMES_TO_READ, newWorkspace, requireEmpty } from '../../store/rules.js';
 import type { LabelSelector, Page, WorkspaceChange } from '../../store/store.js';
-import type { Sql, SqlRow } from './engine.js';
 import { insertLabels } from './labels.js';
 import { selectInOrder } from './select.js';
+import type { Sql, SqlRow } from './sqlite-module.js';
 
 /** The fields with columns of their own; the rest of a record is its payload. */
 type Columns = Pick<WorkspaceRecord, 'id' | 'name' | 'createdAtMs' | 'resourceVersion'>;

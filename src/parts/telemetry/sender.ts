@@ -1,6 +1,6 @@
 import { OpenShellError } from '../../compute/errors.js';
 import type { TelemetryOptions, TelemetrySink } from '../../compute/telemetry.js';
-import { deadline } from '../../kit/deadline.js';
+import { deadline, withDeadline } from '../../kit/deadline.js';
 import { payload } from './payload.js';
 import { createPost } from './post.js';
 
@@ -20,6 +20,7 @@ export function createTelemetry(options: TelemetryOptions): TelemetrySink {
 
   async function send(body: string): Promise<void> {
     try {
+      // Not runWithDeadline, whose timer keeps the process alive: no event is worth that.
       const status = await post(body, deadline(POST_TIMEOUT_MS, ended.signal));
       if (status >= 300) {
         log.debug('a telemetry event was refused', { status });
@@ -54,11 +55,8 @@ export function createTelemetry(options: TelemetryOptions): TelemetrySink {
     },
     async close(timeoutMs) {
       isClosed = true;
-      if (sending !== undefined) {
-        const timer = setTimeout(() => ended.abort(), timeoutMs);
-        await sending;
-        clearTimeout(timer);
-      }
+      await withDeadline(timeoutMs, undefined, async () => sending).catch(() => ended.abort());
+      await sending;
       dropped += queue.length;
       queue.length = 0;
       if (dropped > 0) {

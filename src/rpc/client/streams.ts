@@ -1,6 +1,6 @@
 import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
 import type { ClientDuplexStream, ClientReadableStream, ServiceError } from '@grpc/grpc-js';
-import { roomIn } from '../../kit/drain.js';
+import { drained } from '../../kit/drain.js';
 import { STATUS_DETAILS } from '../../wire/errors/index.js';
 import type { Method } from '../../wire/method.js';
 import { CallFailure } from '../call-failure.js';
@@ -17,7 +17,7 @@ export function duplexCall<I extends DescMessage, O extends DescMessage>(
   });
   async function sendBytes(bytes: Buffer): Promise<void> {
     if (!isOver && !call.write(bytes)) {
-      await roomIn(call, ['status']);
+      await drained(call, ['status']);
     }
   }
 

@@ -7,7 +7,7 @@ import type {
   ServerWritableStream,
 } from '@grpc/grpc-js';
 import { Code, OpenShellError } from '../../compute/errors.js';
-import { type Patience, roomIn } from '../../kit/drain.js';
+import { drained, type Patience } from '../../kit/drain.js';
 import type { Encoded } from '../../wire/bytes-field.js';
 import { REQUEST_ID } from '../headers.js';
 import type { IncomingCall, MethodPath, Peer, Send } from './contract.js';
@@ -59,7 +59,7 @@ export function senderOf(call: GrpcCall, patience: Patience | undefined): Send {
     if (call.cancelled || call.destroyed) {
       throw cancelled();
     }
-    return call.write(message) ? undefined : roomIn(call, OVER, patience);
+    return call.write(message) ? undefined : drained(call, OVER, patience);
   };
 }
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { Code } from '../../../dist/compute/errors.js';
 import type { Json } from '../../../dist/compute/sandbox.js';
-import { run } from '../run.js';
-import { aSandbox } from '../sandboxes.js';
+import { tempFolder } from '../../support/folder.js';
+import { run } from '../../support/run.js';
+import { aSandbox } from '../../support/sandboxes.js';
 import type { Desk, Workbench } from '../workbench.js';
 
 export interface RawEngine {
@@ -23,8 +23,9 @@ export interface RawEngine {
 
 /** What of the host, and which images, a container engine's sandbox may be given. */
 export function allowedTests({ bed, check }: Workbench, raw: RawEngine): void {
-  const base = realpathSync(mkdtempSync(join(tmpdir(), 'openshell-allowed-')));
-  after(() => rmSync(base, { recursive: true }));
+  const { path, remove } = tempFolder();
+  after(remove);
+  const base = realpathSync(path);
   const allowed = join(base, 'allowed');
   const secret = join(base, 'allowed-not');
   for (const folder of [base, allowed, secret, join(allowed, 'below')]) {

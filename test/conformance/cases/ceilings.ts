@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Code } from '../../../dist/compute/errors.js';
-import { run } from '../run.js';
-import { aSandbox, limits } from '../sandboxes.js';
+import { run } from '../../support/run.js';
+import { aSandbox, limits } from '../../support/sandboxes.js';
 import type { Workbench } from '../workbench.js';
 import { readFirst } from './limits.js';
 

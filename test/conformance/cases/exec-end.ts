@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import type { ComputeDriver } from '../../../dist/compute/driver.js';
 import { Code } from '../../../dist/compute/errors.js';
 import type { SandboxRef } from '../../../dist/compute/sandbox.js';
-import { eventually } from '../eventually.js';
-import { collect, openExec, run } from '../run.js';
+import { collect, openExec, run } from '../../support/run.js';
+import { eventually } from '../../support/wait.js';
 import type { Workbench } from '../workbench.js';
 
 /** A command with a child, and a grandchild that has left the session and whose parent is gone. `$1` names them. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { Code } from '../../../dist/compute/errors.js';
-import { eventually } from '../eventually.js';
-import { collect, openExec, type RunOptions, run } from '../run.js';
+import { collect, openExec, type RunOptions, run } from '../../support/run.js';
+import { eventually } from '../../support/wait.js';
 import type { Workbench } from '../workbench.js';
 
 /** Prints each of its arguments between brackets. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { OpenShellError } from '../../../dist/compute/errors.js';
-import { eventually } from '../eventually.js';
-import { aSandbox, limits } from '../sandboxes.js';
+import { aSandbox, limits } from '../../support/sandboxes.js';
+import { eventually } from '../../support/wait.js';
 import type { Workbench } from '../workbench.js';
 
 /** What cannot be created says why, and leaves nothing behind. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { networkInterfaces } from 'node:os';
-import { eventually } from '../eventually.js';
+import { run } from '../../support/run.js';
+import { eventually } from '../../support/wait.js';
 import { linkLocalService } from '../link-local.js';
-import { run } from '../run.js';
 import type { CheckOptions, Desk, Workbench } from '../workbench.js';
 import { dial, listen, WORD } from './isolation.js';
 

@@ -5,8 +5,8 @@ import { type ComputeDriver, EXEC_LEFT_BEHIND, type ExecSession } from '../../..
 import { Code, OpenShellError } from '../../../dist/compute/errors.js';
 import type { DriverSandbox } from '../../../dist/compute/sandbox.js';
 import { followGrowth } from '../../support/growth.js';
-import { eventually } from '../eventually.js';
-import { openExec, run } from '../run.js';
+import { openExec, run } from '../../support/run.js';
+import { eventually } from '../../support/wait.js';
 import type { Desk, Workbench } from '../workbench.js';
 
 /** By how much the process that runs the driver may grow, whatever a sandbox does. */

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { run } from '../../support/run.js';
 import { isAllowed } from '../isolation.js';
-import { run } from '../run.js';
 import type { Workbench } from '../workbench.js';
 
 /** More files of /sys than any of our engines shows. */

@@ -4,8 +4,8 @@ import { observedState } from '../../../dist/compute/conditions.js';
 import { Code } from '../../../dist/compute/errors.js';
 import { LABEL } from '../../../dist/compute/labels.js';
 import type { DriverSandbox } from '../../../dist/compute/sandbox.js';
-import { eventually } from '../eventually.js';
-import { aSandbox } from '../sandboxes.js';
+import { aSandbox } from '../../support/sandboxes.js';
+import { eventually } from '../../support/wait.js';
 import type { Workbench } from '../workbench.js';
 
 /** Create, get, list, stop, start, delete, and doing each of them twice. */

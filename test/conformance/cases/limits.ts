@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { observedState } from '../../../dist/compute/conditions.js';
-import { run } from '../run.js';
-import { limits } from '../sandboxes.js';
+import { run } from '../../support/run.js';
+import { limits } from '../../support/sandboxes.js';
 import type { Workbench } from '../workbench.js';
 
 /** Reads the first of several files that exists: cgroups v1 and v2 call the same thing by different names. */

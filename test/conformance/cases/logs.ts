@@ -1,20 +1,19 @@
 import assert from 'node:assert/strict';
 import type { ComputeDriver, LogLine, LogOptions } from '../../../dist/compute/driver.js';
 import type { SandboxRef } from '../../../dist/compute/sandbox.js';
-import { aSandbox } from '../sandboxes.js';
+import { aSandbox } from '../../support/sandboxes.js';
+import { toArray } from '../../support/streams.js';
 import type { Workbench } from '../workbench.js';
 
-async function read(
+/** What is in the log now. */
+export function readLogs(
   driver: ComputeDriver,
   ref: SandboxRef,
   options: Partial<LogOptions> = {},
 ): Promise<LogLine[]> {
-  const lines: LogLine[] = [];
   const all = { follow: false, tail: undefined, sinceMs: 0, signal: AbortSignal.timeout(60_000), ...options };
-  for await (const line of driver.access?.logs(ref, all) ?? []) {
-    lines.push(line);
-  }
-  return lines;
+  assert.ok(driver.access, 'the driver gives access');
+  return toArray(driver.access.logs(ref, all));
 }
 
 /** The main process's output. */
@@ -27,7 +26,7 @@ export function logTests({ bed, check }: Workbench): void {
     const sandbox = aSandbox(bed.images.shell, { command });
     await driver.create(sandbox, { signal });
     await watch.sees(sandbox.id, 'exited');
-    const lines = await read(driver, sandbox);
+    const lines = await readLogs(driver, sandbox);
     assert.deepEqual(
       lines.map((line) => line.message),
       ['one', '', '  three  ', 'no end'],
@@ -46,7 +45,7 @@ export function logTests({ bed, check }: Workbench): void {
       const sandbox = aSandbox(bed.images.shell, { command });
       await driver.create(sandbox, { signal });
       await watch.sees(sandbox.id, 'exited');
-      const lines = await read(driver, sandbox);
+      const lines = await readLogs(driver, sandbox);
       assert.deepEqual(lines.map(({ stream, message }) => `${stream} ${message}`).sort(), [
         'stderr err',
         'stdout out',
@@ -58,7 +57,7 @@ export function logTests({ bed, check }: Workbench): void {
     const sandbox = await running({
       command: ['/bin/sh', '-c', 'for i in 1 2 3; do echo $i; sleep 0.3; done'],
     });
-    const lines = await read(driver, sandbox, { follow: true });
+    const lines = await readLogs(driver, sandbox, { follow: true });
     assert.deepEqual(
       lines.map((line) => line.message),
       ['1', '2', '3'],
@@ -83,11 +82,11 @@ export function logTests({ bed, check }: Workbench): void {
     await driver.create(sandbox, { signal });
     await watch.sees(sandbox.id, 'exited');
     const messages = (lines: LogLine[]) => lines.map((line) => line.message);
-    assert.deepEqual(messages(await read(driver, sandbox, { tail: 2 })), ['5', 'late']);
-    assert.deepEqual(messages(await read(driver, sandbox, { tail: 0 })), []);
-    const all = await read(driver, sandbox);
+    assert.deepEqual(messages(await readLogs(driver, sandbox, { tail: 2 })), ['5', 'late']);
+    assert.deepEqual(messages(await readLogs(driver, sandbox, { tail: 0 })), []);
+    const all = await readLogs(driver, sandbox);
     const last = all.at(-1)?.timeMs ?? 0;
-    assert.deepEqual(messages(await read(driver, sandbox, { sinceMs: last })), ['late']);
+    assert.deepEqual(messages(await readLogs(driver, sandbox, { sinceMs: last })), ['late']);
   });
 
   check('logs: a very long line comes in parts', { needs }, async ({ driver, watch, signal }) => {
@@ -95,7 +94,7 @@ export function logTests({ bed, check }: Workbench): void {
     const sandbox = aSandbox(bed.images.shell, { command: ['/bin/sh', '-c', script] });
     await driver.create(sandbox, { signal });
     await watch.sees(sandbox.id, 'exited');
-    const lines = (await read(driver, sandbox)).map((line) => line.message);
+    const lines = (await readLogs(driver, sandbox)).map((line) => line.message);
     assert.equal(lines.at(-1), 'end');
     assert.equal(lines.slice(0, -1).join(''), 'x'.repeat(50_000));
     for (const line of lines) {
@@ -108,7 +107,7 @@ export function logTests({ bed, check }: Workbench): void {
     const sandbox = aSandbox(bed.images.shell, { command, tty: true });
     await driver.create(sandbox, { signal });
     await watch.sees(sandbox.id, 'exited');
-    const lines = await read(driver, sandbox);
+    const lines = await readLogs(driver, sandbox);
     assert.deepEqual(
       lines.map((line) => line.message),
       ['terminal', 'second'],

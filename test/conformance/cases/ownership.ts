@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { Code } from '../../../dist/compute/errors.js';
 import { LABEL } from '../../../dist/compute/labels.js';
-import { run } from '../run.js';
-import { aSandbox } from '../sandboxes.js';
+import { run } from '../../support/run.js';
+import { aSandbox } from '../../support/sandboxes.js';
 import type { Workbench } from '../workbench.js';
 
 /** Whose things are whose on an engine, and names and values that try to be something else. */

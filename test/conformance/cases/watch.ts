@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { observedState } from '../../../dist/compute/conditions.js';
-import { eventually } from '../eventually.js';
-import { aSandbox } from '../sandboxes.js';
+import { aSandbox } from '../../support/sandboxes.js';
+import { eventually } from '../../support/wait.js';
 import { watchLog } from '../watch-log.js';
 import type { Workbench } from '../workbench.js';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { eventually } from '../eventually.js';
-import { run } from '../run.js';
+import { run } from '../../support/run.js';
+import { eventually } from '../../support/wait.js';
 import type { Workbench } from '../workbench.js';
 
 /** The workspace path: there, the user's own, and kept. */

@@ -3,14 +3,14 @@ import { resolve } from 'node:path';
 import semver from 'semver';
 import { invalidArgument } from '../../../dist/compute/errors.js';
 import { didYouMean } from '../../../dist/kit/nearest.js';
-import { type Command, type CommandContext, textOption } from '../command.js';
+import type { Command, CommandContext } from '../command.js';
 import { packageName, readLock } from '../lock-file.js';
 import { readRelease } from '../package/release.js';
 import { affectedFlavors, openVex, type PackageQuery } from '../prove/affected.js';
 
 /** `dockerode`, `dockerode@<5`, `@scope/name@1 - 2`. */
 function parseQuery(context: CommandContext): PackageQuery {
-  const given = textOption(context, 'package');
+  const given = context.text('package');
   const match = /^(@?[^@]+)(?:@(.+))?$/.exec(given ?? '');
   if (match === null) {
     throw invalidArgument('name a package', { hint: "e.g. --package 'dockerode@<5.0.2'" });
@@ -32,18 +32,14 @@ export const affected: Command = {
   name: 'affected',
   usage: '--package NAME[@RANGE] [--vulnerability ID --vex FILE] [--json]',
   doc: 'Show which flavors contain a package; write an OpenVEX document for the others.',
-  options: {
-    package: { type: 'string' },
-    vulnerability: { type: 'string' },
-    vex: { type: 'string' },
-    json: { type: 'boolean' },
-  },
+  texts: ['package', 'vulnerability', 'vex'],
+  flags: ['json'],
   async run(context) {
     const query = parseQuery(context);
     const flavors = affectedFlavors(context.root, query);
-    const vex = textOption(context, 'vex');
+    const vex = context.text('vex');
     if (vex !== undefined) {
-      const vulnerability = textOption(context, 'vulnerability');
+      const vulnerability = context.text('vulnerability');
       if (vulnerability === undefined) {
         throw invalidArgument('a VEX document needs a vulnerability', {
           hint: 'add --vulnerability CVE-...',
@@ -52,7 +48,7 @@ export const affected: Command = {
       const release = await readRelease(context.root, process.env);
       writeFileSync(resolve(context.cwd, vex), openVex(release, vulnerability, query, flavors));
     }
-    if (context.options.json === true) {
+    if (context.flag('json')) {
       context.print(JSON.stringify({ package: query.name, range: query.range, flavors }, null, 2));
       return 0;
     }

@@ -19,13 +19,13 @@ function change(context: CommandContext, { name, drivers, parts }: FlavorSpec): 
   return 0;
 }
 
-const options = { 'dry-run': { type: 'boolean' } } as const;
+const flags = ['dry-run'];
 
 export const add: Command = {
   name: 'add',
   usage: 'FLAVOR PART... [--dry-run]',
   doc: 'Add drivers, or parts such as telemetry, to a flavor.',
-  options,
+  flags,
   async run(context) {
     const { flavor, words } = read(context);
     const others = partProjects(context.root).filter(({ kind }) => kind !== 'driver');
@@ -45,7 +45,7 @@ export const remove: Command = {
   name: 'remove',
   usage: 'FLAVOR PART... [--dry-run]',
   doc: 'Remove drivers, or parts such as telemetry, from a flavor.',
-  options,
+  flags,
   async run(context) {
     const { flavor, words } = read(context);
     const held = wordsOf(flavor);

@@ -47,8 +47,8 @@ export const diff: Command = {
   name: 'diff',
   usage: 'FLAVOR FLAVOR [--json]',
   doc: 'Compare two flavors: parts, packages, bytes installed.',
-  options: { json: { type: 'boolean' } },
-  async run({ root, positionals, options, print }) {
+  flags: ['json'],
+  async run({ root, positionals, flag, print }) {
     if (positionals.length !== 2) {
       throw invalidArgument('name two flavors', { hint: 'e.g. diff default docker' });
     }
@@ -76,7 +76,7 @@ export const diff: Command = {
     }
 
     const sides = [side(a, b), side(b, a)];
-    if (options.json === true) {
+    if (flag('json')) {
       print(JSON.stringify({ sides }, null, 2));
       return 0;
     }

@@ -32,9 +32,9 @@ export const footprint: Command = {
   name: 'footprint',
   usage: '[--check]',
   doc: 'Measure every flavor and write docs/footprint.*; --check: fail when one grew beyond its record.',
-  options: { check: { type: 'boolean' } },
-  async run({ root, options, print, progress }) {
-    const check = options.check === true;
+  flags: ['check'],
+  async run({ root, flag, print, progress }) {
+    const check = flag('check');
     const measured: Measured[] = [];
     for (const name of flavorNames(root)) {
       measured.push(await measure(root, specOf(readFlavor(root, name)), { timed: !check, progress }));

@@ -4,7 +4,7 @@ import { flavorNames, readFlavor, specOf } from '../choose/flavor-files.js';
 import { type FlavorSpec, flavorSpec, wordsOf } from '../choose/flavor-spec.js';
 import { needsOf } from '../choose/from-config.js';
 import { partProjects, usualParts } from '../choose/projects.js';
-import { type Command, textOption } from '../command.js';
+import type { Command } from '../command.js';
 import { buildCommand, emit } from './generate.js';
 
 function holdsTheSame(a: FlavorSpec, b: FlavorSpec): boolean {
@@ -15,7 +15,8 @@ export const fromConfig: Command = {
   name: 'from-config',
   usage: 'FILE [--name NAME] [--write] [--json]',
   doc: 'Find the smallest flavor that can run a configuration, with reasons.',
-  options: { name: { type: 'string' }, write: { type: 'boolean' }, json: { type: 'boolean' } },
+  texts: ['name'],
+  flags: ['write', 'json'],
   async run(context) {
     const { root, cwd, positionals, print } = context;
     const [file, ...rest] = positionals;
@@ -23,13 +24,13 @@ export const fromConfig: Command = {
       throw invalidArgument('name one configuration file');
     }
     const { reasons, drivers, parts } = await needsOf(root, resolve(cwd, file));
-    const name = textOption(context, 'name');
+    const name = context.text('name');
     const available = partProjects(root);
     const spec = flavorSpec({ drivers, with: parts, usual: false, name }, available);
     const present = flavorNames(root)
       .map((flavor) => specOf(readFlavor(root, flavor)))
       .find((flavor) => holdsTheSame(flavor, spec));
-    if (context.options.json === true) {
+    if (context.flag('json')) {
       print(JSON.stringify({ ...(present ?? spec), exists: present !== undefined, reasons }, null, 2));
       return 0;
     }
@@ -37,8 +38,8 @@ export const fromConfig: Command = {
       print(reason);
     }
     if (present !== undefined) {
-      print(`the flavor '${present.name}' matches: ${buildCommand(present)}`);
-    } else if (context.options.write === true) {
+      print(`the flavor '${present.name}' is that: ${buildCommand(present)}`);
+    } else if (context.flag('write')) {
       emit(context, spec);
     } else {
       const usual = usualParts(available);

@@ -1,7 +1,7 @@
 import { flavorSource, writeFlavor } from '../choose/flavor-source.js';
 import { DEFAULT_FLAVOR, type FlavorSpec, flavorSpec } from '../choose/flavor-spec.js';
 import { partProjects } from '../choose/projects.js';
-import { type Command, type CommandContext, listOption, textOption } from '../command.js';
+import { type Command, type CommandContext, commaList } from '../command.js';
 
 export function buildCommand({ name }: FlavorSpec): string {
   return name === DEFAULT_FLAVOR ? 'npm run build' : `npm run build -- ${name}`;
@@ -10,7 +10,7 @@ export function buildCommand({ name }: FlavorSpec): string {
 /** Writes a flavor and reports it, or with `--dry-run` prints it. */
 export function emit(context: CommandContext, spec: FlavorSpec): void {
   const source = flavorSource(spec, partProjects(context.root));
-  if (context.options['dry-run'] === true) {
+  if (context.flag('dry-run')) {
     for (const { path, text } of [source.tsconfig, source.manifest]) {
       context.print(`--- ${path}\n${text}`);
     }
@@ -30,19 +30,14 @@ export const generate: Command = {
   name: 'generate',
   usage: 'DRIVER... [--with PART,...] [--without PART,...] [--telemetry] [--name NAME] [--dry-run]',
   doc: 'Write the two files of a flavor. --telemetry: the same as --with telemetry.',
-  options: {
-    with: { type: 'string' },
-    without: { type: 'string' },
-    telemetry: { type: 'boolean' },
-    name: { type: 'string' },
-    'dry-run': { type: 'boolean' },
-  },
+  texts: ['with', 'without', 'name'],
+  flags: ['telemetry', 'dry-run'],
   async run(context) {
     const choice = {
       drivers: context.positionals,
-      with: [...listOption(context, 'with'), ...(context.options.telemetry === true ? ['telemetry'] : [])],
-      without: listOption(context, 'without'),
-      name: textOption(context, 'name'),
+      with: [...commaList(context, 'with'), ...(context.flag('telemetry') ? ['telemetry'] : [])],
+      without: commaList(context, 'without'),
+      name: context.text('name'),
     };
     emit(context, flavorSpec(choice, partProjects(context.root)));
     return 0;

@@ -7,13 +7,13 @@ export const list: Command = {
   name: 'list',
   usage: '[--json]',
   doc: 'Show every flavor and its parts.',
-  options: { json: { type: 'boolean' } },
-  async run({ root, options, print }) {
+  flags: ['json'],
+  async run({ root, flag, print }) {
     const flavors = flavorNames(root).map((name) => ({
       ...specOf(readFlavor(root, name)),
       tsconfig: tsconfigPath(name),
     }));
-    if (options.json === true) {
+    if (flag('json')) {
       print(JSON.stringify({ flavors }, null, 2));
       return 0;
     }

@@ -3,14 +3,14 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { invalidArgument } from '../../../dist/compute/errors.js';
 import { flavorNames, readFlavor, specOf } from '../choose/flavor-files.js';
-import { type Command, type CommandContext, listOption, textOption } from '../command.js';
+import { type Command, type CommandContext, commaList } from '../command.js';
 import { ARTIFACT_KINDS, type ArtifactKind } from '../package/artifacts.js';
 import { packageFlavor } from '../package/package-flavor.js';
 import { pinnedNode } from '../package/release.js';
 import { fingerprint, readSigningKey } from '../signature.js';
 
 function nodeTarget(context: CommandContext): 20 | 22 {
-  const given = textOption(context, 'node') ?? '22';
+  const given = context.text('node') ?? '22';
   if (given !== '20' && given !== '22') {
     throw invalidArgument(`--node is 20 or 22, not '${given}'`, { hint: '22 means Node 22.13 and later' });
   }
@@ -18,7 +18,7 @@ function nodeTarget(context: CommandContext): 20 | 22 {
 }
 
 function kinds(context: CommandContext): readonly ArtifactKind[] {
-  const given = listOption(context, 'only');
+  const given = commaList(context, 'only');
   const wrong = given.find((kind) => !ARTIFACT_KINDS.some((known) => known === kind));
   if (wrong !== undefined) {
     throw invalidArgument(`there is no artifact '${wrong}'`, {
@@ -33,24 +33,18 @@ export const packageCommand: Command = {
   usage:
     'FLAVOR --out DIR [--node 20] [--only folder,tgz,bundle,executable,image] [--without-agent] [--sign-key FILE] [--json]',
   doc: 'Build and run the artifacts of a flavor; --sign-key: an Ed25519 key (PEM) to sign their manifest.',
-  options: {
-    out: { type: 'string' },
-    node: { type: 'string' },
-    only: { type: 'string' },
-    'without-agent': { type: 'boolean' },
-    'sign-key': { type: 'string' },
-    json: { type: 'boolean' },
-  },
+  texts: ['out', 'node', 'only', 'sign-key'],
+  flags: ['without-agent', 'json'],
   async run(context) {
     const { root, cwd, positionals, print, progress } = context;
     const [name, ...rest] = positionals;
-    const out = textOption(context, 'out');
+    const out = context.text('out');
     if (name === undefined || rest.length > 0 || out === undefined) {
       throw invalidArgument('name one flavor and a folder for its artifacts', {
         hint: `e.g. package docker --out out; flavors: ${flavorNames(root).join(', ')}`,
       });
     }
-    const key = textOption(context, 'sign-key');
+    const key = context.text('sign-key');
     const signKey = key === undefined ? undefined : readSigningKey(resolve(cwd, key));
     const options = {
       root,
@@ -58,7 +52,7 @@ export const packageCommand: Command = {
       out: resolve(cwd, out),
       node: nodeTarget(context),
       kinds: kinds(context),
-      agent: context.options['without-agent'] !== true,
+      agent: !context.flag('without-agent'),
       env: process.env,
       signKey,
       progress,
@@ -67,7 +61,7 @@ export const packageCommand: Command = {
       return underPinnedNode(context);
     }
     const made = await packageFlavor(options);
-    if (context.options.json === true) {
+    if (context.flag('json')) {
       print(JSON.stringify(made, null, 2));
     } else {
       for (const artifact of made.artifacts) {

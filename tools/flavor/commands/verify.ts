@@ -5,7 +5,7 @@ import { VERSION } from '../../../dist/compute/version.js';
 import { didYouMean } from '../../../dist/kit/nearest.js';
 import { flavorNames, readFlavor, specOf } from '../choose/flavor-files.js';
 import { DEFAULT_FLAVOR, wordsOf } from '../choose/flavor-spec.js';
-import { type Command, type CommandContext, listOption, textOption } from '../command.js';
+import { type Command, type CommandContext, commaList } from '../command.js';
 import { readLock } from '../lock-file.js';
 import type { ArtifactKind } from '../package/artifacts.js';
 import type { Manifest, ManifestArtifact } from '../package/manifest.js';
@@ -40,12 +40,12 @@ function flavorOf(root: string, path: string): string | undefined {
 /** The parts in the options, else those of the flavor in the artifact's name. */
 function expectation(context: CommandContext, path: string): Expectation {
   const known = searchable(context.root);
-  const telemetry = textOption(context, 'telemetry');
+  const telemetry = context.text('telemetry');
   if (telemetry !== undefined && telemetry !== 'present' && telemetry !== 'absent') {
     throw invalidArgument(`--telemetry is present or absent, not '${telemetry}'`);
   }
   function asked(outcome: 'present' | 'absent'): string[] {
-    return [...listOption(context, outcome), ...(telemetry === outcome ? [TELEMETRY] : [])];
+    return [...commaList(context, outcome), ...(telemetry === outcome ? [TELEMETRY] : [])];
   }
 
   const present = asked('present');
@@ -72,7 +72,7 @@ function expectation(context: CommandContext, path: string): Expectation {
 
 /** The default flavor's artifact for checking the search: named, or of the same kind in the same folder. */
 function controlPath(context: CommandContext, path: string): string {
-  const given = textOption(context, 'control');
+  const given = context.text('control');
   if (given !== undefined) {
     return resolve(context.cwd, given);
   }
@@ -154,7 +154,7 @@ interface Subject {
 /** Checks the signature, the manifest, then each file; nothing is unpacked or searched before all of it holds. */
 function verifyBytes(context: CommandContext, subject: Subject): ReadonlyMap<string, Buffer> | undefined {
   const { path, kind, expected, findings } = subject;
-  const named = textOption(context, 'manifest');
+  const named = context.text('manifest');
   const file = named === undefined ? manifestBeside(kind, path) : resolve(context.cwd, named);
   const bytes = readManifestBytes(file);
   if (bytes === undefined) {
@@ -162,7 +162,7 @@ function verifyBytes(context: CommandContext, subject: Subject): ReadonlyMap<str
     findings.push({ ...verifyWhole('manifest', [detail]), outcome: 'unproven' });
     return undefined;
   }
-  const key = textOption(context, 'key');
+  const key = context.text('key');
   if (key !== undefined) {
     const { holds, detail } = signatureOf(file, bytes, readPublicKey(resolve(context.cwd, key)));
     findings.push({ ...verifyWhole('signature', [detail]), outcome: holds ? 'holds' : 'violated' });
@@ -196,7 +196,7 @@ function verifyOne(context: CommandContext, path: string): Subject {
     expected: expectation(context, path),
     findings: [],
   };
-  if (context.options['without-manifest'] === true) {
+  if (context.flag('without-manifest')) {
     subject.findings.push(...verifyParts(context, openArtifact(path), subject.expected));
     return subject;
   }
@@ -209,7 +209,7 @@ function verifyOne(context: CommandContext, path: string): Subject {
 
 /** Rebuilds what the manifests describe, once for each, and compares. */
 async function verifyRebuilt(context: CommandContext, subjects: readonly Subject[]): Promise<void> {
-  const source = resolve(context.cwd, textOption(context, 'source') ?? context.root);
+  const source = resolve(context.cwd, context.text('source') ?? context.root);
   const files = new Set(subjects.flatMap(({ bound }) => bound?.file ?? []));
   for (const file of files) {
     const ours = subjects.filter(({ bound }) => bound?.file === file);
@@ -237,16 +237,16 @@ async function verifyRebuilt(context: CommandContext, subjects: readonly Subject
   }
 }
 
-/** Rejects incompatible options before anything is read. */
-function checkOptions({ options, positionals }: CommandContext): void {
+/** What cannot go together, before anything is read. */
+function checkOptions({ flag, positionals }: CommandContext): void {
   if (positionals.length === 0) {
     throw invalidArgument('name an artifact to verify');
   }
-  const needsManifest = ['manifest', 'key', 'rebuild', 'source'].find((name) => options[name] !== undefined);
-  if (options['without-manifest'] === true && needsManifest !== undefined) {
-    throw invalidArgument(`--${needsManifest} needs the manifest, but --without-manifest ignores it`);
+  const needsManifest = ['manifest', 'key', 'rebuild', 'source'].find(flag);
+  if (flag('without-manifest') && needsManifest !== undefined) {
+    throw invalidArgument(`--${needsManifest} needs the manifest that --without-manifest leaves aside`);
   }
-  if (options.source !== undefined && options.rebuild !== true) {
+  if (flag('source') && !flag('rebuild')) {
     throw invalidArgument('--source is the checkout that --rebuild builds from', { hint: 'add --rebuild' });
   }
 }
@@ -257,22 +257,12 @@ export const verify: Command = {
   name: 'verify',
   usage: `ARTIFACT... [--key FILE] [--rebuild [--source CHECKOUT]] [--manifest FILE|--without-manifest] [--present A,B] [--absent C] [--${TELEMETRY} present|absent] [--control ARTIFACT] [--json]`,
   doc: 'Verify artifacts against their manifest and their parts: 0 verified, 1 violated, 3 not provable.',
-  options: {
-    present: { type: 'string' },
-    absent: { type: 'string' },
-    telemetry: { type: 'string' },
-    control: { type: 'string' },
-    manifest: { type: 'string' },
-    'without-manifest': { type: 'boolean' },
-    key: { type: 'string' },
-    rebuild: { type: 'boolean' },
-    source: { type: 'string' },
-    json: { type: 'boolean' },
-  },
+  texts: ['present', 'absent', 'telemetry', 'control', 'manifest', 'key', 'source'],
+  flags: ['without-manifest', 'rebuild', 'json'],
   async run(context) {
     checkOptions(context);
     const subjects = context.positionals.map((name) => verifyOne(context, resolve(context.cwd, name)));
-    if (context.options.rebuild === true) {
+    if (context.flag('rebuild')) {
       await verifyRebuilt(context, subjects);
     }
     const results = subjects.map(({ kind, findings }, index) => ({
@@ -280,7 +270,7 @@ export const verify: Command = {
       kind,
       findings,
     }));
-    if (context.options.json === true) {
+    if (context.flag('json')) {
       context.print(JSON.stringify({ results }, null, 2));
     } else {
       for (const { artifact, kind, findings } of results) {
@@ -290,10 +280,8 @@ export const verify: Command = {
         }
       }
     }
-    if (!['key', 'rebuild', 'without-manifest'].some((name) => context.options[name] !== undefined)) {
-      context.progress(
-        'compared with the manifest; use --key or --rebuild to verify where the manifest is from',
-      );
+    if (!['key', 'rebuild', 'without-manifest'].some(context.flag)) {
+      context.progress('compared with its manifest; who wrote that, --key tells, or --rebuild');
     }
     const outcomes = results.flatMap(({ findings }) => findings.map(({ outcome }) => outcome));
     if (outcomes.includes('violated')) {

@@ -2,19 +2,18 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { CallOptions } from '../../../compute/driver.js';
 import { Code, OpenShellError } from '../../../compute/errors.js';
+import type { ContainerInfo, ImageInfo } from '../../container/engine.js';
+import type { ExecState } from '../../container/exec-session.js';
 import { jsonLines } from '../../container/json-lines.js';
 import { type Call, createTransport } from './transport.js';
 import type {
-  Container,
   ContainerSpec,
   ContainerSummary,
-  EngineEvent,
   ExecSpecification,
-  ExecState,
   Filters,
-  Image,
   Info,
   Named,
+  PodmanEvent,
   PullReport,
 } from './types.js';
 
@@ -24,13 +23,13 @@ const STOP_MARGIN_MS = 30_000;
 /** A large image on a slow line. */
 const PULL_HEAD_TIMEOUT_MS = 600_000;
 
-/** Podman's own REST API, typed, one method a call. A method without a word about it throws as Transport does. */
+/** Podman's own REST API, typed, one method a call. Methods throw as Transport does unless stated otherwise. */
 export interface PodmanClient {
   readonly socketPath: string;
   info(options: CallOptions): Promise<Info>;
 
   /** Undefined when the engine does not have it. */
-  inspectImage(reference: string, options: CallOptions): Promise<Image | undefined>;
+  inspectImage(reference: string, options: CallOptions): Promise<ImageInfo | undefined>;
   pullImage(reference: string, policy: string, options: CallOptions): AsyncIterable<PullReport>;
 
   /** The new container's id. */
@@ -39,7 +38,7 @@ export interface PodmanClient {
   stopContainer(id: string, graceSeconds: number, options: CallOptions): Promise<void>;
   /** By id or name, by force, with its anonymous volumes. False when there was none. */
   removeContainer(id: string, options: CallOptions): Promise<boolean>;
-  inspectContainer(id: string, options: CallOptions): Promise<Container | undefined>;
+  inspectContainer(id: string, options: CallOptions): Promise<ContainerInfo | undefined>;
   listContainers(filters: Filters, options: CallOptions): Promise<ContainerSummary[]>;
   logs(
     id: string,
@@ -82,7 +81,7 @@ export interface PodmanClient {
   removeSecret(name: string, options: CallOptions): Promise<void>;
 
   /** Resolves when the engine has begun to report; from then on no event is missed. */
-  events(filters: Filters, options: CallOptions): Promise<AsyncIterable<EngineEvent>>;
+  events(filters: Filters, options: CallOptions): Promise<AsyncIterable<PodmanEvent>>;
   close(): void;
 }
 
@@ -304,7 +303,7 @@ export function createPodmanClient(options: {
 
     async events(filters, { signal }) {
       const query = { stream: true, filters: encoded(filters) };
-      return jsonLines<EngineEvent>(
+      return jsonLines<PodmanEvent>(
         await transport.stream({ method: 'GET', path: '/events', query, signal }),
         'Podman',
       );

@@ -1,6 +1,6 @@
 import { Code, OpenShellError, type OpenShellErrorOptions } from '../../../compute/errors.js';
 
-/** What stands in the body of a refusal. */
+/** The body of a refusal. */
 interface Fault {
   readonly message?: string;
   readonly cause?: string;
@@ -13,7 +13,7 @@ const KNOWN: readonly (readonly [RegExp, Code, OpenShellErrorOptions])[] = [
   [/no such (container|exec session)/i, Code.NOT_FOUND, {}],
   [/(network|volume) already exists/i, Code.ALREADY_EXISTS, { reason: 'NameInUse' }],
   [/name .* is (already )?in use/i, Code.ALREADY_EXISTS, { reason: 'NameInUse' }],
-  // It looks at all interfaces of its host, of which another network's just went.
+  // Podman scans all interfaces of the host while another network's is being removed.
   [/no such network interface/i, Code.ABORTED, {}],
   [
     /unresolvable CDI devices/i,
@@ -47,7 +47,7 @@ const BY_STATUS: Readonly<Record<number, Code>> = {
   409: Code.FAILED_PRECONDITION,
 };
 
-/** Podman's refusal as an OpenShellError, with Podman's own words in the message. */
+/** Podman's refusal as an OpenShellError, with Podman's own message. */
 export function engineError(status: number, body: string): OpenShellError {
   const text = faultText(body) || `status ${status}`;
   const [, code, options] = KNOWN.find(([pattern]) => pattern.test(text)) ?? [];

@@ -1,6 +1,7 @@
 import http from 'node:http';
 import type { Socket } from 'node:net';
 import { Code, OpenShellError, unavailable } from '../../../compute/errors.js';
+import { runWithDeadline } from '../../../kit/deadline.js';
 import { engineError } from './fault.js';
 
 /** Long enough for a busy engine, short enough that a hung one is noticed. */
@@ -12,7 +13,7 @@ export interface Call {
   /** Without the version prefix, e.g. `/containers/json`. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
-  /** An object goes as JSON, a buffer as it is. */
+  /** An object is sent as JSON, a buffer unchanged. */
   readonly body?: object | Buffer;
   readonly signal: AbortSignal;
   /** From the call to the end of its reply; for a stream, to the reply's head. Default 60 s. */
@@ -25,7 +26,7 @@ interface Reply {
   readonly text: string;
 }
 
-/** Speaks HTTP to an engine over its Unix socket. Failures are OpenShellErrors; UNAVAILABLE when nobody answers. */
+/** Speaks HTTP to an engine over its Unix socket. Failures are OpenShellErrors; UNAVAILABLE when nothing answers. */
 export interface Transport {
   /** The whole reply; any 2xx or 304 is success. */
   send(call: Call): Promise<Reply>;
@@ -105,6 +106,25 @@ export function createTransport(options: {
     });
   }
 
+  function takeOver(call: Call, signal: AbortSignal): Promise<{ socket: Socket; head: Buffer }> {
+    return new Promise((resolve, reject) => {
+      const made = request(call, signal, { connection: 'Upgrade', upgrade: 'tcp' });
+      made.on('upgrade', (_message, socket, head) => resolve({ socket: socket as Socket, head }));
+      made.on('response', (message) => {
+        read(message).then((text) => reject(engineError(message.statusCode ?? 0, text)), reject);
+      });
+      made.on('error', reject);
+    });
+  }
+
+  async function inTime<T>(call: Call, body: (until: AbortSignal) => Promise<T>): Promise<T> {
+    try {
+      return await runWithDeadline(call.timeoutMs ?? CALL_TIMEOUT_MS, call.signal, body);
+    } catch (error) {
+      throw failure(error, call);
+    }
+  }
+
   async function read(message: http.IncomingMessage): Promise<string> {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -119,84 +139,32 @@ export function createTransport(options: {
   }
 
   return {
-    async send(call) {
-      const clock = clockOf(call);
-      try {
-        const message = await response(call, AbortSignal.any([call.signal, clock.signal]));
+    send: (call) =>
+      inTime(call, async (until) => {
+        const message = await response(call, until);
         const status = message.statusCode ?? 0;
         const text = await read(message);
         if ((status < 200 || status >= 300) && status !== 304) {
           throw engineError(status, text);
         }
         return { status, headers: message.headers, text };
-      } catch (error) {
-        throw failure(error, call);
-      } finally {
-        clock.stop();
-      }
-    },
+      }),
 
-    async stream(call) {
-      // The deadline is for the head alone: a stream may last for days, until its caller ends it.
-      const clock = clockOf(call);
-      try {
-        const message = await response(call, AbortSignal.any([call.signal, clock.signal]));
+    stream: (call) =>
+      inTime(call, async (until) => {
+        // The deadline is for the head alone: a stream may last for days, until its caller ends it.
+        const message = await response(call, AbortSignal.any([call.signal, until]));
         const status = message.statusCode ?? 0;
         if (status !== 200) {
           throw engineError(status, await read(message));
         }
         return message;
-      } catch (error) {
-        throw failure(error, call);
-      } finally {
-        clock.stop();
-      }
-    },
+      }),
 
-    async upgrade(call) {
-      const clock = clockOf(call);
-      function onAbort() {
-        return clock.abort(call.signal.reason);
-      }
-
-      if (call.signal.aborted) {
-        onAbort();
-      }
-      call.signal.addEventListener('abort', onAbort, { once: true });
-      try {
-        return await new Promise((resolve, reject) => {
-          const made = request(call, clock.signal, { connection: 'Upgrade', upgrade: 'tcp' });
-          made.on('upgrade', (_message, socket, first) => resolve({ socket: socket as Socket, head: first }));
-          made.on('response', (message) => {
-            read(message).then((text) => reject(engineError(message.statusCode ?? 0, text)), reject);
-          });
-          made.on('error', reject);
-        });
-      } catch (error) {
-        throw failure(error, call);
-      } finally {
-        // Whoever holds the raw connection from here on decides its end.
-        clock.stop();
-        call.signal.removeEventListener('abort', onAbort);
-      }
-    },
+    // Whoever holds the raw connection from here on decides its end.
+    upgrade: (call) => inTime(call, (until) => takeOver(call, until)),
 
     close: () => agent.destroy(),
-  };
-}
-
-/** Aborts its signal when the call's deadline passes, unless it is stopped before; leaves no timer behind. */
-function clockOf(call: Call) {
-  const controller = new AbortController();
-  function expire() {
-    return controller.abort(new DOMException('no answer', 'TimeoutError'));
-  }
-
-  const timer = setTimeout(expire, call.timeoutMs ?? CALL_TIMEOUT_MS);
-  return {
-    signal: controller.signal,
-    stop: () => clearTimeout(timer),
-    abort: (reason: unknown) => controller.abort(reason),
   };
 }
 

@@ -74,25 +74,6 @@ export interface ContainerSpec {
   devices?: { path: string }[];
 }
 
-export interface Container {
-  readonly Id: string;
-  readonly Name: string;
-  readonly Image: string;
-  readonly State: {
-    /** created, initialized, running, paused, stopping, stopped, exited, removing. */
-    readonly Status: string;
-    /** On the engine's host; 0 when it does not run. */
-    readonly Pid: number;
-    readonly OOMKilled: boolean;
-    readonly ExitCode: number;
-    readonly Error: string;
-    /** RFC 3339; the year 1 when it has never been started. */
-    readonly StartedAt: string;
-    readonly FinishedAt: string;
-  };
-  readonly Config: { readonly Labels: Readonly<Record<string, string>> | null; readonly Tty: boolean };
-}
-
 export interface ContainerSummary {
   readonly Id: string;
   readonly Labels: Readonly<Record<string, string>> | null;
@@ -100,11 +81,6 @@ export interface ContainerSummary {
   readonly ExitCode: number;
   /** Seconds; that of the year 1 when it has never been started. */
   readonly StartedAt: number;
-}
-
-export interface Image {
-  readonly Id: string;
-  readonly Labels: Readonly<Record<string, string>> | null;
 }
 
 export interface PullReport {
@@ -125,19 +101,13 @@ export interface ExecSpecification {
   readonly DetachKeys: '';
 }
 
-export interface ExecState {
-  readonly Running: boolean;
-  readonly ExitCode: number;
-  readonly Pid: number;
-}
-
 /** A volume, a secret or a network: what is needed of it is the same. */
 export interface Named {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 
-export interface EngineEvent {
+export interface PodmanEvent {
   /** E.g. `start`. */
   readonly Action?: string;
   /** Undefined in the engine's own error that ends a stream of events. */

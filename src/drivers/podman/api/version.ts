@@ -4,7 +4,7 @@ const OLDEST = [4, 3] as const;
 const NEWEST_MAJOR = 5;
 
 /**
- * The version to put into the paths of requests, from what the service says of itself (`4.3.1`, `5.2.0-dev`);
+ * The version to put into the paths of requests, from the version the service reports (`4.3.1`, `5.2.0-dev`);
  * undefined when it is too old or no version at all.
  */
 export function negotiateVersion(served: string): string | undefined {

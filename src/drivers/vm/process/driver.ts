@@ -15,19 +15,19 @@ import { createRegistry } from './images/registry/registry.js';
 import { openConfinement } from './qemu/confinement.js';
 import { claimUidRange } from './qemu/uid-range.js';
 import { qemuUser } from './qemu/user.js';
-import { createHub } from './sandboxes/hub.js';
+import { createBroadcaster } from './sandboxes/broadcaster.js';
+import { createRetryStart } from './sandboxes/crash-loop.js';
 import { checkSizes, planMachine } from './sandboxes/plan.js';
 import { readRecord, type SandboxRecord } from './sandboxes/record.js';
 import { createSandbox, type Sandbox, type SandboxDependencies } from './sandboxes/sandbox.js';
-import { createSuspects } from './sandboxes/suspects.js';
-import { describeHostCpu } from './templates/key.js';
-import { createTemplates, type Templates } from './templates/templates.js';
+import { describeHostCpu } from './snapshots/key.js';
+import { openSnapshots } from './snapshots/snapshots.js';
 
 interface VmDriverOptions {
   readonly context: Omit<DriverContext, 'secret'>;
   readonly accelerator: Accelerator;
   readonly qemuVersion: string;
-  /** All that `qemu --version` says. */
+  /** The whole output of `qemu --version`. */
   readonly qemuBuild: string;
   readonly guest: () => Promise<GuestFiles>;
   /** Undefined: no guest has a network card. */
@@ -35,10 +35,10 @@ interface VmDriverOptions {
 }
 
 const MIB = 1024 * 1024;
-/** Whose user id it is while a template is made; no sandbox has such an id. */
-const TEMPLATE = ':template';
+/** Holds the user id for taking a snapshot; no sandbox has this id. */
+const SNAPSHOT = ':template';
 
-/** Sandboxes as virtual machines. What it finds in its state directory is listed at once and taken up again. */
+/** Sandboxes as virtual machines. Those in its state directory are listed at once and resumed. */
 export async function createVmDriver(options: VmDriverOptions): Promise<ComputeDriver> {
   const { context, accelerator } = options;
   const settings = context.settings as VmSettings;
@@ -47,11 +47,11 @@ export async function createVmDriver(options: VmDriverOptions): Promise<ComputeD
   const root = join(context.stateDir, context.gatewayId);
   const folder = join(root, 'sandboxes');
   const cacheDir = join(context.stateDir, 'disks');
-  const hub = createHub('vm');
+  const broadcaster = createBroadcaster('vm');
   const sandboxes = new Map<string, Sandbox>();
   const uids = new Map<string, number>();
 
-  const log = context.log;
+  const { log } = context;
   const range =
     process.getuid?.() === 0
       ? await claimUidRange({ base: settings.qemu_uid_base, gatewayId: context.gatewayId, owner: root, log })
@@ -84,26 +84,25 @@ export async function createVmDriver(options: VmDriverOptions): Promise<ComputeD
     log,
   });
 
-  async function openTemplates(): Promise<Templates> {
-    return createTemplates({
-      directory: join(context.stateDir, 'templates'),
-      cacheMib: settings.template_cache_mib,
-      qemu: settings.qemu,
-      qemuBuild: options.qemuBuild,
-      hostCpu: accelerator === 'kvm' ? await describeHostCpu() : '',
-      bootTimeoutMs: settings.boot_timeout_secs * 1000,
-      guest: options.guest,
-      confinement,
-      asUser: async (work) => {
-        const uid = freeUid();
-        uids.set(TEMPLATE, uid);
-        await work(await qemuUser(uid, accelerator)).finally(() => uids.delete(TEMPLATE));
-      },
-      log: context.log,
-    });
-  }
-
-  const templates = settings.templates ? await openTemplates() : undefined;
+  const snapshots = !settings.templates
+    ? undefined
+    : await openSnapshots({
+        // The name that earlier versions used.
+        directory: join(context.stateDir, 'templates'),
+        cacheMib: settings.template_cache_mib,
+        qemu: settings.qemu,
+        qemuBuild: options.qemuBuild,
+        hostCpu: accelerator === 'kvm' ? await describeHostCpu() : '',
+        bootTimeoutMs: settings.boot_timeout_secs * 1000,
+        guest: options.guest,
+        confinement,
+        asUser: async (work) => {
+          const uid = freeUid();
+          uids.set(SNAPSHOT, uid);
+          await work(await qemuUser(uid, accelerator)).finally(() => uids.delete(SNAPSHOT));
+        },
+        log,
+      });
   const dependencies: SandboxDependencies = {
     settings,
     accelerator,
@@ -122,17 +121,17 @@ export async function createVmDriver(options: VmDriverOptions): Promise<ComputeD
       }),
     }),
     guest: options.guest,
-    templates,
+    snapshots,
     network: options.network,
     takenTaps: () => new Set([...sandboxes.values()].flatMap((sandbox) => sandbox.tap() ?? [])),
     uidOf,
     confinement,
-    suspects: createSuspects(),
-    hub,
+    retryStart: createRetryStart(),
+    broadcaster,
     log,
   };
 
-  async function takeUp() {
+  async function resumeAll() {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await clearUnfinished(cacheDir);
     const found: Sandbox[] = [];
@@ -140,7 +139,7 @@ export async function createVmDriver(options: VmDriverOptions): Promise<ComputeD
       const directory = join(folder, id);
       const record = await readRecord(directory);
       if (record === undefined) {
-        // Nothing was told about it before its record was whole.
+        // Nothing was reported about it before its record was complete.
         await rm(directory, { recursive: true, force: true });
         continue;
       }
@@ -151,33 +150,29 @@ export async function createVmDriver(options: VmDriverOptions): Promise<ComputeD
       uids.set(id, record.uid);
       found.push(sandbox);
     }
-    // Not waited for: an agent that is slow to answer must not hold up all other sandboxes.
+    // Not awaited, so that a slow agent does not hold up all other sandboxes.
     for (const sandbox of found) {
       sandbox
         .resume()
-        .catch((error) => context.log.error(`a sandbox is not taken up: ${OpenShellError.from(error).text}`));
+        .catch((error) => log.error(`a sandbox could not be resumed: ${OpenShellError.from(error).text}`));
     }
   }
 
-  function imageOf(sandbox: DriverSandbox): DriverSandbox {
+  function validate(sandbox: DriverSandbox): DriverSandbox {
+    planMachine(sandbox, settings);
     const image = sandbox.spec.template.image || settings.default_image;
     if (image === '') {
-      throw invalidArgument('the sandbox names no image, and there is no default_image', {
+      throw invalidArgument('the sandbox specifies no image, and default_image is not set', {
         field: 'spec.template.image',
       });
     }
     return { ...sandbox, spec: { ...sandbox.spec, template: { ...sandbox.spec.template, image } } };
   }
 
-  function validate(sandbox: DriverSandbox): DriverSandbox {
-    planMachine(sandbox, settings);
-    return imageOf(sandbox);
-  }
-
   function find(ref: SandboxRef): Sandbox {
     const sandbox = sandboxes.get(ref.id);
     if (sandbox === undefined) {
-      throw notFound(`there is no sandbox '${ref.name || ref.id}'`);
+      throw notFound(`sandbox '${ref.name || ref.id}' does not exist`);
     }
     return sandbox;
   }
@@ -193,7 +188,7 @@ export async function createVmDriver(options: VmDriverOptions): Promise<ComputeD
     return existed;
   }
 
-  await takeUp();
+  await resumeAll();
   function observeAll() {
     return [...sandboxes.values()].map((sandbox) => sandbox.observe());
   }
@@ -217,11 +212,11 @@ export async function createVmDriver(options: VmDriverOptions): Promise<ComputeD
     validateCreate: async (sandbox) => {
       validate(sandbox);
     },
-    create: async (asked, { signal }) => {
-      const sandbox = validate(asked);
+    create: async (requested, { signal }) => {
+      const sandbox = validate(requested);
       const { id } = sandbox;
       if (sandboxes.has(id)) {
-        throw new OpenShellError(Code.ALREADY_EXISTS, `the sandbox '${id}' exists already`);
+        throw new OpenShellError(Code.ALREADY_EXISTS, `the sandbox '${id}' already exists`);
       }
       signal.throwIfAborted();
       const uid = uidOf(id);
@@ -234,10 +229,10 @@ export async function createVmDriver(options: VmDriverOptions): Promise<ComputeD
         run: undefined,
         ending: undefined,
       };
-      const made = createSandbox(join(folder, id), record, dependencies);
-      sandboxes.set(id, made);
+      const created = createSandbox(join(folder, id), record, dependencies);
+      sandboxes.set(id, created);
       try {
-        await made.create();
+        await created.create();
         signal.throwIfAborted();
       } catch (error) {
         await remove(id);
@@ -249,9 +244,9 @@ export async function createVmDriver(options: VmDriverOptions): Promise<ComputeD
     stop: async (ref) => find(ref).stop(),
     start: async (ref) => find(ref).start(),
     delete: (ref) => remove(ref.id),
-    watch: ({ signal }) => hub.watch(observeAll, signal),
+    watch: ({ signal }) => broadcaster.watch(observeAll, signal),
     close: async () => {
-      await Promise.all([templates?.close(), ...[...sandboxes.values()].map((sandbox) => sandbox.detach())]);
+      await Promise.all([snapshots?.close(), ...[...sandboxes.values()].map((sandbox) => sandbox.detach())]);
       await confinement.close();
     },
   };

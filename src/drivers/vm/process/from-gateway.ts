@@ -8,8 +8,8 @@ import type { LaunchOptions } from '../launch-options.js';
 import { createDriver } from './module.js';
 
 /**
- * Serves the driver to the gateway that started this process, until the gateway closes our standard input, which it
- * also does by being killed. Sandboxes run on. Gives the exit code.
+ * Serves the driver to the gateway that started this process, until our standard input is closed, which also happens
+ * when the gateway is killed. Sandboxes keep running. Returns the exit code.
  */
 export async function runForGateway(env: NodeJS.ProcessEnv): Promise<number> {
   freeBuffersAtOnce();
@@ -39,7 +39,7 @@ export async function runForGateway(env: NodeJS.ProcessEnv): Promise<number> {
     await driver.close();
     return 0;
   } catch (thrown) {
-    log.error(`the driver process cannot serve: ${OpenShellError.from(thrown).text}`);
+    log.error(`the driver process could not start: ${OpenShellError.from(thrown).text}`);
     return 1;
   }
 }

@@ -5,18 +5,18 @@ import { delay } from '../../../kit/deadline.js';
 
 const RETRY_MS = 50;
 
-/** Names a process for good: its number may be another's later, its number and start time together may not. */
+/** Identifies a process uniquely by its id, which may be reused, and its start time. */
 export async function identityOf(pid: number): Promise<string | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined);
-  // The program's name, in brackets, may hold anything; the start time is the 20th field after it.
+  // The program's name, in brackets, may contain anything; the start time is the 20th field after it.
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields === undefined || fields[0] === 'Z' ? undefined : `${pid} ${fields[19]}`;
 }
 
 /**
- * Makes this process the only one that works in `directory`, waiting for an earlier one to end. Returns what gives it
- * up. FAILED_PRECONDITION when the other one is still there after `timeoutMs`. The lock is a link that names its
- * process: unlike a file's bytes, a name so short is written on a full disk too.
+ * Makes this process the only one that uses `directory`, waiting for an earlier one to end. Returns a function that
+ * releases it. FAILED_PRECONDITION when the other one still runs after `timeoutMs`. The lock is a link that names its
+ * process: unlike a file, it can be written on a full disk.
  */
 export async function lockDirectory(directory: string, timeoutMs: number): Promise<() => Promise<void>> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -37,9 +37,9 @@ export async function lockDirectory(directory: string, timeoutMs: number): Promi
     if (holder !== '' && (await identityOf(pid)) !== holder) {
       await rm(path, { force: true });
     } else if (performance.now() > until) {
-      throw failedPrecondition(`another driver process (${pid}) works in ${directory}`, {
+      throw failedPrecondition(`another driver process (${pid}) uses ${directory}`, {
         reason: 'DriverRunning',
-        hint: 'end it first',
+        hint: 'end that process first',
       });
     } else {
       await delay(RETRY_MS);

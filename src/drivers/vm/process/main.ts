@@ -14,7 +14,7 @@ function run(): Promise<number> {
   if (command === 'prepare') {
     return runPrepare(rest, process.env);
   }
-  // Started by hand or by a service manager: the driver is in this process, and no second one is spawned.
+  // Started by hand or by a service manager: the driver runs in this process.
   const entry = { ...vm, load: () => import('./module.js') };
   return runHost({ entry, argv: process.argv.slice(2), env: process.env });
 }

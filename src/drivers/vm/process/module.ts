@@ -14,24 +14,24 @@ import { lockDirectory } from './lock.js';
 
 const run = promisify(execFile);
 const VERSION_TIMEOUT_MS = 10_000;
-/** A process whose gateway is gone lets go of everything within this time. */
+/** A driver process releases everything within this time after its gateway has ended. */
 const LOCK_TIMEOUT_MS = 20_000;
 
-/** Where `prepare` puts kernel and initramfs, and where they are looked for. */
-export function guestDirectory(settings: VmSettings, env: DriverContext['env']): string {
-  return settings.guest_dir || join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'openshell', 'vm-guest');
+/** The default of the key guest_dir. */
+export function defaultGuestDir(env: DriverContext['env']): string {
+  return join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'openshell', 'vm-guest');
 }
 
 async function guestFiles(settings: VmSettings, env: DriverContext['env']): Promise<GuestFiles> {
   if (settings.kernel !== '' || settings.initramfs !== '') {
     return givenGuest(settings.kernel, settings.initramfs);
   }
-  const directory = guestDirectory(settings, env);
+  const directory = settings.guest_dir || defaultGuestDir(env);
   const files = await preparedGuest(directory);
   if (files !== undefined) {
     return files;
   }
-  throw failedPrecondition(`there is no guest kernel in ${directory}`, {
+  throw failedPrecondition(`${directory} has no guest kernel`, {
     reason: 'GuestNotPrepared',
     hint: 'run `openshell-driver-vm prepare`, or set kernel and initramfs',
   });
@@ -49,12 +49,12 @@ async function qemuBuild(qemu: string): Promise<string> {
   }
 }
 
-/** The driver in this very process, which has nothing to sign. */
+/** Creates the driver in this process. It signs nothing. */
 export async function createDriver(context: Omit<DriverContext, 'secret'>): Promise<ComputeDriver> {
   const settings = context.settings as VmSettings;
   const choice = await chooseAccelerator(settings.accel, settings.allow_emulation);
   if (typeof choice === 'string') {
-    throw failedPrecondition(`no virtual machine can run here: ${choice}`);
+    throw failedPrecondition(`virtual machines cannot run on this host: ${choice}`);
   }
   if (choice.why !== undefined) {
     context.log.warn(`guests are emulated, 10 to 20 times slower: ${choice.why}`);

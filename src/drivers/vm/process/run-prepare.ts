@@ -1,19 +1,18 @@
 import { parseArgs } from 'node:util';
 import { OpenShellError } from '../../../compute/errors.js';
-import { type VmSettings, vmSettings } from '../settings.js';
 import { prepareGuest } from './guest/prepare.js';
-import { guestDirectory } from './module.js';
+import { defaultGuestDir } from './module.js';
 
 const USAGE = `Usage: openshell-driver-vm prepare [--directory DIR] [--agent FILE]
 
-Makes what guests boot with: the distribution's kernel, unpacked, and an initramfs with the guest agent.
+Creates the files that guests boot from: the distribution's kernel, unpacked, and an initramfs with the guest agent.
 
-  --directory DIR  where to put it (the key guest_dir); default: openshell/vm-guest in the XDG cache directory
-  --agent FILE     a compiled guest agent; default: the one that is shipped, or one compiled now
+  --directory DIR  where to put them (the key guest_dir); default: openshell/vm-guest in the XDG cache directory
+  --agent FILE     a compiled guest agent; default: the shipped one, or one compiled now
 `;
 const PREPARE_TIMEOUT_MS = 15 * 60_000;
 
-/** Prepares the guest's files and tells on stderr how it goes; gives the exit code. */
+/** Prepares the guest's files and reports progress on stderr. Returns the exit code. */
 export async function runPrepare(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   try {
     const { values } = parseArgs({
@@ -28,13 +27,7 @@ export async function runPrepare(argv: readonly string[], env: NodeJS.ProcessEnv
       process.stdout.write(USAGE);
       return 0;
     }
-    const defaults = Object.fromEntries(
-      Object.entries(vmSettings).map(([key, setting]) => [
-        key,
-        'default' in setting ? setting.default : undefined,
-      ]),
-    ) as unknown as VmSettings;
-    const files = await prepareGuest(values.directory ?? guestDirectory(defaults, env), {
+    const files = await prepareGuest(values.directory ?? defaultGuestDir(env), {
       agent: values.agent ?? '',
       progress: (text) => process.stderr.write(`${text}\n`),
       signal: AbortSignal.timeout(PREPARE_TIMEOUT_MS),

@@ -1,6 +1,6 @@
 import { Code, OpenShellError } from '../../../compute/errors.js';
 
-/** Deletes, or gives `absent` where the request allows that nothing of the name is there. */
+/** Runs a deletion; returns `absent` when there is no such object and the request allows that. */
 export async function deletion<T>(allowMissing: boolean, absent: T, run: () => Promise<T>): Promise<T> {
   try {
     return await run();

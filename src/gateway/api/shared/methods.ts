@@ -8,7 +8,7 @@ import {
   ServiceStatus,
   methods as wire,
 } from '../../../wire/v01/index.js';
-import { asItIs, KEPT_WORKSPACE } from '../../services/kept-answers.js';
+import { asIs, KEPT_WORKSPACE } from '../../services/kept-answers.js';
 import type { Services } from '../../services/services.js';
 import type { WorkspaceDeletion } from '../../services/workspaces.js';
 import type { Method } from '../method.js';
@@ -17,9 +17,9 @@ import { identityOf } from '../request-identity.js';
 import { deletion } from './deletion.js';
 import { toWorkspace, varintField } from './workspace.js';
 
-/** As semantic versioning's build metadata: which generations a gateway of this version serves. */
+/** The served generations, as build metadata of a semantic version. */
 const SERVED = GENERATIONS.map((generation) => `api-${generation}`).join('.');
-/** The number of DeleteWorkspaceResponse that only generation 0.0 has. */
+/** The field number in DeleteWorkspaceResponse that only generation 0.0 has. */
 const DELETED = 1;
 
 const OUTCOME: Readonly<Record<WorkspaceDeletion | 'absent', DeletionOutcome>> = {
@@ -40,15 +40,15 @@ function toResources(resources: ResourceCapabilities): MessageInitShape<typeof R
 }
 
 /**
- * Methods whose requests are read alike in both generations, and whose answers carry the fields of both. They are
- * written with the messages of 0.1, which has everything that 0.0 reads here, or has it added by number.
+ * Methods whose requests are the same in both generations, and whose responses carry the fields of both. They use the
+ * messages of 0.1; fields that only 0.0 has are added by number.
  */
 export function sharedMethods({ workspaces, info, requests }: Services): Method[] {
   return [
     unary(wire.health, () => ({ status: ServiceStatus.HEALTHY, version: info.version })),
     unary(wire.getCurrentUser, (_, { principal }) => {
       if (principal.kind !== 'user') {
-        throw new Error(`GetCurrentUser was let through for ${principal.kind}`);
+        throw new Error(`GetCurrentUser was admitted for ${principal.kind}`);
       }
       const { subject, displayName, roles, provider } = principal;
       return { subject, displayName, roles: [...roles], identityProvider: provider };
@@ -79,7 +79,7 @@ export function sharedMethods({ workspaces, info, requests }: Services): Method[
     unary(wire.deleteWorkspace, async (request, caller) => {
       const deleted = await requests.once(
         identityOf(wire.deleteWorkspace, request, caller),
-        asItIs<WorkspaceDeletion | 'absent'>(),
+        asIs<WorkspaceDeletion | 'absent'>(),
         (remember) =>
           deletion<WorkspaceDeletion | 'absent'>(request.allowMissing, 'absent', () =>
             workspaces.delete(caller, request.name, remember),

@@ -4,13 +4,13 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { WorkspaceRecord } from '../../../store/model.js';
 import { WorkspacePhase, WorkspaceSchema } from '../../../wire/v01/index.js';
 
-/** Numbers of ObjectMeta that only generation 0.0 has. */
+/** Field numbers in ObjectMeta that only generation 0.0 has. */
 const CREATED_AT_MS = 3;
 const DELETION_TIMESTAMP_MS = 8;
 
 /**
- * A workspace with the fields of both generations, each of which skips the other's: requests about workspaces
- * mostly do not tell whose they are.
+ * A workspace with the fields of both generations; each client skips those of the other. Most requests about workspaces
+ * do not show which generation they are in.
  */
 export function toWorkspace(record: WorkspaceRecord): MessageShape<typeof WorkspaceSchema> {
   const workspace = create(WorkspaceSchema, {
@@ -34,11 +34,7 @@ export function toWorkspace(record: WorkspaceRecord): MessageShape<typeof Worksp
   return workspace;
 }
 
-/** A field that the schema in use does not have. */
+/** A field that is not in the schema. */
 export function varintField(no: number, value: number) {
-  return {
-    no,
-    wireType: WireType.Varint,
-    data: new BinaryWriter().int64(value).finish(),
-  };
+  return { no, wireType: WireType.Varint, data: new BinaryWriter().int64(value).finish() };
 }

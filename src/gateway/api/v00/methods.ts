@@ -1,36 +1,28 @@
-import type { SandboxRecord } from '../../../store/model.js';
 import {
+  type CreateSandboxRequest,
   type ExecSandboxRequest,
   SandboxSchema,
   WorkspaceSchema,
   methods as wire,
 } from '../../../wire/v00/index.js';
-import type { Caller } from '../../auth/principal.js';
+import type { ExecInput } from '../../services/exec.js';
+import type { CreateSandboxInput } from '../../services/sandboxes.js';
 import type { Services } from '../../services/services.js';
 import { readInput, runExec } from '../exec-stream.js';
 import type { Method } from '../method.js';
 import { bidi, serverStream, unary } from '../method.js';
 import { list } from '../page.js';
-import { environmentFor, type ShownEnvironment } from '../stored-spec.js';
-import { toCreateInput, toExecInput } from './from-wire.js';
+import { sandboxEncoders } from '../shared/sandbox.js';
+import { toWatchInput, toWatchPayload } from '../shared/watch.js';
+import { toStoredSpec } from '../stored-spec.js';
 import { toLogLine, toPlatformEvent, toSandbox, toWorkspace } from './to-wire.js';
 
-/** The methods of openshell.v1.OpenShell that generation 0.0 has in its own way, over the services. */
+/** The methods of openshell.v1.OpenShell that differ in generation 0.0, mapped onto the services. */
 export function v00Methods(services: Services): Method[] {
   const { sandboxes, workspaces, exec, logs, watch } = services;
 
-  function shown(record: SandboxRecord, environment: ShownEnvironment) {
-    return toSandbox(record, sandboxes.orphaned(record), environment);
-  }
-
-  function sandbox(record: SandboxRecord, caller: Caller) {
-    return shown(record, environmentFor(caller));
-  }
-
-  const listed = {
-    schema: SandboxSchema,
-    toWire: (record: SandboxRecord) => shown(record, 'left-out'),
-  };
+  const { sandbox, withoutEnvironment } = sandboxEncoders(sandboxes, toSandbox);
+  const watched = { sandbox: withoutEnvironment, log: toLogLine, event: toPlatformEvent };
 
   return [
     unary(wire.createSandbox, async (request, caller) => ({
@@ -39,7 +31,9 @@ export function v00Methods(services: Services): Method[] {
     unary(wire.getSandbox, async ({ workspace, name }, caller) => ({
       sandbox: sandbox(await sandboxes.get(caller, workspace, name), caller),
     })),
-    list(wire.listSandboxes, listed, (request, caller) => sandboxes.list(caller, request)),
+    list(wire.listSandboxes, { schema: SandboxSchema, toWire: withoutEnvironment }, (request, caller) =>
+      sandboxes.list(caller, request),
+    ),
     unary(wire.deleteSandbox, async ({ workspace, name }, caller) => {
       const { id } = await sandboxes.delete(caller, workspace, name);
       await sandboxes.gone(id, caller.signal);
@@ -52,42 +46,8 @@ export function v00Methods(services: Services): Method[] {
       sandbox: sandbox(await sandboxes.start(caller, workspace, name), caller),
     })),
     serverStream(wire.watchSandbox, (request, caller, send) =>
-      watch.watch(
-        caller,
-        {
-          sandboxId: request.id,
-          followStatus: request.followStatus,
-          followLogs: request.followLogs,
-          followEvents: request.followEvents,
-          logTail: request.logTailLines,
-          eventTail: request.eventTail,
-          stopOnTerminal: request.stopOnTerminal,
-          logs: {
-            sinceMs: Number(request.logSinceMs),
-            sources: request.logSources,
-            minLevel: request.logMinLevel,
-          },
-        },
-        (item) => {
-          switch (item.type) {
-            case 'sandbox':
-              return send(
-                wire.watchSandbox.encodeResponse({
-                  payload: { case: 'sandbox', value: shown(item.record, 'left-out') },
-                }),
-              );
-            case 'log':
-              return send(
-                wire.watchSandbox.encodeResponse({ payload: { case: 'log', value: toLogLine(item.line) } }),
-              );
-            case 'event':
-              return send(
-                wire.watchSandbox.encodeResponse({
-                  payload: { case: 'event', value: toPlatformEvent(item.event) },
-                }),
-              );
-          }
-        },
+      watch.watch(caller, toWatchInput(request, request.id, Number(request.logSinceMs)), (item) =>
+        send(wire.watchSandbox.encodeResponse({ payload: toWatchPayload(item, watched) })),
       ),
     ),
     serverStream(wire.execSandbox, (request, caller, send) =>
@@ -114,4 +74,20 @@ export function v00Methods(services: Services): Method[] {
       workspaces.list(caller, request),
     ),
   ];
+}
+
+/** This generation has no templates and no restarts. */
+function toCreateInput(request: CreateSandboxRequest): CreateSandboxInput {
+  return {
+    name: request.name,
+    workspace: request.workspace,
+    labels: { ...request.labels },
+    annotations: { ...request.annotations },
+    spec: toStoredSpec(request.spec, 'never'),
+    template: '',
+  };
+}
+
+function toExecInput(request: ExecSandboxRequest, input: ExecInput['input']): ExecInput {
+  return { ...request, timeoutMs: request.timeoutSeconds * 1000, input };
 }

@@ -16,7 +16,7 @@ import { refused, toStoredSpec } from '../stored-spec.js';
 
 const SCOPE = 'workspace_scope';
 
-/** The workspaces that a list is asked for. INVALID_ARGUMENT when nothing is selected. */
+/** The workspaces of a list request. INVALID_ARGUMENT when nothing is selected. */
 export function toScope(scope: WorkspaceSelector | undefined): { workspace: string; allWorkspaces: boolean } {
   const selection = scope?.selection;
   if (selection?.case === 'allWorkspaces') {
@@ -28,13 +28,13 @@ export function toScope(scope: WorkspaceSelector | undefined): { workspace: stri
   throw invalidArgument(`${SCOPE} selects nothing`, { field: SCOPE, hint: 'name a workspace' });
 }
 
-/** The one workspace that a request is about. */
+/** The workspace of a request that needs exactly one. */
 export function toWorkspaceName(scope: WorkspaceSelector | undefined): string {
   const { workspace, allWorkspaces } = toScope(scope);
   if (!allWorkspaces) {
     return workspace;
   }
-  throw invalidArgument(`${SCOPE} selects all workspaces, and this request is about one`, {
+  throw invalidArgument(`${SCOPE} selects all workspaces, but this request needs one`, {
     field: `${SCOPE}.all_workspaces`,
     hint: 'name a workspace',
   });
@@ -42,13 +42,13 @@ export function toWorkspaceName(scope: WorkspaceSelector | undefined): string {
 
 export function toCreateInput(request: CreateSandboxRequest): CreateSandboxInput {
   if (request.awaitMainProcessAttachment) {
-    throw refused('await_main_process_attachment', 'a main process cannot be attached to', 'leave it out');
+    throw refused('await_main_process_attachment', 'it cannot attach to a main process', 'leave it out');
   }
   if (request.serviceExposures.length > 0) {
-    throw refused('service_exposures', 'it forwards no ports', 'leave them out');
+    throw refused('service_exposures', 'it does not forward ports', 'leave them out');
   }
   if (request.spec !== undefined && request.spec.providerAttachmentEpoch !== '') {
-    throw refused('spec.provider_attachment_epoch', 'it serves no providers', 'leave it out');
+    throw refused('spec.provider_attachment_epoch', 'it does not support providers', 'leave it out');
   }
   return {
     name: request.name,
@@ -73,39 +73,28 @@ function toRestartPolicy(policy: SandboxRestartPolicy | undefined): RestartPolic
     default:
       throw invalidArgument(`spec.restart_policy ${policy} is unknown`, {
         field: 'spec.restart_policy',
-        hint: 'take never, on failure or always',
+        hint: 'use never, on failure or always',
       });
   }
 }
 
-/** An exec in the sandbox of that id; it runs without a login shell whether or not the request asks for that. */
+/** Commands never run in a login shell, whether or not the request asks for one. */
 export function toExecInput(
   request: ExecSandboxRequest,
   sandboxId: string,
   input: ExecInput['input'],
 ): ExecInput {
   if (request.requestId !== '') {
-    throw refused('request_id', 'the output of a command is not kept', 'leave it out');
+    throw refused('request_id', 'it does not store the output of commands', 'leave it out');
   }
-  return {
-    sandboxId,
-    command: request.command,
-    workdir: request.workdir,
-    environment: { ...request.environment },
-    timeoutMs: toTimeoutMs(request.executionTimeout),
-    tty: request.tty,
-    cols: request.cols,
-    rows: request.rows,
-    stdin: request.stdin,
-    input,
-  };
+  return { ...request, sandboxId, timeoutMs: toTimeoutMs(request.executionTimeout), input };
 }
 
 function toTimeoutMs(timeout: Duration | undefined): number {
   if (timeout === undefined) {
     return 0;
   }
-  // Rounded up: the shortest timeout is a timeout too.
+  // Rounded up, because 0 means no timeout.
   const ms = Number(timeout.seconds) * 1000 + Math.ceil(timeout.nanos / 1_000_000);
   if (ms >= 0) {
     return ms;
@@ -113,7 +102,7 @@ function toTimeoutMs(timeout: Duration | undefined): number {
   throw invalidArgument('execution_timeout is negative', { field: 'execution_timeout' });
 }
 
-/** 0: since ever. */
+/** 0: no lower bound. */
 export function toSinceMs(time: Timestamp | undefined): number {
   return time === undefined ? 0 : Math.floor(timestampMs(time));
 }
@@ -129,7 +118,7 @@ export function toTemplateInput({
     throw invalidArgument(`${field} is required`, { field });
   }
   if (spec?.desiredServiceLevel !== undefined) {
-    throw refused('template.spec.desired_service_level', 'it keeps no sandboxes in stock', 'leave it out');
+    throw refused('template.spec.desired_service_level', 'it has no pool of ready sandboxes', 'leave it out');
   }
   const gpu = workload.resources?.gpu;
   return {
@@ -141,7 +130,7 @@ export function toTemplateInput({
     environment: { ...workload.environment },
     cpu: workload.resources?.cpu ?? '',
     memory: workload.resources?.memory ?? '',
-    gpu: gpu === undefined ? undefined : { count: gpu.count },
+    gpu: gpu && { count: gpu.count },
     driverConfig: spec?.driverConfig as JsonObject | undefined,
   };
 }

@@ -1,4 +1,3 @@
-import { invalidArgument } from '../../../compute/errors.js';
 import type { SandboxRecord } from '../../../store/model.js';
 import type { Remember } from '../../../store/store.js';
 import type { MethodShape } from '../../../wire/method-shape.js';
@@ -7,11 +6,13 @@ import {
   type ExecSandboxRequest,
   SandboxSchema,
   WorkspaceSchema,
+  type WorkspaceSelector,
   methods as wire,
 } from '../../../wire/v01/index.js';
 import type { Caller } from '../../auth/principal.js';
 import type { ExecInput } from '../../services/exec.js';
-import { asItIs, KEPT_SANDBOX } from '../../services/kept-answers.js';
+import { asIs, KEPT_SANDBOX } from '../../services/kept-answers.js';
+import { checkGiven } from '../../services/limits.js';
 import type { Services } from '../../services/services.js';
 import { readInput, runExec } from '../exec-stream.js';
 import type { Method } from '../method.js';
@@ -19,48 +20,42 @@ import { bidi, serverStream, unary } from '../method.js';
 import { list } from '../page.js';
 import { identityOf } from '../request-identity.js';
 import { deletion } from '../shared/deletion.js';
+import { sandboxEncoders } from '../shared/sandbox.js';
+import { toWatchInput, toWatchPayload } from '../shared/watch.js';
 import { toWorkspace } from '../shared/workspace.js';
-import { environmentFor, type ShownEnvironment } from '../stored-spec.js';
+import { refused } from '../stored-spec.js';
 import { toCreateInput, toExecInput, toScope, toSinceMs, toWorkspaceName } from './from-wire.js';
 import { templateMethods } from './templates.js';
-import { toLogLine, toSandbox } from './to-wire.js';
-import { type FindSandbox, watchMethod } from './watch.js';
+import { toLogLine, toPlatformEvent, toSandbox } from './to-wire.js';
 
-/** A deletion's answer as it is remembered; without an id nothing of the name was there. */
+interface Scoped {
+  readonly workspaceScope?: WorkspaceSelector | undefined;
+}
+
+/** The stored answer of a delete; without an id there was no such sandbox. */
 interface Deleted {
   readonly sandboxId?: string;
 }
 
-/** The methods of openshell.v1.OpenShell that generation 0.1 has in its own way, over the services. */
+/** The methods of openshell.v1.OpenShell that differ in generation 0.1, mapped onto the services. */
 export function v01Methods(services: Services): Method[] {
-  const { sandboxes, workspaces, exec, logs, requests } = services;
+  const { sandboxes, workspaces, exec, logs, requests, watch } = services;
 
-  function shown(record: SandboxRecord, environment: ShownEnvironment) {
-    return toSandbox(record, sandboxes.orphaned(record), environment);
-  }
+  const { sandbox, withoutEnvironment } = sandboxEncoders(sandboxes, toSandbox);
+  const watched = { sandbox: withoutEnvironment, log: toLogLine, event: toPlatformEvent };
 
-  function sandbox(record: SandboxRecord, caller: Caller) {
-    return shown(record, environmentFor(caller));
-  }
-
-  function withoutEnvironment(record: SandboxRecord) {
-    return shown(record, 'left-out');
-  }
-
-  function find(
-    caller: Caller,
-    { workspaceScope, name }: { workspaceScope?: Parameters<typeof toScope>[0]; name: string },
-  ) {
+  function find(caller: Caller, { workspaceScope, name }: Scoped & { name: string }) {
     return sandboxes.get(caller, toWorkspaceName(workspaceScope), name);
   }
 
-  /** Where the request calls the sandbox's name `sandbox`. */
-  const findSandbox: FindSandbox = async (caller, { workspaceScope, sandbox: name }) => {
-    if (name === '') {
-      throw invalidArgument('sandbox is required', { field: 'sandbox' });
-    }
+  /** For requests in which the field with the sandbox's name is `sandbox`. */
+  async function findSandbox(
+    caller: Caller,
+    { workspaceScope, sandbox: name }: Scoped & { sandbox: string },
+  ) {
+    checkGiven(name, 'sandbox');
     return find(caller, { workspaceScope, name });
-  };
+  }
 
   async function execInput(
     caller: Caller,
@@ -108,7 +103,7 @@ export function v01Methods(services: Services): Method[] {
       const workspace = toWorkspaceName(request.workspaceScope);
       const { sandboxId } = await requests.once(
         identityOf(wire.deleteSandbox, request, caller),
-        asItIs<Deleted>(),
+        asIs<Deleted>(),
         (remember) =>
           deletion<Deleted>(request.allowMissing, {}, async () => {
             const record = await sandboxes.delete(caller, workspace, request.name, byId(remember));
@@ -118,13 +113,22 @@ export function v01Methods(services: Services): Method[] {
       if (sandboxId === undefined) {
         return { outcome: DeletionOutcome.ALREADY_ABSENT };
       }
-      // Not part of what is kept: each caller waits for itself, and a repetition tells how things stand by then.
+      // Not stored: each caller waits for itself, and a repeated request reports the current state.
       const gone = await sandboxes.gone(sandboxId, caller.signal);
       return { outcome: gone ? DeletionOutcome.COMPLETED : DeletionOutcome.ACCEPTED, sandboxId };
     }),
     unary(wire.stopSandbox, change(wire.stopSandbox, sandboxes.stop)),
     unary(wire.startSandbox, change(wire.startSandbox, sandboxes.start)),
-    watchMethod(services, findSandbox, withoutEnvironment),
+    serverStream(wire.watchSandbox, async (request, caller, send) => {
+      if (request.resumeAfterCursor !== '') {
+        const hint = 'watch without it: a stream begins with the current state';
+        throw refused('resume_after_cursor', 'its events carry no cursors', hint);
+      }
+      const { id } = await findSandbox(caller, request);
+      await watch.watch(caller, toWatchInput(request, id, toSinceMs(request.sinceTime)), (item) =>
+        send(wire.watchSandbox.encodeResponse({ payload: toWatchPayload(item, watched) })),
+      );
+    }),
     serverStream(wire.execSandbox, async (request, caller, send) =>
       runExec(exec, caller, await execInput(caller, request, undefined), send),
     ),

@@ -1,6 +1,6 @@
 import type { TemplateRecord } from '../../../store/model.js';
 import { DeletionOutcome, SandboxWorkloadTemplateSchema, methods as wire } from '../../../wire/v01/index.js';
-import { asItIs, KEPT_TEMPLATE } from '../../services/kept-answers.js';
+import { asIs, KEPT_TEMPLATE } from '../../services/kept-answers.js';
 import type { Services } from '../../services/services.js';
 import { templateNotFound } from '../../services/templates.js';
 import type { Method } from '../method.js';
@@ -48,7 +48,7 @@ export function templateMethods({ templates, requests }: Services): Method[] {
       const workspace = toWorkspaceName(request.workspaceScope);
       const deleted = await requests.once(
         identityOf(wire.deleteSandboxTemplate, request, caller),
-        asItIs<boolean>(),
+        asIs<boolean>(),
         async (remember) => {
           const existed = await templates.delete(caller, workspace, request.name, remember);
           if (existed || request.allowMissing) {

@@ -1,13 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { PlatformEvent } from '../../../compute/driver.js';
-import type {
-  ObjectMeta,
-  RestartPolicy,
-  SandboxRecord,
-  StoredCondition,
-  TemplateRecord,
-} from '../../../store/model.js';
+import type { ObjectMeta, RestartPolicy, SandboxRecord, TemplateRecord } from '../../../store/model.js';
 import {
   type PlatformEventSchema,
   type SandboxLogLineSchema,
@@ -16,26 +10,10 @@ import {
   type SandboxSchema,
   type SandboxWorkloadTemplateSchema,
 } from '../../../wire/v01/index.js';
-import { isRestartPending } from '../../lifecycle/restart-policy.js';
-import type { SandboxLogLine } from '../../sandbox-log.js';
-import {
-  type ShownEnvironment,
-  toWireDriverConfig,
-  toWireEnvironment,
-  toWireGpu,
-  toWireSpec,
-} from '../stored-spec.js';
-
-const PHASE: Record<SandboxRecord['phase'], SandboxPhase> = {
-  provisioning: SandboxPhase.PROVISIONING,
-  running: SandboxPhase.READY,
-  stopping: SandboxPhase.STOPPING,
-  stopped: SandboxPhase.STOPPED,
-  starting: SandboxPhase.STARTING,
-  exited: SandboxPhase.ERROR,
-  failed: SandboxPhase.ERROR,
-  deleting: SandboxPhase.DELETING,
-};
+import { isRestartPending, publicPhase } from '../../lifecycle/restart-policy.js';
+import type { SandboxLogLine } from '../../observe/sandbox-log.js';
+import { toCommonMeta, toCommonStatus } from '../shared/sandbox.js';
+import { type ShownEnvironment, toWireDriverConfig, toWireEnvironment, toWireSpec } from '../stored-spec.js';
 
 const RESTART_POLICY: Record<RestartPolicy, SandboxRestartPolicy> = {
   never: SandboxRestartPolicy.NEVER,
@@ -43,35 +21,31 @@ const RESTART_POLICY: Record<RestartPolicy, SandboxRestartPolicy> = {
   always: SandboxRestartPolicy.ALWAYS,
 };
 
-/** A sandbox that waits for its restart is starting: whoever waits for it should go on waiting. */
 function phaseOf(record: SandboxRecord): SandboxPhase {
-  if (isRestartPending(record)) {
-    return SandboxPhase.STARTING;
-  }
-  return record.phase === 'exited' && record.exitCode === 0 ? SandboxPhase.COMPLETED : PHASE[record.phase];
+  const phase = publicPhase(record);
+  return phase === 'ERROR' && record.phase === 'exited' && record.exitCode === 0
+    ? SandboxPhase.COMPLETED
+    : SandboxPhase[phase];
 }
 
-/** `orphaned`: why nothing is known of the sandbox now, if so. */
+/** `orphaned`: why the sandbox's state is not known, if so. */
 export function toSandbox(
   record: SandboxRecord,
   orphaned: string | undefined,
   environment: ShownEnvironment,
 ): MessageInitShape<typeof SandboxSchema> {
   return {
-    metadata: toMeta(record, record.workspace),
+    metadata: { ...toMeta(record), workspace: record.workspace },
     spec: {
       ...toWireSpec(record.spec, environment),
       restartPolicy: RESTART_POLICY[record.spec.restartPolicy],
     },
     status: {
-      agentPod: record.resourceName,
+      ...toCommonStatus(record, orphaned, ({ transitionAtMs, ...condition }) => ({
+        ...condition,
+        transitionTime: toTime(transitionAtMs),
+      })),
       phase: orphaned === undefined ? phaseOf(record) : SandboxPhase.UNKNOWN,
-      mainProcessInstanceId: record.instanceId,
-      ...(record.exitCode === undefined ? {} : { exitCode: record.exitCode }),
-      conditions:
-        orphaned === undefined
-          ? record.conditions.map(toCondition)
-          : [{ type: 'Ready', status: 'Unknown', reason: 'DriverNotRunning', message: orphaned }],
       restartCount: record.restarts.count,
       nextRestartTime: isRestartPending(record) ? toTime(record.restarts.nextAtMs) : undefined,
       mainProcessStartedTime: toTime(record.startedAtMs),
@@ -83,26 +57,14 @@ export function toSandbox(
   };
 }
 
-function toCondition({ transitionAtMs, ...condition }: StoredCondition) {
-  return {
-    ...condition,
-    transitionTime: toTime(transitionAtMs),
-  };
-}
-
-/** 0 is no time. */
+/** 0: not set. */
 function toTime(ms: number): Timestamp | undefined {
   return ms === 0 ? undefined : timestampFromMs(ms);
 }
 
-function toMeta(meta: ObjectMeta, workspace: string) {
+function toMeta(meta: ObjectMeta) {
   return {
-    id: meta.id,
-    name: meta.name,
-    labels: meta.labels,
-    resourceVersion: BigInt(meta.resourceVersion),
-    annotations: meta.annotations,
-    workspace,
+    ...toCommonMeta(meta),
     createdTime: toTime(meta.createdAtMs),
     deletionTime: toTime(meta.deletionAtMs),
   };
@@ -113,41 +75,28 @@ export function toTemplate(
   environment: ShownEnvironment,
 ): MessageInitShape<typeof SandboxWorkloadTemplateSchema> {
   return {
-    metadata: toMeta(record, record.workspace),
+    metadata: { ...toMeta(record), workspace: record.workspace },
     spec: {
       workload: {
         image: record.image,
         environment: toWireEnvironment(record.environment, environment),
-        resources: {
-          cpu: record.cpu,
-          memory: record.memory,
-          ...(record.gpu === undefined ? {} : { gpu: toWireGpu(record.gpu) }),
-        },
+        resources: { cpu: record.cpu, memory: record.memory, gpu: record.gpu },
       },
-      ...toWireDriverConfig(record.driverConfig),
+      driverConfig: toWireDriverConfig(record.driverConfig),
     },
   };
 }
 
-export function toLogLine(line: SandboxLogLine): MessageInitShape<typeof SandboxLogLineSchema> {
-  return {
-    sandboxId: line.sandboxId,
-    eventTime: toTime(line.timeMs),
-    level: line.level,
-    target: line.target,
-    message: line.message,
-    source: line.source,
-    fields: line.fields,
-  };
+export function toLogLine({
+  timeMs,
+  ...line
+}: SandboxLogLine): MessageInitShape<typeof SandboxLogLineSchema> {
+  return { ...line, eventTime: toTime(timeMs) };
 }
 
-export function toPlatformEvent(event: PlatformEvent): MessageInitShape<typeof PlatformEventSchema> {
-  return {
-    eventTime: toTime(event.timestampMs),
-    source: event.source,
-    type: event.type,
-    reason: event.reason,
-    message: event.message,
-    metadata: event.metadata,
-  };
+export function toPlatformEvent({
+  timestampMs,
+  ...event
+}: PlatformEvent): MessageInitShape<typeof PlatformEventSchema> {
+  return { ...event, eventTime: toTime(timestampMs) };
 }

@@ -19,7 +19,7 @@ function header(inode: number, entry: CpioEntry, name: string): string {
   return `070701${fields.map((field) => field.toString(16).padStart(8, '0')).join('')}`;
 }
 
-/** An archive in the "newc" form that the kernel unpacks as its first root. The same entries give the same bytes. */
+/** An archive in the "newc" format that the kernel unpacks as its first root. Deterministic. */
 export function writeCpio(entries: readonly CpioEntry[]): Buffer {
   const parts: Buffer[] = [];
   [...entries, { path: 'TRAILER!!!', mode: 0 }].forEach((entry, index) => {

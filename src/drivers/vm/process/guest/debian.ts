@@ -6,19 +6,19 @@ import { failedPrecondition } from '../../../../compute/errors.js';
 
 const run = promisify(execFile);
 
-/** Names the current kernel package for clouds: small, with virtio and nothing of real hardware. */
+/** Depends on the current kernel for clouds, which is small and has virtio. */
 const META_PACKAGE = 'linux-image-cloud-amd64';
 
 interface KernelPackage {
   readonly version: string;
   readonly image: Buffer;
-  /** Module files by name without their folder, e.g. `virtio_blk.ko`. */
+  /** Paths of modules by file name, e.g. `virtio_blk.ko`. */
   readonly modules: ReadonlyMap<string, string>;
 }
 
 /**
  * Downloads the distribution's kernel package into `work` and unpacks it there, without installing it.
- * FAILED_PRECONDITION on a system without apt, or without a network.
+ * FAILED_PRECONDITION on a system without apt or a network.
  */
 export async function fetchDebianKernel(
   work: string,
@@ -26,17 +26,17 @@ export async function fetchDebianKernel(
   signal: AbortSignal,
 ): Promise<KernelPackage> {
   try {
-    progress(`looking for the kernel that ${META_PACKAGE} names`);
+    progress(`looking up the kernel of ${META_PACKAGE}`);
     const { stdout } = await run('apt-cache', ['depends', META_PACKAGE], { signal });
     const name = /Depends: (linux-image-[\w.+-]+)/.exec(stdout)?.[1];
     if (name === undefined) {
-      throw new Error(`${META_PACKAGE} names no kernel`);
+      throw new Error(`${META_PACKAGE} depends on no kernel`);
     }
     progress(`downloading ${name}`);
     await run('apt-get', ['download', name], { cwd: work, signal });
     const archive = (await readdir(work)).find((file) => file.endsWith('.deb'));
     if (archive === undefined) {
-      throw new Error(`apt-get left no package of ${name}`);
+      throw new Error(`apt-get did not download ${name}`);
     }
     progress(`unpacking ${archive}`);
     const root = join(work, 'package');
@@ -44,9 +44,9 @@ export async function fetchDebianKernel(
     await run('dpkg', ['-x', archive, root], { cwd: work, signal });
     return await readPackage(root);
   } catch (cause) {
-    throw failedPrecondition(`no kernel from the distribution: ${(cause as Error).message}`, {
+    throw failedPrecondition(`the distribution's kernel is not available: ${(cause as Error).message}`, {
       cause,
-      hint: 'give the paths of your own as `kernel` and `initramfs`',
+      hint: 'set `kernel` and `initramfs` to your own files',
     });
   }
 }

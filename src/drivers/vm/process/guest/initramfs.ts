@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { failedPrecondition } from '../../../../compute/errors.js';
 import { type CpioEntry, writeCpio } from './cpio.js';
 
-/** In the order in which they must be loaded; the optional ones are for a network card. */
+/** In loading order. */
 const MODULES = [
   { name: 'virtio_ring', optional: true },
   { name: 'virtio', optional: true },
@@ -20,8 +20,8 @@ const DIRECTORY = 0o040755;
 const PROGRAM = 0o100755;
 const FILE = 0o100644;
 
-/** The first root of a guest: the agent as /init, and the modules it loads by their numbers. */
-export async function makeInitramfs(agent: Buffer, modules: ReadonlyMap<string, string>): Promise<Buffer> {
+/** A guest's first root: the agent as /init, and the modules, numbered in loading order. */
+export async function createInitramfs(agent: Buffer, modules: ReadonlyMap<string, string>): Promise<Buffer> {
   const entries: CpioEntry[] = [
     { path: 'dev', mode: DIRECTORY },
     { path: 'modules', mode: DIRECTORY },
@@ -35,7 +35,7 @@ export async function makeInitramfs(agent: Buffer, modules: ReadonlyMap<string, 
     }
     if (path === undefined) {
       throw failedPrecondition(`the kernel package has no module ${name}`, {
-        hint: 'give the paths of your own as `kernel` and `initramfs`',
+        hint: 'set `kernel` and `initramfs` to your own files',
       });
     }
     const number = String(index).padStart(2, '0');

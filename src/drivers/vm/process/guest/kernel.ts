@@ -10,12 +10,12 @@ const PAYLOAD_LENGTH_AT = 0x24c;
 const SECTOR_BYTES = 512;
 
 /**
- * The ELF kernel inside a bzImage. QEMU starts it without the real-mode part, which costs 2 s under emulation. Returns
- * the image as it is when it is an ELF already, or when it is packed with something other than LZ4.
+ * The ELF kernel inside a bzImage, which QEMU starts without the real-mode part (2 s under emulation). Returns the image
+ * unchanged if it is an ELF file or not compressed with LZ4.
  */
 export async function unpackKernel(image: Buffer, signal: AbortSignal): Promise<Buffer> {
   if (image.length < 0x250) {
-    throw failedPrecondition('the kernel image is too short to be one');
+    throw failedPrecondition('the kernel image is too short');
   }
   if (image.readUInt32LE(0) === ELF_MAGIC) {
     return image;
@@ -26,11 +26,11 @@ export async function unpackKernel(image: Buffer, signal: AbortSignal): Promise<
   if (payload.length < 8 || payload.readUInt32LE(0) !== LZ4_LEGACY_MAGIC) {
     return image;
   }
-  // The last four bytes are the unpacked length, which lz4 takes for the start of another block.
+  // The last four bytes are the unpacked length, which lz4 would read as another block.
   const unpacked = await lz4(payload.subarray(0, payload.length - 4), signal);
   if (unpacked.length < 4 || unpacked.readUInt32LE(0) !== ELF_MAGIC) {
     throw failedPrecondition('the kernel image does not unpack to an ELF file', {
-      hint: 'give an uncompressed vmlinux as `kernel`',
+      hint: 'set `kernel` to an uncompressed vmlinux',
     });
   }
   return unpacked;

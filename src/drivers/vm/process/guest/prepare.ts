@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { compileAgent, shippedAgent } from '../../../../agent/build.js';
 import { failedPrecondition } from '../../../../compute/errors.js';
 import { fetchDebianKernel } from './debian.js';
-import { makeInitramfs } from './initramfs.js';
+import { createInitramfs } from './initramfs.js';
 import { unpackKernel } from './kernel.js';
 
-/** What a guest boots with. */
+/** The files that a guest boots from. */
 export interface GuestFiles {
   readonly kernel: string;
   readonly initramfs: string;
-  /** Changes when either file does. */
+  /** Changes with either file. */
   readonly digest: string;
 }
 
@@ -32,7 +32,7 @@ function digestOf(kernel: Buffer, initramfs: Buffer): string {
   return createHash('sha256').update(kernel).update(initramfs).digest('hex').slice(0, 16);
 }
 
-/** What `prepareGuest` left in `directory`; undefined when it has not run. */
+/** The output of `prepareGuest` in `directory`; undefined when it has not run. */
 export async function preparedGuest(directory: string): Promise<GuestFiles | undefined> {
   const paths = pathsIn(directory);
   try {
@@ -43,7 +43,7 @@ export async function preparedGuest(directory: string): Promise<GuestFiles | und
   }
 }
 
-/** Files that the operator brings. FAILED_PRECONDITION when one cannot be read. */
+/** The operator's own files. FAILED_PRECONDITION when one cannot be read. */
 export async function givenGuest(kernel: string, initramfs: string): Promise<GuestFiles> {
   try {
     const digest = digestOf(await readFile(kernel), await readFile(initramfs));
@@ -56,8 +56,8 @@ export async function givenGuest(kernel: string, initramfs: string): Promise<Gue
 }
 
 /**
- * Makes kernel and initramfs in `directory`: the distribution's kernel, unpacked, and the agent with the modules it
- * needs. `agent` is the path of a compiled one; empty: the one that this build ships, or one compiled now.
+ * Creates kernel and initramfs in `directory`: the distribution's kernel, unpacked, and the agent with the modules it
+ * needs. `agent` is the path of a compiled agent; empty: the shipped one, or one compiled now.
  */
 export async function prepareGuest(
   directory: string,
@@ -70,26 +70,26 @@ export async function prepareGuest(
   const { progress, signal } = options;
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const work = await mkdtemp(join(directory, '.prepare-'));
-  // apt fetches as a user of its own.
+  // apt downloads as a user of its own.
   await chmod(work, 0o755);
   try {
     const fetched = await fetchDebianKernel(work, progress, signal);
     progress('unpacking the kernel');
     const kernel = await unpackKernel(fetched.image, signal);
     const agent = await agentProgram(work, options.agent, progress, signal);
-    const initramfs = await makeInitramfs(agent, fetched.modules);
+    const initramfs = await createInitramfs(agent, fetched.modules);
     const digest = digestOf(kernel, initramfs);
     const manifest: Manifest = { kernelVersion: fetched.version, digest };
-    const made = pathsIn(work);
-    await writeFile(made.kernel, kernel, { mode: 0o444 });
-    await writeFile(made.initramfs, initramfs, { mode: 0o444 });
-    await writeFile(made.manifest, `${JSON.stringify(manifest)}\n`);
+    const drafts = pathsIn(work);
+    await writeFile(drafts.kernel, kernel, { mode: 0o444 });
+    await writeFile(drafts.initramfs, initramfs, { mode: 0o444 });
+    await writeFile(drafts.manifest, `${JSON.stringify(manifest)}\n`);
     const final = pathsIn(directory);
-    await rename(made.kernel, final.kernel);
-    await rename(made.initramfs, final.initramfs);
-    // The manifest last: it says that the others are whole.
-    await rename(made.manifest, final.manifest);
-    progress(`kernel ${fetched.version} and agent are ready in ${directory}`);
+    await rename(drafts.kernel, final.kernel);
+    await rename(drafts.initramfs, final.initramfs);
+    // The manifest last: it marks the others as complete.
+    await rename(drafts.manifest, final.manifest);
+    progress(`kernel ${fetched.version} and the agent are ready in ${directory}`);
     return { kernel: final.kernel, initramfs: final.initramfs, digest };
   } finally {
     await rm(work, { recursive: true, force: true });
@@ -98,19 +98,19 @@ export async function prepareGuest(
 
 async function agentProgram(
   work: string,
-  given: string,
+  file: string,
   progress: (text: string) => void,
   signal: AbortSignal,
 ): Promise<Buffer> {
-  if (given !== '') {
-    return readFile(given);
+  if (file !== '') {
+    return readFile(file);
   }
   const shipped = await shippedAgent();
   if (shipped !== undefined) {
     return shipped;
   }
   progress('compiling the guest agent');
-  const path = join(work, 'openshell-agent');
-  await compileAgent(path, { signal });
-  return readFile(path);
+  const compiled = join(work, 'openshell-agent');
+  await compileAgent(compiled, { signal });
+  return readFile(compiled);
 }

@@ -4,16 +4,15 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { openContent } from './content.js';
-import { type ImageFiles, invalidImage, NO_CONFIG, readImageDirectory } from './layout.js';
-import { imageEntries } from './tar.js';
+import { type ImageFiles, imageEntries, invalidImage, NO_CONFIG, readImageDirectory } from './layout.js';
 
-/** Files that make an archive an image; all others would be those of a plain root file system. */
+/** The files of an image; an archive without them is a plain root file system. */
 const IMAGE_FILE =
   /^(\.\/)?(index\.json|manifest\.json|oci-layout|repositories|blobs\/[\w/]+|[\w-]+\.json|[\w-]+(\/layer)?\.tar|[\w-]+\/(json|VERSION))$/;
 
 /**
- * An archive as an image: an OCI layout, what `docker save` wrote, or the files of a root file system, which is then
- * its one layer. Unpacks into `work`.
+ * An archive as an image: an OCI layout, the output of `docker save`, or a root file system, which then is the only
+ * layer. Unpacks into `work`.
  */
 export async function readArchive(
   path: string,

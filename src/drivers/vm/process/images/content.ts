@@ -6,7 +6,7 @@ import { failedPrecondition } from '../../../../compute/errors.js';
 const GZIP = Buffer.from([0x1f, 0x8b]);
 const ZSTD = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 
-/** Node 22.15 and later have it; the types of Node 20 do not. */
+/** Exists in Node 22.15 and later, but not in the types of Node 20. */
 const zstd = (zlib as { createZstdDecompress?: () => zlib.Gunzip }).createZstdDecompress;
 
 export const canReadZstd = zstd !== undefined;
@@ -21,7 +21,7 @@ async function firstBytes(path: string): Promise<Buffer> {
   }
 }
 
-/** A file's bytes, unpacked when it is gzip or zstd, whatever its name says. */
+/** A file's bytes, decompressed if they are gzip or zstd, whatever its name. */
 export async function openContent(path: string): Promise<AsyncIterable<Buffer>> {
   const magic = await firstBytes(path);
   const file = createReadStream(path);

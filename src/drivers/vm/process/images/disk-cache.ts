@@ -2,19 +2,20 @@ import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type CacheEntry, toEvict } from '../files.js';
 import { diskDigest } from './disk-digest.js';
 import type { ImageConfig } from './layout.js';
 
-/** A root disk in the cache; it must be linked before the next call may evict it. */
+/** A root disk in the cache; link it before the next call, which may evict it. */
 export interface RootDisk {
   readonly path: string;
   readonly config: ImageConfig;
 }
 
-/** Begins the name of what is being made; then the number of the process that makes it. */
+/** Prefix of unfinished builds, followed by the id of the process that builds. */
 export const BUILD = '.build-';
 
-/** Removes what processes that are gone had begun to build. */
+/** Removes unfinished builds of processes that have ended. */
 export async function clearUnfinished(cacheDir: string): Promise<void> {
   for (const name of await readdir(cacheDir).catch(() => [])) {
     const [pid] = name.startsWith(BUILD) ? name.slice(BUILD.length).split('-') : [];
@@ -36,12 +37,12 @@ function namePath(cacheDir: string, name: string): string {
   return join(cacheDir, `${createHash('sha256').update(name).digest('hex')}.name`);
 }
 
-/** What stands beside a disk. Those of older versions have no digest. */
+/** The file beside a disk. Older versions wrote no digest. */
 type KeptConfig = ImageConfig & { readonly sha256?: string };
 
 /**
- * The disk of this key, which then counts as used just now. The first use by this process compares its bytes with the
- * digest beside it; a disk that is damaged is removed, and so made anew.
+ * The disk with this key, marked as just used. On its first use in this process its bytes are compared with the stored
+ * digest; a damaged disk is removed, so that it is built again.
  */
 export async function readCached(cacheDir: string, key: string): Promise<RootDisk | undefined> {
   const path = diskPath(cacheDir, key);
@@ -52,7 +53,7 @@ export async function readCached(cacheDir: string, key: string): Promise<RootDis
       return undefined;
     }
     const now = new Date();
-    // The time of the last use decides what goes first.
+    // The least recently used is evicted first.
     await utimes(path, now, now);
     return { path, config: { environment: kept.environment, user: kept.user } };
   } catch {
@@ -60,7 +61,7 @@ export async function readCached(cacheDir: string, key: string): Promise<RootDis
   }
 }
 
-/** By path and inode; one entry for each disk in the cache that was used. */
+/** By path and inode; one entry for each cached disk that has been used. */
 const sound = new Map<string, Promise<boolean>>();
 
 async function isSound(path: string, sha256: string | undefined): Promise<boolean> {
@@ -69,13 +70,13 @@ async function isSound(path: string, sha256: string | undefined): Promise<boolea
     return true;
   }
   const identity = `${path} ${ino}`;
-  const asked = sound.get(identity) ?? diskDigest(path).then((digest) => digest === sha256);
-  sound.set(identity, asked);
-  asked.catch(() => sound.delete(identity));
-  return asked;
+  const check = sound.get(identity) ?? diskDigest(path).then((digest) => digest === sha256);
+  sound.set(identity, check);
+  check.catch(() => sound.delete(identity));
+  return check;
 }
 
-/** Moves a finished disk from `work` into the cache, once its bytes have reached the host's disk. */
+/** Moves a finished disk from `work` into the cache once its bytes are on the host's disk. */
 export async function keepDisk(
   cacheDir: string,
   key: string,
@@ -109,21 +110,21 @@ async function removeDisk(cacheDir: string, key: string): Promise<void> {
   await rm(configPath(cacheDir, key), { force: true });
 }
 
-/** Notes which disk a pulled name stands for until it is asked for again. */
+/** Stores which disk a pulled name stands for. */
 export async function rememberName(cacheDir: string, name: string, key: string): Promise<void> {
   const draft = join(cacheDir, `${BUILD}${process.pid}-${randomUUID()}`);
   await writeFile(draft, key);
   await rename(draft, namePath(cacheDir, name));
 }
 
-/** The key that `rememberName` noted. */
+/** The key that `rememberName` stored. */
 export function keyOfName(cacheDir: string, name: string): Promise<string | undefined> {
   return readFile(namePath(cacheDir, name), 'utf8').catch(() => undefined);
 }
 
-/** Removes the disks that were not used for longest until the rest fits. One that a sandbox links stays on its disk. */
+/** Removes the least recently used disks until the rest fits. The bytes of one that a sandbox links stay. */
 export async function evict(cacheDir: string, maxBytes: number, keep: string): Promise<void> {
-  const disks: { key: string; bytes: number; usedMs: number }[] = [];
+  const disks: CacheEntry[] = [];
   for (const name of await readdir(cacheDir)) {
     if (!name.endsWith('.ext4')) {
       continue;
@@ -131,22 +132,13 @@ export async function evict(cacheDir: string, maxBytes: number, keep: string): P
     const { blocks, mtimeMs } = await stat(join(cacheDir, name));
     disks.push({ key: name.slice(0, -'.ext4'.length), bytes: blocks * 512, usedMs: mtimeMs });
   }
-  disks.sort((a, b) => a.usedMs - b.usedMs);
-  let total = disks.reduce((sum, { bytes }) => sum + bytes, 0);
-  for (const { key, bytes } of disks) {
-    if (total <= maxBytes) {
-      break;
-    }
-    if (key === keep) {
-      continue;
-    }
+  for (const key of toEvict(disks, maxBytes, keep)) {
     await removeDisk(cacheDir, key);
-    total -= bytes;
   }
   await forgetNames(cacheDir);
 }
 
-/** Names whose disk is gone. */
+/** Removes names whose disk is gone. */
 async function forgetNames(cacheDir: string): Promise<void> {
   for (const file of await readdir(cacheDir)) {
     if (!file.endsWith('.name')) {

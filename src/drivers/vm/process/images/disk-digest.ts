@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const BLOCK_BYTES = 64 * 1024;
 const ZEROS = Buffer.alloc(BLOCK_BYTES);
-/** Each extent takes some 120 bytes. */
+/** An extent takes about 120 bytes. */
 const MAP_BYTES = 256 * 1024 * 1024;
 
 interface Extent {
@@ -15,7 +15,7 @@ interface Extent {
   readonly zero: boolean;
 }
 
-/** SHA-256 of a disk's bytes, that of its holes left out: most of a root disk is free room. */
+/** SHA-256 of a disk's bytes without its holes: most of a root disk is free space. */
 export async function diskDigest(path: string, signal?: AbortSignal): Promise<string> {
   const { stdout } = await run('qemu-img', ['map', '--output=json', '-f', 'raw', '-U', path], {
     maxBuffer: MAP_BYTES,
@@ -32,7 +32,7 @@ export async function diskDigest(path: string, signal?: AbortSignal): Promise<st
       if (zero) {
         continue;
       }
-      // In whole blocks, so that where the holes begin and end makes no difference.
+      // In whole blocks, so that the exact bounds of the holes do not matter.
       for (let at = Math.max(next, start - (start % BLOCK_BYTES)); at < start + length; at += BLOCK_BYTES) {
         signal?.throwIfAborted();
         const { bytesRead } = await file.read(block, 0, BLOCK_BYTES, at);

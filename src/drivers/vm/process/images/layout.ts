@@ -3,17 +3,19 @@ import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Code, OpenShellError } from '../../../../compute/errors.js';
+import { readTar, type TarEntry } from '../../../../kit/tar/read.js';
+import { exists } from '../files.js';
 
-/** What of an image's configuration matters to a sandbox. */
+/** The part of an image's configuration that matters to a sandbox. */
 export interface ImageConfig {
   readonly environment: Readonly<Record<string, string>>;
-  /** As in a Dockerfile: name or number, with a group or without; empty is root. */
+  /** As in a Dockerfile: a name or number, with or without a group; empty is root. */
   readonly user: string;
 }
 
 export const NO_CONFIG: ImageConfig = { environment: {}, user: '' };
 
-/** An image as files: its configuration and its layers, the lowest first. */
+/** An image as files: its configuration and its layers, lowest first. */
 export interface ImageFiles {
   readonly config: ImageConfig;
   readonly layers: readonly string[];
@@ -26,7 +28,7 @@ export interface Descriptor {
   readonly platform?: { readonly architecture?: string; readonly os?: string };
 }
 
-export interface Manifest {
+interface Manifest {
   readonly manifests?: readonly Descriptor[];
   readonly config?: Descriptor;
   readonly layers?: readonly Descriptor[];
@@ -35,6 +37,11 @@ export interface Manifest {
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' };
 const MAX_INDEX_DEPTH = 4;
 const MAX_JSON_BYTES = 8 * 1024 * 1024;
+
+/** The entries of an uncompressed archive. FAILED_PRECONDITION when it is damaged or beyond readTar's limits. */
+export function imageEntries(input: AsyncIterable<Buffer>): AsyncGenerator<TarEntry> {
+  return readTar(input, { broken: (why) => invalidImage(`it is not a complete tar archive: ${why}`) });
+}
 
 export function invalidImage(text: string, cause?: unknown): OpenShellError {
   return new OpenShellError(Code.FAILED_PRECONDITION, `the image cannot be used: ${text}`, {
@@ -59,11 +66,11 @@ function parseJson(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString('utf8'));
   } catch (cause) {
-    throw invalidImage('a description is no JSON', cause);
+    throw invalidImage('a JSON file in it is not valid', cause);
   }
 }
 
-/** The image for this machine among those of an index; the only one when none says for what it is. */
+/** The image for this machine's platform in an index, or its only image. */
 export function choosePlatform(manifests: readonly Descriptor[]): Descriptor {
   const wanted = ARCHITECTURES[process.arch] ?? process.arch;
   const fitting = manifests.find(
@@ -89,12 +96,12 @@ export function refuseOtherPlatform(json: Buffer): void {
 function blobPath(directory: string, digest: string): string {
   const match = /^(sha256|sha512):([0-9a-f]{64,128})$/.exec(digest);
   if (match === null) {
-    throw invalidImage(`'${digest.slice(0, 100)}' is no digest`);
+    throw invalidImage(`'${digest.slice(0, 100)}' is not a digest`);
   }
   return join(directory, 'blobs', match[1] as string, match[2] as string);
 }
 
-/** The path of a blob whose bytes have been checked against its digest. */
+/** The path of a blob after checking its digest. */
 async function checkedBlob(directory: string, digest: string): Promise<string> {
   const path = blobPath(directory, digest);
   const hash = createHash(digest.slice(0, 6));
@@ -103,20 +110,20 @@ async function checkedBlob(directory: string, digest: string): Promise<string> {
       hash.update(chunk as Buffer);
     }
   } catch (cause) {
-    throw invalidImage(`the blob ${digest} is not there`, cause);
+    throw invalidImage(`the blob ${digest} is missing`, cause);
   }
   if (`${digest.slice(0, 7)}${hash.digest('hex')}` !== digest) {
-    throw invalidImage(`the blob ${digest} has other bytes`);
+    throw invalidImage(`the blob ${digest} does not match its digest`);
   }
   return path;
 }
 
 async function readSmall(path: string): Promise<Buffer> {
   const { size } = await stat(path).catch((cause) => {
-    throw invalidImage('a description is missing', cause);
+    throw invalidImage('a JSON file in it is missing', cause);
   });
   if (size > MAX_JSON_BYTES) {
-    throw invalidImage('a description is too long');
+    throw invalidImage('a JSON file in it is too large');
   }
   return readFile(path);
 }
@@ -125,13 +132,13 @@ async function readOciLayout(directory: string): Promise<ImageFiles> {
   let manifest = parseJson(await readSmall(join(directory, 'index.json'))) as Manifest;
   for (let depth = 0; manifest.manifests !== undefined; depth++) {
     if (depth === MAX_INDEX_DEPTH) {
-      throw invalidImage('its indexes go too deep');
+      throw invalidImage('its indexes are nested too deeply');
     }
     const { digest } = choosePlatform(manifest.manifests);
     manifest = parseJson(await readSmall(await checkedBlob(directory, digest))) as Manifest;
   }
   if (manifest.config === undefined) {
-    throw invalidImage('its manifest names no configuration');
+    throw invalidImage('its manifest has no configuration');
   }
   const config = parseConfig(await readSmall(await checkedBlob(directory, manifest.config.digest)));
   const layers: string[] = [];
@@ -143,12 +150,12 @@ async function readOciLayout(directory: string): Promise<ImageFiles> {
 
 function inside(directory: string, name: unknown): string {
   if (typeof name !== 'string' || name.startsWith('/') || name.split('/').includes('..')) {
-    throw invalidImage('it names a file outside of itself');
+    throw invalidImage('it refers to a file outside of it');
   }
   return join(directory, name);
 }
 
-/** What `docker save` and `podman save` write: manifest.json beside the layers. */
+/** The output of `docker save` or `podman save`: manifest.json beside the layers. */
 async function readSaved(directory: string): Promise<ImageFiles> {
   const images = parseJson(await readSmall(join(directory, 'manifest.json')));
   const image = (Array.isArray(images) ? images[0] : undefined) as
@@ -161,13 +168,6 @@ async function readSaved(directory: string): Promise<ImageFiles> {
     config: parseConfig(await readSmall(inside(directory, image.Config))),
     layers: image.Layers.map((layer) => inside(directory, layer)),
   };
-}
-
-function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Reads an OCI layout or an unpacked `docker save`; undefined when the directory is neither. */

@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto';
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 
-/** An image that lies on this machine under the name that was asked for. */
+/** An image in `imageDir`. */
 export interface LocalImage {
   readonly path: string;
   readonly kind: 'directory' | 'file';
-  /** Changes when its files do. */
+  /** Changes with its files. */
   readonly fingerprint: string;
 }
 
-/** Looks in `imageDir` alone; undefined when there is none of this name. */
+/** Looks only in `imageDir`; undefined when it has no image of this name. */
 export async function findLocal(imageDir: string, name: string): Promise<LocalImage | undefined> {
   const root = await realpath(imageDir).catch(() => undefined);
   if (root === undefined) {

@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { promisify } from 'node:util';
-import { Code, OpenShellError } from '../../../../compute/errors.js';
+import { failedPrecondition, type OpenShellError } from '../../../../compute/errors.js';
 import type { Ownership } from './unpack.js';
 
 const run = promisify(execFile);
@@ -10,22 +10,18 @@ const MIB = 1024 * 1024;
 const BUILD_TIMEOUT_MS = 600_000;
 
 function failed(cause: unknown): OpenShellError {
-  return new OpenShellError(
-    Code.FAILED_PRECONDITION,
-    `the root disk cannot be made: ${(cause as Error).message}`,
-    {
-      cause,
-      reason: 'RootDiskFailed',
-      hint: 'install e2fsprogs, and see that the state directory has room',
-    },
-  );
+  return failedPrecondition(`the root disk cannot be created: ${(cause as Error).message}`, {
+    cause,
+    reason: 'RootDiskFailed',
+    hint: 'install e2fsprogs, and make sure that the state directory has free space',
+  });
 }
 
 /**
- * Makes an ext4 file system with the directory's files and `freeBytes` of room beside them. It has a journal, so that
- * a guest that was killed mounts it again without a check.
+ * Creates an ext4 file system with the directory's files and `freeBytes` of free space. It has a journal, so that it can
+ * be mounted without a check after the guest was killed.
  */
-export async function makeRootDisk(
+export async function createRootDisk(
   directory: string,
   disk: string,
   options: { readonly contentBytes: number; readonly freeBytes: number; readonly signal: AbortSignal },
@@ -43,16 +39,16 @@ export async function makeRootDisk(
   }
 }
 
-/** debugfs reads lines of less than 8,192 bytes, and takes the rest of a longer one for a command of its own. */
+/** debugfs reads lines of less than 8,192 bytes, and treats the rest of a longer one as another command. */
 const MAX_LINE_BYTES = 8000;
 
-/** The path as debugfs reads it; undefined for one that it cannot be told. */
+/** The path in debugfs' syntax; undefined for one that has no such form. */
 function quoted(path: string): string | undefined {
   const text = `"${path.replaceAll('"', '""')}"`;
   return text.includes('\n') || Buffer.byteLength(text) > MAX_LINE_BYTES ? undefined : text;
 }
 
-/** Sets owners and special modes inside the disk. A path that debugfs cannot be told keeps root's. */
+/** Sets owners and special modes inside the disk. Paths that debugfs cannot express stay root's. */
 export async function setOwnership(
   disk: string,
   ownership: Iterable<Ownership>,

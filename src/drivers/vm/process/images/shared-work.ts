@@ -1,71 +1,71 @@
-/** Work that several callers may want at the same time: done once, and given up when the last of them gives up. */
-interface SharedWork<T, News> {
-  /**
-   * The result of the work of this name, begun by `start` unless it is under way. Rejects with the signal's reason
-   * when it aborts: at once while others wait, else when the work has ended.
-   */
-  join(
-    name: string,
-    tell: (news: News) => void,
-    signal: AbortSignal,
-    start: (tell: (news: News) => void, signal: AbortSignal) => Promise<T>,
-  ): Promise<T>;
-}
+import { createDeferred } from '../../../../kit/deferred.js';
 
-interface Underway<T, News> {
+type Report<Progress> = (progress: Progress) => void;
+type Start<T, Progress> = (report: Report<Progress>, signal: AbortSignal) => Promise<T>;
+
+interface InFlight<T, Progress> {
   readonly done: Promise<T>;
   readonly abort: AbortController;
-  readonly waiting: Set<{ readonly tell: (news: News) => void }>;
+  readonly waiting: Set<{ readonly report: Report<Progress> }>;
 }
 
-export function createSharedWork<T, News>(): SharedWork<T, News> {
-  const underway = new Map<string, Underway<T, News>>();
+/** Work shared by concurrent callers: done once, and aborted when the last caller aborts. */
+export function createSharedWork<T, Progress>() {
+  const inFlight = new Map<string, InFlight<T, Progress>>();
 
-  function begin(name: string, start: Parameters<SharedWork<T, News>['join']>[3]): Underway<T, News> {
-    const waiting: Underway<T, News>['waiting'] = new Set();
+  function begin(name: string, start: Start<T, Progress>): InFlight<T, Progress> {
+    const waiting: InFlight<T, Progress>['waiting'] = new Set();
     const abort = new AbortController();
-    function tellAll(news: News) {
-      for (const { tell } of waiting) {
-        tell(news);
+    function reportAll(progress: Progress) {
+      for (const { report } of waiting) {
+        report(progress);
       }
     }
 
-    // Begun a little later, when the first caller listens.
+    // Starts a microtask later, once the first caller is in `waiting`.
     const done = Promise.resolve()
-      .then(() => start(tellAll, abort.signal))
+      .then(() => start(reportAll, abort.signal))
       .finally(() => forget(name, work));
     done.catch(() => {});
     const work = { done, abort, waiting };
-    underway.set(name, work);
+    inFlight.set(name, work);
     return work;
   }
 
-  function forget(name: string, work: Underway<T, News>) {
-    if (underway.get(name) === work) {
-      underway.delete(name);
+  function forget(name: string, work: InFlight<T, Progress>) {
+    if (inFlight.get(name) === work) {
+      inFlight.delete(name);
     }
   }
 
   return {
-    async join(name, tell, signal, start) {
+    /**
+     * The result of the work with this name, started by `start` unless it is in progress. Rejects with the signal's
+     * reason when it aborts: at once if others wait, otherwise when the work has ended.
+     */
+    async join(
+      name: string,
+      report: Report<Progress>,
+      signal: AbortSignal,
+      start: Start<T, Progress>,
+    ): Promise<T> {
       signal.throwIfAborted();
-      const work = underway.get(name) ?? begin(name, start);
-      const me = { tell };
+      const work = inFlight.get(name) ?? begin(name, start);
+      const me = { report };
       work.waiting.add(me);
-      let onAbort = () => {};
-      const gaveUp = new Promise<never>((_, reject) => {
-        onAbort = () => {
-          work.waiting.delete(me);
-          if (work.waiting.size > 0) {
-            return reject(signal.reason);
-          }
-          forget(name, work);
-          work.abort.abort(signal.reason);
-        };
-      });
+      const aborted = createDeferred<never>();
+      function onAbort() {
+        work.waiting.delete(me);
+        if (work.waiting.size > 0) {
+          return aborted.reject(signal.reason);
+        }
+        forget(name, work);
+        work.abort.abort(signal.reason);
+      }
+
       signal.addEventListener('abort', onAbort, { once: true });
       try {
-        return await Promise.race([work.done, gaveUp]);
+        return await Promise.race([work.done, aborted.promise]);
       } finally {
         signal.removeEventListener('abort', onAbort);
         work.waiting.delete(me);

@@ -1,21 +1,22 @@
 import { Code, OpenShellError } from '../../../../compute/errors.js';
+import { invalidImage } from './layout.js';
 
-/** A file of the image, apart from its name: hard links share one. An image may have a million, so it is small. */
+/** A file of the image without its name; hard links share one. Small, as an image may have a million. */
 export interface TreeNode {
   readonly kind: 'file' | 'directory' | 'symlink';
   mode: number;
   uid: number;
   gid: number;
   mtimeMs: number;
-  /** The layer that set it; whiteouts reach only what is below theirs. */
+  /** The layer that set it; whiteouts only affect lower layers. */
   layer: number;
-  /** The number under which a file's bytes were put; 0 for what has none. */
+  /** The number of the blob with a file's bytes; 0: none. */
   readonly blob: number;
   /** Of a symbolic link. */
   readonly target: string;
-  /** Of a directory that has any. */
+  /** Undefined for a directory without any. */
   children: Map<string, TreeNode> | undefined;
-  /** The layer whose whiteouts were last carried out here. */
+  /** The layer whose whiteouts were last applied here. */
   cleared: number;
   /** Whether the file has more than one name. */
   linked: boolean;
@@ -43,30 +44,24 @@ export function treeNode(
 
 interface TreeLimits {
   readonly maxEntries: number;
-  /** Of memory, for names, targets and what stands around them. */
+  /** Memory for names, targets and their overhead. */
   readonly maxBytes: number;
 }
 
-/** Of heap, measured: a file or link, and a directory with one child. Each character may take two bytes. */
+/** Heap use, measured: a file or link, and a directory with one child. Each character may take two bytes. */
 const NODE_BYTES = 208;
 const DIRECTORY_BYTES = 400;
 const MAX_DEPTH = 128;
 const MAX_LINKS = 40;
-/** Names looked up for one entry of the largest archive, on average: links may lead through links, for ever. */
+/** Bounds lookups per entry, on average: links may lead through links without end. */
 const STEPS_PER_ENTRY = 128;
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
 
-function invalid(text: string): OpenShellError {
-  return new OpenShellError(Code.FAILED_PRECONDITION, `the image cannot be unpacked: ${text}`, {
-    reason: 'ImageInvalid',
-  });
-}
-
-function tooLarge(text: string): OpenShellError {
+export function tooLarge(text: string): OpenShellError {
   return new OpenShellError(Code.RESOURCE_EXHAUSTED, `the image is too large: ${text}`, {
     reason: 'ImageTooLarge',
-    hint: 'use an image with fewer files or shorter names',
+    hint: 'use a smaller image, or raise image_cache_mib if the limit is in bytes',
   });
 }
 
@@ -74,7 +69,7 @@ function directory(layer: number): TreeNode {
   return treeNode('directory', { mode: 0o755, uid: 0, gid: 0, mtimeMs: 0, layer });
 }
 
-/** A part of a longer text would keep all of it in memory. */
+/** A substring would keep the whole string in memory. */
 function ownCopy(text: string): string {
   return Buffer.from(text).toString();
 }
@@ -89,22 +84,22 @@ function split(path: string): string[] {
     if (part === '..') {
       parts.pop();
     } else if (Buffer.byteLength(part) > 255) {
-      throw invalid('a file name is longer than 255 bytes');
+      throw invalidImage('a file name is longer than 255 bytes');
     } else if (part.includes('\0')) {
-      throw invalid('a file name holds a NUL');
+      throw invalidImage('a file name holds a NUL');
     } else {
       parts.push(part);
     }
   }
   if (parts.length > MAX_DEPTH) {
-    throw invalid(`a path is deeper than ${MAX_DEPTH}`);
+    throw invalidImage(`a path is deeper than ${MAX_DEPTH}`);
   }
   return parts;
 }
 
 /**
- * The files of an image, put together in memory from its layers, so that nothing in a layer (a link, a `..`) is ever
- * followed on the host's own file system.
+ * The files of an image, merged in memory from its layers, so that nothing in a layer (a link, a `..`) is ever followed
+ * on the host's file system.
  */
 export function createTree(limits: TreeLimits) {
   const root = directory(0);
@@ -112,7 +107,7 @@ export function createTree(limits: TreeLimits) {
   let bytes = 0;
   let steps = 0;
 
-  /** Puts a node under a name, if there is room for it. */
+  /** Adds a node within the limits. */
   function put(parent: TreeNode, name: string, node: TreeNode): void {
     if (++entries > limits.maxEntries) {
       throw tooLarge(`more than ${limits.maxEntries} files`);
@@ -128,11 +123,11 @@ export function createTree(limits: TreeLimits) {
 
   function step(): void {
     if (++steps > limits.maxEntries * STEPS_PER_ENTRY) {
-      throw invalid('its links lead on and on');
+      throw invalidImage('its links lead on and on');
     }
   }
 
-  /** The directory at `parts`, through symbolic links as they would resolve inside; made where it is missing. */
+  /** The directory at `parts`, resolving symbolic links as inside the sandbox; created if missing. */
   function descend(parts: readonly string[], layer: number): TreeNode {
     const trail = [root];
     const left = [...parts];
@@ -149,7 +144,7 @@ export function createTree(limits: TreeLimits) {
       const child = here.children?.get(name);
       if (child?.kind === 'symlink') {
         if (++links > MAX_LINKS) {
-          throw invalid('its links go in a circle');
+          throw invalidImage('its links go in a circle');
         }
         const { target } = child;
         if (target.startsWith('/')) {
@@ -162,14 +157,14 @@ export function createTree(limits: TreeLimits) {
         trail.push(child);
         continue;
       }
-      const made = directory(layer);
-      put(here, name, made);
-      trail.push(made);
+      const created = directory(layer);
+      put(here, name, created);
+      trail.push(created);
     }
     return trail.at(-1) as TreeNode;
   }
 
-  /** Once for each layer: what came since is of that layer. */
+  /** Runs once per layer: anything added since belongs to that layer. */
   function removeBelow(node: TreeNode, layer: number) {
     if (node.cleared === layer) {
       return;
@@ -183,7 +178,7 @@ export function createTree(limits: TreeLimits) {
     }
   }
 
-  /** Whether `path` was a whiteout, and if so does what it says. */
+  /** Whether `path` was a whiteout, which is then applied. */
   function whiteout(path: string, layer: number): boolean {
     const parts = split(path);
     const name = parts.pop() ?? '';
@@ -209,7 +204,7 @@ export function createTree(limits: TreeLimits) {
 
   function add(path: string, node: TreeNode) {
     if (node.kind === 'symlink' && node.target === '') {
-      throw invalid('a symbolic link leads nowhere');
+      throw invalidImage('a symbolic link leads nowhere');
     }
     const parts = split(path);
     const name = parts.pop();
@@ -220,25 +215,20 @@ export function createTree(limits: TreeLimits) {
     const parent = descend(parts, node.layer);
     const old = parent.children?.get(name);
     if (node.kind === 'directory' && old?.kind === 'directory') {
-      Object.assign(old, {
-        mode: node.mode,
-        uid: node.uid,
-        gid: node.gid,
-        mtimeMs: node.mtimeMs,
-        layer: node.layer,
-      });
+      const { mode, uid, gid, mtimeMs, layer } = node;
+      Object.assign(old, { mode, uid, gid, mtimeMs, layer });
       return;
     }
     put(parent, name, node);
   }
 
-  /** A second name for a file that the image has already. */
+  /** Adds another name for an existing file. */
   function link(path: string, target: string) {
     const parts = split(target);
     const name = parts.pop() ?? '';
     const node = descend(parts, 0).children?.get(name);
     if (node === undefined || node.kind === 'directory') {
-      throw invalid(`${path} is a hard link to nothing`);
+      throw invalidImage(`${path} is a hard link to nothing`);
     }
     node.linked = true;
     add(path, node);

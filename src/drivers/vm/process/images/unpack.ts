@@ -3,24 +3,23 @@ import { chmod, link, lutimes, mkdir, rename, symlink, writeFile } from 'node:fs
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { Code, OpenShellError } from '../../../../compute/errors.js';
 import type { TarEntry } from '../../../../kit/tar/read.js';
-import { imageEntries } from './tar.js';
-import { createTree, type Tree, type TreeNode, treeNode } from './tree.js';
+import { imageEntries, invalidImage } from './layout.js';
+import { createTree, type Tree, type TreeNode, tooLarge, treeNode } from './tree.js';
 
 interface UnpackLimits {
   readonly maxBytes: number;
   readonly maxEntries: number;
-  /** Of memory for the names of the files; default 192 MiB. */
+  /** Memory for the names of the files; default 192 MiB. */
   readonly maxTreeBytes?: number;
 }
 
 const MAX_TREE_BYTES = 192 * 1024 * 1024;
 
-/** What must be set inside the finished disk, because the host's own files do not carry it. */
+/** Owner and mode to set in the finished disk, where the host's files do not have them. */
 export interface Ownership {
   readonly path: string;
-  /** With the bits of the file's type. */
+  /** Includes the file type bits. */
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
@@ -32,17 +31,10 @@ interface Unpacked {
   readonly contentBytes: number;
 }
 
-function tooLarge(text: string): OpenShellError {
-  return new OpenShellError(Code.RESOURCE_EXHAUSTED, `the image is too large: ${text}`, {
-    reason: 'ImageTooLarge',
-    hint: 'raise image_cache_mib or use a smaller image',
-  });
-}
+/** Allowance for a file's headers and padding in an archive. */
+const FILE_OVERHEAD_BYTES = 2048;
 
-/** Room in an archive for what stands around a file: its headers and padding. */
-const AROUND_FILE_BYTES = 2048;
-
-/** Ends a stream that goes on for ever although no file of it is large, and one that is not wanted any more. */
+/** Ends a stream that is endless although none of its files is large, or that is no longer needed. */
 async function* bounded(
   content: AsyncIterable<Buffer>,
   take: (bytes: number) => void,
@@ -56,8 +48,8 @@ async function* bounded(
 }
 
 /**
- * Unpacks layers, in order, below `work`. The files belong to this process and have no special bits, device nodes are
- * left out: what the image says of them comes back as `ownership`.
+ * Unpacks layers, in order, below `work`. The files belong to this process and have no special bits; device nodes are
+ * skipped. The image's own owners and modes are returned as `ownership`.
  */
 export async function unpackLayers(
   layers: readonly AsyncIterable<Buffer>[],
@@ -99,8 +91,8 @@ export async function unpackLayers(
   let unpackedBytes = 0;
   function count(bytes: number) {
     unpackedBytes += bytes;
-    if (unpackedBytes > limits.maxBytes + limits.maxEntries * AROUND_FILE_BYTES) {
-      throw tooLarge('its layers do not end');
+    if (unpackedBytes > limits.maxBytes + limits.maxEntries * FILE_OVERHEAD_BYTES) {
+      throw tooLarge('its layers are too long');
     }
   }
 
@@ -115,7 +107,7 @@ export async function unpackLayers(
   return { directory, ownership: { [Symbol.iterator]: () => ownershipOf(tree.root) }, contentBytes };
 }
 
-/** Up to here a file is written at once, which is much faster than by a stream: most files of an image are small. */
+/** Files up to this size are written in one call, which is much faster than a stream: most files are small. */
 const SMALL_FILE_BYTES = 64 * 1024;
 
 async function store(entry: TarEntry, path: string, signal: AbortSignal): Promise<void> {
@@ -155,7 +147,7 @@ async function nodeOf(
 
 const isRoot = process.getuid?.() === 0;
 
-/** The mode of the host's own file, which its owner can read and has no special bits. */
+/** The mode of the file on the host: readable for its owner, without special bits. */
 function hostMode({ kind, mode }: TreeNode): number {
   return kind === 'directory' ? (mode & 0o1777) | 0o700 : (mode & 0o777) | 0o600;
 }
@@ -165,7 +157,7 @@ async function materialise(tree: Tree, directory: string, blobOf: (blob: number)
     if (node.kind === 'symlink') {
       await symlink(node.target, host);
     } else if (node.kind === 'file') {
-      // One with more names keeps its first one among the blobs, which go when the disk is made.
+      // A file with several names also stays among the blobs, which are removed once the disk is built.
       await (node.linked ? link : rename)(blobOf(node.blob), host);
       await chmod(host, hostMode(node));
     } else {
@@ -184,20 +176,13 @@ async function materialise(tree: Tree, directory: string, blobOf: (blob: number)
     if ((cause as NodeJS.ErrnoException).code !== 'ENAMETOOLONG') {
       throw cause;
     }
-    throw new OpenShellError(
-      Code.FAILED_PRECONDITION,
-      'the image cannot be unpacked: a path is too long here',
-      {
-        reason: 'ImageInvalid',
-        cause,
-      },
-    );
+    throw invalidImage('one of its paths is too long for this host', cause);
   }
 }
 
 const TYPE_BITS = { file: 0o100000, directory: 0o040000, symlink: 0o120000 } as const;
 
-/** What the host's files say otherwise, a file under each of its names. */
+/** Where the image's owner or mode differs from the host's file, for each name of a file. */
 function* ownershipOf(node: TreeNode, path = '/'): Generator<Ownership> {
   const { kind, uid, gid } = node;
   const sameOwner = isRoot && uid === 0 && gid === 0;

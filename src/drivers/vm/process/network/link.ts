@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Code, OpenShellError } from '../../../../compute/errors.js';
 import type { GuestLink, GuestNetwork } from '../../guest-network.js';
 
-/** The first device that is not taken. RESOURCE_EXHAUSTED when there is none. */
+/** The first free device. RESOURCE_EXHAUSTED when there is none. */
 export function freeLink({ links }: GuestNetwork, taken: ReadonlySet<string>): GuestLink {
   const link = links.find(({ tap }) => !taken.has(tap));
   if (link !== undefined) {
@@ -10,19 +10,19 @@ export function freeLink({ links }: GuestNetwork, taken: ReadonlySet<string>): G
   }
   throw new OpenShellError(
     Code.RESOURCE_EXHAUSTED,
-    `all ${links.length} tap devices of network_taps have a machine`,
+    `all ${links.length} tap devices of network_taps are in use`,
     { reason: 'NetworkUnavailable', hint: 'stop a sandbox, or add a device to network_taps' },
   );
 }
 
-/** The same address for a sandbox each time it starts; locally administered, and no group's. */
+/** The same address at every start of a sandbox; locally administered, unicast. */
 export function macOf(id: string): string {
   const bytes = createHash('sha256').update(id).digest().subarray(0, 6);
   bytes[0] = ((bytes[0] as number) & 0xfc) | 0x02;
   return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
 }
 
-/** The records of a SETUP that give the card its address. */
+/** The SETUP records that configure the network card. */
 export function networkRecords(
   { gateway, nameservers }: GuestNetwork,
   { address }: GuestLink,

@@ -13,10 +13,7 @@ function unusable(tap: string, why: string, hint: string): OpenShellError {
   });
 }
 
-/**
- * Refuses a device that QEMU could not open, with what the operator has to do. `user` is whom QEMU runs as, undefined
- * for our own user.
- */
+/** Refuses a device that QEMU cannot open, with a hint for the operator. `user` undefined: QEMU runs as our own user. */
 export async function checkTap(
   tap: string,
   user: QemuUser | undefined,
@@ -24,16 +21,16 @@ export async function checkTap(
 ): Promise<void> {
   const uid = user?.uid ?? process.getuid?.() ?? 0;
   const gids = user === undefined ? (process.getgroups?.() ?? []) : [user.gid];
-  // Each sandbox's QEMU is a user of its own when we are root: then the device can belong to none of them.
+  // If we are root, each sandbox's QEMU has its own user, so the device must belong to none of them.
   const owned = user === undefined ? ` user ${uid}` : '';
-  const add = `make it with \`ip tuntap add dev ${tap} mode tap${owned}\``;
+  const add = `create it with \`ip tuntap add dev ${tap} mode tap${owned}\``;
   function read(file: string) {
     return readFile(`${sysfs}/${tap}/${file}`, 'utf8').catch(() => undefined);
   }
 
   const [flags, kind, owner, group] = await Promise.all(['flags', 'tun_flags', 'owner', 'group'].map(read));
   if (flags === undefined) {
-    throw unusable(tap, 'it is not there', add);
+    throw unusable(tap, 'it does not exist', add);
   }
   if (kind === undefined || (Number(kind) & IFF_TAP) === 0) {
     throw unusable(tap, 'it is another kind of device', add);

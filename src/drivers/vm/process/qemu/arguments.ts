@@ -1,6 +1,6 @@
 import type { Accelerator } from '../../accelerator.js';
 
-/** Names in the directory that QEMU runs in; it is given no path outside of it. */
+/** Names in QEMU's working directory; QEMU receives no path outside of it. */
 export const VM_FILES = {
   kernel: 'kernel',
   initramfs: 'initramfs',
@@ -12,19 +12,19 @@ export const VM_FILES = {
   console: 'console.log',
 } as const;
 
-/** The name of the port that the agent looks for. */
+/** The name of the agent's port. */
 const AGENT_PORT = 'openshell.agent.0';
-/** The console's tail that QEMU keeps for us; a power of two. */
+/** How much of the console output QEMU keeps; a power of two. */
 export const CONSOLE_BYTES = 65_536;
 export const CONSOLE_CHARDEV = 'console';
 
 export interface MachineShape {
-  /** Seen in the process list, and how a running QEMU is known again. */
+  /** Shown in the process list, and identifies a running QEMU. */
   readonly name: string;
   readonly accelerator: Accelerator;
   readonly vcpus: number;
   readonly memoryMib: number;
-  /** The one network card; undefined: none. */
+  /** Undefined: no network card. */
   readonly card?: NetworkCard | undefined;
 }
 
@@ -34,12 +34,12 @@ interface NetworkCard {
   readonly mac: string;
 }
 
-/** Descriptors that QEMU gets instead of names: the state of a restored machine, and the sockets it is spoken to on. */
+/** Descriptors that QEMU inherits: the state to restore, and its two sockets. */
 export const STATE_FD = 3;
 const CONTROL_FD = 4;
 const AGENT_FD = 5;
 
-/** How a machine comes to life: from its kernel, or from the state of one that has booted. */
+/** How a machine starts: from its kernel, or from a saved state. */
 type MachineStart = 'boot' | 'restore';
 
 const START: Readonly<Record<MachineStart, readonly string[]>> = {
@@ -50,7 +50,7 @@ const START: Readonly<Record<MachineStart, readonly string[]>> = {
   restore: ['-incoming', `fd:${STATE_FD}`],
 };
 
-/** Never QEMU's user network, through which a guest reaches the host's loopback; no script, no boot ROM. */
+/** Not QEMU's user network, through which a guest reaches the host's loopback; no script, no boot ROM. */
 function cardArguments({ tap, mac }: NetworkCard): string[] {
   return [
     ...['-netdev', `tap,id=net,ifname=${tap},script=no,downscript=no,vhost=off`],
@@ -59,9 +59,9 @@ function cardArguments({ tap, mac }: NetworkCard): string[] {
 }
 
 /**
- * The command line of one guest: q35, virtio over PCI, a root disk, the agent's port, a network card or none, QEMU's own
- * seccomp filter. The guest's power-off leaves QEMU paused, so that its console can still be read. Both starts give
- * the same devices in the same order: a state fits no other machine.
+ * A guest's command line: q35, virtio over PCI, a root disk, the agent's port, an optional network card, QEMU's own
+ * seccomp filter. After the guest's power-off QEMU is paused, so that its console can still be read. Both ways to start
+ * have the same devices in the same order, which a saved state requires.
  */
 export function qemuArguments(shape: MachineShape, start: MachineStart): string[] {
   return [

@@ -10,26 +10,26 @@ import type { QemuUser } from './user.js';
 interface QemuCommand {
   readonly file: string;
   readonly args: readonly string[];
-  /** Whom the process is to be started as; undefined: our own user. */
+  /** The user to start the process as; undefined: our own. */
   readonly user: QemuUser | undefined;
 }
 
-/** What a QEMU that its guest has taken over is kept in. */
+/** Contains a QEMU that its guest has taken over. */
 export interface Confinement {
-  /** How to start `command` as this machine's QEMU. It stays one process with one number. */
+  /** How to start `command` as this machine's QEMU. The process id stays the same. */
   command(command: QemuCommand, shape: MachineShape): Promise<QemuCommand>;
-  /** Removes what was made for this machine; its process is gone. */
+  /** Removes what was created for this machine, whose process has ended. */
   release(name: string): Promise<void>;
-  /** What no machine that runs on needs. */
+  /** Removes what no running machine needs. */
   close(): Promise<void>;
 }
 
 interface ConfinementOptions {
   readonly gatewayId: string;
-  /** A folder of the driver's own. */
+  /** A folder of the driver. */
   readonly stateDir: string;
   readonly qemu: string;
-  /** Somebody that a trial may run as. */
+  /** The user id for a trial run. */
   readonly uid: number;
   readonly log: Logger;
 }
@@ -38,14 +38,14 @@ const run = promisify(execFile);
 const TRIAL_TIMEOUT_MS = 10_000;
 const TABLE_FILE = 'qemu-mounts';
 
-/** What no QEMU needs: it has its files by its working directory, which stays as it is, and by descriptors. */
+/** Folders that QEMU does not need: its files are in its working directory, which stays visible, or are descriptors. */
 const HIDDEN = [
   ...['/boot', '/home', '/media', '/mnt', '/root', '/run', '/srv', '/tmp', '/var', '/dev/shm'],
-  // mount(8) reads it until the end.
+  // Last: mount(8) needs it.
   '/proc',
 ] as const;
 
-/** Each step or none: `groups` a line each, a table of mounts, then the program. */
+/** Enters the groups (one per line), mounts a table, then runs the program. The first two may be empty. */
 const SCRIPT = `groups=$1 table=$2
 shift 2
 IFS='
@@ -68,12 +68,12 @@ function wrapped(command: QemuCommand, namespaces: string[], groups: string[], t
   return { file: file as string, args, user: undefined };
 }
 
-/** A card's device is one of the host's own network namespace, and can be opened from there alone. */
+/** A network card's tap device can only be opened in the host's own network namespace. */
 function namespacesOf(hasCard: boolean): string[] {
   return [...['--mount', '--propagation=private', '--ipc', '--uts'], ...(hasCard ? [] : ['--net'])];
 }
 
-/** The folders to hide, as a table for mount(8). A QEMU that lies in one of them leaves it as it is. */
+/** The folders to hide, as a table for mount(8), except one that contains QEMU itself. */
 async function tableFor(qemu: string, stateDir: string): Promise<string> {
   const program = await run('sh', ['-c', 'command -v "$1"', 'sh', qemu]).then(
     ({ stdout }) => realpath(stdout.trim()),
@@ -81,11 +81,11 @@ async function tableFor(qemu: string, stateDir: string): Promise<string> {
   );
   const lines: string[] = [];
   for (const folder of HIDDEN) {
-    const isThere = await stat(folder).then(
+    const isFolder = await stat(folder).then(
       (found) => found.isDirectory(),
       () => false,
     );
-    if (isThere && !program.startsWith(folder + sep)) {
+    if (isFolder && !program.startsWith(folder + sep)) {
       lines.push(`openshell ${folder} tmpfs ro,size=4k,mode=555 0 0\n`);
     }
   }
@@ -94,7 +94,7 @@ async function tableFor(qemu: string, stateDir: string): Promise<string> {
   return path;
 }
 
-/** Undefined, told once, where this host does not allow them. */
+/** Undefined, with a warning, where this host does not allow namespaces. */
 async function tryNamespaces({ qemu, stateDir, uid, log }: ConfinementOptions): Promise<string | undefined> {
   try {
     const table = await tableFor(qemu, stateDir);
@@ -105,13 +105,13 @@ async function tryNamespaces({ qemu, stateDir, uid, log }: ConfinementOptions): 
   } catch (error) {
     const { stderr, message } = error as Error & { stderr?: string };
     log.warn(
-      `QEMU runs without namespaces of its own (unshare, mount and setpriv of util-linux): ${(stderr || message).trim()}`,
+      `QEMU runs without its own namespaces (unshare, mount and setpriv of util-linux): ${(stderr || message).trim()}`,
     );
     return undefined;
   }
 }
 
-/** As root: namespaces, what a process may not see hidden, no capability, and a control group a machine. */
+/** As root: namespaces, hidden folders, no capabilities, and a control group per machine. */
 export async function openConfinement(options: ConfinementOptions): Promise<Confinement> {
   if (process.getuid?.() !== 0) {
     return unconfined;
@@ -120,7 +120,7 @@ export async function openConfinement(options: ConfinementOptions): Promise<Conf
   const groups: ControlGroups = await openControlGroups({ gatewayId: options.gatewayId, log: options.log });
   return {
     command: async (command, shape) => {
-      const folders = await groups.make(shape);
+      const folders = await groups.create(shape);
       if (table !== undefined) {
         return wrapped(command, namespacesOf(shape.card !== undefined), folders, table);
       }
@@ -131,7 +131,7 @@ export async function openConfinement(options: ConfinementOptions): Promise<Conf
   };
 }
 
-/** QEMU as it is, which as another user than root is all that can be had. */
+/** For a driver that is not root, which cannot confine QEMU. */
 export const unconfined: Confinement = {
   command: async (command) => command,
   release: async () => {},

@@ -1,16 +1,17 @@
-import { mkdir, readdir, readFile, rmdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../../../../compute/log.js';
 import { delay } from '../../../../kit/deadline.js';
+import { exists } from '../files.js';
 import type { MachineShape } from './arguments.js';
 
-/** A control group for each machine: its QEMU takes no more than the machine was given, and something for itself. */
+/** A control group per machine, which limits its QEMU to the machine's size and an allowance for QEMU itself. */
 export interface ControlGroups {
-  /** The folders that the machine's process has to enter; none where there are no control groups. */
-  make(shape: MachineShape): Promise<string[]>;
-  /** Once its process is gone. */
+  /** The groups that the machine's process has to enter; none where there are no control groups. */
+  create(shape: MachineShape): Promise<string[]>;
+  /** Call once its process has ended. */
   remove(name: string): Promise<void>;
-  /** Leaves nothing where no machine runs on. */
+  /** Removes groups without running machines. */
   close(): Promise<void>;
 }
 
@@ -24,11 +25,11 @@ interface ControlGroupsOptions {
 const OURS = 'openshell-vm';
 const MIB = 1024 * 1024;
 const PERIOD_US = 100_000;
-/** Translated code, devices, and what the host keeps of a disk for it. */
+/** For translated code, devices, and cached disk data. */
 const QEMU_MIB = 384;
-/** One more than the guest has: for the threads that serve its devices. */
+/** For the threads that serve the guest's devices. */
 const QEMU_CPUS = 1;
-/** Those that serve a disk are 64 at most. */
+/** At most 64 threads serve a disk. */
 const QEMU_THREADS = 128;
 const REMOVE_TRIES = 20;
 const RETRY_MS = 10;
@@ -62,25 +63,18 @@ const V1: Record<Controller, Files> = {
   pids: (shape) => ({ 'pids.max': threads(shape) }),
 };
 
-/** Where the groups of this gateway's machines are, and what to write there. */
+/** A parent of this gateway's groups, and what to write into them. */
 interface Place {
   readonly folder: string;
   readonly controllers: readonly Controller[];
   readonly files: Record<Controller, Files>;
 }
 
-function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
-}
-
 function nameOf(text: string): string {
   return text.replace(/[^A-Za-z0-9._-]/g, '_');
 }
 
-/** Each level has to hand its controllers on to the next. */
+/** Each level has to delegate its controllers to the next. */
 async function placesV2(root: string, gateway: string): Promise<Place[]> {
   const folder = join(root, OURS, gateway);
   await mkdir(folder, { recursive: true });
@@ -94,7 +88,7 @@ async function placesV2(root: string, gateway: string): Promise<Place[]> {
   return [{ folder, controllers, files: V2 }];
 }
 
-/** Below our own group, so that what was set for us holds for our machines too. */
+/** Below our own group, so that our limits also apply to our machines. */
 async function placesV1(root: string, gateway: string, ownGroups: string): Promise<Place[]> {
   const own = new Map<string, string>();
   for (const line of ownGroups.split('\n')) {
@@ -106,8 +100,8 @@ async function placesV1(root: string, gateway: string, ownGroups: string): Promi
   const places: Place[] = [];
   for (const one of CONTROLLERS) {
     const nested = join(root, one, own.get(one) ?? '/');
-    const above = (await isThere(nested)) ? nested : join(root, one);
-    if (!(await isThere(join(above, 'cgroup.procs')))) {
+    const above = (await exists(nested)) ? nested : join(root, one);
+    if (!(await exists(join(above, 'cgroup.procs')))) {
       continue;
     }
     const folder = join(above, OURS, gateway);
@@ -117,24 +111,23 @@ async function placesV1(root: string, gateway: string, ownGroups: string): Promi
   return places;
 }
 
-/** Also removes what machines that are gone have left. */
+/** Also removes the groups of machines that have ended. */
 export async function openControlGroups(options: ControlGroupsOptions): Promise<ControlGroups> {
   const { gatewayId, log, root = '/sys/fs/cgroup' } = options;
   const gateway = nameOf(gatewayId);
-  const told = new Set<string>();
+  const reported = new Set<string>();
   function without(what: string, error?: unknown) {
-    if (told.has(what)) {
+    if (reported.has(what)) {
       return;
     }
-    told.add(what);
-    log.warn(
-      `QEMU runs without a limit of its own on ${what}: ${(error as Error)?.message ?? 'no such control group'}`,
-    );
+    reported.add(what);
+    const reason = (error as Error)?.message ?? 'no such control group';
+    log.warn(`QEMU runs without its own limit on ${what}: ${reason}`);
   }
 
   async function find(): Promise<Place[]> {
     try {
-      if (await isThere(join(root, 'cgroup.controllers'))) {
+      if (await exists(join(root, 'cgroup.controllers'))) {
         return await placesV2(root, gateway);
       }
       const own = options.ownGroups ?? (await readFile('/proc/self/cgroup', 'utf8'));
@@ -146,7 +139,7 @@ export async function openControlGroups(options: ControlGroupsOptions): Promise<
   }
 
   const places = await find();
-  if (told.size === 0) {
+  if (reported.size === 0) {
     for (const one of CONTROLLERS) {
       if (!places.some(({ controllers }) => controllers.includes(one))) {
         without(one);
@@ -161,7 +154,7 @@ export async function openControlGroups(options: ControlGroupsOptions): Promise<
     }
   }
 
-  async function makeIn({ folder, controllers, files }: Place, shape: MachineShape): Promise<string> {
+  async function createIn({ folder, controllers, files }: Place, shape: MachineShape): Promise<string> {
     const group = join(folder, nameOf(shape.name));
     await mkdir(group, { recursive: true });
     for (const one of controllers) {
@@ -173,15 +166,15 @@ export async function openControlGroups(options: ControlGroupsOptions): Promise<
   }
 
   return {
-    make: async (shape) => {
-      const made: string[] = [];
+    create: async (shape) => {
+      const groups: string[] = [];
       for (const place of places) {
-        await makeIn(place, shape).then(
-          (group) => made.push(group),
+        await createIn(place, shape).then(
+          (group) => groups.push(group),
           (error) => without(place.controllers.join(', '), error),
         );
       }
-      return made;
+      return groups;
     },
     remove: async (name) => {
       for (const { folder } of places) {
@@ -196,7 +189,7 @@ export async function openControlGroups(options: ControlGroupsOptions): Promise<
   };
 }
 
-/** A process leaves its group a little after it is gone. */
+/** A process leaves its group shortly after it has ended. */
 async function removeGroup(group: string): Promise<void> {
   for (let tries = REMOVE_TRIES; tries > 0; tries--) {
     try {

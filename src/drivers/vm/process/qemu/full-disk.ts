@@ -5,10 +5,11 @@ const RETRY_MS = 1_000;
 const ANSWER_MS = 10_000;
 
 /**
- * QEMU stops a machine whose write finds no room on the host, and keeps the write. Lets it try again each second until
- * there is room; also a machine that is found so. `tell` hears that it waits, and then that it goes on.
+ * QEMU pauses a machine whose write fails because the host's disk is full, and keeps the write. Retries it each second
+ * until there is space, also for a machine that is already paused. `report` is called when it starts waiting, and when
+ * it continues.
  */
-export function outlastFullDisk(qmp: Qmp, tell: (waits: boolean) => void): void {
+export function outlastFullDisk(qmp: Qmp, report: (isWaiting: boolean) => void): void {
   const ended = new AbortController();
   void qmp.closed.then(() => ended.abort());
   let following = false;
@@ -27,15 +28,15 @@ export function outlastFullDisk(qmp: Qmp, tell: (waits: boolean) => void): void 
         continue;
       }
       if (!waits) {
-        tell(true);
+        report(true);
       }
       waits = look = true;
       await qmp.run('cont', {}, deadline(ANSWER_MS));
-      // A write that finds no room again stops it at once.
+      // Another failed write pauses it again at once.
       await delay(RETRY_MS, ended.signal);
     }
     if (waits) {
-      tell(false);
+      report(false);
     }
   }
 

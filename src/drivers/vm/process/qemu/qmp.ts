@@ -2,23 +2,25 @@ import { createConnection, type Socket } from 'node:net';
 import { OpenShellError, unavailable } from '../../../../compute/errors.js';
 import { createDeferred } from '../../../../kit/deferred.js';
 import { wholeLines } from '../../../../kit/lines.js';
+import { orAborted } from '../promises.js';
 
 interface QmpEvent {
   readonly name: string;
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** QEMU's control socket. QEMU is trusted less than we are: lines are bounded. */
+/** QEMU's control socket. QEMU is less trusted than the driver, so lines are bounded. */
 export interface Qmp {
-  /** The command's return value. UNAVAILABLE with QEMU's words when it fails or the socket is lost. */
+  /** The command's return value. UNAVAILABLE with QEMU's message when it fails or the socket is lost. */
   run(command: string, args: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<unknown>;
   onEvent(listener: (event: QmpEvent) => void): void;
-  /** Resolves when the socket is gone, and QEMU with it, most likely. */
+  /** Resolves when the socket is closed, most likely because QEMU ended. */
   readonly closed: Promise<void>;
   close(): void;
 }
 
 const MAX_LINE_BYTES = 1024 * 1024;
+const MAX_EARLY_EVENTS = 64;
 
 interface Message {
   readonly QMP?: unknown;
@@ -29,27 +31,20 @@ interface Message {
   readonly data?: Record<string, unknown>;
 }
 
-interface Waiter {
-  resolve(value: unknown): void;
-  reject(error: Error): void;
-}
-
-/** Connects and negotiates. UNAVAILABLE when nobody listens or it is no QMP. */
+/** Connects and negotiates. UNAVAILABLE when nothing listens or it is not QMP. */
 export async function connectQmp(path: string, signal: AbortSignal): Promise<Qmp> {
   const socket = createConnection({ path });
-  const waiters = new Map<number, Waiter>();
+  const replies = new Map<number, ReturnType<typeof createDeferred<unknown>>>();
   const listeners: ((event: QmpEvent) => void)[] = [];
   const early: QmpEvent[] = [];
   let nextId = 1;
-  let isClosed = false;
   const greeting = createDeferred();
   const closed = createDeferred();
   socket.on('close', () => {
-    isClosed = true;
-    for (const waiter of waiters.values()) {
-      waiter.reject(unavailable('QEMU closed its control socket'));
+    for (const reply of replies.values()) {
+      reply.reject(unavailable('QEMU closed its control socket'));
     }
-    waiters.clear();
+    greeting.reject(unavailable(`no QEMU answers at ${path}`));
     closed.resolve();
   });
   socket.on('error', () => {});
@@ -60,7 +55,7 @@ export async function connectQmp(path: string, signal: AbortSignal): Promise<Qmp
     }
     if (message.event !== undefined) {
       const event = { name: message.event, data: message.data ?? {} };
-      if (listeners.length === 0 && early.length < 64) {
+      if (listeners.length === 0 && early.length < MAX_EARLY_EVENTS) {
         early.push(event);
       }
       for (const listener of listeners) {
@@ -68,73 +63,40 @@ export async function connectQmp(path: string, signal: AbortSignal): Promise<Qmp
       }
       return;
     }
-    const waiter = waiters.get(message.id ?? -1);
-    if (waiter === undefined) {
-      return;
-    }
-    waiters.delete(message.id as number);
+    const reply = replies.get(message.id ?? -1);
     if (message.error === undefined) {
-      waiter.resolve(message.return);
+      reply?.resolve(message.return);
     } else {
-      waiter.reject(unavailable(`QEMU: ${message.error.desc ?? message.error.class ?? 'unknown error'}`));
+      reply?.reject(unavailable(`QEMU: ${message.error.desc ?? message.error.class ?? 'unknown error'}`));
     }
   }
 
   void readMessages(socket, onMessage);
 
-  const run: Qmp['run'] = (command, args, runSignal) =>
-    new Promise((resolve, reject) => {
-      if (isClosed) {
-        return reject(unavailable('QEMU closed its control socket'));
-      }
-      if (runSignal.aborted) {
-        return reject(OpenShellError.from(runSignal.reason));
-      }
-      const id = nextId++;
-      function onAbort() {
-        waiters.delete(id);
-        reject(OpenShellError.from(runSignal.reason));
-      }
-
-      function stop() {
-        return runSignal.removeEventListener('abort', onAbort);
-      }
-
-      runSignal.addEventListener('abort', onAbort, { once: true });
-      waiters.set(id, {
-        resolve: (value) => {
-          stop();
-          resolve(value);
-        },
-        reject: (error) => {
-          stop();
-          reject(error);
-        },
-      });
+  const run: Qmp['run'] = async (command, args, runSignal) => {
+    if (closed.settled) {
+      throw unavailable('QEMU closed its control socket');
+    }
+    const id = nextId++;
+    const reply = createDeferred<unknown>();
+    replies.set(id, reply);
+    try {
+      runSignal.throwIfAborted();
       socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
-    });
+      return await orAborted(reply.promise, runSignal);
+    } catch (error) {
+      throw OpenShellError.from(error);
+    } finally {
+      replies.delete(id);
+    }
+  };
 
-  const aborted = createDeferred<never>();
-  function onAbort() {
-    return aborted.reject(OpenShellError.from(signal.reason));
-  }
-
-  if (signal.aborted) {
-    onAbort();
-  }
-  signal.addEventListener('abort', onAbort, { once: true });
   try {
-    const lost = closed.promise.then(() => {
-      throw unavailable(`no QEMU answers at ${path}`);
-    });
-    lost.catch(() => {});
-    await Promise.race([greeting.promise, lost, aborted.promise]);
+    await orAborted(greeting.promise, signal);
     await run('qmp_capabilities', {}, signal);
   } catch (error) {
     socket.destroy();
-    throw error;
-  } finally {
-    signal.removeEventListener('abort', onAbort);
+    throw OpenShellError.from(error);
   }
   return {
     run,
@@ -149,10 +111,10 @@ export async function connectQmp(path: string, signal: AbortSignal): Promise<Qmp
   };
 }
 
-/** What is too long or no JSON ends the connection. */
+/** Closes the connection on a line that is too long or not JSON. */
 async function readMessages(socket: Socket, onMessage: (message: Message) => void): Promise<void> {
   try {
-    for await (const line of wholeLines(socket, MAX_LINE_BYTES, () => new Error('a line without end'))) {
+    for await (const line of wholeLines(socket, MAX_LINE_BYTES, () => new Error('the line is too long'))) {
       if (line.trim() !== '') {
         onMessage(JSON.parse(line) as Message);
       }

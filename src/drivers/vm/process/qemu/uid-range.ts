@@ -4,17 +4,17 @@ import { join } from 'node:path';
 import type { Logger } from '../../../../compute/log.js';
 import { lockDirectory } from '../lock.js';
 
-/** The user ids of one gateway's QEMUs. */
+/** The user ids for one gateway's QEMUs. */
 interface UidRange {
   readonly first: number;
   readonly last: number;
 }
 
 interface UidRangeOptions {
-  /** The first range of all begins here or a little later. */
+  /** The first range begins at or after this. */
   readonly base: number;
   readonly gatewayId: string;
-  /** The gateway's own folder: as long as it is there, the range is taken. */
+  /** The gateway's own folder: while it exists, the range is taken. */
   readonly owner: string;
   readonly log: Logger;
   readonly registry?: string;
@@ -29,19 +29,21 @@ function rangeAt(first: number): UidRange {
 }
 
 /**
- * A range that no other gateway of this host has: derived from the gateway's id, and the next one where that is another's.
- * Ranges are taken by links in a folder of the host's, which a reboot empties, as it ends all machines.
+ * A range that no other gateway on this host has: derived from the gateway's id, or the next free one. Ranges are reserved
+ * by links in a folder of the host that a reboot empties, which also ends all machines.
  */
 export async function claimUidRange(options: UidRangeOptions): Promise<UidRange> {
   const { base, gatewayId, owner, log, registry = '/run/openshell-vm' } = options;
-  // The very first was every gateway's once.
+  // Earlier versions used the first range for every gateway.
   const start = (Math.ceil(base / SIZE) + 1) * SIZE;
   const count = Math.max(1, Math.floor((HIGHEST - start) / SIZE));
   const wanted = createHash('sha256').update(gatewayId).digest().readUInt32LE(0) % count;
   try {
     return rangeAt(await claim(registry, owner, start, count, wanted));
   } catch (error) {
-    log.warn(`user ids of QEMU may be another gateway's, they are not noted: ${(error as Error).message}`);
+    log.warn(
+      `QEMU's user ids could not be reserved and may be another gateway's: ${(error as Error).message}`,
+    );
     return rangeAt(start + wanted * SIZE);
   }
 }

@@ -6,7 +6,7 @@ export interface QemuUser {
   readonly gid: number;
 }
 
-/** Whom QEMU runs as: a user of its own with the number `uid` when we are root, undefined for our own user. */
+/** The user that QEMU runs as: `uid` when the driver is root, undefined for the driver's own user. */
 export async function qemuUser(uid: number, accelerator: Accelerator): Promise<QemuUser | undefined> {
   if (process.getuid?.() !== 0) {
     return undefined;

@@ -2,25 +2,25 @@ import { OpenShellError, unavailable } from '../../../../compute/errors.js';
 import type { Logger } from '../../../../compute/log.js';
 import { deadline, delay } from '../../../../kit/deadline.js';
 import type { GuestFiles } from '../guest/prepare.js';
-import type { Templates } from '../templates/templates.js';
+import type { Snapshots } from '../snapshots/snapshots.js';
 import { type LaunchOptions, launchMachine, type Machine, QEMU_KILLED } from './machine.js';
 
 interface BootOptions extends Omit<LaunchOptions, 'stateFd' | 'onAnswered'> {
   readonly guest: GuestFiles;
-  /** Puts the guest's files where QEMU looks for them; a restored machine needs none. */
+  /** Puts the guest's files where QEMU looks for them; not needed to restore a machine. */
   readonly placeGuest: () => Promise<void>;
   /** Undefined: every machine boots. */
-  readonly templates: Templates | undefined;
-  /** All that must have worked before the main process may start. */
+  readonly snapshots: Snapshots | undefined;
+  /** Must succeed before the main process starts. */
   readonly prepare: (machine: Machine, signal: AbortSignal) => Promise<void>;
   /** Starts the main process. */
   readonly begin: (machine: Machine, signal: AbortSignal) => Promise<void>;
   readonly log: Logger;
 }
 
-/** A restored machine answers at once or not at all; what it misses here is left for the boot. */
+/** A restored machine answers quickly or not at all. */
 const MAX_RESTORE_MS = 20_000;
-/** How often a machine is started when somebody else ends its QEMU meanwhile. */
+/** How often a machine is started when someone else ends its QEMU. */
 const ATTEMPTS = 3;
 const END_SEEN_MS = 500;
 
@@ -29,38 +29,38 @@ function bringUp(options: BootOptions, stateFd: number | undefined, bootTimeoutM
 }
 
 /**
- * A machine that is ready for its main process: restored from a template, or booted where none can serve, with the
- * reason in the log. A failure leaves no process.
+ * A machine that is ready for its main process: restored from a snapshot or, if none can be used, booted, with the reason
+ * in the log. A failure leaves no process.
  */
 async function bootMachine(options: BootOptions): Promise<Machine> {
-  const { templates, signal, log } = options;
+  const { snapshots, signal, log } = options;
   const wanted = { shape: options.shape, guest: options.guest };
-  const template = await templates?.find(wanted, signal);
-  let trouble: string | undefined;
-  if (typeof template === 'string') {
-    log.info(`the virtual machine boots cold: ${template}`);
-  } else if (template !== undefined) {
+  const snapshot = await snapshots?.find(wanted, signal);
+  let restoreError: string | undefined;
+  if (typeof snapshot === 'string') {
+    log.info(`the virtual machine boots cold: ${snapshot}`);
+  } else if (snapshot !== undefined) {
     try {
-      return await bringUp(options, template.fd, Math.min(options.bootTimeoutMs, MAX_RESTORE_MS));
+      return await bringUp(options, snapshot.fd, Math.min(options.bootTimeoutMs, MAX_RESTORE_MS));
     } catch (error) {
       signal.throwIfAborted();
       const known = OpenShellError.from(error);
       if (known.reason === QEMU_KILLED) {
         throw known;
       }
-      trouble = known.text;
-      log.warn(`the virtual machine boots cold: it cannot be restored from its template: ${trouble}`);
+      restoreError = known.text;
+      log.warn(`the virtual machine boots cold: it cannot be restored from its snapshot: ${restoreError}`);
     } finally {
-      await template.close();
+      await snapshot.close();
     }
   }
   await options.placeGuest();
   const machine = await bringUp(options, undefined, options.bootTimeoutMs);
-  // What no boot can mend, such as a broken root disk, is not the template's fault.
-  if (trouble !== undefined) {
-    await templates?.discard(wanted, trouble);
+  // A problem that also fails the boot, such as a broken root disk, is not the snapshot's fault.
+  if (restoreError !== undefined) {
+    await snapshots?.discard(wanted, restoreError);
   }
-  templates?.want(wanted);
+  snapshots?.want(wanted);
   return machine;
 }
 
@@ -68,18 +68,15 @@ async function begin(machine: Machine, { begin, bootTimeoutMs, signal }: BootOpt
   try {
     await begin(machine, deadline(bootTimeoutMs, signal));
   } catch (cause) {
-    const wasEnded = await Promise.race([
-      machine.gone.then(() => true),
-      delay(END_SEEN_MS).then(() => false),
-    ]);
+    const wasEnded = await Promise.race([machine.gone.then(() => true), delay(END_SEEN_MS)]);
     await machine.kill();
     throw wasEnded ? unavailable('QEMU ended', { reason: QEMU_KILLED, cause }) : cause;
   }
 }
 
 /**
- * A machine whose main process runs. One whose QEMU somebody ended before that is started again: a sandbox is not lost
- * by it. A failure leaves no process.
+ * A machine whose main process runs. It is started again when someone ended its QEMU before that. A failure leaves no
+ * process.
  */
 export async function startMachine(options: BootOptions): Promise<Machine> {
   for (let left = ATTEMPTS - 1; ; left--) {
@@ -92,7 +89,7 @@ export async function startMachine(options: BootOptions): Promise<Machine> {
       if (left === 0 || error.reason !== QEMU_KILLED) {
         throw error;
       }
-      options.log.warn(`${error.message} before the main process ran: it is started again`);
+      options.log.warn(`${error.message} before the main process ran; starting it again`);
     }
   }
 }

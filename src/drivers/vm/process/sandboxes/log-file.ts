@@ -5,24 +5,25 @@ import { StringDecoder } from 'node:string_decoder';
 import type { LogLine, LogOptions } from '../../../../compute/driver.js';
 import { OpenShellError } from '../../../../compute/errors.js';
 import type { Logger } from '../../../../compute/log.js';
+import { createSerialQueue } from '../promises.js';
 import { LOG_FILES, linesOf, logRows } from './log-rows.js';
 
 const MAX_LINE = 16 * 1024;
 const MAX_FILE_BYTES = 10 * 1024 * 1024;
-/** Of lines that are on no disk, for each who follows; an entry has its cost beside its text. */
+/** Lines that could not be written, per follower; an entry has a cost besides its text. */
 const MAX_UNWRITTEN_BYTES = 256 * 1024;
 const ENTRY_BYTES = 128;
 
 /**
- * A main process's output on the disk: three files of 10 MiB, one `<ms> <o|e> <text>` a line. Who follows it reads these
- * files too, so a slow reader costs no memory; what was removed before it was read is a line that says how much. Lines
- * that cannot be written reach those who follow, as far as they keep up, and nobody else.
+ * A main process's output on disk: three files of 10 MiB, each line `<ms> <o|e> <text>`. Followers read these files too,
+ * so a slow one costs no memory; for output removed before it was read they receive one line with its size. Lines that
+ * cannot be written reach only the followers that keep up.
  */
 export interface LogFile {
   write(stream: 'stdout' | 'stderr', data: Uint8Array): Promise<void>;
-  /** Writes what has no line end yet. */
+  /** Writes incomplete lines. */
   flush(): Promise<void>;
-  /** No more is written for now: ends those who follow. */
+  /** Nothing more is written for now: ends all followers. */
   ended(): void;
   read(options: LogOptions, isLive: () => boolean): AsyncGenerator<LogLine>;
 }
@@ -35,14 +36,8 @@ export function createLogFile(directory: string, log: Logger): LogFile {
   const partial = { stdout: '', stderr: '' };
   let bytes: number | undefined;
   let broken = false;
-  let lane: Promise<unknown> = Promise.resolve();
-
-  /** Reads and writes take turns, so that no reader sees files change places. */
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = lane.then(work);
-    lane = result.catch(() => {});
-    return result;
-  }
+  /** For reads and writes, so that no reader sees a rotation. */
+  const inTurn = createSerialQueue();
 
   async function rotate() {
     await rows.beforeRemoval();
@@ -66,10 +61,10 @@ export function createLogFile(directory: string, log: Logger): LogFile {
       return true;
     } catch (error) {
       if (!broken) {
-        log.warn(`output of the main process is lost: ${OpenShellError.from(error).text}`);
+        log.warn(`output of the main process is being lost: ${OpenShellError.from(error).text}`);
       }
       broken = true;
-      // A part of a row would spoil the next one.
+      // A partial row would corrupt the next one.
       await truncate(current, bytes ?? 0).catch(() => {});
       return false;
     }
@@ -142,7 +137,7 @@ export function createLogFile(directory: string, log: Logger): LogFile {
         }
         while (!signal.aborted) {
           hasNews = false;
-          // What came before the end is read in this round at the latest.
+          // Everything before the end is read in this round at the latest.
           const isLast = isOver;
           const from = position;
           const block = await inTurn(() =>
@@ -186,7 +181,7 @@ export function createLogFile(directory: string, log: Logger): LogFile {
   };
 }
 
-/** What one follower has still to hear of lines that are on no disk, in their place among those that are. */
+/** One follower's unwritten lines, with their positions among the written ones. */
 function createUnwritten(onNews: () => void) {
   const queue: { readonly position: number; readonly line: LogLine }[] = [];
   let held = 0;
@@ -228,31 +223,31 @@ function lostLine(bytes: number): LogLine {
   return {
     timeMs: Date.now(),
     stream: 'stderr',
-    message: `[openshell: ${bytes} bytes of this log are lost here: they came faster than they were read]`,
+    message: `[openshell: ${bytes} bytes of this log are missing here: they came faster than they were read]`,
   };
 }
 
-/** A row's head is many times an empty line: what was a small message from the guest may be much to write. */
+/** Bounds a write: a row's head is many times an empty line, so a small message may become much to write. */
 const GROUP_CHARS = 48 * 1024;
 
-/** Lines to be written together, each with `around` characters beside its own. */
-function* inGroups(lines: readonly string[], around: number): Generator<readonly string[]> {
+/** Lines to be written together, each with `overhead` more characters. */
+function* inGroups(lines: readonly string[], overhead: number): Generator<readonly string[]> {
   let chars = 0;
   let from = 0;
   for (const [at, line] of lines.entries()) {
-    if (chars > 0 && chars + line.length + around > GROUP_CHARS) {
+    if (chars > 0 && chars + line.length + overhead > GROUP_CHARS) {
       yield lines.slice(from, at);
       from = at;
       chars = 0;
     }
-    chars += line.length + around;
+    chars += line.length + overhead;
   }
   if (from < lines.length) {
     yield lines.slice(from);
   }
 }
 
-/** Without the carriage return of a terminal, and in parts. The same array where there is nothing to do: the usual. */
+/** Removes a terminal's carriage returns and splits long lines; usually returns the same array. */
 function cutAll(lines: string[]): string[] {
   return lines.some((line) => line.length > MAX_LINE || line.endsWith('\r'))
     ? lines.flatMap((line) => cut(line.endsWith('\r') ? line.slice(0, -1) : line))

@@ -2,14 +2,14 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LogLine } from '../../../../compute/driver.js';
 
-/** The oldest first; the last one is written to. */
+/** Oldest first; the last one is written to. */
 export const LOG_FILES = ['main.log.2', 'main.log.1', 'main.log'] as const;
 
 /** Longer than the longest row. */
 const BLOCK_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
 
-/** A file's place in all output since the driver process began; what was removed since then lies before the first. */
+/** A file's range in all output since the driver process started, including removed output. */
 interface Part {
   readonly path: string;
   readonly start: number;
@@ -17,15 +17,15 @@ interface Part {
 }
 
 interface Block {
-  /** Whole rows. */
+  /** Complete rows. */
   readonly text: string;
-  /** Where the next block begins; where this one began when there was nothing. */
+  /** Where the next block begins; unchanged if there was nothing. */
   readonly next: number;
-  /** Bytes that were removed before anyone read them. */
+  /** Bytes that were removed before they were read. */
   readonly lost: number;
 }
 
-/** Reads the files of a log a block at a time, however large they are. Positions count bytes from the first file's start. */
+/** Reads a log's files one block at a time. Positions count bytes from the start of the first file. */
 export function logRows(directory: string) {
   let removed = 0;
 
@@ -48,7 +48,7 @@ export function logRows(directory: string) {
     return (await parts()).at(-1)?.end ?? 0;
   }
 
-  /** The rows from `position` on, those before `until`, no more than a block of them. */
+  /** At most a block of the rows from `position` to `until`. */
   async function read(position: number, until = Number.POSITIVE_INFINITY): Promise<Block> {
     const all = await parts();
     const at = Math.max(position, removed);
@@ -66,7 +66,7 @@ export function logRows(directory: string) {
       if (whole > 0) {
         return { text: bytes.toString('utf8', 0, whole), next: at + whole, lost };
       }
-      // Not one row in a whole block, or an unfinished one at the end of an old file: none of ours.
+      // A whole block without a row, or an incomplete row at the end of an old file: not written by us.
       const isLast = index === all.length - 1;
       if (bytes.length > 0 && (bytes.length === BLOCK_BYTES || !isLast)) {
         return { text: '', next: at + bytes.length, lost };
@@ -76,7 +76,7 @@ export function logRows(directory: string) {
     return { text: '', next: at, lost };
   }
 
-  /** Where the last `tail` rows begin, or the rows since a time do, whichever is later. Reads from the end. */
+  /** Where the last `tail` rows or the rows since a time begin, whichever is later. Reads from the end. */
   async function startOf(tail: number | undefined, sinceMs: number): Promise<number> {
     const all = await parts();
     const last = all.at(-1)?.end ?? 0;
@@ -96,7 +96,7 @@ export function logRows(directory: string) {
           at >= 0;
           at = at === 0 ? -1 : bytes.lastIndexOf(NEWLINE, at - 1)
         ) {
-          // A row's newline is its end: the row before the first that is wanted ends here.
+          // This newline ends the row before the first wanted one.
           if (tail !== undefined && rows++ === tail) {
             return low + at + 1;
           }
@@ -116,7 +116,7 @@ export function logRows(directory: string) {
     end,
     read,
     startOf,
-    /** To be told before the oldest file is replaced. */
+    /** Call before the oldest file is replaced. */
     beforeRemoval: async () => {
       const [oldest] = await parts();
       removed = oldest?.end ?? removed;
@@ -139,7 +139,7 @@ async function readAt(path: string, position: number, length: number): Promise<B
   }
 }
 
-/** `<ms> <o|e> <text>` each. */
+/** Rows are `<ms> <o|e> <text>`. */
 export function* linesOf(text: string): Generator<LogLine> {
   for (let at = 0; at < text.length; ) {
     const space = text.indexOf(' ', at);

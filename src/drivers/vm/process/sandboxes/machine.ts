@@ -1,55 +1,57 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
+import { open, readdir, readFile } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type AgentChannel, openChannel } from '../../../../agent/channel.js';
-import { Code, OpenShellError, unavailable } from '../../../../compute/errors.js';
-import { deadline, delay } from '../../../../kit/deadline.js';
+import { Code, failedPrecondition, OpenShellError, unavailable } from '../../../../compute/errors.js';
+import { deadline, delay, withDeadline } from '../../../../kit/deadline.js';
+import { createDeferred } from '../../../../kit/deferred.js';
+import { withShortPaths } from '../files.js';
 import { type MachineShape, qemuArguments, VM_FILES } from '../qemu/arguments.js';
 import type { Confinement } from '../qemu/confinement.js';
-import { keepConsole } from '../qemu/console.js';
+import { saveConsole } from '../qemu/console.js';
 import { outlastFullDisk } from '../qemu/full-disk.js';
 import { connectQmp, type Qmp } from '../qemu/qmp.js';
 import { checkSockets, type ListeningSockets, listenForQemu } from '../qemu/sockets.js';
 import type { QemuUser } from '../qemu/user.js';
 
-/** A QEMU that runs, with its control socket and the agent inside. */
+/** A running QEMU with its control socket and the agent inside. */
 export interface Machine {
   readonly pid: number;
   readonly control: Qmp;
   readonly channel: AgentChannel;
   /** Resolves when QEMU is gone. */
   readonly gone: Promise<void>;
-  /** Switches the guest off in order, within `graceMs`; then ends QEMU, whatever the guest does. */
+  /** Shuts the guest down within `graceMs`, then ends QEMU in any case. */
   powerOff(graceMs: number): Promise<void>;
   /** Ends QEMU at once. */
   kill(): Promise<void>;
-  /** Lets go of the sockets; QEMU runs on. */
+  /** Closes the sockets; QEMU keeps running. */
   detach(): void;
 }
 
 export interface LaunchOptions {
   readonly qemu: string;
   readonly shape: MachineShape;
-  /** Where its files are; QEMU runs in it and as its owner. */
+  /** Where its files are, and QEMU's working directory. */
   readonly directory: string;
   /** Undefined: the driver's own user. */
   readonly user: QemuUser | undefined;
   readonly confinement: Confinement;
-  /** An open template's descriptor, read from its start; undefined: the guest boots. */
+  /** An open snapshot's descriptor, read from its start; undefined: the guest boots. */
   readonly stateFd: number | undefined;
   readonly bootTimeoutMs: number;
-  /** Called as soon as there is a process that a new driver process would have to know of. */
+  /** Called as soon as there is a process, which a new driver process would have to know. */
   readonly onStarted: (pid: number) => Promise<void>;
-  /** What must have worked once the agent answers, within another such time: the launch fails when it does. */
+  /** Called once the agent answers, with another `bootTimeoutMs`; the launch fails when it does. */
   readonly onAnswered?: (machine: Machine, signal: AbortSignal) => Promise<void>;
   readonly onFullDisk?: FullDiskListener;
   readonly signal: AbortSignal;
 }
 
-/** Hears that the machine waits for room on the host's disk, and that it goes on. */
-type FullDiskListener = (waits: boolean) => void;
+/** Called when the machine starts waiting for space on the host's disk, and when it continues. */
+type FullDiskListener = (isWaiting: boolean) => void;
 
 const RETRY_MS = 10;
 const KILL_WAIT_MS = 10_000;
@@ -58,13 +60,13 @@ const EXIT_AFTER_QUIT_MS = 1_000;
 const ANSWER_MS = 10_000;
 const CONSOLE_TAIL = 2_000;
 
-/** Whether `pid` is the QEMU of this name, and no other process that has its number now. */
+/** Whether `pid` is the QEMU of this name, and not another process that reuses its number. */
 async function isMachine(pid: number, name: string): Promise<boolean> {
   const commandLine = await readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
   return commandLine.split('\0').includes(name);
 }
 
-/** The QEMU of this name, wherever it came from: one that was just started may stand in no record yet. */
+/** The QEMU of this name, also one that was just started and is in no record yet. */
 export async function findMachine(name: string): Promise<number | undefined> {
   for (const entry of await readdir('/proc')) {
     if (/^\d+$/.test(entry) && (await isMachine(Number(entry), name))) {
@@ -90,7 +92,7 @@ export async function killMachine(pid: number, name: string): Promise<void> {
   }
 }
 
-/** The reason of a failure that was no more than the end of QEMU by a signal that was none of ours. */
+/** The reason of a failure caused only by someone else's signal to QEMU. */
 export const QEMU_KILLED = 'QemuKilled';
 
 /** Starts QEMU and waits for the agent inside. A failure leaves no process. */
@@ -107,25 +109,23 @@ export async function launchMachine(options: LaunchOptions): Promise<Machine> {
     const command = await confinement.command({ file: options.qemu, args, user }, shape);
     child = spawn(command.file, command.args, {
       cwd: directory,
-      // By their places: STATE_FD, CONTROL_FD, AGENT_FD.
+      // By position: STATE_FD, CONTROL_FD, AGENT_FD.
       stdio: ['ignore', stderr.fd, stderr.fd, options.stateFd ?? 'ignore', sockets.control, sockets.agent],
       detached: true,
       env: { PATH: process.env.PATH ?? '' },
       ...(command.user ?? {}),
     });
-    exited = exitOf(child);
-    // It comes at once or never: with a signal, a process that is there could be forgotten.
+    const exit = createDeferred();
+    child.once('exit', () => exit.resolve());
+    exited = exit.promise;
+    // It comes at once or never; with a signal, an existing process could be forgotten.
     await once(child, 'spawn');
   } catch (cause) {
-    throw new OpenShellError(
-      Code.FAILED_PRECONDITION,
-      `QEMU cannot be started: ${(cause as Error).message}`,
-      {
-        cause,
-        reason: 'QemuFailed',
-        hint: 'install qemu-system-x86, or set qemu to its path',
-      },
-    );
+    throw failedPrecondition(`QEMU cannot be started: ${(cause as Error).message}`, {
+      cause,
+      reason: 'QemuFailed',
+      hint: 'install qemu-system-x86, or set qemu to its path',
+    });
   } finally {
     sockets?.close();
     await stderr.close();
@@ -150,37 +150,35 @@ export async function launchMachine(options: LaunchOptions): Promise<Machine> {
     await options.onAnswered?.(machine, deadline(options.bootTimeoutMs, options.signal));
     return machine;
   } catch (error) {
-    // A connection that is lost may be the first that is seen of its end.
+    // A lost connection may be the first sign of its end.
     if (!signal.aborted) {
       await Promise.race([exited, delay(EXIT_SEEN_MS)]);
     }
     const endedBy = child.signalCode;
-    // Not by its name: a process that was just started has none yet.
+    // Not by name: a process that was just started has none yet.
     child.kill('SIGKILL');
     await Promise.race([exited, delay(KILL_WAIT_MS)]);
     await confinement.release(shape.name);
     if (endedBy !== null && !options.signal.aborted) {
       throw unavailable(`QEMU was ended by ${endedBy}`, { reason: QEMU_KILLED, cause: error });
     }
-    const said = (await readFile(join(directory, '..', VM_FILES.stderr), 'utf8').catch(() => '')).trim();
-    throw bootFailure(error, said, options);
+    const output = await readFile(join(directory, '..', VM_FILES.stderr), 'utf8').catch(() => '');
+    throw bootFailure(error, output.trim(), options);
   }
 }
 
-function exitOf(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    child.once('exit', () => resolve());
-  });
-}
-
-function bootFailure(error: unknown, said: string, { signal, bootTimeoutMs }: LaunchOptions): OpenShellError {
+function bootFailure(
+  error: unknown,
+  stderr: string,
+  { signal, bootTimeoutMs }: LaunchOptions,
+): OpenShellError {
   if (signal.aborted) {
     return OpenShellError.from(signal.reason);
   }
   const known = OpenShellError.from(error);
   const late = known.code === Code.DEADLINE_EXCEEDED;
   const what = late ? `the guest agent did not answer within ${bootTimeoutMs / 1000} s` : known.message;
-  return new OpenShellError(Code.UNAVAILABLE, said === '' ? what : `${what}: ${said.slice(-CONSOLE_TAIL)}`, {
+  return unavailable(stderr === '' ? what : `${what}: ${stderr.slice(-CONSOLE_TAIL)}`, {
     cause: error,
     reason: 'BootFailed',
     ...(known.hint === undefined ? {} : { hint: known.hint }),
@@ -192,40 +190,34 @@ interface ConnectOptions {
   readonly name: string;
   readonly directory: string;
   readonly confinement: Confinement;
-  /** Another driver process spoke with the agent before. */
+  /** Another driver process has used this agent before. */
   readonly resume: boolean;
-  /** It is being restored and stands still until it is told to run. */
+  /** It is being restored and stays paused until resumed. */
   readonly wake?: boolean;
   readonly onFullDisk?: FullDiskListener | undefined;
   readonly signal: AbortSignal;
 }
 
-/** Connects to a QEMU that runs. Rejects with the console's tail in the message when its agent does not answer. */
+/** Connects to a running QEMU. When its agent does not answer, the error's hint has the end of the console output. */
 export async function connectMachine(options: ConnectOptions): Promise<Machine> {
-  const { signal } = options;
-  await checkSockets(options.directory);
-  // Through the directory's descriptor: a socket's path may have 107 bytes, and a state directory more.
-  const folder = await open(options.directory, 'r');
-  function at(file: string) {
-    return `/proc/self/fd/${folder.fd}/${file}`;
-  }
-
-  try {
-    const qmp = await persistently(() => connectQmp(at(VM_FILES.control), signal), signal);
+  const { directory, signal } = options;
+  await checkSockets(directory);
+  return withShortPaths(directory, async (at) => {
+    const qmp = await retry(() => connectQmp(at(VM_FILES.control), signal), signal);
     const off = poweredOff(qmp);
     const offEarly = new AbortController();
-    void off.then(() => offEarly.abort(unavailable('the guest is switched off')));
+    void off.then(() => offEarly.abort(unavailable('the guest is powered off')));
     try {
       const until = AbortSignal.any([signal, offEarly.signal]);
       if (options.wake === true) {
-        await wakeUp(qmp, until);
+        await resumeGuest(qmp, until);
       }
       outlastFullDisk(qmp, options.onFullDisk ?? (() => {}));
-      const wire = await persistently(() => connectSocket(at(VM_FILES.agent)), until);
+      const wire = await retry(() => connectSocket(at(VM_FILES.agent)), until);
       const channel = await openChannel(wire, { signal: until, resume: options.resume });
       return machineOf({ ...options, qmp, channel, off });
     } catch (error) {
-      const tail = (await keepConsole(qmp, consolePath(options.directory))).slice(-CONSOLE_TAIL);
+      const tail = (await saveConsole(qmp, consolePath(directory))).slice(-CONSOLE_TAIL);
       if (offEarly.signal.aborted) {
         await quit(qmp);
       }
@@ -233,14 +225,12 @@ export async function connectMachine(options: ConnectOptions): Promise<Machine> 
       const known = OpenShellError.from(error);
       throw tail === ''
         ? known
-        : new OpenShellError(known.code, known.message, { cause: error, hint: `the console says: ${tail}` });
+        : new OpenShellError(known.code, known.message, { cause: error, hint: `console output: ${tail}` });
     }
-  } finally {
-    await close(folder);
-  }
+  });
 }
 
-async function wakeUp(qmp: Qmp, signal: AbortSignal): Promise<void> {
+async function resumeGuest(qmp: Qmp, signal: AbortSignal): Promise<void> {
   for (;;) {
     const { status } = (await qmp.run('query-status', {}, signal)) as { status?: string };
     if (status !== 'inmigrate') {
@@ -251,11 +241,8 @@ async function wakeUp(qmp: Qmp, signal: AbortSignal): Promise<void> {
   await qmp.run('cont', {}, signal);
 }
 
-function close(folder: FileHandle): Promise<void> {
-  return folder.close();
-}
-
-async function persistently<T>(attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
+/** Repeats `attempt` until it succeeds or the signal aborts. */
+async function retry<T>(attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
   for (;;) {
     signal.throwIfAborted();
     try {
@@ -278,27 +265,26 @@ async function connectSocket(path: string): Promise<Socket> {
 const OFF_EVENTS: readonly unknown[] = ['SHUTDOWN', 'GUEST_PANICKED'];
 const OFF_STATES: readonly unknown[] = ['shutdown', 'guest-panicked'];
 
-/** Also of a guest that was switched off before anyone listened: QEMU then stands paused. */
+/** Also resolves for a guest that powered off before this call: QEMU is then paused. */
 function poweredOff(qmp: Qmp): Promise<void> {
-  return new Promise((resolve) => {
-    qmp.onEvent(({ name }) => {
-      if (OFF_EVENTS.includes(name)) {
-        resolve();
-      }
-    });
-    const asked = qmp.run('query-status', {}, deadline(ANSWER_MS)) as Promise<{ status?: string }>;
-    asked.then(
-      ({ status }) => {
-        if (OFF_STATES.includes(status)) {
-          resolve();
-        }
-      },
-      () => {},
-    );
+  const off = createDeferred();
+  qmp.onEvent(({ name }) => {
+    if (OFF_EVENTS.includes(name)) {
+      off.resolve();
+    }
   });
+  qmp.run('query-status', {}, deadline(ANSWER_MS)).then(
+    (answer) => {
+      if (OFF_STATES.includes((answer as { status?: string }).status)) {
+        off.resolve();
+      }
+    },
+    () => {},
+  );
+  return off.promise;
 }
 
-/** QEMU writes its images to their end before it answers. */
+/** QEMU finishes writing its disk images before it answers. */
 async function quit(qmp: Qmp): Promise<void> {
   await qmp.run('quit', {}, deadline(KILL_WAIT_MS)).catch(() => {});
   await Promise.race([qmp.closed, delay(EXIT_AFTER_QUIT_MS)]);
@@ -329,12 +315,8 @@ function machineOf({ pid, name, directory, confinement, qmp, channel, off }: Con
     gone: qmp.closed,
     async powerOff(graceMs) {
       channel.halt();
-      const late = deadline(graceMs);
-      const expired = new Promise<void>((resolve) =>
-        late.addEventListener('abort', () => resolve(), { once: true }),
-      );
-      await Promise.race([off, qmp.closed, expired]);
-      await keepConsole(qmp, consolePath(directory));
+      await withDeadline(graceMs, undefined, () => Promise.race([off, qmp.closed])).catch(() => {});
+      await saveConsole(qmp, consolePath(directory));
       await quit(qmp);
       await kill();
     },

@@ -7,45 +7,45 @@ import type { VmSettings } from '../../settings.js';
 
 const MIB = 1024 * 1024;
 const CPU_PERIOD_US = 100_000;
-/** What the guest's kernel and agent need beside the sandbox. */
+/** Memory for the guest's kernel and agent. */
 const KERNEL_MIB = 96;
-const LEAST_MIB = 160;
+const MIN_MIB = 160;
 const ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
-/** The machine a sandbox gets, and the limits set inside it. */
+/** A sandbox's machine, and the limits set inside it. */
 export interface Plan {
   readonly vcpus: number;
   readonly memoryMib: number;
-  /** As cgroup v2 writes them; undefined: the machine's size is the limit. */
+  /** In the form of cgroup v2; undefined: the machine's size is the limit. */
   readonly memoryMax: string | undefined;
   readonly cpuMax: string | undefined;
 }
 
-/** Sizes the machine. INVALID_ARGUMENT and FAILED_PRECONDITION for what this driver could not honour. */
+/** Sizes the machine. INVALID_ARGUMENT and FAILED_PRECONDITION for specs that this driver cannot honour. */
 export function planMachine(sandbox: DriverSandbox, settings: VmSettings): Plan {
   const { spec } = sandbox;
   const { resources, platformConfig, driverConfig } = spec.template;
   if (!ID.test(sandbox.id)) {
-    throw invalidArgument(`'${sandbox.id}' cannot be the id of a sandbox`, { field: 'id' });
+    throw invalidArgument(`'${sandbox.id}' is not a valid sandbox id`, { field: 'id' });
   }
   refuseKeys(driverConfig, 'driver_config');
   refuseKeys(platformConfig, 'platform_config');
   if (spec.gpu !== undefined) {
-    throw failedPrecondition('the vm driver has no GPUs', { field: 'spec.resources.gpu' });
+    throw failedPrecondition('the vm driver does not support GPUs', { field: 'spec.resources.gpu' });
   }
   for (const [field, value] of [
     ['cpu', resources.cpuRequest],
     ['memory', resources.memoryRequest],
   ]) {
     if (value !== '') {
-      throw failedPrecondition(`a virtual machine has no ${field} request apart from its limit`, {
+      throw failedPrecondition(`a virtual machine has no ${field} request separate from its limit`, {
         field: `spec.template.resources.requests.${field}`,
         hint: `ask for a ${field} limit`,
       });
     }
   }
   withinCeilings(resources, undefined, {
-    // Without a limit the machine's own size is one, which `checkSizes` has seen.
+    // Without a limit the machine's size applies, which `checkSizes` has checked.
     ...{ defaultCpu: '', defaultMemory: '', maxGpus: 0 },
     maxCpu: settings.max_cpu_limit || `${Math.max(availableParallelism(), settings.vcpus)}`,
     maxMemory: settings.max_memory_limit || `${Math.max(totalmem(), settings.mem_mib * MIB)}`,
@@ -54,7 +54,7 @@ export function planMachine(sandbox: DriverSandbox, settings: VmSettings): Plan 
   const bytes = resources.memoryLimit === '' ? 0 : parseMemoryBytes(resources.memoryLimit, 'limits.memory');
   return {
     vcpus: nanos === 0 ? settings.vcpus : Math.ceil(nanos / 1e9),
-    memoryMib: bytes === 0 ? settings.mem_mib : Math.max(LEAST_MIB, Math.ceil(bytes / MIB) + KERNEL_MIB),
+    memoryMib: bytes === 0 ? settings.mem_mib : Math.max(MIN_MIB, Math.ceil(bytes / MIB) + KERNEL_MIB),
     memoryMax: bytes === 0 ? undefined : String(bytes),
     cpuMax:
       nanos === 0
@@ -65,7 +65,7 @@ export function planMachine(sandbox: DriverSandbox, settings: VmSettings): Plan 
 
 const TABLE = 'openshell.drivers.vm';
 
-/** The operator's own sizes, checked when the driver starts. INVALID_ARGUMENT names the key. */
+/** Checks the operator's sizes when the driver starts. INVALID_ARGUMENT names the key. */
 export function checkSizes(settings: VmSettings): void {
   const { vcpus, mem_mib, overlay_disk_mib } = settings;
   const checks = [
@@ -80,7 +80,7 @@ export function checkSizes(settings: VmSettings): void {
     }
     throw invalidArgument(`${TABLE}.${key}: ${value} is more than ${ceiling}, '${most}'`, {
       field: `${TABLE}.${key}`,
-      hint: 'raise the one or lower the other',
+      hint: 'raise one or lower the other',
     });
   }
 }
@@ -89,20 +89,20 @@ function mibOf(text: string, field: string): number {
   return parseMemoryBytes(text, field) / MIB;
 }
 
-/** Why an image's disk may not become a sandbox's; undefined when it may. */
+/** Why an image's disk cannot be used for a sandbox; undefined when it can. */
 export function diskTooLarge(bytes: number, { max_disk_limit }: VmSettings): OpenShellError | undefined {
   return max_disk_limit === '' || bytes <= parseMemoryBytes(max_disk_limit, `${TABLE}.max_disk_limit`)
     ? undefined
     : failedPrecondition(
         `the image needs a disk of ${Math.ceil(bytes / MIB)} MiB, and this gateway's operator allows ${max_disk_limit}`,
-        { reason: 'LimitTooHigh', field: 'spec.template.image', hint: 'take a smaller image' },
+        { reason: 'LimitTooHigh', field: 'spec.template.image', hint: 'use a smaller image' },
       );
 }
 
 function refuseKeys(config: object, what: string): void {
   const [key] = Object.keys(config);
   if (key !== undefined) {
-    throw invalidArgument(`the vm driver knows no key '${key}' in ${what}`, {
+    throw invalidArgument(`the vm driver has no key '${key}' in ${what}`, {
       field: `spec.template.${what}.${key}`,
     });
   }

@@ -5,10 +5,10 @@ import { Code, OpenShellError } from '../../../../compute/errors.js';
 import type { DriverSandbox } from '../../../../compute/sandbox.js';
 import type { ImageConfig } from '../images/layout.js';
 
-/** How the last run of the main process came to its end. */
+/** How the last run of the main process ended. */
 export type Ending =
   | { readonly kind: 'exited'; readonly exitCode: number; readonly detail: string; readonly at: string }
-  /** The machine went away and took no exit code with it. */
+  /** The machine is gone, and there is no exit code. */
   | { readonly kind: 'stopped'; readonly at: string }
   | { readonly kind: 'failed'; readonly reason: string; readonly message: string; readonly at: string };
 
@@ -17,25 +17,25 @@ export interface Run {
   readonly instanceId: string;
   /** Undefined while QEMU has not been started. */
   readonly pid: number | undefined;
-  /** The tap device of its network card, if it has one. */
+  /** The tap device of its network card, if any. */
   readonly tap?: string | undefined;
   /** When the main process was started, RFC 3339; empty before. */
   readonly runningSince: string;
 }
 
-/** All that is known of a sandbox, kept beside its disk: what a new driver process goes on from. */
+/** Everything that a new driver process has to know about a sandbox; stored beside its disk. */
 export interface SandboxRecord {
   readonly sandbox: DriverSandbox;
-  /** Owner labels and the template's. */
+  /** The owner labels and those of spec.template. */
   readonly labels: Readonly<Record<string, string>>;
   readonly intent: 'run' | 'stop' | 'delete';
-  /** Known once the disk was made. */
+  /** Known once the disk exists. */
   readonly image: ImageConfig | undefined;
   /** The user that QEMU runs as, when the driver is root. */
   readonly uid: number;
   readonly run: Run | undefined;
   readonly ending: Ending | undefined;
-  /** Starts in a row in which the driver process ended, for whatever reason, the one that is under way included. */
+  /** Starts in a row in which the driver process ended, for any reason, including the current one. */
   readonly unfinishedStarts?: number | undefined;
 }
 
@@ -45,7 +45,7 @@ export function newRun(): Run {
   return { instanceId: randomUUID(), pid: undefined, runningSince: '' };
 }
 
-/** Undefined when the directory holds no whole record: a create that was cut off before it was one. */
+/** Undefined when there is no complete record: the create was interrupted. */
 export async function readRecord(directory: string): Promise<SandboxRecord | undefined> {
   try {
     return JSON.parse(await readFile(join(directory, FILE), 'utf8')) as SandboxRecord;
@@ -65,7 +65,7 @@ async function replace(path: string, text: string): Promise<void> {
   await rename(`${path}.new`, path);
 }
 
-/** Replaces the record as a whole; on the disk when it resolves. RESOURCE_EXHAUSTED when that is full. */
+/** Replaces the record atomically and durably. RESOURCE_EXHAUSTED when the disk is full. */
 export async function writeRecord(directory: string, record: SandboxRecord): Promise<void> {
   try {
     await replace(join(directory, FILE), JSON.stringify(record));
@@ -73,10 +73,10 @@ export async function writeRecord(directory: string, record: SandboxRecord): Pro
     if ((cause as NodeJS.ErrnoException).code !== 'ENOSPC') {
       throw cause;
     }
-    throw new OpenShellError(Code.RESOURCE_EXHAUSTED, `there is no room on the disk of ${directory}`, {
+    throw new OpenShellError(Code.RESOURCE_EXHAUSTED, `the disk of ${directory} is full`, {
       cause,
       reason: 'HostDiskFull',
-      hint: 'make room there, e.g. by deleting sandboxes',
+      hint: 'free some space, e.g. by deleting sandboxes',
     });
   }
 }

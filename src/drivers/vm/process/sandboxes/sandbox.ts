@@ -13,64 +13,65 @@ import {
 import { failedPrecondition, OpenShellError } from '../../../../compute/errors.js';
 import type { Logger } from '../../../../compute/log.js';
 import type { ObservedSandbox } from '../../../../compute/sandbox.js';
-import { deadline } from '../../../../kit/deadline.js';
+import { deadline, withDeadline } from '../../../../kit/deadline.js';
 import type { Accelerator } from '../../accelerator.js';
 import type { GuestLink, GuestNetwork } from '../../guest-network.js';
 import type { VmSettings } from '../../settings.js';
 import type { GuestFiles } from '../guest/prepare.js';
 import { type ImageConfig, NO_CONFIG } from '../images/layout.js';
-import type { ImageLibrary, ImageNews } from '../images/library.js';
+import type { ImageLibrary } from '../images/library.js';
 import { freeLink, macOf, networkRecords } from '../network/link.js';
 import { checkTap } from '../network/tap.js';
+import { createSerialQueue } from '../promises.js';
 import type { Confinement } from '../qemu/confinement.js';
 import { type QemuUser, qemuUser } from '../qemu/user.js';
-import type { Templates } from '../templates/templates.js';
+import type { Snapshots } from '../snapshots/snapshots.js';
 import { startMachine } from './boot.js';
-import { giveDisk, hasDisk, makeDisk, placeGuest, vmDirectory } from './disk.js';
-import type { Hub } from './hub.js';
+import type { Broadcaster } from './broadcaster.js';
+import { crashLooping, type RetryStart } from './crash-loop.js';
+import { chownDisk, createDisk, hasDisk, placeGuest, vmDirectory } from './disk.js';
 import { createLogFile } from './log-file.js';
 import { connectMachine, findMachine, killMachine, type Machine } from './machine.js';
 import { diskTooLarge, type Plan, planMachine } from './plan.js';
 import { type Ending, newRun, type SandboxRecord } from './record.js';
-import { keepRecord } from './record-file.js';
+import { openRecord } from './record-file.js';
 import { machineName, observe } from './status.js';
-import { givenUp, type Suspects } from './suspects.js';
 
 export interface SandboxDependencies {
   readonly settings: VmSettings;
   readonly accelerator: Accelerator;
   readonly library: ImageLibrary;
   readonly guest: () => Promise<GuestFiles>;
-  /** Undefined when they are switched off. */
-  readonly templates: Templates | undefined;
+  /** Undefined: switched off. */
+  readonly snapshots: Snapshots | undefined;
   /** Undefined: no guest has a network card. */
   readonly network: GuestNetwork | undefined;
-  /** Tap devices of machines that run or start. */
+  /** Tap devices of machines that are running or starting. */
   readonly takenTaps: () => ReadonlySet<string>;
-  /** The user that this sandbox's QEMU runs as, when we are root. */
+  /** The user id that this sandbox's QEMU runs as if the driver is root. */
   readonly uidOf: (id: string) => number;
   readonly confinement: Confinement;
-  readonly suspects: Suspects;
-  readonly hub: Hub;
+  readonly retryStart: RetryStart;
+  readonly broadcaster: Broadcaster;
   readonly log: Logger;
 }
 
-/** One sandbox: its record, its disk, and while it runs its machine. */
+/** One sandbox: its record, its disk, and its machine while it runs. */
 export interface Sandbox {
   observe(): ObservedSandbox;
-  /** Writes the record: from then on the sandbox exists, and boots in the background. */
+  /** Writes the record, after which the sandbox exists and boots in the background. */
   create(): Promise<void>;
-  /** After a restart of the driver process: goes on where the record says that things stand. */
+  /** After a restart of the driver process: continues from the state in the record. */
   resume(): Promise<void>;
   start(): Promise<void>;
   stop(): Promise<void>;
   remove(): Promise<void>;
-  /** The tap device that its machine has, or will have as soon as it starts. */
+  /** The tap device of its machine, also of one that is starting. */
   tap(): string | undefined;
   exec(spec: ExecSpec, signal: AbortSignal): Promise<ExecSession>;
   connect(port: number, signal: AbortSignal): Promise<PortConnection>;
   logs(options: LogOptions): AsyncGenerator<LogLine>;
-  /** Lets the machine run on without us. */
+  /** Leaves the machine running. */
   detach(): Promise<void>;
 }
 
@@ -88,59 +89,51 @@ export function createSandbox(
   initial: SandboxRecord,
   dependencies: SandboxDependencies,
 ): Sandbox {
-  const { settings, hub } = dependencies;
+  const { settings, broadcaster } = dependencies;
   const { id, name, spec } = initial.sandbox;
   const log = dependencies.log.child({ sandbox_id: id });
   const output = createLogFile(directory, log);
-  const kept = keepRecord(directory, initial, { hub, log });
+  const record = openRecord(directory, initial, { broadcaster, log });
   let machine: Machine | undefined;
-  /** Settles when the present run is over and its ending is written. */
+  /** Settles when the current run is over and its end has been written. */
   let over: Promise<void> = Promise.resolve();
   let booting: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
   let detached = false;
-  /** Until the machine of an earlier driver process is found again, commands wait. */
+  /** Commands wait until the machine of an earlier driver process has been found. */
   let resuming: Promise<void> = Promise.resolve();
-  let lane: Promise<unknown> = Promise.resolve();
+  const inTurn = createSerialQueue();
 
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = lane.then(work);
-    lane = result.catch(() => {});
-    return result;
-  }
-
-  function reportFullDisk(waits: boolean) {
-    if (waits) {
-      const message = 'the host has no room for what the virtual machine writes: it waits until there is';
+  function reportFullDisk(isWaiting: boolean) {
+    if (isWaiting) {
+      const message = "the host's disk is full: the virtual machine is paused until there is space";
       log.warn(message);
-      hub.warning(id, 'HostDiskFull', message);
+      broadcaster.warning(id, 'HostDiskFull', message);
     } else {
-      log.info('the host has room again: the virtual machine goes on');
-      hub.platform(id, 'HostDiskFreed', 'the host has room again: the virtual machine goes on');
+      const message = "the host's disk has space again: the virtual machine continues";
+      log.info(message);
+      broadcaster.platform(id, 'HostDiskFreed', message);
     }
   }
 
-  function progress(step: string, detail: string) {
-    return hub.platform(id, 'Progress', detail, {
+  function progress(step: string, message: string, reason = 'Progress') {
+    return broadcaster.platform(id, reason, message, {
       [PROGRESS.activeStep]: step,
-      [PROGRESS.activeDetail]: detail,
-    });
-  }
-
-  function tellOfImage({ reason, message }: ImageNews) {
-    return hub.platform(id, reason, message, {
-      [PROGRESS.activeStep]: 'pulling_image',
       [PROGRESS.activeDetail]: message,
     });
   }
 
   async function prepareDisk(signal: AbortSignal): Promise<ImageConfig> {
-    if (kept.now.image !== undefined && (await hasDisk(directory))) {
-      return kept.now.image;
+    if (record.now.image !== undefined && (await hasDisk(directory))) {
+      return record.now.image;
     }
-    progress('pulling_image', `preparing ${spec.template.image}`);
     const { image } = spec.template;
-    const disk = await dependencies.library.rootDisk(image, tellOfImage, signal);
-    hub.platform(id, 'ImagePresent', `the image ${image} is there`, {
+    progress('pulling_image', `preparing ${image}`);
+    const disk = await dependencies.library.rootDisk(
+      image,
+      ({ reason, message }) => progress('pulling_image', message, reason),
+      signal,
+    );
+    broadcaster.platform(id, 'ImagePresent', `the image ${image} is present`, {
       [PROGRESS.completeStep]: 'pulling_image',
       [PROGRESS.completeLabel]: `Image ${image}`,
     });
@@ -148,41 +141,41 @@ export function createSandbox(
     if (tooLarge !== undefined) {
       throw tooLarge;
     }
-    await makeDisk(directory, disk.path);
-    await kept.save({ image: disk.config });
+    await createDisk(directory, disk.path);
+    await record.save({ image: disk.config });
     return disk.config;
   }
 
   function environment() {
     return {
-      ...kept.now.image?.environment,
+      ...record.now.image?.environment,
       ...spec.template.environment,
       ...spec.environment,
     };
   }
 
-  /** Takes a device that no other machine has; undefined when guests have no network card. */
+  /** Reserves a free tap device; undefined when guests have no network card. */
   async function takeLink(user: QemuUser | undefined): Promise<GuestLink | undefined> {
     const { network, takenTaps } = dependencies;
     if (network === undefined) {
       return undefined;
     }
     const link = freeLink(network, takenTaps());
-    // Known at once, so that no other machine takes it while this one looks at it.
-    const saved = kept.save({ run: { ...(kept.now.run ?? newRun()), tap: link.tap } });
+    // In memory before the check, so that no other machine takes it.
+    const saved = record.save({ run: { ...(record.now.run ?? newRun()), tap: link.tap } });
     await checkTap(link.tap, user);
     await saved;
     return link;
   }
 
-  /** Another one than before when that is none of this gateway's any more. */
+  /** The user that QEMU runs as; a new one if the recorded id no longer belongs to this gateway. */
   async function takeUser(): Promise<QemuUser | undefined> {
     const uid = dependencies.uidOf(id);
-    if (uid !== kept.now.uid) {
-      await kept.save({ uid });
+    if (uid !== record.now.uid) {
+      await record.save({ uid });
     }
     const user = await qemuUser(uid, dependencies.accelerator);
-    await giveDisk(directory, user?.uid);
+    await chownDisk(directory, user?.uid);
     return user;
   }
 
@@ -222,7 +215,7 @@ export function createSandbox(
       workdir: settings.workspace_path,
     });
     main.push(['m', '']);
-    // A pipe that nobody closes: a shell without a terminal waits for commands, as elsewhere.
+    // Stdin is a pipe that stays open: a shell without a terminal waits for commands, as with other drivers.
     if (spec.command.length > 0) {
       main.push(['i', '']);
     }
@@ -236,7 +229,7 @@ export function createSandbox(
     const image = await prepareDisk(signal);
     progress('starting_sandbox', 'starting the virtual machine');
     const guest = await dependencies.guest();
-    const plan = planMachine(kept.now.sandbox, settings);
+    const plan = planMachine(record.now.sandbox, settings);
     const bootTimeoutMs = settings.boot_timeout_secs * 1000;
     const user = await takeUser();
     const link = await takeLink(user);
@@ -253,12 +246,12 @@ export function createSandbox(
       user,
       confinement: dependencies.confinement,
       bootTimeoutMs,
-      onStarted: (pid) => kept.save({ run: { ...(kept.now.run ?? newRun()), pid } }),
+      onStarted: (pid) => record.save({ run: { ...(record.now.run ?? newRun()), pid } }),
       onFullDisk: reportFullDisk,
       signal,
       guest,
       placeGuest: () => placeGuest(directory, guest),
-      templates: dependencies.templates,
+      snapshots: dependencies.snapshots,
       prepare: (machine, until) => setUp(plan, image, link, machine, until),
       begin: (machine, until) => startMain(machine, image, until),
       log,
@@ -271,15 +264,15 @@ export function createSandbox(
     }
   }
 
-  /** Takes over a machine whose main process runs. One that the record knows already needs no room on the disk. */
+  /** Takes over a machine whose main process runs. One that is already in the record needs no disk space. */
   async function attach(started: Machine) {
-    const run = kept.now.run ?? newRun();
-    // Before the record says that it runs: whoever sees that may run commands.
+    const run = record.now.run ?? newRun();
+    // Before the record shows it as running, after which commands may arrive.
     machine = started;
     if (run.pid !== started.pid || run.runningSince === '') {
       const runningSince = run.runningSince || now();
       try {
-        await kept.save({ run: { ...run, pid: started.pid, runningSince }, unfinishedStarts: 0 });
+        await record.save({ run: { ...run, pid: started.pid, runningSince }, unfinishedStarts: 0 });
       } catch (error) {
         machine = undefined;
         throw error;
@@ -288,7 +281,7 @@ export function createSandbox(
     over = follow(started);
   }
 
-  /** Writes the main process's output until it ends, then its ending, then switches the machine off. */
+  /** Writes the main process's output until it ends, then records how, then powers the machine off. */
   async function follow(running: Machine): Promise<void> {
     const main = running.channel.main;
     if (main === undefined) {
@@ -302,18 +295,18 @@ export function createSandbox(
       return;
     }
     await output.flush();
-    await kept.end(await endingOf(running, exit));
+    await record.end(await endingOf(running, exit));
     output.ended();
     try {
       if (exit === undefined) {
         await running.kill();
       } else {
-        // Commands beside the main process end with it, and say so to those who ran them.
+        // Other commands end with the main process, and their callers receive the exit codes.
         await running.channel.endOthers(deadline(STOP_SLACK_MS));
         await running.powerOff(POWER_OFF_MS);
       }
     } catch (error) {
-      log.error(`the end of the virtual machine: ${OpenShellError.from(error).text}`);
+      log.error(`the virtual machine could not be ended: ${OpenShellError.from(error).text}`);
     } finally {
       machine = undefined;
     }
@@ -323,17 +316,16 @@ export function createSandbox(
     if (exit !== undefined) {
       return { kind: 'exited', exitCode: exit.code, detail: exit.oomKilled ? 'OOMKilled' : '', at: now() };
     }
-    const why = await running.channel.closed;
-    if (why.name === 'ProtocolBreach') {
-      log.warn(`the guest broke the agent protocol: ${why.message}`);
+    const reason = await running.channel.closed;
+    if (reason.name !== 'ProtocolBreach') {
+      return machineLost('the virtual machine ended');
     }
-    return vanished(
-      why.name === 'ProtocolBreach' ? `GuestProtocolError: ${why.message}` : 'the virtual machine ended',
-    );
+    log.warn(`the guest violated the agent protocol: ${reason.message}`);
+    return machineLost(`GuestProtocolError: ${reason.message}`);
   }
 
-  /** An idle sandbox that lost its machine stands stopped and may be started again by the gateway itself. */
-  function vanished(detail: string): Ending {
+  /** An idle sandbox that lost its machine counts as stopped, so that the gateway may start it again. */
+  function machineLost(detail: string): Ending {
     return spec.command.length === 0
       ? { kind: 'stopped', at: now() }
       : { kind: 'exited', exitCode: KILLED, detail, at: now() };
@@ -342,31 +334,29 @@ export function createSandbox(
   function boot() {
     const abort = new AbortController();
     const { signal } = abort;
-    const { unfinishedStarts = 0 } = kept.now;
-    // On the disk before anything of the image is touched: one that ends this process may not do so for ever.
+    const { unfinishedStarts = 0 } = record.now;
+    // Durable before the image is touched, so that an image that crashes this process cannot do so forever.
     async function begin() {
-      await kept.save({ run: newRun(), ending: undefined, unfinishedStarts: unfinishedStarts + 1 });
+      await record.save({ run: newRun(), ending: undefined, unfinishedStarts: unfinishedStarts + 1 });
       await launch(signal);
     }
 
     async function work() {
       try {
-        const why = givenUp(unfinishedStarts);
-        if (why !== undefined) {
-          throw why;
+        const refusal = crashLooping(unfinishedStarts);
+        if (refusal !== undefined) {
+          throw refusal;
         }
-        if (unfinishedStarts === 0) {
-          await begin();
-        } else {
-          await dependencies.suspects.alone(signal, begin);
-        }
+        await (unfinishedStarts === 0 ? begin() : dependencies.retryStart(signal, begin));
       } catch (thrown) {
         if (detached) {
-          return await kept.save({ unfinishedStarts });
+          return await record.save({ unfinishedStarts });
         }
         const error = OpenShellError.from(thrown);
-        log.warn(`the virtual machine does not start: ${error.text}`, { cause: String(error.cause ?? '') });
-        await kept.end(
+        log.warn(`the virtual machine could not be started: ${error.text}`, {
+          cause: String(error.cause ?? ''),
+        });
+        await record.end(
           signal.aborted
             ? { kind: 'stopped', at: now() }
             : {
@@ -390,18 +380,14 @@ export function createSandbox(
   }
 
   async function abortBoot() {
-    booting?.abort.abort(new DOMException('the sandbox is stopped', 'AbortError'));
+    booting?.abort.abort(new DOMException('the sandbox is being stopped', 'AbortError'));
     await booting?.done;
   }
 
   async function stopMain(running: Machine) {
     const graceMs = settings.stop_timeout_secs * 1000;
     running.channel.main?.end(graceMs);
-    const late = deadline(graceMs + STOP_SLACK_MS);
-    const expired = new Promise<void>((resolve) =>
-      late.addEventListener('abort', () => resolve(), { once: true }),
-    );
-    await Promise.race([over, expired]);
+    await withDeadline(graceMs + STOP_SLACK_MS, undefined, () => over).catch(() => {});
     if (machine === running) {
       await running.kill();
     }
@@ -409,12 +395,12 @@ export function createSandbox(
   }
 
   async function resume() {
-    if (kept.now.intent === 'delete') {
+    if (record.now.intent === 'delete') {
       return removeNow();
     }
-    const { run, ending } = kept.now;
+    const { run, ending } = record.now;
     const pid = await findMachine(machineName(id));
-    // One that was still booting is not waited for: it boots again.
+    // One that was still booting is ended and boots again.
     if (pid !== undefined && (run === undefined || run.runningSince === '')) {
       await killMachine(pid, machineName(id));
     } else if (pid !== undefined && (await reconnect(pid))) {
@@ -424,15 +410,15 @@ export function createSandbox(
       return;
     }
     if (run !== undefined && run.runningSince !== '') {
-      await kept.end(vanished('the virtual machine ended'));
-    } else if (kept.now.intent === 'run') {
+      await record.end(machineLost('the virtual machine ended'));
+    } else if (record.now.intent === 'run') {
       boot();
     } else {
-      await kept.end({ kind: 'stopped', at: now() });
+      await record.end({ kind: 'stopped', at: now() });
     }
   }
 
-  /** True when the record agrees with the machine that was found; otherwise the machine was ended. */
+  /** True when the machine is in the state that is recorded; otherwise it is ended. */
   async function reconnect(pid: number): Promise<boolean> {
     try {
       const found = await connectMachine({
@@ -442,31 +428,31 @@ export function createSandbox(
         confinement: dependencies.confinement,
         resume: true,
         onFullDisk: reportFullDisk,
-        // As long as a boot may take: a busy host must not cost anyone a machine.
+        // As long as a boot may take, so that a busy host does not cost a machine.
         signal: deadline(settings.boot_timeout_secs * 1000),
       });
       const { main, mainExitCode } = found.channel.state;
-      if (main === 'running' && kept.now.ending === undefined) {
+      if (main === 'running' && record.now.ending === undefined) {
         await attach(found);
-        if (kept.now.intent === 'stop') {
+        if (record.now.intent === 'stop') {
           await stopMain(found);
         }
         return true;
       }
-      if (main === 'exited' && kept.now.ending === undefined) {
-        await kept.end({ kind: 'exited', exitCode: mainExitCode, detail: '', at: now() });
+      if (main === 'exited' && record.now.ending === undefined) {
+        await record.end({ kind: 'exited', exitCode: mainExitCode, detail: '', at: now() });
       }
       await found.powerOff(POWER_OFF_MS);
       return main === 'exited';
     } catch (error) {
-      log.warn(`a virtual machine that was found is ended: ${OpenShellError.from(error).text}`);
+      log.warn(`ending a virtual machine that does not answer: ${OpenShellError.from(error).text}`);
       await killMachine(pid, machineName(id));
       return false;
     }
   }
 
   async function removeNow() {
-    await kept.note('delete');
+    await record.note('delete');
     await abortBoot();
     await machine?.kill();
     await over;
@@ -477,22 +463,22 @@ export function createSandbox(
     await dependencies.confinement.release(machineName(id));
     output.ended();
     await rm(directory, { recursive: true, force: true });
-    hub.deleted(id);
+    broadcaster.deleted(id);
   }
 
   async function running(): Promise<Machine> {
     await resuming;
-    if (machine === undefined || kept.now.ending !== undefined) {
-      throw failedPrecondition(`the sandbox '${name}' does not run`, { hint: 'start it first' });
+    if (machine === undefined || record.now.ending !== undefined) {
+      throw failedPrecondition(`the sandbox '${name}' is not running`, { hint: 'start it first' });
     }
     return machine;
   }
 
   return {
-    observe: () => observe(kept.now),
+    observe: () => observe(record.now),
     create: async () => {
       await mkdir(directory, { mode: 0o700 });
-      await kept.save({});
+      await record.save({});
       boot();
     },
     resume: () => {
@@ -501,8 +487,8 @@ export function createSandbox(
     },
     start: () =>
       inTurn(async () => {
-        await kept.save({ intent: 'run' });
-        if (booting !== undefined || (machine !== undefined && kept.now.ending === undefined)) {
+        await record.save({ intent: 'run' });
+        if (booting !== undefined || (machine !== undefined && record.now.ending === undefined)) {
           return;
         }
         await over;
@@ -510,12 +496,12 @@ export function createSandbox(
       }),
     stop: () =>
       inTurn(async () => {
-        await kept.note('stop');
+        await record.note('stop');
         await abortBoot();
         if (machine !== undefined) {
           await stopMain(machine);
-        } else if (kept.now.ending === undefined) {
-          await kept.end({ kind: 'stopped', at: now() });
+        } else if (record.now.ending === undefined) {
+          await record.end({ kind: 'stopped', at: now() });
         }
       }),
     remove: () => inTurn(removeNow),
@@ -523,18 +509,18 @@ export function createSandbox(
       const { channel } = await running();
       const defaults = {
         environment: environment(),
-        user: (kept.now.image ?? NO_CONFIG).user,
+        user: (record.now.image ?? NO_CONFIG).user,
         workdir: settings.workspace_path,
       };
       return execThroughAgent(channel, execSpec, defaults, signal);
     },
     connect: async (port, signal) => connectThroughAgent((await running()).channel, port, signal),
-    tap: () => (machine !== undefined || kept.now.ending === undefined ? kept.now.run?.tap : undefined),
-    logs: (options) => output.read(options, () => kept.now.ending === undefined),
+    tap: () => (machine !== undefined || record.now.ending === undefined ? record.now.run?.tap : undefined),
+    logs: (options) => output.read(options, () => record.now.ending === undefined),
     detach: async () => {
       detached = true;
       const running = booting?.done;
-      booting?.abort.abort(new DOMException('the driver ends', 'AbortError'));
+      booting?.abort.abort(new DOMException('the driver is closing', 'AbortError'));
       await running;
       machine?.detach();
       await over;

@@ -8,7 +8,7 @@ import {
 import type { ObservedSandbox } from '../../../../compute/sandbox.js';
 import type { SandboxRecord } from './record.js';
 
-/** The name of a sandbox's machine, as QEMU shows it in the process list. */
+/** The name of a sandbox's machine in the process list. */
 export function machineName(id: string): string {
   return `openshell-${id}`;
 }
@@ -24,7 +24,7 @@ function conditionsOf({ ending, run }: SandboxRecord) {
     default:
       return run !== undefined && run.runningSince !== ''
         ? runningConditions(run.runningSince)
-        : startingConditions('Starting', 'the virtual machine starts');
+        : startingConditions('Starting', 'the virtual machine is starting');
   }
 }
 

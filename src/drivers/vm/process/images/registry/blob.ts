@@ -3,7 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { RegistryFailure } from './failure.js';
 import { bodyFailure } from './http.js';
-import { persistently } from './retry.js';
+import { withRetries } from './retry.js';
 import type { RegistrySession } from './session.js';
 
 export interface Blob {
@@ -14,7 +14,7 @@ export interface Blob {
 interface DownloadOptions {
   readonly pauseMs: number;
   readonly signal: AbortSignal;
-  /** Told how many bytes are there. */
+  /** Called with the number of bytes received so far. */
   readonly onBytes: (bytes: number) => void;
 }
 
@@ -22,14 +22,14 @@ function algorithmOf(digest: string): string {
   return digest.slice(0, digest.indexOf(':'));
 }
 
-/** What of a blob has been written and hashed; an attempt that broke off is gone on with from there. */
+/** The part of a blob that has been written and hashed; the next attempt continues from there. */
 interface Partial {
   hash: Hash;
   bytes: number;
 }
 
-/** Whether the answer begins where we are, and not at the blob's beginning. */
-function goesOn(response: IncomingMessage, bytes: number): boolean {
+/** Whether the response continues at `bytes` and does not start over. */
+function continues(response: IncomingMessage, bytes: number): boolean {
   return (
     response.statusCode === 206 && (response.headers['content-range'] ?? '').startsWith(`bytes ${bytes}-`)
   );
@@ -45,7 +45,7 @@ async function receive(
   try {
     for await (const part of response as AsyncIterable<Buffer>) {
       if (partial.bytes + part.length > blob.size) {
-        throw new RegistryFailure(`${blob.digest} is longer than the ${blob.size} bytes that it should have`);
+        throw new RegistryFailure(`${blob.digest} is longer than its ${blob.size} bytes`);
       }
       await file.write(part, 0, part.length, partial.bytes);
       partial.hash.update(part);
@@ -57,14 +57,14 @@ async function receive(
   }
   if (partial.bytes < blob.size) {
     throw new RegistryFailure(`${blob.digest} ends after ${partial.bytes} of ${blob.size} bytes`, {
-      passing: true,
+      temporary: true,
     });
   }
 }
 
 /**
- * Downloads a blob to `path`, checking size and digest as the bytes come: nothing is taken beyond the size that its
- * manifest says. Rejects with RegistryFailure or the signal's reason; what is at `path` is then of no use.
+ * Downloads a blob to `path`, checking size and digest on the way: no more than the manifest's size is read. Rejects with
+ * RegistryFailure or the signal's reason; `path` is then incomplete.
  */
 export async function downloadBlob(
   session: RegistrySession,
@@ -78,19 +78,19 @@ export async function downloadBlob(
     async function attempt() {
       const range: Record<string, string> = partial.bytes === 0 ? {} : { range: `bytes=${partial.bytes}-` };
       const response = await session.get(`blobs/${blob.digest}`, range, options.signal);
-      if (partial.bytes > 0 && !goesOn(response, partial.bytes)) {
+      if (partial.bytes > 0 && !continues(response, partial.bytes)) {
         partial.hash = createHash(algorithmOf(blob.digest));
         partial.bytes = 0;
       }
       await receive(file, blob, partial, response, options);
     }
 
-    await persistently(attempt, options.pauseMs, options.signal);
+    await withRetries(attempt, options.pauseMs, options.signal);
   } finally {
     await file.close();
   }
   const found = `${algorithmOf(blob.digest)}:${partial.hash.digest('hex')}`;
   if (found !== blob.digest) {
-    throw new RegistryFailure(`${blob.digest} has other bytes: ${found}`);
+    throw new RegistryFailure(`${blob.digest} has another digest: ${found}`);
   }
 }

@@ -1,11 +1,11 @@
-/** What a registry wants to see, from its WWW-Authenticate header. */
+/** A registry's WWW-Authenticate header. */
 type Challenge =
   | { readonly scheme: 'basic' }
   | { readonly scheme: 'bearer'; readonly realm: string; readonly service: string; readonly scope: string };
 
 const PARAMETER = /([a-z_]+)\s*=\s*(?:"([^"]*)"|([^\s,"]+))/gi;
 
-/** The strongest challenge that we can meet: a bearer token before a password; undefined when there is none. */
+/** The strongest supported challenge: a bearer token before a password; undefined when there is none. */
 export function parseChallenge(header: string): Challenge | undefined {
   const at = header.search(/\bbearer\s/i);
   if (at >= 0) {

@@ -12,7 +12,7 @@ interface AuthEntry {
   readonly password?: unknown;
 }
 
-/** Docker's own name for Docker Hub in its file. */
+/** Keys for Docker Hub in Docker's config.json. */
 const HUB_KEYS = ['https://index.docker.io/v1/', 'index.docker.io', 'docker.io', 'registry-1.docker.io'];
 
 function hostOfKey(key: string): string {
@@ -35,9 +35,8 @@ function decode({ auth, username, password }: AuthEntry): Credentials | undefine
 }
 
 /**
- * The user and password that a file, as Docker writes its config.json, has below `auths` for a registry. It is read
- * each time, so that a password that changes takes effect. FAILED_PRECONDITION when it cannot be read; what it says is
- * in no message.
+ * A registry's user and password below `auths` in a file in the format of Docker's config.json. The file is read each
+ * time, so that changes take effect. FAILED_PRECONDITION when it cannot be read; messages never include its contents.
  */
 export async function readCredentials(path: string, registry: string): Promise<Credentials | undefined> {
   if (path === '') {
@@ -48,7 +47,7 @@ export async function readCredentials(path: string, registry: string): Promise<C
     const file = JSON.parse(await readFile(path, 'utf8')) as { auths?: Record<string, AuthEntry> };
     auths = file.auths ?? {};
   } catch (cause) {
-    const why = (cause as NodeJS.ErrnoException).code ?? 'it is no JSON';
+    const why = (cause as NodeJS.ErrnoException).code ?? 'it is not valid JSON';
     throw failedPrecondition(`registry_auth_file cannot be read: ${path}: ${why}`, {
       reason: 'ImagePullFailed',
     });

@@ -1,25 +1,25 @@
 import { failedPrecondition, type OpenShellError } from '../../../../../compute/errors.js';
 
-/** Why one request did not bring what it should have. `passing`: the same may succeed a little later. */
+/** Why a request failed. `temporary`: it may succeed a little later. */
 export class RegistryFailure extends Error {
   override readonly name = 'RegistryFailure';
-  readonly passing: boolean;
+  readonly temporary: boolean;
   readonly hint: string | undefined;
-  /** How long the registry asks to be left alone, if it says so. */
+  /** The registry's Retry-After, if any. */
   readonly retryAfterMs: number | undefined;
 
   constructor(
     message: string,
-    options: { passing?: boolean; hint?: string; retryAfterMs?: number | undefined; cause?: unknown } = {},
+    options: { temporary?: boolean; hint?: string; retryAfterMs?: number | undefined; cause?: unknown } = {},
   ) {
     super(message, { cause: options.cause });
-    this.passing = options.passing ?? false;
+    this.temporary = options.temporary ?? false;
     this.hint = options.hint;
     this.retryAfterMs = options.retryAfterMs;
   }
 }
 
-/** The error that ends a sandbox whose image did not come. */
+/** The error of a sandbox whose image cannot be pulled. */
 export function pullFailed(
   reference: string,
   why: string,

@@ -5,11 +5,11 @@ import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { RegistryFailure } from './failure.js';
 
 export interface HttpOptions {
-  /** Whether this host, with its port, may stand for an address of this machine or of its link. */
+  /** Whether this host, with its port, may resolve to an address of this machine or its link. */
   readonly localAllowed: (host: string) => boolean;
-  /** Whether this host, with its port, may be spoken to without TLS. */
+  /** Whether this host, with its port, may be used without TLS. */
   readonly plainAllowed: (host: string) => boolean;
-  /** A connection on which nothing comes for this long is given up. */
+  /** A connection that is silent for this long is closed. */
   readonly silenceMs: number;
   readonly signal: AbortSignal;
 }
@@ -20,26 +20,26 @@ const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const AGENT = 'openshell-driver-vm';
 
-/** What does not go away by waiting: no such name, a certificate that is not to be trusted. */
-const LASTING = /^(ENOTFOUND|CERT_|ERR_TLS|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|EPROTO|HPE_)/;
+/** Permanent failures, e.g. an unknown name or an untrusted certificate. */
+const PERMANENT = /^(ENOTFOUND|CERT_|ERR_TLS|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|EPROTO|HPE_)/;
 
 function networkFailure(url: URL, cause: NodeJS.ErrnoException): RegistryFailure {
   const code = cause.code ?? '';
   const isCertificate = /CERT|SIGN|UNABLE_TO_|ERR_TLS/.test(code);
   const isPlain = code === 'EPROTO' || code === 'ERR_SSL_WRONG_VERSION_NUMBER';
   const hint = isCertificate
-    ? 'name the CA in a file and the file in NODE_EXTRA_CA_CERTS'
+    ? 'put the CA into a file and set NODE_EXTRA_CA_CERTS to its path'
     : isPlain
-      ? 'a registry without TLS has to be listed in insecure_registries'
+      ? 'list a registry without TLS in insecure_registries'
       : undefined;
   return new RegistryFailure(`${url.host} does not answer: ${cause.message || code}`, {
-    passing: !LASTING.test(code) && !isPlain,
+    temporary: !PERMANENT.test(code) && !isPlain,
     cause,
     ...(hint === undefined ? {} : { hint }),
   });
 }
 
-/** This machine, and what answers to all who share its link, such as a cloud's metadata. */
+/** This machine, and addresses on its link, such as a cloud's metadata service. */
 const LOCAL = new BlockList();
 for (const [net, prefix, family] of [
   ['0.0.0.0', 8, 'ipv4'],
@@ -56,14 +56,14 @@ function isLocal(address: string): boolean {
   return LOCAL.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 }
 
-/** Whoever may create sandboxes may name any host: what only this machine reaches is not for them to ask. */
+/** Users may name any host in an image, but must not reach addresses that only this machine can. */
 function refuseLocal(host: string): RegistryFailure {
   return new RegistryFailure(`${host} is an address of this machine or of its link`, {
-    hint: 'the operator may list it in local_registries',
+    hint: 'the operator can list it in local_registries',
   });
 }
 
-/** Refuses the addresses that a name turns out to have, at the moment that one is connected to. */
+/** Refuses local addresses of a name at the moment of the connection. */
 function publicLookup(host: string): LookupFunction {
   return (name, options, callback) => {
     dns.lookup(name, { ...options, all: true }, (error, found) => {
@@ -93,7 +93,7 @@ function sendOnce(url: URL, headers: Headers, options: HttpOptions): Promise<Inc
     });
     request.on('timeout', () => {
       const late = new RegistryFailure(`${url.host} sent nothing for ${silenceMs / 1000} s`, {
-        passing: true,
+        temporary: true,
       });
       request.destroy(late);
     });
@@ -113,13 +113,13 @@ function hostOf(url: URL): string {
   return url.host.toLowerCase();
 }
 
-/** The next address of a redirect, or why it is not followed. */
+/** The target of a redirect. Throws when it may not be followed. */
 function nextUrl(from: URL, location: string | undefined, options: HttpOptions): URL {
   let to: URL;
   try {
     to = new URL(location ?? '', from);
   } catch {
-    throw new RegistryFailure(`${from.host} redirects to nowhere`);
+    throw new RegistryFailure(`${from.host} redirects to an invalid URL`);
   }
   if (from.protocol === 'https:' && to.protocol !== 'https:') {
     throw new RegistryFailure(`${from.host} redirects from HTTPS to plain HTTP`);
@@ -128,7 +128,7 @@ function nextUrl(from: URL, location: string | undefined, options: HttpOptions):
   return to;
 }
 
-/** Refuses this machine, unless it is listed, and what is not HTTPS, save to a host that may be spoken to without. */
+/** Refuses this machine unless it is listed, and anything but HTTPS unless the host may be used without TLS. */
 export function checkUrl(url: URL, { plainAllowed, localAllowed }: HttpOptions): void {
   const name = url.hostname.replace(/^\[|\]$/g, '');
   if (isIP(name) !== 0 && isLocal(name) && !localAllowed(hostOf(url))) {
@@ -137,23 +137,20 @@ export function checkUrl(url: URL, { plainAllowed, localAllowed }: HttpOptions):
   if (url.protocol === 'https:' || (url.protocol === 'http:' && plainAllowed(hostOf(url)))) {
     return;
   }
-  throw new RegistryFailure(`${url.protocol}//${url.host} is not asked without TLS`, {
-    hint: 'a registry without TLS has to be listed in insecure_registries',
+  throw new RegistryFailure(`${url.protocol}//${url.host} may not be used without TLS`, {
+    hint: 'list a registry without TLS in insecure_registries',
   });
 }
 
-export interface Answer {
-  /** To be read to its end or destroyed. */
-  readonly response: IncomingMessage;
-  /** Whether a redirect led to another host. */
-  readonly elsewhere: boolean;
-}
-
 /**
- * The answer to a GET, after redirects. The Authorization header goes to the host of `url` alone. Rejects with
- * RegistryFailure, or with the signal's reason.
+ * The response to a GET, to be read or destroyed, after redirects; `elsewhere` when one led to another host. The
+ * Authorization header is only sent to the host of `url`. Rejects with RegistryFailure or the signal's reason.
  */
-export async function get(url: URL, headers: Headers, options: HttpOptions): Promise<Answer> {
+export async function get(
+  url: URL,
+  headers: Headers,
+  options: HttpOptions,
+): Promise<{ readonly response: IncomingMessage; readonly elsewhere: boolean }> {
   let at = url;
   let own = headers;
   let elsewhere = false;
@@ -164,7 +161,7 @@ export async function get(url: URL, headers: Headers, options: HttpOptions): Pro
     }
     response.destroy();
     if (redirects === MAX_REDIRECTS) {
-      throw new RegistryFailure(`${url.host} redirects in a circle`);
+      throw new RegistryFailure(`${url.host} redirects too often`);
     }
     const next = nextUrl(at, response.headers.location, options);
     if (next.protocol !== at.protocol || hostOf(next) !== hostOf(at)) {
@@ -176,7 +173,7 @@ export async function get(url: URL, headers: Headers, options: HttpOptions): Pro
   }
 }
 
-/** A whole body of at most `maxBytes`. */
+/** A complete body of at most `maxBytes`. */
 export async function readBody(
   response: IncomingMessage,
   maxBytes: number,
@@ -188,7 +185,7 @@ export async function readBody(
     for await (const part of response as AsyncIterable<Buffer>) {
       length += part.length;
       if (length > maxBytes) {
-        throw new RegistryFailure(`an answer is longer than ${maxBytes} bytes`);
+        throw new RegistryFailure(`a response is longer than ${maxBytes} bytes`);
       }
       parts.push(part);
     }
@@ -198,7 +195,7 @@ export async function readBody(
   return Buffer.concat(parts);
 }
 
-/** Why a body ended early: the caller's own doing, ours, or a connection that broke, which may pass. */
+/** Why a body ended early: the caller's abort, our refusal, or a broken connection, which is temporary. */
 export function bodyFailure(error: unknown, signal: AbortSignal): unknown {
   if (signal.aborted) {
     return signal.reason;
@@ -207,7 +204,7 @@ export function bodyFailure(error: unknown, signal: AbortSignal): unknown {
     return error;
   }
   return new RegistryFailure(`the connection broke: ${(error as Error).message}`, {
-    passing: true,
+    temporary: true,
     cause: error,
   });
 }

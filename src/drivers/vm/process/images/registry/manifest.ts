@@ -1,23 +1,22 @@
 import { createHash } from 'node:crypto';
 import { choosePlatform, type Descriptor } from '../layout.js';
+import type { Blob } from './blob.js';
 import { RegistryFailure } from './failure.js';
 import { readBody } from './http.js';
-import type { ImageReference } from './reference.js';
-import { persistently } from './retry.js';
+import { DIGEST, type ImageReference } from './reference.js';
+import { withRetries } from './retry.js';
 import type { RegistrySession } from './session.js';
 
-/** An image's parts, each with the size and digest that it must have. */
+/** An image's parts with their expected sizes and digests. */
 export interface ImageManifest {
-  /** Of the manifest itself: the image's identity. */
+  /** The manifest's own digest, which identifies the image. */
   readonly digest: string;
-  readonly config: Blob;
-  readonly layers: readonly Blob[];
+  readonly config: TypedBlob;
+  readonly layers: readonly TypedBlob[];
 }
 
-interface Blob {
+interface TypedBlob extends Blob {
   readonly mediaType: string;
-  readonly digest: string;
-  readonly size: number;
 }
 
 const INDEXES = [
@@ -34,7 +33,6 @@ const CONFIGS = [
 ];
 const LAYER =
   /^application\/vnd\.(oci\.image\.layer|docker\.image\.rootfs)\.[\w.]*tar(\.gzip|\+gzip|\.zstd|\+zstd)?$/;
-const DIGEST = /^sha256:[0-9a-f]{64}$|^sha512:[0-9a-f]{128}$/;
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 const MAX_LAYERS = 512;
 const MAX_DEPTH = 4;
@@ -48,21 +46,21 @@ interface Document {
   readonly layers?: unknown;
 }
 
-function garbage(why: string) {
-  return new RegistryFailure(`its manifest is not one of an image: ${why}`);
+function invalidManifest(why: string) {
+  return new RegistryFailure(`its manifest is not that of an image: ${why}`);
 }
 
-function blobOf(value: unknown, what: string): Blob {
+function blobOf(value: unknown, what: string): TypedBlob {
   const { mediaType, digest, size } = (value ?? {}) as {
     mediaType?: unknown;
     digest?: unknown;
     size?: unknown;
   };
   if (typeof digest !== 'string' || !DIGEST.test(digest)) {
-    throw garbage(`${what} has no digest`);
+    throw invalidManifest(`${what} has no digest`);
   }
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
-    throw garbage(`${what} has no size`);
+    throw invalidManifest(`${what} has no size`);
   }
   return { mediaType: typeof mediaType === 'string' ? mediaType : '', digest, size };
 }
@@ -74,9 +72,9 @@ function parse(body: Buffer): Document {
       return value;
     }
   } catch {
-    // Told below.
+    // Reported below.
   }
-  throw garbage('it is no JSON object');
+  throw invalidManifest('it is not a JSON object');
 }
 
 interface Fetched {
@@ -96,39 +94,38 @@ async function fetchDocument(
     return { body, claimed: response.headers['docker-content-digest'] };
   }
 
-  const { body, claimed } = await persistently(attempt, pauseMs, signal);
+  const { body, claimed } = await withRetries(attempt, pauseMs, signal);
   const expected = DIGEST.test(version) ? version : claimed;
   const algorithm = typeof expected === 'string' && expected.startsWith('sha512:') ? 'sha512' : 'sha256';
   const digest = `${algorithm}:${createHash(algorithm).update(body).digest('hex')}`;
   if (expected !== undefined && expected !== digest) {
-    throw new RegistryFailure(`the manifest ${String(expected).slice(0, 140)} has other bytes: ${digest}`);
+    throw new RegistryFailure(`the manifest ${String(expected).slice(0, 140)} has another digest: ${digest}`);
   }
   return { document: parse(body), digest };
 }
 
 function manifestOf({ document, digest }: Fetched): ImageManifest {
   if (!Array.isArray(document.layers)) {
-    throw garbage(document.schemaVersion === 1 ? 'it has the form of before 2017' : 'it lists no layers');
+    throw invalidManifest(document.schemaVersion === 1 ? 'it has schema version 1' : 'it lists no layers');
   }
   if (document.layers.length > MAX_LAYERS) {
-    throw garbage(`it has more than ${MAX_LAYERS} layers`);
+    throw invalidManifest(`it has more than ${MAX_LAYERS} layers`);
   }
   const config = blobOf(document.config, 'its configuration');
   if (config.mediaType !== '' && !CONFIGS.includes(config.mediaType)) {
-    throw garbage('it is of something else');
+    throw invalidManifest('it has an unknown media type');
   }
   if (config.size > MAX_CONFIG_BYTES) {
-    throw garbage('its configuration is too long');
+    throw invalidManifest('its configuration is too large');
   }
   const layers = document.layers.map((layer, index) => blobOf(layer, `layer ${index + 1}`));
-  const strange = layers.find(({ mediaType }) => mediaType !== '' && !LAYER.test(mediaType));
-  if (strange !== undefined) {
-    throw garbage('a layer is of an unknown kind');
+  if (layers.some(({ mediaType }) => mediaType !== '' && !LAYER.test(mediaType))) {
+    throw invalidManifest('a layer has an unknown media type');
   }
   return { digest, config, layers };
 }
 
-/** The manifest of the image for this machine, through an index where there is one. Rejects with RegistryFailure. */
+/** The manifest of the image for this machine's platform, also from an index. Rejects with RegistryFailure. */
 export async function fetchManifest(
   session: RegistrySession,
   reference: ImageReference,
@@ -141,19 +138,19 @@ export async function fetchManifest(
     if (manifests === undefined) {
       return manifestOf(fetched);
     }
-    // One that is both could be read as either, and its digest would stand for two images.
+    // A document that is both could be read as either, so its digest would identify two images.
     if (layers !== undefined || config !== undefined) {
-      throw garbage('it is an index and a manifest at once');
+      throw invalidManifest('it is both an index and a manifest');
     }
     if (!Array.isArray(manifests)) {
-      throw garbage('it lists no images');
+      throw invalidManifest('it lists no images');
     }
     const candidates = manifests.filter((entry): entry is Descriptor => typeof entry?.digest === 'string');
     const { digest } = choosePlatform(candidates);
     if (!DIGEST.test(digest)) {
-      throw garbage('an image of it has no digest');
+      throw invalidManifest('one of its images has no digest');
     }
     version = digest;
   }
-  throw garbage('its indexes go too deep');
+  throw invalidManifest('its indexes are nested too deeply');
 }

@@ -1,16 +1,16 @@
 import { invalidArgument } from '../../../../../compute/errors.js';
 
-/** Where an image lies: what `docker pull` would make of its name. */
+/** An image's location, as `docker pull` reads its name. */
 export interface ImageReference {
-  /** Host and port as they are asked, e.g. `registry-1.docker.io` or `127.0.0.1:5000`. */
+  /** Host and port to connect to, e.g. `registry-1.docker.io` or `127.0.0.1:5000`. */
   readonly host: string;
-  /** As an auth file calls the registry, e.g. `docker.io`. */
+  /** The registry's name in an auth file, e.g. `docker.io`. */
   readonly registry: string;
   readonly repository: string;
-  /** A digest, which then decides, or a tag; `latest` where the name has neither. */
+  /** A digest, which wins over a tag, or a tag; `latest` if the name has neither. */
   readonly version: string;
   readonly pinned: boolean;
-  /** The whole name, e.g. `docker.io/library/alpine:3`. */
+  /** The full name, e.g. `docker.io/library/alpine:3`. */
   readonly text: string;
 }
 
@@ -22,18 +22,18 @@ const HOST =
   /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:]+\])(?::[0-9]{1,5})?$/i;
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*$/;
 const TAG = /^\w[\w.-]{0,127}$/;
-const DIGEST = /^sha256:[0-9a-f]{64}$|^sha512:[0-9a-f]{128}$/;
+export const DIGEST = /^sha256:[0-9a-f]{64}$|^sha512:[0-9a-f]{128}$/;
 const MAX_REPOSITORY = 255;
 
-/** A first part with a dot or a port, or `localhost`, is a host; anything else begins a repository of Docker Hub. */
+/** A first part with a dot or a port, or `localhost`, is a host; otherwise the repository is on Docker Hub. */
 function looksLikeHost(part: string): boolean {
   return part === 'localhost' || /[.:]/.test(part);
 }
 
-/** Reads `[host[:port]/]repository[:tag][@digest]`. INVALID_ARGUMENT when it is none. */
+/** Parses `[host[:port]/]repository[:tag][@digest]`. INVALID_ARGUMENT when it has another form. */
 export function parseReference(name: string): ImageReference {
   function refuse(why: string) {
-    return invalidArgument(`'${name}' is not the name of an image: ${why}`, {
+    return invalidArgument(`'${name}' is not a valid image name: ${why}`, {
       field: 'spec.template.image',
       reason: 'ImagePullFailed',
       hint: 'write host[:port]/repository[:tag] or host[:port]/repository@sha256:...',
@@ -45,33 +45,33 @@ export function parseReference(name: string): ImageReference {
     throw refuse('it has more than one @');
   }
   if (digest !== undefined && !DIGEST.test(digest)) {
-    throw refuse(`'${digest}' is no digest`);
+    throw refuse(`'${digest}' is not a digest`);
   }
   const slash = named.indexOf('/');
   const first = slash < 0 ? '' : named.slice(0, slash);
   const hasHost = slash >= 0 && looksLikeHost(first);
   const path = hasHost ? named.slice(slash + 1) : named;
   if (hasHost && !HOST.test(first)) {
-    throw refuse(`'${first}' is no host`);
+    throw refuse(`'${first}' is not a host`);
   }
   const colon = path.indexOf(':');
   const tag = colon < 0 ? undefined : path.slice(colon + 1);
   if (tag !== undefined && !TAG.test(tag)) {
-    throw refuse(`'${tag}' is no tag`);
+    throw refuse(`'${tag}' is not a tag`);
   }
   let repository = colon < 0 ? path : path.slice(0, colon);
   if (repository.length > MAX_REPOSITORY || !repository.split('/').every((part) => COMPONENT.test(part))) {
-    throw refuse(`'${repository}' is no repository`);
+    throw refuse(`'${repository}' is not a repository`);
   }
-  const given = hasHost ? first.toLowerCase() : DOCKER_HUB;
-  const isHub = DOCKER_HUB_ALIASES.has(given);
-  const registry = isHub ? DOCKER_HUB : given;
+  const host = hasHost ? first.toLowerCase() : DOCKER_HUB;
+  const isHub = DOCKER_HUB_ALIASES.has(host);
+  const registry = isHub ? DOCKER_HUB : host;
   if (isHub && !repository.includes('/')) {
     repository = `library/${repository}`;
   }
   const version = digest ?? tag ?? 'latest';
   return {
-    host: isHub ? DOCKER_HUB_HOST : given,
+    host: isHub ? DOCKER_HUB_HOST : host,
     registry,
     repository,
     version,

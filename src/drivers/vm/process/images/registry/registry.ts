@@ -14,34 +14,34 @@ import { type ImageReference, parseReference } from './reference.js';
 import { openSession, type RegistrySession } from './session.js';
 
 export interface RegistryOptions {
-  /** Hosts, with a port or for every port, that are asked without TLS. */
+  /** Hosts, with a port or for any port, that are used without TLS. */
   readonly insecure: readonly string[];
-  /** As `insecure`: those that may be this machine, or have an address that only its link reaches. */
+  /** As `insecure`: hosts that may have an address of this machine or its link. */
   readonly local: readonly string[];
-  /** Hosts, with their port if any, that may be told the password of a registry of another domain. */
+  /** Hosts, with their port if any, that may receive the password of a registry in another domain. */
   readonly tokenHosts?: readonly string[];
-  /** A file as Docker writes its config.json; empty: every registry is asked without a password. */
+  /** A file in the format of Docker's config.json; empty: no passwords are used. */
   readonly authFile: string;
-  /** Most bytes that an image may have, packed. */
+  /** The largest compressed size of an image. */
   readonly maxBytes: number;
   /** Default 30 min. */
   readonly timeoutMs?: number;
   /** Default 60 s. */
   readonly silenceMs?: number;
-  /** The first pause after a failure that may pass; default 500 ms. */
+  /** The first pause after a temporary failure; default 500 ms. */
   readonly pauseMs?: number;
 }
 
-/** An image of a registry, as its tag stood when it was asked. */
+/** A registry's image, as its tag resolved at the time. */
 export interface RemoteImage {
-  /** Of its manifest. */
+  /** The digest of its manifest. */
   readonly digest: string;
-  /** Downloads it into `work`, telling how far it is. FAILED_PRECONDITION with the reason `ImagePullFailed`. */
-  pull(work: string, tell: (line: string) => void, signal: AbortSignal): Promise<ImageFiles>;
+  /** Downloads it into `work` and reports progress. FAILED_PRECONDITION with the reason `ImagePullFailed`. */
+  pull(work: string, report: (line: string) => void, signal: AbortSignal): Promise<ImageFiles>;
 }
 
 export interface Registry {
-  /** Asks what the name stands for now. FAILED_PRECONDITION with the reason `ImagePullFailed`. */
+  /** Resolves the name to its present image. FAILED_PRECONDITION with the reason `ImagePullFailed`. */
   resolve(name: string, signal: AbortSignal): Promise<RemoteImage>;
 }
 
@@ -50,7 +50,7 @@ const SILENCE_MS = 60_000;
 const PAUSE_MS = 500;
 const LAYERS_AT_ONCE = 3;
 
-/** Anything that went wrong as the one error a user sees; a cancelled pull stays a cancelled pull. */
+/** Turns any failure into the error that a user sees; a cancelled pull stays cancelled. */
 async function explained<T>(name: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -66,7 +66,7 @@ async function explained<T>(name: string, signal: AbortSignal, work: () => Promi
   }
 }
 
-/** Runs `work` so many times at once; the first failure ends the others, and is told when all have ended. */
+/** Runs `work` `count` times at once. The first failure aborts the others and is thrown when all have ended. */
 async function together(
   count: number,
   signal: AbortSignal,
@@ -82,7 +82,7 @@ async function together(
   failed.signal.throwIfAborted();
 }
 
-/** A host as URLs write it: `127.1:5000` is 127.0.0.1:5000. */
+/** A host in its URL form: `127.1:5000` is 127.0.0.1:5000. */
 function canonical(host: string): string {
   const [, name = '', port = ''] = /^(.*?)(:\d+)?$/.exec(host) ?? [];
   return URL.canParse(`http://${name}`) ? new URL(`http://${name}`).hostname + port : host.toLowerCase();
@@ -112,7 +112,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   function checkSizes({ config, layers }: ImageManifest) {
     const bytes = layers.reduce((sum, { size }) => sum + size, config.size);
     if (bytes > maxBytes) {
-      throw new RegistryFailure(`it has ${bytes} bytes and may have ${maxBytes}`, {
+      throw new RegistryFailure(`it has ${bytes} bytes, more than the allowed ${maxBytes}`, {
         hint: 'raise image_cache_mib',
       });
     }
@@ -127,12 +127,12 @@ export function createRegistry(options: RegistryOptions): Registry {
     session: RegistrySession,
     { config, layers }: ImageManifest,
     work: string,
-    tell: (line: string) => void,
+    report: (line: string) => void,
     signal: AbortSignal,
   ): Promise<ImageFiles> {
     const folder = join(work, 'pulled');
     await mkdir(folder);
-    // One file a digest: an image may use a layer twice.
+    // One file per digest: an image may use a layer twice.
     function pathOf(digest: string) {
       return join(folder, createHash('sha256').update(digest).digest('hex'));
     }
@@ -147,7 +147,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     });
     const bytes = await readFile(configPath);
     refuseOtherPlatform(bytes);
-    const progress = createPullProgress(distinct, tell);
+    const progress = createPullProgress(distinct, report);
     const left = [...distinct];
     await together(LAYERS_AT_ONCE, signal, async (until) => {
       for (let layer = left.shift(); layer !== undefined; layer = left.shift()) {
@@ -173,9 +173,9 @@ export function createRegistry(options: RegistryOptions): Registry {
         checkSizes(manifest);
         return {
           digest: manifest.digest,
-          pull: (work, tell, pullSignal) =>
+          pull: (work, report, pullSignal) =>
             explained(name, pullSignal, () =>
-              download(session, manifest, work, tell, deadline(timeoutMs, pullSignal)),
+              download(session, manifest, work, report, deadline(timeoutMs, pullSignal)),
             ),
         };
       }),

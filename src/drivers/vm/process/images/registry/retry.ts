@@ -3,14 +3,11 @@ import { delay } from '../../../../../kit/deadline.js';
 import { RegistryFailure } from './failure.js';
 
 const ATTEMPTS = 4;
-/** A registry that wants to be left alone for longer is not waited for. */
+/** A longer Retry-After is not waited for. */
 const MAX_PAUSE_MS = 30_000;
 
-/**
- * Does `attempt` again, with growing pauses, while its failure may pass: four times in all. `pauseMs` is the first
- * pause; each is up to twice the one before.
- */
-export async function persistently<T>(
+/** Up to four attempts, with growing pauses from `pauseMs` on, while the failure is temporary. */
+export async function withRetries<T>(
   attempt: () => Promise<T>,
   pauseMs: number,
   signal: AbortSignal,
@@ -20,14 +17,14 @@ export async function persistently<T>(
     try {
       return await attempt();
     } catch (error) {
-      if (!(error instanceof RegistryFailure) || !error.passing || tried === ATTEMPTS) {
+      if (!(error instanceof RegistryFailure) || !error.temporary || tried === ATTEMPTS) {
         throw error;
       }
-      const asked = error.retryAfterMs ?? 0;
-      if (asked > MAX_PAUSE_MS) {
+      const retryAfterMs = error.retryAfterMs ?? 0;
+      if (retryAfterMs > MAX_PAUSE_MS) {
         throw error;
       }
-      await delay(Math.max(backoff.next(), asked), signal);
+      await delay(Math.max(backoff.next(), retryAfterMs), signal);
     }
   }
 }

@@ -6,23 +6,23 @@ import { RegistryFailure } from './failure.js';
 import { checkUrl, get, type Headers, type HttpOptions, readBody } from './http.js';
 import type { ImageReference } from './reference.js';
 
-/** Requests about one repository, with whatever its registry wants to see first. */
+/** Requests for one repository, authorised as its registry demands. */
 export interface RegistrySession {
-  /** A GET below `/v2/<repository>/` that was answered with 200 or 206. Rejects with RegistryFailure. */
+  /** The 200 or 206 response to a GET below `/v2/<repository>/`. Rejects with RegistryFailure. */
   get(path: string, headers: Headers, signal: AbortSignal): Promise<IncomingMessage>;
 }
 
 interface SessionOptions extends Omit<HttpOptions, 'signal'> {
-  /** Hosts that may be told the password of any registry, when that asks for a token of theirs. */
+  /** Hosts that may receive a registry's password if it uses them as its token server. */
   readonly tokenHosts: ReadonlySet<string>;
   readonly credentials: () => Promise<Credentials | undefined>;
 }
 
 const MAX_TOKEN_ANSWER_BYTES = 256 * 1024;
-/** What may stand in a header. */
+/** Characters that are valid in a header. */
 const TOKEN = /^[\x21-\x7e]{1,65536}$/;
-const PASSING = new Set([408, 429, 500, 502, 503, 504]);
-const AUTH_HINT = 'check the name; for a private image give credentials in registry_auth_file';
+const TEMPORARY = new Set([408, 429, 500, 502, 503, 504]);
+const AUTH_HINT = 'check the name; for a private image put credentials into registry_auth_file';
 
 function retryAfterMs(response: IncomingMessage): number | undefined {
   const seconds = Number(response.headers['retry-after']);
@@ -38,15 +38,15 @@ function failureOf(what: string, host: string, response: IncomingMessage): Regis
     case 404:
       return new RegistryFailure(`${host} has no ${what}`);
     default:
-      return new RegistryFailure(`${host} answers ${status} for ${what}`, {
-        passing: PASSING.has(status),
+      return new RegistryFailure(`${host} returned ${status} for ${what}`, {
+        temporary: TEMPORARY.has(status),
         retryAfterMs: retryAfterMs(response),
       });
   }
 }
 
-/** Itself, what is listed, and hosts of its own domain, as auth.docker.io is for registry-1.docker.io. */
-function mayHearPassword(registry: string, other: string, listed: ReadonlySet<string>): boolean {
+/** The registry itself, listed hosts, and hosts of its own domain, as auth.docker.io is for registry-1.docker.io. */
+function mayReceivePassword(registry: string, other: string, listed: ReadonlySet<string>): boolean {
   if (other === registry || listed.has(other)) {
     return true;
   }
@@ -68,11 +68,11 @@ export function openSession(reference: ImageReference, options: SessionOptions):
     try {
       url = new URL(challenge.realm);
     } catch {
-      throw new RegistryFailure(`${host} names no usable place to get a token from`);
+      throw new RegistryFailure(`${host} specifies no usable token server`);
     }
-    // A registry that is asked over TLS may not send passwords elsewhere without it.
+    // A registry with TLS may not direct passwords to a host without it.
     if (base.startsWith('https:') && url.protocol !== 'https:') {
-      throw new RegistryFailure(`${host} wants a token from a place without TLS`);
+      throw new RegistryFailure(`${host} specifies a token server without TLS`);
     }
     checkUrl(url, http);
     if (challenge.service !== '') {
@@ -80,9 +80,9 @@ export function openSession(reference: ImageReference, options: SessionOptions):
     }
     url.searchParams.set('scope', challenge.scope || `repository:${repository}:pull`);
     const credentials = await options.credentials();
-    if (credentials !== undefined && !mayHearPassword(host, url.host, options.tokenHosts)) {
-      throw new RegistryFailure(`${host} wants its password to be sent to ${url.host}`, {
-        hint: `if that is right, list ${url.host} in registry_token_hosts`,
+    if (credentials !== undefined && !mayReceivePassword(host, url.host, options.tokenHosts)) {
+      throw new RegistryFailure(`${host} asks for its password to be sent to ${url.host}`, {
+        hint: `if that is correct, list ${url.host} in registry_token_hosts`,
       });
     }
     const headers: Headers =
@@ -95,7 +95,7 @@ export function openSession(reference: ImageReference, options: SessionOptions):
     const body = await readBody(response, MAX_TOKEN_ANSWER_BYTES, http.signal);
     const found = tokenIn(body);
     if (found === undefined) {
-      throw new RegistryFailure(`${url.host} answers with no token`);
+      throw new RegistryFailure(`${url.host} returned no token`);
     }
     return found;
   }
@@ -126,8 +126,8 @@ export function openSession(reference: ImageReference, options: SessionOptions):
           return response;
         }
         response.destroy();
-        // Once: a token that is refused as soon as it was made is not made again. And never because of what another
-        // host says, which would then be told the password.
+        // Once: a new token that is refused is not requested again. And never for another host, which would receive the
+        // password.
         if (statusCode !== 401 || asked > 0 || elsewhere) {
           throw failureOf(`${repository}/${path}`, host, response);
         }
