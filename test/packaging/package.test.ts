@@ -112,7 +112,7 @@ test('an SBOM that lists too much or too little is found', async () => {
   const { status, stdout } = await checkout.flavor(...searched);
   assert.equal(status, 1, stdout);
   assert.match(stdout, /never-there is in the SBOM/);
-  assert.ok(stdout.includes(`${first['bom-ref']} is in ${basename(artifact)} and not in its SBOM`), stdout);
+  assert.ok(stdout.includes(`${first['bom-ref']} is in ${basename(artifact)} but not in its SBOM`), stdout);
 });
 
 test('the strings that stand for a part stand in its own files alone', () => {
