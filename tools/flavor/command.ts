@@ -1,6 +1,6 @@
 import type { Arguments } from '../../dist/kit/arguments/parse.js';
 
-/** What a command gets, its options and positionals among it. */
+/** Input and output of a command, with its options and positionals. */
 export interface CommandContext extends Arguments {
   /** The repository. */
   readonly root: string;
@@ -17,7 +17,7 @@ export interface Command {
   /** The arguments, as help shows them. */
   readonly usage: string;
   readonly doc: string;
-  /** Options that take a value, and those that take none. */
+  /** Options with a value, and without one. */
   readonly texts?: readonly string[];
   readonly flags?: readonly string[];
   /** Returns the exit code: 0, or 1 when a check fails. Throws OpenShellError. */

@@ -38,7 +38,7 @@ export const fromConfig: Command = {
       print(reason);
     }
     if (present !== undefined) {
-      print(`the flavor '${present.name}' is that: ${buildCommand(present)}`);
+      print(`the flavor '${present.name}' matches: ${buildCommand(present)}`);
     } else if (context.flag('write')) {
       emit(context, spec);
     } else {

@@ -237,14 +237,14 @@ async function verifyRebuilt(context: CommandContext, subjects: readonly Subject
   }
 }
 
-/** What cannot go together, before anything is read. */
+/** Rejects incompatible options before anything is read. */
 function checkOptions({ flag, positionals }: CommandContext): void {
   if (positionals.length === 0) {
     throw invalidArgument('name an artifact to verify');
   }
   const needsManifest = ['manifest', 'key', 'rebuild', 'source'].find(flag);
   if (flag('without-manifest') && needsManifest !== undefined) {
-    throw invalidArgument(`--${needsManifest} needs the manifest that --without-manifest leaves aside`);
+    throw invalidArgument(`--${needsManifest} needs the manifest, but --without-manifest ignores it`);
   }
   if (flag('source') && !flag('rebuild')) {
     throw invalidArgument('--source is the checkout that --rebuild builds from', { hint: 'add --rebuild' });
@@ -281,7 +281,9 @@ export const verify: Command = {
       }
     }
     if (!['key', 'rebuild', 'without-manifest'].some(context.flag)) {
-      context.progress('compared with its manifest; who wrote that, --key tells, or --rebuild');
+      context.progress(
+        'compared with the manifest; use --key or --rebuild to verify where the manifest is from',
+      );
     }
     const outcomes = results.flatMap(({ findings }) => findings.map(({ outcome }) => outcome));
     if (outcomes.includes('violated')) {
