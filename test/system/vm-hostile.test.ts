@@ -40,12 +40,21 @@ describe('a hostile guest in a real machine', { skip, timeout: 600_000 }, () => 
 
   const openshell = (...args: string[]) => cli(gateway, home, args);
   const sandbox = async (name: string) => (await gateway.client.unary(api.getSandbox, { name })).sandbox;
-  const inPhase = (name: string, phase: SandboxPhase) =>
-    eventually(
-      `${name} is in phase ${SandboxPhase[phase]}`,
-      async () => (await sandbox(name))?.status?.phase === phase,
-      PATIENCE_MS,
-    );
+  const inPhase = async (name: string, phase: SandboxPhase) => {
+    let last: Awaited<ReturnType<typeof sandbox>>;
+    try {
+      await eventually(
+        `${name} is in phase ${SandboxPhase[phase]}`,
+        async () => {
+          last = await sandbox(name);
+          return last?.status?.phase === phase;
+        },
+        PATIENCE_MS,
+      );
+    } catch (cause) {
+      throw new Error(`${name}: ${JSON.stringify(last?.status?.conditions)}`, { cause });
+    }
+  };
 
   before(async () => {
     await mkdir(home, { recursive: true });
